@@ -1,0 +1,31 @@
+"""Beaker sessions and caches in Amazon DynamoDB.
+
+``session.type = ext:dynamodb`` in a Beaker configuration is all that an application needs; the
+names here are for programs that register the backend by hand or catch its errors.
+"""
+
+from __future__ import annotations
+
+from beaker_dynamodb.errors import (
+    AccessDenied,
+    ConfigurationError,
+    DynamoDBError,
+    ItemTooLarge,
+    PayloadError,
+    StoreUnavailable,
+)
+from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManager, register
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccessDenied",
+    "ConfigurationError",
+    "DynamoDBContainer",
+    "DynamoDBError",
+    "DynamoDBNamespaceManager",
+    "ItemTooLarge",
+    "PayloadError",
+    "StoreUnavailable",
+    "register",
+]

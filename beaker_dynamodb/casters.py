@@ -1,0 +1,122 @@
+"""What an option's text may be: each caster gives the value or a ValueError with the reason."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+_TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
+_FALSE = frozenset({"false", "no", "off", "n", "f", "0"})
+
+#: Table names have 3 to 255 of these characters (AWS developer guide, "Naming rules"); DynamoDB
+#: takes the table's ARN as well.
+_TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}|arn:[^:\s]+:dynamodb:[^:\s]+:\d+:table/\S{3,255}")
+
+#: An attribute name that is part of a key has at most 255 bytes (AWS developer guide, quotas).
+MAX_ATTRIBUTE_NAME_BYTES = 255
+#: Keeps every key under DynamoDB's 2048 bytes; the parts of a key are bounded in storage/keys.py.
+MAX_PREFIX_BYTES = 255
+
+
+def live(value: Any) -> Any:
+    """Take a Python object as it is."""
+    if isinstance(value, str):
+        raise ValueError("takes a Python object, not a text")
+    return value
+
+
+def text(value: Any) -> str:
+    """Take a text."""
+    if not isinstance(value, str):
+        raise ValueError("is not a text")
+    return value.strip()
+
+
+def boolean(value: Any) -> bool:
+    """Take true or false and their usual synonyms."""
+    word = str(value).strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError("is neither true nor false")
+
+
+def number(value: Any) -> float:
+    """Take a number that is not negative."""
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        result = math.nan
+    if isinstance(value, bool) or not 0 <= result < math.inf:
+        raise ValueError("is not a number of at least 0")
+    return result
+
+
+def positive_number(value: Any) -> float:
+    """Take a number above 0."""
+    result = number(value)
+    if result == 0:
+        raise ValueError("must be above 0")
+    return result
+
+
+def positive_integer(value: Any) -> int:
+    """Take a whole number above 0."""
+    result = positive_number(value)
+    if result != int(result):
+        raise ValueError("is not a whole number")
+    return int(result)
+
+
+def choice(*words: str) -> Callable[[Any], str]:
+    """Make a caster that takes one of ``words``, in any case of letters."""
+
+    def caster(value: Any) -> str:
+        for word in words:
+            if str(value).strip().lower() == word.lower():
+                return word
+        raise ValueError(f"is none of {', '.join(words)}")
+
+    return caster
+
+
+def table_name(value: Any) -> str:
+    """Take a table's name or ARN."""
+    name = text(value)
+    if not _TABLE_NAME.fullmatch(name):
+        raise ValueError("is no table name: 3 to 255 of a-z, A-Z, 0-9, _ - and .")
+    return name
+
+
+def attribute_name(value: Any) -> str:
+    """Take the name of an attribute."""
+    name = text(value)
+    if not 1 <= len(name.encode()) <= MAX_ATTRIBUTE_NAME_BYTES:
+        raise ValueError(f"must have 1 to {MAX_ATTRIBUTE_NAME_BYTES} bytes")
+    return name
+
+
+def prefix(value: Any) -> str:
+    """Take a key prefix, and end it with a colon where it does not.
+
+    Ids and namespaces never hold an unescaped colon in a key (storage/keys.py), so none of them
+    can continue one prefix into a longer one.
+    """
+    name = text(value)
+    if "|" in name or "%" in name:
+        raise ValueError("cannot hold | or %, which have a meaning in keys")
+    if len(name.encode()) > MAX_PREFIX_BYTES:
+        raise ValueError(f"has more than {MAX_PREFIX_BYTES} bytes")
+    return name if not name or name.endswith(":") else name + ":"
+
+
+def serializer(value: Any) -> Any:
+    """Take ``pickle``, ``json`` or an object that has ``dumps`` and ``loads``."""
+    if isinstance(value, str):
+        return choice("pickle", "json")(value)
+    if not callable(getattr(value, "dumps", None)) or not callable(getattr(value, "loads", None)):
+        raise ValueError("is neither pickle nor json nor an object with dumps and loads")
+    return value

@@ -1,0 +1,94 @@
+"""Every error that this package raises.
+
+::
+
+    BeakerException
+    └── DynamoDBError               anything that went wrong between Beaker and DynamoDB
+        ├── ConfigurationError      unknown or bad option, table of another shape, missing boto3
+        ├── StoreUnavailable        network, throttling, 5xx, time-out, credentials: no answer
+        ├── AccessDenied            IAM says no; the message names the missing action
+        ├── ItemTooLarge            more bytes than one DynamoDB item may hold
+        └── PayloadError            a value that cannot be encoded, or stored bytes that cannot
+                                    be decoded
+
+A key that is not there is a plain ``KeyError``, as everywhere in Beaker. Nothing in the tree is
+a ``KeyError`` or a ``TypeError``, because Beaker's Session reads those two as "a new session":
+a fault of the store must never log anybody out.
+"""
+
+from __future__ import annotations
+
+from beaker.exceptions import BeakerException
+
+__all__ = [
+    "AccessDenied",
+    "ConfigurationError",
+    "DynamoDBError",
+    "ItemTooLarge",
+    "PayloadError",
+    "StoreUnavailable",
+]
+
+
+class DynamoDBError(BeakerException):  # type: ignore[misc]  # Beaker has no type hints
+    """Anything that went wrong between Beaker and DynamoDB.
+
+    :param message: what happened and, where there is one, the way out.
+    :param operation: DynamoDB's name of the operation, for instance ``PutItem``.
+    :param table: the table's name.
+    :param aws_code: the error code of AWS's answer, for instance ``ThrottlingException``; None
+        where there was no answer.
+
+    The botocore exception, if there was one, is ``__cause__``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        table: str | None = None,
+        aws_code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.table = table
+        self.aws_code = aws_code
+
+
+class ConfigurationError(DynamoDBError):
+    """An option, the table or the installation has to be changed before this can work."""
+
+
+class StoreUnavailable(DynamoDBError):
+    """DynamoDB could not answer; the same call may succeed later. Nobody is logged out by it."""
+
+
+class AccessDenied(DynamoDBError):
+    """The credentials lack a permission; the message names the action, ``dynamodb:PutItem``."""
+
+
+class ItemTooLarge(DynamoDBError):
+    """The value is larger than an item may be.
+
+    :param size: bytes that were to be stored.
+    :param limit: bytes that can be stored.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        size: int = 0,
+        limit: int = 0,
+        operation: str | None = None,
+        table: str | None = None,
+        aws_code: str | None = None,
+    ) -> None:
+        super().__init__(message, operation=operation, table=table, aws_code=aws_code)
+        self.size = size
+        self.limit = limit
+
+
+class PayloadError(DynamoDBError):
+    """A value cannot be turned into bytes, or stored bytes cannot be turned into a value."""

@@ -1,0 +1,214 @@
+"""Beaker's verbs: the namespace manager, for sessions and for caches, and its container.
+
+A manager whose key is the text ``'session'`` is a session's: Beaker's Session uses no other key,
+and Beaker's Cache turns every key into bytes before it gets here.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from beaker.container import Container, NamespaceManager
+from beaker.synchronization import mutex_synchronizer
+
+from beaker_dynamodb.cache import CacheEntries
+from beaker_dynamodb.config import parse
+from beaker_dynamodb.record import SessionRecord
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from beaker_dynamodb.storage.store import Store
+
+#: The one key of a session's namespace.
+SESSION_KEY = "session"
+
+
+class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beaker has no type hints
+    """A namespace of values in a DynamoDB table.
+
+    Making one does no I/O: Beaker makes one per request.
+
+    :param namespace: a session's id, or the name of a cache's namespace.
+    :param options: see the README's table; unknown ones are errors.
+    :raises ConfigurationError: an option is unknown or does not fit.
+    """
+
+    def __init__(self, namespace: str, **options: Any) -> None:
+        super().__init__(namespace)
+        self.store = _store(options)
+        self._scope = _ReadScope()
+        self._record: SessionRecord | None = None
+
+    @property
+    def timeout(self) -> float | None:
+        """Life of an item after its last write, in seconds, as Beaker set it."""
+        return self.store.options.timeout
+
+    @property
+    def client(self) -> DynamoDBClient:
+        """The boto3 client in use."""
+        return self.store.items.client()
+
+    # -- values -------------------------------------------------------------------------------
+
+    def __getitem__(self, key: str | bytes) -> Any:
+        """Give the value: one GetItem.
+
+        :raises KeyError: there is none, or it has expired.
+        :raises PayloadError: what is stored cannot be decoded.
+        """
+        if key == SESSION_KEY:
+            return self._session().read()
+        value = self._read(key)
+        if value is _NOTHING:
+            raise KeyError(key)
+        return value
+
+    def __contains__(self, key: str | bytes) -> bool:
+        """Whether there is a value that has not expired: one GetItem."""
+        if key == SESSION_KEY:
+            return self._session().exists()
+        return self._read(key) is not _NOTHING
+
+    def __setitem__(self, key: str | bytes, value: Any) -> None:
+        """Store a value; its life is the option ``timeout``, or else ``default_ttl``."""
+        self.set_value(key, value)
+
+    def set_value(self, key: str | bytes, value: Any, expiretime: float | None = None) -> None:
+        """Store a value.
+
+        :param expiretime: its life in seconds; None: the option ``timeout``, or ``default_ttl``.
+        :raises PayloadError: the value cannot be encoded; the old one stays.
+        :raises ItemTooLarge: it does not fit into an item; the old one stays.
+        """
+        self._scope.forget(key)
+        if key == SESSION_KEY:
+            self._session().write(value, expiretime)
+        else:
+            self._entries().write(key, value, expiretime)
+
+    def __delitem__(self, key: str | bytes) -> None:
+        """Delete a value; one that is not there is no error."""
+        self._scope.forget(key)
+        if key == SESSION_KEY:
+            self._session().delete()
+        else:
+            self._entries().delete(key)
+
+    def keys(self) -> list[str | bytes]:
+        """Give the keys of the values that have not expired.
+
+        Those of a cache are bytes, as Beaker's Cache passes them in. On a table without a sort
+        key this reads the whole table.
+        """
+        if self._record is not None:
+            return [SESSION_KEY] if self._record.exists() else []
+        return list(self._entries().keys())
+
+    def do_remove(self) -> None:
+        """Delete every value of this namespace, and nothing else.
+
+        On a table without a sort key this reads the whole table.
+        """
+        if self._record is not None:
+            self._record.delete()
+        else:
+            self._entries().remove()
+
+    # -- locks --------------------------------------------------------------------------------
+
+    def acquire_read_lock(self) -> None:
+        """Begin a read: until the lock is released, this thread reads an entry once only.
+
+        Beaker's Value asks ``key in namespace`` and then ``namespace[key]`` inside one lock.
+        """
+        self._scope.depth += 1
+
+    def release_read_lock(self) -> None:
+        """End a read."""
+        scope = self._scope
+        scope.depth -= 1
+        if not scope.depth:
+            scope.read.clear()
+
+    def get_creation_lock(self, key: str | bytes) -> Any:
+        """Give the lock under which a missing cache value is made: one per process."""
+        primary = self.store.keys.lock(self.namespace, key)
+        return mutex_synchronizer((self.store.options.table_name, primary))
+
+    # -- the two kinds ------------------------------------------------------------------------
+
+    def _session(self) -> SessionRecord:
+        if self._record is None:
+            self._record = SessionRecord(self.store, self.namespace)
+        return self._record
+
+    def _entries(self) -> CacheEntries:
+        return CacheEntries(self.store, self.namespace)
+
+    def _read(self, key: str | bytes) -> Any:
+        scope = self._scope
+        if key in scope.read:
+            return scope.read[key]
+        value = self._entries().read(key, _NOTHING)
+        if scope.depth:
+            scope.read[key] = value
+        return value
+
+
+_NOTHING = object()
+
+
+class _ReadScope(threading.local):
+    """What one thread has read since it took the read lock; a cache's manager serves many."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.read: dict[str | bytes, Any] = {}
+
+    def forget(self, key: str | bytes) -> None:
+        self.read.pop(key, None)
+
+
+class DynamoDBContainer(Container):  # type: ignore[misc]  # Beaker has no type hints
+    """Beaker's deprecated Container over DynamoDB, for programs that still use one."""
+
+    namespace_class = DynamoDBNamespaceManager
+
+
+def register() -> None:
+    """Make ``ext:dynamodb`` and ``dynamodb`` known to Beaker, for where entry points are not.
+
+    They are not where a program runs from a frozen or zipped copy, or where Beaker 1.13 finds no
+    pkg_resources. Harmless where they are.
+    """
+    from beaker.cache import clsmap
+
+    for name in ("ext:dynamodb", "dynamodb"):
+        try:
+            clsmap[name]  # loads the entry points, which refuse a name that is already taken
+        except KeyError:
+            clsmap._clsmap[name] = DynamoDBNamespaceManager
+
+
+def _store(options: dict[str, Any]) -> Store:
+    try:
+        return _store_of(tuple(options.items()))
+    except TypeError:
+        # A value that cannot be hashed, such as a list: nothing to find the store again by.
+        return _make_store(options)
+
+
+# typed: 1 and True, which are equal, are different values of an option.
+@lru_cache(maxsize=256, typed=True)
+def _store_of(items: tuple[tuple[str, Any], ...]) -> Store:
+    return _make_store(dict(items))
+
+
+def _make_store(options: dict[str, Any]) -> Store:
+    from beaker_dynamodb.storage.store import Store
+
+    return Store(parse(options))

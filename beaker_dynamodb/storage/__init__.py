@@ -1,0 +1,1 @@
+"""Everything that knows DynamoDB; imports nothing from the rooms above."""

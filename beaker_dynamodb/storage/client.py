@@ -1,0 +1,106 @@
+"""The boto3 client: one per process and configuration."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from beaker_dynamodb.config import Options
+
+_clients: dict[tuple[Any, ...], DynamoDBClient] = {}
+_lock = threading.Lock()
+
+
+def connection_key(options: Options) -> tuple[Any, ...]:
+    """Give what tells two clients apart."""
+    return (
+        options.region_name,
+        options.endpoint_url,
+        options.profile_name,
+        options.aws_access_key_id,
+        options.aws_secret_access_key,
+        options.aws_session_token,
+        id(options.config) if options.config is not None else None,
+        options.connect_timeout,
+        options.read_timeout,
+        options.max_attempts,
+        options.retry_mode,
+        options.max_pool_connections,
+    )
+
+
+class ClientSource:
+    """Gives the client of one configuration; costs a look-up once the client is made."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._key = connection_key(options)
+
+    def __call__(self) -> DynamoDBClient:
+        """Give the client.
+
+        :raises ConfigurationError: boto3 is missing, or it has no Region or profile to work with.
+        """
+        if self._options.client is not None:
+            client: DynamoDBClient = self._options.client
+            return client
+        made = _clients.get(self._key)
+        if made is None:
+            with _lock:
+                made = _clients.get(self._key)
+                if made is None:
+                    made = _clients[self._key] = _make(self._options)
+        return made
+
+
+def _make(options: Options) -> DynamoDBClient:
+    try:
+        import boto3.session
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+    except ImportError as error:
+        raise ConfigurationError(f"boto3 is missing ({error}): pip install boto3") from error
+    # total_max_attempts counts the first try; max_attempts in a Config does not.
+    retries: Any = {"total_max_attempts": options.max_attempts, "mode": options.retry_mode}
+    config = Config(
+        connect_timeout=options.connect_timeout,
+        read_timeout=options.read_timeout,
+        retries=retries,
+        max_pool_connections=options.max_pool_connections,
+        tcp_keepalive=True,
+    )
+    if options.config is not None:
+        config = config.merge(options.config)
+    try:
+        # A session of our own: boto3's shared one is not safe in threads.
+        session = boto3.session.Session(profile_name=options.profile_name)
+        return session.client(
+            "dynamodb",
+            region_name=options.region_name,
+            endpoint_url=options.endpoint_url,
+            aws_access_key_id=options.aws_access_key_id,
+            aws_secret_access_key=options.aws_secret_access_key,
+            aws_session_token=options.aws_session_token,
+            config=config,
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(
+            f"boto3 cannot make a DynamoDB client: {error} (options region_name, profile_name, "
+            "endpoint_url)"
+        ) from error
+
+
+def _forget_clients() -> None:
+    # A client's connections and locks belong to the process that made them.
+    global _lock
+    _lock = threading.Lock()
+    _clients.clear()
+
+
+os.register_at_fork(after_in_child=_forget_clients)

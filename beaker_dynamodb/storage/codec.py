@@ -1,0 +1,115 @@
+"""A value to bytes and back; the name of the way is stored beside the bytes.
+
+=============  =====================================================================
+``codec``      what ``data`` holds
+=============  =====================================================================
+``b64``        Beaker's text of a session, its base64 taken off
+``nonce+b64``  the same for an encrypted one: 24 characters of nonce, then the rest
+``text``       any other text, as UTF-8
+``pickle``     a pickle
+``json``       JSON
+``object``     what the ``dumps`` of the option ``serializer`` gave
+``object-str``  the same, where that was a text
+=============  =====================================================================
+
+A quarter of a session's size, and with it of its write capacity, is base64; that is why it goes.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import pickle
+from base64 import b64decode, b64encode
+from typing import Any
+
+from beaker_dynamodb.errors import PayloadError
+
+#: Length of the base64 of Beaker's default nonce of 128 bits, which ends with padding.
+_NONCE_LENGTH = 24
+_NONCE_BYTES = 16
+
+
+class Codec:
+    """Encodes and decodes values.
+
+    :param serializer: of cache values: ``pickle``, ``json`` or an object with dumps and loads.
+    """
+
+    def __init__(self, serializer: Any = "pickle") -> None:
+        self._serializer = serializer
+
+    def encode_session(self, payload: object) -> tuple[bytes, str]:
+        """Encode what Beaker's Session hands over: a text; anything else as a cache value."""
+        if not isinstance(payload, str):
+            return self.encode_value(payload)
+        raw = _unbase64(payload)
+        if raw is not None:
+            return raw, "b64"
+        nonce = _unbase64(payload[:_NONCE_LENGTH])
+        rest = _unbase64(payload[_NONCE_LENGTH:])
+        if nonce is not None and rest is not None and len(nonce) == _NONCE_BYTES:
+            return nonce + rest, "nonce+b64"
+        return payload.encode("utf-8", "surrogatepass"), "text"
+
+    def encode_value(self, value: object) -> tuple[bytes, str]:
+        """Encode a cache value.
+
+        :raises PayloadError: the serializer cannot represent it.
+        """
+        serializer = self._serializer
+        try:
+            if serializer == "pickle":
+                return pickle.dumps(value, 5), "pickle"
+            if serializer == "json":
+                return json.dumps(value, separators=(",", ":")).encode(), "json"
+            data = serializer.dumps(value)
+            return (data.encode(), "object-str") if isinstance(data, str) else (data, "object")
+        except Exception as error:
+            # Whatever the value's own code raises; never a TypeError, which Beaker would read
+            # as "a new session".
+            raise PayloadError(
+                f"a value of type {type(value).__name__} cannot be encoded: {type(error).__name__}"
+            ) from error
+
+    def decode(self, data: bytes, codec: str) -> Any:
+        """Decode stored bytes.
+
+        :raises PayloadError: unknown codec, or bytes that are not what it says.
+        """
+        try:
+            if codec == "b64":
+                return b64encode(data).decode()
+            if codec == "pickle":
+                return pickle.loads(data)
+            if codec == "json":
+                return json.loads(data)
+            if codec == "nonce+b64":
+                head, tail = data[:_NONCE_BYTES], data[_NONCE_BYTES:]
+                return (b64encode(head) + b64encode(tail)).decode()
+            if codec == "text":
+                return data.decode("utf-8", "surrogatepass")
+            if codec in ("object", "object-str"):
+                return self._loads(data.decode() if codec == "object-str" else data)
+        except PayloadError:
+            raise
+        except Exception as error:
+            # Unpickling runs the value's own code, which may raise anything at all.
+            raise PayloadError(
+                f"stored bytes cannot be decoded as {codec}: {type(error).__name__}"
+            ) from error
+        raise PayloadError(f"the codec {codec!r} is unknown to this version")
+
+    def _loads(self, data: bytes | str) -> Any:
+        if isinstance(self._serializer, str):
+            raise PayloadError("the value was written by a serializer object that is not set here")
+        return self._serializer.loads(data)
+
+
+def _unbase64(text: str) -> bytes | None:
+    """Decode base64 that encodes back to the very same text; None where it does not."""
+    try:
+        raw = b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw if b64encode(raw) == text.encode() else None

@@ -1,0 +1,136 @@
+"""What botocore raises, as an error of ours: one map from AWS's code to a class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from beaker_dynamodb.errors import (
+    AccessDenied,
+    ConfigurationError,
+    DynamoDBError,
+    ItemTooLarge,
+    StoreUnavailable,
+)
+
+#: Largest item, attribute names counted (AWS developer guide, quotas).
+MAX_ITEM_BYTES = 409_600
+
+_CLASSES: dict[str, type[DynamoDBError]] = {
+    "AccessDenied": AccessDenied,
+    "AccessDeniedException": AccessDenied,
+    "NotAuthorized": AccessDenied,
+}
+# Not the caller's fault, or a matter of credentials that may be renewed: it may work later.
+# Every 5xx is one of these, whatever its code.
+_CLASSES |= dict.fromkeys(
+    (
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InternalFailure",
+        "InternalServerError",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "LimitExceededException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "OptInRequired",
+        "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
+        "RequestExpired",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "SignatureDoesNotMatch",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "UnrecognizedClientException",
+    ),
+    StoreUnavailable,
+)
+
+
+class ConditionFailed(Exception):
+    """A condition did not hold.
+
+    :param attributes: the item as it is, None where there is none.
+    """
+
+    def __init__(self, attributes: Mapping[str, Any] | None) -> None:
+        super().__init__("the condition did not hold")
+        self.attributes = attributes
+
+
+class MissingTable(Exception):
+    """The table is not there (ResourceNotFoundException)."""
+
+
+class KeySchemaMismatch(Exception):
+    """The table's key has another name or shape than the options say."""
+
+
+def translate(error: Exception, operation: str, table: str) -> Exception:
+    """Give the exception to raise for what a call of the client raised.
+
+    :param operation: DynamoDB's name of the operation.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, ClientError):
+        return _of_answer(error.response, operation, table)
+    if isinstance(error, ParamValidationError):
+        # Its text may hold values of the item.
+        return DynamoDBError(
+            f"{operation}: botocore refused the parameters", operation=operation, table=table
+        )
+    if isinstance(error, (BotoCoreError, ResponseParserError)):
+        return StoreUnavailable(
+            f"{operation} on table {table!r}: no answer ({type(error).__name__})",
+            operation=operation,
+            table=table,
+        )
+    return error
+
+
+def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Exception:
+    code = response.get("Error", {}).get("Code", "")
+    message = response.get("Error", {}).get("Message", "")
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code == "ConditionalCheckFailedException":
+        return ConditionFailed(response.get("Item"))
+    if code == "ResourceNotFoundException":
+        return MissingTable()
+    if code == "ValidationException":
+        if (
+            "schema" in message
+            or "Missing the key" in message
+            or "Type mismatch for key" in message
+        ):
+            return KeySchemaMismatch()
+        if "Item size" in message:
+            return ItemTooLarge(
+                f"{operation} on table {table!r}: the item has more than {MAX_ITEM_BYTES} bytes",
+                limit=MAX_ITEM_BYTES,
+                operation=operation,
+                table=table,
+                aws_code=code,
+            )
+    cls = _CLASSES.get(code, StoreUnavailable if status >= 500 else DynamoDBError)
+    text = f"{operation} on table {table!r}: {code or 'HTTP'} ({status}): {message}"
+    if cls is AccessDenied:
+        text = f"the action dynamodb:{operation} on table {table!r} is not allowed: {message}"
+    return cls(text, operation=operation, table=table, aws_code=code or None)
+
+
+def missing_table(table: str, command: str) -> ConfigurationError:
+    """Give the error for a table that is not there and may not be created."""
+    return ConfigurationError(
+        f"table {table!r} does not exist and create_table is false; create it with: {command}",
+        table=table,
+        aws_code="ResourceNotFoundException",
+    )

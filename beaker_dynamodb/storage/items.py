@@ -1,0 +1,298 @@
+"""Operations on items: the one place that calls boto3's."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.errors import DynamoDBError, ItemTooLarge, StoreUnavailable
+from beaker_dynamodb.storage import table
+from beaker_dynamodb.storage.client import ClientSource
+from beaker_dynamodb.storage.faults import (
+    MAX_ITEM_BYTES,
+    ConditionFailed,
+    KeySchemaMismatch,
+    MissingTable,
+    missing_table,
+    translate,
+)
+from beaker_dynamodb.storage.keys import Key
+from beaker_dynamodb.storage.layout import CACHE, Attributes, Item, Layout, milliseconds, seconds
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.config import Options
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: Writes in one BatchWriteItem (AWS API reference).
+BATCH_SIZE = 25
+#: Tries of what a batch left unprocessed, and the longest wait before the first of them.
+BATCH_ATTEMPTS = 10
+BATCH_BACKOFF_SECONDS = 0.05
+#: Tries after the table was created: a new table may answer "not found" for a moment longer.
+CREATED_ATTEMPTS = 6
+
+#: DynamoDB's names of boto3's methods.
+OPERATIONS = {
+    "get_item": "GetItem",
+    "put_item": "PutItem",
+    "delete_item": "DeleteItem",
+    "query": "Query",
+    "scan": "Scan",
+    "batch_write_item": "BatchWriteItem",
+}
+
+#: A condition: the parameters that it adds to a write.
+Condition = dict[str, Any]
+
+
+class ItemStore:
+    """Items of one table.
+
+    :param options: of the configuration; `Options.clock` tells the time.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.client = ClientSource(options)
+        self._layout = Layout(options)
+
+    def now_ms(self) -> int:
+        """Give the time, milliseconds since the epoch, cut off and not rounded."""
+        return int(self.options.clock() * 1000)
+
+    # -- one item -----------------------------------------------------------------------------
+
+    def get(self, key: Key, kind: str) -> Item | None:
+        """Read one item; None where there is none or it has expired."""
+        answer = self._call(
+            "get_item",
+            Key=self._layout.key_attributes(key),
+            ConsistentRead=self.options.consistent_read,
+        )
+        attributes = answer.get("Item")
+        if attributes is None:
+            return None
+        item = self._layout.item(key, kind, attributes)
+        return None if item.expired(self.now_ms()) else item
+
+    def put(self, item: Item, condition: Condition | None = None) -> None:
+        """Write one whole item.
+
+        :param condition: one of those below; None: whatever is there is replaced.
+        :raises ConditionFailed: it did not hold; the error has the item as it is.
+        :raises ItemTooLarge: before anything is sent.
+        """
+        attributes = self._layout.attributes(item)
+        self._check_size(attributes)
+        self._call("put_item", Item=attributes, **(condition or {}))
+
+    def delete(self, key: Key) -> None:
+        """Delete one item; one that is not there is no error."""
+        self._call("delete_item", Key=self._layout.key_attributes(key))
+
+    def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | None:
+        """Read the item that a failed condition told of; None where it is not there or expired."""
+        if failed.attributes is None:
+            return None
+        item = self._layout.item(key, kind, failed.attributes)
+        return None if item.expired(self.now_ms()) else item
+
+    # -- conditions ---------------------------------------------------------------------------
+
+    def if_new(self) -> Condition:
+        """Give the condition under which a first write may happen."""
+        # Holds when there is no item, or one that has expired and only waits for the sweeper.
+        return self._condition(
+            "attribute_not_exists(#key) OR #deadline <= :now",
+            {"#key": self.options.hash_key, "#deadline": "deadline"},
+            {":now": seconds(self.now_ms())},
+        )
+
+    def if_unchanged(self, loaded: Item) -> Condition:
+        """Give the condition under which ``loaded`` may be replaced by what was made of it."""
+        names = {"#deadline": "deadline", "#writer": "writer"}
+        values = {":now": seconds(self.now_ms())}
+        if loaded.writer is None:
+            # Holds when the item is alive and was, as when loaded, never written by us.
+            return self._condition(
+                "attribute_not_exists(#writer) AND attribute_exists(#key) AND "
+                "(attribute_not_exists(#deadline) OR #deadline > :now)",
+                {**names, "#key": self.options.hash_key},
+                values,
+            )
+        # Holds when the item is alive and nobody has changed its data since it was loaded.
+        return self._condition(
+            "#writer = :writer AND (attribute_not_exists(#deadline) OR #deadline > :now)",
+            names,
+            {**values, ":writer": {"S": loaded.writer}},
+        )
+
+    def if_there(self, loaded: Item) -> Condition:
+        """Give the condition under which ``loaded`` may be replaced without having been merged."""
+        # Holds when the item is alive and still the one that was loaded, not a later one that
+        # has the same id.
+        return self._condition(
+            "#created = :created AND (attribute_not_exists(#deadline) OR #deadline > :now)",
+            {"#created": "created", "#deadline": "deadline"},
+            {":created": seconds(loaded.created_ms), ":now": seconds(self.now_ms())},
+        )
+
+    @staticmethod
+    def _condition(
+        expression: str, names: dict[str, str], values: dict[str, Attributes]
+    ) -> Condition:
+        return {
+            "ConditionExpression": expression,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            # The present item comes with the error, at the price of no further read.
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    # -- many items ---------------------------------------------------------------------------
+
+    def cache_keys(self, beginning: Key) -> Iterator[Key]:
+        """Give the keys of the cache entries that are alive and begin with ``beginning``.
+
+        On a table with a sort key this is a Query of one partition. On any other it is a Scan,
+        which reads (and pays for) the whole table to find a few items.
+        """
+        now_ms = self.now_ms()
+        for attributes in self._pages(beginning):
+            deadline = attributes.get("deadline")
+            if deadline is None or milliseconds(deadline) > now_ms:
+                yield self._layout.key(attributes)
+
+    def delete_cache_entries(self, beginning: Key) -> int:
+        """Delete the cache entries that begin with ``beginning``, and say how many."""
+        deleted = 0
+        batch: list[Key] = []
+        for attributes in self._pages(beginning):
+            batch.append(self._layout.key(attributes))
+            if len(batch) == BATCH_SIZE:
+                deleted += self._delete_batch(batch)
+                batch = []
+        return deleted + self._delete_batch(batch)
+
+    def _pages(self, beginning: Key) -> Iterator[Mapping[str, Any]]:
+        names = {"#key": self.options.hash_key, "#type": "type", "#deadline": "deadline"}
+        names["#long"] = "key"
+        projection = "#key, #deadline, #long"
+        values: dict[str, Attributes] = {
+            ":key": {"S": beginning.partition},
+            ":cache": {"S": CACHE},
+        }
+        params: dict[str, Any] = {
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ConsistentRead": self.options.consistent_read,
+        }
+        if self.options.sort_key is not None:
+            names["#sort"] = self.options.sort_key
+            values[":sort"] = {"S": beginning.sort}
+            operation = "query"
+            # The cache entries of one namespace; a session in the same partition has no "|".
+            params["KeyConditionExpression"] = "#key = :key AND begins_with(#sort, :sort)"
+            params["FilterExpression"] = "#type = :cache"
+            projection += ", #sort"
+        else:
+            operation = "scan"
+            # The cache entries of one namespace: the beginning ends with a "|" that stands in no
+            # namespace, so neighbours and other prefixes do not match.
+            params["FilterExpression"] = "begins_with(#key, :key) AND #type = :cache"
+        params["ProjectionExpression"] = projection
+        while True:
+            answer = self._call(operation, **params)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _delete_batch(self, keys: Iterable[Key]) -> int:
+        name = self.options.table_name
+        requests = [{"DeleteRequest": {"Key": self._layout.key_attributes(key)}} for key in keys]
+        rest: dict[str, Any] = {name: requests} if requests else {}
+        for attempt in range(BATCH_ATTEMPTS):
+            if not rest:
+                return len(requests)
+            if attempt:
+                time.sleep(random.uniform(0, BATCH_BACKOFF_SECONDS * 2**attempt))
+            rest = self._call("batch_write_item", RequestItems=rest).get("UnprocessedItems", {})
+        raise StoreUnavailable(
+            f"BatchWriteItem on table {name!r} left items unprocessed {BATCH_ATTEMPTS} times",
+            operation="BatchWriteItem",
+            table=name,
+        )
+
+    # -- the call -----------------------------------------------------------------------------
+
+    def _call(self, method: str, **params: Any) -> Any:
+        if method != "batch_write_item":
+            params["TableName"] = self.options.table_name
+        try:
+            return self._send(method, params)
+        except MissingTable as missing:
+            self._create_table(missing)
+        for attempt in range(CREATED_ATTEMPTS):
+            try:
+                return self._send(method, params)
+            except MissingTable:
+                time.sleep(random.uniform(0, 0.1 * 2**attempt))
+        raise StoreUnavailable(
+            f"table {self.options.table_name!r} was created and is still not found",
+            operation=OPERATIONS[method],
+            table=self.options.table_name,
+        )
+
+    def _send(self, method: str, params: dict[str, Any]) -> Any:
+        client = self.client()
+        try:
+            return getattr(client, method)(**params)
+        except Exception as error:
+            translated = translate(error, OPERATIONS[method], self.options.table_name)
+            if translated is error:
+                raise
+            if isinstance(translated, KeySchemaMismatch):
+                translated = table.mismatch(client, self.options)
+            if isinstance(translated, DynamoDBError):
+                raise translated from error
+            raise translated from None
+
+    def _create_table(self, missing: MissingTable) -> None:
+        if not self.options.create_table:
+            raise missing_table(
+                self.options.table_name, table.aws_command(self.options)
+            ) from missing
+        table.create(self.client(), self.options)
+
+    def _check_size(self, attributes: Attributes) -> None:
+        # Only what is near the limit is worth counting.
+        if len(attributes["data"]["B"]) < MAX_ITEM_BYTES - 20_000:
+            return
+        size = item_size(attributes)
+        if size > MAX_ITEM_BYTES:
+            raise ItemTooLarge(
+                f"an item of {size} bytes is larger than DynamoDB's {MAX_ITEM_BYTES}",
+                size=size,
+                limit=MAX_ITEM_BYTES,
+                operation="PutItem",
+                table=self.options.table_name,
+            )
+
+
+def item_size(attributes: Attributes) -> int:
+    """Give an item's size in bytes as DynamoDB counts it (AWS developer guide, item sizes)."""
+    size = 0
+    for name, value in attributes.items():
+        ((kind, content),) = value.items()
+        size += len(name.encode())
+        if kind == "N":
+            # One byte for two significant digits, and one more.
+            size += 1 + -(-len(content.strip("-").replace(".", "").strip("0")) // 2)
+        else:
+            size += len(content.encode() if isinstance(content, str) else content)
+    return size

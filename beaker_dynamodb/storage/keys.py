@@ -1,0 +1,117 @@
+"""(namespace, key) to a primary key and back, one to one.
+
+===========  ==============================  ==========================================
+item         table with a partition key      table with a sort key: partition, sort
+===========  ==============================  ==========================================
+session      ``sess:ID``                     ``sess:ID``, ``session``
+cache entry  ``cache:NAMESPACE|KEY``         ``cache:NAMESPACE``, ``|KEY``
+lock         ``cache:|lock|NAMESPACE|KEY``   ``cache:|lock|NAMESPACE``, ``|KEY``
+===========  ==============================  ==========================================
+
+ID and NAMESPACE are percent-encoded, ``|``, ``:`` and ``%`` among the encoded; the empty text is
+``%``. KEY comes last and keeps its ``|`` and ``:``. A part that is too long for DynamoDB is
+replaced by ``%#`` and its SHA-256, which no encoding gives, and kept whole in an attribute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote_to_bytes
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.config import Options
+
+SESSION_PREFIX = "sess:"
+CACHE_PREFIX = "cache:"
+#: The sort key of a session's item; every other item's begins with ``|``.
+SESSION_SORT = "session"
+
+#: Together with a prefix of 255 bytes under DynamoDB's 2048 bytes of partition key and 1024 of
+#: sort key (AWS developer guide, quotas).
+MAX_NAMESPACE_BYTES = 700
+MAX_KEY_BYTES = 1000
+
+_KEY_SAFE = "".join(sorted(set(string.printable) - set(string.whitespace) - set("%"))) + " "
+_NAMESPACE_SAFE = _KEY_SAFE.replace("|", "").replace(":", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A primary key.
+
+    :param partition: value of the partition key.
+    :param sort: value of the sort key, None on a table that has none.
+    :param originals: the parts that were too long and stand in the key as a digest, by the name
+        of the attribute that keeps them.
+    """
+
+    partition: str
+    sort: str | None = None
+    originals: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+
+
+class Keys:
+    """The keys of one prefix in one table."""
+
+    def __init__(self, options: Options) -> None:
+        prefix = options.prefix
+        self._sorted = options.sort_key is not None
+        self._session = SESSION_PREFIX if prefix is None else prefix
+        self._cache = CACHE_PREFIX if prefix is None else prefix
+
+    def session(self, namespace: str) -> Key:
+        """Give the key of the session whose id is ``namespace``."""
+        originals: dict[str, bytes] = {}
+        part = _part(namespace, "namespace", originals)
+        return Key(self._session + part, SESSION_SORT if self._sorted else None, originals)
+
+    def entry(self, namespace: str, key: str | bytes) -> Key:
+        """Give the key of a cache entry; ``"k"`` and ``b"k"`` are the same entry."""
+        return self._two_parts(self._cache, namespace, key)
+
+    def lock(self, namespace: str, key: str | bytes) -> Key:
+        """Give the key of the creation lock of a cache entry."""
+        return self._two_parts(self._cache + "|lock|", namespace, key)
+
+    def _two_parts(self, prefix: str, namespace: str, key: str | bytes) -> Key:
+        originals: dict[str, bytes] = {}
+        partition = prefix + _part(namespace, "namespace", originals)
+        sort = "|" + _part(key, "key", originals)
+        return (
+            Key(partition, sort, originals)
+            if self._sorted
+            else Key(partition + sort, None, originals)
+        )
+
+    def entries(self, namespace: str) -> Key:
+        """Give what the keys of a namespace's cache entries begin with.
+
+        On a table with a sort key, ``partition`` is whole and ``sort`` is the beginning;
+        otherwise ``partition`` is the beginning, up to the ``|`` that no neighbour shares.
+        """
+        partition = self._cache + _part(namespace, "namespace", {})
+        return Key(partition, "|") if self._sorted else Key(partition + "|")
+
+    def entry_key(self, namespace: str, key: Key) -> bytes:
+        """Give back the key that Beaker knows a cache entry by."""
+        if "key" in key.originals:
+            return key.originals["key"]
+        beginning = self.entries(namespace)
+        text = key.partition[len(beginning.partition) :] if key.sort is None else key.sort[1:]
+        return b"" if text == "%" else unquote_to_bytes(text)
+
+
+def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> str:
+    # surrogatepass: any Python text has a key, also one that UTF-8 proper refuses.
+    raw = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+    safe, limit = (
+        (_KEY_SAFE, MAX_KEY_BYTES) if attribute == "key" else (_NAMESPACE_SAFE, MAX_NAMESPACE_BYTES)
+    )
+    text = quote(raw, safe=safe) or "%"
+    if len(text) <= limit:
+        return text
+    originals[attribute] = raw
+    return "%#" + hashlib.sha256(raw).hexdigest()

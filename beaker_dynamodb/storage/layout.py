@@ -1,0 +1,150 @@
+"""One item as Python sees it, and as DynamoDB stores it (docs/design.md, Items).
+
+Times are whole milliseconds since the epoch here, because the exact expiry has to be the same
+number in Python and in a condition expression; in the table they are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.errors import PayloadError
+from beaker_dynamodb.storage.keys import Key
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.config import Options
+
+#: Attribute values as boto3's low-level client takes and gives them: ``{"id": {"S": "sess:…"}}``.
+Attributes = dict[str, Any]
+
+SESSION = "beaker-session"
+CACHE = "beaker-cache"
+
+
+@dataclass(slots=True)
+class Item:
+    """A session or a cache entry.
+
+    :param kind: `SESSION` or `CACHE`.
+    :param data: the payload's bytes.
+    :param codec: how ``data`` is encoded (storage/codec.py).
+    :param created_ms: when the item was first written.
+    :param deadline_ms: from then on it has expired; None: never.
+    :param accessed_ms: last use of a session, as far as it was written.
+    :param version: goes up by one at every change of a session's data.
+    :param writer: a token of the last change of a session's data.
+    """
+
+    key: Key
+    kind: str
+    data: bytes
+    codec: str
+    created_ms: int
+    deadline_ms: int | None
+    accessed_ms: int | None = None
+    version: int | None = None
+    writer: str | None = None
+
+    def expired(self, now_ms: int) -> bool:
+        """Whether the deadline has come; at that very millisecond it has."""
+        return self.deadline_ms is not None and now_ms >= self.deadline_ms
+
+
+class Layout:
+    """Translates items for one table's attribute names."""
+
+    def __init__(self, options: Options) -> None:
+        self._hash_key = options.hash_key
+        self._sort_key = options.sort_key
+        self._ttl_attribute = options.ttl_attribute
+
+    def key_attributes(self, key: Key) -> Attributes:
+        """Give the primary key's attributes."""
+        attributes: Attributes = {self._hash_key: {"S": key.partition}}
+        if self._sort_key is not None:
+            attributes[self._sort_key] = {"S": key.sort}
+        return attributes
+
+    def key(self, attributes: Mapping[str, Any]) -> Key:
+        """Read the primary key back, with the originals of what stands in it as a digest."""
+        originals = {
+            name: attributes[name]["B"]
+            for name in ("namespace", "key")
+            if "B" in attributes.get(name, ())
+        }
+        sort = None if self._sort_key is None else attributes[self._sort_key]["S"]
+        return Key(attributes[self._hash_key]["S"], sort, originals)
+
+    def attributes(self, item: Item) -> Attributes:
+        """Give all attributes of an item."""
+        attributes = self.key_attributes(item.key)
+        attributes["type"] = {"S": item.kind}
+        attributes["data"] = {"B": item.data}
+        attributes["codec"] = {"S": item.codec}
+        attributes["created"] = seconds(item.created_ms)
+        attributes.update(self.expiry(item.deadline_ms))
+        if item.accessed_ms is not None:
+            attributes["accessed"] = seconds(item.accessed_ms)
+        if item.version is not None:
+            attributes["version"] = {"N": str(item.version)}
+        if item.writer is not None:
+            attributes["writer"] = {"S": item.writer}
+        for name, original in item.key.originals.items():
+            attributes[name] = {"B": original}
+        return attributes
+
+    def expiry(self, deadline_ms: int | None) -> Attributes:
+        """Give the two attributes of the expiry, or none where there is none.
+
+        DynamoDB's own attribute is rounded up to whole seconds: its sweeper must not take an
+        item that is still alive.
+        """
+        if deadline_ms is None:
+            return {}
+        return {
+            "deadline": seconds(deadline_ms),
+            self._ttl_attribute: {"N": str(-(-deadline_ms // 1000))},
+        }
+
+    def item(self, key: Key, kind: str, attributes: Mapping[str, Any]) -> Item:
+        """Read an item back.
+
+        :param kind: what it has to be.
+        :raises PayloadError: it is not of that kind, or an attribute is missing or of another
+            type.
+        """
+        try:
+            if attributes["type"]["S"] != kind:
+                raise PayloadError(f"an item is of type {attributes['type']['S']!r}, not {kind!r}")
+            item = Item(
+                key=key,
+                kind=kind,
+                data=bytes(attributes["data"]["B"]),
+                codec=attributes["codec"]["S"],
+                created_ms=milliseconds(attributes["created"]),
+                deadline_ms=None,
+            )
+            if "deadline" in attributes:
+                item.deadline_ms = milliseconds(attributes["deadline"])
+            if "accessed" in attributes:
+                item.accessed_ms = milliseconds(attributes["accessed"])
+            if "version" in attributes:
+                item.version = int(attributes["version"]["N"])
+            if "writer" in attributes:
+                item.writer = attributes["writer"]["S"]
+        except (KeyError, ValueError, OverflowError) as error:
+            raise PayloadError(f"an item of type {kind!r} is damaged: {error!r}") from None
+        return item
+
+
+def seconds(ms: int) -> Attributes:
+    """Write milliseconds as a Number of seconds with three decimals, without a float's error."""
+    sign, ms = ("-", -ms) if ms < 0 else ("", ms)
+    return {"N": f"{sign}{ms // 1000}.{ms % 1000:03d}"}
+
+
+def milliseconds(attribute: Mapping[str, str]) -> int:
+    """Read a Number of seconds as milliseconds."""
+    return round(float(attribute["N"]) * 1000)

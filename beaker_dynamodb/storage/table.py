@@ -1,0 +1,187 @@
+"""The table: what it must look like, creating it, explaining how it differs.
+
+No request of a running application comes here unless its table is missing or of another shape.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.errors import AccessDenied, ConfigurationError, StoreUnavailable
+from beaker_dynamodb.storage.faults import MissingTable, translate
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from beaker_dynamodb.config import Options
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: Capacity of a provisioned table where only the other one is given; the forerunner's default.
+DEFAULT_CAPACITY_UNITS = 5
+#: Longest wait for a new table; DynamoDB usually takes 5 to 20 seconds.
+CREATE_TIMEOUT_SECONDS = 120.0
+#: Between two looks at a table that is being created.
+POLL_SECONDS = 0.5
+
+
+def definition(options: Options) -> dict[str, Any]:
+    """Give the parameters of CreateTable for these options."""
+    keys = [(options.hash_key, "HASH")]
+    if options.sort_key is not None:
+        keys.append((options.sort_key, "RANGE"))
+    request: dict[str, Any] = {
+        "TableName": options.table_name,
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+    }
+    if options.provisioned:
+        request["BillingMode"] = "PROVISIONED"
+        request["ProvisionedThroughput"] = {
+            "ReadCapacityUnits": options.read_capacity_units or DEFAULT_CAPACITY_UNITS,
+            "WriteCapacityUnits": options.write_capacity_units or DEFAULT_CAPACITY_UNITS,
+        }
+    else:
+        request["BillingMode"] = "PAY_PER_REQUEST"
+    return request
+
+
+def aws_command(options: Options) -> str:
+    """Give the AWS CLI's command that makes the same table, ready to be pasted."""
+    request = definition(options)
+    words = [
+        "aws dynamodb create-table --table-name",
+        options.table_name,
+        "--attribute-definitions",
+    ]
+    words += [
+        f"AttributeName={d['AttributeName']},AttributeType=S"
+        for d in request["AttributeDefinitions"]
+    ]
+    words.append("--key-schema")
+    words += [
+        f"AttributeName={k['AttributeName']},KeyType={k['KeyType']}" for k in request["KeySchema"]
+    ]
+    words.append(f"--billing-mode {request['BillingMode']}")
+    if options.provisioned:
+        units = ",".join(f"{name}={n}" for name, n in request["ProvisionedThroughput"].items())
+        words.append(f"--provisioned-throughput {units}")
+    return (
+        " ".join(words)
+        + f" && aws dynamodb wait table-exists --table-name {options.table_name}"
+        + f" && aws dynamodb update-time-to-live --table-name {options.table_name}"
+        + f" --time-to-live-specification Enabled=true,AttributeName={options.ttl_attribute}"
+    )
+
+
+def create(client: DynamoDBClient, options: Options) -> None:
+    """Create the table, wait until it can be used and turn on its time to live.
+
+    Several processes may do this at once: all of them return when the table is there.
+
+    :raises AccessDenied: a permission is missing; the message says what to run instead.
+    :raises StoreUnavailable: it was not there in time.
+    """
+    table = options.table_name
+    try:
+        client.create_table(**definition(options))
+        log.info("created table %r", table)
+    except client.exceptions.ResourceInUseException:
+        pass  # somebody else was quicker
+    except Exception as error:
+        raise _explained(translate(error, "CreateTable", table), options) from error
+    _wait_until_active(client, options)
+    _enable_time_to_live(client, options)
+
+
+def _explained(error: Exception, options: Options) -> Exception:
+    if not isinstance(error, AccessDenied):
+        return error
+    return AccessDenied(
+        f"{error}; allow it, or create the table with: {aws_command(options)}",
+        operation=error.operation,
+        table=error.table,
+        aws_code=error.aws_code,
+    )
+
+
+def _wait_until_active(client: DynamoDBClient, options: Options) -> None:
+    table = options.table_name
+    give_up = time.monotonic() + CREATE_TIMEOUT_SECONDS
+    while True:
+        try:
+            if client.describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE":
+                return
+        except Exception as error:
+            translated = translate(error, "DescribeTable", table)
+            # A table that was created a moment ago may not be seen yet.
+            if not isinstance(translated, MissingTable):
+                raise _explained(translated, options) from error
+        if time.monotonic() > give_up:
+            raise StoreUnavailable(
+                f"table {table!r} is not ACTIVE {CREATE_TIMEOUT_SECONDS:.0f} seconds after it was "
+                "created",
+                operation="DescribeTable",
+                table=table,
+            )
+        time.sleep(random.uniform(POLL_SECONDS / 2, POLL_SECONDS))
+
+
+def _enable_time_to_live(client: DynamoDBClient, options: Options) -> None:
+    try:
+        client.update_time_to_live(
+            TableName=options.table_name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": options.ttl_attribute},
+        )
+    except Exception as error:
+        if _time_to_live_is_on(client, options):
+            return  # whoever created the table with us was quicker
+        reason = translate(error, "UpdateTimeToLive", options.table_name)
+        # Sessions work without it, expired ones only pile up: a warning, not an error.
+        log.warning(
+            "table %r: time to live could not be turned on (%s); expired items will not be deleted "
+            "until you run: aws dynamodb update-time-to-live --table-name %s "
+            "--time-to-live-specification Enabled=true,AttributeName=%s",
+            options.table_name,
+            reason,
+            options.table_name,
+            options.ttl_attribute,
+        )
+
+
+def _time_to_live_is_on(client: DynamoDBClient, options: Options) -> bool:
+    try:
+        answer = client.describe_time_to_live(TableName=options.table_name)
+    except Exception:
+        return False  # the caller then warns
+    described = answer.get("TimeToLiveDescription", {})
+    return (
+        described.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        and described.get("AttributeName") == options.ttl_attribute
+    )
+
+
+def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError:
+    """Explain how the table's key differs from what the options say."""
+    wanted = _key_text(definition(options))
+    try:
+        found = _key_text(client.describe_table(TableName=options.table_name)["Table"])
+    except Exception:
+        found = "another key (DescribeTable, which would tell, is not allowed)"
+    return ConfigurationError(
+        f"table {options.table_name!r} has {found}, the options hash_key and sort_key say {wanted}",
+        table=options.table_name,
+        aws_code="ValidationException",
+    )
+
+
+def _key_text(description: Any) -> str:
+    types = {d["AttributeName"]: d["AttributeType"] for d in description["AttributeDefinitions"]}
+    names = {"HASH": "partition key", "RANGE": "sort key"}
+    return " and ".join(
+        f"{names[k['KeyType']]} {k['AttributeName']!r} ({types[k['AttributeName']]})"
+        for k in description["KeySchema"]
+    )

@@ -1,0 +1,111 @@
+"""Fixtures of the whole suite: the servers, a client, names and options for a test, a clock."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from hypothesis import settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+from tests.clock import Clock
+from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable
+from tests.servers.endpoint import Endpoint
+from tests.servers.recorder import CallRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+CACHE = Path(__file__).parent.parent / ".cache"
+
+# Examples per property. `quick` is for every Python version, `full` for one of them; `long` is for
+# a night on which somebody has a suspicion.
+PROFILES = {"quick": 25, "full": 200, "long": 20_000}
+
+
+def pytest_configure() -> None:
+    """Cut the run off from the developer's AWS account and choose hypothesis's profile."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.devnull
+    os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    # All servers are on this machine: a proxy on the way out must not be asked for them.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(CACHE / "hypothesis")
+    database = DirectoryBasedExampleDatabase(CACHE / "hypothesis" / "examples")
+    for profile, examples in PROFILES.items():
+        # No deadline: a machine that is busy with four other test runs is slow, not wrong.
+        settings.register_profile(
+            profile, max_examples=examples, deadline=None, database=database, print_blob=True
+        )
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[Endpoint]:
+    """The embedded DynamoDB: always there."""
+    with EmbeddedDynamoDB() as server:
+        yield Endpoint("moto", server.endpoint_url)
+
+
+@pytest.fixture(scope="session")
+def local_endpoint() -> Iterator[Endpoint]:
+    """Amazon's DynamoDB Local; a failure where it was promised, else a skip, if it is not here."""
+    try:
+        server = DynamoDBLocal(CACHE / "dynamodb-local")
+    except Unavailable as error:
+        reason = f"no DynamoDB Local: {error}"
+        if os.environ.get("BEAKER_DYNAMODB_LOCAL") == "require":
+            raise pytest.fail.Exception(reason, pytrace=False) from None
+        raise pytest.skip.Exception(reason) from None
+    yield Endpoint("local", server.endpoint_url)
+    server.stop()
+
+
+@pytest.fixture(scope="session", params=["moto", "local"])
+def endpoint(request: pytest.FixtureRequest) -> Endpoint:
+    """Each server in turn: a test that asks for this runs on both."""
+    endpoint: Endpoint = request.getfixturevalue(f"{request.param}_endpoint")
+    return endpoint
+
+
+@pytest.fixture
+def client(endpoint: Endpoint) -> DynamoDBClient:
+    """A plain boto3 client, to look at a table behind the package's back."""
+    return endpoint.client
+
+
+@pytest.fixture
+def calls(client: DynamoDBClient) -> Iterator[CallRecorder]:
+    """The API calls made through the fixture `client` during the test."""
+    with CallRecorder(client) as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def table_name(request: pytest.FixtureRequest) -> str:
+    """The name of a table that no other test has, and that does not exist yet."""
+    # DynamoDB takes 3 to 255 of these characters.
+    readable = re.sub(r"[^A-Za-z0-9_.-]", "-", request.node.name)[:60]
+    return f"{readable}-{uuid4().hex}"
+
+
+@pytest.fixture
+def options(endpoint: Endpoint, table_name: str) -> dict[str, object]:
+    """Options for a namespace manager: the test's own table on the server of the moment."""
+    return {"table_name": table_name, **endpoint.options}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until the test moves it."""
+    return Clock()

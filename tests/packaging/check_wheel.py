@@ -1,0 +1,101 @@
+"""Install a built wheel where nothing else is and use it there.
+
+``python check_wheel.py DIST`` with DIST being a folder of one wheel and one sdist. Prints a line
+for each thing that was checked; ends with a traceback at the first that is not so.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+from pathlib import Path
+from zipfile import ZipFile
+
+# Importing must work without boto3, which Beaker would turn into a warning and an unknown type.
+IMPORTS = """
+import sys
+from importlib.metadata import entry_points, version
+
+import beaker_dynamodb
+assert not {"boto3", "botocore"} & set(sys.modules), "importing beaker_dynamodb imports boto3"
+assert version("beaker-dynamodb") == beaker_dynamodb.__version__
+assert "site-packages" in beaker_dynamodb.__file__, beaker_dynamodb.__file__
+
+found = {point.name: point for point in entry_points(group="beaker.backends")}
+for name in ("ext:dynamodb", "dynamodb"):
+    assert found[name].load() is beaker_dynamodb.DynamoDBNamespaceManager, name
+assert not {"boto3", "botocore"} & set(sys.modules), "loading the backend imports boto3"
+"""
+
+# The way that Beaker goes. Nothing is asked of DynamoDB, so nothing has to be there.
+THROUGH_BEAKER = """
+import warnings
+warnings.simplefilter("error")
+
+from beaker.cache import CacheManager
+import beaker_dynamodb
+
+for name in ("ext:dynamodb", "dynamodb"):
+    cache = CacheManager(type=name, table_name="sessions", region_name="eu-west-1").get_cache("n")
+    assert isinstance(cache.namespace, beaker_dynamodb.DynamoDBNamespaceManager), name
+"""
+
+
+def check_contents(wheel: Path, sdist: Path) -> None:
+    """Check that the wheel holds the package and nothing else, the sdist what tests it.
+
+    :param wheel: the wheel's file.
+    :param sdist: the source distribution's file.
+    """
+    names = ZipFile(wheel).namelist()
+    assert {"beaker_dynamodb"} == {
+        name.split("/")[0] for name in names if ".dist-info/" not in name
+    }, names
+    modules = {str(path) for path in Path().glob("beaker_dynamodb/**/*.py")}
+    assert {"beaker_dynamodb/py.typed", *modules} <= set(names), modules - set(names)
+    assert any(name.endswith("/licenses/LICENSE") for name in names), names
+    with tarfile.open(sdist) as tar:
+        inside = {name.partition("/")[2] for name in tar.getnames()}
+    wanted = {"setup.py", "tox.ini", "LICENSE", "example_wsgi.py", "tests/conftest.py"}
+    assert wanted <= inside, wanted - inside
+    print(f"{wheel.name}: {len(names)} files, all modules and py.typed among them")
+
+
+def run(python: Path, *arguments: str) -> None:
+    """Run the empty environment's Python, unaware of this checkout.
+
+    :param python: its path.
+    :param arguments: what comes after the program's name.
+    :raises CalledProcessError: it failed; what it said is on standard error.
+    """
+    # -I: neither the working directory nor PYTHONPATH is searched.
+    subprocess.run([python, "-I", *arguments], cwd=python.parent, check=True)
+
+
+def main(dist: Path) -> None:
+    """Check the distribution files in a folder.
+
+    :param dist: the folder.
+    """
+    [wheel] = dist.glob("*.whl")
+    [sdist] = dist.glob("*.tar.gz")
+    check_contents(wheel, sdist)
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = Path(folder) / "bin" / "python"
+        pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        run(python, *pip, "beaker")
+        run(python, *pip, "--no-deps", str(wheel.resolve()))
+        run(python, "-c", IMPORTS)
+        print("without boto3: both entry points load")
+        run(python, *pip, str(wheel.resolve()))
+        run(python, "-c", IMPORTS)
+        run(python, "-c", THROUGH_BEAKER)
+        print("with boto3: both entry points load, boto3 is not imported, Beaker finds both")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

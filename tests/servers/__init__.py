@@ -1,0 +1,1 @@
+"""The DynamoDB servers that the tests run on, and what is needed to look at their traffic."""

