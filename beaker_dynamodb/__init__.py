@@ -12,6 +12,7 @@ from beaker_dynamodb.errors import (
     DynamoDBError,
     ItemTooLarge,
     PayloadError,
+    SessionConflict,
     StoreUnavailable,
 )
 from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManager, register
@@ -26,6 +27,7 @@ __all__ = [
     "DynamoDBNamespaceManager",
     "ItemTooLarge",
     "PayloadError",
+    "SessionConflict",
     "StoreUnavailable",
     "register",
 ]

@@ -36,15 +36,13 @@ class CacheEntries:
         store = self._store
         data, codec = store.codec.encode_value(value)
         now_ms = store.items.now_ms()
-        # 0 means "for ever" as an option, "at once" as an argument of Beaker's.
-        default = store.options.default_ttl or None
         item = Item(
             key=store.keys.entry(self._namespace, key),
             kind=CACHE,
             data=data,
             codec=codec,
             created_ms=now_ms,
-            deadline_ms=store.deadline_ms(now_ms, expiretime, store.options.timeout, default),
+            deadline_ms=store.entry_deadline_ms(now_ms, expiretime),
         )
         store.items.put(item)
 

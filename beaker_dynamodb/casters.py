@@ -113,6 +113,11 @@ def prefix(value: Any) -> str:
     return name if not name or name.endswith(":") else name + ":"
 
 
+def hash_ids(value: Any) -> bool | str:
+    """Take true, false or ``migrate``."""
+    return "migrate" if str(value).strip().lower() == "migrate" else boolean(value)
+
+
 def serializer(value: Any) -> Any:
     """Take ``pickle``, ``json`` or an object that has ``dumps`` and ``loads``."""
     if isinstance(value, str):

@@ -1,20 +1,17 @@
-"""The options: one table that feeds the parsing, the README and the command's help.
-
-A new option is a new field of `Options`; its metadata is all that the README's table, the error
-messages and the command need.
-"""
+"""What a configuration says, as `Options`: names, aliases, the url form, clear refusals."""
 
 from __future__ import annotations
 
 import difflib
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from beaker_dynamodb import casters
 from beaker_dynamodb.errors import ConfigurationError
+from beaker_dynamodb.options import Options, option_rows
+
+__all__ = ["LET_BY", "Options", "option_rows", "parse"]
 
 #: Names that Beaker, pyramid_beaker and Paste hand to every backend and that mean nothing here.
 LET_BY = frozenset(
@@ -37,231 +34,6 @@ LET_BY = frozenset(
 )
 #: Beaker's middleware also hands over its keyword arguments under their dotted names.
 LET_BY_PREFIXES = ("session.", "cache.", "beaker.")
-
-#: Attributes of an item whose names are fixed (see docs/design.md, Items).
-FIXED_ATTRIBUTES = frozenset(
-    {
-        "accessed",
-        "codec",
-        "created",
-        "data",
-        "deadline",
-        "key",
-        "namespace",
-        "type",
-        "version",
-        "writer",
-    }
-)
-
-
-def _option(
-    caster: Callable[[Any], Any],
-    help: str,
-    *,
-    default: Any = None,
-    shown: str | None = None,
-    unit: str = "",
-    aliases: tuple[str, ...] = (),
-    secret: bool = False,
-    live: bool = False,
-) -> Any:
-    """Declare one option.
-
-    :param caster: makes the value of a text or a Python value; raises ValueError with the reason.
-    :param help: one sentence for the README and the command.
-    :param shown: the default as people read it, where it is not ``default`` itself.
-    :param unit: the unit of the number.
-    :param aliases: other names of the same option.
-    :param secret: never shown in a repr.
-    :param live: a Python object; cannot be written in an INI file or a url.
-    """
-    metadata = {
-        "caster": caster,
-        "help": help,
-        "shown": shown,
-        "unit": unit,
-        "aliases": aliases,
-        "secret": secret,
-        "live": live,
-    }
-    return field(default=default, metadata=metadata)
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Options:
-    """What a user has configured, cast and checked. Equal options share one boto3 client."""
-
-    table_name: str = _option(
-        casters.table_name,
-        "The table, by name or ARN.",
-        default="sessions",
-        aliases=("table",),
-    )
-    hash_key: str = _option(
-        casters.attribute_name,
-        "Attribute that is the table's partition key.",
-        default="id",
-    )
-    sort_key: str | None = _option(
-        casters.attribute_name,
-        "Attribute that is the table's sort key, for tables that have one; then `keys()` and "
-        "`clear()` of a cache are a Query instead of a Scan.",
-        shown="none",
-    )
-    prefix: str | None = _option(
-        casters.prefix,
-        "Begins every key, so that applications can share a table. A colon is added where it "
-        "does not end with one: no id can then reach into another prefix.",
-        shown="`sess:` for sessions, `cache:` for caches",
-    )
-    client: Any = _option(
-        casters.live,
-        "A ready boto3 DynamoDB client; used as it is, the connection options then mean nothing.",
-        shown="none",
-        live=True,
-    )
-    region_name: str | None = _option(
-        casters.text, "AWS Region.", shown="AWS's own chain", aliases=("region",)
-    )
-    endpoint_url: str | None = _option(
-        casters.text, "Another endpoint, such as DynamoDB Local.", shown="AWS's own chain"
-    )
-    profile_name: str | None = _option(
-        casters.text, "Profile of the AWS configuration files.", shown="AWS's own chain"
-    )
-    aws_access_key_id: str | None = _option(
-        casters.text, "Handed to boto3.", shown="AWS's own chain", secret=True
-    )
-    aws_secret_access_key: str | None = _option(
-        casters.text, "Handed to boto3.", shown="AWS's own chain", secret=True
-    )
-    aws_session_token: str | None = _option(
-        casters.text, "Handed to boto3.", shown="AWS's own chain", secret=True
-    )
-    config: Any = _option(
-        casters.live,
-        "A botocore Config; what it sets wins over the five options below.",
-        shown="none",
-        live=True,
-    )
-    connect_timeout: float = _option(
-        casters.positive_number, "Longest wait for a connection.", default=1.0, unit="seconds"
-    )
-    read_timeout: float = _option(
-        casters.positive_number, "Longest wait for an answer.", default=2.0, unit="seconds"
-    )
-    max_attempts: int = _option(
-        casters.positive_integer, "Tries of one call, the first one included.", default=3
-    )
-    retry_mode: str = _option(
-        casters.choice("standard", "adaptive", "legacy"),
-        "botocore's retry mode: `standard`, `adaptive` or `legacy`.",
-        default="standard",
-    )
-    max_pool_connections: int = _option(
-        casters.positive_integer, "Connections that one process keeps open.", default=50
-    )
-    url: str | None = _option(
-        casters.text,
-        "All options that are texts or numbers in one: "
-        "`dynamodb://REGION/TABLE?endpoint_url=…&prefix=…`; the Region may be empty. An option "
-        "that is also given by itself wins. pyramid_beaker hands only `url` on to cache regions.",
-        shown="none",
-        secret=True,
-    )
-    create_table: bool = _option(
-        casters.boolean,
-        "Create a missing table, with time to live, when it is first used. `false` needs fewer "
-        "permissions.",
-        default=True,
-    )
-    billing_mode: str = _option(
-        casters.choice("PAY_PER_REQUEST", "PROVISIONED"),
-        "Billing of a table that is created: `PAY_PER_REQUEST` or `PROVISIONED`.",
-        default="PAY_PER_REQUEST",
-    )
-    read_capacity_units: int | None = _option(
-        casters.positive_integer,
-        "Capacity of a table that is created; setting it means `PROVISIONED`.",
-        shown="none; 5 units where only the other one is set",
-        unit="units",
-    )
-    write_capacity_units: int | None = _option(
-        casters.positive_integer,
-        "Capacity of a table that is created; setting it means `PROVISIONED`.",
-        shown="none; 5 units where only the other one is set",
-        unit="units",
-    )
-    ttl_attribute: str = _option(
-        casters.attribute_name,
-        "Attribute for DynamoDB's time to live.",
-        default="expires",
-    )
-    timeout: float | None = _option(
-        casters.number,
-        "Life of an item after its last write. Beaker sets it for sessions, to its own "
-        "`session.timeout` plus 120 seconds; `expire` of a cache goes before it.",
-        shown="`session.timeout` + 120 seconds",
-        unit="seconds",
-    )
-    default_ttl: float | None = _option(
-        casters.number,
-        "Life of an item that is written without any expiry; 0 is for ever.",
-        shown="86400 seconds for sessions, for ever for cache entries",
-        unit="seconds",
-    )
-    consistent_read: bool = _option(
-        casters.boolean,
-        "Read what was written last. `false` costs half as much and may be a moment behind.",
-        default=True,
-    )
-    serializer: Any = _option(
-        casters.serializer,
-        "Of cache values: `pickle`, `json`, or an object with `dumps` and `loads`. A session has "
-        "Beaker's own `data_serializer`.",
-        default="pickle",
-    )
-    clock: Callable[[], float] = _option(
-        casters.live,
-        "Where the time comes from, a function that returns epoch seconds; for tests.",
-        default=time.time,
-        shown="`time.time`",
-        live=True,
-    )
-
-    def __post_init__(self) -> None:
-        """Hold the options against each other.
-
-        :raises ConfigurationError: two attributes of an item would have the same name.
-        """
-        named = [("hash_key", self.hash_key), ("ttl_attribute", self.ttl_attribute)]
-        if self.sort_key is not None:
-            named.append(("sort_key", self.sort_key))
-        taken = dict.fromkeys(FIXED_ATTRIBUTES, "an attribute that beaker_dynamodb itself writes")
-        for option, name in named:
-            if name in taken:
-                raise ConfigurationError(f"option {option}: {name!r} is already {taken[name]}")
-            taken[name] = f"the {option}"
-
-    @property
-    def provisioned(self) -> bool:
-        """Whether a table that is created gets provisioned capacity."""
-        return (
-            self.billing_mode == "PROVISIONED"
-            or self.read_capacity_units is not None
-            or self.write_capacity_units is not None
-        )
-
-    def __repr__(self) -> str:
-        """Name what differs from the defaults, without any secret."""
-        shown = []
-        for spec in fields(self):
-            value = getattr(self, spec.name)
-            if value != spec.default:
-                shown.append(f"{spec.name}={'***' if spec.metadata['secret'] else repr(value)}")
-        return f"Options({', '.join(shown)})"
-
 
 _FIELDS = {spec.name: spec for spec in fields(Options)}
 _CANONICAL = {
@@ -340,18 +112,3 @@ def _url_options(url: str) -> dict[str, Any]:
     if "url" in named:
         raise ConfigurationError("option url: cannot hold another url")
     return named
-
-
-def option_rows() -> list[tuple[str, str, str]]:
-    """Give the README's option table: name (with aliases), default with unit, what it does."""
-    rows = []
-    for spec in _FIELDS.values():
-        meta = spec.metadata
-        name = " or ".join(f"`{name}`" for name in (spec.name, *meta["aliases"]))
-        default = meta["shown"]
-        if default is None:
-            value = str(spec.default).lower() if isinstance(spec.default, bool) else spec.default
-            number = f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
-            default = f"{number} {meta['unit']}".strip()
-        rows.append((name, default, meta["help"]))
-    return rows

@@ -7,6 +7,7 @@
         ├── ConfigurationError      unknown or bad option, table of another shape, missing boto3
         ├── StoreUnavailable        network, throttling, 5xx, time-out, credentials: no answer
         ├── AccessDenied            IAM says no; the message names the missing action
+        ├── SessionConflict         concurrent saves of a session that could not be merged
         ├── ItemTooLarge            more bytes than one DynamoDB item may hold
         └── PayloadError            a value that cannot be encoded, or stored bytes that cannot
                                     be decoded
@@ -26,6 +27,7 @@ __all__ = [
     "DynamoDBError",
     "ItemTooLarge",
     "PayloadError",
+    "SessionConflict",
     "StoreUnavailable",
 ]
 
@@ -66,6 +68,13 @@ class StoreUnavailable(DynamoDBError):
 
 class AccessDenied(DynamoDBError):
     """The credentials lack a permission; the message names the action, ``dynamodb:PutItem``."""
+
+
+class SessionConflict(DynamoDBError):
+    """Another request saved the session meanwhile, and ``concurrency`` is ``reject``.
+
+    With ``merge`` it means that merging did not settle within its time.
+    """
 
 
 class ItemTooLarge(DynamoDBError):

@@ -61,7 +61,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         :raises PayloadError: what is stored cannot be decoded.
         """
         if key == SESSION_KEY:
-            return self._session().read()
+            return self.session.read()
         value = self._read(key)
         if value is _NOTHING:
             raise KeyError(key)
@@ -70,7 +70,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __contains__(self, key: str | bytes) -> bool:
         """Whether there is a value that has not expired: one GetItem."""
         if key == SESSION_KEY:
-            return self._session().exists()
+            return self.session.exists()
         return self._read(key) is not _NOTHING
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
@@ -86,7 +86,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """
         self._scope.forget(key)
         if key == SESSION_KEY:
-            self._session().write(value, expiretime)
+            self.session.write(value, expiretime)
         else:
             self._entries().write(key, value, expiretime)
 
@@ -94,7 +94,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """Delete a value; one that is not there is no error."""
         self._scope.forget(key)
         if key == SESSION_KEY:
-            self._session().delete()
+            self.session.delete()
         else:
             self._entries().delete(key)
 
@@ -141,7 +141,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     # -- the two kinds ------------------------------------------------------------------------
 
-    def _session(self) -> SessionRecord:
+    @property
+    def session(self) -> SessionRecord:
+        """The session whose id is this namespace."""
         if self._record is None:
             self._record = SessionRecord(self.store, self.namespace)
         return self._record

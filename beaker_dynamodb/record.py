@@ -1,17 +1,38 @@
-"""One session in the table, as one request sees it: loaded, saved, deleted."""
+"""One session in the table, as one request sees it: loaded, saved, touched, moved, deleted.
+
+Two views are kept apart. ``_seen`` is what the application knows: what it loaded, or saved last.
+``_stored`` is the item in the table. They differ once another request's changes were merged in;
+a save carries the difference between ``_seen`` and what the application has now over to
+``_stored``.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import random
 import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb import merge
+from beaker_dynamodb.errors import SessionConflict
+from beaker_dynamodb.payload import BEAKER, PayloadFormat
+from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.layout import SESSION, Item
 
 if TYPE_CHECKING:
     from beaker_dynamodb.storage.store import Store
 
-#: Life of a session whose expiry nobody has set: one day, as the forerunner has it.
-DEFAULT_TTL_SECONDS = 86_400.0
+log = logging.getLogger("beaker_dynamodb")
+
+#: Longest time that one save may spend on merging.
+MERGE_SECONDS = 5.0
+#: Longest wait after the first conflict and after any.
+BACKOFF_SECONDS = 0.01
+MAX_BACKOFF_SECONDS = 0.2
 
 
 class SessionRecord:
@@ -23,9 +44,18 @@ class SessionRecord:
 
     def __init__(self, store: Store, session_id: str) -> None:
         self._store = store
+        self._session_id = session_id
         self._key = store.keys.session(session_id)
-        #: The item as it is in the table, as far as this request knows.
         self._stored: Item | None = None
+        self._stored_payload: Any = None
+        self._seen_payload: Any = None
+        #: It was there when it was loaded, and is not any more: it stays gone.
+        self._gone = False
+        self._expiretime: float | None = None
+        #: Reads and writes payloads; a session that encrypts them sets its own.
+        self.format: PayloadFormat = BEAKER
+
+    # -- read ---------------------------------------------------------------------------------
 
     def read(self) -> Any:
         """Give the payload as Beaker's Session wrote it: one GetItem.
@@ -33,43 +63,211 @@ class SessionRecord:
         :raises KeyError: there is no session, or it has expired.
         :raises PayloadError: the item is damaged.
         """
-        self._stored = self._store.items.get(self._key, SESSION)
-        if self._stored is None:
+        item = self._store.items.get(self._key, SESSION)
+        if item is None and self._store.options.hash_ids == "migrate":
+            item = self._migrate()
+        payload = None if item is None else self._decode(item)
+        self._remember(item, payload, payload)
+        if item is None:
             raise KeyError("session")
-        return self._store.codec.decode(self._stored.data, self._stored.codec)
+        return payload
 
     def exists(self) -> bool:
         """Whether there is a session that has not expired: one GetItem."""
         return self._store.items.get(self._key, SESSION) is not None
 
-    def write(self, payload: object, expiretime: float | None = None) -> None:
-        """Store the payload: one PutItem.
+    # -- write --------------------------------------------------------------------------------
 
+    def write(self, payload: Any, expiretime: float | None = None) -> None:
+        """Save the session, unless nothing was changed or it is gone.
+
+        At most one write where nobody else saves at the same time; see docs/design.md, "The way
+        of one request".
+
+        :param payload: what Beaker's Session hands over.
         :param expiretime: its life in seconds; None: the options say.
+        :raises SessionConflict: another request saved meanwhile, and merging is not wanted, or
+            did not settle within 5 seconds.
         """
-        self._store.items.put(self._item(payload, expiretime))
+        self._expiretime = expiretime
+        mine = self.format.loads(payload)
+        if mine is not None and mine.keys() <= merge.BOOKKEEPING:
+            self.delete()
+        elif self._gone:
+            self._drop()
+        elif mine is None:
+            self._replace(payload)
+        elif self._stored is not None and not merge.differs(self._seen() or {}, mine):
+            self._touch(mine, payload)
+        elif self._store.options.concurrency == "overwrite":
+            self._replace(payload)
+        else:
+            self._save(mine, payload)
 
     def delete(self) -> None:
-        """Delete the session: one DeleteItem."""
+        """Delete the session: one DeleteItem. It wins against every save in flight."""
         self._store.items.delete(self._key)
+        self._remember(None, None, None)
 
-    def _item(self, payload: object, expiretime: float | None) -> Item:
-        store, stored = self._store, self._stored
+    def move_from(self, old: SessionRecord, payload: Any) -> None:
+        """Save the session ``old`` under this id and delete it there: both or neither.
+
+        Updates that other requests made to ``old`` since it was loaded come along; if it is gone,
+        it stays gone.
+        """
+        if old._gone:
+            self._gone = True
+            self._drop()
+        elif old._stored is None:
+            self.write(payload)
+        else:
+            # What the application changed is what it changed since the old session was loaded.
+            self._remember(old._stored, old._stored_payload, old._seen_payload)
+            mine = self.format.loads(payload) or {}
+            items = self._store.items
+            self._save(mine, payload, lambda item, stored: items.move(item, stored, old._key))
+            if not self._gone:
+                old._remember(None, None, None)
+                old._gone = True
+
+    # -- the ways to write --------------------------------------------------------------------
+
+    def _touch(self, mine: dict[str, Any], payload: Any) -> None:
+        """Refresh access time and expiry, if it is time; give way to anybody else's write."""
+        stored = self._stored
+        assert stored is not None
+        store = self._store
+        # A clock that was set back makes the age negative; then it is time as well.
+        age_ms = store.items.now_ms() - (stored.accessed_ms or 0)
+        if 0 <= age_ms < store.touch_interval_ms:
+            return
+        item, text = self._compose(mine, payload, stored)
+        item.version, item.writer = stored.version, stored.writer
+        try:
+            store.items.put(item, store.items.if_unchanged(stored))
+        except ConditionFailed:
+            return
+        self._remember(item, text, payload)
+
+    def _replace(self, payload: Any) -> None:
+        """Write the payload whole: what cannot be read cannot be merged. Resurrects nothing."""
+        stored, items = self._stored, self._store.items
+        item = self._item(payload, stored)
+        try:
+            items.put(item, None if stored is None else items.if_there(stored))
+        except ConditionFailed:
+            self._drop()
+            return
+        self._remember(item, payload, payload)
+
+    def _save(
+        self,
+        mine: dict[str, Any],
+        payload: Any,
+        put: Callable[[Item, Item], None] | None = None,
+    ) -> None:
+        """Write on the condition that nobody has since we read; otherwise merge and try again."""
+        items = self._store.items
+        stored = self._stored
+        give_up = time.monotonic() + MERGE_SECONDS
+        attempt = 0
+        while True:
+            item, text = self._compose(mine, payload, stored)
+            try:
+                if stored is None:
+                    items.put(item, items.if_new())
+                elif put is None:
+                    items.put(item, items.if_unchanged(stored))
+                else:
+                    put(item, stored)
+            except ConditionFailed as failed:
+                theirs = items.found(failed, self._key, SESSION)
+                if theirs is None or (stored and theirs.created_ms != stored.created_ms):
+                    if stored is None:
+                        continue  # it expired, or was deleted, while we were told of it
+                    self._drop()
+                    return
+                if theirs.writer != item.writer:
+                    attempt += 1
+                    self._wait(attempt, give_up)
+                    stored, self._stored_payload = theirs, self._decode(theirs)
+                    continue
+                # Our own write: it had arrived, its answer was lost, and botocore sent it again.
+            self._remember(item, text, payload)
+            return
+
+    def _wait(self, attempt: int, give_up: float) -> None:
+        reject = self._store.options.concurrency == "reject"
+        if reject or time.monotonic() > give_up:
+            raise SessionConflict(
+                f"session {self._hashed_id()}: another request saved it meanwhile"
+                + ("" if reject else f", {attempt} times in {MERGE_SECONDS:.0f} seconds"),
+                operation="PutItem",
+                table=self._store.options.table_name,
+                aws_code="ConditionalCheckFailedException",
+            )
+        longest = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** min(attempt, 10))
+        time.sleep(random.uniform(0, longest))
+
+    # -- parts --------------------------------------------------------------------------------
+
+    def _compose(self, mine: dict[str, Any], payload: Any, stored: Item | None) -> tuple[Item, Any]:
+        """Give the item to write over ``stored``, and its payload."""
+        text = payload
+        if stored is not None and self._stored_payload is not self._seen_payload:
+            theirs = self.format.loads(self._stored_payload)
+            if theirs is not None:
+                text = self.format.dumps(merge.merge(self._seen() or {}, mine, theirs), payload)
+        return self._item(text, stored), text
+
+    def _item(self, payload: Any, stored: Item | None) -> Item:
+        store = self._store
         data, codec = store.codec.encode_session(payload)
         now_ms = store.items.now_ms()
-        default = DEFAULT_TTL_SECONDS
-        if store.options.default_ttl is not None:
-            default = store.options.default_ttl
         return Item(
             key=self._key,
             kind=SESSION,
             data=data,
             codec=codec,
             created_ms=now_ms if stored is None else stored.created_ms,
-            deadline_ms=store.deadline_ms(
-                now_ms, expiretime, store.options.timeout, default or None
-            ),
+            deadline_ms=store.session_deadline_ms(now_ms, self._expiretime),
             accessed_ms=now_ms,
             version=1 if stored is None else (stored.version or 0) + 1,
+            # Unlike a version, no two writes have the same.
             writer=secrets.token_urlsafe(9),
         )
+
+    def _decode(self, item: Item) -> Any:
+        return self._store.codec.decode(item.data, item.codec)
+
+    def _seen(self) -> dict[str, Any] | None:
+        return None if self._seen_payload is None else self.format.loads(self._seen_payload)
+
+    def _remember(self, stored: Item | None, stored_payload: Any, seen_payload: Any) -> None:
+        self._stored, self._stored_payload = stored, stored_payload
+        self._seen_payload = seen_payload
+        self._gone = False
+
+    def _drop(self) -> None:
+        self._gone = True
+        log.info("session %s is gone; a save of it was dropped", self._hashed_id())
+
+    def _hashed_id(self) -> str:
+        # Whoever reads a log must not be able to take a session over.
+        raw = self._session_id.encode("utf-8", "surrogatepass")
+        return hashlib.sha256(raw).hexdigest()[:16]
+
+    def _migrate(self) -> Item | None:
+        """Move the session from the key that it had before `hash_ids`, if it is there."""
+        store = self._store
+        old_key = store.keys.session(self._session_id, hashed=False)
+        item = store.items.get(old_key, SESSION)
+        if item is None:
+            return None
+        moved = replace(item, key=self._key)
+        try:
+            store.items.move(moved, item, old_key)
+        except ConditionFailed:
+            # Another request was quicker; it has moved, changed or deleted it.
+            return store.items.get(self._key, SESSION)
+        return moved

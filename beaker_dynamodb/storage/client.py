@@ -11,7 +11,7 @@ from beaker_dynamodb.errors import ConfigurationError
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from beaker_dynamodb.config import Options
+    from beaker_dynamodb.options import Options
 
 _clients: dict[tuple[Any, ...], DynamoDBClient] = {}
 _lock = threading.Lock()

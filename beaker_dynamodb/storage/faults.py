@@ -16,10 +16,16 @@ from beaker_dynamodb.errors import (
 #: Largest item, attribute names counted (AWS developer guide, quotas).
 MAX_ITEM_BYTES = 409_600
 
+
+class Contended(StoreUnavailable):
+    """A transaction is at work on the same item; trying again soon will do."""
+
+
 _CLASSES: dict[str, type[DynamoDBError]] = {
     "AccessDenied": AccessDenied,
     "AccessDeniedException": AccessDenied,
     "NotAuthorized": AccessDenied,
+    "TransactionConflictException": Contended,
 }
 # Not the caller's fault, or a matter of credentials that may be renewed: it may work later.
 # Every 5xx is one of these, whatever its code.
@@ -46,7 +52,6 @@ _CLASSES |= dict.fromkeys(
         "ThrottledException",
         "Throttling",
         "ThrottlingException",
-        "TransactionConflictException",
         "TransactionInProgressException",
         "UnrecognizedClientException",
     ),
@@ -103,6 +108,8 @@ def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Excep
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "ConditionalCheckFailedException":
         return ConditionFailed(response.get("Item"))
+    if code == "TransactionCanceledException":
+        return _of_cancellation(response, operation, table)
     if code == "ResourceNotFoundException":
         return MissingTable()
     if code == "ValidationException":
@@ -125,6 +132,21 @@ def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Excep
     if cls is AccessDenied:
         text = f"the action dynamodb:{operation} on table {table!r} is not allowed: {message}"
     return cls(text, operation=operation, table=table, aws_code=code or None)
+
+
+def _of_cancellation(response: Mapping[str, Any], operation: str, table: str) -> Exception:
+    reasons = response.get("CancellationReasons", [])
+    for reason in reasons:
+        if reason.get("Code") == "ConditionalCheckFailed":
+            return ConditionFailed(reason.get("Item"))
+    codes = sorted({reason.get("Code", "") for reason in reasons} - {"None", ""})
+    cls = Contended if codes == ["TransactionConflict"] else StoreUnavailable
+    return cls(
+        f"{operation} on table {table!r}: cancelled ({', '.join(codes)})",
+        operation=operation,
+        table=table,
+        aws_code="TransactionCanceledException",
+    )
 
 
 def missing_table(table: str, command: str) -> ConfigurationError:

@@ -14,6 +14,7 @@ from beaker_dynamodb.storage.client import ClientSource
 from beaker_dynamodb.storage.faults import (
     MAX_ITEM_BYTES,
     ConditionFailed,
+    Contended,
     KeySchemaMismatch,
     MissingTable,
     missing_table,
@@ -23,7 +24,7 @@ from beaker_dynamodb.storage.keys import Key
 from beaker_dynamodb.storage.layout import CACHE, Attributes, Item, Layout, milliseconds, seconds
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.config import Options
+    from beaker_dynamodb.options import Options
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -43,7 +44,14 @@ OPERATIONS = {
     "query": "Query",
     "scan": "Scan",
     "batch_write_item": "BatchWriteItem",
+    "transact_write_items": "TransactWriteItems",
 }
+#: Those that name the table inside their parameters.
+MANY_TABLES = frozenset({"batch_write_item", "transact_write_items"})
+#: Tries, and longest first wait, of a write that met a transaction on the same item; botocore
+#: does not retry that.
+CONTENDED_ATTEMPTS = 8
+CONTENDED_BACKOFF_SECONDS = 0.02
 
 #: A condition: the parameters that it adds to a write.
 Condition = dict[str, Any]
@@ -93,6 +101,22 @@ class ItemStore:
     def delete(self, key: Key) -> None:
         """Delete one item; one that is not there is no error."""
         self._call("delete_item", Key=self._layout.key_attributes(key))
+
+    def move(self, item: Item, loaded: Item, old_key: Key) -> None:
+        """Write ``item`` under its new key and delete ``loaded``: both or neither.
+
+        :raises ConditionFailed: the loaded item has changed or is gone.
+        """
+        name = self.options.table_name
+        attributes = self._layout.attributes(item)
+        self._check_size(attributes)
+        delete = {
+            "TableName": name,
+            "Key": self._layout.key_attributes(old_key),
+            **self.if_unchanged(loaded),
+        }
+        put = {"TableName": name, "Item": attributes, **self.if_new()}
+        self._call("transact_write_items", TransactItems=[{"Delete": delete}, {"Put": put}])
 
     def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | None:
         """Read the item that a failed condition told of; None where it is not there or expired."""
@@ -231,7 +255,7 @@ class ItemStore:
     # -- the call -----------------------------------------------------------------------------
 
     def _call(self, method: str, **params: Any) -> Any:
-        if method != "batch_write_item":
+        if method not in MANY_TABLES:
             params["TableName"] = self.options.table_name
         try:
             return self._send(method, params)
@@ -248,7 +272,7 @@ class ItemStore:
             table=self.options.table_name,
         )
 
-    def _send(self, method: str, params: dict[str, Any]) -> Any:
+    def _send(self, method: str, params: dict[str, Any], attempt: int = 0) -> Any:
         client = self.client()
         try:
             return getattr(client, method)(**params)
@@ -256,6 +280,9 @@ class ItemStore:
             translated = translate(error, OPERATIONS[method], self.options.table_name)
             if translated is error:
                 raise
+            if isinstance(translated, Contended) and attempt < CONTENDED_ATTEMPTS:
+                time.sleep(random.uniform(0, CONTENDED_BACKOFF_SECONDS * 2**attempt))
+                return self._send(method, params, attempt + 1)
             if isinstance(translated, KeySchemaMismatch):
                 translated = table.mismatch(client, self.options)
             if isinstance(translated, DynamoDBError):

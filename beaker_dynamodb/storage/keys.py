@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.config import Options
+    from beaker_dynamodb.options import Options
 
 SESSION_PREFIX = "sess:"
 CACHE_PREFIX = "cache:"
@@ -59,14 +59,22 @@ class Keys:
     def __init__(self, options: Options) -> None:
         prefix = options.prefix
         self._sorted = options.sort_key is not None
+        self._hash_ids = bool(options.hash_ids)
         self._session = SESSION_PREFIX if prefix is None else prefix
         self._cache = CACHE_PREFIX if prefix is None else prefix
 
-    def session(self, namespace: str) -> Key:
-        """Give the key of the session whose id is ``namespace``."""
+    def session(self, session_id: str, *, hashed: bool = True) -> Key:
+        """Give the key of a session.
+
+        :param hashed: False gives the key that it has without the option ``hash_ids``.
+        """
+        sort = SESSION_SORT if self._sorted else None
+        if self._hash_ids and hashed:
+            raw = session_id.encode("utf-8", "surrogatepass")
+            return Key(self._session + _digest(raw), sort)
         originals: dict[str, bytes] = {}
-        part = _part(namespace, "namespace", originals)
-        return Key(self._session + part, SESSION_SORT if self._sorted else None, originals)
+        part = _part(session_id, "namespace", originals)
+        return Key(self._session + part, sort, originals)
 
     def entry(self, namespace: str, key: str | bytes) -> Key:
         """Give the key of a cache entry; ``"k"`` and ``b"k"`` are the same entry."""
@@ -114,4 +122,8 @@ def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> st
     if len(text) <= limit:
         return text
     originals[attribute] = raw
+    return _digest(raw)
+
+
+def _digest(raw: bytes) -> str:
     return "%#" + hashlib.sha256(raw).hexdigest()

@@ -14,7 +14,7 @@ from beaker_dynamodb.errors import PayloadError
 from beaker_dynamodb.storage.keys import Key
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.config import Options
+    from beaker_dynamodb.options import Options
 
 #: Attribute values as boto3's low-level client takes and gives them: ``{"id": {"S": "sess:…"}}``.
 Attributes = dict[str, Any]

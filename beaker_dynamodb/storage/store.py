@@ -9,7 +9,17 @@ from beaker_dynamodb.storage.items import ItemStore
 from beaker_dynamodb.storage.keys import Keys
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.config import Options
+    from beaker_dynamodb.options import Options
+
+
+#: Life of a session whose expiry nobody has set: one day, as the forerunner has it.
+DEFAULT_TTL_SECONDS = 86_400.0
+#: What Beaker's Session adds to its own timeout before it hands it on (beaker/session.py).
+BEAKER_SLACK_SECONDS = 120.0
+#: The refresh interval where none is set: this part of a session's life, at most so long.
+TOUCH_PART, MAX_TOUCH_SECONDS = 0.05, 300.0
+#: No refresh interval is a larger part of a session's life than this.
+TOUCH_CAP = 0.1
 
 
 class Store:
@@ -23,14 +33,44 @@ class Store:
         self.keys = Keys(options)
         self.codec = Codec(options.serializer)
         self.items = ItemStore(options)
+        self.touch_interval_ms = _touch_interval_ms(options)
 
-    def deadline_ms(self, now_ms: int, *lifetimes: float | None) -> int | None:
-        """Give the expiry of an item that is written now.
+    def session_deadline_ms(self, now_ms: int, expiretime: float | None) -> int | None:
+        """Give the expiry of a session that is written now; None: never.
 
-        :param lifetimes: seconds; the first that is not None counts.
-        :returns: milliseconds since the epoch; None where no lifetime is given: never.
+        :param expiretime: its life in seconds; None: the options say.
         """
-        for seconds in lifetimes:
-            if seconds is not None:
-                return now_ms + round(seconds * 1000)
-        return None
+        if expiretime is None:
+            expiretime = _session_life(self.options)
+        return None if expiretime is None else now_ms + round(expiretime * 1000)
+
+    def entry_deadline_ms(self, now_ms: int, expiretime: float | None) -> int | None:
+        """Give the expiry of a cache entry that is written now; None: never.
+
+        :param expiretime: its life in seconds; None: the options say.
+        """
+        options = self.options
+        if expiretime is None:
+            # 0 is "for ever" as the option default_ttl, "at once" as Beaker's expire.
+            expiretime = options.default_ttl or None if options.timeout is None else options.timeout
+        return None if expiretime is None else now_ms + round(expiretime * 1000)
+
+
+def _session_life(options: Options) -> float | None:
+    """Give a session's life after its last write, in seconds; None: for ever."""
+    if options.timeout is not None:
+        return options.timeout
+    return (DEFAULT_TTL_SECONDS if options.default_ttl is None else options.default_ttl) or None
+
+
+def _touch_interval_ms(options: Options) -> float:
+    wanted = options.touch_interval
+    life = _session_life(options)
+    if life is None:
+        return (MAX_TOUCH_SECONDS if wanted is None else wanted) * 1000
+    if options.timeout is not None and options.timeout > BEAKER_SLACK_SECONDS:
+        # Beaker itself ends the session by its own, shorter timeout.
+        life = options.timeout - BEAKER_SLACK_SECONDS
+    if wanted is None:
+        wanted = min(life * TOUCH_PART, MAX_TOUCH_SECONDS)
+    return min(wanted, life * TOUCH_CAP) * 1000

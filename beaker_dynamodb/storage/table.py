@@ -16,7 +16,7 @@ from beaker_dynamodb.storage.faults import MissingTable, translate
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from beaker_dynamodb.config import Options
+    from beaker_dynamodb.options import Options
 
 log = logging.getLogger("beaker_dynamodb")
 

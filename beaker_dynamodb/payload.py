@@ -1,0 +1,49 @@
+"""The texts that Beaker's Session stores, read and written as dicts.
+
+Plain Beaker hands a text to its backend: base64 of a pickle, or of zlib-compressed JSON. Both can
+be told by their first byte. With ``encrypt_key``, or a serializer of the application's own, the
+text cannot be read; `DynamoDBSession`, which has the key, then reads and writes it for us.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from beaker.util import JsonSerializer, PickleSerializer
+
+_SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
+
+
+@dataclass(frozen=True)
+class PayloadFormat:
+    """Reads and writes session payloads.
+
+    :param loads: gives the dict of a text, or None where it cannot be read.
+    :param dumps: gives the text of a dict; its second argument is a text that has the format.
+    """
+
+    loads: Callable[[Any], dict[str, Any] | None]
+    dumps: Callable[[Mapping[str, Any], Any], str]
+
+
+def _loads(payload: Any) -> dict[str, Any] | None:
+    try:
+        raw = b64decode(payload, validate=True)
+        session = _SERIALIZERS[raw[:1]].loads(raw)
+    except Exception:
+        # Not base64, another serializer, or a class that cannot be imported: opaque to us, and
+        # written whole. What it means for Beaker, Beaker says when it reads it itself.
+        return None
+    return session if isinstance(session, dict) else None
+
+
+def _dumps(session: Mapping[str, Any], like: Any) -> str:
+    serializer = _SERIALIZERS[b64decode(like[:4])[:1]]
+    return b64encode(serializer.dumps(dict(session))).decode()
+
+
+#: What plain Beaker writes.
+BEAKER = PayloadFormat(_loads, _dumps)

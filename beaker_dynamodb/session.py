@@ -1,0 +1,188 @@
+"""Beaker's Session with what only a Session can do.
+
+Plain Beaker over ``ext:dynamodb`` already merges concurrent saves and lets a log-out win. This
+subclass adds: encrypted payloads can be merged too; ``invalidate``, ``regenerate_id`` and
+``delete`` remove the old item; an id that the store does not know is replaced by a fresh one; and
+a fault of the store is raised to the application instead of logging the user out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from beaker.session import Session
+
+from beaker_dynamodb.errors import DynamoDBError, PayloadError
+from beaker_dynamodb.merge import BOOKKEEPING
+from beaker_dynamodb.namespace import DynamoDBNamespaceManager
+from beaker_dynamodb.payload import PayloadFormat
+from beaker_dynamodb.record import SessionRecord
+
+
+class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hints
+    """A session in DynamoDB; takes the arguments of Beaker's Session.
+
+    With a ``type`` other than ``ext:dynamodb`` it is Beaker's Session and nothing more.
+    """
+
+    def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
+        #: The item of the id that the session had before `regenerate_id`.
+        self._old_record: SessionRecord | None = None
+        self._deleted = False
+        params["type"] = params.get("type") or "ext:dynamodb"
+        super().__init__(request, id=id, **params)
+
+    @property
+    def _in_dynamodb(self) -> bool:
+        return isinstance(self.namespace_class, type) and issubclass(
+            self.namespace_class, DynamoDBNamespaceManager
+        )
+
+    def load(self) -> None:
+        """Load the session: one GetItem.
+
+        :raises StoreUnavailable: DynamoDB could not answer; no cookie is set, the session stays.
+        :raises AccessDenied: as above, for lack of a permission.
+        :raises ConfigurationError: as above, for a wrong option or table.
+        :raises PayloadError: the item cannot be decoded, and ``invalidate_corrupt`` is not set.
+        """
+        if not self._in_dynamodb:
+            super().load()
+            return
+        try:
+            self._load()
+        except PayloadError:
+            raise  # corrupt: Beaker starts a new session if invalidate_corrupt says so
+        except DynamoDBError:
+            # Beaker would take the fault for a corrupt session, and log the user out.
+            self.invalidate_corrupt = False
+            self.request["set_cookie"] = False
+            raise
+
+    def _load(self) -> None:
+        now = time.time()
+        self.namespace = self._manager()
+        if self.use_cookies:
+            self.request["set_cookie"] = True
+        try:
+            data = self._loads(self.namespace["session"])
+        except KeyError:
+            data = {}
+        timed_out = (
+            self.timeout is not None
+            and "_accessed_time" in data
+            and now - data["_accessed_time"] > self.timeout
+        )
+        if not data or timed_out:
+            # The id is not taken over from whoever sent it: it may be an attacker's choice.
+            self._start(now)
+            self.was_invalidated = timed_out
+            return
+        self.clear()
+        self.last_accessed = data.get("_accessed_time")
+        data["_accessed_time"] = now
+        self.update(data)
+        self.accessed_dict = data.copy()
+
+    def _start(self, now: float) -> None:
+        """Become a new, empty session with a fresh id."""
+        self.clear()
+        self._create_id()
+        self["_accessed_time"] = self["_creation_time"] = now
+        self.accessed_dict = dict(self)
+        self.__dict__.pop("namespace", None)
+        self._deleted = False
+
+    def save(self, accessed_only: bool = False) -> None:
+        """Save the session, unless nothing has changed.
+
+        After `regenerate_id` the item moves to the new id, in one transaction.
+
+        :param accessed_only: nothing was changed; only the time of the last use counts.
+        :raises DynamoDBError: it was not saved.
+        """
+        if not self._in_dynamodb:
+            super().save(accessed_only)
+            return
+        if accessed_only and (self.is_new or not self.save_atime):
+            return
+        data = dict(self.accessed_dict if accessed_only else self)
+        if data.keys() <= BOOKKEEPING:
+            self._remove()  # it was deleted or cleared
+            return
+        self._deleted = False
+        record = self._current().session
+        payload = self._encrypt_data(data)
+        if self._old_record is not None:
+            record.move_from(self._old_record, payload)
+            self._old_record = None
+        else:
+            self.namespace["session"] = payload
+        if self.use_cookies and self.is_new:
+            self.request["set_cookie"] = True
+
+    def delete(self) -> None:
+        """Delete the session's item at once, and let the cookie expire."""
+        if self._in_dynamodb:
+            self._remove()
+        super().delete()
+
+    def invalidate(self) -> None:
+        """Delete the session's item at once, and start a new session with a fresh id."""
+        if not self._in_dynamodb:
+            super().invalidate()
+            return
+        self._remove()
+        self._start(time.time())
+        self.was_invalidated = True
+
+    def regenerate_id(self) -> None:
+        """Give the session a fresh id when it is saved; the old one then finds nothing."""
+        if self._in_dynamodb and self._old_record is None and hasattr(self, "namespace"):
+            self._old_record = self.namespace.session
+        super().regenerate_id()
+
+    def _remove(self) -> None:
+        """Delete the item, where there may be one and it was not done before."""
+        if self._old_record is not None:
+            self._old_record.delete()
+            self._old_record = None
+        elif hasattr(self, "namespace") and not self._deleted:
+            self.namespace.session.delete()
+        self._deleted = True
+
+    def _current(self) -> DynamoDBNamespaceManager:
+        """Give the manager of the present id."""
+        if not hasattr(self, "namespace") or self.namespace.namespace != self.id:
+            self.namespace = self._manager()
+        manager: DynamoDBNamespaceManager = self.namespace
+        return manager
+
+    def _manager(self) -> DynamoDBNamespaceManager:
+        manager: DynamoDBNamespaceManager = self.namespace_class(
+            self.id, data_dir=self.data_dir, digest_filenames=False, **self.namespace_args
+        )
+        manager.session.format = PayloadFormat(self._read_payload, self._write_payload)
+        return manager
+
+    def _loads(self, payload: Any) -> dict[str, Any]:
+        try:
+            return dict(self._decrypt_data(payload) or {})
+        except Exception as error:
+            # Deciphering and unpickling fail in any way they like; a TypeError or KeyError of
+            # theirs must not be read as "no session".
+            raise PayloadError(
+                f"a session's payload cannot be decoded: {type(error).__name__}"
+            ) from error
+
+    def _read_payload(self, payload: Any) -> dict[str, Any] | None:
+        try:
+            return self._loads(payload)
+        except PayloadError:
+            return None
+
+    def _write_payload(self, data: Mapping[str, Any], like: Any) -> str:
+        text: str = self._encrypt_data(dict(data))
+        return text
