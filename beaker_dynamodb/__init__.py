@@ -16,6 +16,7 @@ from beaker_dynamodb.errors import (
     StoreUnavailable,
 )
 from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManager, register
+from beaker_dynamodb.session import DynamoDBSession
 
 __version__ = "0.1.0"
 
@@ -25,6 +26,7 @@ __all__ = [
     "DynamoDBContainer",
     "DynamoDBError",
     "DynamoDBNamespaceManager",
+    "DynamoDBSession",
     "ItemTooLarge",
     "PayloadError",
     "SessionConflict",

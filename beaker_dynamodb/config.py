@@ -78,7 +78,7 @@ def _by_canonical_name(given: Iterable[tuple[str, Any]], *, live: bool) -> dict[
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, _CANONICAL, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, _CANONICAL, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]!r}?" if close else "known are " + ", ".join(sorted(_FIELDS))
     return f"unknown option {name!r}: {hint}"
 

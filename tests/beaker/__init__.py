@@ -1,0 +1,114 @@
+"""Through Beaker's own front doors: middleware, cache manager, and the frameworks around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.cache import cache_managers, cache_regions
+from beaker.middleware import SessionMiddleware
+from webtest import TestApp
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.storage import client as clients
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.servers.endpoint import Endpoint
+
+COOKIE = "beaker.session.id"
+
+
+class Browser:
+    """A visitor of an application behind Beaker's real SessionMiddleware; keeps its cookies.
+
+    :param options: of the session, without ``session.``; browsers with equal options visit the
+        same application.
+    """
+
+    def __init__(self, options: Mapping[str, object], **more: object) -> None:
+        settings = {"type": "ext:dynamodb", **options, **more}
+        config = {f"session.{name}": value for name, value in settings.items()}
+        self.web = TestApp(SessionMiddleware(self._application, config))
+        self._action: Callable[[Any], Any] = bool
+        self._result: Any = None
+
+    def visit(self, action: Callable[[Any], Any], cookie: str | None = None) -> Any:
+        """Make a request in which the application does ``action`` with the session.
+
+        :param cookie: the text of a Cookie header to send instead of the cookies kept.
+        :returns: what ``action`` returned.
+        """
+        if cookie is not None:
+            self.web.reset()
+        self._action = action
+        headers = None if cookie is None else {"Cookie": cookie}
+        self.web.get("/", headers=headers, status=200)
+        return self._result
+
+    def save(self, **values: object) -> None:
+        """Make a request that puts values into the session and saves it."""
+
+        def action(session: Any) -> None:
+            session.update(values)
+            session.save()
+
+        self.visit(action)
+
+    def contents(self) -> dict[str, Any]:
+        """Make a request that only reads, and give the values of the session."""
+        contents: dict[str, Any] = self.visit(values)
+        return contents
+
+    def _application(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self._result = self._action(environ["beaker.session"])
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b""]
+
+
+def values(session: Any) -> dict[str, Any]:
+    """Give what an application put into a session, without Beaker's own bookkeeping."""
+    return {name: session[name] for name in session if not name.startswith("_")}
+
+
+def used_client(options: Mapping[str, object]) -> DynamoDBClient:
+    """Give the very client that managers with these options call."""
+    return DynamoDBNamespaceManager("any", **options).client
+
+
+def items(client: DynamoDBClient, table_name: str) -> dict[str, dict[str, Any]]:
+    """Give every item of a table with a key ``id``, by that key."""
+    pages = client.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
+    return {item["id"]["S"]: dict(item) for page in pages for item in page["Items"]}
+
+
+@contextmanager
+def own_caches() -> Iterator[None]:
+    """Begin with no caches and regions, which Beaker keeps per process, and put the old back."""
+    kept = dict(cache_managers), dict(cache_regions)
+    cache_managers.clear()
+    cache_regions.clear()
+    yield
+    for current, before in zip((cache_managers, cache_regions), kept, strict=True):
+        current.clear()
+        current.update(before)
+
+
+@contextmanager
+def aws_is(endpoint: Endpoint) -> Iterator[None]:
+    """Let boto3's own chain lead to a test server, so that examples run exactly as written.
+
+    The tables that they make are deleted in the end.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
+        patch.setenv("AWS_ACCESS_KEY_ID", endpoint.options["aws_access_key_id"])
+        patch.setenv("AWS_SECRET_ACCESS_KEY", endpoint.options["aws_secret_access_key"])
+        patch.setattr(clients, "_clients", {})
+        before = set(endpoint.client.list_tables()["TableNames"])
+        yield
+        for name in set(endpoint.client.list_tables()["TableNames"]) - before:
+            endpoint.client.delete_table(TableName=name)

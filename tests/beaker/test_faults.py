@@ -1,0 +1,137 @@
+"""Damaged items and a store that does not answer, as Beaker's middleware takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from beaker.exceptions import BeakerWarning
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
+from pyramid.testing import DummyRequest
+from pyramid_beaker import session_factory_from_settings
+
+from beaker_dynamodb import PayloadError, StoreUnavailable
+from tests.beaker import COOKIE, Browser, items, values
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.servers.endpoint import Endpoint
+
+CORRUPT = "Invalidating corrupt session"
+
+
+def damage(client: DynamoDBClient, table_name: str, data: bytes) -> None:
+    """Overwrite the payload of the one item of a table."""
+    ((key, item),) = items(client, table_name).items()
+    client.put_item(TableName=table_name, Item={**item, "id": {"S": key}, "data": {"B": data}})
+
+
+@pytest.mark.parametrize("data", [b"garbage", b"", b"\x80\x02garbage", b"\x78\x9cgarbage"])
+def test_corrupt(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str, data: bytes
+) -> None:
+    """A damaged session gives a new one, with Beaker's own warning, and can be used again."""
+    browser = Browser(options)
+    browser.save(name="Ada")
+    damage(client, table_name, data)
+
+    with pytest.warns(BeakerWarning, match=CORRUPT):
+        browser.save(name="Grace")
+
+    assert {"name": "Grace"} == browser.contents()
+
+
+def test_unknown_codec(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> None:
+    """With invalidate_corrupt off, an item that cannot be decoded is a PayloadError."""
+    browser = Browser({**options, "invalidate_corrupt": False})
+    browser.save(name="Ada")
+    ((key, item),) = items(client, table_name).items()
+    client.put_item(
+        TableName=table_name, Item={**item, "id": {"S": key}, "codec": {"S": "of the future"}}
+    )
+    with pytest.raises(PayloadError, match="of the future"):
+        browser.contents()
+
+
+@pytest.fixture
+def faulty(endpoint: Endpoint) -> tuple[DynamoDBClient, Callable[[int], None]]:
+    """A client that tries once, and a function that lets its next so many reads time out."""
+    once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
+    client = boto3.session.Session().client("dynamodb", **endpoint.options, config=once)
+    left = 0
+
+    def fail(**_: object) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            raise ReadTimeoutError(endpoint_url=endpoint.url)
+
+    def arm(times: int) -> None:
+        nonlocal left
+        left = times
+
+    client.meta.events.register("before-send.dynamodb.GetItem", fail)
+    return client, arm
+
+
+Faulty = tuple["DynamoDBClient", Callable[[int], None]]
+
+
+@pytest.mark.parametrize("setting", [{}, {"invalidate_corrupt": "false"}], ids=["default", "text"])
+def test_short_fault_logs_out(table_name: str, faulty: Faulty, setting: dict[str, Any]) -> None:
+    """Plain Beaker answers one failed read with a new session; the text "false" is true to it."""
+    client, fail = faulty
+    browser = Browser({"table_name": table_name, "client": client, **setting})
+    browser.save(name="Ada")
+    fail(1)
+    with pytest.warns(BeakerWarning, match=CORRUPT):
+        assert {} == browser.contents()
+
+
+def test_way_out(table_name: str, faulty: Faulty) -> None:
+    """With a Python False the fault is an error, and the session is still there afterwards."""
+    client, fail = faulty
+    browser = Browser({"table_name": table_name, "client": client}, invalidate_corrupt=False)
+    browser.save(name="Ada")
+    fail(1)
+    with pytest.raises(StoreUnavailable):
+        browser.contents()
+    assert {"name": "Ada"} == browser.contents()
+
+
+def test_long_fault(table_name: str, faulty: Faulty) -> None:
+    """While the fault lasts, plain Beaker too lets the error through: its new session fails."""
+    client, fail = faulty
+    browser = Browser({"table_name": table_name, "client": client})
+    browser.save(name="Ada")
+    fail(2)
+    with (
+        pytest.warns(BeakerWarning, match=CORRUPT),
+        pytest.raises(StoreUnavailable),
+    ):
+        browser.contents()
+    assert {"name": "Ada"} == browser.contents()
+
+
+def test_pyramid(table_name: str, faulty: Faulty) -> None:
+    """pyramid_beaker lets the fault through, unless the INI file says anything, "false" even."""
+    client, fail = faulty
+    settings = {
+        "session.type": "ext:dynamodb",
+        "session.table_name": table_name,
+        "session.client": client,
+    }
+    request = DummyRequest(environ={"HTTP_COOKIE": f"{COOKIE}=0123"})
+    session_factory_from_settings(settings)(request).save()
+    fail(1)
+    with pytest.raises(StoreUnavailable):
+        session_factory_from_settings(settings)(request).load()
+
+    settings["session.invalidate_corrupt"] = "false"
+    fail(1)
+    with pytest.warns(BeakerWarning, match=CORRUPT):
+        assert [] == list(values(session_factory_from_settings(settings)(request)))
