@@ -16,6 +16,7 @@ from beaker.synchronization import mutex_synchronizer
 from beaker_dynamodb.cache import CacheEntries
 from beaker_dynamodb.config import parse
 from beaker_dynamodb.record import SessionRecord
+from beaker_dynamodb.storage.keys import key_bytes
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -113,6 +114,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
         On a table without a sort key this reads the whole table.
         """
+        self._scope.read.clear()
         if self._record is not None:
             self._record.delete()
         else:
@@ -153,12 +155,12 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def _read(self, key: str | bytes) -> Any:
         scope = self._scope
-        if key in scope.read:
-            return scope.read[key]
-        value = self._entries().read(key, _NOTHING)
-        if scope.depth:
-            scope.read[key] = value
-        return value
+        if not scope.depth:
+            return self._entries().read(key, _NOTHING)
+        name = key_bytes(key)
+        if name not in scope.read:
+            scope.read[name] = self._entries().read(key, _NOTHING)
+        return scope.read[name]
 
 
 _NOTHING = object()
@@ -169,10 +171,10 @@ class _ReadScope(threading.local):
 
     def __init__(self) -> None:
         self.depth = 0
-        self.read: dict[str | bytes, Any] = {}
+        self.read: dict[bytes, Any] = {}
 
     def forget(self, key: str | bytes) -> None:
-        self.read.pop(key, None)
+        self.read.pop(key_bytes(key), None)
 
 
 class DynamoDBContainer(Container):  # type: ignore[misc]  # Beaker has no type hints

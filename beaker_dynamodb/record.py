@@ -21,6 +21,7 @@ from beaker_dynamodb import merge
 from beaker_dynamodb.errors import SessionConflict
 from beaker_dynamodb.payload import BEAKER, PayloadFormat
 from beaker_dynamodb.storage.faults import ConditionFailed
+from beaker_dynamodb.storage.keys import key_bytes
 from beaker_dynamodb.storage.layout import SESSION, Item
 
 if TYPE_CHECKING:
@@ -254,8 +255,7 @@ class SessionRecord:
 
     def _hashed_id(self) -> str:
         # Whoever reads a log must not be able to take a session over.
-        raw = self._session_id.encode("utf-8", "surrogatepass")
-        return hashlib.sha256(raw).hexdigest()[:16]
+        return hashlib.sha256(key_bytes(self._session_id)).hexdigest()[:16]
 
     def _migrate(self) -> Item | None:
         """Move the session from the key that it had before `hash_ids`, if it is there."""

@@ -26,7 +26,7 @@ def connection_key(options: Options) -> tuple[Any, ...]:
         options.aws_access_key_id,
         options.aws_secret_access_key,
         options.aws_session_token,
-        id(options.config) if options.config is not None else None,
+        options.config,
         options.connect_timeout,
         options.read_timeout,
         options.max_attempts,

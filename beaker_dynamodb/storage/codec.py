@@ -64,7 +64,11 @@ class Codec:
             if serializer == "json":
                 return json.dumps(value, separators=(",", ":")).encode(), "json"
             data = serializer.dumps(value)
-            return (data.encode(), "object-str") if isinstance(data, str) else (data, "object")
+            return (
+                (data.encode(), "object-str") if isinstance(data, str) else (_bytes(data), "object")
+            )
+        except PayloadError:
+            raise
         except Exception as error:
             # Whatever the value's own code raises; never a TypeError, which Beaker would read
             # as "a new session".
@@ -104,6 +108,12 @@ class Codec:
         if isinstance(self._serializer, str):
             raise PayloadError("the value was written by a serializer object that is not set here")
         return self._serializer.loads(data)
+
+
+def _bytes(data: object) -> bytes:
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise PayloadError(f"the serializer's dumps gave a {type(data).__name__}, not bytes")
+    return bytes(data)
 
 
 def _unbase64(text: str) -> bytes | None:

@@ -74,10 +74,6 @@ class MissingTable(Exception):
     """The table is not there (ResourceNotFoundException)."""
 
 
-class KeySchemaMismatch(Exception):
-    """The table's key has another name or shape than the options say."""
-
-
 def translate(error: Exception, operation: str, table: str) -> Exception:
     """Give the exception to raise for what a call of the client raised.
 
@@ -112,21 +108,13 @@ def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Excep
         return _of_cancellation(response, operation, table)
     if code == "ResourceNotFoundException":
         return MissingTable()
-    if code == "ValidationException":
-        if (
-            "schema" in message
-            or "Missing the key" in message
-            or "Type mismatch for key" in message
-        ):
-            return KeySchemaMismatch()
-        if "Item size" in message:
-            return ItemTooLarge(
-                f"{operation} on table {table!r}: the item has more than {MAX_ITEM_BYTES} bytes",
-                limit=MAX_ITEM_BYTES,
-                operation=operation,
-                table=table,
-                aws_code=code,
-            )
+    if code == "ValidationException" and "Item size" in message:
+        return ItemTooLarge(
+            f"{operation} on table {table!r}: the item has more than {MAX_ITEM_BYTES} bytes",
+            limit=MAX_ITEM_BYTES,
+            operation=operation,
+            table=table,
+        )
     cls = _CLASSES.get(code, StoreUnavailable if status >= 500 else DynamoDBError)
     text = f"{operation} on table {table!r}: {code or 'HTTP'} ({status}): {message}"
     if cls is AccessDenied:

@@ -15,13 +15,12 @@ from beaker_dynamodb.storage.faults import (
     MAX_ITEM_BYTES,
     ConditionFailed,
     Contended,
-    KeySchemaMismatch,
     MissingTable,
     missing_table,
     translate,
 )
 from beaker_dynamodb.storage.keys import Key
-from beaker_dynamodb.storage.layout import CACHE, Attributes, Item, Layout, milliseconds, seconds
+from beaker_dynamodb.storage.layout import CACHE, Attributes, Item, Layout, seconds
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
@@ -187,8 +186,7 @@ class ItemStore:
         """
         now_ms = self.now_ms()
         for attributes in self._pages(beginning):
-            deadline = attributes.get("deadline")
-            if deadline is None or milliseconds(deadline) > now_ms:
+            if not self._layout.expired(attributes, now_ms):
                 yield self._layout.key(attributes)
 
     def delete_cache_entries(self, beginning: Key) -> int:
@@ -283,9 +281,9 @@ class ItemStore:
             if isinstance(translated, Contended) and attempt < CONTENDED_ATTEMPTS:
                 time.sleep(random.uniform(0, CONTENDED_BACKOFF_SECONDS * 2**attempt))
                 return self._send(method, params, attempt + 1)
-            if isinstance(translated, KeySchemaMismatch):
-                translated = table.mismatch(client, self.options)
             if isinstance(translated, DynamoDBError):
+                if translated.aws_code == "ValidationException":
+                    translated = table.mismatch(client, self.options) or translated
                 raise translated from error
             raise translated from None
 

@@ -70,8 +70,7 @@ class Keys:
         """
         sort = SESSION_SORT if self._sorted else None
         if self._hash_ids and hashed:
-            raw = session_id.encode("utf-8", "surrogatepass")
-            return Key(self._session + _digest(raw), sort)
+            return Key(self._session + _digest(key_bytes(session_id)), sort)
         originals: dict[str, bytes] = {}
         part = _part(session_id, "namespace", originals)
         return Key(self._session + part, sort, originals)
@@ -112,9 +111,14 @@ class Keys:
         return b"" if text == "%" else unquote_to_bytes(text)
 
 
+def key_bytes(key: str | bytes) -> bytes:
+    """Give the bytes that a key stands for: ``"k"`` and ``b"k"`` are the same key."""
+    # surrogatepass: any Python text is a key, also one that UTF-8 proper refuses.
+    return key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
+
+
 def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> str:
-    # surrogatepass: any Python text has a key, also one that UTF-8 proper refuses.
-    raw = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+    raw = key_bytes(value)
     safe, limit = (
         (_KEY_SAFE, MAX_KEY_BYTES) if attribute == "key" else (_NAMESPACE_SAFE, MAX_NAMESPACE_BYTES)
     )

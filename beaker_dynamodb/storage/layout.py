@@ -108,6 +108,16 @@ class Layout:
             self._ttl_attribute: {"N": str(-(-deadline_ms // 1000))},
         }
 
+    def expired(self, attributes: Mapping[str, Any], now_ms: int) -> bool:
+        """Whether the deadline of an item that is listed has come; one that is damaged has not.
+
+        A listing must not end at a damaged item; who reads that item is told.
+        """
+        try:
+            return milliseconds(attributes["deadline"]) <= now_ms
+        except (KeyError, ValueError, OverflowError):
+            return False
+
     def item(self, key: Key, kind: str, attributes: Mapping[str, Any]) -> Item:
         """Read an item back.
 

@@ -164,13 +164,18 @@ def _time_to_live_is_on(client: DynamoDBClient, options: Options) -> bool:
     )
 
 
-def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError:
-    """Explain how the table's key differs from what the options say."""
+def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError | None:
+    """Explain how the table's key differs from what the options say; None where it does not.
+
+    AWS's messages do not tell: there is another one for each operation and each difference.
+    """
     wanted = _key_text(definition(options))
     try:
         found = _key_text(client.describe_table(TableName=options.table_name)["Table"])
     except Exception:
-        found = "another key (DescribeTable, which would tell, is not allowed)"
+        found = "perhaps another key (DescribeTable, which would tell, is not allowed)"
+    if found == wanted:
+        return None
     return ConfigurationError(
         f"table {options.table_name!r} has {found}, the options hash_key and sort_key say {wanted}",
         table=options.table_name,

@@ -1,0 +1,369 @@
+"""The demo, started as a process and talked to over HTTP, as its visitors do."""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
+
+import pytest
+
+from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+
+if TYPE_CHECKING:
+    from tests.servers.endpoint import Endpoint
+
+ROOT = Path(__file__).parent.parent.parent
+# Where nobody may look who has a DynamoDB of his own.
+HOSTILE = {
+    "AWS_PROFILE": "no-such-profile",
+    "AWS_CONFIG_FILE": "no-such-folder/config",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9",
+    "AWS_DEFAULT_REGION": "no such region",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+}
+Demo = subprocess.Popen[str]
+
+
+def start(*arguments: str, **environment: str) -> Demo:
+    """Start the demo on a free port."""
+    return subprocess.Popen(
+        [sys.executable, "example_wsgi.py", "--port", "0", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def announced(demo: Demo) -> tuple[str, str]:
+    """Read the two lines that it begins with: where the data is, and the URL."""
+    assert demo.stdout is not None
+    where, how_to_open = demo.stdout.readline(), demo.stdout.readline()
+    found = re.search(r"http://127\.0\.0\.1:\d+/", how_to_open)
+    assert found, demo.communicate()
+    return where, found[0]
+
+
+def stop(demo: Demo, number: int = signal.SIGTERM) -> tuple[int, str]:
+    """Stop it; its exit code, and what it said on standard error."""
+    demo.send_signal(number)
+    errors = demo.communicate()[1]
+    return demo.returncode, errors
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., Demo]]:
+    """Starts demos that end with the test, whatever happens."""
+    demos = []
+
+    def start_one(*arguments: str, **environment: str) -> Demo:
+        demos.append(start(*arguments, **environment))
+        return demos[-1]
+
+    yield start_one
+    for demo in demos:
+        demo.kill()
+        demo.communicate()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The URL of a demo with everything embedded, in an environment full of traps."""
+    demo = start("--cache-seconds", "3600", **HOSTILE)
+    _, url = announced(demo)
+    yield url
+    assert (0, "") == stop(demo)
+
+
+class Visitor:
+    """A browser with its own cookies."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.jar = CookieJar()
+        self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(self.jar))
+        self.page = self.headers = ""
+
+    def get(self) -> str:
+        """Open the page."""
+        return self._open(None)
+
+    def press(self, action: str, **fields: str) -> str:
+        """Press a button and follow the redirect; the page."""
+        return self._open(urlencode({"action": action, **fields}).encode())
+
+    def shown(self, element: str) -> str:
+        """The text of the element with this id."""
+        found = re.search(rf'id="{element}"[^>]*>([^<]*)<', self.page)
+        assert found, self.page
+        return html.unescape(found[1])
+
+    def row(self, label: str) -> list[str]:
+        """The cells that follow the first one with this label, in a table."""
+        found = re.search(
+            rf"<tr[^>]*><t[hd][^>]*>(?:<code>)?{label}\b.*?(?=<tr|</table)", self.page, re.DOTALL
+        )
+        assert found, self.page
+        cells = re.sub(r"<div.*?</div>", "", found[0], flags=re.DOTALL).split("<td")[-3:]
+        return [re.sub(r"<[^>]*>", "", f"<td{cell}").strip() for cell in cells]
+
+    @property
+    def session_id(self) -> str:
+        """The session's id in the cookie."""
+        (cookie,) = self.jar
+        assert cookie.value is not None
+        return cookie.value
+
+    def _open(self, form: bytes | None) -> str:
+        with self._opener.open(self.url, form) as response:
+            assert self.url == response.url
+            self.headers, self.page = str(response.headers), response.read().decode()
+        return self.page
+
+
+@pytest.fixture
+def visitor(url: str) -> Visitor:
+    """A visitor who has seen the page once, so that the slow function is cached."""
+    visitor = Visitor(url)
+    visitor.get()
+    return visitor
+
+
+def test_visits(visitor: Visitor) -> None:
+    """Every visit counts, each visitor's own."""
+    counts = [visitor.shown("visits")]
+    for _ in range(2):
+        visitor.get()
+        counts.append(visitor.shown("visits"))
+    assert ["1", "2", "3"] == counts
+
+
+def test_cookie(visitor: Visitor) -> None:
+    """The cookie is for this site's own requests only and out of scripts' reach."""
+    assert "samesite=lax" in visitor.headers.lower()
+    assert "httponly" in visitor.headers.lower()
+
+
+def test_value(visitor: Visitor) -> None:
+    """A value that is set is shown, until it is removed."""
+    visitor.press("set", name="colour", value="deep blue")
+    assert "deep blue" in visitor.get()
+    visitor.press("remove", name="colour")
+    assert "deep blue" not in visitor.get()
+
+
+def test_escaped(visitor: Visitor) -> None:
+    """Markup in a name or a value comes out as text."""
+    page = visitor.press("set", name="<b>'\"", value="</table><script>alert(1)</script>$key")
+    assert "<b>'" not in page
+    assert "<script" not in page
+    assert "<code>&lt;b&gt;&#x27;&quot;</code>" in page
+    assert "&lt;/table&gt;&lt;script&gt;alert(1)&lt;/script&gt;$key<" in page
+
+
+def test_new_id(visitor: Visitor) -> None:
+    """A new id keeps the values and changes the cookie."""
+    visitor.press("set", name="colour", value="deep blue")
+    before = visitor.session_id
+    assert "deep blue" in visitor.press("new-id")
+    assert "3" == visitor.shown("visits")
+    assert before != visitor.session_id
+    assert f"sess:{visitor.session_id}" == visitor.shown("key")
+
+
+def test_log_out(visitor: Visitor) -> None:
+    """A log-out leaves nothing of the session, nor its cookie."""
+    visitor.press("set", name="colour", value="deep blue")
+    before = visitor.session_id
+    assert "deep blue" not in visitor.press("log-out")
+    assert "1" == visitor.shown("visits")
+    assert before != visitor.session_id
+
+
+def test_clear(visitor: Visitor) -> None:
+    """Clear empties the session and keeps its id."""
+    visitor.press("set", name="colour", value="deep blue")
+    before = visitor.session_id
+    assert "deep blue" not in visitor.press("clear")
+    assert "1" == visitor.shown("visits")
+    assert before == visitor.session_id
+
+
+def test_cached(visitor: Visitor) -> None:
+    """The slow function's value stays the same, for other visitors too."""
+    number = visitor.shown("number")
+    visitor.get()
+    other = Visitor(visitor.url)
+    other.get()
+    assert [number] * 2 == [visitor.shown("number"), other.shown("number")]
+
+
+def test_item(visitor: Visitor) -> None:
+    """The item is shown as it is stored: its key and the type and value of its attributes."""
+    visitor.get()
+    key = f"sess:{visitor.session_id}"
+    assert key == visitor.shown("key")
+    assert ["S", key] == visitor.row("id")[1:]
+    assert ["S", "beaker-session"] == visitor.row("type")[1:]
+    expires, deadline = (float(visitor.row(name)[2]) for name in ("expires", "deadline"))
+    assert math.ceil(deadline) == expires
+    data = re.match(r"(\d+) bytes", visitor.row("data")[2])
+    assert data
+    assert int(data[1]) < int(visitor.shown("size"))
+
+
+def test_cost(visitor: Visitor) -> None:
+    """A page costs one read and one write of the session, and one read of the cache."""
+    visitor.get()
+    assert "2 reads, 1 write" == visitor.shown("cost")
+    assert ["1 read, 1 write", "1 read", "2 read, 1 write"] == visitor.row("This page")
+
+
+def test_cost_of_a_button(visitor: Visitor) -> None:
+    """The page that follows a button also shows what the button itself cost."""
+    visitor.press("set", name="colour", value="deep blue")
+    assert ["1 read, 1 write", "none", "1 read, 1 write"] == visitor.row("Button: set")
+
+
+def test_cost_of_size(visitor: Visitor) -> None:
+    """A larger session costs more capacity units: a write per started KB, a read per 4 KB."""
+    visitor.press("set", name="noise", value=secrets.token_hex(10_000))
+    before = int(visitor.shown("size").replace(",", ""))
+    visitor.get()
+    after = int(visitor.shown("size").replace(",", ""))
+    reads = math.ceil(before / 4096) + 1
+    writes = math.ceil(max(before, after) / 1024)
+    assert writes > 5
+    assert f"{reads} read, {writes} write" == visitor.shown("units")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"action": "set", "name": "", "value": "1"},
+        {"action": "set", "name": "_creation_time", "value": "1"},
+        {"action": "remove", "name": "_creation_time"},
+        {"action": "set", "name": "visits", "value": "many"},
+        {"action": "set", "name": "x" * 41, "value": "1"},
+        {"action": "set", "name": "x", "value": "1" * 100_001},
+        {"action": "no such button"},
+    ],
+)
+def test_refused(visitor: Visitor, form: dict[str, str]) -> None:
+    """A form that the page does not send is refused, and the session goes on."""
+    with pytest.raises(HTTPError, match="400") as refused:
+        visitor.press(**form)
+    refused.value.close()
+    visitor.get()
+    assert "2" == visitor.shown("visits")
+
+
+def test_other_path(visitor: Visitor) -> None:
+    """Another path, such as a browser's favicon.ico, is not found and is no visit."""
+    other = Visitor(f"{visitor.url}favicon.ico")
+    with pytest.raises(HTTPError, match="404") as missing:
+        other.get()
+    missing.value.close()
+    assert [] == list(other.jar)
+
+
+def test_outage(run: Callable[..., Demo], table_name: str) -> None:
+    """While DynamoDB is away the answer is 503; when it is back, the session is too."""
+    with EmbeddedDynamoDB() as server:
+        place = server.endpoint_url
+        visitor = Visitor(announced(run("--endpoint-url", place, "--table-name", table_name))[1])
+        visitor.get()
+    with pytest.raises(HTTPError, match="503") as away:
+        visitor.get()
+    away.value.close()
+    with EmbeddedDynamoDB(int(place.rpartition(":")[2])):
+        visitor.get()
+    assert "2" == visitor.shown("visits")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stops(run: Callable[..., Demo], number: int) -> None:
+    """SIGTERM and Ctrl-C end it with exit code 0 and without a traceback."""
+    demo = run()
+    where, url = announced(demo)
+    assert "embedded DynamoDB" in where
+    Visitor(url).get()
+    assert (0, "") == stop(demo, number)
+
+
+def test_endpoint_url(run: Callable[..., Demo], local_endpoint: Endpoint, table_name: str) -> None:
+    """With --endpoint-url the data is in DynamoDB Local, which reports the capacity units."""
+    demo = run("--endpoint-url", local_endpoint.url, "--table-name", table_name, **HOSTILE)
+    where, url = announced(demo)
+    assert local_endpoint.url in where
+    visitor = Visitor(url)
+    visitor.get()
+    visitor.get()
+    assert ["1 read, 1 write", "1 read", "2 read, 1 write"] == visitor.row("This page")
+    assert "ReturnConsumedCapacity" in visitor.page
+    key: Any = {"id": {"S": visitor.shown("key")}}
+    assert "Item" in local_endpoint.client.get_item(TableName=table_name, Key=key)
+    assert (0, "") == stop(demo)
+
+
+def test_aws(run: Callable[..., Demo], moto_endpoint: Endpoint, table_name: str) -> None:
+    """With --aws it goes wherever AWS's own chain of configuration leads."""
+    options = moto_endpoint.options
+    demo = run(
+        "--aws",
+        "--table-name",
+        table_name,
+        AWS_ENDPOINT_URL_DYNAMODB=options["endpoint_url"],
+        AWS_ACCESS_KEY_ID=options["aws_access_key_id"],
+        AWS_SECRET_ACCESS_KEY=options["aws_secret_access_key"],
+        AWS_DEFAULT_REGION=options["region_name"],
+    )
+    where, url = announced(demo)
+    assert "AWS" in where
+    visitor = Visitor(url)
+    visitor.get()
+    key: Any = {"id": {"S": visitor.shown("key")}}
+    assert "Item" in moto_endpoint.client.get_item(TableName=table_name, Key=key)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--aws", "--region", "eu-west-1"], "NoCredentialsError"),
+        (["--endpoint-url", "http://127.0.0.1:9"], "no answer"),
+        (["--table-name", "%"], "table_name"),
+        (["--port", "70000"], "70000"),
+    ],
+)
+def test_cannot_start(run: Callable[..., Demo], arguments: list[str], reason: str) -> None:
+    """What keeps it from starting is told in one line."""
+    demo = run(*arguments)
+    output, errors = demo.communicate()
+    assert (1, "", 1) == (demo.returncode, output, errors.count("\n"))
+    assert reason in errors
+
+
+def test_port_is_taken(run: Callable[..., Demo]) -> None:
+    """A port that is taken is told in one line that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        demo = run("--port", port)
+        output, errors = demo.communicate()
+    assert (1, "", 1) == (demo.returncode, output, errors.count("\n"))
+    assert port in errors

@@ -1,0 +1,77 @@
+"""A test's way to namespaces of its table, and to the items behind them."""
+
+from __future__ import annotations
+
+import pickle
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.servers.recorder import CallRecorder
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class Opener:
+    """Opens namespaces; its attributes and methods look at the same table without the package.
+
+    :param options: what every manager gets.
+    :param client: a plain client.
+    :param table_name: the table.
+    """
+
+    def __init__(
+        self, options: Mapping[str, object], client: DynamoDBClient, table_name: str
+    ) -> None:
+        self.options = dict(options)
+        self.client = client
+        self.table_name = table_name
+
+    def __call__(self, namespace: str = "pages", **options: object) -> DynamoDBNamespaceManager:
+        """Open a namespace.
+
+        :param options: more options, or other ones.
+        """
+        return DynamoDBNamespaceManager(namespace, **{**self.options, **options})
+
+    @property
+    def sorted(self) -> bool:
+        """Whether the table has a sort key."""
+        return "sort_key" in self.options
+
+    def make_table(self) -> None:
+        """Have the package make the table, so that what follows meets it."""
+        assert b"nothing" not in self("nothing")
+
+    def recorded(self) -> CallRecorder:
+        """Record what the package's managers send from now on, the table being there."""
+        self.make_table()
+        return CallRecorder(self("nothing").client)
+
+    def items(self) -> list[dict[str, Any]]:
+        """Give all items of the table as DynamoDB has them."""
+        pages = self.client.get_paginator("scan").paginate(
+            TableName=self.table_name, ConsistentRead=True
+        )
+        return [dict(item) for page in pages for item in page["Items"]]
+
+    def item(self) -> dict[str, Any]:
+        """Give the only item of the table."""
+        (item,) = self.items()
+        return item
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        """Put an item as it is."""
+        self.client.put_item(TableName=self.table_name, Item=item)
+
+    def key(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Give an item's primary key."""
+        return {name: item[name] for name in (("id", "part") if self.sorted else ("id",))}
+
+
+def payload(**data: object) -> str:
+    """Give what Beaker's Session hands to its namespace for this data, with its own times."""
+    session = {"_accessed_time": 4e9, "_creation_time": 4e9, **data}
+    return b64encode(pickle.dumps(session, 2)).decode()

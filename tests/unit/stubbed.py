@@ -1,0 +1,71 @@
+"""A manager whose client answers from a script, and refuses every other request."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.stub import Stubber
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.clock import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from typing_extensions import Self
+
+#: The clock's time, to the millisecond.
+NOW = 1_700_000_000.125
+TABLE = "sessions"
+
+
+@cache
+def offline_client() -> DynamoDBClient:
+    """Give a client, always the same, that could sign requests if only somebody listened."""
+    return boto3.session.Session().client(
+        "dynamodb",
+        region_name="eu-west-1",
+        endpoint_url="http://127.0.0.1:1",
+        aws_access_key_id="testkey",
+        aws_secret_access_key="testsecret",
+    )
+
+
+class Script:
+    """What a client is to be asked, in this order, and what it answers.
+
+    A context manager; at its end, all that was expected must have been asked.
+    """
+
+    def __init__(self) -> None:
+        self.client = offline_client()
+        self._stubber = Stubber(self.client)
+
+    def answer(
+        self, method: str, request: Mapping[str, Any] | None, response: Mapping[str, Any]
+    ) -> Self:
+        """Expect a request, or any request of the method, and answer it."""
+        expected = None if request is None else dict(request)
+        self._stubber.add_response(method, dict(response), expected)
+        return self
+
+    def refuse(self, method: str, code: str, message: str = "", status: int = 400) -> Self:
+        """Answer any request of the method with an error of AWS."""
+        self._stubber.add_client_error(method, code, message, status)
+        return self
+
+    def manager(self, namespace: str = "pages", **options: object) -> DynamoDBNamespaceManager:
+        """Open a namespace over the client."""
+        return DynamoDBNamespaceManager(namespace, client=self.client, clock=Clock(NOW), **options)
+
+    def __enter__(self) -> Self:
+        self._stubber.activate()
+        return self
+
+    def __exit__(self, exc_type: object, exc: object, traceback: object) -> None:
+        self._stubber.deactivate()
+        if exc is None:
+            self._stubber.assert_no_pending_responses()

@@ -1,0 +1,161 @@
+"""The boto3 client: one per process and configuration, and none before it is needed."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.config import Config
+
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
+from beaker_dynamodb.storage import client as module
+from tests.unit.stubbed import offline_client
+
+# Nobody listens there: whoever sends anything gets an error.
+OFFLINE = {
+    "region_name": "eu-west-1",
+    "endpoint_url": "http://127.0.0.1:1",
+    "aws_access_key_id": "testkey",
+    "aws_secret_access_key": "testsecret",
+}
+
+
+@pytest.fixture
+def options() -> dict[str, Any]:
+    """Options that no other test has, so that their client is not made yet."""
+    return {**OFFLINE, "aws_session_token": uuid4().hex}
+
+
+def test_opening_makes_no_client_and_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """Beaker opens a namespace for every request: that must cost next to nothing."""
+    made: list[object] = []
+    monkeypatch.setattr(module, "_make", made.append)
+    for _ in range(2):
+        manager = DynamoDBNamespaceManager("id", **options)
+        assert manager.timeout is None
+        assert manager.get_creation_lock(b"k") is not None
+    assert [] == made
+
+
+def test_equal_options_share_one_client(options: dict[str, Any]) -> None:
+    """Whatever differs in the options but the connection, the client is the same."""
+    client = DynamoDBNamespaceManager("a", **options).client
+    other = {"table_name": "other", "prefix": "p", "timeout": 7, "sort_key": "part"}
+    assert client is DynamoDBNamespaceManager("b", **options).client
+    assert client is DynamoDBNamespaceManager("a", **options, **other).client
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"region_name": "eu-west-2"},
+        {"endpoint_url": "http://127.0.0.1:2"},
+        {"aws_access_key_id": "otherkey"},
+        {"aws_secret_access_key": "othersecret"},
+        {"read_timeout": 9},
+        {"max_attempts": 1},
+        {"max_pool_connections": 3},
+    ],
+    ids=str,
+)
+def test_another_connection_is_another_client(
+    options: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """What a client is made of tells clients apart."""
+    client = DynamoDBNamespaceManager("a", **options).client
+    assert client is not DynamoDBNamespaceManager("a", **{**options, **other}).client
+
+
+def config_of(**options: Any) -> Any:
+    """Give the botocore Config of the client that these options make."""
+    return DynamoDBNamespaceManager("a", **options).client.meta.config
+
+
+def test_the_client_is_made_as_the_options_say(options: dict[str, Any]) -> None:
+    """Time-outs, tries and connections are those of the options."""
+    limits = {"connect_timeout": "0.5", "read_timeout": 7, "max_pool_connections": 3}
+    made = config_of(**options, **limits, max_attempts=4, retry_mode="legacy")
+    assert (0.5, 7.0, 3) == (made.connect_timeout, made.read_timeout, made.max_pool_connections)
+    assert ("legacy", 4) == (made.retries["mode"], made.retries["total_max_attempts"])
+
+
+def test_a_config_wins_over_the_options(options: dict[str, Any]) -> None:
+    """What a botocore Config sets counts, what it leaves open is the options'."""
+    made = config_of(**options, config=Config(read_timeout=11), connect_timeout=5)
+    assert (11, 5.0) == (made.read_timeout, made.connect_timeout)
+
+
+def test_a_config_is_not_taken_for_one_that_is_gone(options: dict[str, Any]) -> None:
+    """As long as its client is remembered, nothing else takes the place of a Config in memory."""
+    config = Config(read_timeout=11)
+    alive = weakref.ref(config)
+    # An option with a list in it is kept out of the cache of configurations.
+    assert 11 == config_of(**options, config=config, data_dir=[]).read_timeout
+    del config
+    gc.collect()
+    assert alive() is not None
+
+
+def test_a_ready_client_is_used_as_it_is(options: dict[str, Any]) -> None:
+    """Somebody else's client is taken, whatever the other options say."""
+    client = offline_client()
+    assert client is DynamoDBNamespaceManager("a", **options, client=client).client
+
+
+def test_threads_that_start_together_share_one_client(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """Eight first requests at once make one client."""
+    make, made, barrier = module._make, [], threading.Barrier(8)
+
+    def counted(options: Any) -> Any:
+        made.append(make(options))
+        return made[-1]
+
+    def first_request(number: int) -> object:
+        barrier.wait()
+        return DynamoDBNamespaceManager(f"id{number}", **options).client
+
+    monkeypatch.setattr(module, "_make", counted)
+    with ThreadPoolExecutor(8) as threads:
+        clients = list(threads.map(first_request, range(8)))
+    assert 1 == len(made)
+    assert {id(made[0])} == {id(client) for client in clients}
+
+
+def _in_the_child(manager: DynamoDBNamespaceManager, before: int, results: Any) -> None:
+    results.put((before == id(manager.client), manager.client is manager.client))
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_no_client_is_shared_across_fork(options: dict[str, Any]) -> None:
+    """A child makes a client of its own, once, though the parent's lock was held meanwhile."""
+    manager = DynamoDBNamespaceManager("a", **options)
+    client = manager.client
+    forking = multiprocessing.get_context("fork")
+    results = forking.SimpleQueue()
+    child = forking.Process(target=_in_the_child, args=(manager, id(client), results))
+    with module._lock:
+        child.start()
+    child.join()
+    assert 0 == child.exitcode
+    assert (False, True) == results.get()
+    assert client is manager.client
+
+
+def test_a_client_that_cannot_be_made_is_a_configuration_error() -> None:
+    """No Region, or a profile that does not exist, names the options to set."""
+    with pytest.raises(ConfigurationError, match="region"):
+        _ = DynamoDBNamespaceManager("a", endpoint_url="http://127.0.0.1:1").client
+    with pytest.raises(ConfigurationError, match="nobody"):
+        _ = DynamoDBNamespaceManager("a", region="eu-west-1", profile_name="nobody").client
+    with pytest.raises(ConfigurationError, match="endpoint"):
+        _ = DynamoDBNamespaceManager("a", region="eu-west-1", endpoint_url="nowhere").client

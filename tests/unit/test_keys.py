@@ -1,0 +1,166 @@
+"""(namespace, key) to a primary key and back: one to one, and always within DynamoDB's limits."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from beaker_dynamodb.config import parse
+from beaker_dynamodb.storage.keys import Key, Keys
+
+# Every Python text, lone surrogates too, and texts that look like what the encoding gives.
+LOOKALIKES = ["", "%", "%%", "|", "a|b", "|lock|", "lock", ":", "a:b", "%7C", "%#" + "0" * 64]
+TEXTS = (
+    st.text(st.characters(exclude_categories=()))
+    | st.text("a|:%#", max_size=6)
+    | st.sampled_from(LOOKALIKES)
+    | st.integers(690, 3000).map(lambda length: "x" * length)
+)
+BYTES = (
+    st.binary()
+    | TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | st.integers(990, 3000).map(lambda length: b"x" * length)
+)
+PREFIXES = st.none() | st.text(st.characters(exclude_characters="|%"), max_size=20).map(
+    # A text that UTF-8 refuses is no prefix.
+    lambda text: text.encode("utf-8", "replace").decode()
+)
+sorted_or_not = pytest.mark.parametrize("sort_key", [None, "part"])
+
+Primary = tuple[str, str | None]
+
+
+def keys(prefix: str | None, sort_key: str | None) -> Keys:
+    """Give the keys of a prefix in a table with or without a sort key."""
+    return Keys(parse({"prefix": prefix, "sort_key": sort_key}))
+
+
+def primary(key: Key) -> Primary:
+    """Give what DynamoDB tells items apart by."""
+    return key.partition, key.sort
+
+
+def raw(text: str | bytes) -> bytes:
+    """Give the bytes that a text and its bytes share."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
+@sorted_or_not
+@given(prefix=PREFIXES, one=TEXTS, other=TEXTS)
+def test_sessions_are_told_apart(
+    sort_key: str | None, prefix: str | None, one: str, other: str
+) -> None:
+    """Two ids have one key only if they are one id."""
+    made = keys(prefix, sort_key)
+    assert (one == other) is (primary(made.session(one)) == primary(made.session(other)))
+
+
+@sorted_or_not
+@given(prefix=PREFIXES, one=st.tuples(TEXTS, BYTES), other=st.tuples(TEXTS, BYTES))
+@example(prefix=None, one=("a", b"b|c"), other=("a|b", b"c"))
+@example(prefix=None, one=("", b"a"), other=("%", b"a"))
+@example(prefix="", one=("a", b""), other=("a", b"%"))
+def test_entries_and_locks_are_told_apart(
+    sort_key: str | None, prefix: str | None, one: tuple[str, bytes], other: tuple[str, bytes]
+) -> None:
+    """Two pairs of namespace and key have one primary key only if they are one pair."""
+    made = keys(prefix, sort_key)
+    same = one == other
+    assert same is (primary(made.entry(*one)) == primary(made.entry(*other)))
+    assert same is (primary(made.lock(*one)) == primary(made.lock(*other)))
+
+
+@sorted_or_not
+@given(prefix=PREFIXES, id=TEXTS, one=st.tuples(TEXTS, BYTES), other=st.tuples(TEXTS, BYTES))
+@example(prefix="", id="a", one=("a", b""), other=("lock|a", b""))
+@example(prefix="", id="a|b", one=("a", b"b"), other=("", b"lock|a|b"))
+def test_the_three_kinds_never_collide(
+    sort_key: str | None,
+    prefix: str | None,
+    id: str,
+    one: tuple[str, bytes],
+    other: tuple[str, bytes],
+) -> None:
+    """Under one prefix, no session, cache entry and lock share a key."""
+    made = keys(prefix, sort_key)
+    kinds = {primary(made.session(id)), primary(made.entry(*one)), primary(made.lock(*other))}
+    assert 3 == len(kinds)
+
+
+@sorted_or_not
+@given(prefixes=st.tuples(PREFIXES, PREFIXES), one=st.tuples(TEXTS, BYTES), other=TEXTS, key=BYTES)
+@example(prefixes=("", "a"), one=("a:b", b"k"), other="b", key=b"k")
+@example(prefixes=("a", "a:b"), one=("b:c", b"k"), other="c", key=b"k")
+@example(prefixes=("", None), one=("sess:b", b"k"), other="b", key=b"k")
+def test_no_id_reaches_into_another_prefix(
+    sort_key: str | None,
+    prefixes: tuple[str | None, str | None],
+    one: tuple[str, bytes],
+    other: str,
+    key: bytes,
+) -> None:
+    """No key under one prefix, of whatever kind, could have come from another."""
+    ours, theirs = (keys(prefix, sort_key) for prefix in prefixes)
+    namespaces = {parse({"prefix": prefix}).prefix for prefix in prefixes}
+    named = [{"sess:", "cache:"} if prefix is None else {prefix} for prefix in namespaces]
+    if len(named) == 1 or named[0] & named[1]:
+        return  # one and the same prefix
+    mine = {
+        primary(ours.session(one[0])),
+        primary(ours.entry(*one)),
+        primary(ours.lock(*one)),
+    }
+    others = {
+        primary(theirs.session(other)),
+        primary(theirs.entry(other, key)),
+        primary(theirs.lock(other, key)),
+    }
+    assert not mine & others
+
+
+@sorted_or_not
+@given(prefix=PREFIXES, namespace=TEXTS, key=BYTES | TEXTS)
+def test_a_key_can_be_read_back(
+    sort_key: str | None, prefix: str | None, namespace: str, key: str | bytes
+) -> None:
+    """`keys()` gives the very bytes, also of what stands in the key as a digest."""
+    made = keys(prefix, sort_key)
+    assert raw(key) == made.entry_key(namespace, made.entry(namespace, key))
+
+
+@sorted_or_not
+@given(prefix=PREFIXES, namespace=TEXTS, other=TEXTS, key=BYTES)
+def test_a_beginning_belongs_to_one_namespace(
+    sort_key: str | None, prefix: str | None, namespace: str, other: str, key: bytes
+) -> None:
+    """What `keys()` and `remove()` look for begins the keys of its namespace and no other."""
+    made = keys(prefix, sort_key)
+    beginning, entry = made.entries(namespace), made.entry(other, key)
+    if entry.sort is None:
+        begins = entry.partition.startswith(beginning.partition)
+    else:
+        begins = entry.partition == beginning.partition and entry.sort.startswith("|")
+    assert (namespace == other) is begins
+    session, lock = made.session(other), made.lock(other, key)
+    if sort_key is None:
+        assert not session.partition.startswith(beginning.partition)
+        assert not lock.partition.startswith(beginning.partition)
+    else:
+        assert lock.partition != beginning.partition
+        assert not (session.sort or "").startswith("|")
+
+
+@sorted_or_not
+@given(prefix=PREFIXES | st.just("p" * 254), namespace=TEXTS, key=BYTES)
+def test_dynamodbs_limits_are_kept(
+    sort_key: str | None, prefix: str | None, namespace: str, key: bytes
+) -> None:
+    """A partition key has 1 to 2048 bytes of UTF-8, a sort key 1 to 1024."""
+    made = keys(prefix, sort_key)
+    for one in (made.session(namespace), made.entry(namespace, key), made.lock(namespace, key)):
+        assert 1 <= len(one.partition.encode()) <= 2048
+        if sort_key is None:
+            assert one.sort is None
+        else:
+            assert 1 <= len((one.sort or "").encode()) <= 1024

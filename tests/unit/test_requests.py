@@ -1,0 +1,117 @@
+"""The exact requests, byte for byte as DynamoDB is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from typing import Any
+
+import pytest
+
+from tests.unit.stubbed import TABLE, Script
+
+ENTRY: dict[str, Any] = {
+    "id": {"S": "cache:pages|k"},
+    "type": {"S": "beaker-cache"},
+    "data": {"B": pickle.dumps(1, 5)},
+    "codec": {"S": "pickle"},
+    "created": {"N": "1700000000.125"},
+}
+
+
+def get(key: dict[str, Any], *, consistent: bool = True) -> dict[str, Any]:
+    """Give the parameters of a GetItem."""
+    return {"TableName": TABLE, "Key": key, "ConsistentRead": consistent}
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({}, {"id": {"S": "cache:pages|k"}}),
+        ({"prefix": "app"}, {"id": {"S": "app:pages|k"}}),
+        ({"sort_key": "part"}, {"id": {"S": "cache:pages"}, "part": {"S": "|k"}}),
+        ({"hash_key": "hash"}, {"hash": {"S": "cache:pages|k"}}),
+    ],
+    ids=str,
+)
+def test_reading_an_entry_is_one_get_item(options: dict[str, Any], key: dict[str, Any]) -> None:
+    """A cache entry is read by its primary key, strongly consistent."""
+    item = {**{name: value for name, value in ENTRY.items() if name != "id"}, **key}
+    with Script().answer("get_item", get(key), {"Item": item}) as script:
+        assert 1 == script.manager(**options)[b"k"]
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({}, {"id": {"S": "sess:abc"}}),
+        ({"prefix": "app"}, {"id": {"S": "app:abc"}}),
+        ({"sort_key": "part"}, {"id": {"S": "sess:abc"}, "part": {"S": "session"}}),
+    ],
+    ids=str,
+)
+def test_loading_a_session_is_one_get_item(options: dict[str, Any], key: dict[str, Any]) -> None:
+    """A session is loaded by its primary key, and asked for nothing else."""
+    with Script().answer("get_item", get(key), {}) as script, pytest.raises(KeyError):
+        script.manager("abc", **options)["session"]
+
+
+def test_an_eventually_consistent_read_says_so() -> None:
+    """`consistent_read = false` is in the request."""
+    request = get({"id": {"S": "cache:pages|k"}}, consistent=False)
+    with Script().answer("get_item", request, {}) as script:
+        assert b"k" not in script.manager(consistent_read="false")
+
+
+def test_storing_an_entry_is_one_unconditional_put_item() -> None:
+    """The whole item is written, whatever is there."""
+    request = {"TableName": TABLE, "Item": ENTRY}
+    with Script().answer("put_item", request, {}) as script:
+        script.manager()[b"k"] = 1
+
+
+def test_expiry_is_in_two_attributes() -> None:
+    """The exact deadline has milliseconds; DynamoDB's attribute is whole seconds, rounded up."""
+    expiry = {"deadline": {"N": "1700000001.625"}, "ttl": {"N": "1700000002"}}
+    request = {"TableName": TABLE, "Item": {**ENTRY, **expiry}}
+    with Script().answer("put_item", request, {}) as script:
+        script.manager(ttl_attribute="ttl").set_value(b"k", 1, expiretime=1.5)
+
+
+def test_a_key_that_is_too_long_is_kept_beside_its_digest() -> None:
+    """The primary key holds a SHA-256, an attribute the key itself."""
+    digest = hashlib.sha256(b"k" * 3000).hexdigest()
+    item = {**ENTRY, "id": {"S": f"cache:pages|%#{digest}"}, "key": {"B": b"k" * 3000}}
+    with Script().answer("put_item", {"TableName": TABLE, "Item": item}, {}) as script:
+        script.manager()[b"k" * 3000] = 1
+
+
+def test_deleting_is_one_unconditional_delete_item() -> None:
+    """An entry and a session are deleted by their keys."""
+    entry = {"TableName": TABLE, "Key": {"id": {"S": "cache:pages|k"}}}
+    session = {"TableName": TABLE, "Key": {"id": {"S": "sess:abc"}}}
+    script = Script().answer("delete_item", entry, {}).answer("delete_item", session, {})
+    with script:
+        del script.manager()[b"k"]
+        del script.manager("abc")["session"]
+
+
+def test_the_table_is_made_with_these_requests() -> None:
+    """A missing table: CreateTable, a look, time to live, and the operation once more."""
+    definition = {
+        "TableName": TABLE,
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    time_to_live = {
+        "TableName": TABLE,
+        "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "expires"},
+    }
+    script = Script().refuse("get_item", "ResourceNotFoundException")
+    script.answer("create_table", definition, {})
+    script.answer("describe_table", {"TableName": TABLE}, {"Table": {"TableStatus": "ACTIVE"}})
+    script.answer("update_time_to_live", time_to_live, {})
+    script.answer("get_item", get({"id": {"S": "cache:pages|k"}}), {})
+    with script:
+        assert b"k" not in script.manager()
