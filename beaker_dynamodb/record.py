@@ -169,10 +169,10 @@ class SessionRecord:
     ) -> None:
         """Write on the condition that nobody has since we read; otherwise merge and try again."""
         items = self._store.items
-        stored = self._stored
         give_up = time.monotonic() + MERGE_SECONDS
         attempt = 0
         while True:
+            stored = self._stored
             item, text = self._compose(mine, payload, stored)
             try:
                 if stored is None:
@@ -191,7 +191,7 @@ class SessionRecord:
                 if theirs.writer != item.writer:
                     attempt += 1
                     self._wait(attempt, give_up)
-                    stored, self._stored_payload = theirs, self._decode(theirs)
+                    self._stored, self._stored_payload = theirs, self._decode(theirs)
                     continue
                 # Our own write: it had arrived, its answer was lost, and botocore sent it again.
             self._remember(item, text, payload)

@@ -54,7 +54,10 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         try:
             self._load()
         except PayloadError:
-            raise  # corrupt: Beaker starts a new session if invalidate_corrupt says so
+            # Corrupt: Beaker starts a new session if invalidate_corrupt says so. The item stays
+            # for whoever mends a wrong key or a missing class.
+            del self.namespace
+            raise
         except DynamoDBError:
             # Beaker would take the fault for a corrupt session, and log the user out.
             self.invalidate_corrupt = False
