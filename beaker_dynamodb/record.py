@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import random
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb import merge
 from beaker_dynamodb.errors import SessionConflict
+from beaker_dynamodb.patience import Patience
 from beaker_dynamodb.payload import BEAKER, PayloadFormat
 from beaker_dynamodb.storage.faults import ConditionFailed
-from beaker_dynamodb.storage.keys import key_bytes
+from beaker_dynamodb.storage.keys import Key, key_bytes
 from beaker_dynamodb.storage.layout import SESSION, Item
 
 if TYPE_CHECKING:
@@ -31,9 +29,6 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: Longest time that one save may spend on merging.
 MERGE_SECONDS = 5.0
-#: Longest wait after the first conflict and after any.
-BACKOFF_SECONDS = 0.01
-MAX_BACKOFF_SECONDS = 0.2
 
 
 class SessionRecord:
@@ -125,8 +120,7 @@ class SessionRecord:
             # What the application changed is what it changed since the old session was loaded.
             self._remember(old._stored, old._stored_payload, old._seen_payload)
             mine = self.format.loads(payload) or {}
-            items = self._store.items
-            self._save(mine, payload, lambda item, stored: items.move(item, stored, old._key))
+            self._save(mine, payload, old._key)
             if not self._gone:
                 old._remember(None, None, None)
                 old._gone = True
@@ -165,50 +159,63 @@ class SessionRecord:
         self,
         mine: dict[str, Any],
         payload: Any,
-        put: Callable[[Item, Item], None] | None = None,
+        old: Key | None = None,
     ) -> None:
-        """Write on the condition that nobody has since we read; otherwise merge and try again."""
-        items = self._store.items
-        give_up = time.monotonic() + MERGE_SECONDS
-        attempt = 0
-        while True:
-            stored = self._stored
-            item, text = self._compose(mine, payload, stored)
-            try:
-                if stored is None:
-                    items.put(item, items.if_new())
-                elif put is None:
-                    items.put(item, items.if_unchanged(stored))
-                else:
-                    put(item, stored)
-            except ConditionFailed as failed:
-                theirs = items.found(failed, self._key, SESSION)
-                if theirs is None or (stored and theirs.created_ms != stored.created_ms):
-                    if stored is None:
-                        continue  # it expired, or was deleted, while we were told of it
-                    self._drop()
-                    return
-                if theirs.writer != item.writer:
-                    attempt += 1
-                    self._wait(attempt, give_up)
-                    self._stored, self._stored_payload = theirs, self._decode(theirs)
-                    continue
-                # Our own write: it had arrived, its answer was lost, and botocore sent it again.
-            self._remember(item, text, payload)
-            return
+        """Write on the condition that nobody has since we read; otherwise merge and try again.
 
-    def _wait(self, attempt: int, give_up: float) -> None:
+        :param old: the key under which the session was loaded, if it is to move.
+        """
+        with Patience((self._store.options.table_name, self._key), MERGE_SECONDS) as patience:
+            while True:
+                item, text = self._compose(mine, payload, self._stored)
+                try:
+                    self._put(item, old)
+                except ConditionFailed as failed:
+                    theirs = self._store.items.found(failed, self._key, SESSION)
+                    # The same writer: our own write. It had arrived, its answer was lost, and
+                    # botocore sent it again.
+                    if theirs is None or theirs.writer != item.writer:
+                        if not self._take_over(theirs, old, patience):
+                            self._drop()
+                            return
+                        continue
+                self._remember(item, text, payload)
+                return
+
+    def _put(self, item: Item, old: Key | None) -> None:
+        items, stored = self._store.items, self._stored
+        if stored is None:
+            items.put(item, items.if_new())
+        elif old is None:
+            items.put(item, items.if_unchanged(stored))
+        else:
+            items.move(item, stored, old)
+
+    def _take_over(self, theirs: Item | None, old: Key | None, patience: Patience) -> bool:
+        """Take another request's item for what is stored; False if the session is gone."""
+        if self._is_gone(theirs):
+            return False
         reject = self._store.options.concurrency == "reject"
-        if reject or time.monotonic() > give_up:
+        if reject or not patience.again():
             raise SessionConflict(
                 f"session {self._hashed_id()}: another request saved it meanwhile"
-                + ("" if reject else f", {attempt} times in {MERGE_SECONDS:.0f} seconds"),
+                + ("" if reject else f", {patience.conflicts} times"),
                 operation="PutItem",
                 table=self._store.options.table_name,
                 aws_code="ConditionalCheckFailedException",
             )
-        longest = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** min(attempt, 10))
-        time.sleep(random.uniform(0, longest))
+        if patience.waited:
+            theirs = self._store.items.get(old or self._key, SESSION, consistent_read=True)
+            if self._is_gone(theirs):
+                return False
+        if theirs is not None:
+            self._stored, self._stored_payload = theirs, self._decode(theirs)
+        return True
+
+    def _is_gone(self, theirs: Item | None) -> bool:
+        """Whether the session that was loaded is not there any more, or is another one by now."""
+        stored = self._stored
+        return stored is not None and (theirs is None or theirs.created_ms != stored.created_ms)
 
     # -- parts --------------------------------------------------------------------------------
 

@@ -31,6 +31,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         #: The item of the id that the session had before `regenerate_id`.
         self._old_record: SessionRecord | None = None
         self._deleted = False
+        #: What this request has saved, if it has.
+        self._saved: dict[str, Any] | None = None
         params["type"] = params.get("type") or "ext:dynamodb"
         super().__init__(request, id=id, **params)
 
@@ -111,7 +113,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             return
         if accessed_only and (self.is_new or not self.save_atime):
             return
-        data = dict(self.accessed_dict if accessed_only else self)
+        data = dict(self._saved or self.accessed_dict) if accessed_only else dict(self)
         if data.keys() <= BOOKKEEPING:
             self._remove()  # it was deleted or cleared
             return
@@ -123,6 +125,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             self._old_record = None
         else:
             self.namespace["session"] = payload
+        self._saved = data
         if self.use_cookies and self.is_new:
             self.request["set_cookie"] = True
 
@@ -155,6 +158,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         elif hasattr(self, "namespace") and not self._deleted:
             self.namespace.session.delete()
         self._deleted = True
+        self._saved = None
 
     def _current(self) -> DynamoDBNamespaceManager:
         """Give the manager of the present id."""

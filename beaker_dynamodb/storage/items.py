@@ -73,12 +73,15 @@ class ItemStore:
 
     # -- one item -----------------------------------------------------------------------------
 
-    def get(self, key: Key, kind: str) -> Item | None:
-        """Read one item; None where there is none or it has expired."""
+    def get(self, key: Key, kind: str, *, consistent_read: bool = False) -> Item | None:
+        """Read one item; None where there is none or it has expired.
+
+        :param consistent_read: read what was written last, whatever the option says.
+        """
         answer = self._call(
             "get_item",
             Key=self._layout.key_attributes(key),
-            ConsistentRead=self.options.consistent_read,
+            ConsistentRead=consistent_read or self.options.consistent_read,
         )
         attributes = answer.get("Item")
         if attributes is None:
