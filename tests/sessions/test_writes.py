@@ -8,6 +8,7 @@ import pytest
 from beaker.session import Session
 
 from beaker_dynamodb import SessionConflict, record
+from beaker_dynamodb.patience import Patience
 from beaker_dynamodb.session import DynamoDBSession
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
@@ -154,6 +155,32 @@ def test_own_write_is_recognised(visitor: Visitor, endpoint: Endpoint) -> None:
 
     assert ["ConditionalCheckFailedException", None] == [call.error_code for call in sent]
     assert {"a": 1, "b": 1} == visitor.finds()
+
+
+def test_a_late_touch_keeps_what_the_request_saved(moved: dict[str, object]) -> None:
+    """Our session's `save(accessed_only=True)` after a save does not go back to what it loaded."""
+    visitor = Visitor({**moved, "touch_interval": 0}, DynamoDBSession)
+    visitor.starts(a=1)
+    session = visitor.request()
+    save(session, b=2)
+    session.save(accessed_only=True)
+    assert {"a": 1, "b": 2} == visitor.finds()
+
+
+def test_waiting_for_a_turn_ends(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A save that met another one's, and never gets its turn, raises SessionConflict too."""
+    monkeypatch.setattr(record, "MERGE_SECONDS", 0.01)
+    visitor.starts()
+    session = visitor.request()
+    save(visitor.request(), other=True)
+    manager = session.namespace
+    name = manager.store.options.table_name, manager.store.keys.session(session.id)
+    with Patience(name, 60) as holder:
+        assert holder.again()
+        with pytest.raises(SessionConflict):
+            save(session, a=1)
+    save(session, a=1)
+    assert {"other": True, "a": 1} == visitor.finds()
 
 
 def test_merging_ends(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
