@@ -11,29 +11,32 @@ application, and a page that shows what happens behind it.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import random
 import signal
 import socket
 import sys
 import time
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from hashlib import sha256
 from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
 import waitress
 from beaker.cache import CacheManager
-from beaker.middleware import SessionMiddleware
 from beaker.util import parse_cache_config_options
 from webob import Request, Response
 from webob.exc import HTTPBadRequest, HTTPNotFound, HTTPSeeOther, HTTPServiceUnavailable
 
 from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager
+from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.ops.local import EmbeddedDynamoDB
 from beaker_dynamodb.ops.meter import Call, CallMeter, count_text, units_text
 from beaker_dynamodb.storage.items import item_size
@@ -74,23 +77,27 @@ code { font: .875rem/1.4 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", mono
 .now { background: #eaf2fe; font-weight: 600 }
 form { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 } td form { display: inline }
 .try { display: flex; gap: .75rem; align-items: center; margin-top: .5rem }
-.try form { flex: 0 0 6rem } .try button { width: 100% }
+.try form { flex: 0 0 7.5rem } .try button { width: 100% }
 input, button { font: inherit; padding: .35rem .7rem; border: 1px solid #b4bcc8;
   border-radius: .4rem } input { flex: 1 1 7rem; min-width: 0 }
 button { background: #eef1f5; cursor: pointer } button:hover { background: #dfe5ec }
 .main { background: #1d5fbf; border-color: #1d5fbf; color: #fff }
-.main:hover { background: #174d9c }
+.main:hover { background: #174d9c } [hidden] { display: none }
 </style>
 <h1>Beaker sessions and caches in DynamoDB</h1>
 <p class="note">Stored in $where, table <code>$table</code>. Reload the page, or press a button.</p>
 <main><div>
 <section><h2>Your session</h2>
 <p><span class="big" id="visits">$visits</span> visits of this page, counted in the session</p>
-<table><thead><tr><th>Name<th>Value<th></thead>$values</table>
+<table><thead><tr><th>Name<th>Value<th></thead><tbody id="values">
+$values</table>
 <form method="post"><input name="name" placeholder="name" aria-label="name" required
 maxlength="$longest_name"><input name="value" placeholder="value" aria-label="value"
 maxlength="$longest_value"><button class="main" name="action" value="set">Set value</button></form>
-$buttons</section>
+$buttons
+<div class="try" id="race" hidden><form><button type="button">20 at once</button></form>
+<span class="note" role="status">20 requests at a time, each of which sets another value.</span>
+</div></section>
 <section><h2>A cached slow function</h2>
 <p><span class="big" id="number">$number</span> <span class="note">drawn at random</span></p>
 <p>Drawn <b>$age s ago</b>, and kept for $kept s by Beaker's cache. To draw it takes
@@ -105,7 +112,35 @@ has saved the session. Not counted is one more read, which shows you the item be
 <p>Primary key <code id="key" class="any">$key</code></p>
 <p><b><span id="size">$size</span> bytes</b> of at most 409,600. Expires: $expiry.</p>
 <table><thead><tr><th>Attribute<th>Type<th>Value</thead>$item</table></section>
-</div></main></html>
+</div></main><script>$script</script></html>
+"""
+# For the button "20 at once", which stays hidden where scripts do not run. A browser may hold some
+# of the requests back: Chromium has six under way at a time.
+SCRIPT = """
+const race = document.getElementById("race"), button = race.querySelector("button");
+const told = race.querySelector(".note");
+const names = Array.from({length: 20}, (_, n) => `race-${`${n + 1}`.padStart(2, "0")}`);
+race.hidden = false;
+button.onclick = async () => {
+  button.disabled = true;
+  try {
+    await fetch("/");  // a session that has ended begins anew here, and not in each of the 20
+    const at = new Date().toISOString().slice(11, 23);  // tells this click's values from older ones
+    await Promise.all(names.map(name => fetch("/", {method: "POST", redirect: "manual",
+      body: new URLSearchParams({action: "set", name, value: `${name} at ${at}`})})));
+    const text = await (await fetch("/")).text();
+    const page = new DOMParser().parseFromString(text, "text/html");
+    const cells = Array.from(page.querySelectorAll("#values td"), cell => cell.textContent);
+    const kept = names.filter(name => cells.includes(`${name} at ${at}`));
+    page.getElementById("race").replaceWith(race);
+    document.querySelector("main").replaceWith(page.querySelector("main"));
+    told.className = "now";
+    told.textContent = `${kept.length} of 20 kept`;
+  } catch (error) {
+    told.textContent = `That did not work: ${error}`;
+  }
+  button.disabled = false;
+};
 """
 VALUE = """<tr><td class="any"><code>$name</code><td class="any">$value<td><form method="post">
 <input type="hidden" name="name" value="$name">
@@ -116,7 +151,7 @@ value="$action">$label</button></form><span class="note">$about</span></div>"""
 BUTTONS = [
     ("new-id", "New id", "Same values under another session id, as after a log-in."),
     ("log-out", "Log out", "Deletes the session and its cookie."),
-    ("clear", "Clear", "Empties the session and keeps its id."),
+    ("clear", "Clear", "Empties the session."),
 ]
 COST = '<tr class="$mark"><td>$label<td>$session<td>$cache<td>$units'
 ATTRIBUTE = """<tr><th><code>$name</code><td>$kind<td class="any"><code>$value</code>
@@ -147,8 +182,9 @@ HEADERS = [
     ("Cache-Control", "no-store"),
     (
         "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
+        f"script-src 'sha256-{b64encode(sha256(SCRIPT.encode()).digest()).decode()}'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
 ]
 
@@ -272,6 +308,7 @@ class Demo:
             PAGE,
             **cost,
             **self.words,
+            script=Markup(SCRIPT),
             table=table,
             visits=session["visits"],
             values=joined(fill(VALUE, name=n, value=v) for n, v in values) or NO_VALUES,
@@ -377,7 +414,10 @@ def main() -> None:
 
         print(f"Sessions and cache are in {where}, table {arguments.table_name}.")
         print(f"Open http://127.0.0.1:{listener.getsockname()[1]}/ (Ctrl-C stops it)", flush=True)
-        waitress.serve(application, sockets=[listener], _quiet=True)
+        # More threads than the 20 requests of the page. Even so waitress warns of a queue when a
+        # request comes while the thread that is to take it has not woken up yet: no news to anyone.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        waitress.serve(application, sockets=[listener], threads=32, _quiet=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ WRITE_UNIT_BYTES = 1024
 #: What has a write answer with the item, whose size counts towards its cost.
 _RETURN_VALUES = {"PutItem": "ALL_OLD", "DeleteItem": "ALL_OLD", "UpdateItem": "ALL_NEW"}
 
+#: What was read: table, primary key and size in bytes, the last one last.
+_Read = list[tuple[str, Mapping[str, Any], int]]
+
 # Where a request's parameters travel in botocore's context of it.
 _SENT = "beaker_dynamodb.sent"
 
@@ -36,8 +39,8 @@ class Call:
     """One call that read or wrote items.
 
     :param operation: DynamoDB's name of the operation.
-    :param target: the attributes of the primary key, or the whole item of a PutItem; empty for an
-        operation on several items.
+    :param target: the attributes of the primary key, or the whole item of a PutItem; those of the
+        first item of a transaction that writes; empty for any other operation on several items.
     :param units: read or write capacity units; None where nobody knows.
     """
 
@@ -76,9 +79,10 @@ class CallMeter(AbstractContextManager["CallMeter"]):
 
     :param client: a DynamoDB client; other code goes on using it.
     :param computed: compute the units from the items' sizes, for a server that reports wrong
-        ones, such as moto; only operations on one item can be computed. Otherwise every request
-        asks DynamoDB for them, and only what it does not tell (a write whose condition failed) is
-        computed.
+        ones, such as moto; only operations on one item can be computed, and transactions that
+        write: of an item that one replaces or deletes nobody tells the size, so it is taken to be
+        what the same list's calls last read. Otherwise every request asks DynamoDB for the units,
+        and only what it does not tell (a write whose condition failed) is computed.
     """
 
     def __init__(self, client: DynamoDBClient, *, computed: bool) -> None:
@@ -96,6 +100,7 @@ class CallMeter(AbstractContextManager["CallMeter"]):
         """Give a list that gets every further call of this thread, until it begins another."""
         calls: list[Call] = []
         self._thread.calls = calls
+        self._thread.read = []
         return calls
 
     def close(self) -> None:
@@ -129,10 +134,14 @@ class CallMeter(AbstractContextManager["CallMeter"]):
         if calls is None or model.name not in READS | WRITES:
             return
         sent = context[_SENT]
+        read: _Read = self._thread.read
+        if model.name == "GetItem" and "Error" not in parsed:
+            read.append((sent["TableName"], sent["Key"], item_size(parsed.get("Item", {}))))
         units = None if self._computed else _reported(parsed)
         if units is None:
-            units = _compute(model.name, sent, parsed)
-        calls.append(Call(model.name, sent.get("Key") or sent.get("Item") or {}, units))
+            units = _compute(model.name, sent, parsed, read)
+        first = next(iter(sent["TransactItems"][0].values())) if "TransactItems" in sent else sent
+        calls.append(Call(model.name, first.get("Key") or first.get("Item") or {}, units))
 
 
 def _reported(parsed: Mapping[str, Any]) -> float | None:
@@ -143,8 +152,12 @@ def _reported(parsed: Mapping[str, Any]) -> float | None:
     return sum(float(table["CapacityUnits"]) for table in tables)
 
 
-def _compute(operation: str, sent: Mapping[str, Any], parsed: Mapping[str, Any]) -> float | None:
+def _compute(
+    operation: str, sent: Mapping[str, Any], parsed: Mapping[str, Any], read: _Read
+) -> float | None:
     code = parsed.get("Error", {}).get("Code")
+    if operation == "TransactWriteItems" and code in (None, "TransactionCanceledException"):
+        return _transaction(sent["TransactItems"], parsed.get("CancellationReasons", []), read)
     if code not in (None, "ConditionalCheckFailedException"):
         return 0.0
     if operation == "GetItem":
@@ -156,6 +169,31 @@ def _compute(operation: str, sent: Mapping[str, Any], parsed: Mapping[str, Any])
         # one is then the answer's Item.
         items = (sent.get("Item", {}), parsed.get("Attributes", {}), parsed.get("Item", {}))
         return float(_started_units(max(map(item_size, items)), WRITE_UNIT_BYTES))
+    return None
+
+
+def _transaction(
+    actions: Sequence[Mapping[str, Any]], reasons: Sequence[Mapping[str, Any]], read: _Read
+) -> float | None:
+    units = 0.0
+    for number, action in enumerate(actions):
+        ((kind, sent),) = action.items()
+        # Where a condition failed, the old item may be in the reason.
+        failed = reasons[number].get("Item") if reasons else None
+        old = _size_read(sent, read) if failed is None else item_size(failed)
+        if kind not in ("Put", "Delete") or (kind == "Delete" and old is None):
+            return None
+        # Twice, because each item is written to prepare the transaction and to commit it.
+        largest = max(item_size(sent.get("Item", {})), old or 0)
+        units += 2 * _started_units(largest, WRITE_UNIT_BYTES)
+    return units
+
+
+def _size_read(sent: Mapping[str, Any], read: _Read) -> int | None:
+    target = sent.get("Key") or sent.get("Item") or {}
+    for table, key, size in reversed(read):
+        if table == sent["TableName"] and all(target.get(n) == v for n, v in key.items()):
+            return size
     return None
 
 

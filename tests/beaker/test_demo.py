@@ -2,139 +2,39 @@
 
 from __future__ import annotations
 
-import html
 import math
-import os
 import re
 import secrets
 import signal
 import socket
-import subprocess
-import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from http.cookiejar import CookieJar
-from pathlib import Path
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 import pytest
 
 from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+from tests.servers.demo import HOSTILE, Demo, Visitor, announced, demos, start, stop
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
-
-ROOT = Path(__file__).parent.parent.parent
-# Where nobody may look who has a DynamoDB of his own.
-HOSTILE = {
-    "AWS_PROFILE": "no-such-profile",
-    "AWS_CONFIG_FILE": "no-such-folder/config",
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-    "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9",
-    "AWS_DEFAULT_REGION": "no such region",
-    "HTTP_PROXY": "http://127.0.0.1:9",
-}
-Demo = subprocess.Popen[str]
-
-
-def start(*arguments: str, **environment: str) -> Demo:
-    """Start the demo on a free port."""
-    return subprocess.Popen(
-        [sys.executable, "example_wsgi.py", "--port", "0", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def announced(demo: Demo) -> tuple[str, str]:
-    """Read the two lines that it begins with: where the data is, and the URL."""
-    assert demo.stdout is not None
-    where, how_to_open = demo.stdout.readline(), demo.stdout.readline()
-    found = re.search(r"http://127\.0\.0\.1:\d+/", how_to_open)
-    assert found, demo.communicate()
-    return where, found[0]
-
-
-def stop(demo: Demo, number: int = signal.SIGTERM) -> tuple[int, str]:
-    """Stop it; its exit code, and what it said on standard error."""
-    demo.send_signal(number)
-    errors = demo.communicate()[1]
-    return demo.returncode, errors
 
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., Demo]]:
     """Starts demos that end with the test, whatever happens."""
-    demos = []
-
-    def start_one(*arguments: str, **environment: str) -> Demo:
-        demos.append(start(*arguments, **environment))
-        return demos[-1]
-
-    yield start_one
-    for demo in demos:
-        demo.kill()
-        demo.communicate()
+    with demos() as start_one:
+        yield start_one
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """The URL of a demo with everything embedded, in an environment full of traps."""
-    demo = start("--cache-seconds", "3600", **HOSTILE)
+    demo = start("--cache-seconds", "3600", patient=True, **HOSTILE)
     _, url = announced(demo)
     yield url
     assert (0, "") == stop(demo)
-
-
-class Visitor:
-    """A browser with its own cookies."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.jar = CookieJar()
-        self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(self.jar))
-        self.page = self.headers = ""
-
-    def get(self) -> str:
-        """Open the page."""
-        return self._open(None)
-
-    def press(self, action: str, **fields: str) -> str:
-        """Press a button and follow the redirect; the page."""
-        return self._open(urlencode({"action": action, **fields}).encode())
-
-    def shown(self, element: str) -> str:
-        """The text of the element with this id."""
-        found = re.search(rf'id="{element}"[^>]*>([^<]*)<', self.page)
-        assert found, self.page
-        return html.unescape(found[1])
-
-    def row(self, label: str) -> list[str]:
-        """The cells that follow the first one with this label, in a table."""
-        found = re.search(
-            rf"<tr[^>]*><t[hd][^>]*>(?:<code>)?{label}\b.*?(?=<tr|</table)", self.page, re.DOTALL
-        )
-        assert found, self.page
-        cells = re.sub(r"<div.*?</div>", "", found[0], flags=re.DOTALL).split("<td")[-3:]
-        return [re.sub(r"<[^>]*>", "", f"<td{cell}").strip() for cell in cells]
-
-    @property
-    def session_id(self) -> str:
-        """The session's id in the cookie."""
-        (cookie,) = self.jar
-        assert cookie.value is not None
-        return cookie.value
-
-    def _open(self, form: bytes | None) -> str:
-        with self._opener.open(self.url, form) as response:
-            assert self.url == response.url
-            self.headers, self.page = str(response.headers), response.read().decode()
-        return self.page
 
 
 @pytest.fixture
@@ -156,8 +56,9 @@ def test_visits(visitor: Visitor) -> None:
 
 def test_cookie(visitor: Visitor) -> None:
     """The cookie is for this site's own requests only and out of scripts' reach."""
-    assert "samesite=lax" in visitor.headers.lower()
-    assert "httponly" in visitor.headers.lower()
+    cookie = visitor.headers["Set-Cookie"].lower()
+    assert "samesite=lax" in cookie
+    assert "httponly" in cookie
 
 
 def test_value(visitor: Visitor) -> None:
@@ -172,7 +73,7 @@ def test_escaped(visitor: Visitor) -> None:
     """Markup in a name or a value comes out as text."""
     page = visitor.press("set", name="<b>'\"", value="</table><script>alert(1)</script>$key")
     assert "<b>'" not in page
-    assert "<script" not in page
+    assert "<script>alert" not in page
     assert "<code>&lt;b&gt;&#x27;&quot;</code>" in page
     assert "&lt;/table&gt;&lt;script&gt;alert(1)&lt;/script&gt;$key<" in page
 
@@ -197,12 +98,34 @@ def test_log_out(visitor: Visitor) -> None:
 
 
 def test_clear(visitor: Visitor) -> None:
-    """Clear empties the session and keeps its id."""
+    """Clear leaves nothing of the session; the next one has an id of its own."""
     visitor.press("set", name="colour", value="deep blue")
     before = visitor.session_id
     assert "deep blue" not in visitor.press("clear")
     assert "1" == visitor.shown("visits")
-    assert before == visitor.session_id
+    assert before != visitor.session_id
+
+
+def test_race(visitor: Visitor) -> None:
+    """Of 20 requests at once that each set a value, every value is kept."""
+    values = {f"race-{number}": f"{number} of 20" for number in range(1, 21)}
+    assert [303] * 20 == visitor.race(values)
+    visitor.get()
+    assert values == visitor.values()
+
+
+def test_script(visitor: Visitor) -> None:
+    """The policy lets the page's one script run, and talk to this site only."""
+    (script,) = re.findall(r"<script>(.*?)</script>", visitor.page, re.DOTALL)
+    allowed = b64encode(sha256(script.encode()).digest()).decode()
+    policy = set(visitor.headers["Content-Security-Policy"].split("; "))
+    assert {f"script-src 'sha256-{allowed}'", "connect-src 'self'"} <= policy
+
+
+def test_without_script(visitor: Visitor) -> None:
+    """The button that needs the script is hidden until the script shows it."""
+    assert 'id="race" hidden>' in visitor.page
+    assert "[hidden] { display: none }" in visitor.page
 
 
 def test_cached(visitor: Visitor) -> None:
@@ -241,6 +164,16 @@ def test_cost_of_a_button(visitor: Visitor) -> None:
     assert ["1 read, 1 write", "none", "1 read, 1 write"] == visitor.row("Button: set")
 
 
+@pytest.mark.parametrize(
+    ("action", "units"),
+    [("new-id", "1 read, 4 write"), ("log-out", "1 read, 1 write"), ("clear", "1 read, 1 write")],
+)
+def test_cost_of_an_end(visitor: Visitor, action: str, units: str) -> None:
+    """A new id costs one transaction, double for each of two items; other ends one deletion."""
+    visitor.press(action)
+    assert ["1 read, 1 write", "none", units] == visitor.row(f"Button: {action}")
+
+
 def test_cost_of_size(visitor: Visitor) -> None:
     """A larger session costs more capacity units: a write per started KB, a read per 4 KB."""
     visitor.press("set", name="noise", value=secrets.token_hex(10_000))
@@ -267,9 +200,7 @@ def test_cost_of_size(visitor: Visitor) -> None:
 )
 def test_refused(visitor: Visitor, form: dict[str, str]) -> None:
     """A form that the page does not send is refused, and the session goes on."""
-    with pytest.raises(HTTPError, match="400") as refused:
-        visitor.press(**form)
-    refused.value.close()
+    assert 400 == visitor.refused(form)
     visitor.get()
     assert "2" == visitor.shown("visits")
 
@@ -277,9 +208,7 @@ def test_refused(visitor: Visitor, form: dict[str, str]) -> None:
 def test_other_path(visitor: Visitor) -> None:
     """Another path, such as a browser's favicon.ico, is not found and is no visit."""
     other = Visitor(f"{visitor.url}favicon.ico")
-    with pytest.raises(HTTPError, match="404") as missing:
-        other.get()
-    missing.value.close()
+    assert 404 == other.refused()
     assert [] == list(other.jar)
 
 
@@ -289,9 +218,7 @@ def test_outage(run: Callable[..., Demo], table_name: str) -> None:
         place = server.endpoint_url
         visitor = Visitor(announced(run("--endpoint-url", place, "--table-name", table_name))[1])
         visitor.get()
-    with pytest.raises(HTTPError, match="503") as away:
-        visitor.get()
-    away.value.close()
+    assert 503 == visitor.refused()
     with EmbeddedDynamoDB(int(place.rpartition(":")[2])):
         visitor.get()
     assert "2" == visitor.shown("visits")

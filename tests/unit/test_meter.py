@@ -125,6 +125,48 @@ def test_miss(client: DynamoDBClient, table: str, meter: CallMeter) -> None:
     assert [Call("GetItem", KEY, 1)] == calls
 
 
+def move(client: DynamoDBClient, table: str, size: int, condition: str) -> None:
+    """Replace the item by one of `size` bytes under another key, in one transaction."""
+    delete = {
+        "TableName": table,
+        "Key": KEY,
+        "ConditionExpression": condition,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    item = {"id": {"S": "sess:2"}, "data": {"B": bytes(size - OVERHEAD)}}
+    put = {"TableName": table, "Item": item}
+    client.transact_write_items(
+        TransactItems=[{"Delete": delete}, {"Put": put}]  # type: ignore[typeddict-item]
+    )
+
+
+def test_transaction(client: DynamoDBClient, table: str, meter: CallMeter) -> None:
+    """A transaction is one call about its first item, and costs double for each item."""
+    put(client, table, 3000)
+    calls = meter.begin()
+    client.get_item(TableName=table, Key=KEY)
+    move(client, table, 1500, "attribute_exists(id)")
+    assert Call("TransactWriteItems", KEY, 2 * 3 + 2 * 2) == calls[-1]
+    assert "1 read, 1 write" == count_text(calls)
+
+
+def test_cancelled_transaction(client: DynamoDBClient, table: str, meter: CallMeter) -> None:
+    """A transaction whose condition fails costs as much as one that succeeds."""
+    put(client, table, 3000)
+    calls = meter.begin()
+    with pytest.raises(client.exceptions.TransactionCanceledException):
+        move(client, table, 1500, "attribute_not_exists(id)")
+    assert [Call("TransactWriteItems", KEY, 2 * 3 + 2 * 2)] == calls
+
+
+def test_transaction_on_the_unread(client: DynamoDBClient, table: str, meter: CallMeter) -> None:
+    """What a transaction costs that deletes an item nobody has read is not known."""
+    put(client, table, 3000)
+    calls = meter.begin()
+    move(client, table, 1500, "attribute_exists(id)")
+    assert [Call("TransactWriteItems", KEY, None)] == calls
+
+
 def test_not_computable(client: DynamoDBClient, table: str, meter: CallMeter) -> None:
     """Of an operation on many items the meter says that it does not know the units."""
     calls = meter.begin()
@@ -151,8 +193,10 @@ def test_reported(local_endpoint: Endpoint, table_name: str) -> None:
             put(client, table_name, size)
             client.get_item(TableName=table_name, Key=KEY, ConsistentRead=True)
             client.get_item(TableName=table_name, Key=KEY)
+        move(client, table_name, 2000, "attribute_exists(id)")
         put(client, table_name, 50)
         client.delete_item(TableName=table_name, Key=KEY)
+        client.delete_item(TableName=table_name, Key={"id": {"S": "sess:2"}})
 
     with CallMeter(client, computed=True) as meter:
         computed = meter.begin()
