@@ -79,7 +79,11 @@ class Codec:
             if serializer == "json":
                 return json.dumps(value, separators=(",", ":")).encode(), "json"
             data = serializer.dumps(value)
-            return (data.encode(), "object-str") if isinstance(data, str) else (data, "object")
+            if isinstance(data, str):
+                return data.encode(), "object-str"
+            if isinstance(data, (bytes, bytearray, memoryview)):
+                return bytes(data), "object"
+            raise TypeError("dumps gave neither a text nor bytes")
         except Exception as error:
             # Whatever the value's own code raises; never a TypeError, which Beaker would read
             # as "a new session".

@@ -13,6 +13,8 @@ from tests.beaker import items
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+    from tests.beaker import Browser
+
 KEY = Key("cache:news|today")
 #: Two signing keys, and what an INI file says to have both.
 NEW, OLD = "new-key-of-20-bytes!", "old-key-of-20-bytes!"
@@ -35,6 +37,12 @@ def written(by: Codec, value: object, key: Key = KEY, *, session: bool = False) 
     made = item(*encode(value), key)
     by.sign(made)
     return made
+
+
+def share_cookies(first: Browser, *others: Browser) -> None:
+    """Let one visitor's cookies go to other configurations of the application as well."""
+    for other in others:
+        other.web.cookiejar = first.web.cookiejar
 
 
 def overwrite(client: DynamoDBClient, table_name: str, **attributes: Any) -> None:

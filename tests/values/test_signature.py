@@ -42,8 +42,9 @@ def test_every_bit(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(["data", "signature"]))
     changed = bytearray(getattr(made, name))
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    attributes: dict[str, Any] = {name: bytes(changed)}
     with pytest.raises(PayloadError, match="signature is wrong"):
-        SIGNED.decode(replace(made, **{name: bytes(changed)}))
+        SIGNED.decode(replace(made, **attributes))
 
 
 SORTED = Key("cache:news", "|today")
