@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import struct
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +28,20 @@ def test_round_trip() -> None:
     attributes = layout.attributes(made)
     assert 32 == len(attributes["signature"]["B"])
     assert VALUE == SIGNED.decode(layout.item(KEY, made.kind, attributes))
+
+
+@pytest.mark.parametrize("sort", [None, "", "|today"])
+def test_format(sort: str | None) -> None:
+    """The signature is what docs/design.md says, so that one version reads what another wrote."""
+    made = item(b"bytes", "pickle", Key("cache:news", sort))
+    SIGNED.sign(made)
+    parts = [b"beaker_dynamodb item 1", b"cache:news", b"pickle"]
+    if sort is not None:
+        parts.insert(2, sort.encode())
+    text = struct.pack(">Q", len(parts))
+    for part in [*parts, b"bytes"]:
+        text += struct.pack(">Q", len(part)) + part
+    assert hmac.digest(NEW.encode(), text, "sha256") == made.signature
 
 
 def test_no_keys() -> None:
