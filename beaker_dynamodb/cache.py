@@ -26,7 +26,7 @@ class CacheEntries:
         """Give the value, or ``default`` where there is none or it has expired: one GetItem."""
         store = self._store
         item = store.items.get(store.keys.entry(self._namespace, key), CACHE)
-        return default if item is None else store.codec.decode(item.data, item.codec)
+        return default if item is None else store.codec.decode(item)
 
     def write(self, key: str | bytes, value: Any, expiretime: float | None) -> None:
         """Store a value: one PutItem, whatever is there.
@@ -44,6 +44,7 @@ class CacheEntries:
             created_ms=now_ms,
             deadline_ms=store.entry_deadline_ms(now_ms, expiretime),
         )
+        store.codec.sign(item)
         store.items.put(item)
 
     def delete(self, key: str | bytes) -> None:

@@ -18,6 +18,8 @@ _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}|arn:[^:\s]+:dynamodb:[^:\s]+:\d
 MAX_ATTRIBUTE_NAME_BYTES = 255
 #: Keeps every key under DynamoDB's 2048 bytes; the parts of a key are bounded in storage/keys.py.
 MAX_PREFIX_BYTES = 255
+#: 128 bits, where every byte is random.
+MIN_SIGNING_KEY_BYTES = 16
 
 
 def live(value: Any) -> Any:
@@ -116,6 +118,28 @@ def prefix(value: Any) -> str:
 def hash_ids(value: Any) -> bool | str:
     """Take true, false or ``migrate``."""
     return "migrate" if str(value).strip().lower() == "migrate" else boolean(value)
+
+
+def signing_keys(value: Any) -> tuple[bytes, ...]:
+    """Take keys, as a text with commas between them or as a list of texts or bytes.
+
+    No message holds a key, and none says how long one is.
+    """
+    if isinstance(value, str):
+        value = value.split(",")
+    elif isinstance(value, bytes):
+        value = [value]
+    if not isinstance(value, (list, tuple)):
+        # In particular no set: which key comes first has to be known.
+        raise ValueError("is neither a text nor a list of keys")
+    keys = []
+    for key in value:
+        if not isinstance(key, (str, bytes)):
+            raise ValueError("holds something that is neither a text nor bytes")
+        keys.append(key.strip().encode("utf-8", "surrogatepass") if isinstance(key, str) else key)
+    if not keys or any(len(key) < MIN_SIGNING_KEY_BYTES for key in keys):
+        raise ValueError(f"every key must have at least {MIN_SIGNING_KEY_BYTES} bytes")
+    return tuple(keys)
 
 
 def serializer(value: Any) -> Any:

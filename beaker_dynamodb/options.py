@@ -24,6 +24,7 @@ FIXED_ATTRIBUTES = frozenset(
         "deadline",
         "key",
         "namespace",
+        "signature",
         "type",
         "version",
         "writer",
@@ -216,6 +217,34 @@ class Options:
         "Of cache values: `pickle`, `json`, or an object with `dumps` and `loads`. A session has "
         "Beaker's own `data_serializer`.",
         default="pickle",
+    )
+    compression: str = _option(
+        casters.choice("auto", "zlib", "zstd", "off"),
+        "How values and sessions are made smaller. `auto`: with zlib, which every installation "
+        "reads, if a tenth or more is saved. `zlib` and `zstd`: if anything is saved; `zstd` needs "
+        "Python 3.14 or the extra `zstd`. `off`. What was written under another setting is read.",
+        default="auto",
+    )
+    compression_threshold: int = _option(
+        casters.positive_integer,
+        "What has fewer bytes is not compressed.",
+        default=1024,
+        unit="bytes",
+    )
+    signing_keys: tuple[bytes, ...] = _option(
+        casters.signing_keys,
+        "Secrets of 16 bytes or more, with commas between them, or a tuple. Every item is signed "
+        "with the first; one that is not signed with any of them is a PayloadError, and never "
+        "unpickled.",
+        default=(),
+        shown="none",
+        secret=True,
+    )
+    signing_keys_accept_unsigned: bool = _option(
+        casters.boolean,
+        "Read items that carry no signature as well: for the time after `signing_keys` was first "
+        "set.",
+        default=False,
     )
     clock: Callable[[], float] = _option(
         casters.live,

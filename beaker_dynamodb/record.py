@@ -232,7 +232,7 @@ class SessionRecord:
         store = self._store
         data, codec = store.codec.encode_session(payload)
         now_ms = store.items.now_ms()
-        return Item(
+        item = Item(
             key=self._key,
             kind=SESSION,
             data=data,
@@ -244,9 +244,11 @@ class SessionRecord:
             # Unlike a version, no two writes have the same.
             writer=secrets.token_urlsafe(9),
         )
+        store.codec.sign(item)
+        return item
 
     def _decode(self, item: Item) -> Any:
-        return self._store.codec.decode(item.data, item.codec)
+        return self._store.codec.decode(item)
 
     def _seen(self) -> dict[str, Any] | None:
         return None if self._seen_payload is None else self.format.loads(self._seen_payload)
@@ -271,7 +273,10 @@ class SessionRecord:
         item = store.items.get(old_key, SESSION)
         if item is None:
             return None
+        # A signature is for one key: what is wrong under the old one must not be made right.
+        store.codec.verify(item)
         moved = replace(item, key=self._key)
+        store.codec.sign(moved)
         try:
             store.items.move(moved, item, old_key)
         except ConditionFailed:

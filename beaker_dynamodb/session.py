@@ -143,6 +143,9 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         self._remove()
         self._start(time.time())
         self.was_invalidated = True
+        if self.use_cookies:
+            # Also where nothing will be saved: the browser must forget the old id.
+            self.request["set_cookie"] = True
 
     def regenerate_id(self) -> None:
         """Give the session a fresh id when it is saved; the old one then finds nothing."""

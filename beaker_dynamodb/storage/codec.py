@@ -1,4 +1,4 @@
-"""A value to bytes and back; the name of the way is stored beside the bytes.
+"""A value to bytes and back; the names of the steps are stored beside the bytes.
 
 =============  =====================================================================
 ``codec``      what ``data`` holds
@@ -10,9 +10,14 @@
 ``json``       JSON
 ``object``     what the ``dumps`` of the option ``serializer`` gave
 ``object-str``  the same, where that was a text
+``…,zlib``     any of these, compressed with zlib
+``…,zstd``     the same with zstd
 =============  =====================================================================
 
 A quarter of a session's size, and with it of its write capacity, is base64; that is why it goes.
+
+An item is decoded by what stands on it, whatever the options are by now. What has to be signed
+(storage/signature.py) is verified before a single byte is looked at.
 """
 
 from __future__ import annotations
@@ -21,9 +26,15 @@ import binascii
 import json
 import pickle
 from base64 import b64decode, b64encode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.errors import PayloadError
+from beaker_dynamodb.errors import DynamoDBError, PayloadError
+from beaker_dynamodb.storage.compression import Compression, decompress
+from beaker_dynamodb.storage.signature import Signatures
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.options import Options
+    from beaker_dynamodb.storage.layout import Item
 
 #: Length of the base64 of Beaker's default nonce of 128 bits, which ends with padding.
 _NONCE_LENGTH = 24
@@ -31,32 +42,36 @@ _NONCE_BYTES = 16
 
 
 class Codec:
-    """Encodes and decodes values.
+    """Encodes, signs and decodes values.
 
-    :param serializer: of cache values: ``pickle``, ``json`` or an object with dumps and loads.
+    :raises ConfigurationError: ``compression`` is ``zstd``, and that is not installed.
     """
 
-    def __init__(self, serializer: Any = "pickle") -> None:
-        self._serializer = serializer
+    def __init__(self, options: Options) -> None:
+        self._serializer = options.serializer
+        self._compression = Compression(options)
+        self._signatures = Signatures(options)
+
+    # -- to bytes -----------------------------------------------------------------------------
 
     def encode_session(self, payload: object) -> tuple[bytes, str]:
         """Encode what Beaker's Session hands over: a text; anything else as a cache value."""
         if not isinstance(payload, str):
             return self.encode_value(payload)
-        raw = _unbase64(payload)
-        if raw is not None:
-            return raw, "b64"
-        nonce = _unbase64(payload[:_NONCE_LENGTH])
-        rest = _unbase64(payload[_NONCE_LENGTH:])
-        if nonce is not None and rest is not None and len(nonce) == _NONCE_BYTES:
-            return nonce + rest, "nonce+b64"
-        return payload.encode("utf-8", "surrogatepass"), "text"
+        return self._compression.compress(*_session_bytes(payload))
 
     def encode_value(self, value: object) -> tuple[bytes, str]:
         """Encode a cache value.
 
         :raises PayloadError: the serializer cannot represent it.
         """
+        return self._compression.compress(*self._serialize(value))
+
+    def sign(self, item: Item) -> None:
+        """Sign an item that is to be written, if there are keys: as it is now, and for its key."""
+        self._signatures.sign(item)
+
+    def _serialize(self, value: object) -> tuple[bytes, str]:
         serializer = self._serializer
         try:
             if serializer == "pickle":
@@ -64,11 +79,11 @@ class Codec:
             if serializer == "json":
                 return json.dumps(value, separators=(",", ":")).encode(), "json"
             data = serializer.dumps(value)
-            return (
-                (data.encode(), "object-str") if isinstance(data, str) else (_bytes(data), "object")
-            )
-        except PayloadError:
-            raise
+            if isinstance(data, str):
+                return data.encode(), "object-str"
+            if isinstance(data, (bytes, bytearray, memoryview)):
+                return bytes(data), "object"
+            raise TypeError("dumps gave neither a text nor bytes")
         except Exception as error:
             # Whatever the value's own code raises; never a TypeError, which Beaker would read
             # as "a new session".
@@ -76,32 +91,48 @@ class Codec:
                 f"a value of type {type(value).__name__} cannot be encoded: {type(error).__name__}"
             ) from error
 
-    def decode(self, data: bytes, codec: str) -> Any:
-        """Decode stored bytes.
+    # -- and back -----------------------------------------------------------------------------
 
-        :raises PayloadError: unknown codec, or bytes that are not what it says.
+    def verify(self, item: Item) -> None:
+        """Refuse an item that was not signed as the options demand.
+
+        :raises PayloadError: see storage/signature.py.
         """
+        self._signatures.verify(item)
+
+    def decode(self, item: Item) -> Any:
+        """Give the value of an item, once its signature was found to be right.
+
+        :raises PayloadError: wrong signature, unknown codec, or bytes that are not what it says.
+        :raises ConfigurationError: it was compressed with zstd, which is not installed.
+        """
+        self.verify(item)
+        codec, _, step = item.codec.partition(",")
+        data = decompress(item.data, step) if step else item.data
         try:
-            if codec == "b64":
-                return b64encode(data).decode()
-            if codec == "pickle":
-                return pickle.loads(data)
-            if codec == "json":
-                return json.loads(data)
-            if codec == "nonce+b64":
-                head, tail = data[:_NONCE_BYTES], data[_NONCE_BYTES:]
-                return (b64encode(head) + b64encode(tail)).decode()
-            if codec == "text":
-                return data.decode("utf-8", "surrogatepass")
-            if codec in ("object", "object-str"):
-                return self._loads(data.decode() if codec == "object-str" else data)
-        except PayloadError:
+            return self._deserialize(data, codec)
+        except DynamoDBError:
             raise
         except Exception as error:
             # Unpickling runs the value's own code, which may raise anything at all.
             raise PayloadError(
                 f"stored bytes cannot be decoded as {codec}: {type(error).__name__}"
             ) from error
+
+    def _deserialize(self, data: bytes, codec: str) -> Any:
+        if codec == "b64":
+            return b64encode(data).decode()
+        if codec == "pickle":
+            return pickle.loads(data)
+        if codec == "json":
+            return json.loads(data)
+        if codec == "nonce+b64":
+            head, tail = data[:_NONCE_BYTES], data[_NONCE_BYTES:]
+            return (b64encode(head) + b64encode(tail)).decode()
+        if codec == "text":
+            return data.decode("utf-8", "surrogatepass")
+        if codec in ("object", "object-str"):
+            return self._loads(data.decode() if codec == "object-str" else data)
         raise PayloadError(f"the codec {codec!r} is unknown to this version")
 
     def _loads(self, data: bytes | str) -> Any:
@@ -110,10 +141,15 @@ class Codec:
         return self._serializer.loads(data)
 
 
-def _bytes(data: object) -> bytes:
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise PayloadError(f"the serializer's dumps gave a {type(data).__name__}, not bytes")
-    return bytes(data)
+def _session_bytes(payload: str) -> tuple[bytes, str]:
+    raw = _unbase64(payload)
+    if raw is not None:
+        return raw, "b64"
+    nonce = _unbase64(payload[:_NONCE_LENGTH])
+    rest = _unbase64(payload[_NONCE_LENGTH:])
+    if nonce is not None and rest is not None and len(nonce) == _NONCE_BYTES:
+        return nonce + rest, "nonce+b64"
+    return payload.encode("utf-8", "surrogatepass"), "text"
 
 
 def _unbase64(text: str) -> bytes | None:

@@ -35,6 +35,7 @@ class Item:
     :param accessed_ms: last use of a session, as far as it was written.
     :param version: goes up by one at every change of a session's data.
     :param writer: a token of the last change of a session's data.
+    :param signature: of key, codec and data (storage/signature.py); None: it carries none.
     """
 
     key: Key
@@ -46,6 +47,7 @@ class Item:
     accessed_ms: int | None = None
     version: int | None = None
     writer: str | None = None
+    signature: bytes | None = None
 
     def expired(self, now_ms: int) -> bool:
         """Whether the deadline has come; at that very millisecond it has."""
@@ -91,6 +93,8 @@ class Layout:
             attributes["version"] = {"N": str(item.version)}
         if item.writer is not None:
             attributes["writer"] = {"S": item.writer}
+        if item.signature is not None:
+            attributes["signature"] = {"B": item.signature}
         for name, original in item.key.originals.items():
             attributes[name] = {"B": original}
         return attributes
@@ -144,6 +148,8 @@ class Layout:
                 item.version = int(attributes["version"]["N"])
             if "writer" in attributes:
                 item.writer = attributes["writer"]["S"]
+            if "signature" in attributes:
+                item.signature = bytes(attributes["signature"]["B"])
         except (KeyError, ValueError, OverflowError) as error:
             raise PayloadError(f"an item of type {kind!r} is damaged: {error!r}") from None
         return item

@@ -31,7 +31,7 @@ class Store:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.keys = Keys(options)
-        self.codec = Codec(options.serializer)
+        self.codec = Codec(options)
         self.items = ItemStore(options)
         self.touch_interval_ms = _touch_interval_ms(options)
 

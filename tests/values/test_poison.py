@@ -1,0 +1,187 @@
+"""Whoever can write to the table puts a pickle there that runs a program of their choice."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import beaker.middleware
+import pytest
+from beaker.cache import CacheManager
+from beaker.exceptions import BeakerWarning
+
+import beaker_dynamodb.middleware
+from beaker_dynamodb import PayloadError
+from tests.beaker import Browser, own_caches, values
+from tests.values import BOTH, NEW, OLD, overwrite, share_cookies
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+#: How a poisoned item may be signed: not at all, with anything, with a key that is not ours.
+UNSIGNED: dict[str, Any] = {"signature": None}
+FORGED: dict[str, Any] = {"signature": {"B": bytes(32)}}
+KEPT: dict[str, Any] = {}
+
+
+class Poison:
+    """Creates a file when it is unpickled.
+
+    :param path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Path:
+    """The file that the poison creates."""
+    return tmp_path / "ran"
+
+
+@pytest.fixture(autouse=True)
+def _caches() -> Iterator[None]:
+    with own_caches():
+        yield
+
+
+@pytest.fixture(params=["Beaker's", "ours"])
+def _middleware(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let browsers visit through Beaker's own middleware, and through ours."""
+    module = beaker.middleware if request.param == "Beaker's" else beaker_dynamodb.middleware
+    monkeypatch.setattr("tests.beaker.SessionMiddleware", module.SessionMiddleware)
+
+
+def poison(ran: Path, name: str, signature: dict[str, Any]) -> dict[str, Any]:
+    """Give the attributes that poison an item."""
+    data = pickle.dumps({"name": Poison(ran)}, 2)
+    data = zlib.compress(data) if name.endswith(",zlib") else data
+    return {"data": {"B": data}, "codec": {"S": name}, **signature}
+
+
+CODECS = pytest.mark.parametrize("name", ["b64", "b64,zlib", "pickle", "pickle,zlib"])
+SIGNATURES = pytest.mark.parametrize(
+    "signature", [UNSIGNED, FORGED, KEPT], ids=["unsigned", "forged", "kept"]
+)
+
+
+@CODECS
+@SIGNATURES
+@pytest.mark.usefixtures("_middleware")
+def test_session(
+    name: str,
+    signature: dict[str, Any],
+    options: dict[str, Any],
+    client: DynamoDBClient,
+    table_name: str,
+    ran: Path,
+) -> None:
+    """A poisoned session does not run; the visitor gets a new one, which can be used."""
+    browser = Browser(options, signing_keys=BOTH)
+    browser.save(name="Ada")
+    overwrite(client, table_name, **poison(ran, name, signature))
+
+    with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
+        assert {} == browser.contents()
+
+    browser.save(name="Grace")
+    assert {"name": "Grace"} == browser.contents()
+    assert not ran.exists()
+
+
+@CODECS
+@SIGNATURES
+@pytest.mark.usefixtures("_middleware")
+def test_conflict(
+    name: str,
+    signature: dict[str, Any],
+    options: dict[str, Any],
+    client: DynamoDBClient,
+    table_name: str,
+    ran: Path,
+) -> None:
+    """What is poisoned while a request is on its way does not run when the request saves."""
+    browser = Browser(options, signing_keys=NEW)
+    browser.save(name="Ada")
+
+    def action(session: Any) -> None:
+        assert {"name": "Ada"} == values(session)
+        overwrite(client, table_name, writer={"S": "*"}, **poison(ran, name, signature))
+        session["name"] = "Grace"
+        session.save()
+
+    with pytest.raises(PayloadError, match="signature"):
+        browser.visit(action)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("name", ["pickle", "pickle,zlib"])
+@SIGNATURES
+@pytest.mark.parametrize("serializer", ["pickle", "json"])
+def test_cache(
+    name: str,
+    signature: dict[str, Any],
+    serializer: str,
+    options: dict[str, Any],
+    client: DynamoDBClient,
+    table_name: str,
+    ran: Path,
+) -> None:
+    """A poisoned cache entry is a PayloadError and does not run; it can be replaced."""
+    signed = {**options, "serializer": serializer, "signing_keys": NEW}
+    cache = CacheManager(type="ext:dynamodb", **signed).get_cache("news")
+    cache.put("today", "value")
+    overwrite(client, table_name, **poison(ran, name, signature))
+
+    with pytest.raises(PayloadError, match="signature"):
+        cache.get("today")
+    with pytest.raises(PayloadError, match="signature"):
+        assert "today" in cache
+    cache.put("today", "new value")
+
+    assert "new value" == cache.get("today")
+    assert not ran.exists()
+
+
+@pytest.mark.usefixtures("_middleware")
+def test_it_is_poison(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str, ran: Path
+) -> None:
+    """Without keys the same poison runs: the tests above do see it, if it does."""
+    browser = Browser(options)
+    browser.save(name="Ada")
+    overwrite(client, table_name, **poison(ran, "b64", UNSIGNED))
+    browser.contents()
+    assert ran.exists()
+
+
+@pytest.mark.parametrize("serializer", ["pickle", "json"])
+def test_it_is_poison_in_a_cache(
+    serializer: str, options: dict[str, Any], client: DynamoDBClient, table_name: str, ran: Path
+) -> None:
+    """In a cache too, even where values are written as JSON: an item says itself what it is."""
+    cache = CacheManager(type="ext:dynamodb", serializer=serializer, **options).get_cache("news")
+    cache.put("today", "value")
+    poisoned = {**poison(ran, "pickle", UNSIGNED)}
+    overwrite(client, table_name, **poisoned)
+    # Beaker cannot unpack what the poison became, which does not help any more.
+    with pytest.raises(Exception):  # noqa: B017, PT011  # whatever it is
+        cache.get("today")
+    assert ran.exists()
+
+
+def test_another_key(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> None:
+    """A session that was signed with a key that is not ours any more is as good as none."""
+    browser = Browser(options, signing_keys=OLD)
+    browser.save(name="Ada")
+    ours = Browser(options, signing_keys=NEW)
+    share_cookies(browser, ours)
+    with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
+        assert {} == ours.contents()
