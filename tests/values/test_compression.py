@@ -56,8 +56,7 @@ def zstd(
     names: dict[str, tuple[str, str]],
 ) -> Any:
     """Each module of zstd in turn."""
-    monkeypatch.setattr(compression, "_OWN", names["own"][0])
-    return install(monkeypatch, (names["own"][0], names[request.param][1]))
+    return install(monkeypatch, names[request.param])
 
 
 @pytest.mark.parametrize("setting", ["auto", "zlib", "zstd"])
