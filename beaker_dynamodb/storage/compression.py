@@ -127,11 +127,9 @@ def _zstd_decompress(data: bytes) -> bytes:
     if own:
         return _bounded(module.ZstdDecompressor(), data)
     # The package believes the frame's own word for its size, and makes room for it first.
-    size = module.frame_content_size(data)
-    if size > MAX_BYTES:
+    # A frame that does not say it (our writers' always do) it refuses.
+    if module.frame_content_size(data) > MAX_BYTES:
         raise _too_large()
-    if size < 0:
-        raise PayloadError("stored bytes do not say how many they become when decompressed")
     decompressor = module.ZstdDecompressor(max_window_size=MAX_BYTES)
     result: bytes = decompressor.decompress(data, allow_extra_data=False)
     return result

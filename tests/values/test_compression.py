@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import ConfigurationError, PayloadError
+from beaker_dynamodb import ConfigurationError, DynamoDBSession, PayloadError
 from beaker_dynamodb.storage import compression
 from beaker_dynamodb.storage.compression import MAX_BYTES, decompress
-from tests.values import codec, item, written
+from tests.beaker import Browser
+from tests.values import codec, item, share_cookies, written
 
 NOISE = random.Random(4).randbytes(100_000)
 #: Names that are imported for zstd: Python's own and the package, either alone.
@@ -55,8 +56,7 @@ def zstd(
     names: dict[str, tuple[str, str]],
 ) -> Any:
     """Each module of zstd in turn."""
-    monkeypatch.setattr(compression, "_OWN", names["own"][0])
-    return install(monkeypatch, (names["own"][0], names[request.param][1]))
+    return install(monkeypatch, names[request.param])
 
 
 @pytest.mark.parametrize("setting", ["auto", "zlib", "zstd"])
@@ -204,6 +204,23 @@ def test_without_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ConfigurationError, match=r"beaker-dynamodb\[zstd\]"):
             act()
     assert "pickle,zlib" == written(codec(), ["text"] * 1000).codec
+
+
+def test_session_without_zstd(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, names: dict[str, tuple[str, str]]
+) -> None:
+    """With our session, a server that lacks zstd logs nobody out."""
+    install(monkeypatch, names["own"])
+    settings = {**options, "session_class": DynamoDBSession}
+    browser, lacking = Browser(settings, compression="zstd"), Browser(settings)
+    browser.save(name="Ada" * 1000)
+    share_cookies(browser, lacking)
+    with pytest.raises(ConfigurationError):
+        install(monkeypatch, ("no.such.module", "no.such.module"))
+    with pytest.raises(ConfigurationError, match="zstd"):
+        lacking.contents()
+    install(monkeypatch, names["own"])
+    assert {"name": "Ada" * 1000} == browser.contents()
 
 
 @pytest.mark.parametrize(

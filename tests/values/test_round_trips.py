@@ -118,6 +118,16 @@ def test_any_bytes(data: bytes, name: str) -> None:
             continue
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("yaml", "unknown"), ("object", "not set here"), ("object-str", "not set here")],
+)
+def test_why(name: str, message: str) -> None:
+    """The error about a codec that cannot be used here says why."""
+    with pytest.raises(PayloadError, match=message):
+        codec().decode(item(b"bytes", name))
+
+
 NOT_JSON = [object(), {1, 2}, b"bytes", 1 + 2j, {(1, 2): 3}, float, [1, {"deep": object()}]]
 
 
