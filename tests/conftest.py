@@ -50,6 +50,15 @@ def pytest_configure() -> None:
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs DynamoDB Local, by its fixtures."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if "local_endpoint" in names or parameters.get("endpoint") == "local":
+            item.add_marker(pytest.mark.local)
+
+
 @pytest.fixture(scope="session")
 def moto_endpoint() -> Iterator[Endpoint]:
     """The embedded DynamoDB: always there."""
