@@ -22,8 +22,11 @@ FIXED_ATTRIBUTES = frozenset(
         "created",
         "data",
         "deadline",
+        "grace",
         "key",
+        "lease",
         "namespace",
+        "owner",
         "type",
         "version",
         "writer",
@@ -216,6 +219,19 @@ class Options:
         "Of cache values: `pickle`, `json`, or an object with `dumps` and `loads`. A session has "
         "Beaker's own `data_serializer`.",
         default="pickle",
+    )
+    lock_lease: float = _option(
+        casters.positive_number,
+        "While a cache value is made, its lock is renewed; when it has not been for so long, its "
+        "holder is taken for dead, and another process makes the value.",
+        default=30.0,
+        unit="seconds",
+    )
+    lock_timeout: float = _option(
+        casters.positive_number,
+        "Longest wait for a cache value that another thread or process makes; then LockTimeout.",
+        default=60.0,
+        unit="seconds",
     )
     clock: Callable[[], float] = _option(
         casters.live,

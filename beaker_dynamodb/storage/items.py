@@ -254,6 +254,10 @@ class ItemStore:
 
     # -- the call -----------------------------------------------------------------------------
 
+    def call(self, method: str, **params: Any) -> Any:
+        """Make one call on the table, for operations on other kinds of items."""
+        return self._call(method, **params)
+
     def _call(self, method: str, **params: Any) -> Any:
         if method not in MANY_TABLES:
             params["TableName"] = self.options.table_name
