@@ -35,7 +35,7 @@ class Held:
         self._items, self._key, self._lock = items, key, lock
         # Held during each write, so that a renewal never comes after the release.
         self._mutex = threading.Lock()
-        self._renewed = since
+        self._taken = self._renewed = since
         self._ended = False
         self.due = since + lock.lease * RENEW_PART
 
@@ -43,6 +43,11 @@ class Held:
     def lost(self) -> bool:
         """Whether others may have taken the lock over, as far as we know."""
         return self._ended or monotonic() >= self._renewed + self._lock.lease
+
+    @property
+    def young(self) -> bool:
+        """Whether the lock was taken less than one lease ago."""
+        return monotonic() < self._taken + self._lock.lease
 
     def renew(self) -> bool:
         """Write the lock's next version, and say whether the lock has still to be renewed."""

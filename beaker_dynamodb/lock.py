@@ -61,7 +61,9 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
     def reset(self) -> None:
         """Begin anew in a forked process: what was held is the parent's."""
         # One thread of the process asks DynamoDB, the others wait for it here.
-        self._mutex = threading.Lock()
+        self._turn = threading.Condition()
+        self._busy = False
+        self._waiting = 0
         self._held: lease.Held | None = None
 
     @property
@@ -80,37 +82,76 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         :param wait: False: at once or not at all.
         :raises LockTimeout: others held it for the whole ``lock_timeout``.
         """
-        timeout = self._options.lock_timeout
-        give_up = lease.monotonic() + timeout
-        mutex = self._mutex
-        if not mutex.acquire(wait, min(timeout, threading.TIMEOUT_MAX) if wait else -1):
-            if wait:
-                raise self._too_late()
+        give_up = lease.monotonic() + self._options.lock_timeout
+        if not self._enter(wait):
             return False
-        held = None
+        taken = False
         try:
-            if wait:
-                held = self._wait(give_up)
-            elif lease.monotonic() >= self._quiet_until:
-                held = self._try()
-            if held is not None:
-                lease.heart.add(held)
-                self._held = held
-        finally:
+            if self._held is not None and self._held.lost:
+                self._free()
             if self._held is None:
-                mutex.release()
-        return held is not None
+                held = None
+                if wait:
+                    held = self._wait(give_up)
+                elif lease.monotonic() >= self._quiet_until:
+                    held = self._try()
+                if held is not None:
+                    lease.heart.add(held)
+                self._held = held
+            taken = self._held is not None
+        finally:
+            if not taken:
+                self._leave()
+        return taken
 
     def do_release_write_lock(self) -> None:
-        """Give the lock back; whatever happens to it, the caller's work was done."""
-        held, self._held = self._held, None
-        if held is None:
-            return  # this process was forked while its parent held the lock
+        """Give the lock back; whatever happens to it, the caller's work was done.
+
+        Threads of this process that wait get it one after the other, for one lease at most: most
+        of them only look whether the value is there. Then other processes can have it.
+        """
+        with self._turn:
+            if self._held is None:
+                return  # this process was forked while its parent held the lock
+            if self._waiting and self._held.young and not self._held.lost:
+                self._busy = False
+                self._turn.notify()
+                return
         try:
+            self._free()
+        finally:
+            self._leave()
+
+    def _enter(self, wait: bool) -> bool:
+        """Wait until no thread of this process has the lock, or asks for it."""
+        timeout = min(self._options.lock_timeout, threading.TIMEOUT_MAX) if wait else 0
+        with self._turn:
+            self._waiting += wait
+            try:
+                entered = self._turn.wait_for(lambda: not self._busy, timeout)
+            except BaseException:
+                # As gevent's Timeout: whoever released may have counted on this thread.
+                self._turn.notify()
+                if self._waiting == 1 and not self._busy and self._held is not None:
+                    self._free()
+                raise
+            finally:
+                self._waiting -= wait
+            if not entered and wait:
+                raise self._too_late()
+            self._busy = self._busy or entered
+            return entered
+
+    def _leave(self) -> None:
+        with self._turn:
+            self._busy = False
+            self._turn.notify()
+
+    def _free(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
             lease.heart.remove(held)
             held.release()
-        finally:
-            self._mutex.release()
 
     do_acquire_read_lock = do_acquire_write_lock
     do_release_read_lock = do_release_write_lock
@@ -179,14 +220,26 @@ def _watch(lock: DynamoDBSynchronizer, on: bool) -> None:
 
 def creation_lock(store: Store, key: Key) -> DynamoDBSynchronizer:
     """Give the lock with this primary key: one object per process, table and set of limits."""
-    options = store.options
-    limits = options.lock_lease, options.lock_timeout
-    name = connection_key(options), id(options.client), options.table_name, limits, key
+    name = _name(store, key)
     with _registry:
         lock = _locks.get(name)
         if lock is None:
             lock = _locks[name] = DynamoDBSynchronizer(store.items, key)
         return lock
+
+
+def held_lock(store: Store, key: Key) -> DynamoDBSynchronizer | None:
+    """Give the lock with this primary key if this thread holds it."""
+    if not _locks:
+        return None
+    lock = _locks.get(_name(store, key))
+    return lock if lock is not None and lock.mine else None
+
+
+def _name(store: Store, key: Key) -> tuple[Any, ...]:
+    options = store.options
+    limits = options.lock_lease, options.lock_timeout
+    return connection_key(options), id(options.client), options.table_name, limits, key
 
 
 def _after_fork() -> None:

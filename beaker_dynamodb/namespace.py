@@ -57,7 +57,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __getitem__(self, key: str | bytes) -> Any:
         """Give the value: one GetItem.
 
-        :raises KeyError: there is none, or it has expired.
+        :raises KeyError: there is none, or it has expired, and ``stale_grace`` is over.
         :raises PayloadError: what is stored cannot be decoded.
         """
         if key == SESSION_KEY:
@@ -68,7 +68,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         return value
 
     def __contains__(self, key: str | bytes) -> bool:
-        """Whether there is a value that has not expired: one GetItem."""
+        """Whether there is a value to be had by `[]`: one GetItem."""
         if key == SESSION_KEY:
             return self.session.exists()
         return self._read(key) is not _NOTHING

@@ -220,6 +220,13 @@ class Options:
         "Beaker's own `data_serializer`.",
         default="pickle",
     )
+    stale_grace: float = _option(
+        casters.number,
+        "An entry of a cache with `expire` is kept so much longer; while one caller makes the new "
+        "value, the others get the old one instead of waiting. 0: they wait.",
+        default=60.0,
+        unit="seconds",
+    )
     lock_lease: float = _option(
         casters.positive_number,
         "While a cache value is made, its lock is renewed; when it has not been for so long, its "

@@ -74,18 +74,24 @@ class ItemStore:
 
     # -- one item -----------------------------------------------------------------------------
 
-    def get(self, key: Key, kind: str) -> Item | None:
-        """Read one item; None where there is none or it has expired."""
+    def get(
+        self, key: Key, kind: str, *, grace_ms: int = 0, consistent: bool = False
+    ) -> Item | None:
+        """Read one item; None where there is none or it has expired.
+
+        :param grace_ms: how long after its expiry it is still wanted.
+        :param consistent: what was written last, whatever ``consistent_read`` says.
+        """
         answer = self._call(
             "get_item",
             Key=self._layout.key_attributes(key),
-            ConsistentRead=self.options.consistent_read,
+            ConsistentRead=consistent or self.options.consistent_read,
         )
         attributes = answer.get("Item")
         if attributes is None:
             return None
         item = self._layout.item(key, kind, attributes)
-        return None if item.expired(self.now_ms()) else item
+        return None if item.expired(self.now_ms(), grace_ms) else item
 
     def put(self, item: Item, condition: Condition | None = None) -> None:
         """Write one whole item.
