@@ -40,8 +40,7 @@ MAX_WATCHED = 1000
 class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no type hints
     """A lock that one thread of all processes and hosts holds, by Beaker's contract.
 
-    ``acquire()`` and ``release()`` are Beaker's; a thread that holds the lock may take it again.
-    A read lock is as exclusive as a write lock.
+    A thread that has it may take it again. A read lock is as exclusive as a write lock.
 
     :param items: the table; the options ``lock_lease`` and ``lock_timeout`` are its.
     :param key: the lock's primary key.
@@ -105,10 +104,9 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         return taken
 
     def do_release_write_lock(self) -> None:
-        """Give the lock back; whatever happens to it, the caller's work was done.
+        """Give the lock back: for one lease to those who wait in this process, then to others.
 
-        Threads of this process that wait get it one after the other, for one lease at most: most
-        of them only look whether the value is there. Then other processes can have it.
+        Most of those who waited only look whether the value is there.
         """
         with self._turn:
             if self._held is None:
