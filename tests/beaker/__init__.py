@@ -108,7 +108,13 @@ def aws_is(endpoint: Endpoint) -> Iterator[None]:
         patch.setenv("AWS_ACCESS_KEY_ID", endpoint.options["aws_access_key_id"])
         patch.setenv("AWS_SECRET_ACCESS_KEY", endpoint.options["aws_secret_access_key"])
         patch.setattr(clients, "_clients", {})
-        before = set(endpoint.client.list_tables()["TableNames"])
+        before = _tables(endpoint)
         yield
-        for name in set(endpoint.client.list_tables()["TableNames"]) - before:
+        for name in _tables(endpoint) - before:
             endpoint.client.delete_table(TableName=name)
+
+
+def _tables(endpoint: Endpoint) -> set[str]:
+    # One answer has at most 100 names.
+    pages = endpoint.client.get_paginator("list_tables").paginate()
+    return {name for page in pages for name in page["TableNames"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -233,6 +234,100 @@ def test_lost_in_renewal(process: Process, time: Time, caplog: pytest.LogCapture
     assert one.lost
     assert not two.lost
     assert 1 == len(caplog.messages)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_late_maker(options: dict[str, Any], time: Time, there: bool) -> None:
+    """A value made under a lost lock replaces none that is there, and fills a gap."""
+    one, two = (DynamoDBNamespaceManager("news", **options) for _ in range(2))
+    mine = one.get_creation_lock(b"key")
+    mine.acquire()
+    if there:
+        two[b"key"] = "in time"
+    time.advance(LEASE)
+    one[b"key"] = "late"
+    assert ("in time" if there else "late") == two[b"key"]
+    mine.release()
+    two[b"key"] = "later"
+    assert "later" == two[b"key"]
+
+
+def test_lost_lock_is_not_handed_on(process: Process, time: Time) -> None:
+    """A thread that waited does not get a lock that its process has lost meanwhile."""
+    one, two = process(), process()
+    one.acquire()
+    taken, done = threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    def wait() -> None:
+        one.acquire()
+        seen.append(one.lost)
+        taken.set()
+        done.wait()
+        one.release()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not one._waiting:
+        threading.Event().wait(0.001)
+    time.advance(LEASE)
+    one.release()
+    taken.wait()
+    assert [False] == seen
+    assert not two.acquire(wait=False)
+    done.set()
+    thread.join()
+
+
+def test_interrupted_waiter(process: Process, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A waiter that is interrupted, as by gevent's Timeout, leaves no lock behind."""
+    one, two = process(), process()
+    one.acquire()
+    released = threading.Event()
+    wait_for = threading.Condition.wait_for
+
+    def interrupted(turn: threading.Condition, predicate: Any, timeout: Any = None) -> bool:
+        wait_for(turn, predicate, timeout)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Condition, "wait_for", interrupted)
+
+    def wait() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            one.acquire()
+        released.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not one._waiting:
+        threading.Event().wait(0.001)
+    one.release()
+    released.wait()
+    thread.join()
+    monkeypatch.undo()
+    assert two._items.read(two._key) is None
+
+
+def test_memory(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many locks of others are seen, so many are remembered and no more."""
+    monkeypatch.setattr(lock, "MAX_WATCHED", 2)
+    monkeypatch.setattr(lock, "_watched", {})
+    process().acquire()
+    others = [process() for _ in range(3)]
+    assert [False] * 3 == [other.acquire(wait=False) for other in others]
+    assert others[1:] == list(lock._watched)
+
+
+def test_remembered(options: dict[str, Any], process: Process, time: Time) -> None:
+    """What was seen of a dead holder is remembered, though its readers forget the lock."""
+    one = process()
+    one.acquire()
+    die(one)
+    namespace = DynamoDBNamespaceManager("news", **options)
+    assert not namespace.get_creation_lock(b"key").acquire(wait=False)
+    gc.collect()
+    time.advance(LEASE)
+    assert namespace.get_creation_lock(b"key").acquire(wait=False)
 
 
 def fail(operation: str, client: DynamoDBClient, times: int) -> None:
