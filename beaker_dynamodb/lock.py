@@ -121,7 +121,7 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
             self._leave()
 
     def _enter(self, wait: bool) -> bool:
-        """Wait until no thread of this process has the lock, or asks for it."""
+        """Wait until no thread of this process has the lock or asks for it."""
         timeout = min(self._options.lock_timeout, threading.TIMEOUT_MAX) if wait else 0
         with self._turn:
             self._waiting += wait

@@ -87,7 +87,7 @@ class TestEmbeddedDynamoDB:
                 "dynamodb", endpoint_url=server.endpoint_url, **server.credentials
             )
             create_table(client, table_name)
-            assert table_name in client.list_tables()["TableNames"]
+            assert table_name == client.describe_table(TableName=table_name)["Table"]["TableName"]
             client.close()
         assert environment == dict(os.environ)
         assert [] == [record for record in caplog.records if record.name == "werkzeug"]
