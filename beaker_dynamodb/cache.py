@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.lock import held_lock
+from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.layout import CACHE, Item
 
 if TYPE_CHECKING:
+    from beaker_dynamodb.lock import DynamoDBSynchronizer
     from beaker_dynamodb.storage.store import Store
+
+log = logging.getLogger("beaker_dynamodb")
 
 
 class CacheEntries:
@@ -23,13 +29,27 @@ class CacheEntries:
         self._namespace = namespace
 
     def read(self, key: str | bytes, default: object) -> Any:
-        """Give the value, or ``default`` where there is none or it has expired: one GetItem."""
+        """Give the value, or ``default`` where there is none or it has expired: one GetItem.
+
+        One that Beaker itself knows to be expired is given for ``stale_grace`` more.
+        """
         store = self._store
-        item = store.items.get(store.keys.entry(self._namespace, key), CACHE)
+        # Under its creation lock an entry is read once more, to see whether the holder before
+        # has made it: that has to be what was written last.
+        consistent = not store.options.consistent_read and self._creation_lock(key) is not None
+        item = store.items.get(
+            store.keys.entry(self._namespace, key),
+            CACHE,
+            grace_ms=store.stale_grace_ms,
+            consistent_read=consistent,
+        )
         return default if item is None else store.codec.decode(item)
 
     def write(self, key: str | bytes, value: Any, expiretime: float | None) -> None:
         """Store a value: one PutItem, whatever is there.
+
+        Only a value that was made under a creation lock which is lost by now gives way, without
+        an error, to what another caller has made meanwhile.
 
         :param expiretime: its life in seconds; None: the options say.
         """
@@ -43,9 +63,15 @@ class CacheEntries:
             codec=codec,
             created_ms=now_ms,
             deadline_ms=store.entry_deadline_ms(now_ms, expiretime),
+            grace_ms=store.stale_grace_ms if _tells_expiry(value, expiretime) else 0,
         )
         store.codec.sign(item)
-        store.items.put(item)
+        lock = self._creation_lock(key)
+        late = lock is not None and lock.lost
+        try:
+            store.items.put(item, store.items.if_new() if late else None)
+        except ConditionFailed:
+            log.warning("a cache value was made too late; another one is there and stays")
 
     def delete(self, key: str | bytes) -> None:
         """Delete an entry: one DeleteItem."""
@@ -62,3 +88,18 @@ class CacheEntries:
         """Delete every entry."""
         store = self._store
         store.items.delete_cache_entries(store.keys.entries(self._namespace))
+
+    def _creation_lock(self, key: str | bytes) -> DynamoDBSynchronizer | None:
+        return held_lock(self._store, self._store.keys.lock(self._namespace, key))
+
+
+def _tells_expiry(value: Any, expiretime: float | None) -> bool:
+    """Whether Beaker can tell by the value itself when it expires.
+
+    Beaker's Value stores ``(storedtime, expiretime, value)`` and compares. What has no such mark,
+    or whose life is an option of ours, would be served as if it were fresh.
+    """
+    match value:
+        case (float() | int(), float() | int() as expire, _):
+            return expire == expiretime
+    return False

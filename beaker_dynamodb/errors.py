@@ -9,8 +9,9 @@
         ├── AccessDenied            IAM says no; the message names the missing action
         ├── SessionConflict         concurrent saves of a session that could not be merged
         ├── ItemTooLarge            more bytes than one DynamoDB item may hold
-        └── PayloadError            a value that cannot be encoded, or stored bytes that cannot
-                                    be decoded
+        ├── PayloadError            a value that cannot be encoded, or stored bytes that cannot
+        │                           be decoded
+        └── LockTimeout             another caller makes a cache value for longer than one waits
 
 A key that is not there is a plain ``KeyError``, as everywhere in Beaker. Nothing in the tree is
 a ``KeyError`` or a ``TypeError``, because Beaker's Session reads those two as "a new session":
@@ -26,6 +27,7 @@ __all__ = [
     "ConfigurationError",
     "DynamoDBError",
     "ItemTooLarge",
+    "LockTimeout",
     "PayloadError",
     "SessionConflict",
     "StoreUnavailable",
@@ -101,3 +103,7 @@ class ItemTooLarge(DynamoDBError):
 
 class PayloadError(DynamoDBError):
     """A value cannot be turned into bytes, or stored bytes cannot be turned into a value."""
+
+
+class LockTimeout(DynamoDBError):
+    """Another caller is making a cache value, and ``lock_timeout`` has passed."""

@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from beaker.container import Container, NamespaceManager
-from beaker.synchronization import mutex_synchronizer
 
 from beaker_dynamodb.cache import CacheEntries
 from beaker_dynamodb.config import parse
+from beaker_dynamodb.lock import DynamoDBSynchronizer, creation_lock
 from beaker_dynamodb.record import SessionRecord
 from beaker_dynamodb.storage.keys import key_bytes
 
@@ -58,7 +58,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __getitem__(self, key: str | bytes) -> Any:
         """Give the value: one GetItem.
 
-        :raises KeyError: there is none, or it has expired.
+        :raises KeyError: there is none, or it has expired, and ``stale_grace`` is over.
         :raises PayloadError: what is stored cannot be decoded.
         """
         if key == SESSION_KEY:
@@ -69,7 +69,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         return value
 
     def __contains__(self, key: str | bytes) -> bool:
-        """Whether there is a value that has not expired: one GetItem."""
+        """Whether there is a value to be had by `[]`: one GetItem."""
         if key == SESSION_KEY:
             return self.session.exists()
         return self._read(key) is not _NOTHING
@@ -136,10 +136,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         if not scope.depth:
             scope.read.clear()
 
-    def get_creation_lock(self, key: str | bytes) -> Any:
-        """Give the lock under which a missing cache value is made: one per process."""
-        primary = self.store.keys.lock(self.namespace, key)
-        return mutex_synchronizer((self.store.options.table_name, primary))
+    def get_creation_lock(self, key: str | bytes) -> DynamoDBSynchronizer:
+        """Give the lock under which one caller, of all processes and hosts, makes a value."""
+        return creation_lock(self.store, self.store.keys.lock(self.namespace, key))
 
     # -- the two kinds ------------------------------------------------------------------------
 

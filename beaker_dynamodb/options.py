@@ -22,8 +22,11 @@ FIXED_ATTRIBUTES = frozenset(
         "created",
         "data",
         "deadline",
+        "grace",
         "key",
+        "lease",
         "namespace",
+        "owner",
         "signature",
         "type",
         "version",
@@ -245,6 +248,26 @@ class Options:
         "Read items that carry no signature as well: for the time after `signing_keys` was first "
         "set.",
         default=False,
+    )
+    stale_grace: float = _option(
+        casters.number,
+        "An entry of a cache with `expire` is kept so much longer; while one caller makes the new "
+        "value, the others get the old one instead of waiting. 0: they wait.",
+        default=60.0,
+        unit="seconds",
+    )
+    lock_lease: float = _option(
+        casters.positive_number,
+        "While a cache value is made, its lock is renewed; when it has not been for so long, its "
+        "holder is taken for dead, and another process makes the value.",
+        default=30.0,
+        unit="seconds",
+    )
+    lock_timeout: float = _option(
+        casters.positive_number,
+        "Longest wait for a cache value that another thread or process makes; then LockTimeout.",
+        default=60.0,
+        unit="seconds",
     )
     clock: Callable[[], float] = _option(
         casters.live,

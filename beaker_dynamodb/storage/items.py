@@ -73,9 +73,12 @@ class ItemStore:
 
     # -- one item -----------------------------------------------------------------------------
 
-    def get(self, key: Key, kind: str, *, consistent_read: bool = False) -> Item | None:
+    def get(
+        self, key: Key, kind: str, *, grace_ms: int = 0, consistent_read: bool = False
+    ) -> Item | None:
         """Read one item; None where there is none or it has expired.
 
+        :param grace_ms: how long after its expiry it is still wanted.
         :param consistent_read: read what was written last, whatever the option says.
         """
         answer = self._call(
@@ -87,7 +90,7 @@ class ItemStore:
         if attributes is None:
             return None
         item = self._layout.item(key, kind, attributes)
-        return None if item.expired(self.now_ms()) else item
+        return None if item.expired(self.now_ms(), grace_ms) else item
 
     def put(self, item: Item, condition: Condition | None = None) -> None:
         """Write one whole item.
@@ -254,6 +257,10 @@ class ItemStore:
         )
 
     # -- the call -----------------------------------------------------------------------------
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Make one call on the table, for operations on other kinds of items."""
+        return self._call(method, **params)
 
     def _call(self, method: str, **params: Any) -> Any:
         if method not in MANY_TABLES:

@@ -32,6 +32,8 @@ class Item:
     :param codec: how ``data`` is encoded (storage/codec.py).
     :param created_ms: when the item was first written.
     :param deadline_ms: from then on it has expired; None: never.
+    :param grace_ms: so long after the deadline Beaker, which can tell by the value of a cache
+        entry that it has expired, may still read it; 0: not at all.
     :param accessed_ms: last use of a session, as far as it was written.
     :param version: goes up by one at every change of a session's data.
     :param writer: a token of the last change of a session's data.
@@ -48,10 +50,17 @@ class Item:
     version: int | None = None
     writer: str | None = None
     signature: bytes | None = None
+    grace_ms: int = 0
 
-    def expired(self, now_ms: int) -> bool:
-        """Whether the deadline has come; at that very millisecond it has."""
-        return self.deadline_ms is not None and now_ms >= self.deadline_ms
+    def expired(self, now_ms: int, grace_ms: int = 0) -> bool:
+        """Whether the deadline has come; at that very millisecond it has.
+
+        :param grace_ms: how much later than that the reader can do with; the item's own grace
+            bounds it.
+        """
+        if self.deadline_ms is None:
+            return False
+        return now_ms >= self.deadline_ms + min(grace_ms, self.grace_ms)
 
 
 class Layout:
@@ -86,7 +95,7 @@ class Layout:
         attributes["data"] = {"B": item.data}
         attributes["codec"] = {"S": item.codec}
         attributes["created"] = seconds(item.created_ms)
-        attributes.update(self.expiry(item.deadline_ms))
+        attributes.update(self.expiry(item.deadline_ms, item.grace_ms))
         if item.accessed_ms is not None:
             attributes["accessed"] = seconds(item.accessed_ms)
         if item.version is not None:
@@ -99,18 +108,21 @@ class Layout:
             attributes[name] = {"B": original}
         return attributes
 
-    def expiry(self, deadline_ms: int | None) -> Attributes:
-        """Give the two attributes of the expiry, or none where there is none.
+    def expiry(self, deadline_ms: int | None, grace_ms: int = 0) -> Attributes:
+        """Give the attributes of the expiry, or none where there is none.
 
         DynamoDB's own attribute is rounded up to whole seconds: its sweeper must not take an
-        item that is still alive.
+        item that is still alive, or that may be read for its grace.
         """
         if deadline_ms is None:
             return {}
-        return {
+        attributes: Attributes = {
             "deadline": seconds(deadline_ms),
-            self._ttl_attribute: {"N": str(-(-deadline_ms // 1000))},
+            self._ttl_attribute: {"N": str(-(-(deadline_ms + grace_ms) // 1000))},
         }
+        if grace_ms:
+            attributes["grace"] = seconds(grace_ms)
+        return attributes
 
     def expired(self, attributes: Mapping[str, Any], now_ms: int) -> bool:
         """Whether the deadline of an item that is listed has come; one that is damaged has not.
@@ -142,6 +154,8 @@ class Layout:
             )
             if "deadline" in attributes:
                 item.deadline_ms = milliseconds(attributes["deadline"])
+            if "grace" in attributes:
+                item.grace_ms = milliseconds(attributes["grace"])
             if "accessed" in attributes:
                 item.accessed_ms = milliseconds(attributes["accessed"])
             if "version" in attributes:

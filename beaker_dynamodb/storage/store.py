@@ -34,6 +34,7 @@ class Store:
         self.codec = Codec(options)
         self.items = ItemStore(options)
         self.touch_interval_ms = _touch_interval_ms(options)
+        self.stale_grace_ms = round(options.stale_grace * 1000)
 
     def session_deadline_ms(self, now_ms: int, expiretime: float | None) -> int | None:
         """Give the expiry of a session that is written now; None: never.

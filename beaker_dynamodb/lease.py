@@ -1,0 +1,139 @@
+"""A lock that this process holds: renewed in the background until it is given back, or lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from beaker_dynamodb.errors import DynamoDBError
+from beaker_dynamodb.storage.faults import ConditionFailed
+from beaker_dynamodb.storage.lock_items import LockItem, LockItems
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.storage.keys import Key
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: The clock of locks, in seconds, by a name that tests replace.
+monotonic = time.monotonic
+
+#: A lock is renewed after this part of its lease; a renewal that failed is tried again after so
+#: many seconds, or this part of the lease if that is less.
+RENEW_PART, RETRY_PART, RETRY_SECONDS = 1 / 3, 1 / 10, 1.0
+
+
+class Held:
+    """A lock that this process has taken.
+
+    :param since: when the write that took it was begun.
+    """
+
+    def __init__(self, items: LockItems, key: Key, lock: LockItem, since: float) -> None:
+        self._items, self._key, self._lock = items, key, lock
+        # Held during each write, so that a renewal never comes after the release.
+        self._mutex = threading.Lock()
+        self._taken = self._renewed = since
+        self._ended = False
+        self.due = since + lock.lease * RENEW_PART
+
+    @property
+    def lost(self) -> bool:
+        """Whether others may have taken the lock over, as far as we know."""
+        return self._ended or monotonic() >= self._renewed + self._lock.lease
+
+    @property
+    def young(self) -> bool:
+        """Whether the lock was taken less than one lease ago."""
+        return monotonic() < self._taken + self._lock.lease
+
+    def renew(self) -> bool:
+        """Write the lock's next version, and say whether the lock has still to be renewed."""
+        lock, started = self._lock, monotonic()
+        lock = LockItem(lock.owner, lock.version + 1, lock.lease)
+        with self._mutex:
+            if self._ended:
+                return False
+            try:
+                if self.lost:
+                    raise ConditionFailed(None)
+                self._items.renew(self._key, lock)
+            except ConditionFailed:
+                log.warning("a creation lock was lost: it could not be renewed within its lease")
+                self._ended = True
+                return False
+            except Exception as error:  # the thread serves other locks too
+                log.info("a creation lock was not renewed, trying again: %s", type(error).__name__)
+                self.due = monotonic() + min(lock.lease * RETRY_PART, RETRY_SECONDS)
+                return True
+            self._lock, self._renewed = lock, started
+            self.due = started + lock.lease * RENEW_PART
+            return True
+
+    def release(self) -> None:
+        """Give the lock back, unless it is somebody else's by now."""
+        with self._mutex:
+            self._ended = True
+            try:
+                self._items.free(self._key, self._lock)
+            except ConditionFailed as failed:
+                # None: it was freed, and botocore sent it again since the answer was lost.
+                if failed.attributes is not None:
+                    log.warning("a creation lock had been taken over before it was released")
+            except DynamoDBError as error:
+                # The value was made: not the time to fail. The lock ends with its lease.
+                log.warning("a creation lock was not released: %s", error)
+
+
+class Heart:
+    """Renews all locks of this process, in one thread that starts with the first of them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held: set[Held] = set()
+        self._thread: threading.Thread | None = None
+
+    def add(self, held: Held) -> None:
+        """Begin to renew a lock."""
+        with self._changed:
+            self._held.add(held)
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="beaker-dynamodb", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._changed.notify()
+
+    def remove(self, held: Held) -> None:
+        """Renew a lock no longer; one renewal may be under way."""
+        with self._changed:
+            self._held.discard(held)
+
+    def beat(self) -> None:
+        """Renew the locks that are due."""
+        with self._changed:
+            due = [held for held in self._held if held.due <= monotonic()]
+        for held in due:
+            if not held.renew():
+                self.remove(held)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                pause = min((held.due for held in self._held), default=None)
+                if pause is None or (pause := pause - monotonic()) > 0:
+                    self._changed.wait(pause)
+            self.beat()
+
+
+heart = Heart()
+
+
+def _after_fork() -> None:
+    # The thread, and the locks that it renews, stay behind in the parent.
+    global heart
+    heart = Heart()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,1 @@
+"""The creation lock and stale serving: threads, processes, killed and stopped holders."""
