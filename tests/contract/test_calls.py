@@ -21,10 +21,10 @@ def test_a_hit_is_one_get_item(open_namespace: Opener, sent: CallRecorder) -> No
     assert ["GetItem"] == sent.operations
 
 
-def test_a_miss_is_two_get_items_and_a_put_item(open_namespace: Opener, sent: CallRecorder) -> None:
-    """A missing value is looked for before and inside the creation lock, then written."""
+def test_a_miss_is_two_reads_and_three_writes(open_namespace: Opener, sent: CallRecorder) -> None:
+    """Read, lock taken, read once more, value written, lock given back."""
     assert "made" == Value(b"k", open_namespace(), createfunc=lambda: "made").get_value()
-    assert ["GetItem", "GetItem", "PutItem"] == sent.operations
+    assert ["GetItem", "PutItem", "GetItem", "PutItem", "DeleteItem"] == sent.operations
 
 
 def test_nothing_is_remembered_outside_of_a_read_lock(

@@ -84,7 +84,7 @@ def test_a_namespace_of_several_pages_is_listed_and_removed(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
     """More than one page (1 MB) and more than one batch (25 deletes) are all handled."""
-    manager = open_namespace("pages")
+    manager = open_namespace("pages", compression="off")
     keys = [b"%02d" % number for number in range(30)]
     for key in keys:
         manager[key] = bytes(60_000)

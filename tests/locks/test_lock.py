@@ -435,24 +435,25 @@ def test_answer_lost(
     first.release()
     done: list[int] = []
     client = namespace.client
-    client.meta.events.register(f"before-parse.dynamodb.{operation}", _as_fault(done))
-    mine = namespace.get_creation_lock(b"key")
+    send = {"PutItem": client.put_item, "DeleteItem": client.delete_item}[operation]
 
-    assert mine.acquire(wait=False)
-    mine.release()
-
-    assert [1] == done
-    assert [] == caplog.messages
-
-
-def _as_fault(done: list[int]) -> Callable[..., None]:
-    def handler(response_dict: dict[str, Any], **_: object) -> None:
+    def send_before(params: dict[str, Any], **_: object) -> None:
         if not done:
             done.append(1)
-            response_dict["status_code"] = 500
-            response_dict["body"] = b"{}"
+            send(**params)
 
-    return handler
+    event = f"provide-client-params.dynamodb.{operation}"
+    client.meta.events.register(event, send_before)
+    mine = namespace.get_creation_lock(b"key")
+
+    with CallRecorder(client) as calls:
+        assert mine.acquire(wait=False)
+        mine.release()
+    client.meta.events.unregister(event, send_before)
+
+    codes = [call.error_code for call in calls if call.operation == operation]
+    assert [None, "ConditionalCheckFailedException"] == codes
+    assert [] == caplog.messages
 
 
 def test_one_object(options: dict[str, Any]) -> None:
