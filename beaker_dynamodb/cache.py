@@ -81,13 +81,13 @@ class CacheEntries:
     def keys(self) -> Iterator[bytes]:
         """Give the keys of the entries that have not expired."""
         keys = self._store.keys
-        for key in self._store.items.cache_keys(keys.entries(self._namespace)):
+        for key in self._store.listing.keys(keys.entries(self._namespace)):
             yield keys.entry_key(self._namespace, key)
 
     def remove(self) -> None:
         """Delete every entry."""
         store = self._store
-        store.items.delete_cache_entries(store.keys.entries(self._namespace))
+        store.listing.delete(store.keys.entries(self._namespace))
 
     def _creation_lock(self, key: str | bytes) -> DynamoDBSynchronizer | None:
         return held_lock(self._store, self._store.keys.lock(self._namespace, key))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import DynamoDBError, ItemTooLarge, StoreUnavailable
@@ -20,18 +19,13 @@ from beaker_dynamodb.storage.faults import (
     translate,
 )
 from beaker_dynamodb.storage.keys import Key
-from beaker_dynamodb.storage.layout import CACHE, Attributes, Item, Layout, seconds
+from beaker_dynamodb.storage.layout import Attributes, Item, Layout, seconds
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Writes in one BatchWriteItem (AWS API reference).
-BATCH_SIZE = 25
-#: Tries of what a batch left unprocessed, and the longest wait before the first of them.
-BATCH_ATTEMPTS = 10
-BATCH_BACKOFF_SECONDS = 0.05
 #: Tries after the table was created: a new table may answer "not found" for a moment longer.
 CREATED_ATTEMPTS = 6
 
@@ -65,7 +59,7 @@ class ItemStore:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.client = ClientSource(options)
-        self._layout = Layout(options)
+        self.layout = Layout(options)
 
     def now_ms(self) -> int:
         """Give the time, milliseconds since the epoch, cut off and not rounded."""
@@ -81,15 +75,15 @@ class ItemStore:
         :param grace_ms: how long after its expiry it is still wanted.
         :param consistent_read: read what was written last, whatever the option says.
         """
-        answer = self._call(
+        answer = self.call(
             "get_item",
-            Key=self._layout.key_attributes(key),
+            Key=self.layout.key_attributes(key),
             ConsistentRead=consistent_read or self.options.consistent_read,
         )
         attributes = answer.get("Item")
         if attributes is None:
             return None
-        item = self._layout.item(key, kind, attributes)
+        item = self.layout.item(key, kind, attributes)
         return None if item.expired(self.now_ms(), grace_ms) else item
 
     def put(self, item: Item, condition: Condition | None = None) -> None:
@@ -99,13 +93,13 @@ class ItemStore:
         :raises ConditionFailed: it did not hold; the error has the item as it is.
         :raises ItemTooLarge: before anything is sent.
         """
-        attributes = self._layout.attributes(item)
+        attributes = self.layout.attributes(item)
         self._check_size(attributes)
-        self._call("put_item", Item=attributes, **(condition or {}))
+        self.call("put_item", Item=attributes, **(condition or {}))
 
     def delete(self, key: Key) -> None:
         """Delete one item; one that is not there is no error."""
-        self._call("delete_item", Key=self._layout.key_attributes(key))
+        self.call("delete_item", Key=self.layout.key_attributes(key))
 
     def move(self, item: Item, loaded: Item, old_key: Key) -> None:
         """Write ``item`` under its new key and delete ``loaded``: both or neither.
@@ -113,21 +107,21 @@ class ItemStore:
         :raises ConditionFailed: the loaded item has changed or is gone.
         """
         name = self.options.table_name
-        attributes = self._layout.attributes(item)
+        attributes = self.layout.attributes(item)
         self._check_size(attributes)
         delete = {
             "TableName": name,
-            "Key": self._layout.key_attributes(old_key),
+            "Key": self.layout.key_attributes(old_key),
             **self.if_unchanged(loaded),
         }
         put = {"TableName": name, "Item": attributes, **self.if_new()}
-        self._call("transact_write_items", TransactItems=[{"Delete": delete}, {"Put": put}])
+        self.call("transact_write_items", TransactItems=[{"Delete": delete}, {"Put": put}])
 
     def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | None:
         """Read the item that a failed condition told of; None where it is not there or expired."""
         if failed.attributes is None:
             return None
-        item = self._layout.item(key, kind, failed.attributes)
+        item = self.layout.item(key, kind, failed.attributes)
         return None if item.expired(self.now_ms()) else item
 
     # -- conditions ---------------------------------------------------------------------------
@@ -182,87 +176,13 @@ class ItemStore:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    # -- many items ---------------------------------------------------------------------------
-
-    def cache_keys(self, beginning: Key) -> Iterator[Key]:
-        """Give the keys of the cache entries that are alive and begin with ``beginning``.
-
-        On a table with a sort key this is a Query of one partition. On any other it is a Scan,
-        which reads (and pays for) the whole table to find a few items.
-        """
-        now_ms = self.now_ms()
-        for attributes in self._pages(beginning):
-            if not self._layout.expired(attributes, now_ms):
-                yield self._layout.key(attributes)
-
-    def delete_cache_entries(self, beginning: Key) -> int:
-        """Delete the cache entries that begin with ``beginning``, and say how many."""
-        deleted = 0
-        batch: list[Key] = []
-        for attributes in self._pages(beginning):
-            batch.append(self._layout.key(attributes))
-            if len(batch) == BATCH_SIZE:
-                deleted += self._delete_batch(batch)
-                batch = []
-        return deleted + self._delete_batch(batch)
-
-    def _pages(self, beginning: Key) -> Iterator[Mapping[str, Any]]:
-        names = {"#key": self.options.hash_key, "#type": "type", "#deadline": "deadline"}
-        names["#long"] = "key"
-        projection = "#key, #deadline, #long"
-        values: dict[str, Attributes] = {
-            ":key": {"S": beginning.partition},
-            ":cache": {"S": CACHE},
-        }
-        params: dict[str, Any] = {
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-            "ConsistentRead": self.options.consistent_read,
-        }
-        if self.options.sort_key is not None:
-            names["#sort"] = self.options.sort_key
-            values[":sort"] = {"S": beginning.sort}
-            operation = "query"
-            # The cache entries of one namespace; a session in the same partition has no "|".
-            params["KeyConditionExpression"] = "#key = :key AND begins_with(#sort, :sort)"
-            params["FilterExpression"] = "#type = :cache"
-            projection += ", #sort"
-        else:
-            operation = "scan"
-            # The cache entries of one namespace: the beginning ends with a "|" that stands in no
-            # namespace, so neighbours and other prefixes do not match.
-            params["FilterExpression"] = "begins_with(#key, :key) AND #type = :cache"
-        params["ProjectionExpression"] = projection
-        while True:
-            answer = self._call(operation, **params)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-    def _delete_batch(self, keys: Iterable[Key]) -> int:
-        name = self.options.table_name
-        requests = [{"DeleteRequest": {"Key": self._layout.key_attributes(key)}} for key in keys]
-        rest: dict[str, Any] = {name: requests} if requests else {}
-        for attempt in range(BATCH_ATTEMPTS):
-            if not rest:
-                return len(requests)
-            if attempt:
-                time.sleep(random.uniform(0, BATCH_BACKOFF_SECONDS * 2**attempt))
-            rest = self._call("batch_write_item", RequestItems=rest).get("UnprocessedItems", {})
-        raise StoreUnavailable(
-            f"BatchWriteItem on table {name!r} left items unprocessed {BATCH_ATTEMPTS} times",
-            operation="BatchWriteItem",
-            table=name,
-        )
-
     # -- the call -----------------------------------------------------------------------------
 
     def call(self, method: str, **params: Any) -> Any:
-        """Make one call on the table, for operations on other kinds of items."""
-        return self._call(method, **params)
+        """Make one call on the table, which is created first if it is missing and may be.
 
-    def _call(self, method: str, **params: Any) -> Any:
+        :param method: boto3's name of the operation.
+        """
         if method not in MANY_TABLES:
             params["TableName"] = self.options.table_name
         try:

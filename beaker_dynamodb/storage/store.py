@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from beaker_dynamodb.storage.codec import Codec
 from beaker_dynamodb.storage.items import ItemStore
 from beaker_dynamodb.storage.keys import Keys
+from beaker_dynamodb.storage.listing import Listing
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
@@ -33,6 +34,7 @@ class Store:
         self.keys = Keys(options)
         self.codec = Codec(options)
         self.items = ItemStore(options)
+        self.listing = Listing(self.items)
         self.touch_interval_ms = _touch_interval_ms(options)
         self.stale_grace_ms = round(options.stale_grace * 1000)
 

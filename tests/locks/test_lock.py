@@ -421,12 +421,15 @@ def test_answer_lost(
     first.release()
     done: list[int] = []
     client = namespace.client
-    send = {"PutItem": client.put_item, "DeleteItem": client.delete_item}[operation]
+    sends: dict[str, Callable[..., Any]] = {
+        "PutItem": client.put_item,
+        "DeleteItem": client.delete_item,
+    }
 
     def send_before(params: dict[str, Any], **_: object) -> None:
         if not done:
             done.append(1)
-            send(**params)
+            sends[operation](**params)
 
     event = f"provide-client-params.dynamodb.{operation}"
     client.meta.events.register(event, send_before)

@@ -1,0 +1,107 @@
+"""Many cache entries at once: listing and deleting those of one namespace."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.errors import StoreUnavailable
+from beaker_dynamodb.storage.layout import CACHE, Attributes
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.storage.items import ItemStore
+    from beaker_dynamodb.storage.keys import Key
+
+#: Writes in one BatchWriteItem (AWS API reference).
+BATCH_SIZE = 25
+#: Tries of what a batch left unprocessed, and the longest wait before the first of them.
+BATCH_ATTEMPTS = 10
+BATCH_BACKOFF_SECONDS = 0.05
+
+
+class Listing:
+    """The cache entries of a table, by what their keys begin with.
+
+    :param items: the table.
+    """
+
+    def __init__(self, items: ItemStore) -> None:
+        self._items = items
+        self._options = items.options
+        self._layout = items.layout
+
+    def keys(self, beginning: Key) -> Iterator[Key]:
+        """Give the keys of the cache entries that are alive and begin with ``beginning``.
+
+        On a table with a sort key this is a Query of one partition. On any other it is a Scan,
+        which reads (and pays for) the whole table to find a few items.
+        """
+        now_ms = self._items.now_ms()
+        for attributes in self._pages(beginning):
+            if not self._layout.expired(attributes, now_ms):
+                yield self._layout.key(attributes)
+
+    def delete(self, beginning: Key) -> int:
+        """Delete the cache entries that begin with ``beginning``, and say how many."""
+        deleted = 0
+        batch: list[Key] = []
+        for attributes in self._pages(beginning):
+            batch.append(self._layout.key(attributes))
+            if len(batch) == BATCH_SIZE:
+                deleted += self._delete_batch(batch)
+                batch = []
+        return deleted + self._delete_batch(batch)
+
+    def _pages(self, beginning: Key) -> Iterator[Mapping[str, Any]]:
+        names = {"#key": self._options.hash_key, "#type": "type", "#deadline": "deadline"}
+        names["#long"] = "key"
+        projection = "#key, #deadline, #long"
+        values: dict[str, Attributes] = {
+            ":key": {"S": beginning.partition},
+            ":cache": {"S": CACHE},
+        }
+        params: dict[str, Any] = {
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ConsistentRead": self._options.consistent_read,
+        }
+        if self._options.sort_key is not None:
+            names["#sort"] = self._options.sort_key
+            values[":sort"] = {"S": beginning.sort}
+            operation = "query"
+            # The cache entries of one namespace; a session in the same partition has no "|".
+            params["KeyConditionExpression"] = "#key = :key AND begins_with(#sort, :sort)"
+            params["FilterExpression"] = "#type = :cache"
+            projection += ", #sort"
+        else:
+            operation = "scan"
+            # The cache entries of one namespace: the beginning ends with a "|" that stands in no
+            # namespace, so neighbours and other prefixes do not match.
+            params["FilterExpression"] = "begins_with(#key, :key) AND #type = :cache"
+        params["ProjectionExpression"] = projection
+        while True:
+            answer = self._items.call(operation, **params)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _delete_batch(self, keys: Iterable[Key]) -> int:
+        name = self._options.table_name
+        requests = [{"DeleteRequest": {"Key": self._layout.key_attributes(key)}} for key in keys]
+        rest: dict[str, Any] = {name: requests} if requests else {}
+        for attempt in range(BATCH_ATTEMPTS):
+            if not rest:
+                return len(requests)
+            if attempt:
+                time.sleep(random.uniform(0, BATCH_BACKOFF_SECONDS * 2**attempt))
+            rest = self._items.call("batch_write_item", RequestItems=rest).get(
+                "UnprocessedItems", {}
+            )
+        raise StoreUnavailable(
+            f"BatchWriteItem on table {name!r} left items unprocessed {BATCH_ATTEMPTS} times",
+            operation="BatchWriteItem",
+            table=name,
+        )
