@@ -179,6 +179,7 @@ def test_waiting_for_a_turn_ends(visitor: Visitor, monkeypatch: pytest.MonkeyPat
         assert holder.again()
         with pytest.raises(SessionConflict):
             save(session, a=1)
+    monkeypatch.undo()
     save(session, a=1)
     assert {"other": True, "a": 1} == visitor.finds()
 
