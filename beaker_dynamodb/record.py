@@ -231,6 +231,7 @@ class SessionRecord:
     def _item(self, payload: Any, stored: Item | None) -> Item:
         store = self._store
         data, codec = store.codec.encode_session(payload)
+        store.note_session_size(len(data))
         now_ms = store.items.now_ms()
         item = Item(
             key=self._key,

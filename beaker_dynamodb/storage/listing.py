@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.errors import StoreUnavailable
+from beaker_dynamodb.storage import batches
 from beaker_dynamodb.storage.layout import CACHE, Attributes
 
 if TYPE_CHECKING:
     from beaker_dynamodb.storage.items import ItemStore
     from beaker_dynamodb.storage.keys import Key
-
-#: Writes in one BatchWriteItem (AWS API reference).
-BATCH_SIZE = 25
-#: Tries of what a batch left unprocessed, and the longest wait before the first of them.
-BATCH_ATTEMPTS = 10
-BATCH_BACKOFF_SECONDS = 0.05
 
 
 class Listing:
@@ -48,16 +40,25 @@ class Listing:
         deleted = 0
         batch: list[Key] = []
         for attributes in self._pages(beginning):
-            batch.append(self._layout.key(attributes))
-            if len(batch) == BATCH_SIZE:
-                deleted += self._delete_batch(batch)
+            deleted += 1
+            batch += self._keys_of(attributes)
+            if len(batch) >= batches.WRITES:
+                self._delete_batch(batch)
                 batch = []
-        return deleted + self._delete_batch(batch)
+        self._delete_batch(batch)
+        return deleted
+
+    def _keys_of(self, attributes: Mapping[str, Any]) -> list[Key]:
+        """Give the primary keys of a listed entry and of its chunks."""
+        return [
+            self._layout.key(attributes),
+            *self._items.chunks.keys(self._layout.chunks(attributes)),
+        ]
 
     def _pages(self, beginning: Key) -> Iterator[Mapping[str, Any]]:
         names = {"#key": self._options.hash_key, "#type": "type", "#deadline": "deadline"}
-        names["#long"] = "key"
-        projection = "#key, #deadline, #long"
+        names |= {"#long": "key", "#set": "chunk_set", "#chunks": "chunks"}
+        projection = "#key, #type, #deadline, #long, #set, #chunks"
         values: dict[str, Attributes] = {
             ":key": {"S": beginning.partition},
             ":cache": {"S": CACHE},
@@ -88,20 +89,8 @@ class Listing:
                 return
             params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _delete_batch(self, keys: Iterable[Key]) -> int:
-        name = self._options.table_name
-        requests = [{"DeleteRequest": {"Key": self._layout.key_attributes(key)}} for key in keys]
-        rest: dict[str, Any] = {name: requests} if requests else {}
-        for attempt in range(BATCH_ATTEMPTS):
-            if not rest:
-                return len(requests)
-            if attempt:
-                time.sleep(random.uniform(0, BATCH_BACKOFF_SECONDS * 2**attempt))
-            rest = self._items.call("batch_write_item", RequestItems=rest).get(
-                "UnprocessedItems", {}
-            )
-        raise StoreUnavailable(
-            f"BatchWriteItem on table {name!r} left items unprocessed {BATCH_ATTEMPTS} times",
-            operation="BatchWriteItem",
-            table=name,
+    def _delete_batch(self, keys: Iterable[Key]) -> None:
+        batches.write(
+            self._items,
+            [{"DeleteRequest": {"Key": self._layout.key_attributes(key)}} for key in keys],
         )
