@@ -117,10 +117,16 @@ class SessionRecord:
         elif old._stored is None:
             self.write(payload)
         else:
+            # Here for the second time: the first answer was lost, and the move may have arrived.
+            moved = None
+            if self._stored is not None:
+                moved = self._store.items.get(self._key, SESSION, consistent_read=True)
             # What the application changed is what it changed since the old session was loaded.
             self._remember(old._stored, old._stored_payload, old._seen_payload)
+            if moved is not None:
+                self._stored, self._stored_payload = moved, self._decode(moved)
             mine = self.format.loads(payload) or {}
-            self._save(mine, payload, old._key)
+            self._save(mine, payload, old._key if moved is None else None)
             if not self._gone:
                 old._remember(None, None, None)
                 old._gone = True
@@ -131,15 +137,15 @@ class SessionRecord:
         """Refresh access time and expiry, if it is time; give way to anybody else's write."""
         stored = self._stored
         assert stored is not None
-        store = self._store
+        items = self._store.items
         # A clock that was set back makes the age negative; then it is time as well.
-        age_ms = store.items.now_ms() - (stored.accessed_ms or 0)
-        if 0 <= age_ms < store.touch_interval_ms:
+        age_ms = items.now_ms() - (stored.accessed_ms or 0)
+        if 0 <= age_ms < self._store.touch_interval_ms:
             return
         item, text = self._compose(mine, payload, stored)
         item.version, item.writer = stored.version, stored.writer
         try:
-            store.items.put(item, store.items.if_unchanged(stored), replaced=stored)
+            items.put(item, items.if_unchanged(stored, untouched=True), replaced=stored)
         except ConditionFailed:
             return
         self._remember(item, text, payload)
@@ -169,7 +175,7 @@ class SessionRecord:
             while True:
                 item, text = self._compose(mine, payload, self._stored)
                 try:
-                    self._put(item, old)
+                    self._put(item, old, self._lasted_long(mine))
                 except ConditionFailed as failed:
                     theirs = self._store.items.found(failed, self._key, SESSION)
                     # The same writer: our own write. It had arrived, its answer was lost, and
@@ -182,12 +188,12 @@ class SessionRecord:
                 self._remember(item, text, payload)
                 return
 
-    def _put(self, item: Item, old: Key | None) -> None:
+    def _put(self, item: Item, old: Key | None, untouched: bool) -> None:
         items, stored = self._store.items, self._stored
         if stored is None:
             items.put(item, items.if_new())
         elif old is None:
-            items.put(item, items.if_unchanged(stored), replaced=stored)
+            items.put(item, items.if_unchanged(stored, untouched=untouched), replaced=stored)
         else:
             items.move(item, stored, old)
 
@@ -195,10 +201,13 @@ class SessionRecord:
         """Take another request's item for what is stored; False if the session is gone."""
         if self._is_gone(theirs):
             return False
-        reject = self._store.options.concurrency == "reject"
+        stored = self._stored
+        # Nobody has changed anything, only used it.
+        touched = stored is not None and theirs is not None and theirs.writer == stored.writer
+        reject = self._store.options.concurrency == "reject" and not touched
         if reject or not patience.again():
             raise SessionConflict(
-                f"session {self._hashed_id()}: another request saved it meanwhile"
+                f"session {self.hashed_id}: another request saved it meanwhile"
                 + ("" if reject else f", {patience.conflicts} times"),
                 operation="PutItem",
                 table=self._store.options.table_name,
@@ -216,6 +225,17 @@ class SessionRecord:
         """Whether the session that was loaded is not there any more, or is another one by now."""
         stored = self._stored
         return stored is not None and (theirs is None or theirs.created_ms != stored.created_ms)
+
+    def _lasted_long(self, mine: dict[str, Any]) -> bool:
+        """Whether others may have refreshed the session since this request began.
+
+        Its time of the last use is that of its beginning: to write it over a later one would let
+        Beaker end a session that is in use.
+        """
+        began, store = mine.get(merge.ACCESSED), self._store
+        if not isinstance(began, (int, float)):
+            return False
+        return store.items.now_ms() - began * 1000 > store.touch_interval_ms
 
     # -- parts --------------------------------------------------------------------------------
 
@@ -261,10 +281,11 @@ class SessionRecord:
 
     def _drop(self) -> None:
         self._gone = True
-        log.info("session %s is gone; a save of it was dropped", self._hashed_id())
+        log.info("session %s is gone; a save of it was dropped", self.hashed_id)
 
-    def _hashed_id(self) -> str:
-        # Whoever reads a log must not be able to take a session over.
+    @property
+    def hashed_id(self) -> str:
+        """What logs and messages call the session: nobody can take it over by that."""
         return hashlib.sha256(key_bytes(self._session_id)).hexdigest()[:16]
 
     def _migrate(self) -> Item | None:

@@ -9,9 +9,11 @@ a fault of the store is raised to the application instead of logging the user ou
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from beaker.exceptions import BeakerWarning
 from beaker.session import Session
 
 from beaker_dynamodb.errors import DynamoDBError, PayloadError
@@ -55,11 +57,20 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             return
         try:
             self._load()
-        except PayloadError:
-            # Corrupt: Beaker starts a new session if invalidate_corrupt says so. The item stays
-            # for whoever mends a wrong key or a missing class.
+        except PayloadError as error:
+            # The item stays for whoever mends a wrong key or a missing class.
+            hashed_id = self.namespace.session.hashed_id
             del self.namespace
-            raise
+            if not self.invalidate_corrupt:
+                raise
+            # Beaker would do the same, with a warning that shows the id.
+            warnings.warn(
+                f"Invalidating corrupt session {hashed_id} (hashed); error was: {error}. "
+                "Set invalidate_corrupt=False to propagate this exception.",
+                BeakerWarning,
+                stacklevel=2,
+            )
+            self.invalidate()
         except DynamoDBError:
             # Beaker would take the fault for a corrupt session, and log the user out.
             self.invalidate_corrupt = False
@@ -112,7 +123,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         if not self._in_dynamodb:
             super().save(accessed_only)
             return
-        if accessed_only and (self.is_new or not self.save_atime):
+        if accessed_only and (self.is_new or self._deleted or not self.save_atime):
             return
         data = dict(self._saved or self.accessed_dict) if accessed_only else dict(self)
         if data.keys() <= BOOKKEEPING:
@@ -156,11 +167,15 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
 
     def _remove(self) -> None:
         """Delete the item, where there may be one and it was not done before."""
-        if self._old_record is not None:
-            self._old_record.delete()
-            self._old_record = None
-        elif hasattr(self, "namespace") and not self._deleted:
-            self.namespace.session.delete()
+        records = [self._old_record]
+        if hasattr(self, "namespace") and not self._deleted:
+            # Another one than the old where a save after `regenerate_id` has failed: it may have
+            # arrived all the same.
+            records.append(self.namespace.session)
+        for record in dict.fromkeys(records):
+            if record is not None:
+                record.delete()
+        self._old_record = None
         self._deleted = True
         self._saved = None
 

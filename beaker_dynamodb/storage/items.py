@@ -15,6 +15,7 @@ from beaker_dynamodb.storage.faults import (
     ConditionFailed,
     Contended,
     MissingTable,
+    cause,
     missing_table,
     translate,
 )
@@ -160,8 +161,11 @@ class ItemStore:
             {":now": seconds(self.now_ms())},
         )
 
-    def if_unchanged(self, loaded: Item) -> Condition:
-        """Give the condition under which ``loaded`` may be replaced by what was made of it."""
+    def if_unchanged(self, loaded: Item, *, untouched: bool = False) -> Condition:
+        """Give the condition under which ``loaded`` may be replaced by what was made of it.
+
+        :param untouched: nor may anybody have refreshed it meanwhile.
+        """
         names = {"#deadline": "deadline", "#writer": "writer"}
         values = {":now": seconds(self.now_ms())}
         if loaded.writer is None:
@@ -172,12 +176,15 @@ class ItemStore:
                 {**names, "#key": self.options.hash_key},
                 values,
             )
-        # Holds when the item is alive and nobody has changed its data since it was loaded.
-        return self._condition(
-            "#writer = :writer AND (attribute_not_exists(#deadline) OR #deadline > :now)",
-            names,
-            {**values, ":writer": {"S": loaded.writer}},
-        )
+        # Holds when the item is alive and nobody has changed its data since it was loaded ...
+        expression = "#writer = :writer AND (attribute_not_exists(#deadline) OR #deadline > :now)"
+        values[":writer"] = {"S": loaded.writer}
+        if untouched and loaded.accessed_ms is not None:
+            # ... and the time of its last use is still the same.
+            expression += " AND #accessed = :accessed"
+            names["#accessed"] = "accessed"
+            values[":accessed"] = seconds(loaded.accessed_ms)
+        return self._condition(expression, names, values)
 
     def if_there(self, loaded: Item) -> Condition:
         """Give the condition under which ``loaded`` may be replaced without having been merged."""
@@ -239,7 +246,7 @@ class ItemStore:
             if isinstance(translated, DynamoDBError):
                 if translated.aws_code == "ValidationException":
                     translated = table.mismatch(client, self.options) or translated
-                raise translated from error
+                raise translated from cause(error)
             raise translated from None
 
     def _create_table(self, missing: MissingTable) -> None:

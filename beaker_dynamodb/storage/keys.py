@@ -39,7 +39,7 @@ _KEY_SAFE = "".join(sorted(set(string.printable) - set(string.whitespace) - set(
 _NAMESPACE_SAFE = _KEY_SAFE.replace("|", "").replace(":", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Key:
     """A primary key.
 
@@ -51,7 +51,11 @@ class Key:
 
     partition: str
     sort: str | None = None
-    originals: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    originals: dict[str, bytes] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        # A key may hold a session's id, and a traceback with local variables their reprs.
+        return f"<Key {_digest(f'{self.partition} {self.sort}'.encode())[2:18]}>"
 
 
 class Keys:

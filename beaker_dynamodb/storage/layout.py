@@ -7,7 +7,7 @@ number in Python and in a condition expression; in the table they are seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import PayloadError
@@ -60,7 +60,7 @@ class Item:
 
     key: Key
     kind: str
-    data: bytes
+    data: bytes = field(repr=False)
     codec: str
     created_ms: int
     deadline_ms: int | None
