@@ -77,19 +77,23 @@ class Script:
 
 
 @contextmanager
-def scripted() -> Iterator[tuple[Script, DynamoDBClient]]:
-    """Give a script, and a client of the DynamoDB whose stores go by it."""
+def scripted_calls() -> Iterator[Script]:
+    """Give a script by which the calls of all stores go."""
     script = Script()
     real = ItemStore.call
 
     def call(items: ItemStore, method: str, **params: Any) -> Any:
         return script.call(real, items, method, params)
 
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ItemStore, "call", call)
+        yield script
+
+
+@contextmanager
+def dynamodb_here() -> Iterator[DynamoDBClient]:
+    """Give a client of a DynamoDB in this process, at a third of what a call over HTTP costs."""
     # What takes time and is none of our matter: a signature, and the user agent.
     config = Config(signature_version=UNSIGNED, parameter_validation=False, user_agent="test")
-    with mock_aws(), pytest.MonkeyPatch.context() as patch:
-        client = boto3.session.Session().client(
-            "dynamodb", region_name="eu-west-1", config=config
-        )
-        patch.setattr(ItemStore, "call", call)
-        yield script, client
+    with mock_aws():
+        yield boto3.session.Session().client("dynamodb", region_name="eu-west-1", config=config)

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, StoreUnavailable
-from tests.chaos.scripted import ARRIVED, FINE, LOST, TWICE, Script, scripted
+from tests.chaos.scripted import ARRIVED, FINE, LOST, TWICE, Script, dynamodb_here, scripted_calls
 from tests.chaos.session_model import INTERVAL, LIFE, Request, Stored, Table
 from tests.clock import Clock
 from tests.sessions.site import ENCRYPTED
@@ -314,7 +314,7 @@ def test_sessions(
     monkeypatch.setattr("beaker_dynamodb.session.time", moved)
     # 250 of each in the full run, which is 500; 10,000 of each in the long one.
     examples = max(250, settings().max_examples // 2)
-    with scripted() as (script, client):
+    with dynamodb_here() as client, scripted_calls() as script:
         options = {"client": client, "table_name": TABLE}
         assert b"nothing" not in DynamoDBNamespaceManager("makes-the-table", **options)
         Machine.script, Machine.client, Machine.clock = script, client, clock
