@@ -41,6 +41,8 @@ class Script:
         self._meddle = meddle
         #: Whether a fault was delivered, a write has changed the table, a condition has failed.
         self.failed = self.wrote = self.refused = False
+        #: What was deleted, by key.
+        self.deleted: list[str] = []
 
     def call(
         self, real: Callable[..., Any], items: ItemStore, method: str, params: dict[str, Any]
@@ -58,7 +60,7 @@ class Script:
         if fate == ARRIVED or (fate == TWICE and method != "transact_write_items"):
             try:
                 real(items, method, **params)
-                self.wrote = self.wrote or method in WRITES
+                self._note(method, params)
             except ConditionFailed:
                 pass
             if fate == ARRIVED:
@@ -68,8 +70,13 @@ class Script:
         except ConditionFailed:
             self.refused = True
             raise
-        self.wrote = self.wrote or method in WRITES
+        self._note(method, params)
         return answer
+
+    def _note(self, method: str, params: dict[str, Any]) -> None:
+        self.wrote = self.wrote or method in WRITES
+        if method == "delete_item":
+            self.deleted.append(params["Key"]["id"]["S"])
 
     def _fault(self) -> StoreUnavailable:
         self.failed = True

@@ -233,7 +233,7 @@ class Machine(RuleBasedStateMachine):
             return
         request.deleted = self.attempt(plan, request.session.delete)
         if self.ours:
-            self.remove(request)
+            self.remove(request, request.deleted)
 
     @precondition(lambda self: self.requests)
     @rule(which=WHICH, plan=PLANS)
@@ -242,21 +242,23 @@ class Machine(RuleBasedStateMachine):
         request = self.pick(which)
         if request.deleted:
             return
-        if not self.attempt(plan if self.ours else [], request.session.invalidate):
-            self.remove(request)
-            return
+        acknowledged = self.attempt(plan if self.ours else [], request.session.invalidate)
         if self.ours:
-            self.remove(request)
+            self.remove(request, acknowledged)
+        if not acknowledged:
+            return
         request.id, request.base, request.known = request.session.id, {}, None
         request.gone, request.old_id = False, None
         self.know(request.id)
         assert {} == request.mine
 
-    def remove(self, request: Request) -> None:
-        """Delete what a request knows of, if that has happened."""
-        if self.script.wrote:
-            for id in (request.id, request.old_id):
-                self.table.items.pop(id or "", None)
+    def remove(self, request: Request, acknowledged: bool) -> None:
+        """Delete what was deleted; once acknowledged, that is all that the request knew of."""
+        own = {request.id, request.old_id}
+        for id in [key.removeprefix("sess:") for key in self.script.deleted]:
+            assert id in own
+            self.table.items.pop(id, None)
+        assert not (acknowledged and self.table.items.keys() & own)
 
     @precondition(lambda self: self.requests)
     @rule(which=WHICH)
