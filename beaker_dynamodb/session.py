@@ -29,6 +29,9 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
     With a ``type`` other than ``ext:dynamodb`` it is Beaker's Session and nothing more.
     """
 
+    #: Whether a session that cannot be read gives a new one, as Beaker sets it.
+    invalidate_corrupt: bool
+
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
         #: The item of the id that the session had before `regenerate_id`.
         self._old_record: SessionRecord | None = None
@@ -124,6 +127,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             super().save(accessed_only)
             return
         if accessed_only and (self.is_new or self._deleted or not self.save_atime):
+            return
+        if accessed_only and self._old_record is None and self._current().session.fresh:
             return
         data = dict(self._saved or self.accessed_dict) if accessed_only else dict(self)
         if data.keys() <= BOOKKEEPING:

@@ -22,9 +22,9 @@ LATIN = st.text(st.characters(max_codepoint=255), max_size=60)
 QUOTED = LATIN.map(lambda text: '"' + "".join(f"\\{ord(c):03o}" for c in text) + '"')
 VALUES = LATIN | QUOTED | st.sampled_from(["", '"', "\\", "x" * 5000, "%30123", "|lock|a|b"])
 NAMES = st.just(COOKIE) | LATIN | st.sampled_from(["a[b]", "expires", "$Version", "path", ""])
-HEADERS = LATIN | st.lists(
-    st.tuples(NAMES, VALUES).map("=".join), min_size=1, max_size=4
-).flatmap(lambda parts: st.sampled_from(["; ", ";", ",", " "]).map(lambda glue: glue.join(parts)))
+HEADERS = LATIN | st.lists(st.tuples(NAMES, VALUES).map("=".join), min_size=1, max_size=4).flatmap(
+    lambda parts: st.sampled_from(["; ", ";", ",", " "]).map(lambda glue: glue.join(parts))
+)
 
 SETTINGS: list[dict[str, object]] = [
     {},

@@ -34,7 +34,7 @@ from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, log_out, store, va
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
-KEYS = {"signing_keys": secret("signing")}
+KEYS: dict[str, object] = {"signing_keys": secret("signing")}
 SETTINGS: dict[str, dict[str, object]] = {
     "plain": {},
     "signed": KEYS,
@@ -164,7 +164,9 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "kind"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(
+    ("fault", "kind"), FAULTS, ids=lambda value: getattr(value, "__name__", "")
+)
 def test_faults(fault: Exception, kind: type[DynamoDBError]) -> None:
     """An error for a fault tells of neither id nor value, in any verb."""
     manager = DynamoDBNamespaceManager(secret("id"), client=fails(fault), **KEYS)

@@ -147,7 +147,7 @@ class Machine(RuleBasedStateMachine):
     def release(self, who: int, plan: list[str]) -> None:
         """Give the lock back; that never fails, and frees nobody else's."""
         mine, other = self.processes[who].lock, self.processes[1 - who].lock
-        if not mine.mine:
+        if not self.processes[who].lock.mine:
             return
         before = self.lock_item()
         others = other.mine and not other.lost

@@ -15,7 +15,7 @@ from pyramid_beaker import session_factory_from_settings
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
-from tests.sessions.site import Site, log_out, store, values
+from tests.sessions.site import Action, Site, log_out, store, values
 
 LIFE = 1800
 #: 5 % of the life.
