@@ -139,7 +139,7 @@ class SessionRecord:
         item, text = self._compose(mine, payload, stored)
         item.version, item.writer = stored.version, stored.writer
         try:
-            store.items.put(item, store.items.if_unchanged(stored))
+            store.items.put(item, store.items.if_unchanged(stored), replaced=stored)
         except ConditionFailed:
             return
         self._remember(item, text, payload)
@@ -149,7 +149,7 @@ class SessionRecord:
         stored, items = self._stored, self._store.items
         item = self._item(payload, stored)
         try:
-            items.put(item, None if stored is None else items.if_there(stored))
+            items.put(item, None if stored is None else items.if_there(stored), replaced=stored)
         except ConditionFailed:
             self._drop()
             return
@@ -187,7 +187,7 @@ class SessionRecord:
         if stored is None:
             items.put(item, items.if_new())
         elif old is None:
-            items.put(item, items.if_unchanged(stored))
+            items.put(item, items.if_unchanged(stored), replaced=stored)
         else:
             items.move(item, stored, old)
 
