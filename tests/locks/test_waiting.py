@@ -59,6 +59,7 @@ def test_timeout(process: Process, time: Time) -> None:
     with pytest.raises(LockTimeout, match="60 s"):
         two.acquire()
     assert 60 == time.now
+    assert lock.POLL_LONGEST / 2 <= min(time.pauses[5:-1])  # a renewal is no reason to hurry
     one.release()
     assert two.acquire()
 
