@@ -13,6 +13,7 @@ from beaker.cache import Cache
 from botocore.exceptions import ReadTimeoutError
 
 from beaker_dynamodb import AccessDenied, DynamoDBNamespaceManager, StoreUnavailable, lock
+from beaker_dynamodb.record import SessionRecord
 from beaker_dynamodb.storage import outage
 from tests.clock import Clock
 from tests.unit.stubbed import Script
@@ -163,7 +164,7 @@ def test_an_error_of_the_createfunc_is_raised(options: dict[str, Any], endpoint:
 def test_sessions_ignore_the_option(verb: Callable[[Any], object]) -> None:
     """A fault is never taken for "no session", whatever the option says."""
     session = DynamoDBNamespaceManager("id", on_error="miss", max_attempts=1, **DEAD)
-    session.session.format  # a session's from here on, as for `remove()`
+    assert isinstance(session.session, SessionRecord)  # whose `remove()` it then is
     with pytest.raises(StoreUnavailable):
         verb(session)
 

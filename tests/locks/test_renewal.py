@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -81,3 +83,63 @@ def test_lost_in_renewal(process: Process, time: Time, caplog: pytest.LogCapture
     assert one.lost
     assert not two.lost
     assert 1 == len(caplog.messages)
+
+
+class Table:
+    """Takes every renewal, as the test says.
+
+    :param renew: is called with the key of the lock.
+    """
+
+    def __init__(self, renew: Callable[[object], object]) -> None:
+        self._renew = renew
+
+    def renew(self, key: object, lock: LockItem) -> None:
+        """Take a renewal."""
+        self._renew(key)
+
+
+def hold(renew: Callable[[object], object], leases: Sequence[float]) -> list[lease.Held]:
+    """Hold locks with these leases, taken now, whose keys are numbers."""
+    table: Any = Table(renew)
+    locks: list[lease.Held] = []
+    for number, seconds in enumerate(leases):
+        key: Any = number
+        locks.append(lease.Held(table, key, LockItem(f"{number}", 1, seconds), lease.monotonic()))
+        lease.heart.add(locks[-1])
+    return locks
+
+
+def test_renewals_do_not_wait_for_each_other(time: Time) -> None:
+    """Thirty-two are under way at once, so that an answer that is late costs no other lock."""
+    together = threading.Barrier(lease.AT_ONCE, timeout=60)
+    locks = hold(lambda key: together.wait(), [LEASE] * (2 * lease.AT_ONCE))
+    time.advance(LEASE / 3)
+    lease.heart.beat()
+    time.advance(LEASE * 2 / 3)
+    assert [False] * 64 == [held.lost for held in locks]
+    assert 32 == lease.AT_ONCE
+
+
+def test_the_most_urgent_renewal_comes_first(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more locks than can be renewed at once, those are first that would be lost first."""
+    monkeypatch.setattr(lease, "AT_ONCE", 1)
+    renewed: list[object] = []
+    hold(renewed.append, [60, 30, 90, 45])
+    time.advance(30 - 0.001)
+    lease.heart.beat()
+    assert [1, 3, 0] == renewed
+
+
+def test_without_more_threads_one_renews_all(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no thread, or Python ends, no lock is left out."""
+    renewed: list[object] = []
+    hold(renewed.append, [LEASE] * 3)
+    time.advance(LEASE / 3)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    lease.heart.beat()
+    assert {0, 1, 2} == set(renewed)
