@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from beaker_dynamodb.errors import DynamoDBError
 from beaker_dynamodb.storage.faults import ConditionFailed
+from beaker_dynamodb.storage.forks import after_fork
 from beaker_dynamodb.storage.lock_items import LockItem, LockItems
 
 if TYPE_CHECKING:
@@ -167,4 +167,4 @@ def _after_fork() -> None:
     heart = Heart()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+after_fork(_after_fork)

@@ -6,7 +6,6 @@ compared. A lock is left to its holder as long as its item keeps changing.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -17,6 +16,7 @@ from beaker.synchronization import SynchronizerImpl
 
 from beaker_dynamodb import lease
 from beaker_dynamodb.errors import LockTimeout, StoreUnavailable
+from beaker_dynamodb.storage.forks import after_fork
 from beaker_dynamodb.storage.lock_items import LockItem, LockItems
 
 if TYPE_CHECKING:
@@ -252,4 +252,4 @@ def _after_fork() -> None:
     _watching = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+after_fork(_after_fork)

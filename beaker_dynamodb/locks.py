@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from beaker_dynamodb.lock import DynamoDBSynchronizer
 from beaker_dynamodb.storage.client import connection_key
+from beaker_dynamodb.storage.forks import after_fork, notice
 
 if TYPE_CHECKING:
     from beaker_dynamodb.storage.keys import Key
@@ -20,6 +20,7 @@ _locks: WeakValueDictionary[Any, DynamoDBSynchronizer] = WeakValueDictionary()
 
 def creation_lock(store: Store, key: Key) -> DynamoDBSynchronizer:
     """Give the lock with this primary key: one object per process, table and set of limits."""
+    notice()
     name = _name(store, key)
     with _registry:
         lock = _locks.get(name)
@@ -50,4 +51,4 @@ def _after_fork() -> None:
         lock.reset()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+after_fork(_after_fork)

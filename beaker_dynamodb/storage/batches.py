@@ -20,10 +20,10 @@ sleep = time.sleep
 WRITES = 25
 #: Reads in one BatchGetItem (AWS API reference).
 READS = 100
-#: Tries of what a batch left unprocessed, and the longest wait, in seconds, before the first of
-#: them; it doubles each time.
+#: Tries of what a batch left unprocessed; the longest wait before the first of them, which
+#: doubles each time, and before any of them.
 ATTEMPTS = 10
-BACKOFF_SECONDS = 0.05
+BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.05, 1.0
 
 
 def write(items: ItemStore, requests: Sequence[dict[str, Any]]) -> None:
@@ -42,7 +42,7 @@ def _write(items: ItemStore, requests: list[dict[str, Any]]) -> None:
     rest: dict[str, Any] = {table: requests}
     for attempt in range(ATTEMPTS):
         if attempt:
-            sleep(random.uniform(0, BACKOFF_SECONDS * 2**attempt))
+            _back_off(attempt)
         rest = items.call("batch_write_item", RequestItems=rest).get("UnprocessedItems", {})
         if not rest:
             return
@@ -67,7 +67,7 @@ def _get(items: ItemStore, keys: list[Attributes], consistent_read: bool) -> Ite
     attempt = 0
     while attempt < ATTEMPTS:
         if attempt:
-            sleep(random.uniform(0, BACKOFF_SECONDS * 2**attempt))
+            _back_off(attempt)
         answer = items.call("batch_get_item", RequestItems=rest)
         yield from (found := answer.get("Responses", {}).get(table, []))
         rest = answer.get("UnprocessedKeys", {})
@@ -76,6 +76,10 @@ def _get(items: ItemStore, keys: list[Attributes], consistent_read: bool) -> Ite
         # An answer holds at most 16 MB: a rest beside items that came is no reason to wait.
         attempt = 0 if found else attempt + 1
     raise _unprocessed("BatchGetItem", table)
+
+
+def _back_off(attempt: int) -> None:
+    sleep(random.uniform(0, min(BACKOFF_SECONDS * 2**attempt, MAX_BACKOFF_SECONDS)))
 
 
 def _unprocessed(operation: str, table: str) -> StoreUnavailable:

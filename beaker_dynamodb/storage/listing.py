@@ -66,23 +66,28 @@ class Listing:
                 batches.write(self._items, batch)
 
     def _keys_of(self, attributes: Mapping[str, Any]) -> list[Key]:
-        """Give the primary keys of all that has to be deleted for an entry that was listed."""
-        return [self._layout.key(attributes)]
+        """Give the primary keys of a listed entry and of its chunks."""
+        return [
+            self._layout.key(attributes),
+            *self._items.chunks.keys(self._layout.chunks(attributes)),
+        ]
 
     def _find(self, beginning: Key) -> Found:
-        """Give the key and the times of each entry."""
+        """Give key, times and chunks of each entry."""
         names = {
             "#key": self._options.hash_key,
             "#type": "type",
             "#created": "created",
             "#deadline": "deadline",
             "#long": "key",
+            "#set": "chunk_set",
+            "#chunks": "chunks",
         }
         values = {":key": {"S": beginning.partition}, ":cache": {"S": CACHE}}
         params: dict[str, Any] = {
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
-            "ProjectionExpression": "#key, #created, #deadline, #long",
+            "ProjectionExpression": "#key, #type, #created, #deadline, #long, #set, #chunks",
             "ConsistentRead": self._options.consistent_read,
         }
         if self._options.sort_key is None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.errors import StoreUnavailable
+from beaker_dynamodb.storage.forks import after_fork
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
@@ -84,4 +84,4 @@ def _after_fork() -> None:
     _lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+after_fork(_after_fork)

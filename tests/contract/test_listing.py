@@ -96,7 +96,9 @@ def test_a_listing_is_sent_no_value(open_namespace: Opener, sent: CallRecorder) 
     manager.remove()
     listings = [call for call in sent if call.operation != "BatchWriteItem"]
     given = [item for call in listings for item in call.response["Items"]]
-    expected = {"id", "created", "deadline"} | ({"part"} if open_namespace.sorted else set())
+    expected = {"id", "type", "created", "deadline"} | (
+        {"part"} if open_namespace.sorted else set()
+    )
     assert [expected, expected] == [set(item) for item in given]
     parts = [] if open_namespace.sorted else [0, 0, 1, 1, 2, 2, 3, 3]
     assert parts == sorted(

@@ -15,13 +15,15 @@ QUERY: dict[str, Any] = {
     "ConsistentRead": True,
     "KeyConditionExpression": "#key = :key AND begins_with(#sort, :sort)",
     "FilterExpression": "#type = :cache",
-    "ProjectionExpression": "#key, #created, #deadline, #long, #sort",
+    "ProjectionExpression": "#key, #type, #created, #deadline, #long, #set, #chunks, #sort",
     "ExpressionAttributeNames": {
         "#key": "id",
         "#type": "type",
         "#created": "created",
         "#deadline": "deadline",
         "#long": "key",
+        "#set": "chunk_set",
+        "#chunks": "chunks",
         "#sort": "part",
     },
     "ExpressionAttributeValues": {
