@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.errors import StoreUnavailable
+from beaker_dynamodb.storage import batches
 from beaker_dynamodb.storage.layout import CACHE, Attributes
 
 if TYPE_CHECKING:
     from beaker_dynamodb.storage.items import ItemStore
     from beaker_dynamodb.storage.keys import Key
-
-#: Writes in one BatchWriteItem (AWS API reference).
-BATCH_SIZE = 25
-#: Tries of what a batch left unprocessed, and the longest wait before the first of them.
-BATCH_ATTEMPTS = 10
-BATCH_BACKOFF_SECONDS = 0.05
 
 
 class Listing:
@@ -49,7 +41,7 @@ class Listing:
         batch: list[Key] = []
         for attributes in self._pages(beginning):
             batch.append(self._layout.key(attributes))
-            if len(batch) == BATCH_SIZE:
+            if len(batch) == batches.WRITES:
                 deleted += self._delete_batch(batch)
                 batch = []
         return deleted + self._delete_batch(batch)
@@ -89,19 +81,6 @@ class Listing:
             params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _delete_batch(self, keys: Iterable[Key]) -> int:
-        name = self._options.table_name
         requests = [{"DeleteRequest": {"Key": self._layout.key_attributes(key)}} for key in keys]
-        rest: dict[str, Any] = {name: requests} if requests else {}
-        for attempt in range(BATCH_ATTEMPTS):
-            if not rest:
-                return len(requests)
-            if attempt:
-                time.sleep(random.uniform(0, BATCH_BACKOFF_SECONDS * 2**attempt))
-            rest = self._items.call("batch_write_item", RequestItems=rest).get(
-                "UnprocessedItems", {}
-            )
-        raise StoreUnavailable(
-            f"BatchWriteItem on table {name!r} left items unprocessed {BATCH_ATTEMPTS} times",
-            operation="BatchWriteItem",
-            table=name,
-        )
+        batches.write(self._items, requests)
+        return len(requests)

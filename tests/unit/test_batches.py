@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from beaker_dynamodb import StoreUnavailable
+from beaker_dynamodb.storage import batches
 from tests.unit.stubbed import TABLE, Script
 
 SCAN: dict[str, Any] = {
@@ -90,7 +90,7 @@ def test_an_empty_namespace_asks_for_no_batch() -> None:
 def test_what_is_left_unprocessed_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the rest is sent, after a pause that may grow."""
     pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(batches, "sleep", pauses.append)
     script = Script().answer("scan", SCAN, {"Items": [key("a"), key("b"), key("c")]})
     for asked, left in (("abc", "bc"), ("bc", "c"), ("c", "")):
         answer = {"UnprocessedItems": deletes(*left)} if left else {}
@@ -104,7 +104,7 @@ def test_what_is_left_unprocessed_is_sent_again(monkeypatch: pytest.MonkeyPatch)
 def test_what_is_never_processed_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """After ten tries the rest is given up, loudly."""
     pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(batches, "sleep", pauses.append)
     script = Script().answer("scan", SCAN, {"Items": [key("a")]})
     for _ in range(10):
         script.answer("batch_write_item", None, {"UnprocessedItems": deletes("a")})
