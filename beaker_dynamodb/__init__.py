@@ -12,8 +12,10 @@ from beaker_dynamodb.errors import (
     DynamoDBError,
     ItemTooLarge,
     LockTimeout,
+    MissingSpecialKeys,
     PayloadError,
     SessionConflict,
+    SpecialKeyError,
     StoreUnavailable,
 )
 from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManager, register
@@ -30,8 +32,10 @@ __all__ = [
     "DynamoDBSession",
     "ItemTooLarge",
     "LockTimeout",
+    "MissingSpecialKeys",
     "PayloadError",
     "SessionConflict",
+    "SpecialKeyError",
     "StoreUnavailable",
     "register",
 ]

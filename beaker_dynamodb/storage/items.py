@@ -94,7 +94,7 @@ class ItemStore:
         :raises ItemTooLarge: before anything is sent.
         """
         attributes = self.layout.attributes(item)
-        self._check_size(attributes)
+        self._check_size(item, attributes)
         self.call("put_item", Item=attributes, **(condition or {}))
 
     def delete(self, key: Key) -> None:
@@ -108,7 +108,7 @@ class ItemStore:
         """
         name = self.options.table_name
         attributes = self.layout.attributes(item)
-        self._check_size(attributes)
+        self._check_size(item, attributes)
         delete = {
             "TableName": name,
             "Key": self.layout.key_attributes(old_key),
@@ -224,9 +224,9 @@ class ItemStore:
             ) from missing
         table.create(self.client(), self.options)
 
-    def _check_size(self, attributes: Attributes) -> None:
-        # Only what is near the limit is worth counting.
-        if len(attributes["data"]["B"]) < MAX_ITEM_BYTES - 20_000:
+    def _check_size(self, item: Item, attributes: Attributes) -> None:
+        # Only what is near the limit is worth counting; special keys may be of any size.
+        if len(item.data) < MAX_ITEM_BYTES - 20_000 and not item.special:
             return
         size = item_size(attributes)
         if size > MAX_ITEM_BYTES:
@@ -248,6 +248,8 @@ def item_size(attributes: Attributes) -> int:
         if kind == "N":
             # One byte for two significant digits, and one more.
             size += 1 + -(-len(content.strip("-").replace(".", "").strip("0")) // 2)
+        elif kind == "BOOL":
+            size += 1
         else:
             size += len(content.encode() if isinstance(content, str) else content)
     return size

@@ -8,6 +8,7 @@ from beaker_dynamodb.storage.codec import Codec
 from beaker_dynamodb.storage.items import ItemStore
 from beaker_dynamodb.storage.keys import Keys
 from beaker_dynamodb.storage.listing import Listing
+from beaker_dynamodb.storage.special import SpecialKeys
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
@@ -33,6 +34,7 @@ class Store:
         self.options = options
         self.keys = Keys(options)
         self.codec = Codec(options)
+        self.special = SpecialKeys(options)
         self.items = ItemStore(options)
         self.listing = Listing(self.items)
         self.touch_interval_ms = _touch_interval_ms(options)
