@@ -20,6 +20,8 @@ from beaker_dynamodb.errors import (
 )
 from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManager, register
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.session_store import SessionStore
+from beaker_dynamodb.stored_session import StoredSession
 
 __version__ = "0.1.0"
 
@@ -35,7 +37,9 @@ __all__ = [
     "MissingSpecialKeys",
     "PayloadError",
     "SessionConflict",
+    "SessionStore",
     "SpecialKeyError",
     "StoreUnavailable",
+    "StoredSession",
     "register",
 ]

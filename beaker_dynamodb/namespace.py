@@ -39,7 +39,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def __init__(self, namespace: str, **options: Any) -> None:
         super().__init__(namespace)
-        self.store = _store(options)
+        self.store = store_for(options)
         self._scope = _ReadScope()
         self._record: SessionRecord | None = None
 
@@ -197,7 +197,11 @@ def register() -> None:
             clsmap._clsmap[name] = DynamoDBNamespaceManager
 
 
-def _store(options: dict[str, Any]) -> Store:
+def store_for(options: dict[str, Any]) -> Store:
+    """Give the store of a configuration: one for all managers of equal options.
+
+    :raises ConfigurationError: an option is unknown or does not fit.
+    """
     try:
         return _store_of(tuple(options.items()))
     except TypeError:

@@ -8,6 +8,7 @@ from beaker_dynamodb.storage.codec import Codec
 from beaker_dynamodb.storage.items import ItemStore
 from beaker_dynamodb.storage.keys import Keys
 from beaker_dynamodb.storage.listing import Listing
+from beaker_dynamodb.storage.session_items import SessionItems
 from beaker_dynamodb.storage.special import SpecialKeys
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Store:
         self.special = SpecialKeys(options)
         self.items = ItemStore(options)
         self.listing = Listing(self.items)
+        self.sessions = SessionItems(self.items, self.keys)
         self.touch_interval_ms = _touch_interval_ms(options)
         self.stale_grace_ms = round(options.stale_grace * 1000)
 
