@@ -39,7 +39,7 @@ from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.ops.local import EmbeddedDynamoDB
 from beaker_dynamodb.ops.meter import Call, CallMeter, count_text, units_text
-from beaker_dynamodb.storage.items import item_size
+from beaker_dynamodb.storage.layout import item_size
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

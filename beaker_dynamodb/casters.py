@@ -22,6 +22,8 @@ MAX_PREFIX_BYTES = 255
 MIN_SIGNING_KEY_BYTES = 16
 #: Types of special keys, by DynamoDB's names; one that has an index cannot be a BOOL.
 SPECIAL_TYPES = ("S", "N", "B", "BOOL")
+#: What no value exceeds, compressed (storage/compression.py) or not: 64 MB.
+MAX_VALUE_BYTES = 64 * 1024 * 1024
 
 
 def live(value: Any) -> Any:
@@ -73,6 +75,14 @@ def positive_integer(value: Any) -> int:
     if result != int(result):
         raise ValueError("is not a whole number")
     return int(result)
+
+
+def value_size(value: Any) -> int:
+    """Take a whole number of bytes, above 0 and at most `MAX_VALUE_BYTES`."""
+    result = positive_integer(value)
+    if result > MAX_VALUE_BYTES:
+        raise ValueError(f"is more than {MAX_VALUE_BYTES}")
+    return result
 
 
 def choice(*words: str) -> Callable[[Any], str]:

@@ -8,7 +8,7 @@
         ├── StoreUnavailable        network, throttling, 5xx, time-out, credentials: no answer
         ├── AccessDenied            IAM says no; the message names the missing action
         ├── SessionConflict         concurrent saves of a session that could not be merged
-        ├── ItemTooLarge            more bytes than one DynamoDB item may hold
+        ├── ItemTooLarge            more bytes than max_value_size, or than DynamoDB takes
         ├── PayloadError            a value that cannot be encoded, or stored bytes that cannot
         │                           be decoded
         ├── LockTimeout             another caller makes a cache value for longer than one waits
@@ -86,10 +86,11 @@ class SessionConflict(DynamoDBError):
 
 
 class ItemTooLarge(DynamoDBError):
-    """The value is larger than an item may be.
+    """The value is larger than may be stored; nothing was written.
 
     :param size: bytes that were to be stored.
     :param limit: bytes that can be stored.
+    :param hashed_key: the beginning of the SHA-256 of the item's primary key.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class ItemTooLarge(DynamoDBError):
         *,
         size: int = 0,
         limit: int = 0,
+        hashed_key: str | None = None,
         operation: str | None = None,
         table: str | None = None,
         aws_code: str | None = None,
@@ -105,6 +107,7 @@ class ItemTooLarge(DynamoDBError):
         super().__init__(message, operation=operation, table=table, aws_code=aws_code)
         self.size = size
         self.limit = limit
+        self.hashed_key = hashed_key
 
 
 class PayloadError(DynamoDBError):

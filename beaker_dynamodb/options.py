@@ -18,6 +18,8 @@ from beaker_dynamodb.errors import ConfigurationError
 FIXED_ATTRIBUTES = frozenset(
     {
         "accessed",
+        "chunk_set",
+        "chunks",
         "codec",
         "created",
         "data",
@@ -239,6 +241,13 @@ class Options:
         casters.positive_integer,
         "What has fewer bytes is not compressed.",
         default=1024,
+        unit="bytes",
+    )
+    max_value_size: int = _option(
+        casters.value_size,
+        "What is larger, as it would be stored, is an ItemTooLarge. Up to here, what does not fit "
+        "into one item is stored in several.",
+        default=16 * 1024 * 1024,
         unit="bytes",
     )
     signing_keys: tuple[bytes, ...] = _option(

@@ -141,7 +141,7 @@ class SessionRecord:
         item = self._item(text, stored, stored.special)
         item.version, item.writer = stored.version, stored.writer
         try:
-            store.items.put(item, store.items.if_unchanged(stored))
+            store.items.put(item, store.items.if_unchanged(stored), replaced=stored)
         except ConditionFailed:
             return
         self._remember(item, text, payload)
@@ -151,7 +151,7 @@ class SessionRecord:
         stored, items = self._stored, self._store.items
         item = self._item(payload, stored, self._store.special.attributes(mine))
         try:
-            items.put(item, None if stored is None else items.if_there(stored))
+            items.put(item, None if stored is None else items.if_there(stored), replaced=stored)
         except ConditionFailed:
             self._drop()
             return
@@ -190,7 +190,7 @@ class SessionRecord:
         if stored is None:
             items.put(item, items.if_new())
         elif old is None:
-            items.put(item, items.if_unchanged(stored))
+            items.put(item, items.if_unchanged(stored), replaced=stored)
         else:
             items.move(item, stored, old)
 
@@ -234,6 +234,7 @@ class SessionRecord:
     def _item(self, payload: Any, stored: Item | None, special: Attributes) -> Item:
         store = self._store
         data, codec = store.codec.encode_session(payload)
+        store.note_session_size(len(data))
         now_ms = store.items.now_ms()
         item = Item(
             key=self._key,

@@ -106,6 +106,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         After `regenerate_id` the item moves to the new id, in one transaction.
 
         :param accessed_only: nothing was changed; only the time of the last use counts.
+        :raises PayloadError: ``data_serializer`` cannot represent a value; the old session stays.
         :raises DynamoDBError: it was not saved.
         """
         if not self._in_dynamodb:
@@ -119,7 +120,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             return
         self._deleted = False
         record = self._current().session
-        payload = self._encrypt_data(data)
+        payload = self._dumps(data)
         if self._old_record is not None:
             record.move_from(self._old_record, payload)
             self._old_record = None
@@ -194,5 +195,14 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             return None
 
     def _write_payload(self, data: Mapping[str, Any], like: Any) -> str:
-        text: str = self._encrypt_data(dict(data))
+        return self._dumps(dict(data))
+
+    def _dumps(self, data: dict[str, Any]) -> str:
+        try:
+            text: str = self._encrypt_data(data)
+        except Exception as error:
+            # Pickling runs the value's own code; a TypeError would be the application's puzzle.
+            raise PayloadError(
+                f"a session's data cannot be encoded: {type(error).__name__} (data_serializer)"
+            ) from error
         return text

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.storage.items import item_size
+from beaker_dynamodb.storage.layout import item_size
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -7,11 +7,11 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.errors import DynamoDBError, ItemTooLarge, StoreUnavailable
+from beaker_dynamodb.errors import DynamoDBError, PayloadError, StoreUnavailable
 from beaker_dynamodb.storage import table
+from beaker_dynamodb.storage.chunks import Chunks
 from beaker_dynamodb.storage.client import ClientSource
 from beaker_dynamodb.storage.faults import (
-    MAX_ITEM_BYTES,
     ConditionFailed,
     Contended,
     MissingTable,
@@ -36,11 +36,12 @@ OPERATIONS = {
     "delete_item": "DeleteItem",
     "query": "Query",
     "scan": "Scan",
+    "batch_get_item": "BatchGetItem",
     "batch_write_item": "BatchWriteItem",
     "transact_write_items": "TransactWriteItems",
 }
 #: Those that name the table inside their parameters.
-MANY_TABLES = frozenset({"batch_write_item", "transact_write_items"})
+MANY_TABLES = frozenset({"batch_get_item", "batch_write_item", "transact_write_items"})
 #: Tries, and longest first wait, of a write that met a transaction on the same item; botocore
 #: does not retry that.
 CONTENDED_ATTEMPTS = 8
@@ -60,6 +61,7 @@ class ItemStore:
         self.options = options
         self.client = ClientSource(options)
         self.layout = Layout(options)
+        self.chunks = Chunks(self)
 
     def now_ms(self) -> int:
         """Give the time, milliseconds since the epoch, cut off and not rounded."""
@@ -74,32 +76,51 @@ class ItemStore:
 
         :param grace_ms: how long after its expiry it is still wanted.
         :param consistent_read: read what was written last, whatever the option says.
+        :raises PayloadError: it is damaged, or chunks of it are missing.
         """
-        answer = self.call(
-            "get_item",
-            Key=self.layout.key_attributes(key),
-            ConsistentRead=consistent_read or self.options.consistent_read,
-        )
-        attributes = answer.get("Item")
-        if attributes is None:
-            return None
-        item = self.layout.item(key, kind, attributes)
-        return None if item.expired(self.now_ms(), grace_ms) else item
+        consistent_read = consistent_read or self.options.consistent_read
+        missed = None
+        while True:
+            answer = self.call(
+                "get_item", Key=self.layout.key_attributes(key), ConsistentRead=consistent_read
+            )
+            attributes = answer.get("Item")
+            if attributes is None:
+                return None
+            item = self.layout.item(key, kind, attributes)
+            if item.expired(self.now_ms(), grace_ms):
+                return None
+            if item.chunks is None or self.chunks.read(item, consistent_read=consistent_read):
+                return item
+            if item.chunks == missed:
+                raise PayloadError(f"chunks of an item of type {kind!r} are missing")
+            # Somebody has written another value meanwhile, or the chunks are not seen yet.
+            missed, consistent_read = item.chunks, True
 
-    def put(self, item: Item, condition: Condition | None = None) -> None:
-        """Write one whole item.
+    def put(
+        self, item: Item, condition: Condition | None = None, *, replaced: Item | None = None
+    ) -> None:
+        """Write one whole item, in chunks if it is larger than an item may be.
 
         :param condition: one of those below; None: whatever is there is replaced.
+        :param replaced: what is there if the condition holds; its chunks are then deleted.
         :raises ConditionFailed: it did not hold; the error has the item as it is.
         :raises ItemTooLarge: before anything is sent.
         """
-        attributes = self.layout.attributes(item)
-        self._check_size(item, attributes)
-        self.call("put_item", Item=attributes, **(condition or {}))
+        attributes = self.chunks.prepare(item)
+        if condition is None:
+            answer = self.call("put_item", Item=attributes, ReturnValues="ALL_OLD")
+            self.chunks.delete(self.layout.chunks(answer.get("Attributes", {})))
+        else:
+            with self.chunks.publishing(item, replaced):
+                self.call("put_item", Item=attributes, **condition)
 
     def delete(self, key: Key) -> None:
-        """Delete one item; one that is not there is no error."""
-        self.call("delete_item", Key=self.layout.key_attributes(key))
+        """Delete one item, with its chunks; one that is not there is no error."""
+        answer = self.call(
+            "delete_item", Key=self.layout.key_attributes(key), ReturnValues="ALL_OLD"
+        )
+        self.chunks.delete(self.layout.chunks(answer.get("Attributes", {})))
 
     def move(self, item: Item, loaded: Item, old_key: Key) -> None:
         """Write ``item`` under its new key and delete ``loaded``: both or neither.
@@ -107,22 +128,26 @@ class ItemStore:
         :raises ConditionFailed: the loaded item has changed or is gone.
         """
         name = self.options.table_name
-        attributes = self.layout.attributes(item)
-        self._check_size(item, attributes)
+        attributes = self.chunks.prepare(item)
         delete = {
             "TableName": name,
             "Key": self.layout.key_attributes(old_key),
             **self.if_unchanged(loaded),
         }
         put = {"TableName": name, "Item": attributes, **self.if_new()}
-        self.call("transact_write_items", TransactItems=[{"Delete": delete}, {"Put": put}])
+        with self.chunks.publishing(item, loaded):
+            self.call("transact_write_items", TransactItems=[{"Delete": delete}, {"Put": put}])
 
     def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | None:
         """Read the item that a failed condition told of; None where it is not there or expired."""
         if failed.attributes is None:
             return None
         item = self.layout.item(key, kind, failed.attributes)
-        return None if item.expired(self.now_ms()) else item
+        if item.expired(self.now_ms()):
+            return None
+        if item.chunks is None or self.chunks.read(item, consistent_read=True):
+            return item
+        return self.get(key, kind, consistent_read=True)
 
     # -- conditions ---------------------------------------------------------------------------
 
@@ -223,33 +248,3 @@ class ItemStore:
                 self.options.table_name, table.aws_command(self.options)
             ) from missing
         table.create(self.client(), self.options)
-
-    def _check_size(self, item: Item, attributes: Attributes) -> None:
-        # Only what is near the limit is worth counting; special keys may be of any size.
-        if len(item.data) < MAX_ITEM_BYTES - 20_000 and not item.special:
-            return
-        size = item_size(attributes)
-        if size > MAX_ITEM_BYTES:
-            raise ItemTooLarge(
-                f"an item of {size} bytes is larger than DynamoDB's {MAX_ITEM_BYTES}",
-                size=size,
-                limit=MAX_ITEM_BYTES,
-                operation="PutItem",
-                table=self.options.table_name,
-            )
-
-
-def item_size(attributes: Attributes) -> int:
-    """Give an item's size in bytes as DynamoDB counts it (AWS developer guide, item sizes)."""
-    size = 0
-    for name, value in attributes.items():
-        ((kind, content),) = value.items()
-        size += len(name.encode())
-        if kind == "N":
-            # One byte for two significant digits, and one more.
-            size += 1 + -(-len(content.strip("-").replace(".", "").strip("0")) // 2)
-        elif kind == "BOOL":
-            size += 1
-        else:
-            size += len(content.encode() if isinstance(content, str) else content)
-    return size

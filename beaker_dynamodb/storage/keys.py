@@ -6,6 +6,7 @@ item         table with a partition key      table with a sort key: partition, s
 session      ``sess:ID``                     ``sess:ID``, ``session``
 cache entry  ``cache:NAMESPACE|KEY``         ``cache:NAMESPACE``, ``|KEY``
 lock         ``cache:|lock|NAMESPACE|KEY``   ``cache:|lock|NAMESPACE``, ``|KEY``
+chunk        ``cache:|chunk|NAME|NUMBER``    ``cache:|chunk|NAME|NUMBER``, ``|``
 ===========  ==============================  ==========================================
 
 ID and NAMESPACE are percent-encoded, ``|``, ``:`` and ``%`` among the encoded; the empty text is
@@ -112,6 +113,11 @@ class Keys:
     def lock(self, namespace: str, key: str | bytes) -> Key:
         """Give the key of the creation lock of a cache entry."""
         return self._two_parts(self._cache + "|lock|", namespace, key)
+
+    def chunk(self, name: str, number: int, *, of_session: bool) -> Key:
+        """Give the key of one chunk of a value; each has a partition of its own."""
+        prefix = self._session if of_session else self._cache
+        return Key(f"{prefix}|chunk|{name}|{number}", "|" if self._sorted else None)
 
     def _two_parts(self, prefix: str, namespace: str, key: str | bytes) -> Key:
         originals: dict[str, bytes] = {}

@@ -21,6 +21,23 @@ Attributes = dict[str, Any]
 
 SESSION = "beaker-session"
 CACHE = "beaker-cache"
+CHUNK = "beaker-chunk"
+#: More chunks than this no value has (casters.MAX_VALUE_BYTES): the item is damaged.
+MAX_CHUNKS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSet:
+    """Where the bytes of a value are that is larger than one item (storage/chunks.py).
+
+    :param kind: of the item that names them.
+    :param name: a random token, part of the keys of these chunks and of no others.
+    :param count: how many there are.
+    """
+
+    kind: str
+    name: str
+    count: int
 
 
 @dataclass(slots=True)
@@ -39,6 +56,7 @@ class Item:
     :param writer: a token of the last change of a session's data.
     :param special: a session's special keys, by name, as DynamoDB has them.
     :param signature: of key, codec and data (storage/signature.py); None: it carries none.
+    :param chunks: the chunks in which ``data`` is stored; None: in the item itself.
     """
 
     key: Key
@@ -53,6 +71,7 @@ class Item:
     signature: bytes | None = None
     grace_ms: int = 0
     special: Attributes = field(default_factory=dict)
+    chunks: ChunkSet | None = None
 
     def expired(self, now_ms: int, grace_ms: int = 0) -> bool:
         """Whether the deadline has come; at that very millisecond it has.
@@ -95,7 +114,7 @@ class Layout:
         """Give all attributes of an item."""
         attributes = {**item.special, **self.key_attributes(item.key)}
         attributes["type"] = {"S": item.kind}
-        attributes["data"] = {"B": item.data}
+        attributes["data"] = {"B": item.data if item.chunks is None else b""}
         attributes["codec"] = {"S": item.codec}
         attributes["created"] = seconds(item.created_ms)
         attributes.update(self.expiry(item.deadline_ms, item.grace_ms))
@@ -107,6 +126,9 @@ class Layout:
             attributes["writer"] = {"S": item.writer}
         if item.signature is not None:
             attributes["signature"] = {"B": item.signature}
+        if item.chunks is not None:
+            attributes["chunk_set"] = {"S": item.chunks.name}
+            attributes["chunks"] = {"N": str(item.chunks.count)}
         for name, original in item.key.originals.items():
             attributes[name] = {"B": original}
         return attributes
@@ -127,6 +149,18 @@ class Layout:
             attributes["grace"] = seconds(grace_ms)
         return attributes
 
+    def chunks(self, attributes: Mapping[str, Any]) -> ChunkSet | None:
+        """Tell where the chunks of an item are; None: it has none, or one cannot tell."""
+        try:
+            chunks = ChunkSet(
+                attributes["type"]["S"],
+                attributes["chunk_set"]["S"],
+                int(attributes["chunks"]["N"]),
+            )
+        except (KeyError, ValueError):
+            return None
+        return chunks if 0 < chunks.count <= MAX_CHUNKS else None
+
     def expired(self, attributes: Mapping[str, Any], now_ms: int) -> bool:
         """Whether the deadline of an item that is listed has come; one that is damaged has not.
 
@@ -138,7 +172,7 @@ class Layout:
             return False
 
     def item(self, key: Key, kind: str, attributes: Mapping[str, Any]) -> Item:
-        """Read an item back.
+        """Read an item back; the data of one that is stored in chunks is not yet there.
 
         :param kind: what it has to be.
         :raises PayloadError: it is not of that kind, or an attribute is missing or of another
@@ -168,6 +202,10 @@ class Layout:
             if "signature" in attributes:
                 item.signature = bytes(attributes["signature"]["B"])
             item.special = self.special(attributes)
+            if "chunk_set" in attributes:
+                item.chunks = self.chunks(attributes)
+                if item.chunks is None:
+                    raise ValueError("chunks")
         except (KeyError, ValueError, OverflowError) as error:
             raise PayloadError(f"an item of type {kind!r} is damaged: {error!r}") from None
         return item
@@ -190,3 +228,19 @@ def seconds(ms: int) -> Attributes:
 def milliseconds(attribute: Mapping[str, str]) -> int:
     """Read a Number of seconds as milliseconds."""
     return round(float(attribute["N"]) * 1000)
+
+
+def item_size(attributes: Attributes) -> int:
+    """Give an item's size in bytes as DynamoDB counts it (AWS developer guide, item sizes)."""
+    size = 0
+    for name, value in attributes.items():
+        ((kind, content),) = value.items()
+        size += len(name.encode())
+        if kind == "N":
+            # One byte for two significant digits, and one more.
+            size += 1 + -(-len(content.strip("-").replace(".", "").strip("0")) // 2)
+        elif kind == "BOOL":
+            size += 1
+        else:
+            size += len(content.encode() if isinstance(content, str) else content)
+    return size

@@ -40,16 +40,25 @@ class Listing:
         deleted = 0
         batch: list[Key] = []
         for attributes in self._pages(beginning):
-            batch.append(self._layout.key(attributes))
-            if len(batch) == batches.WRITES:
-                deleted += self._delete_batch(batch)
+            deleted += 1
+            batch += self._keys_of(attributes)
+            if len(batch) >= batches.WRITES:
+                self._delete_batch(batch)
                 batch = []
-        return deleted + self._delete_batch(batch)
+        self._delete_batch(batch)
+        return deleted
+
+    def _keys_of(self, attributes: Mapping[str, Any]) -> list[Key]:
+        """Give the primary keys of a listed entry and of its chunks."""
+        return [
+            self._layout.key(attributes),
+            *self._items.chunks.keys(self._layout.chunks(attributes)),
+        ]
 
     def _pages(self, beginning: Key) -> Iterator[Mapping[str, Any]]:
         names = {"#key": self._options.hash_key, "#type": "type", "#deadline": "deadline"}
-        names["#long"] = "key"
-        projection = "#key, #deadline, #long"
+        names |= {"#long": "key", "#set": "chunk_set", "#chunks": "chunks"}
+        projection = "#key, #type, #deadline, #long, #set, #chunks"
         values: dict[str, Attributes] = {
             ":key": {"S": beginning.partition},
             ":cache": {"S": CACHE},
@@ -80,7 +89,8 @@ class Listing:
                 return
             params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _delete_batch(self, keys: Iterable[Key]) -> int:
-        requests = [{"DeleteRequest": {"Key": self._layout.key_attributes(key)}} for key in keys]
-        batches.write(self._items, requests)
-        return len(requests)
+    def _delete_batch(self, keys: Iterable[Key]) -> None:
+        batches.write(
+            self._items,
+            [{"DeleteRequest": {"Key": self._layout.key_attributes(key)}} for key in keys],
+        )

@@ -85,7 +85,7 @@ class SessionItems:
             yield from self._ours(page.items)
 
     def delete(self, key: Key, wanted: Mapping[str, Attributes]) -> Mapping[str, Any] | None:
-        """Delete a session that has these special keys: one DeleteItem.
+        """Delete a session that has these special keys, with its chunks: one DeleteItem.
 
         :param wanted: what it must have, by now; empty: it is deleted whatever it has.
         :returns: the item as it was; None: it was not there, or has not got them.
@@ -107,7 +107,8 @@ class SessionItems:
             )
         except ConditionFailed:
             return None
-        found: Mapping[str, Any] | None = answer.get("Attributes")
+        found: Mapping[str, Any] = answer["Attributes"]
+        self._items.chunks.delete(self._layout.chunks(found))
         return found
 
     def _filter(self) -> tuple[list[str], dict[str, str], dict[str, Attributes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.storage.codec import Codec
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
 
 
+log = logging.getLogger("beaker_dynamodb")
+
 #: Life of a session whose expiry nobody has set: one day, as the forerunner has it.
 DEFAULT_TTL_SECONDS = 86_400.0
 #: What Beaker's Session adds to its own timeout before it hands it on (beaker/session.py).
 BEAKER_SLACK_SECONDS = 120.0
 #: The refresh interval where none is set: this part of a session's life, at most so long.
 TOUCH_PART, MAX_TOUCH_SECONDS = 0.05, 300.0
+#: A session of more bytes than that, as stored, is worth a word in the log.
+LARGE_SESSION_BYTES = 64 * 1024
 #: No refresh interval is a larger part of a session's life than this.
 TOUCH_CAP = 0.1
 
@@ -41,6 +46,20 @@ class Store:
         self.sessions = SessionItems(self.items, self.keys)
         self.touch_interval_ms = _touch_interval_ms(options)
         self.stale_grace_ms = round(options.stale_grace * 1000)
+        self._warned = False
+
+    def note_session_size(self, size: int) -> None:
+        """Warn, once, that sessions are large: each request that changes one writes all of it.
+
+        :param size: bytes as stored.
+        """
+        if size > LARGE_SESSION_BYTES and not self._warned:
+            self._warned = True
+            log.warning(
+                "a session has %d KB as stored: each change of it costs as many write units; "
+                "keep large data in a cache, and its key in the session",
+                size // 1024,
+            )
 
     def session_deadline_ms(self, now_ms: int, expiretime: float | None) -> int | None:
         """Give the expiry of a session that is written now; None: never.

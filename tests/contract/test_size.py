@@ -1,4 +1,4 @@
-"""DynamoDB's limit for an item, 409,600 bytes: used to the last byte, and never overstepped."""
+"""DynamoDB's limit for an item, 409,600 bytes, used to the last byte; and ours for a value."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from beaker_dynamodb import ItemTooLarge
+from beaker_dynamodb.storage.chunks import CHUNK_BYTES
+from beaker_dynamodb.storage.layout import item_size
 
 if TYPE_CHECKING:
     from tests.clock import Clock
@@ -36,32 +38,58 @@ class Raw:
 def test_the_limit_is_dynamodbs_to_the_byte(
     open_namespace: Opener, clock: Clock, sent: CallRecorder, now: float
 ) -> None:
-    """What fits is stored; one byte more is refused without a call, and the old value stays."""
+    """What fits is one item; one byte more goes into chunks, since DynamoDB would refuse it."""
     clock.now = now
     manager = open_namespace(serializer=Raw(), compression="off")
-    with pytest.raises(ItemTooLarge) as caught:
-        manager.set_value(b"k", bytes(LIMIT), expiretime=77.5)
-    largest = LIMIT - (caught.value.size - LIMIT)
+    manager.set_value(b"k", bytes(1000), expiretime=77.5)
+    largest = LIMIT - (item_size(open_namespace.item()) - 1000)
     sent.clear()
     manager.set_value(b"k", bytes(largest), expiretime=77.5)
-    with pytest.raises(ItemTooLarge) as caught:
-        manager.set_value(b"k", b"\x01" * (largest + 1), expiretime=77.5)
-    assert (LIMIT + 1, LIMIT) == (caught.value.size, caught.value.limit)
-    assert str(LIMIT + 1) in str(caught.value)
     assert ["PutItem"] == sent.operations
     assert bytes(largest) == manager[b"k"]
     item = open_namespace.item()
     item["data"] = {"B": bytes(largest + 1)}
     with pytest.raises(ClientError, match="Item size"):
         open_namespace.put(item)
+    manager.set_value(b"k", bytes(largest + 1), expiretime=77.5)
+    assert bytes(largest + 1) == manager[b"k"]
+    assert "BatchWriteItem" in sent.operations
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+@pytest.mark.parametrize("size", [400_000, LIMIT, LIMIT + 1, 2 * CHUNK_BYTES, 16 * 2**20])
+def test_values_of_any_size_up_to_16_mb(open_namespace: Opener, size: int) -> None:
+    """A value of the largest size comes back byte by byte, and goes without a trace."""
+    manager = open_namespace(serializer=Raw(), compression="off")
+    value = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    manager[b"k"] = value
+    assert value == manager[b"k"]
+    assert all(item_size(item) <= LIMIT for item in open_namespace.items())
+    del manager[b"k"]
+    assert [] == open_namespace.items()
+
+
+def test_a_value_that_is_too_large_leaves_the_old_one(
+    open_namespace: Opener, sent: CallRecorder
+) -> None:
+    """One byte over 16 MB is refused before anything is sent."""
+    manager = open_namespace(serializer=Raw(), compression="off")
+    manager[b"k"] = b"old"
+    sent.clear()
+    with pytest.raises(ItemTooLarge) as caught:
+        manager[b"k"] = bytes(16 * 2**20 + 1)
+    assert (16 * 2**20 + 1, 16 * 2**20) == (caught.value.size, caught.value.limit)
+    assert [] == sent.operations
+    assert b"old" == manager[b"k"]
 
 
 def test_a_session_that_is_too_large_leaves_the_old_one(open_namespace: Opener) -> None:
     """The save of a session that does not fit raises, and what was saved before is still there."""
     text = "A" * 400
     open_namespace("id", compression="off")["session"] = text
-    manager = open_namespace("id", compression="off")
+    manager = open_namespace("id", compression="off", max_value_size=500)
     assert text == manager["session"]
     with pytest.raises(ItemTooLarge):
-        manager["session"] = "A" * (LIMIT * 2)
+        manager["session"] = "A" * 800
     assert text == open_namespace("id", compression="off")["session"]

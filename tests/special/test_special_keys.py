@@ -200,13 +200,17 @@ def test_a_cache_has_no_special_keys(table: Opener) -> None:
 
 
 def test_special_keys_count_in_an_items_size(options: dict[str, Any], table: Opener) -> None:
-    """A session that fits by itself, and not with its copies, is refused before it is sent."""
+    """A session goes into chunks when its copies need the room; too large ones are refused."""
     options |= {"special_keys": "text:S", "index_keys": "", "compression": "off"}
     visitor = Visitor(options)
     table.make_table()
     with pytest.raises(ItemTooLarge):
-        visitor.starts(text="x" * 250_000)
+        visitor.starts(text="x" * 410_000)
     assert [] == table.items()
+    visitor.starts(text="x" * 250_000)
+    types = sorted(item["type"]["S"] for item in table.items())
+    assert ["beaker-chunk", "beaker-session"] == types
+    assert {"text": "x" * 250_000} == visitor.finds()
 
 
 @pytest.mark.parametrize(

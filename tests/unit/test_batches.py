@@ -14,12 +14,14 @@ SCAN: dict[str, Any] = {
     "TableName": TABLE,
     "ConsistentRead": True,
     "FilterExpression": "begins_with(#key, :key) AND #type = :cache",
-    "ProjectionExpression": "#key, #deadline, #long",
+    "ProjectionExpression": "#key, #type, #deadline, #long, #set, #chunks",
     "ExpressionAttributeNames": {
         "#key": "id",
         "#type": "type",
         "#deadline": "deadline",
         "#long": "key",
+        "#set": "chunk_set",
+        "#chunks": "chunks",
     },
     "ExpressionAttributeValues": {":key": {"S": "cache:pages|"}, ":cache": {"S": "beaker-cache"}},
 }
@@ -28,7 +30,7 @@ QUERY: dict[str, Any] = {
     "ConsistentRead": True,
     "KeyConditionExpression": "#key = :key AND begins_with(#sort, :sort)",
     "FilterExpression": "#type = :cache",
-    "ProjectionExpression": "#key, #deadline, #long, #sort",
+    "ProjectionExpression": "#key, #type, #deadline, #long, #set, #chunks, #sort",
     "ExpressionAttributeNames": {**SCAN["ExpressionAttributeNames"], "#sort": "part"},
     "ExpressionAttributeValues": {
         ":key": {"S": "cache:pages"},
@@ -112,3 +114,56 @@ def test_what_is_never_processed_is_an_outage(monkeypatch: pytest.MonkeyPatch) -
         script.manager().remove()
     assert ("BatchWriteItem", TABLE) == (caught.value.operation, caught.value.table)
     assert 9 == len(pauses)
+
+
+def chunk(number: int) -> dict[str, Any]:
+    """Give the primary key of a chunk."""
+    return {"id": {"S": f"cache:|chunk|name|{number}"}}
+
+
+HEAD: dict[str, Any] = {
+    "type": {"S": "beaker-cache"},
+    "data": {"B": b""},
+    "codec": {"S": "json"},
+    "created": {"N": "1700000000.125"},
+    "chunk_set": {"S": "name"},
+    "chunks": {"N": "2"},
+}
+
+READ = {"TableName": TABLE, "Key": key("k"), "ConsistentRead": True}
+
+
+def reads(*numbers: int, consistent: bool = True) -> dict[str, Any]:
+    """Give what asks BatchGetItem for these chunks."""
+    keys = [chunk(number) for number in numbers]
+    return {"RequestItems": {TABLE: {"Keys": keys, "ConsistentRead": consistent}}}
+
+
+def answer(*numbers: int, rest: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Give BatchGetItem's answer: chunks, last one first, and what it left unprocessed."""
+    parts = [b'"one', b' two"']
+    items = [{**chunk(number), "data": {"B": parts[number]}} for number in reversed(numbers)]
+    return {"Responses": {TABLE: items}, "UnprocessedKeys": (rest or {}).get("RequestItems", {})}
+
+
+def test_chunks_are_read_until_none_is_left_unprocessed() -> None:
+    """A batch of reads that comes in part is asked for the rest, and put in order."""
+    script = Script().answer("get_item", READ, {"Item": {**key("k"), **HEAD}})
+    script.answer("batch_get_item", reads(0, 1), answer(rest=reads(0, 1)))
+    script.answer("batch_get_item", reads(0, 1), answer(1, rest=reads(0)))
+    script.answer("batch_get_item", reads(0), answer(0))
+    with script:
+        assert "one two" == script.manager()[b"k"]
+
+
+def test_reads_that_stay_unprocessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After ten tries without a single item it is an outage; no pause is longer than a second."""
+    pauses: list[float] = []
+    monkeypatch.setattr(batches, "sleep", pauses.append)
+    script = Script().answer("get_item", READ, {"Item": {**key("k"), **HEAD}})
+    for _ in range(batches.ATTEMPTS):
+        script.answer("batch_get_item", reads(0, 1), answer(rest=reads(0, 1)))
+    with script, pytest.raises(StoreUnavailable, match="unprocessed 10 times"):
+        script.manager()[b"k"]
+    assert batches.ATTEMPTS - 1 == len(pauses)
+    assert max(pauses) <= batches.MAX_BACKOFF_SECONDS

@@ -201,7 +201,7 @@ def test_policies() -> None:
     sent = {f"dynamodb:{operation}" for operation in OPERATIONS.values()}
     sent -= {"dynamodb:TransactWriteItems"}
     for_tables = {"CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive"}
-    batch = {"dynamodb:Query", "dynamodb:Scan", "dynamodb:BatchWriteItem"}
+    batch = {"dynamodb:Query", "dynamodb:Scan", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}
 
     assert sent - batch == requests
     assert sent | {f"dynamodb:{operation}" for operation in for_tables} == everything

@@ -63,9 +63,14 @@ def test_an_eventually_consistent_read_says_so() -> None:
         assert b"k" not in script.manager(consistent_read="false")
 
 
+def put(item: dict[str, Any]) -> dict[str, Any]:
+    """Give the parameters of an unconditional PutItem; what was there tells its chunks."""
+    return {"TableName": TABLE, "Item": item, "ReturnValues": "ALL_OLD"}
+
+
 def test_storing_an_entry_is_one_unconditional_put_item() -> None:
     """The whole item is written, whatever is there."""
-    request = {"TableName": TABLE, "Item": ENTRY}
+    request = put(ENTRY)
     with Script().answer("put_item", request, {}) as script:
         script.manager()[b"k"] = 1
 
@@ -73,7 +78,7 @@ def test_storing_an_entry_is_one_unconditional_put_item() -> None:
 def test_expiry_is_in_two_attributes() -> None:
     """The exact deadline has milliseconds; DynamoDB's attribute is whole seconds, rounded up."""
     expiry = {"deadline": {"N": "1700000001.625"}, "ttl": {"N": "1700000002"}}
-    request = {"TableName": TABLE, "Item": {**ENTRY, **expiry}}
+    request = put({**ENTRY, **expiry})
     with Script().answer("put_item", request, {}) as script:
         script.manager(ttl_attribute="ttl").set_value(b"k", 1, expiretime=1.5)
 
@@ -82,14 +87,16 @@ def test_a_key_that_is_too_long_is_kept_beside_its_digest() -> None:
     """The primary key holds a SHA-256, an attribute the key itself."""
     digest = hashlib.sha256(b"k" * 3000).hexdigest()
     item = {**ENTRY, "id": {"S": f"cache:pages|%#{digest}"}, "key": {"B": b"k" * 3000}}
-    with Script().answer("put_item", {"TableName": TABLE, "Item": item}, {}) as script:
+    with Script().answer("put_item", put(item), {}) as script:
         script.manager()[b"k" * 3000] = 1
 
 
 def test_deleting_is_one_unconditional_delete_item() -> None:
     """An entry and a session are deleted by their keys."""
-    entry = {"TableName": TABLE, "Key": {"id": {"S": "cache:pages|k"}}}
-    session = {"TableName": TABLE, "Key": {"id": {"S": "sess:abc"}}}
+    entry, session = (
+        {"TableName": TABLE, "Key": {"id": {"S": key}}, "ReturnValues": "ALL_OLD"}
+        for key in ("cache:pages|k", "sess:abc")
+    )
     script = Script().answer("delete_item", entry, {}).answer("delete_item", session, {})
     with script:
         del script.manager()[b"k"]

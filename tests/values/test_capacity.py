@@ -16,9 +16,8 @@ from beaker.util import PickleSerializer
 
 from beaker_dynamodb.config import parse
 from beaker_dynamodb.storage import compression
-from beaker_dynamodb.storage.items import item_size
 from beaker_dynamodb.storage.keys import Keys
-from beaker_dynamodb.storage.layout import SESSION, Item, Layout
+from beaker_dynamodb.storage.layout import SESSION, Item, Layout, item_size
 from tests.values import NEW, codec
 
 README = Path(__file__).parent.parent.parent / "README.md"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import pickle
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from beaker.cache import CacheManager
 
-from beaker_dynamodb import DynamoDBNamespaceManager, PayloadError
+from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, PayloadError
 from tests.beaker import items, own_caches
+from tests.sessions.driven import Visitor, save
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -54,6 +56,33 @@ def test_session(options: dict[str, Any], client: DynamoDBClient, table_name: st
         manager["session"] = {"name": {1, 2}}
     assert before == items(client, table_name)
     assert {"name": "Ada"} == manager["session"]
+
+
+@pytest.mark.parametrize(
+    ("serializer", "value"), [("json", {1, 2}), ("pickle", lambda: None)], ids=["json", "pickle"]
+)
+def test_data_serializer(
+    serializer: str, value: object, options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    """What Beaker's `data_serializer` cannot represent is a PayloadError, and nothing is saved."""
+    visitor = Visitor({"data_serializer": serializer, **options}, DynamoDBSession)
+    visitor.starts(name="Ada")
+    before = items(client, table_name)
+    with pytest.raises(PayloadError, match="data_serializer"):
+        save(visitor.request(), name=value)
+    assert before == items(client, table_name)
+
+
+def test_large_sessions(options: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """Sessions of more than 64 KB as stored are worth one warning, however many there are."""
+    visitor = Visitor({"compression": "off", **options})
+    with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
+        visitor.starts(text="x" * 60_000)
+        assert [] == caplog.messages
+        for letter in "abc":
+            save(visitor.request(), text=letter * 70_000)
+    (message,) = caplog.messages
+    assert "68 KB" in message
 
 
 @pytest.mark.parametrize("serializer", ["pickle", "json"])

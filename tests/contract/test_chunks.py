@@ -1,0 +1,349 @@
+"""Values larger than one item: old or new, never a mixture, and nothing is left behind."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pytest
+
+from beaker_dynamodb import DynamoDBNamespaceManager, ItemTooLarge, PayloadError
+from beaker_dynamodb.storage import batches, chunks
+from beaker_dynamodb.storage.faults import ConditionFailed
+from tests.contract.opening import payload
+
+if TYPE_CHECKING:
+    from tests.clock import Clock
+    from tests.contract.opening import Opener
+    from tests.servers.recorder import CallRecorder
+
+#: Bytes in an item and in a chunk, so that few bytes are many chunks.
+ITEM, CHUNK = 1000, 100
+OLD, NEW = b"old" * 500, b"new" * 600
+
+
+@pytest.fixture(autouse=True)
+def small() -> Iterator[None]:
+    """Make items small, so that values of 1 KB need chunks."""
+    with (
+        mock.patch.object(chunks, "MAX_ITEM_BYTES", ITEM),
+        mock.patch.object(chunks, "CHUNK_BYTES", CHUNK),
+    ):
+        yield
+
+
+def cache(open_namespace: Opener, **options: Any) -> DynamoDBNamespaceManager:
+    """Open a cache whose values are stored as they are."""
+    return open_namespace(compression="off", **options)
+
+
+def kinds(open_namespace: Opener) -> dict[str, int]:
+    """Count the items of each type."""
+    count: dict[str, int] = {}
+    for item in open_namespace.items():
+        count[item["type"]["S"]] = count.get(item["type"]["S"], 0) + 1
+    return count
+
+
+def test_a_large_value_is_one_item_and_its_chunks(
+    open_namespace: Opener, sent: CallRecorder
+) -> None:
+    """It costs one batch for each four chunks and one write; one read and one batch of reads."""
+    cache(open_namespace)[b"k"] = OLD
+    assert ["BatchWriteItem"] * 4 + ["PutItem"] == sent.operations
+    assert {"beaker-cache": 1, "beaker-chunk": 16} == kinds(open_namespace)
+    sent.clear()
+    assert OLD == cache(open_namespace)[b"k"]
+    assert ["GetItem", "BatchGetItem"] == sent.operations
+
+
+@pytest.mark.parametrize("value", [NEW, b"small"])
+def test_the_old_chunks_go(open_namespace: Opener, value: bytes) -> None:
+    """A value that is replaced leaves no chunk behind, nor does one that is deleted."""
+    manager = cache(open_namespace)
+    manager[b"k"] = OLD
+    manager[b"k"] = value
+    assert value == manager[b"k"]
+    assert (19 if value == NEW else 0) == kinds(open_namespace).get("beaker-chunk", 0)
+    del manager[b"k"]
+    assert {} == kinds(open_namespace)
+
+
+def test_clear_takes_the_chunks_along(open_namespace: Opener) -> None:
+    """`clear()` deletes the chunks of its own namespace's entries and no others."""
+    cache(open_namespace, namespace="mine")[b"k"] = OLD
+    other = cache(open_namespace, namespace="mine2")
+    other[b"k"] = NEW
+    session = open_namespace("id", compression="off")
+    session["session"] = payload(text="x" * 900)
+    before = kinds(open_namespace)
+    cache(open_namespace, namespace="mine").remove()
+    assert before["beaker-chunk"] - 16 == kinds(open_namespace)["beaker-chunk"]
+    assert NEW == other[b"k"]
+    assert payload(text="x" * 900) == open_namespace("id")["session"]
+
+
+def test_chunks_are_no_entries(open_namespace: Opener) -> None:
+    """`keys()` tells the key of a large value, and of no chunk."""
+    manager = cache(open_namespace)
+    manager[b"k"] = OLD
+    assert [b"k"] == manager.keys()
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def dying(manager: DynamoDBNamespaceManager, calls: int, *, sent: bool) -> Any:
+    """Let a manager's process die at a call to DynamoDB.
+
+    :param calls: how many calls it makes before.
+    :param sent: whether the fatal call still reaches DynamoDB.
+    """
+    items = manager.store.items
+    real, count = items.call, 0
+
+    def call(method: str, **params: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count <= calls:
+            return real(method, **params)
+        if count == calls + 1 and sent:
+            real(method, **params)
+        raise Killed
+
+    return mock.patch.object(items, "call", call)
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["before", "after"])
+def test_a_writer_may_die_anywhere(open_namespace: Opener, sent: bool) -> None:
+    """After any call of a write readers have the old value or the new one, whole."""
+    seen = []
+    for calls in range(20):
+        writer = cache(open_namespace, default_ttl=1000 + calls)
+        writer[b"k"] = OLD
+        with dying(writer, calls, sent=sent):
+            try:
+                writer[b"k"] = NEW
+            except Killed:
+                seen.append(cache(open_namespace)[b"k"])
+            else:
+                break
+    writes = -(-19 // chunks.CHUNKS_A_WRITE)
+    assert [OLD] * (writes + (not sent)) == [value for value in seen if value == OLD]
+    assert [NEW] == list(dict.fromkeys(seen[writes + (not sent) :]))
+    chunk_items = [i for i in open_namespace.items() if i["type"]["S"] == "beaker-chunk"]
+    assert all("expires" in item for item in chunk_items)
+
+
+def test_a_reader_who_is_overtaken_sees_the_new_value(open_namespace: Opener) -> None:
+    """The old chunks are gone between a reader's two reads: it reads again."""
+    reader, writer = cache(open_namespace), cache(open_namespace)
+    writer[b"k"] = OLD
+    real = batches.get
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        batches_get.side_effect = real
+        writer[b"k"] = NEW
+        return real(*args, **kwargs)
+
+    with mock.patch.object(batches, "get", side_effect=overtaken) as batches_get:
+        assert NEW == reader[b"k"]
+
+
+@pytest.mark.full
+def test_readers_and_writers(open_namespace: Opener) -> None:
+    """Amid four writers, readers see values that somebody wrote, whole."""
+    values = [bytes([letter]) * (ITEM + 300 * number) for number, letter in enumerate(b"abcd")]
+    cache(open_namespace)[b"k"] = values[0]
+    seen: list[bytes] = []
+    errors: list[Exception] = []
+
+    def work(value: bytes | None) -> None:
+        try:
+            manager = cache(open_namespace)
+            for _ in range(15):
+                if value is None:
+                    seen.append(manager[b"k"])
+                else:
+                    manager[b"k"] = value
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=[value]) for value in (*values, None, None)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [] == errors
+    assert 30 == len(seen)
+    assert set(seen) <= set(values)
+    (item,) = (i for i in open_namespace.items() if i["type"]["S"] == "beaker-cache")
+    named = int(item.get("chunks", {"N": 0})["N"])
+    assert named == kinds(open_namespace).get("beaker-chunk", 0)
+
+
+def test_a_missing_chunk(open_namespace: Opener) -> None:
+    """A chunk that is really not there is damage, and is told as such."""
+    cache(open_namespace)[b"k"] = OLD
+    chunk = next(i for i in open_namespace.items() if i["type"]["S"] == "beaker-chunk")
+    open_namespace.client.delete_item(
+        TableName=open_namespace.table_name, Key=open_namespace.key(chunk)
+    )
+    with pytest.raises(PayloadError, match="missing"):
+        cache(open_namespace)[b"k"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"chunks": {"N": "1000000000"}},
+        {"chunks": {"N": "-1"}},
+        {"chunks": {"S": "16"}},
+        {"chunk_set": {"N": "1"}},
+    ],
+    ids=str,
+)
+def test_damaged_names_of_chunks(open_namespace: Opener, wrong: dict[str, Any]) -> None:
+    """An item that names no or impossible chunks is a PayloadError, without a read of them."""
+    manager = cache(open_namespace)
+    manager[b"k"] = OLD
+    (item,) = (i for i in open_namespace.items() if i["type"]["S"] == "beaker-cache")
+    open_namespace.put({**item, **wrong})
+    with pytest.raises(PayloadError):
+        manager[b"k"]
+    manager[b"k"] = "new"
+    assert "new" == manager[b"k"]
+
+
+def test_another_value_s_chunks(open_namespace: Opener) -> None:
+    """With `signing_keys`, chunks that were exchanged are refused."""
+    manager = cache(open_namespace, signing_keys="sixteen bytes or more")
+    manager[b"one"], manager[b"two"] = OLD, OLD[::-1]
+    one, two = (i for i in open_namespace.items() if i["type"]["S"] == "beaker-cache")
+    open_namespace.put({**one, "chunk_set": two["chunk_set"], "chunks": two["chunks"]})
+    with pytest.raises(PayloadError, match="signature"):
+        _ = manager[b"one"], manager[b"two"]
+
+
+def test_chunks_outlive_their_item(open_namespace: Opener, clock: Clock) -> None:
+    """Time to live takes a chunk an hour after its item; a value without expiry gets a year."""
+    for ttl, life in ((500, 500), (0, 366 * 86_400)):
+        manager = cache(open_namespace, default_ttl=ttl)
+        manager[b"k"] = OLD
+        expires: dict[str, set[float]] = {}
+        for item in open_namespace.items():
+            expires.setdefault(item["type"]["S"], set()).add(float(item["expires"]["N"]))
+        assert {"beaker-cache": {clock.now + life}, "beaker-chunk": {clock.now + life + 3600}} == (
+            expires
+        )
+
+
+def test_too_large(open_namespace: Opener, sent: CallRecorder) -> None:
+    """What exceeds `max_value_size` is refused before anything is sent, its key hashed."""
+    manager = cache(open_namespace, max_value_size=2000)
+    with pytest.raises(ItemTooLarge) as caught:
+        manager[b"a-secret-key"] = b"x" * 2000
+    assert 2000 < caught.value.size
+    assert 2000 == caught.value.limit
+    assert caught.value.hashed_key
+    assert caught.value.hashed_key in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert [] == sent.operations
+
+
+def session(open_namespace: Opener, session_id: str = "id", **options: Any) -> Any:
+    """Open a session and load it."""
+    manager = open_namespace(session_id, compression="off", **options)
+    assert manager["session"]
+    return manager
+
+
+def test_sessions_in_chunks_merge(open_namespace: Opener) -> None:
+    """Concurrent saves of a large session are merged, and only the last chunks stay."""
+    text = "x" * 900
+    open_namespace("id", compression="off")["session"] = payload(text=text)
+    one, two = session(open_namespace), session(open_namespace)
+    one["session"] = payload(text=text, one=1)
+    two["session"] = payload(text=text, two=2)
+    merged = session(open_namespace)["session"]
+    assert sorted(payload(text=text, one=1, two=2)) == sorted(merged)
+    count = {"beaker-session": 1, "beaker-chunk": -(-len(merged) * 3 // 4 // CHUNK)}
+    assert count == kinds(open_namespace)
+    del one["session"]
+    assert {} == kinds(open_namespace)
+
+
+def test_a_session_in_chunks_moves(open_namespace: Opener) -> None:
+    """A large session keeps its data under a new id, and when its id becomes hashed."""
+    text = payload(text="x" * 900)
+    open_namespace("old", compression="off")["session"] = text
+    old, new = session(open_namespace, "old"), open_namespace("new", compression="off")
+    new.session.move_from(old.session, payload(text="y" * 900))
+    assert payload(text="y" * 900) == open_namespace("new")["session"]
+    assert 1 == kinds(open_namespace)["beaker-session"]
+    hashed = open_namespace("new", hash_ids="migrate", compression="off")
+    assert payload(text="y" * 900) == hashed["session"]
+    assert {"beaker-session": 1, "beaker-chunk": 10} == kinds(open_namespace)
+
+
+def test_a_save_that_is_dropped_leaves_no_chunks(open_namespace: Opener) -> None:
+    """A log-out wins over a large save in flight, whose chunks go too."""
+    open_namespace("id")["session"] = payload(n=1)
+    late = session(open_namespace)
+    del session(open_namespace)["session"]
+    late["session"] = payload(text="x" * 900)
+    assert {} == kinds(open_namespace)
+
+
+def test_a_write_whose_answer_was_lost_keeps_its_chunks(open_namespace: Opener) -> None:
+    """Botocore sends it again, the condition then fails on our own item: it is a success."""
+    open_namespace("id")["session"] = payload(n=1)
+    manager = session(open_namespace)
+    items = manager.store.items
+    real = items.call
+
+    def twice(method: str, **params: Any) -> Any:
+        if method == "put_item":
+            real(method, **params)
+        return real(method, **params)
+
+    with mock.patch.object(items, "call", twice):
+        manager["session"] = payload(text="x" * 900)
+    assert payload(text="x" * 900) == session(open_namespace)["session"]
+
+
+def test_chunks_that_cannot_be_deleted(
+    open_namespace: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The new value counts; what is left of the old one is time to live's."""
+    manager = cache(open_namespace)
+    manager[b"k"] = OLD
+    items = manager.store.items
+    real = items.call
+
+    def no_batches(method: str, **params: Any) -> Any:
+        if method == "batch_write_item":
+            raise PayloadError("no batches today")
+        return real(method, **params)
+
+    with mock.patch.object(items, "call", no_batches), caplog.at_level(logging.WARNING):
+        manager[b"k"] = "small"
+    assert "small" == manager[b"k"]
+    assert ["time to live" in record.message for record in caplog.records] == [True]
+
+
+def test_a_condition_that_fails_on_a_damaged_item(open_namespace: Opener) -> None:
+    """The chunks that were to be published are deleted, whatever is in the way."""
+    manager = cache(open_namespace)
+    manager[b"k"] = "there"
+    item = manager.store.items.get(manager.store.keys.entry("pages", b"k"), "beaker-cache")
+    assert item is not None
+    open_namespace.put({**open_namespace.item(), "chunk_set": {"N": "1"}})
+    item.data = OLD
+    with pytest.raises(ConditionFailed):
+        manager.store.items.put(item, manager.store.items.if_new())
+    assert {"beaker-cache": 1} == kinds(open_namespace)
