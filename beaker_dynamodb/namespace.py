@@ -145,11 +145,20 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     @property
     def session(self) -> SessionRecord:
         """The session whose id is this namespace."""
+        self._reap()
         if self._record is None:
             self._record = SessionRecord(self.store, self.namespace)
         return self._record
 
+    def _reap(self) -> None:
+        """Start the legacy reaper of this process, if it is wanted and does not run yet."""
+        if self.store.options.reap_interval:
+            from beaker_dynamodb.reaping import keep_reaping
+
+            keep_reaping(self.store)
+
     def _entries(self) -> CacheEntries:
+        self._reap()
         return CacheEntries(self.store, self.namespace)
 
     def _read(self, key: str | bytes) -> Any:

@@ -110,6 +110,10 @@ class Keys:
             return not bar and key.sort.startswith("|") and _continues(self._cache, partition)
         return bool(bar) and _continues(self._cache, partition)
 
+    def is_chunk(self, key: Key) -> bool:
+        """Whether a key that was found is that of a chunk of a value of this prefix."""
+        return key.partition.startswith(tuple(f"{one}|chunk|" for one in self.beginnings))
+
     def lock(self, namespace: str, key: str | bytes) -> Key:
         """Give the key of the creation lock of a cache entry."""
         return self._two_parts(self._cache + "|lock|", namespace, key)
