@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from beaker.session import Session
@@ -61,7 +62,7 @@ class SessionStore:
 
     def sessions(
         self, wanted: Mapping[str, Any] | None = None, /, **more: Any
-    ) -> Iterator[StoredSession]:
+    ) -> Generator[StoredSession, None, None]:
         """Give the sessions that are alive and have these special keys, in no order.
 
         A Query of an index, which may be a moment behind. Without any special key all sessions,
@@ -75,10 +76,12 @@ class SessionStore:
         """
         conditions = self._conditions({**(wanted or {}), **more})
         listed = self._store.sessions.find(conditions) if conditions else self._store.sessions.all()
-        for key, attributes in listed:
-            session = self._stored(key, attributes)
-            if session is not None:
-                yield session
+        # Whoever leaves early leaves no call behind.
+        with closing(listed):
+            for key, attributes in listed:
+                session = self._stored(key, attributes)
+                if session is not None:
+                    yield session
 
     def count(self, wanted: Mapping[str, Any] | None = None, /, **more: Any) -> int:
         """Give the number of `sessions`; reads as much as that."""

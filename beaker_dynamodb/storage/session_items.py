@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import ConfigurationError, DynamoDBError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 #: Calls that run at once when the whole table is read.
 SCAN_SEGMENTS = 4
 
+#: Key and attributes of each session, as the caller wants them.
+Found = Generator[tuple["Key", Mapping[str, Any]], None, None]
+
 
 class SessionItems:
     """Finds and deletes the sessions of one prefix.
@@ -33,7 +37,7 @@ class SessionItems:
         self._options = items.options
         self._layout = items.layout
 
-    def find(self, wanted: Mapping[str, Attributes]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+    def find(self, wanted: Mapping[str, Attributes]) -> Found:
         """Give key and attributes of the sessions that have these special keys, expired ones too.
 
         One Query a page, of an index: what was written a moment ago may not be there yet.
@@ -77,12 +81,13 @@ class SessionItems:
                 return
             params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def all(self) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+    def all(self) -> Found:
         """Give key and attributes of all sessions, expired ones too: a Scan of the whole table."""
         params = self._params(*self._filter())
         params["ConsistentRead"] = self._options.consistent_read
-        for page in scan(self._items, params, segments=SCAN_SEGMENTS):
-            yield from self._ours(page.items)
+        with closing(scan(self._items, params, segments=SCAN_SEGMENTS)) as pages:
+            for page in pages:
+                yield from self._ours(page.items)
 
     def delete(self, key: Key, wanted: Mapping[str, Attributes]) -> Mapping[str, Any] | None:
         """Delete a session that has these special keys, with its chunks: one DeleteItem.
@@ -139,9 +144,6 @@ class SessionItems:
 
     def _ours(self, listed: list[Mapping[str, Any]]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
         for attributes in listed:
-            try:
-                key = self._layout.key(attributes)
-            except (KeyError, TypeError):
-                continue  # of another table's shape: nothing of ours
+            key = self._layout.key(attributes)
             if self._keys.is_session(key):
                 yield key, attributes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from beaker_dynamodb import (
     SessionStore,
     SpecialKeyError,
     StoredSession,
+    StoreUnavailable,
 )
 from tests.contract.opening import payload
 from tests.servers.recorder import CallRecorder
@@ -324,6 +326,31 @@ def test_a_table_without_the_index_is_explained(options: dict[str, Any], table: 
     write(table, "id", userId=42)
     with pytest.raises(ConfigurationError, match="'beaker-userId' of table"):
         list(SessionStore(**options).sessions(userId=42))
+
+
+def test_a_fault_is_no_empty_list(options: dict[str, Any]) -> None:
+    """Where DynamoDB does not answer, nothing is said to be there or not, or to be revoked."""
+    dead = {"endpoint_url": "http://127.0.0.1:1", "max_attempts": 1}
+    store = SessionStore(**{**options, **dead})
+    asked: list[Callable[[], Any]] = [
+        lambda: list(store.sessions(userId=42)),
+        lambda: store.count(),
+        lambda: store.revoke(userId=42),
+        lambda: store.get("id"),
+        lambda: store.delete("id"),
+    ]
+    for ask in asked:
+        with pytest.raises(StoreUnavailable):
+            ask()
+
+
+def test_a_list_can_be_left(options: dict[str, Any], table: Opener) -> None:
+    """Who takes the first session of all and goes leaves no call and no thread behind."""
+    write(table, "id", userId=42)
+    found = SessionStore(**options).sessions()
+    assert "id" == next(found).id
+    found.close()
+    assert [] == [t for t in threading.enumerate() if t.name.startswith("beaker-dynamodb-scan")]
 
 
 def test_a_store_is_made_of_settings(options: dict[str, Any], table: Opener) -> None:

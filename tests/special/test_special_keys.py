@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from beaker.session import Session
+from hypothesis import given
+from hypothesis import strategies as st
 
 from beaker_dynamodb import (
     ConfigurationError,
@@ -15,6 +18,9 @@ from beaker_dynamodb import (
     MissingSpecialKeys,
     SpecialKeyError,
 )
+from beaker_dynamodb.config import parse
+from beaker_dynamodb.storage.special import SpecialKeys
+from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 
 if TYPE_CHECKING:
@@ -161,6 +167,16 @@ def test_missing_keys_are_refused_unless_they_may_be_missing(
     assert set(SPECIAL) == set(special(table))
 
 
+def test_a_log_out_needs_no_special_keys(visitor: Visitor, table: Opener) -> None:
+    """`delete()` leaves nothing in a session, and that is no missing key."""
+    visitor.options["skip_throw_missing_special_keys"] = "false"
+    visitor.starts(userId=42, user={"name": "Ann"}, token=b"t", admin=True)
+    session = visitor.request()
+    session.delete()
+    session.save()
+    assert [] == table.items()
+
+
 def test_an_encrypted_session_needs_our_session(options: dict[str, Any], table: Opener) -> None:
     """Beaker's session hands over what cannot be read: refused; ours copies what is in it."""
     encrypted = {**options, "encrypt_key": "secret", "validate_key": "secret", "secret": "secret"}
@@ -211,6 +227,49 @@ def test_special_keys_count_in_an_items_size(options: dict[str, Any], table: Ope
     types = sorted(item["type"]["S"] for item in table.items())
     assert ["beaker-chunk", "beaker-session"] == types
     assert {"text": "x" * 250_000} == visitor.finds()
+
+
+# moto reports other units.
+@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+def test_what_an_index_costs(visitor: Visitor, table: Opener, clock: Clock) -> None:
+    """A write costs one unit more for each index that the session is in; two if the key changes."""
+    visitor.options |= {"special_keys": "userId:N, user.name:S", "index_keys": "userId, user.name"}
+    table.options |= {"index_keys": "userId, user.name", "special_keys": "userId:N, user.name:S"}
+    table.make_table()
+    spent = []
+    visitor.starts(other=1)
+    for change in (
+        {"other": 2},
+        {"userId": 42},
+        {"other": 3},
+        {"userId": 43},
+        {"user": {"name": "Ann"}},
+        {"other": 4},
+    ):
+        session = visitor.request()
+        session.load()
+        clock.advance(1)
+        with CallRecorder(visitor.client, ask_capacity=True) as calls:
+            save(session, **change)
+        assert ["PutItem"] == calls.operations
+        spent.append(calls.capacity_units)
+    assert [1, 2, 2, 3, 3, 3] == spent
+
+
+@given(st.decimals() | st.integers() | st.floats())
+def test_a_number_is_stored_exactly_or_not_at_all(value: Any) -> None:
+    """What is a number of DynamoDB's keeps its value, and all else is refused."""
+    keys = SpecialKeys(parse({"special_keys": "number:N"}))
+    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    try:
+        text = keys.attribute("number", value)["N"]
+    except SpecialKeyError:
+        size = abs(exact) if exact.is_finite() else None
+        digits = len("".join(map(str, exact.as_tuple().digits)).strip("0"))
+        assert size is None or not Decimal("1E-130") <= size < Decimal("1E126") or digits > 38
+    else:
+        assert exact == Decimal(text)
+        assert "E" not in text
 
 
 @pytest.mark.parametrize(
