@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.storage.client import connection_key
+from beaker_dynamodb.storage.forks import after_fork, notice
 from beaker_dynamodb.storage.reaper import reap
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def keep_reaping(store: Store) -> None:
     One thread for each table and prefix. It ends with the process, and holds its end up for
     nothing.
     """
+    notice()
     options = store.options
     key = (options.client, connection_key(options), options.table_name, options.prefix)
     if key in _threads:
@@ -78,4 +79,4 @@ def _after_fork() -> None:
     _threads.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+after_fork(_after_fork)

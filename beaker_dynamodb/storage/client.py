@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import ConfigurationError
+from beaker_dynamodb.storage.forks import after_fork, notice
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -59,6 +59,7 @@ class ClientSource:
         if self._options.client is not None:
             client: DynamoDBClient = self._options.client
             return client
+        notice()
         made = _clients.get(self._key)
         if made is None:
             with _lock:
@@ -127,4 +128,4 @@ def _forget_clients() -> None:
     _clients.clear()
 
 
-os.register_at_fork(after_in_child=_forget_clients)
+after_fork(_forget_clients)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 THREADS = """
 import json, os, sys, threading
 from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.storage import forks
 
 options = json.loads(sys.argv[1])
 
@@ -51,6 +52,11 @@ if not child:
     assert 1 == reapers()
     os._exit(0)
 assert (child, 0) == os.waitpid(child, 0)
+# As after a fork in C, of which Python is not told.
+forks._process_id = 0
+before = reapers()
+manager[b"k"]
+assert before + 1 == reapers()
 print(json.dumps(said))
 """
 
