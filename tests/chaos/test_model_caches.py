@@ -18,8 +18,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from beaker_dynamodb import StoreUnavailable, lease, lock
-from beaker_dynamodb.lock import DynamoDBSynchronizer, creation_lock
+from beaker_dynamodb import StoreUnavailable, lease, locks
+from beaker_dynamodb.lock import DynamoDBSynchronizer
+from beaker_dynamodb.locks import creation_lock
 from tests.chaos.scripted import ARRIVED, FINE, LOST, TWICE, Script, dynamodb_here, scripted_calls
 from tests.clock import Clock
 
@@ -44,7 +45,7 @@ class Process:
         self.cache = Cache("news", "ext:dynamodb", **options)
         self.locks: WeakValueDictionary[Any, DynamoDBSynchronizer] = WeakValueDictionary()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(lock, "_locks", self.locks)
+            patch.setattr(locks, "_locks", self.locks)
             store = self.cache.namespace.store
             self.lock = creation_lock(store, store.keys.lock("news", KEY))
 
@@ -71,7 +72,7 @@ class Machine(RuleBasedStateMachine):
         self.script.begin(plan)
         try:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(lock, "_locks", self.processes[who].locks)
+                patch.setattr(locks, "_locks", self.processes[who].locks)
                 action()
         except StoreUnavailable:
             assert self.script.failed, "an error without a fault"
