@@ -42,7 +42,7 @@ class CacheEntries:
                 store.keys.entry(self._namespace, key),
                 CACHE,
                 grace_ms=store.stale_grace_ms,
-                consistent_read=consistent,
+                consistent_read=consistent or None,
             )
             return default if item is None else store.codec.decode(item)
         return default

@@ -132,6 +132,11 @@ def hash_ids(value: Any) -> bool | str:
     return "migrate" if str(value).strip().lower() == "migrate" else boolean(value)
 
 
+def consistent_read(value: Any) -> bool | str:
+    """Take true, false or ``auto``."""
+    return "auto" if str(value).strip().lower() == "auto" else boolean(value)
+
+
 def signing_keys(value: Any) -> tuple[bytes, ...]:
     """Take keys, as a text with commas between them or as a list of texts or bytes.
 

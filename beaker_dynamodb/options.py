@@ -219,9 +219,11 @@ class Options:
         "take a session over. `migrate` also finds, and moves, sessions from before.",
         default=False,
     )
-    consistent_read: bool = _option(
-        casters.boolean,
-        "Read what was written last. `false` costs half as much and may be a moment behind.",
+    consistent_read: bool | str = _option(
+        casters.consistent_read,
+        "Read what was written last. `false` costs half as much and may be a moment behind. "
+        "`auto`, with our middleware: at half the price, but never behind what this browser has "
+        "seen.",
         default=True,
     )
     serializer: Any = _option(

@@ -48,19 +48,27 @@ class SessionRecord:
         self._seen_payload: Any = None
         #: It was there when it was loaded, and is not any more: it stays gone.
         self._gone = False
+        #: Whether what was read may be a moment old.
+        self.perhaps_behind = False
         self._expiretime: float | None = None
         #: Reads and writes payloads; a session that encrypts them sets its own.
         self.format: PayloadFormat = BEAKER
 
     # -- read ---------------------------------------------------------------------------------
 
-    def read(self) -> Any:
+    def read(self, *, seen_version: int | None = None) -> Any:
         """Give the payload as Beaker's Session wrote it: one GetItem.
 
+        :param seen_version: what this browser has seen already, where it tells. With the option
+            ``consistent_read = auto`` the read may then be a moment behind, but not behind that;
+            where it is, or finds nothing, there is a second, consistent one.
         :raises KeyError: there is no session, or it has expired.
         :raises PayloadError: the item is damaged.
         """
-        item = self._store.items.get(self._key, SESSION)
+        item = self._read_eventually(seen_version)
+        self.perhaps_behind = item is not None
+        if item is None:
+            item = self._store.items.get(self._key, SESSION)
         if item is None and self._store.options.hash_ids == "migrate":
             item = self._migrate()
         payload = None if item is None else self._decode(item)
@@ -68,6 +76,17 @@ class SessionRecord:
         if item is None:
             raise KeyError("session")
         return payload
+
+    def _read_eventually(self, seen_version: int | None) -> Item | None:
+        if seen_version is None or self._store.options.consistent_read != "auto":
+            return None
+        item = self._store.items.get(self._key, SESSION, consistent_read=False)
+        return item if item is not None and (item.version or 0) >= seen_version else None
+
+    @property
+    def version(self) -> int | None:
+        """The version of the data that is known to be stored; None where none is."""
+        return None if self._stored is None else self._stored.version
 
     def exists(self) -> bool:
         """Whether there is a session that has not expired: one GetItem."""

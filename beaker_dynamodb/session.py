@@ -8,6 +8,7 @@ a fault of the store is raised to the application instead of logging the user ou
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.payload import PayloadFormat
 from beaker_dynamodb.record import SessionRecord
 
+#: A cookie under ``consistent_read = auto``: an id as Beaker makes them, and a version.
+_VERSIONED = re.compile(r"([0-9a-f]{32})\.([0-9]{1,15})")
+
 
 class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hints
     """A session in DynamoDB; takes the arguments of Beaker's Session.
@@ -31,6 +35,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
 
     #: Whether a session that cannot be read gives a new one, as Beaker sets it.
     invalidate_corrupt: bool
+    id: str
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
         #: The item of the id that the session had before `regenerate_id`.
@@ -38,6 +43,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         self._deleted = False
         #: What this request has saved, if it has.
         self._saved: dict[str, Any] | None = None
+        #: The version of the data that this browser has seen, if its cookie says so.
+        self._seen_version: int | None = None
         params["type"] = params.get("type") or "ext:dynamodb"
         super().__init__(request, id=id, **params)
 
@@ -58,6 +65,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         if not self._in_dynamodb:
             super().load()
             return
+        if versioned := _VERSIONED.fullmatch(self.id):
+            self.id, self._seen_version = versioned[1], int(versioned[2])
         try:
             self._load()
         except PayloadError as error:
@@ -85,15 +94,10 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         self.namespace = self._manager()
         if self.use_cookies:
             self.request["set_cookie"] = True
-        try:
-            data = self._loads(self.namespace["session"])
-        except KeyError:
-            data = {}
-        timed_out = (
-            self.timeout is not None
-            and "_accessed_time" in data
-            and now - data["_accessed_time"] > self.timeout
-        )
+        data, timed_out = self._read(now, self._seen_version)
+        if timed_out and self.namespace.session.perhaps_behind:
+            # It may have been used a moment ago, which this read has not seen.
+            data, timed_out = self._read(now, None)
         if not data or timed_out:
             # The id is not taken over from whoever sent it: it may be an attacker's choice.
             self._start(now)
@@ -104,6 +108,16 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         data["_accessed_time"] = now
         self.update(data)
         self.accessed_dict = data.copy()
+        self._tell_version()
+
+    def _read(self, now: float, seen_version: int | None) -> tuple[dict[str, Any], bool]:
+        """Read the session, and tell whether it has timed out; no data where there is none."""
+        try:
+            data = self._loads(self.namespace.session.read(seen_version=seen_version))
+        except KeyError:
+            return {}, False
+        used = data.get("_accessed_time", now)
+        return data, self.timeout is not None and now - used > self.timeout
 
     def _start(self, now: float) -> None:
         """Become a new, empty session with a fresh id."""
@@ -145,6 +159,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         self._saved = data
         if self.use_cookies and self.is_new:
             self.request["set_cookie"] = True
+        self._tell_version()
 
     def delete(self) -> None:
         """Delete the session's item at once, and let the cookie expire."""
@@ -183,6 +198,32 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         self._old_record = None
         self._deleted = True
         self._saved = None
+
+    # -- consistent_read = auto ---------------------------------------------------------------
+
+    def _tell_version(self) -> None:
+        """Put the version of the session's data into the cookie, if it is not there yet."""
+        if self.use_cookies and self._version not in (None, self._seen_version):
+            self._seen_version = self._version
+            self._update_cookie_out()
+
+    @property
+    def _version(self) -> int | None:
+        namespace = self.__dict__.get("namespace")
+        if namespace is None or namespace.namespace != self.id:
+            return None
+        if namespace.store.options.consistent_read != "auto":
+            return None
+        version: int | None = namespace.session.version
+        return version
+
+    def _set_cookie_values(self, expires: Any = None) -> None:
+        super()._set_cookie_values(expires)
+        if self._version is not None:
+            # The cookie's attributes stay. With `session.secret`, what it says is signed as one.
+            self.cookie[self.key] = f"{self.id}.{self._version}"
+
+    # -- parts --------------------------------------------------------------------------------
 
     def _current(self) -> DynamoDBNamespaceManager:
         """Give the manager of the present id."""

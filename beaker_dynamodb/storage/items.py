@@ -71,15 +71,16 @@ class ItemStore:
     # -- one item -----------------------------------------------------------------------------
 
     def get(
-        self, key: Key, kind: str, *, grace_ms: int = 0, consistent_read: bool = False
+        self, key: Key, kind: str, *, grace_ms: int = 0, consistent_read: bool | None = None
     ) -> Item | None:
         """Read one item; None where there is none or it has expired.
 
         :param grace_ms: how long after its expiry it is still wanted.
-        :param consistent_read: read what was written last, whatever the option says.
+        :param consistent_read: read what was written last, or not; None: as the option says.
         :raises PayloadError: it is damaged, or chunks of it are missing.
         """
-        consistent_read = consistent_read or self.options.consistent_read
+        if consistent_read is None:
+            consistent_read = bool(self.options.consistent_read)
         missed = None
         while True:
             answer = self.call(

@@ -88,7 +88,7 @@ class Listing:
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
             "ProjectionExpression": "#key, #type, #created, #deadline, #long, #set, #chunks",
-            "ConsistentRead": self._options.consistent_read,
+            "ConsistentRead": bool(self._options.consistent_read),
         }
         if self._options.sort_key is None:
             # The cache entries of one namespace: the beginning ends with a "|" that stands in no

@@ -84,7 +84,7 @@ class SessionItems:
     def all(self) -> Found:
         """Give key and attributes of all sessions, expired ones too: a Scan of the whole table."""
         params = self._params(*self._filter())
-        params["ConsistentRead"] = self._options.consistent_read
+        params["ConsistentRead"] = bool(self._options.consistent_read)
         with closing(scan(self._items, params, segments=SCAN_SEGMENTS)) as pages:
             for page in pages:
                 yield from self._ours(page.items)
