@@ -1,0 +1,1 @@
+"""What the package does while DynamoDB, or the way to it, fails; and a soak run."""
