@@ -69,8 +69,9 @@ async def garble(exchange: Exchange) -> None:
     """Send half of the body as if it were all; the server has done it."""
     head, body = await exchange.forward()
     half = body[: len(body) // 2]
-    length = header(head, b"content-length")
-    await exchange.reply(_checked(head, body).replace(length, b"%d" % len(half), 1) + half)
+    name = b"Content-Length: "
+    told, meant = name + b"%d" % len(body), name + b"%d" % len(half)
+    await exchange.reply(_checked(head, body).replace(told, meant) + half)
 
 
 def _checked(head: bytes, body: bytes) -> bytes:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,10 +32,8 @@ BLOCK = 100
 class Exchange:
     """One request, and what a fault can do with it."""
 
-    def __init__(
-        self, head: bytes, body: bytes, client: asyncio.StreamWriter, server: _Connection
-    ) -> None:
-        self._request = head + body
+    def __init__(self, request: bytes, client: asyncio.StreamWriter, server: _Server) -> None:
+        self._request = request
         self._client = client
         self._server = server
         #: Whether the client's connection is of no further use.
@@ -43,10 +41,7 @@ class Exchange:
 
     async def forward(self) -> tuple[bytes, bytes]:
         """Have the server do it, and give head and body of the answer."""
-        self._server.writer.write(self._request)
-        head, body = await read_message(self._server.reader)
-        self.over = self.over or b"connection: close" in head.lower()
-        return head, body
+        return await self._server.answer(self._request)
 
     async def reply(self, answer: bytes) -> None:
         """Send bytes to the client, who may be gone by now."""
@@ -116,6 +111,8 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
         self._plan = Plan(_pass_on, 0)
         self._in_flight = 0
         self._port = 0
+        # asyncio itself does not keep them alive.
+        self._tasks: set[asyncio.Task[None] | None] = set()
         #: Connections that were accepted so far.
         self.connections = 0
         self._ready = threading.Event()
@@ -163,22 +160,21 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
 
     async def _client(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         self.connections += 1
-        port = self._upstream.port
-        server: _Connection | None = None
+        self._tasks.add(task := asyncio.current_task())
+        server = _Server(self._upstream)
         over = False
         try:
-            server = _Connection(*await asyncio.open_connection(self._upstream.hostname, port))
             while not over:
                 head, body = await read_message(reader)
-                exchange = Exchange(head, body, client, server)
+                exchange = Exchange(head + body, client, server)
                 await self._exchange(exchange, operation(head))
                 over = exchange.over
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass  # one of the two has hung up, or the proxy ends
         finally:
-            if server is not None:
-                server.writer.close()
+            server.close()
             client.close()
+            self._tasks.discard(task)
 
     async def _exchange(self, exchange: Exchange, name: str) -> None:
         self._in_flight += 1
@@ -192,10 +188,28 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
                 self._idle.set()
 
 
-@dataclass(frozen=True)
-class _Connection:
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+class _Server:
+    """One client's connection to the server, opened when it is first needed."""
+
+    def __init__(self, address: SplitResult) -> None:
+        self._address = address
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def answer(self, request: bytes) -> tuple[bytes, bytes]:
+        if self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection(
+                self._address.hostname, self._address.port
+            )
+        self._writer.write(request)
+        head, body = await read_message(self._reader)
+        if header(head, b"connection") == b"close":
+            self.close()  # moto, which serves one connection at a time
+        return head, body
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
 
 def header(head: bytes, name: bytes) -> bytes:
