@@ -14,13 +14,14 @@ from beaker.container import Container, NamespaceManager
 
 from beaker_dynamodb.cache import CacheEntries
 from beaker_dynamodb.config import parse
-from beaker_dynamodb.lock import DynamoDBSynchronizer, creation_lock
+from beaker_dynamodb.locks import creation_lock
 from beaker_dynamodb.record import SessionRecord
 from beaker_dynamodb.storage.keys import key_bytes
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+    from beaker_dynamodb.lock import DynamoDBSynchronizer
     from beaker_dynamodb.storage.store import Store
 
 #: The one key of a session's namespace.
@@ -52,6 +53,14 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def client(self) -> DynamoDBClient:
         """The boto3 client in use."""
         return self.store.items.client()
+
+    @property
+    def faults_missed(self) -> int:
+        """Faults of DynamoDB that caches with these options passed over in this process.
+
+        By the option ``on_error``.
+        """
+        return self.store.outage.passed
 
     # -- values -------------------------------------------------------------------------------
 

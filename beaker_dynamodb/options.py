@@ -278,6 +278,12 @@ class Options:
         default=60.0,
         unit="seconds",
     )
+    on_error: str = _option(
+        casters.choice("raise", "miss"),
+        "Of caches, when DynamoDB does not answer: `raise` StoreUnavailable, or take a read for a "
+        "`miss` and leave a write out, with a warning once a minute. Sessions always raise.",
+        default="raise",
+    )
     clock: Callable[[], float] = _option(
         casters.live,
         "Where the time comes from, a function that returns epoch seconds; for tests.",

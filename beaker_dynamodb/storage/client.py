@@ -87,6 +87,7 @@ class ClientSource:
 def _make(options: Options) -> DynamoDBClient:
     try:
         import boto3.session
+        import botocore
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
@@ -99,6 +100,10 @@ def _make(options: Options) -> DynamoDBClient:
         retries=retries,
         max_pool_connections=options.max_pool_connections,
         tcp_keepalive=True,
+        # Both save processor time at every call: botocore otherwise makes its user agent anew, and
+        # checks shapes that are always the same here.
+        user_agent=f"beaker_dynamodb Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+        parameter_validation=False,
     )
     if options.config is not None:
         config = config.merge(options.config)

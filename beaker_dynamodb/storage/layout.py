@@ -168,6 +168,13 @@ class Layout:
         except (KeyError, ValueError, OverflowError):
             return False
 
+    def written_after(self, attributes: Mapping[str, Any], moment_ms: int) -> bool:
+        """Whether a cache entry that is listed was written later; one that is damaged was not."""
+        try:
+            return milliseconds(attributes["created"]) > moment_ms
+        except (KeyError, ValueError, OverflowError):
+            return False
+
     def item(self, key: Key, kind: str, attributes: Mapping[str, Any]) -> Item:
         """Read an item back; the data of one that is stored in chunks is not yet there.
 

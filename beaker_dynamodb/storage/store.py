@@ -9,6 +9,7 @@ from beaker_dynamodb.storage.codec import Codec
 from beaker_dynamodb.storage.items import ItemStore
 from beaker_dynamodb.storage.keys import Keys
 from beaker_dynamodb.storage.listing import Listing
+from beaker_dynamodb.storage.outage import Outage
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
@@ -40,6 +41,7 @@ class Store:
         self.codec = Codec(options)
         self.items = ItemStore(options)
         self.listing = Listing(self.items)
+        self.outage = Outage(options)
         self.touch_interval_ms = _touch_interval_ms(options)
         self.stale_grace_ms = round(options.stale_grace * 1000)
         self._warned = False
