@@ -23,6 +23,7 @@ from beaker_dynamodb.storage.keys import Key, key_bytes
 from beaker_dynamodb.storage.layout import SESSION, Item
 
 if TYPE_CHECKING:
+    from beaker_dynamodb.storage.layout import Attributes
     from beaker_dynamodb.storage.store import Store
 
 log = logging.getLogger("beaker_dynamodb")
@@ -103,11 +104,11 @@ class SessionRecord:
         elif self._gone:
             self._drop()
         elif mine is None:
-            self._replace(payload)
+            self._replace(payload, mine)
         elif self._stored is not None and not merge.differs(self._seen() or {}, mine):
             self._touch(mine, payload)
         elif self._store.options.concurrency == "overwrite":
-            self._replace(payload)
+            self._replace(payload, mine)
         else:
             self._save(mine, payload)
 
@@ -143,7 +144,8 @@ class SessionRecord:
         stored, store = self._stored, self._store
         if self.fresh or stored is None:
             return
-        item, text = self._compose(mine, payload, stored)
+        _, text = self._merged(mine, payload)
+        item = self._item(text, stored, stored.special)
         item.version, item.writer = stored.version, stored.writer
         try:
             store.items.put(item, store.items.if_unchanged(stored), replaced=stored)
@@ -151,10 +153,10 @@ class SessionRecord:
             return
         self._remember(item, text, payload)
 
-    def _replace(self, payload: Any) -> None:
+    def _replace(self, payload: Any, mine: dict[str, Any] | None) -> None:
         """Write the payload whole: what cannot be read cannot be merged. Resurrects nothing."""
         stored, items = self._stored, self._store.items
-        item = self._item(payload, stored)
+        item = self._item(payload, stored, self._store.special.attributes(mine))
         try:
             items.put(item, None if stored is None else items.if_there(stored), replaced=stored)
         except ConditionFailed:
@@ -174,7 +176,8 @@ class SessionRecord:
         """
         with Patience((self._store.options.table_name, self._key), MERGE_SECONDS) as patience:
             while True:
-                item, text = self._compose(mine, payload, self._stored)
+                merged, text = self._merged(mine, payload)
+                item = self._item(text, self._stored, self._store.special.attributes(merged))
                 try:
                     self._put(item, old)
                 except ConditionFailed as failed:
@@ -226,16 +229,16 @@ class SessionRecord:
 
     # -- parts --------------------------------------------------------------------------------
 
-    def _compose(self, mine: dict[str, Any], payload: Any, stored: Item | None) -> tuple[Item, Any]:
-        """Give the item to write over ``stored``, and its payload."""
-        text = payload
-        if stored is not None and self._stored_payload is not self._seen_payload:
+    def _merged(self, mine: dict[str, Any], payload: Any) -> tuple[dict[str, Any], Any]:
+        """Give the session to write over what is stored, and its payload."""
+        if self._stored is not None and self._stored_payload is not self._seen_payload:
             theirs = self.format.loads(self._stored_payload)
             if theirs is not None:
-                text = self.format.dumps(merge.merge(self._seen() or {}, mine, theirs), payload)
-        return self._item(text, stored), text
+                merged = merge.merge(self._seen() or {}, mine, theirs)
+                return merged, self.format.dumps(merged, payload)
+        return mine, payload
 
-    def _item(self, payload: Any, stored: Item | None) -> Item:
+    def _item(self, payload: Any, stored: Item | None, special: Attributes) -> Item:
         store = self._store
         data, codec = store.codec.encode_session(payload)
         store.note_session_size(len(data))
@@ -251,6 +254,7 @@ class SessionRecord:
             version=1 if stored is None else (stored.version or 0) + 1,
             # Unlike a version, no two writes have the same.
             writer=secrets.token_urlsafe(9),
+            special=special,
         )
         store.codec.sign(item)
         return item
