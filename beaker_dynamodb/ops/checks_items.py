@@ -11,9 +11,10 @@ from typing import Any
 from beaker_dynamodb.errors import AccessDenied, DynamoDBError
 from beaker_dynamodb.ops.checks import ERROR, OK, WARNING, Result, failed
 from beaker_dynamodb.ops.settings import CACHE, Settings
+from beaker_dynamodb.storage.calls import OPERATIONS
 from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.indexes import index_name
-from beaker_dynamodb.storage.items import OPERATIONS, ItemStore
+from beaker_dynamodb.storage.items import ItemStore
 from beaker_dynamodb.storage.keys import CACHE_PREFIX, SESSION_PREFIX, Key
 from beaker_dynamodb.storage.layout import CACHE as CACHE_TYPE
 from beaker_dynamodb.storage.layout import SESSION as SESSION_TYPE

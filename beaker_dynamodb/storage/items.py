@@ -1,66 +1,31 @@
-"""Operations on items: the one place that calls boto3's."""
+"""Operations on one item: read, written, deleted, moved, and under which conditions."""
 
 from __future__ import annotations
 
-import logging
-import random
-import time
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.errors import DynamoDBError, PayloadError, StoreUnavailable
-from beaker_dynamodb.storage import table
+from beaker_dynamodb.errors import PayloadError
+from beaker_dynamodb.storage.calls import TableCalls
 from beaker_dynamodb.storage.chunks import Chunks
-from beaker_dynamodb.storage.client import ClientSource
-from beaker_dynamodb.storage.faults import (
-    ConditionFailed,
-    Contended,
-    MissingTable,
-    cause,
-    missing_table,
-    translate,
-)
+from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.keys import Key
 from beaker_dynamodb.storage.layout import Attributes, Item, Layout, seconds
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
 
-log = logging.getLogger("beaker_dynamodb")
-
-#: Tries after the table was created: a new table may answer "not found" for a moment longer.
-CREATED_ATTEMPTS = 6
-
-#: DynamoDB's names of boto3's methods.
-OPERATIONS = {
-    "get_item": "GetItem",
-    "put_item": "PutItem",
-    "delete_item": "DeleteItem",
-    "query": "Query",
-    "scan": "Scan",
-    "batch_get_item": "BatchGetItem",
-    "batch_write_item": "BatchWriteItem",
-    "transact_write_items": "TransactWriteItems",
-}
-#: Those that name the table inside their parameters.
-MANY_TABLES = frozenset({"batch_get_item", "batch_write_item", "transact_write_items"})
-#: Tries, and longest first wait, of a write that met a transaction on the same item; botocore
-#: does not retry that.
-CONTENDED_ATTEMPTS = 8
-CONTENDED_BACKOFF_SECONDS = 0.02
-
 #: A condition: the parameters that it adds to a write.
 Condition = dict[str, Any]
 
 
-class ItemStore:
+class ItemStore(TableCalls):
     """Items of one table.
 
     :param options: of the configuration; `Options.clock` tells the time.
     """
 
     def __init__(self, options: Options) -> None:
-        self.options = options
-        self.client = ClientSource(options)
+        super().__init__(options)
         self.layout = Layout(options)
         self.chunks = Chunks(self)
 
@@ -228,52 +193,3 @@ class ItemStore:
             # The present item comes with the error, at the price of no further read.
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-
-    # -- the call -----------------------------------------------------------------------------
-
-    def call(self, method: str, **params: Any) -> Any:
-        """Make one call on the table, which is created first if it is missing and may be.
-
-        :param method: boto3's name of the operation.
-        """
-        if method not in MANY_TABLES:
-            params["TableName"] = self.options.table_name
-        try:
-            return self._send(method, params)
-        except MissingTable as missing:
-            self._create_table(missing)
-        for attempt in range(CREATED_ATTEMPTS):
-            try:
-                return self._send(method, params)
-            except MissingTable:
-                time.sleep(random.uniform(0, 0.1 * 2**attempt))
-        raise StoreUnavailable(
-            f"table {self.options.table_name!r} was created and is still not found",
-            operation=OPERATIONS[method],
-            table=self.options.table_name,
-        )
-
-    def _send(self, method: str, params: dict[str, Any], attempt: int = 0) -> Any:
-        client = self.client()
-        try:
-            return getattr(client, method)(**params)
-        except Exception as error:
-            self.client.failed(client, error)
-            translated = translate(error, OPERATIONS[method], self.options.table_name)
-            if translated is error:
-                raise
-            if isinstance(translated, Contended) and attempt < CONTENDED_ATTEMPTS:
-                time.sleep(random.uniform(0, CONTENDED_BACKOFF_SECONDS * 2**attempt))
-                return self._send(method, params, attempt + 1)
-            if isinstance(translated, DynamoDBError):
-                if translated.aws_code == "ValidationException":
-                    translated = table.mismatch(client, self.options) or translated
-                raise translated from cause(error)
-            raise translated from None
-
-    def _create_table(self, missing: MissingTable) -> None:
-        if not self.options.create_table:
-            raise missing_table(
-                self.options.table_name, table.aws_command(self.options)
-            ) from missing
-        table.create(self.client(), self.options)

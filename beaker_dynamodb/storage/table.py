@@ -119,7 +119,9 @@ def _wait_until_active(client: DynamoDBClient, options: Options) -> None:
     give_up = time.monotonic() + CREATE_TIMEOUT_SECONDS
     while True:
         try:
-            if client.describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE":
+            # A table in UPDATING serves items as well.
+            status = client.describe_table(TableName=table)["Table"]["TableStatus"]
+            if status in ("ACTIVE", "UPDATING"):
                 return
         except Exception as error:
             translated = translate(error, "DescribeTable", table)
