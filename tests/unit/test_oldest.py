@@ -11,7 +11,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent.parent
 #: What the package does not ask for itself: tox says why it is pinned all the same.
-BESIDES = {"botocore", "setuptools"}
+BESIDES = {"botocore", "setuptools", "sqlalchemy"}
 
 
 def bounds() -> dict[str, Version]:
