@@ -1,0 +1,153 @@
+"""The figures that the package is held to, from the rows of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.candidates import CANDIDATES, OURS
+from benchmarks.plan import MIDDLE_KB
+from benchmarks.workload import CHANGE_EVERY
+
+#: Not compared with: they do less than a session.
+LIMITS = ("boto3", "boto3-beaker", "signed", "nothing")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One figure.
+
+    :param wanted: the goal, in words.
+    :param measured: what came out, in words.
+    :param met: whether that is within the goal.
+    """
+
+    figure: str
+    wanted: str
+    measured: str
+    met: bool
+
+
+def goals(result: dict[str, Any]) -> Iterator[Goal]:
+    """Give every figure that this result has the rows for."""
+    yield from _capacity(result["capacity"])
+    yield from _processor(result["parts"], result["mix"])
+    yield from _first(result["first"])
+    yield from _scaling(result["mix"])
+    yield from _growth(result["growth"])
+
+
+def mixed(parts: dict[str, Any], name: str) -> float:
+    """Give a whole request's microseconds, the reads and the changes as the mix has them."""
+    read, change = (parts[f"{name}: {kind}"]["median"] for kind in ("read", "change"))
+    return float(read + (change - read) / CHANGE_EVERY)
+
+
+def calls(parts: dict[str, Any], by: str) -> float:
+    """Give the microseconds of the calls of a request: one GetItem, and a tenth of a PutItem."""
+    get, put = (parts[f"{name} by {by}"]["median"] for name in ("GetItem", "PutItem"))
+    return float(get + put / CHANGE_EVERY)
+
+
+def _capacity(rows: list[dict[str, Any]]) -> Iterator[Goal]:
+    ours = [row for row in rows if row["candidate"] in (OURS, "beaker")]
+    counts = sorted({(row["reads"], row["writes"]) for row in ours})
+    said = " and ".join(f"{reads:.2f} + {writes:.2f}" for reads, writes in counts)
+    yield Goal("reads + writes per request", "1.00 + 0.10", said, counts == [(1.0, 0.1)])
+    units = {row["candidate"]: row["write_units"] for row in rows if row["size_kb"] == 16}
+    for name, part in (("flask-session", 1 / 20), ("pyramid", 1 / 2)):
+        if name in units:
+            ratio = units[OURS] / units[name]
+            yield Goal(
+                f"write units at 16 KB, against {_title(name)}",
+                f"at most 1/{1 / part:.0f}",
+                f"{units[OURS]:.2f} : {units[name]:.2f} = 1/{1 / ratio:.1f}",
+                ratio <= part,
+            )
+
+
+def _processor(parts: dict[str, Any], mix: list[dict[str, Any]]) -> Iterator[Goal]:
+    memory = mixed(parts, "request, Beaker's type = memory")
+    for name in ("our middleware", "Beaker's middleware"):
+        added = mixed(parts, f"request, {name}") - memory
+        yield Goal(
+            f"processor time that our code adds to Beaker's own and to its calls, {name}, "
+            f"{MIDDLE_KB} KB",
+            "at most 60 µs",
+            f"{added:.0f} µs",
+            added <= 60,
+        )
+    at_once = [
+        row
+        for row in mix
+        if (row["clients"], row["size_kb"]) == (1, MIDDLE_KB) and row["store"] == "canned, 0 ms"
+    ]
+    peers = [row for row in at_once if row["candidate"] not in (OURS, "beaker", *LIMITS)]
+    if peers:
+        best = min(peers, key=lambda row: row["processor_us"]["median"])
+        ratio = best["processor_ratio"]
+        yield Goal(
+            "processor time per request, the best peer on DynamoDB against ours",
+            "more than 1",
+            f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}), "
+            f"{_title(best['candidate'])}",
+            ratio["median"] > 1,
+        )
+    share = calls(parts, "our store") / calls(parts, "a default client")
+    yield Goal(
+        "the store's share of a request, against the same calls by a default boto3 client",
+        "at most 0.85",
+        f"{share:.2f}",
+        share <= 0.85,
+    )
+
+
+def _first(rows: list[dict[str, Any]]) -> Iterator[Goal]:
+    for row in rows:
+        if row["candidate"] in ("boto3", "boto3-beaker"):
+            wall, processor = row["ours_wall_ratio"], row["ours_processor_ratio"]
+            yield Goal(
+                "first request of a fresh process, against import boto3, client and one call"
+                + (", Beaker imported in both" if row["candidate"] == "boto3-beaker" else ""),
+                "at most 1.1 times",
+                f"{wall['median']:.2f} times ({wall['min']:.2f} to {wall['max']:.2f}); "
+                f"in processor time {processor['median']:.2f}",
+                wall["median"] <= 1.1,
+            )
+
+
+def _scaling(mix: list[dict[str, Any]]) -> Iterator[Goal]:
+    for store in sorted({row["store"] for row in mix if row["store"].startswith("canned")}):
+        rates = {
+            (row["candidate"], row["clients"]): row["requests_per_second"]["median"]
+            for row in mix
+            if row["store"] == store and row["size_kb"] == MIDDLE_KB
+        }
+        gain = {
+            name: rates[name, 32] / rates[name, 1]
+            for name in (OURS, "boto3")
+            if (name, 32) in rates and (name, 1) in rates
+        }
+        if len(gain) == 2:
+            ratio = gain[OURS] / gain["boto3"]
+            yield Goal(
+                f"throughput of 32 threads to one, against bare boto3's; {store}",
+                "at least 0.9",
+                f"{ratio:.2f} ({gain[OURS]:.2f} : {gain['boto3']:.2f} times)",
+                ratio >= 0.9,
+            )
+
+
+def _growth(rows: list[dict[str, Any]]) -> Iterator[Goal]:
+    kinds = {(row["reads"], row["writes"], row["read_units"], row["write_units"]) for row in rows}
+    yield Goal(
+        f"calls and units per request, from 1 to {rows[-1]['items']:,} items",
+        "the same",
+        "the same" if len(kinds) == 1 else "; ".join(map(str, sorted(kinds))),
+        len(kinds) == 1,
+    )
+
+
+def _title(name: str) -> str:
+    return next(candidate.title for candidate in CANDIDATES if candidate.name == name)
