@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.errors import DynamoDBError
 from beaker_dynamodb.storage.faults import ConditionFailed
+from beaker_dynamodb.storage.forks import after_fork
 from beaker_dynamodb.storage.lock_items import LockItem, LockItems
 
 if TYPE_CHECKING:
@@ -136,4 +136,4 @@ def _after_fork() -> None:
     heart = Heart()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+after_fork(_after_fork)

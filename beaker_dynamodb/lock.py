@@ -6,7 +6,6 @@ compared. A lock is left to its holder as long as its item keeps changing.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -19,6 +18,7 @@ from beaker.synchronization import SynchronizerImpl
 from beaker_dynamodb import lease
 from beaker_dynamodb.errors import LockTimeout
 from beaker_dynamodb.storage.client import connection_key
+from beaker_dynamodb.storage.forks import after_fork, notice
 from beaker_dynamodb.storage.lock_items import LockItem, LockItems
 
 if TYPE_CHECKING:
@@ -218,6 +218,7 @@ def _watch(lock: DynamoDBSynchronizer, on: bool) -> None:
 
 def creation_lock(store: Store, key: Key) -> DynamoDBSynchronizer:
     """Give the lock with this primary key: one object per process, table and set of limits."""
+    notice()
     name = _name(store, key)
     with _registry:
         lock = _locks.get(name)
@@ -248,4 +249,4 @@ def _after_fork() -> None:
         lock.reset()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+after_fork(_after_fork)

@@ -15,6 +15,8 @@ from collections.abc import Hashable
 from types import TracebackType
 from weakref import WeakValueDictionary
 
+from beaker_dynamodb.storage.forks import after_fork
+
 #: Longest pause between two tries, first and at most.
 FIRST_PAUSE_SECONDS = 0.005
 MAX_PAUSE_SECONDS = 0.1
@@ -82,3 +84,12 @@ class Patience:
     ) -> None:
         if self._turn is not None:
             self._turn.lock.release()
+
+
+def _forget_turns() -> None:
+    # Whoever has a turn in the parent does not give it back here.
+    global _locks, _registry
+    _locks, _registry = WeakValueDictionary(), threading.Lock()
+
+
+after_fork(_forget_turns)

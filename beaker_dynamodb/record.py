@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from beaker_dynamodb import merge
 from beaker_dynamodb.errors import SessionConflict
 from beaker_dynamodb.patience import Patience
-from beaker_dynamodb.payload import BEAKER, PayloadFormat
+from beaker_dynamodb.payload import BEAKER, PayloadFormat, same_but_last_use
 from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.keys import Key, key_bytes
 from beaker_dynamodb.storage.layout import SESSION, Item
@@ -74,6 +74,15 @@ class SessionRecord:
 
     # -- write --------------------------------------------------------------------------------
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the access time in the table is young enough: a use alone is not written."""
+        if self._stored is None:
+            return False
+        # A clock that was set back makes the age negative; then it is time as well.
+        age_ms = self._store.items.now_ms() - (self._stored.accessed_ms or 0)
+        return 0 <= age_ms < self._store.touch_interval_ms
+
     def write(self, payload: Any, expiretime: float | None = None) -> None:
         """Save the session, unless nothing was changed or it is gone.
 
@@ -86,6 +95,8 @@ class SessionRecord:
             did not settle within 5 seconds.
         """
         self._expiretime = expiretime
+        if self.fresh and same_but_last_use(self._seen_payload, payload):
+            return
         mine = self.format.loads(payload)
         if mine is not None and mine.keys() <= merge.BOOKKEEPING:
             self.delete()
@@ -129,12 +140,8 @@ class SessionRecord:
 
     def _touch(self, mine: dict[str, Any], payload: Any) -> None:
         """Refresh access time and expiry, if it is time; give way to anybody else's write."""
-        stored = self._stored
-        assert stored is not None
-        store = self._store
-        # A clock that was set back makes the age negative; then it is time as well.
-        age_ms = store.items.now_ms() - (stored.accessed_ms or 0)
-        if 0 <= age_ms < store.touch_interval_ms:
+        stored, store = self._stored, self._store
+        if self.fresh or stored is None:
             return
         item, text = self._compose(mine, payload, stored)
         item.version, item.writer = stored.version, stored.writer

@@ -114,12 +114,14 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             return
         if accessed_only and (self.is_new or not self.save_atime):
             return
+        record = self._current().session
+        if accessed_only and record.fresh and self._old_record is None:
+            return
         data = dict(self._saved or self.accessed_dict) if accessed_only else dict(self)
         if data.keys() <= BOOKKEEPING:
             self._remove()  # it was deleted or cleared
             return
         self._deleted = False
-        record = self._current().session
         payload = self._dumps(data)
         if self._old_record is not None:
             record.move_from(self._old_record, payload)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import ConfigurationError
+from beaker_dynamodb.storage.forks import after_fork, notice
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from beaker_dynamodb.options import Options
 
+#: The clock, in seconds, by a name that tests replace.
+monotonic = time.monotonic
+
+#: A client that has found no credentials is made anew at most once in so long.
+REMAKE_SECONDS = 1.0
+
 _clients: dict[tuple[Any, ...], DynamoDBClient] = {}
+#: When each was made.
+_made: dict[tuple[Any, ...], float] = {}
 _lock = threading.Lock()
 
 
@@ -50,13 +59,29 @@ class ClientSource:
         if self._options.client is not None:
             client: DynamoDBClient = self._options.client
             return client
+        notice()
         made = _clients.get(self._key)
         if made is None:
             with _lock:
                 made = _clients.get(self._key)
                 if made is None:
                     made = _clients[self._key] = _make(self._options)
+                    _made[self._key] = monotonic()
         return made
+
+    def failed(self, client: DynamoDBClient, error: Exception) -> None:
+        """Throw a client away that has found no credentials: it does not look for them again.
+
+        :param error: what a call of this client has raised.
+        """
+        from botocore.exceptions import NoCredentialsError
+
+        if not isinstance(error, NoCredentialsError):
+            return
+        with _lock:
+            old = _clients.get(self._key) is client
+            if old and monotonic() >= _made.get(self._key, 0.0) + REMAKE_SECONDS:
+                del _clients[self._key]
 
 
 def _make(options: Options) -> DynamoDBClient:
@@ -103,4 +128,4 @@ def _forget_clients() -> None:
     _clients.clear()
 
 
-os.register_at_fork(after_in_child=_forget_clients)
+after_fork(_forget_clients)

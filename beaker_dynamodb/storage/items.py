@@ -230,6 +230,7 @@ class ItemStore:
         try:
             return getattr(client, method)(**params)
         except Exception as error:
+            self.client.failed(client, error)
             translated = translate(error, OPERATIONS[method], self.options.table_name)
             if translated is error:
                 raise

@@ -13,8 +13,9 @@ from uuid import uuid4
 import pytest
 from botocore.config import Config
 
-from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.storage import client as module
+from tests.clock import Clock
 from tests.unit.stubbed import offline_client
 
 # Nobody listens there: whoever sends anything gets an error.
@@ -149,6 +150,36 @@ def test_no_client_is_shared_across_fork(options: dict[str, Any]) -> None:
     assert 0 == child.exitcode
     assert (False, True) == results.get()
     assert client is manager.client
+
+
+def test_credentials_that_appear_later_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client made without credentials gives way to a new one, at most once a second."""
+    clock = Clock(0.0)
+    monkeypatch.setattr(module, "monotonic", clock)
+    options = {"region_name": f"eu-{uuid4().hex}-1", "endpoint_url": "http://127.0.0.1:1"}
+    manager = DynamoDBNamespaceManager("id", **options, max_attempts=1)
+    first = manager.client
+
+    def read() -> None:
+        with pytest.raises(StoreUnavailable) as caught:
+            manager["session"]
+        reasons.append(type(caught.value.__cause__).__name__)
+
+    reasons: list[str] = []
+    read()
+    assert first is manager.client
+    clock.now += 1
+    read()
+    second = manager.client
+    assert second is not first
+    read()
+    assert second is manager.client
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testkey")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testsecret")
+    clock.now += 1
+    read()
+    read()
+    assert ["NoCredentialsError"] * 4 + ["EndpointConnectionError"] == reasons
 
 
 def test_a_client_that_cannot_be_made_is_a_configuration_error() -> None:

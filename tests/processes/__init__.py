@@ -1,0 +1,1 @@
+"""The application in servers as people run them: several processes, threads, greenlets."""

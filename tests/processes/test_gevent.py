@@ -1,0 +1,75 @@
+"""Under gevent: 200 greenlets in one thread."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+PROGRAM = """
+from gevent import monkey
+monkey.patch_all()
+
+import json, sys, warnings
+from gevent.pool import Pool
+from beaker.cache import CacheManager
+from webtest import TestApp
+from beaker_dynamodb import record
+from beaker_dynamodb.middleware import SessionMiddleware
+from tests.sessions.site import values
+
+warnings.simplefilter("error")
+record.MERGE_SECONDS = 120.0
+options = json.loads(sys.argv[1])
+made = []
+cache = CacheManager(type="ext:dynamodb", expire=60, **options).get_cache("pages")
+
+def make():
+    made.append(1)
+    return "value"
+
+def app(environ, start_response):
+    session = environ["beaker.session"]
+    name, = environ["QUERY_STRING"].split("=")[:1]
+    session[name] = True
+    session.save()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [cache.get("page", createfunc=make).encode()]
+
+wsgi = SessionMiddleware(
+    app, {f"session.{k}": v for k, v in options.items()}, type="ext:dynamodb"
+)
+first = TestApp(wsgi)
+first.get("/?k0")
+cookie = first.cookies["beaker.session.id"]
+
+def visit(number):
+    web = TestApp(wsgi)
+    web.set_cookie("beaker.session.id", cookie)
+    return web.get(f"/?k{number}").text[:5]
+
+assert {"value"} == set(Pool(200).map(visit, range(1, 201)))
+found = values(first.get("/?k0").request.environ["beaker.session"])
+assert {f"k{n}" for n in range(201)} == set(found), len(found)
+assert [1] == made
+"""
+
+
+#: How fast this machine is decides nothing.
+PATIENT = {"lock_timeout": 600, "connect_timeout": 60, "read_timeout": 60}
+
+
+@pytest.mark.full
+def test_200_greenlets(options: dict[str, Any]) -> None:
+    """All 200 requests at once on one session are kept, and one of them makes the value."""
+    pytest.importorskip("gevent", reason="no gevent: pip install 'beaker-dynamodb[servers]'")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps({**options, **PATIENT})],
+        capture_output=True,
+        text=True,
+    )
+    assert "" == done.stderr
+    assert 0 == done.returncode

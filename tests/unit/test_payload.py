@@ -1,0 +1,60 @@
+"""Two payloads are compared by their bytes, where that tells as much as reading both."""
+
+from __future__ import annotations
+
+import pickle
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beaker_dynamodb import merge
+from beaker_dynamodb.payload import same_but_last_use
+
+TIMES = {"_creation_time": 1.5, "_accessed_time": 2.5}
+#: What a visitor might put into a session to have a part of it overlooked.
+FORGERY = pickle.dumps({**TIMES, "a": 1}, 2).decode("latin-1")
+VALUES = st.dictionaries(
+    st.sampled_from(["a", "b", "_accessed_time", "_creation_time", FORGERY]),
+    st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.just(FORGERY)),
+)
+
+
+def payload(session: Any, protocol: int = 2) -> str:
+    """Give the text that Beaker stores."""
+    return b64encode(pickle.dumps(session, protocol)).decode()
+
+
+@pytest.mark.parametrize("first", [TIMES, dict(reversed(TIMES.items())), {"_accessed_time": 1.5}])
+def test_the_last_use_makes_no_difference(first: dict[str, float]) -> None:
+    """Sessions as Beaker writes them are the same, whenever they were used last."""
+    one, two = ({**first, "_accessed_time": time, "a": "value"} for time in (8.25, 1e9))
+    assert same_but_last_use(payload(one), payload(two))
+
+
+@given(VALUES, VALUES)
+def test_it_never_overlooks_a_change(one: dict[str, Any], two: dict[str, Any]) -> None:
+    """What is called the same has no key that differs but the time of the last use."""
+    for first in (one, {**TIMES, **one}):
+        for second in (two, {**TIMES, **two}, {**first, "_accessed_time": 7.5}):
+            if same_but_last_use(payload(first), payload(second)):
+                assert not merge.differs(first, second)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        payload({**TIMES, "a": 2}),
+        payload({**TIMES, "_creation_time": 9.5, "a": 1}),
+        payload({**TIMES, "a": 1}, 4),
+        payload([1]),
+        "not base64",
+        None,
+    ],
+)
+def test_what_it_cannot_tell(other: Any) -> None:
+    """Everything else is not called the same, whatever it is."""
+    assert not same_but_last_use(payload({**TIMES, "a": 1}), other)
+    assert not same_but_last_use(other, payload({**TIMES, "a": 1}))
