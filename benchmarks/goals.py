@@ -8,7 +8,6 @@ from typing import Any
 
 from benchmarks.candidates import CANDIDATES, OURS
 from benchmarks.plan import MIDDLE_KB
-from benchmarks.workload import CHANGE_EVERY
 
 #: Not compared with: they do less than a session.
 LIMITS = ("boto3", "boto3-beaker", "signed", "nothing")
@@ -32,22 +31,10 @@ class Goal:
 def goals(result: dict[str, Any]) -> Iterator[Goal]:
     """Give every figure that this result has the rows for."""
     yield from _capacity(result["capacity"])
-    yield from _processor(result["parts"], result["mix"])
+    yield from _processor(result["derived"], result["mix"])
     yield from _first(result["first"])
     yield from _scaling(result["mix"])
     yield from _growth(result["growth"])
-
-
-def mixed(parts: dict[str, Any], name: str) -> float:
-    """Give a whole request's microseconds, the reads and the changes as the mix has them."""
-    read, change = (parts[f"{name}: {kind}"]["median"] for kind in ("read", "change"))
-    return float(read + (change - read) / CHANGE_EVERY)
-
-
-def calls(parts: dict[str, Any], by: str) -> float:
-    """Give the microseconds of the calls of a request: one GetItem, and a tenth of a PutItem."""
-    get, put = (parts[f"{name} by {by}"]["median"] for name in ("GetItem", "PutItem"))
-    return float(get + put / CHANGE_EVERY)
 
 
 def _capacity(rows: list[dict[str, Any]]) -> Iterator[Goal]:
@@ -67,16 +54,15 @@ def _capacity(rows: list[dict[str, Any]]) -> Iterator[Goal]:
             )
 
 
-def _processor(parts: dict[str, Any], mix: list[dict[str, Any]]) -> Iterator[Goal]:
-    memory = mixed(parts, "request, Beaker's type = memory")
+def _processor(derived: dict[str, Any], mix: list[dict[str, Any]]) -> Iterator[Goal]:
     for name in ("our middleware", "Beaker's middleware"):
-        added = mixed(parts, f"request, {name}") - memory
+        added = derived[f"added_us, {name}"]
         yield Goal(
             f"processor time that our code adds to Beaker's own and to its calls, {name}, "
             f"{MIDDLE_KB} KB",
             "at most 60 µs",
-            f"{added:.0f} µs",
-            added <= 60,
+            f"{spread_text(added, '.0f')} µs",
+            added["median"] <= 60,
         )
     at_once = [
         row
@@ -90,16 +76,15 @@ def _processor(parts: dict[str, Any], mix: list[dict[str, Any]]) -> Iterator[Goa
         yield Goal(
             "processor time per request, the best peer on DynamoDB against ours",
             "more than 1",
-            f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}), "
-            f"{_title(best['candidate'])}",
+            f"{spread_text(ratio, '.2f')}, {_title(best['candidate'])}",
             ratio["median"] > 1,
         )
-    share = calls(parts, "our store") / calls(parts, "a default client")
+    share = derived["store_share"]
     yield Goal(
         "the store's share of a request, against the same calls by a default boto3 client",
         "at most 0.85",
-        f"{share:.2f}",
-        share <= 0.85,
+        spread_text(share, ".2f"),
+        share["median"] <= 0.85,
     )
 
 
@@ -111,8 +96,7 @@ def _first(rows: list[dict[str, Any]]) -> Iterator[Goal]:
                 "first request of a fresh process, against import boto3, client and one call"
                 + (", Beaker imported in both" if row["candidate"] == "boto3-beaker" else ""),
                 "at most 1.1 times",
-                f"{wall['median']:.2f} times ({wall['min']:.2f} to {wall['max']:.2f}); "
-                f"in processor time {processor['median']:.2f}",
+                f"{spread_text(wall, '.2f')}; in processor time {spread_text(processor, '.2f')}",
                 wall["median"] <= 1.1,
             )
 
@@ -147,6 +131,12 @@ def _growth(rows: list[dict[str, Any]]) -> Iterator[Goal]:
         "the same" if len(kinds) == 1 else "; ".join(map(str, sorted(kinds))),
         len(kinds) == 1,
     )
+
+
+def spread_text(values: dict[str, float], form: str) -> str:
+    """Write a median, and the least and the greatest in brackets."""
+    low, middle, high = (format(values[name], form) for name in ("min", "median", "max"))
+    return f"{middle} ({low} to {high})"
 
 
 def _title(name: str) -> str:

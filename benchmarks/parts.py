@@ -1,8 +1,8 @@
 """Where the processor time of one request of ours goes: ``python -m benchmarks.parts URL ROUNDS``.
 
 The address is that of a store that answers at once. Prints JSON: microseconds for each part, and
-the same for more and more special keys. A process of its own, and processor time, so that nothing
-else counts; each part in turn, round after round.
+what follows from them, and the same for more and more special keys. A process of its own, and
+processor time, so that nothing else counts; each part in turn, round after round.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from benchmarks.instant import InstantClient
 from benchmarks.load import Client
 from benchmarks.plan import MIDDLE_KB
 from benchmarks.store import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Store
+from benchmarks.workload import CHANGE_EVERY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -29,11 +30,13 @@ CALLS = 40
 TABLE = "sessions-parts"
 
 Part = Callable[[], object]
+#: Microseconds by the names of the parts, a value for each round.
+Measured = dict[str, list[float]]
 
 
-def measure(parts: dict[str, Part], rounds: int) -> dict[str, dict[str, float]]:
+def measure(parts: dict[str, Part], rounds: int) -> Measured:
     """Give the microseconds of processor time that each part takes."""
-    measured: dict[str, list[float]] = {name: [] for name in parts}
+    measured: Measured = {name: [] for name in parts}
     for part in parts.values():
         part()
     for _ in range(rounds):
@@ -42,7 +45,37 @@ def measure(parts: dict[str, Part], rounds: int) -> dict[str, dict[str, float]]:
             for _ in range(CALLS):
                 part()
             measured[name].append((time.process_time() - begun) / CALLS * 1e6)
-    return {name: spread(values) for name, values in measured.items()}
+    return measured
+
+
+def derived(measured: Measured) -> dict[str, dict[str, float]]:
+    """Give what our code adds to Beaker's own, in microseconds, and the store's share of a call.
+
+    Of each round by itself: what slows the machine for a while then slows both sides.
+    """
+
+    def mixed(read: str, change: str) -> list[float]:
+        pairs = zip(measured[read], measured[change], strict=True)
+        return [reads + (changes - reads) / CHANGE_EVERY for reads, changes in pairs]
+
+    def request(name: str) -> list[float]:
+        return mixed(f"request, {name}: read", f"request, {name}: change")
+
+    def calls(by: str) -> list[float]:
+        # One GetItem, and a tenth of a PutItem.
+        pairs = zip(measured[f"GetItem by {by}"], measured[f"PutItem by {by}"], strict=True)
+        return [get + put / CHANGE_EVERY for get, put in pairs]
+
+    def added(name: str) -> dict[str, float]:
+        beakers = request("Beaker's type = memory")
+        return spread(a - b for a, b in zip(request(name), beakers, strict=True))
+
+    shares = zip(calls("our store"), calls("a default client"), strict=True)
+    return {
+        "added_us, our middleware": added("our middleware"),
+        "added_us, Beaker's middleware": added("Beaker's middleware"),
+        "store_share": spread(ours / default for ours, default in shares),
+    }
 
 
 def requests(name: str, app: WSGIApplication) -> dict[str, Part]:
@@ -189,8 +222,8 @@ def special_keys(rounds: int) -> list[dict[str, Any]]:
     return [
         {
             "special_keys": count,
-            "read_us": measured[f"{count}: read"],
-            "change_us": measured[f"{count}: change"],
+            "read_us": spread(measured[f"{count}: read"]),
+            "change_us": spread(measured[f"{count}: change"]),
             "item_bytes": item_size(next(iter(client.items.values()))),
         }
         for count, client in clients.items()
@@ -199,8 +232,12 @@ def special_keys(rounds: int) -> list[dict[str, Any]]:
 
 def main(url: str, rounds: int) -> None:
     """Measure, and print."""
-    parts = around_the_calls() | the_calls(url) | our_steps()
-    answer = {"parts": measure(parts, rounds), "special_keys": special_keys(rounds)}
+    measured = measure(around_the_calls() | the_calls(url) | our_steps(), rounds)
+    answer = {
+        "parts": {name: spread(values) for name, values in measured.items()},
+        "derived": derived(measured),
+        "special_keys": special_keys(rounds),
+    }
     print(json.dumps(answer))
 
 

@@ -83,6 +83,7 @@ def _lines(rows: list[dict[str, Any]], title: str, path: Path) -> Path:
             width = 2.5 if candidate.name in (OURS, "beaker") else 1
             axes.plot(*zip(*of_one, strict=True), marker="o", label=candidate.title, lw=width)
     axes.set_xlabel("concurrent clients")
+    axes.set_xticks(sorted({row["clients"] for row in rows}))
     axes.set_ylim(bottom=0)
     axes.set_title(title, fontsize=10)
     axes.legend(fontsize=8)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.candidates import BY_NAME, CANDIDATES, OURS
-from benchmarks.goals import goals
+from benchmarks.goals import goals, spread_text
 
 ORDER = {candidate.name: number for number, candidate in enumerate(CANDIDATES)}
 
@@ -95,12 +95,12 @@ def _mix(result: dict[str, Any]) -> str:
                     (
                         f"{size_kb} KB, {clients}",
                         BY_NAME[row["candidate"]].title,
-                        _spread(row["processor_us"], ",.0f"),
-                        _spread(row["processor_ratio"], ".2f"),
+                        spread_text(row["processor_us"], ",.0f"),
+                        spread_text(row["processor_ratio"], ".2f"),
                         f"{row['p50_ms']:.2f}",
                         f"{row['p99_ms']:.2f}",
-                        _spread(row["requests_per_second"], ",.0f"),
-                        _spread(row["throughput_ratio"], ".2f"),
+                        spread_text(row["requests_per_second"], ",.0f"),
+                        spread_text(row["throughput_ratio"], ".2f"),
                     )
                 )
         head = ["session, clients", "", "processor µs", "to ours", "p50 ms", "p99 ms"]
@@ -114,10 +114,10 @@ def _first(result: dict[str, Any]) -> str:
     rows = [
         (
             BY_NAME[row["candidate"]].title,
-            _spread(row["wall_ms"], ".0f"),
-            _spread(row["ours_wall_ratio"], ".2f"),
-            _spread(row["processor_ms"], ".0f"),
-            _spread(row["ours_processor_ratio"], ".2f"),
+            spread_text(row["wall_ms"], ".0f"),
+            spread_text(row["ours_wall_ratio"], ".2f"),
+            spread_text(row["processor_ms"], ".0f"),
+            spread_text(row["ours_processor_ratio"], ".2f"),
             f"{row['peak_memory_mb']['median']:.0f}",
             f"{row['peak_memory_mb']['median'] / memory:.2f}",
         )
@@ -138,7 +138,7 @@ def _first(result: dict[str, Any]) -> str:
 
 
 def _parts(result: dict[str, Any]) -> str:
-    rows = [(name, _spread(values, ".1f")) for name, values in result["parts"].items()]
+    rows = [(name, spread_text(values, ".1f")) for name, values in result["parts"].items()]
     return table(["part", "processor µs"], rows)
 
 
@@ -160,18 +160,13 @@ def _special_keys(result: dict[str, Any]) -> str:
     rows = [
         (
             row["special_keys"],
-            _spread(row["read_us"], ".0f"),
-            _spread(row["change_us"], ".0f"),
+            spread_text(row["read_us"], ".0f"),
+            spread_text(row["change_us"], ".0f"),
             f"{row['item_bytes']:,}",
         )
         for row in result["special_keys"]
     ]
     return table(["special keys", "read, µs", "change, µs", "item, bytes"], rows)
-
-
-def _spread(values: dict[str, float], form: str) -> str:
-    low, middle, high = (format(values[name], form) for name in ("min", "median", "max"))
-    return f"{middle} ({low} to {high})"
 
 
 def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

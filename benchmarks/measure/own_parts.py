@@ -12,7 +12,7 @@ from benchmarks.store import Store
 
 
 def measure(rounds: int, canned: Store) -> dict[str, Any]:
-    """Give ``parts`` and ``special_keys``, see parts.py."""
+    """Give ``parts``, ``derived`` and ``special_keys``, see parts.py."""
     done = subprocess.run(
         python("parts", canned.url, str(rounds)),
         cwd=ROOT,
