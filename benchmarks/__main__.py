@@ -18,7 +18,8 @@ from typing import Any
 from benchmarks import docs, plots
 from benchmarks.candidates import BY_NAME, OURS
 from benchmarks.fleet import Fleet
-from benchmarks.measure import capacity, first, growth, mix, own_parts
+from benchmarks.measure import capacity, first, growth, mix, own_parts, scaling
+from benchmarks.measure.scaling import BARE
 from benchmarks.plan import FULL, QUICK, SMOKE, Plan
 from benchmarks.report import markdown
 from benchmarks.servers import stores
@@ -34,9 +35,8 @@ def main(arguments: list[str]) -> None:
         if asked.items is not None:
             plan = replace(plan, items=asked.items)
         if asked.only:
-            plan = replace(plan, candidates=(OURS, *asked.only))
-        command = " ".join(["python -m benchmarks", *arguments])
-        result = run(plan, command)
+            plan = replace(plan, candidates=(OURS, BARE, *asked.only))
+        result = run(plan, command(asked))
     else:
         result = json.loads(asked.from_result.read_text())
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,11 @@ def parser() -> argparse.ArgumentParser:
         "--items", type=int, help="fill the table to so many items (10,000; try 1000000)"
     )
     made.add_argument(
-        "--only", nargs="+", choices=BY_NAME, metavar="NAME", help="ours, and these: %(choices)s"
+        "--only",
+        nargs="+",
+        choices=BY_NAME,
+        metavar="NAME",
+        help="ours, the bare calls, and these: %(choices)s",
     )
     made.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
     made.add_argument(
@@ -71,6 +75,15 @@ def parser() -> argparse.ArgumentParser:
         "--from-result", type=Path, metavar="JSON", help="measure nothing; use an earlier result"
     )
     return made
+
+
+def command(asked: argparse.Namespace) -> str:
+    """Give the command again, without where its results went."""
+    words = ["python -m benchmarks"]
+    words += [f"--{name}" for name in ("quick", "smoke") if getattr(asked, name)]
+    words += [f"--items {asked.items}"] if asked.items is not None else []
+    words += [f"--only {' '.join(asked.only)}"] if asked.only else []
+    return " ".join(words)
 
 
 def run(plan: Plan, command: str) -> dict[str, Any]:
@@ -104,6 +117,8 @@ def run(plan: Plan, command: str) -> dict[str, Any]:
         result: dict[str, Any] = {"about": about, "left_out": fleet.left_out}
         result["capacity"] = capacity.measure(plan, fleet, local)
         result["mix"] = mix.measure(plan, fleet, local, canned, tell)
+        tell("one thread and many")
+        result["scaling"] = scaling.measure(plan, fleet, canned)
         tell("first requests")
         result["first"] = first.measure(plan, fleet, canned[0])
         tell("parts of one request")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,10 @@ from benchmarks.report import goal_table, markdown
 from benchmarks.servers.stores import ROOT
 
 #: Which page shows what.
-PAGES = {"README.md": {"performance": goal_table}, "docs/performance.md": {"results": markdown}}
+PAGES: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
+    "README.md": {"performance": goal_table},
+    "docs/performance.md": {"results": partial(markdown, brief=True)},
+}
 
 
 def write(result: dict[str, Any], root: Path = ROOT) -> None:

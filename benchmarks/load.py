@@ -52,6 +52,10 @@ class Load:
         """Open the connections, and have everything imported that is imported late."""
         self._run(self.clients(clients, size_kb), ["/read", "/change"])
 
+    def wake(self, size_kb: int) -> None:
+        """Send one request: a process that has slept since its last turn is not yet itself."""
+        self.clients(1, size_kb)[0].open(self.target, "/read")
+
     def run(self, clients: int, size_kb: int, requests: int) -> dict[str, Any]:
         """Let all clients loose at once.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 #: Calls of a part in one round.
-CALLS = 40
+CALLS = 10
 TABLE = "sessions-parts"
 
 Part = Callable[[], object]

@@ -13,12 +13,13 @@ class Plan:
     :param sizes_kb: of the sessions.
     :param clients: concurrent ones, each with a session and a thread of its own.
     :param delays_ms: of the canned-answer server.
-    :param local_rounds: interleaved rounds on DynamoDB Local, of one client three times as many.
+    :param local_rounds: interleaved rounds on DynamoDB Local, of one client four times as many.
     :param canned_rounds: the same on the canned-answer server.
     :param local_matrix: every size with every number of clients; otherwise the sizes with one
         client, and the clients with the first size of `MIDDLE_KB` or more.
     :param cold_rounds: fresh processes of each candidate.
     :param parts_rounds: of the breakdown of one request of ours.
+    :param scaling_rounds: of one thread and many, in turn.
     :param items: largest number of items in the table.
     """
 
@@ -30,7 +31,8 @@ class Plan:
     canned_rounds: int = 4
     local_matrix: bool = True
     cold_rounds: int = 7
-    parts_rounds: int = 15
+    parts_rounds: int = 100
+    scaling_rounds: int = 8
     items: int = 10_000
 
 
@@ -46,7 +48,8 @@ QUICK = Plan(
     canned_rounds=1,
     local_matrix=False,
     cold_rounds=3,
-    parts_rounds=7,
+    parts_rounds=40,
+    scaling_rounds=4,
     items=1_000,
 )
 #: For the test that the benchmark still works.
@@ -59,6 +62,7 @@ SMOKE = Plan(
     canned_rounds=1,
     local_matrix=False,
     cold_rounds=1,
-    parts_rounds=1,
+    parts_rounds=2,
+    scaling_rounds=1,
     items=10,
 )

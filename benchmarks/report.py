@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.candidates import BY_NAME, CANDIDATES, OURS
 from benchmarks.goals import goals, spread_text
+from benchmarks.plan import MIDDLE_KB
 
 ORDER = {candidate.name: number for number, candidate in enumerate(CANDIDATES)}
 
@@ -26,13 +27,16 @@ def goal_table(result: dict[str, Any]) -> str:
     return table(["figure", "goal", "measured", "reached"], rows)
 
 
-def markdown(result: dict[str, Any]) -> str:
-    """Give all tables of a result, each under a heading."""
+def markdown(result: dict[str, Any], *, brief: bool = False) -> str:
+    """Give the tables of a result, each under a heading.
+
+    :param brief: of the loads only one client at every size, and every number of clients at one.
+    """
     sections = [
         ("What it ran on", machine(result)),
         ("Goals", goal_table(result)),
         ("Calls, capacity and bytes per request", _capacity(result)),
-        ("Processor time, latency, throughput", _mix(result)),
+        ("Processor time, latency, throughput", _mix(result, brief)),
         ("First request of a fresh process, memory", _first(result)),
         ("Where the time of one request goes", _parts(result)),
         ("As the table fills", _growth(result)),
@@ -83,11 +87,16 @@ def _units(row: dict[str, Any], ours: dict[str, Any], name: str) -> str:
     return f"{row[name]:.2f} ({row[name] / ours[name]:.2f})"
 
 
-def _mix(result: dict[str, Any]) -> str:
+def _mix(result: dict[str, Any], brief: bool) -> str:
     texts = []
     for store in dict.fromkeys(row["store"] for row in result["mix"]):
         rows = []
-        of_store = [row for row in result["mix"] if row["store"] == store]
+        of_store = [
+            row
+            for row in result["mix"]
+            if row["store"] == store
+            and (not brief or row["clients"] == 1 or row["size_kb"] == MIDDLE_KB)
+        ]
         for size_kb, clients in dict.fromkeys((row["size_kb"], row["clients"]) for row in of_store):
             load = [r for r in of_store if (r["size_kb"], r["clients"]) == (size_kb, clients)]
             for row in _sorted(load):

@@ -42,6 +42,10 @@ class Worker:
         """Begin the sessions of a load, and send each one request of both kinds."""
         self._load(store).warm_up(**load)
 
+    def wake(self, store: dict[str, str], size_kb: int) -> None:
+        """See `Load.wake`."""
+        self._load(store).wake(size_kb)
+
     def run(self, store: dict[str, str], **load: int) -> dict[str, Any]:
         """See `Load.run`."""
         return self._load(store).run(**load)

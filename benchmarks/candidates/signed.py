@@ -9,7 +9,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from functools import lru_cache
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,12 +26,20 @@ def app(store: Store) -> WSGIApplication:
     """One GetItem, and one PutItem for a change; a connection for each thread."""
     table, host, kept = table_name("signed"), urlsplit(store.url).netloc, threading.local()
 
+    def send(connection: HTTPConnection, operation: str, body: bytes) -> HTTPResponse:
+        connection.request("POST", "/", body, headers(operation, body, host))
+        return connection.getresponse()
+
     def call(operation: str, request: dict[str, Any]) -> Any:
         if not hasattr(kept, "connection"):
             kept.connection = HTTPConnection(host)
         body = json.dumps({"TableName": table, **request}).encode()
-        kept.connection.request("POST", "/", body, headers(operation, body, host))
-        response = kept.connection.getresponse()
+        try:
+            response = send(kept.connection, operation, body)
+        except ConnectionError:
+            # It was idle for too long, and the server has closed it; the next send opens it again.
+            kept.connection.close()
+            response = send(kept.connection, operation, body)
         answer = json.loads(response.read())
         if response.status != 200:
             raise RuntimeError(f"{operation}: {response.status} {answer}")

@@ -28,12 +28,17 @@ class Scenario:
     @property
     def requests(self) -> int:
         """Requests of each client in a round: whole cycles of the mix."""
-        return 30 if self.clients == 1 else 10
+        return 20 if self.clients == 1 else 10
+
+    @property
+    def is_common(self) -> bool:
+        """Whether it is among those that are also run where the matrix is not."""
+        return self.clients == 1 or self.size_kb == MIDDLE_KB
 
     @property
     def rounds(self) -> int:
         """Rounds for each one that the plan has: one client's are short, and there are more."""
-        return 3 if self.clients == 1 else 1
+        return 4 if self.clients == 1 else 1
 
 
 @dataclass
@@ -92,11 +97,12 @@ def _interleave(
         start = number % len(turn)
         for process, store in turn[start:] + turn[:start]:
             candidate = process.candidate
-            if candidate.slow and number >= SLOW_ROUNDS:
+            if candidate.slow and (number >= SLOW_ROUNDS or not scenario.is_common):
                 continue
             try:
                 if not number:
                     process.ask("warm_up", store=store, **load)
+                process.ask("wake", store=store, size_kb=scenario.size_kb)
                 answer = process.ask("run", store=store, requests=scenario.requests, **load)
             except Failed as error:
                 fleet.leave_out(process, error)
