@@ -55,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
     """Give the command's arguments."""
     made = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     amount = made.add_mutually_exclusive_group()
-    amount.add_argument("--quick", action="store_true", help="some two minutes instead of twenty")
+    amount.add_argument(
+        "--quick", action="store_true", help="a few minutes: fewer rounds and loads"
+    )
     amount.add_argument("--smoke", action="store_true", help="the smallest slice: does it work?")
     made.add_argument(
         "--items", type=int, help="fill the table to so many items (10,000; try 1000000)"
