@@ -12,12 +12,16 @@ from beaker_dynamodb.errors import (
     DynamoDBError,
     ItemTooLarge,
     LockTimeout,
+    MissingSpecialKeys,
     PayloadError,
     SessionConflict,
+    SpecialKeyError,
     StoreUnavailable,
 )
 from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManager, register
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.session_store import SessionStore
+from beaker_dynamodb.stored_session import StoredSession
 
 __version__ = "0.1.0"
 
@@ -30,8 +34,12 @@ __all__ = [
     "DynamoDBSession",
     "ItemTooLarge",
     "LockTimeout",
+    "MissingSpecialKeys",
     "PayloadError",
     "SessionConflict",
+    "SessionStore",
+    "SpecialKeyError",
     "StoreUnavailable",
+    "StoredSession",
     "register",
 ]

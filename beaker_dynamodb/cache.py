@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.lock import held_lock
+from beaker_dynamodb.locks import held_lock
 from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.layout import CACHE, Item
 
@@ -37,13 +37,15 @@ class CacheEntries:
         # Under its creation lock an entry is read once more, to see whether the holder before
         # has made it: that has to be what was written last.
         consistent = not store.options.consistent_read and self._creation_lock(key) is not None
-        item = store.items.get(
-            store.keys.entry(self._namespace, key),
-            CACHE,
-            grace_ms=store.stale_grace_ms,
-            consistent_read=consistent,
-        )
-        return default if item is None else store.codec.decode(item)
+        with store.outage:
+            item = store.items.get(
+                store.keys.entry(self._namespace, key),
+                CACHE,
+                grace_ms=store.stale_grace_ms,
+                consistent_read=consistent or None,
+            )
+            return default if item is None else store.codec.decode(item)
+        return default
 
     def write(self, key: str | bytes, value: Any, expiretime: float | None) -> None:
         """Store a value: one PutItem, whatever is there.
@@ -69,14 +71,16 @@ class CacheEntries:
         lock = self._creation_lock(key)
         late = lock is not None and lock.lost
         try:
-            store.items.put(item, store.items.if_new() if late else None)
+            with store.outage:
+                store.items.put(item, store.items.if_new() if late else None)
         except ConditionFailed:
             log.warning("a cache value was made too late; another one is there and stays")
 
     def delete(self, key: str | bytes) -> None:
         """Delete an entry: one DeleteItem."""
         store = self._store
-        store.items.delete(store.keys.entry(self._namespace, key))
+        with store.outage:
+            store.items.delete(store.keys.entry(self._namespace, key))
 
     def keys(self) -> Iterator[bytes]:
         """Give the keys of the entries that have not expired."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
@@ -20,6 +20,8 @@ MAX_ATTRIBUTE_NAME_BYTES = 255
 MAX_PREFIX_BYTES = 255
 #: 128 bits, where every byte is random.
 MIN_SIGNING_KEY_BYTES = 16
+#: Types of special keys, by DynamoDB's names; one that has an index cannot be a BOOL.
+SPECIAL_TYPES = ("S", "N", "B", "BOOL")
 #: What no value exceeds, compressed (storage/compression.py) or not: 64 MB.
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 
@@ -130,6 +132,11 @@ def hash_ids(value: Any) -> bool | str:
     return "migrate" if str(value).strip().lower() == "migrate" else boolean(value)
 
 
+def consistent_read(value: Any) -> bool | str:
+    """Take true, false or ``auto``."""
+    return "auto" if str(value).strip().lower() == "auto" else boolean(value)
+
+
 def signing_keys(value: Any) -> tuple[bytes, ...]:
     """Take keys, as a text with commas between them or as a list of texts or bytes.
 
@@ -150,6 +157,46 @@ def signing_keys(value: Any) -> tuple[bytes, ...]:
     if not keys or any(len(key) < MIN_SIGNING_KEY_BYTES for key in keys):
         raise ValueError(f"every key must have at least {MIN_SIGNING_KEY_BYTES} bytes")
     return tuple(keys)
+
+
+def special_keys(value: Any) -> tuple[tuple[str, str], ...]:
+    """Take ``name:TYPE, …``, a dict of names and types, or a list of pairs.
+
+    Also a list of dicts with ``name`` and ``type``, as the forerunner has it.
+    """
+    if isinstance(value, str):
+        pairs = [part.rpartition(":")[::2] for part in value.split(",")]
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
+    elif isinstance(value, (list, tuple)):
+        pairs = [_pair(one) for one in value]
+    else:
+        raise ValueError("is neither name:TYPE, … nor a dict or a list of names and types")
+    kinds = choice(*SPECIAL_TYPES)
+    found = {}
+    for name, kind in pairs:
+        name = attribute_name(name)
+        if name in found:
+            raise ValueError(f"names {name!r} twice")
+        found[name] = kinds(kind)
+    return tuple(found.items())
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    if isinstance(value, Mapping) and value.keys() == {"name", "type"}:
+        return value["name"], value["type"]
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        return value[0], value[1]
+    raise ValueError("holds something that is not a name and a type")
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """Take names, as a text with commas between them or as a list of texts."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("is neither a text nor a list of names")
+    return tuple(dict.fromkeys(attribute_name(name) for name in value))
 
 
 def serializer(value: Any) -> Any:

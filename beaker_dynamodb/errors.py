@@ -11,7 +11,9 @@
         ├── ItemTooLarge            more bytes than max_value_size, or than DynamoDB takes
         ├── PayloadError            a value that cannot be encoded, or stored bytes that cannot
         │                           be decoded
-        └── LockTimeout             another caller makes a cache value for longer than one waits
+        ├── LockTimeout             another caller makes a cache value for longer than one waits
+        └── SpecialKeyError         a session key that is copied is not of its declared type
+            └── MissingSpecialKeys  ... or not there at all
 
 A key that is not there is a plain ``KeyError``, as everywhere in Beaker. Nothing in the tree is
 a ``KeyError`` or a ``TypeError``, because Beaker's Session reads those two as "a new session":
@@ -19,6 +21,8 @@ a fault of the store must never log anybody out.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from beaker.exceptions import BeakerException
 
@@ -28,8 +32,10 @@ __all__ = [
     "DynamoDBError",
     "ItemTooLarge",
     "LockTimeout",
+    "MissingSpecialKeys",
     "PayloadError",
     "SessionConflict",
+    "SpecialKeyError",
     "StoreUnavailable",
 ]
 
@@ -110,3 +116,27 @@ class PayloadError(DynamoDBError):
 
 class LockTimeout(DynamoDBError):
     """Another caller is making a cache value, and ``lock_timeout`` has passed."""
+
+
+class SpecialKeyError(DynamoDBError):
+    """A special key's value is not of the type that ``special_keys`` declares; nothing was saved.
+
+    :param key: the special key's name.
+    :param type: the declared type, for instance ``N``.
+    """
+
+    def __init__(self, message: str, *, key: str, type: str) -> None:
+        super().__init__(message)
+        self.key = key
+        self.type = type
+
+
+class MissingSpecialKeys(SpecialKeyError):
+    """The session lacks special keys; nothing was saved. ``key`` and ``type`` are the first's.
+
+    :param names: all that are missing.
+    """
+
+    def __init__(self, message: str, *, names: Sequence[str], key: str, type: str) -> None:
+        super().__init__(message, key=key, type=type)
+        self.names = tuple(names)

@@ -9,22 +9,20 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
-from weakref import WeakValueDictionary
 
 from beaker.synchronization import SynchronizerImpl
 
 from beaker_dynamodb import lease
-from beaker_dynamodb.errors import LockTimeout
-from beaker_dynamodb.storage.client import connection_key
-from beaker_dynamodb.storage.forks import after_fork, notice
+from beaker_dynamodb.errors import LockTimeout, StoreUnavailable
+from beaker_dynamodb.storage.forks import after_fork
 from beaker_dynamodb.storage.lock_items import LockItem, LockItems
 
 if TYPE_CHECKING:
     from beaker_dynamodb.storage.items import ItemStore
     from beaker_dynamodb.storage.keys import Key
-    from beaker_dynamodb.storage.store import Store
+    from beaker_dynamodb.storage.outage import Outage
 
 #: The pause between two looks, by a name that tests replace.
 sleep = time.sleep
@@ -33,6 +31,9 @@ sleep = time.sleep
 POLL_FIRST, POLL_LONGEST = 0.05, 1.0
 #: After "somebody else holds it", `acquire(wait=False)` says so again for so long without asking.
 QUIET_SECONDS = 0.25
+#: After DynamoDB did not answer, and a value is made all the same (option ``on_error``), it is not
+#: asked for that lock again for so long.
+ALONE_SECONDS = 5.0
 #: Locks of others that this process remembers having seen, so as to notice an abandoned one.
 MAX_WATCHED = 1000
 
@@ -44,9 +45,11 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
 
     :param items: the table; the options ``lock_lease`` and ``lock_timeout`` are its.
     :param key: the lock's primary key.
+    :param outage: decides when DynamoDB does not answer; if that is to be passed over, one thread
+        of this process has the lock, and other processes know nothing of it.
     """
 
-    def __init__(self, items: ItemStore, key: Key) -> None:
+    def __init__(self, items: ItemStore, key: Key, outage: Outage | None = None) -> None:
         super().__init__()
         self._items = LockItems(items)
         self._options = items.options
@@ -55,20 +58,25 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         self._seen: LockItem | None = None
         self._since = 0.0
         self._quiet_until = 0.0
+        self._outage = outage
+        self._alone_until = 0.0
         self.reset()
 
     def reset(self) -> None:
         """Begin anew in a forked process: what was held is the parent's."""
         # One thread of the process asks DynamoDB, the others wait for it here.
         self._turn = threading.Condition()
-        self._busy = False
+        self._turn_of: int | None = None  # a thread's ident
         self._waiting = 0
         self._held: lease.Held | None = None
+        # Whose turn it is has the lock without DynamoDB, which did not answer.
+        self._alone = False
 
     @property
     def lost(self) -> bool:
         """Whether this thread holds the lock, but others may have taken it over."""
-        return self.mine and self._held is not None and self._held.lost
+        mine = self._turn_of == threading.get_ident()
+        return mine and self._held is not None and self._held.lost
 
     @property
     def mine(self) -> bool:
@@ -82,22 +90,20 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         :raises LockTimeout: others held it for the whole ``lock_timeout``.
         """
         give_up = lease.monotonic() + self._options.lock_timeout
-        if not self._enter(wait):
-            return False
+        try:
+            if not self._enter(wait):
+                return False
+        except LockTimeout:
+            if self._alone:
+                return True  # a fault of the store keeps nobody from making the value
+            raise
         taken = False
         try:
             if self._held is not None and self._held.lost:
                 self._free()
             if self._held is None:
-                held = None
-                if wait:
-                    held = self._wait(give_up)
-                elif lease.monotonic() >= self._quiet_until:
-                    held = self._try()
-                if held is not None:
-                    lease.heart.add(held)
-                self._held = held
-            taken = self._held is not None
+                self._held = self._ask(wait, give_up)
+            taken = self._held is not None or self._alone
         finally:
             if not taken:
                 self._leave()
@@ -109,10 +115,13 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         Most of those who waited only look whether the value is there.
         """
         with self._turn:
-            if self._held is None:
-                return  # this process was forked while its parent held the lock
-            if self._waiting and self._held.young and not self._held.lost:
-                self._busy = False
+            if self._turn_of != threading.get_ident():
+                # This process was forked while its parent held the lock, or the wait for those
+                # who had it without DynamoDB was too long.
+                return
+            held = self._held
+            if held is not None and self._waiting and held.young and not held.lost:
+                self._turn_of = None
                 self._turn.notify()
                 return
         try:
@@ -126,23 +135,24 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         with self._turn:
             self._waiting += wait
             try:
-                entered = self._turn.wait_for(lambda: not self._busy, timeout)
+                entered = self._turn.wait_for(lambda: self._turn_of is None, timeout)
             except BaseException:
                 # As gevent's Timeout: whoever released may have counted on this thread.
                 self._turn.notify()
-                if self._waiting == 1 and not self._busy and self._held is not None:
+                if self._waiting == 1 and self._turn_of is None and self._held is not None:
                     self._free()
                 raise
             finally:
                 self._waiting -= wait
             if not entered and wait:
                 raise self._too_late()
-            self._busy = self._busy or entered
+            if entered:
+                self._turn_of = threading.get_ident()
             return entered
 
     def _leave(self) -> None:
         with self._turn:
-            self._busy = False
+            self._turn_of = None
             self._turn.notify()
 
     def _free(self) -> None:
@@ -153,6 +163,27 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
 
     do_acquire_read_lock = do_acquire_write_lock
     do_release_read_lock = do_release_write_lock
+
+    def _ask(self, wait: bool, give_up: float) -> lease.Held | None:
+        """Ask for the lock, and have it renewed; None where others hold it, or for a fault."""
+        self._alone = lease.monotonic() < self._alone_until
+        if self._alone:
+            return None
+        try:
+            held: lease.Held | None = None
+            if wait:
+                held = self._wait(give_up)
+            elif lease.monotonic() >= self._quiet_until:
+                held = self._try()
+        except StoreUnavailable as error:
+            if self._outage is None or not self._outage.passes(error):
+                raise
+            self._alone = True
+            self._alone_until = lease.monotonic() + ALONE_SECONDS
+            return None
+        if held is not None:
+            lease.heart.add(held)
+        return held
 
     def _try(self) -> lease.Held | None:
         """Ask for the lock by one write."""
@@ -201,14 +232,13 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         )
 
 
-_registry = threading.Lock()
-_locks: WeakValueDictionary[Any, DynamoDBSynchronizer] = WeakValueDictionary()
 # Beaker forgets a lock that it could not have; what we saw of its holder has to stay.
 _watched: dict[DynamoDBSynchronizer, None] = {}
+_watching = threading.Lock()
 
 
 def _watch(lock: DynamoDBSynchronizer, on: bool) -> None:
-    with _registry:
+    with _watching:
         _watched.pop(lock, None)
         if on:
             _watched[lock] = None
@@ -216,37 +246,10 @@ def _watch(lock: DynamoDBSynchronizer, on: bool) -> None:
                 del _watched[next(iter(_watched))]
 
 
-def creation_lock(store: Store, key: Key) -> DynamoDBSynchronizer:
-    """Give the lock with this primary key: one object per process, table and set of limits."""
-    notice()
-    name = _name(store, key)
-    with _registry:
-        lock = _locks.get(name)
-        if lock is None:
-            lock = _locks[name] = DynamoDBSynchronizer(store.items, key)
-        return lock
-
-
-def held_lock(store: Store, key: Key) -> DynamoDBSynchronizer | None:
-    """Give the lock with this primary key if this thread holds it."""
-    if not _locks:
-        return None
-    lock = _locks.get(_name(store, key))
-    return lock if lock is not None and lock.mine else None
-
-
-def _name(store: Store, key: Key) -> tuple[Any, ...]:
-    options = store.options
-    limits = options.lock_lease, options.lock_timeout
-    return connection_key(options), id(options.client), options.table_name, limits, key
-
-
 def _after_fork() -> None:
-    # Threads and what they hold stay behind in the parent.
-    global _registry
-    _registry = threading.Lock()
-    for lock in list(_locks.values()):
-        lock.reset()
+    # Another thread of the parent may have held it.
+    global _watching
+    _watching = threading.Lock()
 
 
 after_fork(_after_fork)

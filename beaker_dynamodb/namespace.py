@@ -14,13 +14,14 @@ from beaker.container import Container, NamespaceManager
 
 from beaker_dynamodb.cache import CacheEntries
 from beaker_dynamodb.config import parse
-from beaker_dynamodb.lock import DynamoDBSynchronizer, creation_lock
+from beaker_dynamodb.locks import creation_lock
 from beaker_dynamodb.record import SessionRecord
 from beaker_dynamodb.storage.keys import key_bytes
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+    from beaker_dynamodb.lock import DynamoDBSynchronizer
     from beaker_dynamodb.storage.store import Store
 
 #: The one key of a session's namespace.
@@ -39,7 +40,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def __init__(self, namespace: str, **options: Any) -> None:
         super().__init__(namespace)
-        self.store = _store(options)
+        self.store = store_for(options)
         self._scope = _ReadScope()
         self._record: SessionRecord | None = None
 
@@ -52,6 +53,14 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def client(self) -> DynamoDBClient:
         """The boto3 client in use."""
         return self.store.items.client()
+
+    @property
+    def faults_missed(self) -> int:
+        """Faults of DynamoDB that caches with these options passed over in this process.
+
+        By the option ``on_error``.
+        """
+        return self.store.outage.passed
 
     # -- values -------------------------------------------------------------------------------
 
@@ -145,11 +154,20 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     @property
     def session(self) -> SessionRecord:
         """The session whose id is this namespace."""
+        self._reap()
         if self._record is None:
             self._record = SessionRecord(self.store, self.namespace)
         return self._record
 
+    def _reap(self) -> None:
+        """Start the legacy reaper of this process, if it is wanted and does not run yet."""
+        if self.store.options.reap_interval:
+            from beaker_dynamodb.reaping import keep_reaping
+
+            keep_reaping(self.store)
+
     def _entries(self) -> CacheEntries:
+        self._reap()
         return CacheEntries(self.store, self.namespace)
 
     def _read(self, key: str | bytes) -> Any:
@@ -197,7 +215,11 @@ def register() -> None:
             clsmap._clsmap[name] = DynamoDBNamespaceManager
 
 
-def _store(options: dict[str, Any]) -> Store:
+def store_for(options: dict[str, Any]) -> Store:
+    """Give the store of a configuration: one for all managers of equal options.
+
+    :raises ConfigurationError: an option is unknown or does not fit.
+    """
     try:
         return _store_of(tuple(options.items()))
     except TypeError:

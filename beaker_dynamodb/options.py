@@ -36,6 +36,13 @@ FIXED_ATTRIBUTES = frozenset(
     }
 )
 
+#: Attributes that every index has besides its keys: those of FIXED_ATTRIBUTES here, and the
+#: ttl_attribute.
+INDEXED_ATTRIBUTES = ("accessed", "created", "deadline", "namespace", "type")
+#: A table may have 20 global secondary indexes; one of them may have 20 attributes besides its
+#: keys, all of them together 100 (AWS developer guide, quotas; API reference, Projection).
+MAX_INDEXES, MAX_INDEX_ATTRIBUTES, MAX_ATTRIBUTES_OF_INDEXES = 20, 20, 100
+
 
 def _option(
     caster: Callable[[Any], Any],
@@ -212,9 +219,11 @@ class Options:
         "take a session over. `migrate` also finds, and moves, sessions from before.",
         default=False,
     )
-    consistent_read: bool = _option(
-        casters.boolean,
-        "Read what was written last. `false` costs half as much and may be a moment behind.",
+    consistent_read: bool | str = _option(
+        casters.consistent_read,
+        "Read what was written last. `false` costs half as much and may be a moment behind. "
+        "`auto`, with our middleware: at half the price, but never behind what this browser has "
+        "seen.",
         default=True,
     )
     serializer: Any = _option(
@@ -258,6 +267,33 @@ class Options:
         "set.",
         default=False,
     )
+    special_keys: tuple[tuple[str, str], ...] = _option(
+        casters.special_keys,
+        "Session keys that are copied to attributes of the item: `userId:S, logins:N`, of types "
+        "`S` (a text), `N` (a number), `B` (bytes) or `BOOL`. `user.id` is the key `id` of the "
+        "dict `user`.",
+        default=(),
+        shown="none",
+    )
+    skip_throw_missing_special_keys: bool = _option(
+        casters.boolean,
+        "Save sessions that lack a special key too; else they are a MissingSpecialKeys.",
+        default=False,
+    )
+    index_keys: tuple[str, ...] = _option(
+        casters.names,
+        "Special keys by which sessions are found, each with a global secondary index of a table "
+        "that is created.",
+        default=(),
+        shown="none",
+    )
+    reap_interval: float = _option(
+        casters.number,
+        "Legacy: a thread of each process reads the whole table so often, and deletes what has "
+        "expired; time to live does that for nothing. 0: no thread.",
+        default=0.0,
+        unit="seconds",
+    )
     stale_grace: float = _option(
         casters.number,
         "An entry of a cache with `expire` is kept so much longer; while one caller makes the new "
@@ -278,6 +314,12 @@ class Options:
         default=60.0,
         unit="seconds",
     )
+    on_error: str = _option(
+        casters.choice("raise", "miss"),
+        "Of caches, when DynamoDB does not answer: `raise` StoreUnavailable, or take a read for a "
+        "`miss` and leave a write out, with a warning once a minute. Sessions always raise.",
+        default="raise",
+    )
     clock: Callable[[], float] = _option(
         casters.live,
         "Where the time comes from, a function that returns epoch seconds; for tests.",
@@ -289,16 +331,38 @@ class Options:
     def __post_init__(self) -> None:
         """Hold the options against each other.
 
-        :raises ConfigurationError: two attributes of an item would have the same name.
+        :raises ConfigurationError: two attributes of an item would have the same name, or
+            ``index_keys`` names what cannot have an index.
         """
         named = [("hash_key", self.hash_key), ("ttl_attribute", self.ttl_attribute)]
         if self.sort_key is not None:
             named.append(("sort_key", self.sort_key))
+        named += [("special_keys", name) for name, _ in self.special_keys]
         taken = dict.fromkeys(FIXED_ATTRIBUTES, "an attribute that beaker_dynamodb itself writes")
         for option, name in named:
             if name in taken:
                 raise ConfigurationError(f"option {option}: {name!r} is already {taken[name]}")
             taken[name] = f"the {option}"
+        self._check_indexes()
+
+    def _check_indexes(self) -> None:
+        types = dict(self.special_keys)
+        for name in self.index_keys:
+            if name not in types:
+                raise ConfigurationError(f"option index_keys: {name!r} is none of special_keys")
+            if types[name] == "BOOL":
+                raise ConfigurationError(f"option index_keys: {name!r} is a BOOL, not S, N or B")
+        # The special key that it is of is its key; the others come on top of the fixed ones.
+        each = len(INDEXED_ATTRIBUTES) + len(self.special_keys)
+        if self.index_keys and (
+            len(self.index_keys) > MAX_INDEXES
+            or each > MAX_INDEX_ATTRIBUTES
+            or each * len(self.index_keys) > MAX_ATTRIBUTES_OF_INDEXES
+        ):
+            raise ConfigurationError(
+                f"option index_keys: {len(self.index_keys)} indexes of {each} attributes are more "
+                "than DynamoDB allows; each has all special_keys"
+            )
 
     @property
     def provisioned(self) -> bool:

@@ -23,6 +23,7 @@ from beaker_dynamodb.storage.keys import Key, key_bytes
 from beaker_dynamodb.storage.layout import SESSION, Item
 
 if TYPE_CHECKING:
+    from beaker_dynamodb.storage.layout import Attributes
     from beaker_dynamodb.storage.store import Store
 
 log = logging.getLogger("beaker_dynamodb")
@@ -47,19 +48,27 @@ class SessionRecord:
         self._seen_payload: Any = None
         #: It was there when it was loaded, and is not any more: it stays gone.
         self._gone = False
+        #: Whether what was read may be a moment old.
+        self.perhaps_behind = False
         self._expiretime: float | None = None
         #: Reads and writes payloads; a session that encrypts them sets its own.
         self.format: PayloadFormat = BEAKER
 
     # -- read ---------------------------------------------------------------------------------
 
-    def read(self) -> Any:
+    def read(self, *, seen_version: int | None = None) -> Any:
         """Give the payload as Beaker's Session wrote it: one GetItem.
 
+        :param seen_version: what this browser has seen already, where it tells. With the option
+            ``consistent_read = auto`` the read may then be a moment behind, but not behind that;
+            where it is, or finds nothing, there is a second, consistent one.
         :raises KeyError: there is no session, or it has expired.
         :raises PayloadError: the item is damaged.
         """
-        item = self._store.items.get(self._key, SESSION)
+        item = self._read_eventually(seen_version)
+        self.perhaps_behind = item is not None
+        if item is None:
+            item = self._store.items.get(self._key, SESSION)
         if item is None and self._store.options.hash_ids == "migrate":
             item = self._migrate()
         payload = None if item is None else self._decode(item)
@@ -67,6 +76,17 @@ class SessionRecord:
         if item is None:
             raise KeyError("session")
         return payload
+
+    def _read_eventually(self, seen_version: int | None) -> Item | None:
+        if seen_version is None or self._store.options.consistent_read != "auto":
+            return None
+        item = self._store.items.get(self._key, SESSION, consistent_read=False)
+        return item if item is not None and (item.version or 0) >= seen_version else None
+
+    @property
+    def version(self) -> int | None:
+        """The version of the data that is known to be stored; None where none is."""
+        return None if self._stored is None else self._stored.version
 
     def exists(self) -> bool:
         """Whether there is a session that has not expired: one GetItem."""
@@ -103,11 +123,11 @@ class SessionRecord:
         elif self._gone:
             self._drop()
         elif mine is None:
-            self._replace(payload)
+            self._replace(payload, mine)
         elif self._stored is not None and not merge.differs(self._seen() or {}, mine):
             self._touch(mine, payload)
         elif self._store.options.concurrency == "overwrite":
-            self._replace(payload)
+            self._replace(payload, mine)
         else:
             self._save(mine, payload)
 
@@ -128,10 +148,16 @@ class SessionRecord:
         elif old._stored is None:
             self.write(payload)
         else:
+            # Here for the second time: the first answer was lost, and the move may have arrived.
+            moved = None
+            if self._stored is not None:
+                moved = self._store.items.get(self._key, SESSION, consistent_read=True)
             # What the application changed is what it changed since the old session was loaded.
             self._remember(old._stored, old._stored_payload, old._seen_payload)
+            if moved is not None:
+                self._stored, self._stored_payload = moved, self._decode(moved)
             mine = self.format.loads(payload) or {}
-            self._save(mine, payload, old._key)
+            self._save(mine, payload, old._key if moved is None else None)
             if not self._gone:
                 old._remember(None, None, None)
                 old._gone = True
@@ -140,21 +166,22 @@ class SessionRecord:
 
     def _touch(self, mine: dict[str, Any], payload: Any) -> None:
         """Refresh access time and expiry, if it is time; give way to anybody else's write."""
-        stored, store = self._stored, self._store
+        stored, items = self._stored, self._store.items
         if self.fresh or stored is None:
             return
-        item, text = self._compose(mine, payload, stored)
+        _, text = self._merged(mine, payload)
+        item = self._item(text, stored, stored.special)
         item.version, item.writer = stored.version, stored.writer
         try:
-            store.items.put(item, store.items.if_unchanged(stored), replaced=stored)
+            items.put(item, items.if_unchanged(stored, untouched=True), replaced=stored)
         except ConditionFailed:
             return
         self._remember(item, text, payload)
 
-    def _replace(self, payload: Any) -> None:
+    def _replace(self, payload: Any, mine: dict[str, Any] | None) -> None:
         """Write the payload whole: what cannot be read cannot be merged. Resurrects nothing."""
         stored, items = self._stored, self._store.items
-        item = self._item(payload, stored)
+        item = self._item(payload, stored, self._store.special.attributes(mine))
         try:
             items.put(item, None if stored is None else items.if_there(stored), replaced=stored)
         except ConditionFailed:
@@ -174,9 +201,10 @@ class SessionRecord:
         """
         with Patience((self._store.options.table_name, self._key), MERGE_SECONDS) as patience:
             while True:
-                item, text = self._compose(mine, payload, self._stored)
+                merged, text = self._merged(mine, payload)
+                item = self._item(text, self._stored, self._store.special.attributes(merged))
                 try:
-                    self._put(item, old)
+                    self._put(item, old, self._lasted_long(mine))
                 except ConditionFailed as failed:
                     theirs = self._store.items.found(failed, self._key, SESSION)
                     # The same writer: our own write. It had arrived, its answer was lost, and
@@ -189,12 +217,12 @@ class SessionRecord:
                 self._remember(item, text, payload)
                 return
 
-    def _put(self, item: Item, old: Key | None) -> None:
+    def _put(self, item: Item, old: Key | None, untouched: bool) -> None:
         items, stored = self._store.items, self._stored
         if stored is None:
             items.put(item, items.if_new())
         elif old is None:
-            items.put(item, items.if_unchanged(stored), replaced=stored)
+            items.put(item, items.if_unchanged(stored, untouched=untouched), replaced=stored)
         else:
             items.move(item, stored, old)
 
@@ -202,10 +230,13 @@ class SessionRecord:
         """Take another request's item for what is stored; False if the session is gone."""
         if self._is_gone(theirs):
             return False
-        reject = self._store.options.concurrency == "reject"
+        stored = self._stored
+        # Nobody has changed anything, only used it.
+        touched = stored is not None and theirs is not None and theirs.writer == stored.writer
+        reject = self._store.options.concurrency == "reject" and not touched
         if reject or not patience.again():
             raise SessionConflict(
-                f"session {self._hashed_id()}: another request saved it meanwhile"
+                f"session {self.hashed_id}: another request saved it meanwhile"
                 + ("" if reject else f", {patience.conflicts} times"),
                 operation="PutItem",
                 table=self._store.options.table_name,
@@ -224,18 +255,29 @@ class SessionRecord:
         stored = self._stored
         return stored is not None and (theirs is None or theirs.created_ms != stored.created_ms)
 
+    def _lasted_long(self, mine: dict[str, Any]) -> bool:
+        """Whether others may have refreshed the session since this request began.
+
+        Its time of the last use is that of its beginning: to write it over a later one would let
+        Beaker end a session that is in use.
+        """
+        began, store = mine.get(merge.ACCESSED), self._store
+        if not isinstance(began, (int, float)):
+            return False
+        return store.items.now_ms() - began * 1000 > store.touch_interval_ms
+
     # -- parts --------------------------------------------------------------------------------
 
-    def _compose(self, mine: dict[str, Any], payload: Any, stored: Item | None) -> tuple[Item, Any]:
-        """Give the item to write over ``stored``, and its payload."""
-        text = payload
-        if stored is not None and self._stored_payload is not self._seen_payload:
+    def _merged(self, mine: dict[str, Any], payload: Any) -> tuple[dict[str, Any], Any]:
+        """Give the session to write over what is stored, and its payload."""
+        if self._stored is not None and self._stored_payload is not self._seen_payload:
             theirs = self.format.loads(self._stored_payload)
             if theirs is not None:
-                text = self.format.dumps(merge.merge(self._seen() or {}, mine, theirs), payload)
-        return self._item(text, stored), text
+                merged = merge.merge(self._seen() or {}, mine, theirs)
+                return merged, self.format.dumps(merged, payload)
+        return mine, payload
 
-    def _item(self, payload: Any, stored: Item | None) -> Item:
+    def _item(self, payload: Any, stored: Item | None, special: Attributes) -> Item:
         store = self._store
         data, codec = store.codec.encode_session(payload)
         store.note_session_size(len(data))
@@ -251,6 +293,7 @@ class SessionRecord:
             version=1 if stored is None else (stored.version or 0) + 1,
             # Unlike a version, no two writes have the same.
             writer=secrets.token_urlsafe(9),
+            special=special,
         )
         store.codec.sign(item)
         return item
@@ -268,10 +311,11 @@ class SessionRecord:
 
     def _drop(self) -> None:
         self._gone = True
-        log.info("session %s is gone; a save of it was dropped", self._hashed_id())
+        log.info("session %s is gone; a save of it was dropped", self.hashed_id)
 
-    def _hashed_id(self) -> str:
-        # Whoever reads a log must not be able to take a session over.
+    @property
+    def hashed_id(self) -> str:
+        """What logs and messages call the session: nobody can take it over by that."""
         return hashlib.sha256(key_bytes(self._session_id)).hexdigest()[:16]
 
     def _migrate(self) -> Item | None:

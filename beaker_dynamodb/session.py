@@ -8,10 +8,13 @@ a fault of the store is raised to the application instead of logging the user ou
 
 from __future__ import annotations
 
+import re
 import time
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from beaker.exceptions import BeakerWarning
 from beaker.session import Session
 
 from beaker_dynamodb.errors import DynamoDBError, PayloadError
@@ -20,6 +23,9 @@ from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.payload import PayloadFormat
 from beaker_dynamodb.record import SessionRecord
 
+#: A cookie under ``consistent_read = auto``: an id as Beaker makes them, and a version.
+_VERSIONED = re.compile(r"([0-9a-f]{32})\.([0-9]{1,15})")
+
 
 class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hints
     """A session in DynamoDB; takes the arguments of Beaker's Session.
@@ -27,12 +33,18 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
     With a ``type`` other than ``ext:dynamodb`` it is Beaker's Session and nothing more.
     """
 
+    #: Whether a session that cannot be read gives a new one, as Beaker sets it.
+    invalidate_corrupt: bool
+    id: str
+
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
         #: The item of the id that the session had before `regenerate_id`.
         self._old_record: SessionRecord | None = None
         self._deleted = False
         #: What this request has saved, if it has.
         self._saved: dict[str, Any] | None = None
+        #: The version of the data that this browser has seen, if its cookie says so.
+        self._seen_version: int | None = None
         params["type"] = params.get("type") or "ext:dynamodb"
         super().__init__(request, id=id, **params)
 
@@ -53,13 +65,24 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         if not self._in_dynamodb:
             super().load()
             return
+        if versioned := _VERSIONED.fullmatch(self.id):
+            self.id, self._seen_version = versioned[1], int(versioned[2])
         try:
             self._load()
-        except PayloadError:
-            # Corrupt: Beaker starts a new session if invalidate_corrupt says so. The item stays
-            # for whoever mends a wrong key or a missing class.
+        except PayloadError as error:
+            # The item stays for whoever mends a wrong key or a missing class.
+            hashed_id = self.namespace.session.hashed_id
             del self.namespace
-            raise
+            if not self.invalidate_corrupt:
+                raise
+            # Beaker would do the same, with a warning that shows the id.
+            warnings.warn(
+                f"Invalidating corrupt session {hashed_id} (hashed); error was: {error}. "
+                "Set invalidate_corrupt=False to propagate this exception.",
+                BeakerWarning,
+                stacklevel=2,
+            )
+            self.invalidate()
         except DynamoDBError:
             # Beaker would take the fault for a corrupt session, and log the user out.
             self.invalidate_corrupt = False
@@ -71,15 +94,10 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         self.namespace = self._manager()
         if self.use_cookies:
             self.request["set_cookie"] = True
-        try:
-            data = self._loads(self.namespace["session"])
-        except KeyError:
-            data = {}
-        timed_out = (
-            self.timeout is not None
-            and "_accessed_time" in data
-            and now - data["_accessed_time"] > self.timeout
-        )
+        data, timed_out = self._read(now, self._seen_version)
+        if timed_out and self.namespace.session.perhaps_behind:
+            # It may have been used a moment ago, which this read has not seen.
+            data, timed_out = self._read(now, None)
         if not data or timed_out:
             # The id is not taken over from whoever sent it: it may be an attacker's choice.
             self._start(now)
@@ -90,6 +108,16 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         data["_accessed_time"] = now
         self.update(data)
         self.accessed_dict = data.copy()
+        self._tell_version()
+
+    def _read(self, now: float, seen_version: int | None) -> tuple[dict[str, Any], bool]:
+        """Read the session, and tell whether it has timed out; no data where there is none."""
+        try:
+            data = self._loads(self.namespace.session.read(seen_version=seen_version))
+        except KeyError:
+            return {}, False
+        used = data.get("_accessed_time", now)
+        return data, self.timeout is not None and now - used > self.timeout
 
     def _start(self, now: float) -> None:
         """Become a new, empty session with a fresh id."""
@@ -112,16 +140,16 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         if not self._in_dynamodb:
             super().save(accessed_only)
             return
-        if accessed_only and (self.is_new or not self.save_atime):
+        if accessed_only and (self.is_new or self._deleted or not self.save_atime):
             return
-        record = self._current().session
-        if accessed_only and record.fresh and self._old_record is None:
+        if accessed_only and self._old_record is None and self._current().session.fresh:
             return
         data = dict(self._saved or self.accessed_dict) if accessed_only else dict(self)
         if data.keys() <= BOOKKEEPING:
             self._remove()  # it was deleted or cleared
             return
         self._deleted = False
+        record = self._current().session
         payload = self._dumps(data)
         if self._old_record is not None:
             record.move_from(self._old_record, payload)
@@ -131,6 +159,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         self._saved = data
         if self.use_cookies and self.is_new:
             self.request["set_cookie"] = True
+        self._tell_version()
 
     def delete(self) -> None:
         """Delete the session's item at once, and let the cookie expire."""
@@ -158,13 +187,43 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
 
     def _remove(self) -> None:
         """Delete the item, where there may be one and it was not done before."""
-        if self._old_record is not None:
-            self._old_record.delete()
-            self._old_record = None
-        elif hasattr(self, "namespace") and not self._deleted:
-            self.namespace.session.delete()
+        records = [self._old_record]
+        if hasattr(self, "namespace") and not self._deleted:
+            # Another one than the old where a save after `regenerate_id` has failed: it may have
+            # arrived all the same.
+            records.append(self.namespace.session)
+        for record in dict.fromkeys(records):
+            if record is not None:
+                record.delete()
+        self._old_record = None
         self._deleted = True
         self._saved = None
+
+    # -- consistent_read = auto ---------------------------------------------------------------
+
+    def _tell_version(self) -> None:
+        """Put the version of the session's data into the cookie, if it is not there yet."""
+        if self.use_cookies and self._version not in (None, self._seen_version):
+            self._seen_version = self._version
+            self._update_cookie_out()
+
+    @property
+    def _version(self) -> int | None:
+        namespace = self.__dict__.get("namespace")
+        if namespace is None or namespace.namespace != self.id:
+            return None
+        if namespace.store.options.consistent_read != "auto":
+            return None
+        version: int | None = namespace.session.version
+        return version
+
+    def _set_cookie_values(self, expires: Any = None) -> None:
+        super()._set_cookie_values(expires)
+        if self._version is not None:
+            # The cookie's attributes stay. With `session.secret`, what it says is signed as one.
+            self.cookie[self.key] = f"{self.id}.{self._version}"
+
+    # -- parts --------------------------------------------------------------------------------
 
     def _current(self) -> DynamoDBNamespaceManager:
         """Give the manager of the present id."""

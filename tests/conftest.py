@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+from tests.chaos.watch import whole_run
 from tests.clock import Clock
 from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable
 from tests.servers.endpoint import Endpoint
@@ -57,6 +58,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         if "local_endpoint" in names or parameters.get("endpoint") == "local":
             item.add_marker(pytest.mark.local)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_secret_is_shown() -> Iterator[None]:
+    """In no log record and no error of the whole run is a session's id, or a planted secret."""
+    with whole_run() as watch:
+        yield
+    assert [] == watch.found
 
 
 @pytest.fixture(scope="session")

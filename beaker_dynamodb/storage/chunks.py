@@ -61,8 +61,9 @@ class Chunks:
         if len(item.data) > self._options.max_value_size:
             raise self._too_large(item, len(item.data), self._options.max_value_size)
         attributes = self._layout.attributes(item)
-        # Only what is near the limit is worth counting.
-        if len(item.data) < MAX_ITEM_BYTES - 20_000 or item_size(attributes) <= MAX_ITEM_BYTES:
+        # Only what is near the limit is worth counting; special keys may be of any size.
+        counted = item.special or len(item.data) >= MAX_ITEM_BYTES - 20_000
+        if not counted or item_size(attributes) <= MAX_ITEM_BYTES:
             return attributes
         if item.deadline_ms is None:
             item.deadline_ms = self._items.now_ms() + LONGEST_LIFE_MS

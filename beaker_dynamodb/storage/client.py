@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import ConfigurationError
@@ -50,6 +51,8 @@ class ClientSource:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._key = connection_key(options)
+        if options.client is not None:
+            _guard(options.client)
 
     def __call__(self) -> DynamoDBClient:
         """Give the client.
@@ -87,6 +90,7 @@ class ClientSource:
 def _make(options: Options) -> DynamoDBClient:
     try:
         import boto3.session
+        import botocore
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
@@ -99,13 +103,17 @@ def _make(options: Options) -> DynamoDBClient:
         retries=retries,
         max_pool_connections=options.max_pool_connections,
         tcp_keepalive=True,
+        # Both save processor time at every call: botocore otherwise makes its user agent anew, and
+        # checks shapes that are always the same here.
+        user_agent=f"beaker_dynamodb Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+        parameter_validation=False,
     )
     if options.config is not None:
         config = config.merge(options.config)
     try:
         # A session of our own: boto3's shared one is not safe in threads.
         session = boto3.session.Session(profile_name=options.profile_name)
-        return session.client(
+        client = session.client(
             "dynamodb",
             region_name=options.region_name,
             endpoint_url=options.endpoint_url,
@@ -119,6 +127,33 @@ def _make(options: Options) -> DynamoDBClient:
             f"boto3 cannot make a DynamoDB client: {error} (options region_name, profile_name, "
             "endpoint_url)"
         ) from error
+    _guard(client)
+    return client
+
+
+def _guard(client: DynamoDBClient) -> None:
+    # The unique id: the user's client may serve several configurations.
+    events, name = client.meta.events, "beaker_dynamodb"
+    events.register("after-call.dynamodb", refuse_damaged, unique_id=name)
+
+
+def refuse_damaged(http_response: Any, **_: Any) -> None:
+    """Raise for an answer that has not come whole, or is not DynamoDB's.
+
+    botocore notices a wrong checksum, tries again, and at last takes what it has: an answer
+    without an item, which for a session means "log in again".
+    """
+    from botocore.exceptions import ChecksumError
+    from botocore.parsers import ResponseParserError
+
+    if http_response.raw is None:
+        return  # botocore's Stubber
+    content = http_response.content
+    told = http_response.headers.get("x-amz-crc32")
+    if told is not None and (found := str(zlib.crc32(content))) != told:
+        raise ChecksumError(checksum_type="crc32", expected_checksum=told, actual_checksum=found)
+    if not (content.startswith(b"{") and content.rstrip().endswith(b"}")):
+        raise ResponseParserError("not an answer of DynamoDB's")
 
 
 def _forget_clients() -> None:

@@ -98,6 +98,13 @@ def translate(error: Exception, operation: str, table: str) -> Exception:
     return error
 
 
+def cause(error: Exception) -> Exception | None:
+    """Give what may stand under an error of ours in a traceback: nothing that holds a value."""
+    from botocore.exceptions import ParamValidationError
+
+    return None if isinstance(error, ParamValidationError) else error
+
+
 def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Exception:
     code = response.get("Error", {}).get("Code", "")
     message = response.get("Error", {}).get("Message", "")

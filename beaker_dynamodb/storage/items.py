@@ -15,6 +15,7 @@ from beaker_dynamodb.storage.faults import (
     ConditionFailed,
     Contended,
     MissingTable,
+    cause,
     missing_table,
     translate,
 )
@@ -70,15 +71,16 @@ class ItemStore:
     # -- one item -----------------------------------------------------------------------------
 
     def get(
-        self, key: Key, kind: str, *, grace_ms: int = 0, consistent_read: bool = False
+        self, key: Key, kind: str, *, grace_ms: int = 0, consistent_read: bool | None = None
     ) -> Item | None:
         """Read one item; None where there is none or it has expired.
 
         :param grace_ms: how long after its expiry it is still wanted.
-        :param consistent_read: read what was written last, whatever the option says.
+        :param consistent_read: read what was written last, or not; None: as the option says.
         :raises PayloadError: it is damaged, or chunks of it are missing.
         """
-        consistent_read = consistent_read or self.options.consistent_read
+        if consistent_read is None:
+            consistent_read = bool(self.options.consistent_read)
         missed = None
         while True:
             answer = self.call(
@@ -160,8 +162,11 @@ class ItemStore:
             {":now": seconds(self.now_ms())},
         )
 
-    def if_unchanged(self, loaded: Item) -> Condition:
-        """Give the condition under which ``loaded`` may be replaced by what was made of it."""
+    def if_unchanged(self, loaded: Item, *, untouched: bool = False) -> Condition:
+        """Give the condition under which ``loaded`` may be replaced by what was made of it.
+
+        :param untouched: nor may anybody have refreshed it meanwhile.
+        """
         names = {"#deadline": "deadline", "#writer": "writer"}
         values = {":now": seconds(self.now_ms())}
         if loaded.writer is None:
@@ -172,12 +177,15 @@ class ItemStore:
                 {**names, "#key": self.options.hash_key},
                 values,
             )
-        # Holds when the item is alive and nobody has changed its data since it was loaded.
-        return self._condition(
-            "#writer = :writer AND (attribute_not_exists(#deadline) OR #deadline > :now)",
-            names,
-            {**values, ":writer": {"S": loaded.writer}},
-        )
+        # Holds when the item is alive and nobody has changed its data since it was loaded ...
+        expression = "#writer = :writer AND (attribute_not_exists(#deadline) OR #deadline > :now)"
+        values[":writer"] = {"S": loaded.writer}
+        if untouched and loaded.accessed_ms is not None:
+            # ... and the time of its last use is still the same.
+            expression += " AND #accessed = :accessed"
+            names["#accessed"] = "accessed"
+            values[":accessed"] = seconds(loaded.accessed_ms)
+        return self._condition(expression, names, values)
 
     def if_there(self, loaded: Item) -> Condition:
         """Give the condition under which ``loaded`` may be replaced without having been merged."""
@@ -240,7 +248,7 @@ class ItemStore:
             if isinstance(translated, DynamoDBError):
                 if translated.aws_code == "ValidationException":
                     translated = table.mismatch(client, self.options) or translated
-                raise translated from error
+                raise translated from cause(error)
             raise translated from None
 
     def _create_table(self, missing: MissingTable) -> None:

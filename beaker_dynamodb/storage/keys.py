@@ -39,7 +39,7 @@ _KEY_SAFE = "".join(sorted(set(string.printable) - set(string.whitespace) - set(
 _NAMESPACE_SAFE = _KEY_SAFE.replace("|", "").replace(":", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Key:
     """A primary key.
 
@@ -51,7 +51,11 @@ class Key:
 
     partition: str
     sort: str | None = None
-    originals: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    originals: dict[str, bytes] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        # A key may hold a session's id, and a traceback with local variables their reprs.
+        return f"<Key {_digest(f'{self.partition} {self.sort}'.encode())[2:18]}>"
 
 
 class Keys:
@@ -63,6 +67,8 @@ class Keys:
         self._hash_ids = bool(options.hash_ids)
         self._session = SESSION_PREFIX if prefix is None else prefix
         self._cache = CACHE_PREFIX if prefix is None else prefix
+        #: What the partition keys of sessions and of cache entries begin with.
+        self.beginnings = (self._session, self._cache)
 
     def session(self, session_id: str, *, hashed: bool = True) -> Key:
         """Give the key of a session.
@@ -76,9 +82,41 @@ class Keys:
         part = _part(session_id, "namespace", originals)
         return Key(self._session + part, sort, originals)
 
+    def is_session(self, key: Key) -> bool:
+        """Whether a key that was found in the table is that of a session of this prefix."""
+        return key.sort in (None, SESSION_SORT) and _continues(self._session, key.partition)
+
+    def session_id(self, key: Key) -> tuple[str, bool]:
+        """Give back the id of a session, or its digest; and whether it is a digest.
+
+        :raises ValueError: it is no session's key.
+        """
+        raw = key.originals.get("namespace")
+        if raw is None:
+            text = key.partition[len(self._session) :]
+            if text.startswith("%#"):
+                return text, True
+            raw = b"" if text == "%" else unquote_to_bytes(text)
+        return raw.decode("utf-8", "surrogatepass"), False
+
+    def of_digest(self, digest: str) -> Key:
+        """Give the key of the session of which `session_id` gives this digest."""
+        return Key(self._session + digest, SESSION_SORT if self._sorted else None)
+
     def entry(self, namespace: str, key: str | bytes) -> Key:
         """Give the key of a cache entry; ``"k"`` and ``b"k"`` are the same entry."""
         return self._two_parts(self._cache, namespace, key)
+
+    def is_entry(self, key: Key) -> bool:
+        """Whether a key that was found is that of a cache entry of this prefix; no lock's is."""
+        partition, bar, _ = key.partition.partition("|")
+        if key.sort is not None:
+            return not bar and key.sort.startswith("|") and _continues(self._cache, partition)
+        return bool(bar) and _continues(self._cache, partition)
+
+    def is_chunk(self, key: Key) -> bool:
+        """Whether a key that was found is that of a chunk of a value of this prefix."""
+        return key.partition.startswith(tuple(f"{one}|chunk|" for one in self.beginnings))
 
     def lock(self, namespace: str, key: str | bytes) -> Key:
         """Give the key of the creation lock of a cache entry."""
@@ -121,6 +159,12 @@ def key_bytes(key: str | bytes) -> bytes:
     """Give the bytes that a key stands for: ``"k"`` and ``b"k"`` are the same key."""
     # surrogatepass: any Python text is a key, also one that UTF-8 proper refuses.
     return key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
+
+
+def _continues(prefix: str, text: str) -> bool:
+    """Whether a text is the prefix and then one encoded part, and not another, longer prefix."""
+    part = text[len(prefix) :]
+    return text.startswith(prefix) and bool(part) and ":" not in part and "|" not in part
 
 
 def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> str:

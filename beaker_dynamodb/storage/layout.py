@@ -7,7 +7,7 @@ number in Python and in a condition expression; in the table they are seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import PayloadError
@@ -54,13 +54,14 @@ class Item:
     :param accessed_ms: last use of a session, as far as it was written.
     :param version: goes up by one at every change of a session's data.
     :param writer: a token of the last change of a session's data.
+    :param special: a session's special keys, by name, as DynamoDB has them.
     :param signature: of key, codec and data (storage/signature.py); None: it carries none.
     :param chunks: the chunks in which ``data`` is stored; None: in the item itself.
     """
 
     key: Key
     kind: str
-    data: bytes
+    data: bytes = field(repr=False)
     codec: str
     created_ms: int
     deadline_ms: int | None
@@ -69,6 +70,7 @@ class Item:
     writer: str | None = None
     signature: bytes | None = None
     grace_ms: int = 0
+    special: Attributes = field(default_factory=dict)
     chunks: ChunkSet | None = None
 
     def expired(self, now_ms: int, grace_ms: int = 0) -> bool:
@@ -89,6 +91,7 @@ class Layout:
         self._hash_key = options.hash_key
         self._sort_key = options.sort_key
         self._ttl_attribute = options.ttl_attribute
+        self._special_keys = options.special_keys
 
     def key_attributes(self, key: Key) -> Attributes:
         """Give the primary key's attributes."""
@@ -109,7 +112,7 @@ class Layout:
 
     def attributes(self, item: Item) -> Attributes:
         """Give all attributes of an item."""
-        attributes = self.key_attributes(item.key)
+        attributes = {**item.special, **self.key_attributes(item.key)}
         attributes["type"] = {"S": item.kind}
         attributes["data"] = {"B": item.data if item.chunks is None else b""}
         attributes["codec"] = {"S": item.codec}
@@ -168,6 +171,13 @@ class Layout:
         except (KeyError, ValueError, OverflowError):
             return False
 
+    def written_after(self, attributes: Mapping[str, Any], moment_ms: int) -> bool:
+        """Whether a cache entry that is listed was written later; one that is damaged was not."""
+        try:
+            return milliseconds(attributes["created"]) > moment_ms
+        except (KeyError, ValueError, OverflowError):
+            return False
+
     def item(self, key: Key, kind: str, attributes: Mapping[str, Any]) -> Item:
         """Read an item back; the data of one that is stored in chunks is not yet there.
 
@@ -198,6 +208,7 @@ class Layout:
                 item.writer = attributes["writer"]["S"]
             if "signature" in attributes:
                 item.signature = bytes(attributes["signature"]["B"])
+            item.special = self.special(attributes)
             if "chunk_set" in attributes:
                 item.chunks = self.chunks(attributes)
                 if item.chunks is None:
@@ -205,6 +216,14 @@ class Layout:
         except (KeyError, ValueError, OverflowError) as error:
             raise PayloadError(f"an item of type {kind!r} is damaged: {error!r}") from None
         return item
+
+    def special(self, attributes: Mapping[str, Any]) -> Attributes:
+        """Read the special keys, but none that is of another type than the options say."""
+        return {
+            name: attributes[name]
+            for name, kind in self._special_keys
+            if kind in attributes.get(name, ())
+        }
 
 
 def seconds(ms: int) -> Attributes:
@@ -227,6 +246,8 @@ def item_size(attributes: Attributes) -> int:
         if kind == "N":
             # One byte for two significant digits, and one more.
             size += 1 + -(-len(content.strip("-").replace(".", "").strip("0")) // 2)
+        elif kind == "BOOL":
+            size += 1
         else:
             size += len(content.encode() if isinstance(content, str) else content)
     return size

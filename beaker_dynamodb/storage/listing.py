@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.storage import batches
-from beaker_dynamodb.storage.layout import CACHE, Attributes
+from beaker_dynamodb.storage.layout import CACHE
+from beaker_dynamodb.storage.scan import scan
 
 if TYPE_CHECKING:
     from beaker_dynamodb.storage.items import ItemStore
     from beaker_dynamodb.storage.keys import Key
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: Calls at once, each over its own part of the table, where a listing is a Scan.
+SEGMENTS = 4
+
+Found = Generator[Mapping[str, Any], None, None]
 
 
 class Listing:
@@ -31,22 +42,28 @@ class Listing:
         which reads (and pays for) the whole table to find a few items.
         """
         now_ms = self._items.now_ms()
-        for attributes in self._pages(beginning):
-            if not self._layout.expired(attributes, now_ms):
-                yield self._layout.key(attributes)
+        with closing(self._find(beginning)) as found:
+            for attributes in found:
+                if not self._layout.expired(attributes, now_ms):
+                    yield self._layout.key(attributes)
 
-    def delete(self, beginning: Key) -> int:
-        """Delete the cache entries that begin with ``beginning``, and say how many."""
-        deleted = 0
-        batch: list[Key] = []
-        for attributes in self._pages(beginning):
-            deleted += 1
-            batch += self._keys_of(attributes)
-            if len(batch) >= batches.WRITES:
-                self._delete_batch(batch)
-                batch = []
-        self._delete_batch(batch)
-        return deleted
+    def delete(self, beginning: Key) -> None:
+        """Delete the cache entries that begin with ``beginning``, page by page.
+
+        Those that are written after this has begun stay, by the clocks of the two hosts. One that
+        is overwritten in the moment between being listed and being deleted goes: a batch takes no
+        conditions.
+        """
+        began_ms = self._items.now_ms()
+        with closing(self._find(beginning)) as found:
+            keys = chain.from_iterable(
+                self._keys_of(attributes)
+                for attributes in found
+                if not self._layout.written_after(attributes, began_ms)
+            )
+            deletes = ({"DeleteRequest": {"Key": self._layout.key_attributes(k)}} for k in keys)
+            while batch := list(islice(deletes, batches.WRITES)):
+                batches.write(self._items, batch)
 
     def _keys_of(self, attributes: Mapping[str, Any]) -> list[Key]:
         """Give the primary keys of a listed entry and of its chunks."""
@@ -55,42 +72,67 @@ class Listing:
             *self._items.chunks.keys(self._layout.chunks(attributes)),
         ]
 
-    def _pages(self, beginning: Key) -> Iterator[Mapping[str, Any]]:
-        names = {"#key": self._options.hash_key, "#type": "type", "#deadline": "deadline"}
-        names |= {"#long": "key", "#set": "chunk_set", "#chunks": "chunks"}
-        projection = "#key, #type, #deadline, #long, #set, #chunks"
-        values: dict[str, Attributes] = {
-            ":key": {"S": beginning.partition},
-            ":cache": {"S": CACHE},
+    def _find(self, beginning: Key) -> Found:
+        """Give key, times and chunks of each entry."""
+        names = {
+            "#key": self._options.hash_key,
+            "#type": "type",
+            "#created": "created",
+            "#deadline": "deadline",
+            "#long": "key",
+            "#set": "chunk_set",
+            "#chunks": "chunks",
         }
+        values = {":key": {"S": beginning.partition}, ":cache": {"S": CACHE}}
         params: dict[str, Any] = {
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
-            "ConsistentRead": self._options.consistent_read,
+            "ProjectionExpression": "#key, #type, #created, #deadline, #long, #set, #chunks",
+            "ConsistentRead": bool(self._options.consistent_read),
         }
-        if self._options.sort_key is not None:
-            names["#sort"] = self._options.sort_key
-            values[":sort"] = {"S": beginning.sort}
-            operation = "query"
-            # The cache entries of one namespace; a session in the same partition has no "|".
-            params["KeyConditionExpression"] = "#key = :key AND begins_with(#sort, :sort)"
-            params["FilterExpression"] = "#type = :cache"
-            projection += ", #sort"
-        else:
-            operation = "scan"
+        if self._options.sort_key is None:
             # The cache entries of one namespace: the beginning ends with a "|" that stands in no
             # namespace, so neighbours and other prefixes do not match.
             params["FilterExpression"] = "begins_with(#key, :key) AND #type = :cache"
-        params["ProjectionExpression"] = projection
+            return self._scan(params)
+        # The cache entries of one namespace; a session in the same partition has no "|".
+        params["KeyConditionExpression"] = "#key = :key AND begins_with(#sort, :sort)"
+        params["FilterExpression"] = "#type = :cache"
+        params["ProjectionExpression"] += ", #sort"
+        names["#sort"] = self._options.sort_key
+        values[":sort"] = {"S": beginning.sort or ""}
+        return self._query(params)
+
+    def _query(self, params: dict[str, Any]) -> Found:
         while True:
-            answer = self._items.call(operation, **params)
+            answer = self._items.call("query", **params)
             yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
             params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _delete_batch(self, keys: Iterable[Key]) -> None:
-        batches.write(
-            self._items,
-            [{"DeleteRequest": {"Key": self._layout.key_attributes(key)}} for key in keys],
-        )
+    def _scan(self, params: dict[str, Any]) -> Found:
+        read = found = 0
+        with closing(scan(self._items, params, segments=SEGMENTS)) as pages:
+            for page in pages:
+                read += page.scanned
+                found += len(page.items)
+                yield from page.items
+        self._tell(read, found)
+
+    def _tell(self, read: int, found: int) -> None:
+        """Log, once per process and table, what a listing without a sort key amounts to."""
+        options = self._options
+        table = options.region_name, options.endpoint_url, options.table_name
+        if table not in _told:
+            _told.add(table)
+            log.info(
+                "table %r has no sort key: all its %d items were read to find %d cache entries",
+                options.table_name,
+                read,
+                found,
+            )
+
+
+#: The tables of which `Listing` has told what listing them costs.
+_told: set[tuple[Any, ...]] = set()

@@ -103,7 +103,7 @@ class _Work:
     ) -> None:
         self._items = items
         self._params = params
-        self._rate = _Rate(units_per_second) if units_per_second is not None else None
+        self._rate = Rate(units_per_second) if units_per_second is not None else None
         self.pages: SimpleQueue[Page | BaseException] = SimpleQueue()
         # Taken before a page is read, given back when the caller has it: bounds the memory.
         self.room = threading.Semaphore(threads)
@@ -142,8 +142,11 @@ class _Work:
         )
 
 
-class _Rate:
-    """Units a second that several threads share: who has spent some waits until they are earned."""
+class Rate:
+    """Units a second that several threads share: who has spent some waits until they are earned.
+
+    :param units_per_second: how many are earned.
+    """
 
     def __init__(self, units_per_second: float) -> None:
         self._units_per_second = units_per_second

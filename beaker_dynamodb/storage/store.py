@@ -9,6 +9,9 @@ from beaker_dynamodb.storage.codec import Codec
 from beaker_dynamodb.storage.items import ItemStore
 from beaker_dynamodb.storage.keys import Keys
 from beaker_dynamodb.storage.listing import Listing
+from beaker_dynamodb.storage.outage import Outage
+from beaker_dynamodb.storage.session_items import SessionItems
+from beaker_dynamodb.storage.special import SpecialKeys
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
@@ -38,8 +41,11 @@ class Store:
         self.options = options
         self.keys = Keys(options)
         self.codec = Codec(options)
+        self.special = SpecialKeys(options)
         self.items = ItemStore(options)
         self.listing = Listing(self.items)
+        self.outage = Outage(options)
+        self.sessions = SessionItems(self.items, self.keys)
         self.touch_interval_ms = _touch_interval_ms(options)
         self.stale_grace_ms = round(options.stale_grace * 1000)
         self._warned = False

@@ -5,13 +5,17 @@ No request of a running application comes here unless its table is missing or of
 
 from __future__ import annotations
 
+import json
 import logging
 import random
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import AccessDenied, ConfigurationError, StoreUnavailable
+from beaker_dynamodb.storage import indexes
 from beaker_dynamodb.storage.faults import MissingTable, translate
+from beaker_dynamodb.storage.indexes import throughput
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -20,8 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Capacity of a provisioned table where only the other one is given; the forerunner's default.
-DEFAULT_CAPACITY_UNITS = 5
 #: Longest wait for a new table; DynamoDB usually takes 5 to 20 seconds.
 CREATE_TIMEOUT_SECONDS = 120.0
 #: Between two looks at a table that is being created.
@@ -40,12 +42,12 @@ def definition(options: Options) -> dict[str, Any]:
     }
     if options.provisioned:
         request["BillingMode"] = "PROVISIONED"
-        request["ProvisionedThroughput"] = {
-            "ReadCapacityUnits": options.read_capacity_units or DEFAULT_CAPACITY_UNITS,
-            "WriteCapacityUnits": options.write_capacity_units or DEFAULT_CAPACITY_UNITS,
-        }
+        request["ProvisionedThroughput"] = throughput(options)
     else:
         request["BillingMode"] = "PAY_PER_REQUEST"
+    if options.index_keys:
+        request["AttributeDefinitions"] += indexes.attribute_definitions(options)
+        request["GlobalSecondaryIndexes"] = indexes.definitions(options)
     return request
 
 
@@ -58,17 +60,21 @@ def aws_command(options: Options) -> str:
         "--attribute-definitions",
     ]
     words += [
-        f"AttributeName={d['AttributeName']},AttributeType=S"
+        shlex.quote(f"AttributeName={d['AttributeName']},AttributeType={d['AttributeType']}")
         for d in request["AttributeDefinitions"]
     ]
     words.append("--key-schema")
     words += [
-        f"AttributeName={k['AttributeName']},KeyType={k['KeyType']}" for k in request["KeySchema"]
+        shlex.quote(f"AttributeName={k['AttributeName']},KeyType={k['KeyType']}")
+        for k in request["KeySchema"]
     ]
     words.append(f"--billing-mode {request['BillingMode']}")
     if options.provisioned:
         units = ",".join(f"{name}={n}" for name, n in request["ProvisionedThroughput"].items())
         words.append(f"--provisioned-throughput {units}")
+    if options.index_keys:
+        text = json.dumps(request["GlobalSecondaryIndexes"], separators=(",", ":"))
+        words.append(f"--global-secondary-indexes {shlex.quote(text)}")
     return (
         " ".join(words)
         + f" && aws dynamodb wait table-exists --table-name {options.table_name}"

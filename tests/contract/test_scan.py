@@ -92,12 +92,32 @@ def test_leaving_early_ends_the_threads(items: ItemStore, sent: CallRecorder) ->
     assert [] == list(pages)
 
 
-def test_a_slow_caller_is_not_run_away_from(items: ItemStore, sent: CallRecorder) -> None:
+def test_a_slow_caller_is_not_run_away_from(
+    items: ItemStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pages that nobody has taken yet hold the reading up: memory stays bounded."""
-    pages = scan(items, {"Limit": 1}, segments=2)
-    for taken in range(1, 20):
-        next(pages)
-        assert len(sent) <= taken + 2
+    call, calls, settled = items.call, [0], threading.Event()
+
+    def counted(method: str, **params: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > 2:
+            settled.set()
+        return call(method, **params)
+
+    class Room(threading.Semaphore):
+        def acquire(self, *_: object) -> bool:
+            if not super().acquire(blocking=False):
+                settled.set()
+                super().acquire()
+            return True
+
+    monkeypatch.setattr(items, "call", counted)
+    monkeypatch.setattr(threading, "Semaphore", Room)
+    pages = scan(items, {"Limit": 1}, segments=1)
+    next(pages)
+    settled.wait()
+    # At most the page that was taken, and the one that is ready.
+    assert calls[0] <= 2
     pages.close()
 
 

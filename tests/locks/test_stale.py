@@ -173,12 +173,23 @@ def test_failing_createfunc(options: dict[str, Any], clock: Clock) -> None:
     assert "value" == cache.get("key", createfunc=lambda: "value")
 
 
-def test_cost_of_waiting_threads(options: dict[str, Any], clock: Clock) -> None:
+def test_cost_of_waiting_threads(
+    options: dict[str, Any], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Threads that waited for one value in one process share one lock, and read once each."""
     cache = make_cache(options, clock)
     assert "key" not in cache
-    waiting = cache.namespace.get_creation_lock(KEY)
-    finish = threading.Event()
+    shared = cache.namespace.get_creation_lock(KEY)
+    asked, finish = threading.Semaphore(0), threading.Event()
+    wait_for = threading.Condition.wait_for
+
+    def announced(condition: threading.Condition, predicate: Any, timeout: Any = None) -> bool:
+        if condition is shared._turn:
+            asked.release()
+        answered: bool = wait_for(condition, predicate, timeout)
+        return answered
+
+    monkeypatch.setattr(threading.Condition, "wait_for", announced)
 
     def create() -> str:
         finish.wait()
@@ -190,8 +201,8 @@ def test_cost_of_waiting_threads(options: dict[str, Any], clock: Clock) -> None:
     with CallRecorder(used_client(options)) as sent:
         for thread in threads:
             thread.start()
-        while waiting._waiting < 7:
-            time.sleep(0.001)
+        for _ in threads:
+            asked.acquire()
         finish.set()
         for thread in threads:
             thread.join()

@@ -15,7 +15,7 @@ from pyramid_beaker import session_factory_from_settings
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
-from tests.sessions.site import Site, log_out, store, values
+from tests.sessions.site import Action, Site, log_out, store, values
 
 LIFE = 1800
 #: 5 % of the life.
@@ -195,4 +195,41 @@ def test_a_touch_loses_no_write_that_has_not_seen_it(
     site(slow, cookie)
 
     assert [("PutItem", None)] == [(call.operation, call.error_code) for call in sent]
+    assert {"name": "Grace"} == site(values, cookie).result
+
+
+@pytest.mark.parametrize("save", [values, store(name="Grace")], ids=["reads", "saves"])
+def test_a_long_request_does_not_age_the_session(
+    middleware: str, moved: dict[str, object], clock: Clock, save: Action
+) -> None:
+    """One that ends after others have used the session leaves the time of their use."""
+    site = Site(middleware, {**moved, "timeout": LIFE})
+    cookie = site(store(name="Ada")).cookie
+
+    def slow(session: Any) -> None:
+        assert "Ada" == session["name"]
+        clock.advance(LIFE - 10)
+        assert "Ada" == site(values, cookie).result["name"]
+        clock.advance(5)
+        save(session)
+
+    site(slow, cookie)
+    clock.advance(LIFE - 10)
+    assert "name" in site(values, cookie).result
+
+
+def test_a_touch_is_no_conflict_for_a_long_request(
+    middleware: str, moved: dict[str, object], clock: Clock
+) -> None:
+    """With `concurrency = reject` too: nobody has changed anything."""
+    site = Site(middleware, {**moved, "timeout": LIFE, "concurrency": "reject"})
+    cookie = site(store(name="Ada")).cookie
+
+    def slow(session: Any) -> None:
+        assert "Ada" == session["name"]
+        clock.advance(LIFE - 10)
+        site(values, cookie)
+        store(name="Grace")(session)
+
+    site(slow, cookie)
     assert {"name": "Grace"} == site(values, cookie).result

@@ -150,13 +150,6 @@ def test_an_unknown_name_like_no_other_is_told_them_all() -> None:
         parse({"zzzzzz": 1})
 
 
-@pytest.mark.parametrize("later", ["special_keys", "index_keys", "reap_interval", "on_error"])
-def test_options_of_the_forerunner_that_are_not_here_are_unknown(later: str) -> None:
-    """An option that does nothing is not accepted in silence."""
-    with pytest.raises(ConfigurationError, match="unknown option"):
-        parse({later: "1"})
-
-
 @pytest.mark.parametrize(("alias", "name"), [("table", "table_name"), ("region", "region_name")])
 def test_an_alias_is_the_option(alias: str, name: str) -> None:
     """Both names set it; both at once must agree."""

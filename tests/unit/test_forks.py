@@ -39,7 +39,7 @@ def test_a_lock_is_asked_for_first(child: SimpleNamespace) -> None:
     """A creation lock that a thread of the parent holds is free in the child."""
     manager = DynamoDBNamespaceManager("news", **OFFLINE)
     lock = manager.get_creation_lock(b"k")
-    lock._busy = True
+    lock._turn_of = -1
     child.begins()
     assert lock is manager.get_creation_lock(b"k")
-    assert not lock._busy
+    assert lock._turn_of is None

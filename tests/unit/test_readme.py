@@ -16,7 +16,7 @@ from beaker.util import parse_cache_config_options
 from paste.deploy import loadapp
 from webtest import TestApp
 
-from beaker_dynamodb import errors
+from beaker_dynamodb import DynamoDBSession, SessionStore, errors
 from beaker_dynamodb.config import Options, option_rows
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.storage import table
@@ -214,3 +214,25 @@ def test_two_commands() -> None:
     assert ".[example]" in start
     assert start.strip().endswith("example_wsgi.py")
     assert test.strip().endswith("tox")
+
+
+def test_all_sessions_of_a_user(aws: Endpoint) -> None:
+    """The program of the section, with the INI lines before it, logs a user out elsewhere."""
+    (ini,) = blocks("ini", "Special keys")
+    (code,) = blocks("python", "All sessions of a user")
+    names = run(code)
+    given = {
+        name.removeprefix("session."): value
+        for name, value in settings(ini).items()
+        if name != "session.type"
+    }
+    here, there, other = (DynamoDBSession({}, use_cookies=False, **given) for _ in range(3))
+    for session, user in ((here, 42), (there, 42), (other, 43)):
+        session["userId"] = user
+        session.save()
+
+    assert 2 == len(names["where_logged_in"](here))
+    assert 1 == names["password_changed"](here)
+    assert 1 == len(names["where_logged_in"](here)) == len(names["where_logged_in"](other))
+    found = SessionStore.from_settings(settings(ini)).sessions(userId=42)
+    assert [here.id] == [session.id for session in found]

@@ -54,7 +54,7 @@ def test_what_was_consumed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_time_that_passed_is_not_saved_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller who takes an hour over a page does not earn an hour of unbounded reading."""
     pauses = Pauses(monkeypatch)
-    rate = scan._Rate(10.0)
+    rate = scan.Rate(10.0)
     assert 1.0 == rate.spend(10.0)
     pauses.clock.advance(3600.0)
     assert 1.0 == rate.spend(10.0)
@@ -63,7 +63,7 @@ def test_time_that_passed_is_not_saved_up(monkeypatch: pytest.MonkeyPatch) -> No
 def test_segments_share_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of several segments at one moment wait one behind the other."""
     pauses = Pauses(monkeypatch)
-    rate = scan._Rate(10.0)
+    rate = scan.Rate(10.0)
     assert [1.0, 2.0, 3.0] == [rate.spend(10.0) for _ in range(3)]
     pauses.clock.advance(2.5)
     assert 1.5 == rate.spend(10.0)

@@ -1,0 +1,31 @@
+"""Fixtures: a proxy in front of each server, and options that lead through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.chaos.load import short_pauses
+from tests.chaos.proxy import FaultProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers.endpoint import Endpoint
+
+
+@pytest.fixture
+def proxy(endpoint: Endpoint) -> Iterator[FaultProxy]:
+    """A proxy that faults nothing until it is told to; botocore hardly waits between tries."""
+    with FaultProxy(endpoint.url) as proxy, short_pauses():
+        yield proxy
+
+
+@pytest.fixture
+def through(options: dict[str, object], proxy: FaultProxy) -> Iterator[dict[str, object]]:
+    """Options that lead to the test's own table, through the proxy."""
+    through = {**options, "endpoint_url": proxy.url}
+    yield through
+    DynamoDBNamespaceManager("any", **through).client.close()

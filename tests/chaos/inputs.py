@@ -1,0 +1,82 @@
+"""How many inputs each fuzz test makes, and what must be true of every call on the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers.recorder import CallRecorder
+
+#: Four tests with 500 inputs each in the full run, with 25,000 each in the long one.
+FUZZ = settings(
+    max_examples=500 if settings().max_examples <= 200 else settings().max_examples * 5 // 4,
+    suppress_health_check=list(HealthCheck),
+)
+
+#: Every Python text, lone surrogates too, and what the encoding of keys might stumble upon.
+TEXTS = (
+    st.text(st.characters(exclude_categories=()))
+    | st.text("a|:%#/", max_size=8)
+    | st.sampled_from(["", "%", "%#" + "0" * 64, "|lock|a|b", "|chunk|a|0", "../a", "a" * 3000])
+)
+NUMBERS = (
+    st.integers(-(10**20), 10**20).map(str)
+    | st.sampled_from(["1E+125", "-1E-130", "0.5", "-0", "4000000000.001"])
+    # DynamoDB's smallest is 1E-130.
+    | st.floats(-1e100, 1e100).filter(lambda number: abs(number) > 1e-100).map(repr)
+)
+#: An attribute's value, of any of DynamoDB's types.
+ATTRIBUTES: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.builds(lambda value: {"S": value}, st.text(max_size=40)),
+    st.builds(lambda value: {"N": value}, NUMBERS),
+    st.builds(lambda value: {"B": value}, st.binary(max_size=60)),
+    st.sampled_from(
+        [
+            {"BOOL": True},
+            {"NULL": True},
+            {"L": []},
+            {"L": [{"S": "a"}]},
+            {"M": {}},
+            {"M": {"S": {"S": "a"}}},
+            {"SS": ["a"]},
+            {"NS": ["1"]},
+            {"BS": [b"a"]},
+        ]
+    ),
+)
+
+
+def keys_sent(calls: CallRecorder) -> Iterator[dict[str, Any]]:
+    """Give every primary key, or whole item, that the calls have named."""
+    for call in calls:
+        params = call.params
+        if call.operation in ("GetItem", "DeleteItem", "PutItem"):
+            yield params["Key"] if "Key" in params else params["Item"]
+        elif call.operation == "TransactWriteItems":
+            for part in params["TransactItems"]:
+                yield part["Delete"]["Key"] if "Delete" in part else part["Put"]["Item"]
+        elif call.operation == "BatchWriteItem":
+            for (table,) in [params["RequestItems"].values()]:
+                for part in table:
+                    yield part.get("DeleteRequest", {}).get("Key") or part["PutRequest"]["Item"]
+        elif call.operation == "BatchGetItem":
+            for (table,) in [params["RequestItems"].values()]:
+                yield from table["Keys"]
+        else:
+            assert call.operation in ("Scan", "CreateTable", "DescribeTable", "UpdateTimeToLive")
+
+
+def namespace_of(key: dict[str, Any], prefix: str) -> bytes:
+    """Give the namespace, or session id, that a key on the wire belongs to."""
+    text = key["id"]["S"]
+    assert text.startswith(prefix)
+    text = text.removeprefix(prefix).removeprefix("|lock|")
+    name = text.partition("|")[0]
+    assert ":" not in name
+    return b"" if name == "%" else unquote_to_bytes(name)

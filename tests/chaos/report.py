@@ -1,0 +1,79 @@
+"""Print the table of the README's section "What was tried": ``python -m tests.chaos.report``.
+
+It needs DynamoDB Local, which the tests have fetched. ``--times 10`` makes ten times as many
+requests. The numbers of every share by itself go to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.chaos.faults import KINDS, SHARES
+from tests.chaos.load import Outcome, run
+from tests.conftest import CACHE, pytest_configure
+from tests.servers.dynamodb_local import DynamoDBLocal
+from tests.servers.endpoint import Endpoint, create_table
+
+HEAD = ["fault", "calls faulted", *(f"{share:.0%}" for share in SHARES), "lost", "logged out"]
+
+
+def survived(outcome: Outcome) -> int:
+    """Count the requests that were answered, whose promise was kept."""
+    return outcome.requests - len(outcome.errors) - len(outcome.lost) - outcome.logged_out
+
+
+def row(name: str, outcomes: list[Outcome]) -> str:
+    """Give a line of the table.
+
+    :param outcomes: one for each share.
+    """
+    faults, calls = (sum(getattr(o, name) for o in outcomes) for name in ("faults", "calls"))
+    lost = sum(len(outcome.lost) for outcome in outcomes)
+    logged_out = sum(outcome.logged_out + outcome.returned for outcome in outcomes)
+    answered = [f"{survived(outcome)} of {outcome.requests}" for outcome in outcomes]
+    return line([name, f"{faults} of {calls}", *answered, str(lost), str(logged_out)])
+
+
+def line(cells: list[str]) -> str:
+    """Give a line of a table in Markdown."""
+    return f"| {' | '.join(cells)} |"
+
+
+def note(*words: object) -> None:
+    """Say something on standard error."""
+    print(*words, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Print the table; 1 if anything was there that must not be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=1, help="so many times as many requests")
+    times = parser.parse_args().times
+    pytest_configure()  # cut off from the developer's AWS account, as tests are
+    server = DynamoDBLocal(CACHE / "dynamodb-local")
+    endpoint = Endpoint("local", server.endpoint_url)
+    print(line(HEAD), line(["---"] * len(HEAD)), sep="\n")
+    sound = True
+    try:
+        for number, (name, kind) in enumerate(KINDS.items()):
+            outcomes = []
+            for share in SHARES:
+                table = f"chaos-{number}-{share}"
+                create_table(endpoint.client, table)
+                options = {**endpoint.options, "table_name": table}
+                outcome = run(options, kind, share, times)
+                outcomes.append(outcome)
+                strange = outcome.strange_errors(kind)
+                note(name, f"{share:.0%}", f"{outcome.faults} of {outcome.calls} calls faulted,")
+                note(f"  {len(outcome.errors)} of {outcome.requests} requests failed", strange)
+                note(f"  damage: {outcome.damage or 'none'}")
+                sound = sound and not outcome.damage and not strange
+            print(row(name, outcomes), flush=True)
+    finally:
+        server.stop()
+    return 0 if sound else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

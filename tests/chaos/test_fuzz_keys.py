@@ -1,0 +1,66 @@
+"""Session ids, namespaces and keys of any content stay within their namespace, on the wire too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.storage.keys import key_bytes
+from tests.chaos.inputs import FUZZ, TEXTS, keys_sent, namespace_of
+from tests.chaos.scripted import dynamodb_here
+from tests.contract.opening import payload
+from tests.servers.recorder import CallRecorder
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+PREFIXES = st.sampled_from([None, "", "app", "app:two"])
+KEYS = TEXTS | st.binary()
+#: Names longer than that stand in the key as a digest.
+LONGEST = 230
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[DynamoDBClient]:
+    """A client of a DynamoDB in this process."""
+    with dynamodb_here() as client:
+        yield client
+
+
+@pytest.mark.full
+@FUZZ
+@given(prefix=PREFIXES, namespace=TEXTS, key=KEYS)
+def test_any_key(
+    client: DynamoDBClient, prefix: str | None, namespace: str, key: str | bytes
+) -> None:
+    """Every verb works, and each call names items of this namespace only."""
+    manager = DynamoDBNamespaceManager(
+        namespace, client=client, table_name="fuzzed-keys", prefix=prefix
+    )
+    session = key == "session"
+    value = payload(a=1) if session else "value"
+    with CallRecorder(client) as calls:
+        assert key not in manager
+        manager[key] = value
+        assert key in manager
+        assert value == manager[key]
+        if not session:
+            assert [key_bytes(key)] == manager.keys()
+            lock = manager.get_creation_lock(key)
+            assert lock.acquire(wait=False)
+            lock.release()
+        del manager[key]
+        assert key not in manager
+    kind = "sess:" if session else "cache:"
+    expected = kind if prefix is None else prefix and prefix + ":"
+    for sent in keys_sent(calls):
+        name = namespace_of(sent, expected)
+        if name.startswith(b"%#") or len(key_bytes(namespace)) > LONGEST:
+            name = sent.get("namespace", {"B": key_bytes(namespace)})["B"]
+        assert key_bytes(namespace) == name
+        assert len(sent["id"]["S"].encode()) <= 2048

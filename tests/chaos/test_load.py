@@ -1,0 +1,35 @@
+"""Under every fault: no promise is broken, nobody is logged out, every error is one of ours.
+
+``BEAKER_DYNAMODB_CHAOS=10`` in the environment makes every load ten times as long.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.chaos.faults import KINDS, SHARES
+from tests.chaos.load import run
+from tests.servers.endpoint import create_table
+
+if TYPE_CHECKING:
+    from tests.servers.endpoint import Endpoint
+
+TIMES = int(os.environ.get("BEAKER_DYNAMODB_CHAOS", "1"))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_fault_breaks_no_promise(
+    local_endpoint: Endpoint, table_name: str, name: str, share: float
+) -> None:
+    """Answered writes are kept, log-outs are final, errors say what happened, all go on after."""
+    create_table(local_endpoint.client, table_name)
+    options = {**local_endpoint.options, "table_name": table_name}
+    outcome = run(options, KINDS[name], share, TIMES)
+    assert outcome.faults > 0
+    assert {} == outcome.damage
+    assert [] == outcome.strange_errors(KINDS[name])

@@ -1,0 +1,327 @@
+"""Sessions against an exact model: requests in flight, in any order, with faults at any call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.session import Session
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, StoreUnavailable
+from tests.chaos.scripted import ARRIVED, FINE, LOST, TWICE, Script, dynamodb_here, scripted_calls
+from tests.chaos.session_model import INTERVAL, LIFE, Request, Table
+from tests.clock import Clock
+from tests.sessions.site import ENCRYPTED
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+TABLE = "model-of-sessions"
+START = 4_000_000_000.0
+#: Twice as often as not, nothing happens.
+PLANS = st.lists(st.sampled_from([FINE, FINE, LOST, ARRIVED, TWICE]), max_size=3)
+WHICH = st.integers(0, 5)
+KEYS = st.sampled_from("abc")
+
+
+class Machine(RuleBasedStateMachine):
+    """Requests on a few sessions; each rule is one step of one of them."""
+
+    session_class: type[Any]
+    more: dict[str, object]
+    script: Script
+    client: DynamoDBClient
+    clock: Clock
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock.now = START
+        self.table = Table()
+        self.ids: list[str] = []
+        self.requests: list[Request] = []
+        self.tick(0)
+
+    @property
+    def ours(self) -> bool:
+        """Whether the sessions are DynamoDBSession."""
+        return self.session_class is DynamoDBSession
+
+    def tick(self, seconds: float) -> None:
+        """Move the clock."""
+        self.clock.advance(seconds)
+        self.table.now_ms = int(self.clock.now * 1000)
+
+    def pick(self, which: int) -> Request:
+        """Give one of the requests in flight."""
+        return self.requests[which % len(self.requests)]
+
+    def attempt(
+        self, plan: list[str], action: Callable[[], None], meddle: Callable[[], None] | None = None
+    ) -> bool:
+        """Do something that calls DynamoDB; whether it was acknowledged."""
+        self.script.begin(plan, meddle)
+        try:
+            action()
+        except StoreUnavailable:
+            assert self.script.failed, "an error without a fault"
+            return False
+        finally:
+            self.script.plan = []
+        return True
+
+    # -- requests -----------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.requests) < 5)
+    @rule(which=st.none() | WHICH, plan=PLANS)
+    def begin(self, which: int | None, plan: list[str]) -> None:
+        """Begin a request with no cookie, or with an id that was once given out."""
+        id = self.ids[which % len(self.ids)] if which is not None and self.ids else None
+        made: list[Any] = []
+
+        def load() -> None:
+            made.append(
+                self.session_class(
+                    {},
+                    id=id,
+                    use_cookies=False,
+                    type="ext:dynamodb",
+                    client=self.client,
+                    table_name=TABLE,
+                    clock=self.clock,
+                    default_ttl=LIFE,
+                    touch_interval=INTERVAL,
+                    **self.more,
+                )
+            )
+
+        if not self.attempt(plan, load):
+            return
+        (session,) = made
+        found = None if id is None else self.table.find(id)
+        request = Request(session, session.id, dict(found.data) if found else {}, found)
+        assert request.base == request.mine
+        assert (found is None) is session.is_new
+        if id is not None and (found is not None or not self.ours):
+            assert id == session.id
+        elif id is not None:
+            assert id != session.id
+        self.know(session.id)
+        self.requests.append(request)
+
+    def know(self, id: str) -> None:
+        """Keep an id for requests to come."""
+        if id not in self.ids:
+            self.ids.append(id)
+
+    @precondition(lambda self: self.requests)
+    @rule(which=WHICH, key=KEYS)
+    def change(self, which: int, key: str) -> None:
+        """Set a value."""
+        request = self.pick(which)
+        if not request.deleted:
+            request.session[key] = self.table.number()
+
+    @precondition(lambda self: self.requests)
+    @rule(which=WHICH, key=KEYS)
+    def drop(self, which: int, key: str) -> None:
+        """Take a value out."""
+        self.pick(which).session.pop(key, None)
+
+    @precondition(lambda self: self.requests)
+    @rule(which=WHICH, plan=PLANS, other=st.none() | WHICH)
+    def save(self, which: int, plan: list[str], other: int | None) -> None:
+        """Save; perhaps another request saves in the very moment before the write."""
+        request = self.pick(which)
+        meddler = None if other is None else self.pick(other)
+
+        def meddle() -> None:
+            if meddler is not None and meddler is not request and not meddler.deleted:
+                meddler.session["m"] = self.table.number()
+                self.save_now(meddler, [])
+
+        self.save_now(request, plan, meddle)
+
+    def save_now(
+        self, request: Request, plan: list[str], meddle: Callable[[], None] | None = None
+    ) -> None:
+        """Save in both."""
+        if request.deleted:
+            self.save_deleted(request, plan)
+            return
+        mine, changed = request.mine, request.mine != request.base
+        acknowledged = self.attempt(plan, request.session.save, meddle)
+        request.tried = True
+        if request.known is None or changed or request.old_id is not None:
+            self.compare_save(request, mine, acknowledged)
+        else:
+            self.compare_touch(request, acknowledged)
+        request.saved = request.saved or acknowledged
+
+    def compare_save(self, request: Request, mine: dict[str, int], acknowledged: bool) -> None:
+        """Hold a save of data against the model."""
+        present = self.table.present(request)
+        item = self.table.saved(request, mine)
+        if acknowledged:
+            assert (item is not None) is self.script.wrote
+        if self.script.wrote:
+            assert item is not None
+            self.table.put(request, item)
+        if acknowledged:
+            request.known, request.gone = item, item is None
+            request.base, request.old_id = (mine if item else request.base), None
+        elif self.script.refused and present is not None and request.old_id is None:
+            request.known = present
+
+    def compare_touch(self, request: Request, acknowledged: bool) -> None:
+        """Hold the end of a request that has changed nothing against the model."""
+        item = None if request.gone else self.table.touched(request)
+        if acknowledged:
+            assert (item is not None) is self.script.wrote
+        if self.script.wrote:
+            assert item is not None
+            self.table.put(request, item)
+            # Sent twice, it gives way to itself, and the request has not heard of it.
+            if acknowledged and not self.script.refused:
+                request.known = item
+
+    def save_deleted(self, request: Request, plan: list[str]) -> None:
+        """Save after `delete()`, which is when Beaker's Session deletes."""
+        acknowledged = self.attempt(plan, request.session.save)
+        assert not (self.ours and self.script.wrote)
+        if self.script.wrote:
+            self.table.items.pop(request.id, None)
+        if acknowledged:
+            self.requests.remove(request)
+
+    @precondition(lambda self: self.requests)
+    @rule(which=WHICH, plan=PLANS)
+    def end(self, which: int, plan: list[str]) -> None:
+        """End a request that has saved nothing, as the middleware does."""
+        request = self.pick(which)
+        # Beaker's own would save what it has loaded, and not what it has saved since.
+        if not self.ours and (request.saved or request.deleted or request.old_id):
+            return
+        acknowledged = self.attempt(plan, lambda: request.session.save(accessed_only=True))
+        if request.session.is_new or request.deleted:
+            assert not self.script.wrote
+        elif request.known is None or request.old_id is not None:
+            self.compare_save(request, request.base, acknowledged)
+        else:
+            self.compare_touch(request, acknowledged)
+        if acknowledged:
+            self.requests.remove(request)
+
+    # -- the end of sessions ------------------------------------------------------------------
+
+    @precondition(lambda self: self.requests)
+    @rule(which=WHICH, plan=PLANS)
+    def delete(self, which: int, plan: list[str]) -> None:
+        """Log out."""
+        request = self.pick(which)
+        if request.deleted:
+            return
+        request.deleted = self.attempt(plan, request.session.delete)
+        if self.ours:
+            self.remove(request, request.deleted)
+
+    @precondition(lambda self: self.requests)
+    @rule(which=WHICH, plan=PLANS)
+    def invalidate(self, which: int, plan: list[str]) -> None:
+        """Invalidate: a new session begins."""
+        request = self.pick(which)
+        if request.deleted:
+            return
+        acknowledged = self.attempt(plan if self.ours else [], request.session.invalidate)
+        if self.ours:
+            self.remove(request, acknowledged)
+        if not acknowledged:
+            return
+        request.id, request.base, request.known = request.session.id, {}, None
+        request.gone, request.old_id = False, None
+        self.know(request.id)
+        assert {} == request.mine
+
+    def remove(self, request: Request, acknowledged: bool) -> None:
+        """Delete what was deleted; once acknowledged, that is all that the request knew of."""
+        own = {request.id, request.old_id}
+        for id in [key.removeprefix("sess:") for key in self.script.deleted]:
+            assert id in own
+            self.table.items.pop(id, None)
+        assert not (acknowledged and self.table.items.keys() & own)
+
+    @precondition(lambda self: self.requests)
+    @rule(which=WHICH)
+    def regenerate(self, which: int) -> None:
+        """Give the session another id."""
+        request = self.pick(which)
+        if request.deleted:
+            return
+        old_id = request.id
+        request.session.regenerate_id()
+        request.id = request.session.id
+        self.know(request.id)
+        if not self.ours:
+            # To Beaker this is one more session.
+            request.base, request.known, request.gone = {}, None, False
+            request.old_id = None
+            request.saved = True
+        elif request.known is not None or request.tried:
+            request.old_id = request.old_id or old_id
+
+    @rule(seconds=st.sampled_from([0.001, 1, INTERVAL, LIFE // 2, LIFE, -1, -3600, 3600]))
+    def wait(self, seconds: float) -> None:
+        """Let time pass; or the clock is set back."""
+        self.tick(seconds)
+
+    @invariant()
+    def the_table_is_the_model(self) -> None:
+        """The items are those of the model, to the millisecond of their expiry."""
+        scanned = self.client.scan(TableName=TABLE, ConsistentRead=True)["Items"]
+        found = {
+            item["id"]["S"].removeprefix("sess:"): round(float(item["deadline"]["N"]) * 1000)
+            for item in scanned
+        }
+        assert {id: item.deadline_ms for id, item in self.table.items.items()} == found
+
+    def teardown(self) -> None:
+        """Empty the table."""
+        for item in self.client.scan(TableName=TABLE)["Items"]:
+            self.client.delete_item(TableName=TABLE, Key={"id": item["id"]})
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("session_class", "more"),
+    [(Session, {}), (DynamoDBSession, ENCRYPTED)],
+    ids=["beaker", "ours, encrypted"],
+)
+def test_sessions(
+    session_class: type[Any], more: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request finds what the model says, and the table holds what the model says."""
+    clock = Clock()
+    moved = SimpleNamespace(time=clock, strftime=time.strftime)
+    monkeypatch.setattr("beaker.session.time", moved)
+    monkeypatch.setattr("beaker_dynamodb.session.time", moved)
+    # 250 of each in the full run, which is 500; 10,000 of each in the long one.
+    examples = max(250, settings().max_examples // 2)
+    with dynamodb_here() as client, scripted_calls() as script:
+        options = {"client": client, "table_name": TABLE}
+        assert b"nothing" not in DynamoDBNamespaceManager("makes-the-table", **options)
+        Machine.script, Machine.client, Machine.clock = script, client, clock
+        Machine.session_class, Machine.more = session_class, more
+        run_state_machine_as_test(
+            Machine, settings=settings(max_examples=examples, stateful_step_count=30)
+        )

@@ -1,0 +1,99 @@
+"""The proxy does what the names of the faults say, to exactly the requests that were asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ReadTimeoutError,
+)
+
+from tests.chaos import faults
+from tests.chaos.proxy import Fault, Plan
+from tests.servers.endpoint import create_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.chaos.proxy import FaultProxy
+    from tests.servers.endpoint import Endpoint
+
+KEY = {"id": {"S": "a"}}
+
+
+@pytest.fixture
+def once(
+    proxy: FaultProxy, endpoint: Endpoint, client: DynamoDBClient, table_name: str
+) -> Iterator[DynamoDBClient]:
+    """A client of the proxy that tries once and is soon out of patience; the table is there."""
+    create_table(client, table_name)
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        read_timeout=faults.READ_TIMEOUT_SECONDS,
+    )
+    options = {**endpoint.options, "endpoint_url": proxy.url}
+    once = boto3.session.Session().client("dynamodb", **options, config=config)
+    yield once
+    once.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "arrives"),
+    [
+        (faults.reset_before, ConnectionClosedError, False),
+        (faults.reset_after, ConnectionClosedError, True),
+        (faults.answer_held, ReadTimeoutError, True),
+        (faults.request_held, ReadTimeoutError, True),
+        (faults.silence, ReadTimeoutError, False),
+        (faults.refusal(500, "InternalServerError"), ClientError, False),
+    ],
+    ids=["reset before", "reset after", "answer held", "request held", "silence", "refusal"],
+)
+def test_a_write_arrives_or_does_not(
+    proxy: FaultProxy,
+    client: DynamoDBClient,
+    once: DynamoDBClient,
+    table_name: str,
+    fault: Fault,
+    error: type[BotoCoreError | ClientError],
+    arrives: bool,
+) -> None:
+    """The sender gets the error in either case; afterwards all is as always."""
+    plan = proxy.inject(Plan(fault, first=1))
+    with pytest.raises(error):
+        once.put_item(TableName=table_name, Item=KEY)
+    if fault is not faults.silence:
+        proxy.heal()
+    found = client.get_item(TableName=table_name, Key=KEY, ConsistentRead=True)
+    assert arrives == ("Item" in found)
+    assert 1 == plan.faults
+    once.put_item(TableName=table_name, Item=KEY)
+
+
+@pytest.mark.parametrize("fault", [faults.cut, faults.garble])
+def test_botocore_takes_half_an_item_for_none(
+    proxy: FaultProxy, client: DynamoDBClient, once: DynamoDBClient, table_name: str, fault: Fault
+) -> None:
+    """Why the package looks at answers itself: half a body is an answer without an item."""
+    client.put_item(TableName=table_name, Item=KEY)
+    proxy.inject(Plan(fault))
+    answer = once.get_item(TableName=table_name, Key=KEY)
+    assert {"ResponseMetadata"} == set(answer)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
+def test_the_share_is_exact(share: float) -> None:
+    """Of each 100 requests so many are faulted, at places that nobody foresees."""
+    plan = Plan(faults.silence, share, operations=["PutItem"])
+    taken = [plan.takes("PutItem") for _ in range(300)]
+    assert 3 * round(share * 100) == sum(taken) == plan.faults
+    assert not plan.takes("GetItem")
+    assert 300 == plan.requests

@@ -1,0 +1,31 @@
+"""The table of faults: as the README has it, and as it is made."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.chaos.faults import KINDS
+from tests.chaos.load import Outcome
+from tests.chaos.report import HEAD, line, row
+
+README = (Path(__file__).parent.parent.parent / "README.md").read_text()
+
+
+def test_the_readme_has_every_fault() -> None:
+    """Each has a row with all columns, and nothing was lost, nobody logged out."""
+    table = README.split("<!-- faults -->\n")[1].split("\n<!-- /faults -->")[0].split("\n")
+    assert line(HEAD) == table[0]
+    rows = [re.findall(r"[^|]+", row) for row in table[2:]]
+    assert list(KINDS) == [cells[0].strip() for cells in rows]
+    assert {(len(HEAD), "0", "0")} == {
+        (len(cells), cells[-2].strip(), cells[-1].strip()) for cells in rows
+    }
+    assert "python -m tests.chaos.report" in README
+
+
+def test_a_row_has_all_shares() -> None:
+    """What was answered of what was asked for each share, and the damage of all of them."""
+    calm = Outcome(90, 9, 30, [], [], [], logged_out=0, returned=0, stuck=0)
+    rough = Outcome(80, 40, 30, [OSError()], ["token"], [], logged_out=2, returned=1, stuck=0)
+    assert "| a fault | 49 of 170 | 30 of 30 | 26 of 30 | 1 | 3 |" == row("a fault", [calm, rough])

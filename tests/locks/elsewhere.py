@@ -1,0 +1,36 @@
+"""Other processes, as the tests of the lock play them, and the time that passes for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from beaker_dynamodb import lease
+from beaker_dynamodb.lock import DynamoDBSynchronizer
+from tests.clock import Clock
+
+#: Seconds without a renewal after which others take over: the option's default.
+LEASE = 30.0
+#: Makes a synchronizer that shares nothing with those made before, as another process's.
+Process = Callable[[], DynamoDBSynchronizer]
+
+
+class Time(Clock):
+    """A monotonic clock that only moves in pauses, which take no time and are kept."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        self.pauses: list[float] = []
+        self.during: Callable[[], object] = int
+
+    def pause(self, seconds: float) -> None:
+        """Move the clock in place of sleeping."""
+        self.pauses.append(seconds)
+        self.advance(seconds)
+        self.during()
+
+
+def die(holder: DynamoDBSynchronizer) -> None:
+    """Let a holder's process end without a release: nobody renews its lock any more."""
+    held = holder._held
+    assert held is not None
+    lease.heart.remove(held)

@@ -1,0 +1,106 @@
+"""Waiting for a creation lock that somebody else has."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beaker_dynamodb import LockTimeout, lease, lock
+from tests.locks.elsewhere import LEASE, Process, Time
+from tests.servers.recorder import CallRecorder
+
+if TYPE_CHECKING:
+    pass
+
+
+def test_wait(process: Process, time: Time, sent: CallRecorder) -> None:
+    """A waiter looks by reads, in growing pauses, and has the lock when it is free."""
+    one, two = process(), process()
+    one.acquire()
+    sent.clear()
+    time.during = lambda: one.release() if len(time.pauses) == 7 else None
+
+    two.acquire()
+
+    assert two.mine
+    assert ["PutItem", *["GetItem"] * 6, "DeleteItem", "GetItem", "PutItem"] == sent.operations
+    longest = [lock.POLL_FIRST * 2**n for n in range(5)] + [lock.POLL_LONGEST] * 2
+    for pause, most in zip(time.pauses, longest, strict=True):
+        assert most / 2 <= pause <= most
+
+
+def test_from_hand_to_hand(process: Process, time: Time) -> None:
+    """When the lock has a new owner it may be free again soon: the pauses begin anew."""
+    one, two, three = process(), process(), process()
+    one.acquire()
+
+    def change_hands() -> None:
+        if len(time.pauses) == 6:
+            one.release()
+            assert three.acquire(wait=False)
+        elif len(time.pauses) == 8:
+            three.release()
+
+    time.during = change_hands
+    two.acquire()
+    assert lock.POLL_LONGEST / 2 <= time.pauses[5]
+    assert time.pauses[6] <= lock.POLL_FIRST
+    assert lock.POLL_FIRST <= time.pauses[7] <= lock.POLL_FIRST * 2
+    assert 8 == len(time.pauses)
+
+
+def test_timeout(process: Process, time: Time) -> None:
+    """After lock_timeout a waiter gives up, with an error, and can try again."""
+    one, two = process(), process()
+    one.acquire()
+    time.during = lease.heart.beat
+    with pytest.raises(LockTimeout, match="60 s"):
+        two.acquire()
+    assert 60 == time.now
+    assert lock.POLL_LONGEST / 2 <= min(time.pauses[5:-1])  # a renewal is no reason to hurry
+    one.release()
+    assert two.acquire()
+
+
+def test_interrupted_waiter(process: Process, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A waiter that is interrupted, as by gevent's Timeout, leaves no lock behind."""
+    one, two = process(), process()
+    one.acquire()
+    waiting, released = threading.Event(), threading.Event()
+    wait_for = threading.Condition.wait_for
+
+    def interrupted(turn: threading.Condition, predicate: Any, timeout: Any = None) -> bool:
+        waiting.set()
+        wait_for(turn, predicate, timeout)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Condition, "wait_for", interrupted)
+
+    def wait() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            one.acquire()
+        released.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    waiting.wait()
+    one.release()
+    released.wait()
+    thread.join()
+    monkeypatch.undo()
+    assert two._items.read(two._key) is None
+
+
+def test_lost_lock_is_not_handed_on(process: Process, time: Time) -> None:
+    """A thread that waited does not get a lock that its process has lost meanwhile."""
+    lock = process()
+    lock.acquire()
+    lock._waiting = 1  # a thread that is woken, and runs only after the lease is over
+    lock.release()
+    lock._waiting = 0
+    time.advance(LEASE)
+    assert lock.acquire(wait=False)
+    assert not lock.lost
+    lock.release()

@@ -1,0 +1,1 @@
+"""Special keys, the indexes over them, the sessions found by them, and the reaper."""

@@ -1,0 +1,39 @@
+"""Fixtures of these tests: options with special keys, and a clock that no sweeper overtakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.contract.opening import Opener
+from tests.sessions.conftest import clock  # noqa: F401  # a fixture
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.clock import Clock
+
+
+@pytest.fixture(params=["hash-only", "sorted"])
+def options(
+    request: pytest.FixtureRequest,
+    options: dict[str, object],
+    clock: Clock,  # noqa: F811
+) -> dict[str, Any]:
+    """Options for the test's own table, in each shape, its clock and its special keys."""
+    shape: dict[str, object] = {"sort_key": "part"} if request.param == "sorted" else {}
+    return {
+        **options,
+        **shape,
+        "clock": clock,
+        "special_keys": "userId:N, user.name:S, token:B, admin:BOOL",
+        "skip_throw_missing_special_keys": "true",
+        "index_keys": "userId, user.name, token",
+    }
+
+
+@pytest.fixture
+def table(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> Opener:
+    """The test's table, looked at behind the package's back."""
+    return Opener(options, client, table_name)

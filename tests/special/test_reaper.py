@@ -1,0 +1,274 @@
+"""The reaper: deletes what has expired of its own prefix, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beaker_dynamodb import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.namespace import store_for
+from beaker_dynamodb.storage import reaper
+from beaker_dynamodb.storage.reaper import Reaped, reap
+from tests.clock import Clock
+from tests.contract.opening import payload
+from tests.servers.recorder import CallRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from beaker_dynamodb.storage.store import Store
+    from tests.contract.opening import Opener
+
+
+@pytest.fixture
+def store(options: dict[str, Any]) -> Store:
+    """The store of the test's table."""
+    return store_for(options)
+
+
+def last(sums: Iterable[Reaped]) -> Reaped:
+    """Let a reaper run, and give its sums."""
+    *_, all_of_them = sums
+    assert all_of_them.state is None
+    return all_of_them
+
+
+def ids(table: Opener) -> list[str]:
+    """Give the partition keys of all items."""
+    return sorted(item["id"]["S"] for item in table.items())
+
+
+def put_all(table: Opener, items: list[dict[str, Any]]) -> None:
+    """Put items as they are, 25 a call."""
+    for first in range(0, len(items), 25):
+        requests = [{"PutRequest": {"Item": item}} for item in items[first : first + 25]]
+        answer = table.client.batch_write_item(RequestItems={table.table_name: requests})  # type: ignore[dict-item]
+        assert {} == answer["UnprocessedItems"]
+
+
+def expired_and_others(table: Opener, clock: Clock) -> tuple[list[str], list[str]]:
+    """Fill the table with sessions, entries and more; give the keys that expire, and the others.
+
+    After a hundred seconds the first have expired.
+    """
+    table("gone", timeout=100)["session"] = payload(userId=1)
+    table("live", timeout=101)["session"] = payload(userId=2)
+    table("for ever", default_ttl=0)["session"] = payload(userId=3)
+    table("news", timeout=100)[b"gone"] = 1
+    table("news", timeout=101)[b"live"] = 1
+    table("news")[b"for ever"] = 1
+    # Beaker's own way to write an entry: kept for its grace of 60 seconds.
+    table("news").set_value(b"old", (clock.now, 100, 1), 100)
+    table("older").set_value(b"k", (clock.now, 40, 1), 40)
+    table("gone", prefix="another:", timeout=1)["session"] = payload(userId=4)
+    table("news", prefix="cache:more:", timeout=1)[b"gone"] = 1
+    expired = [item for item in table.items() if item["id"]["S"].startswith("sess:gone")]
+    foreign = {**expired[0], "type": {"S": "theirs"}, "id": {"S": "sess:theirs"}}
+    untyped = {name: value for name, value in foreign.items() if name != "type"}
+    damaged = {**expired[0], "id": {"S": "sess:grace"}, "grace": {"S": "x"}}
+    put_all(table, [foreign, {**untyped, "id": {"S": "sess:untyped"}}, damaged])
+    every = ids(table)
+    gone = ["cache:news|gone", "cache:older|k", "sess:gone"]
+    if table.sorted:
+        gone = ["cache:news", "cache:older", "sess:gone"]
+    others = list(every)
+    for key in gone:
+        others.remove(key)
+    clock.advance(100)
+    return gone, others
+
+
+def test_what_has_expired_goes_and_nothing_else(table: Opener, store: Store, clock: Clock) -> None:
+    """Sessions and entries of this prefix, after their grace; no lock, and nobody else's item."""
+    lock = table("news").get_creation_lock(b"locked")
+    assert lock.acquire(wait=False)
+    gone, others = expired_and_others(table, clock)
+    before = len(table.items())
+    counted = last(reap(store, dry_run=True))
+    assert (before, 3, 0) == (counted.scanned, 3, counted.deleted)
+    assert before == len(table.items())
+    done = last(reap(store))
+    assert (before, len(gone), len(gone)) == (done.scanned, done.found, done.deleted)
+    assert others == ids(table)
+    assert 0 == last(reap(store)).found
+    assert not lock.lost
+    # Nothing renews it in the tests that follow.
+    lock.release()
+
+
+# moto does not answer a comparison with another type.
+@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+def test_a_damaged_item_stops_nothing(table: Opener, store: Store, clock: Clock) -> None:
+    """Items whose expiry cannot be read stay, and the others go."""
+    table("id", timeout=100)["session"] = payload(a=1)
+    item = table.item()
+    damages: list[dict[str, Any]] = [
+        {"deadline": {"S": "x"}},
+        {"deadline": {"M": {}}},
+        {"grace": {"N": "1e40"}},
+        {"grace": {"B": b"x"}},
+        {"type": {"S": "beaker-chunk"}, "expires": {"S": "x"}},
+    ]
+    put_all(table, [{**item, **one, "id": {"S": f"sess:{n}"}} for n, one in enumerate(damages)])
+    clock.advance(100)
+    assert 1 == last(reap(store)).deleted
+    assert [f"sess:{n}" for n in range(len(damages))] == ids(table)
+
+
+# moto counts the bytes of an item in another way.
+@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+def test_chunks_go_when_nobody_can_read_them(table: Opener, store: Store, clock: Clock) -> None:
+    """The chunks of a large value go, an hour after it, and those of a live one stay."""
+    table("large", timeout=100, compression="off")["session"] = payload(text="x" * 500_000)
+    table("large", timeout=1e6, compression="off")[b"k"] = "x" * 500_000
+    before = len(table.items())
+    assert 6 == before
+    clock.advance(100)
+    assert 1 == last(reap(store)).deleted
+    clock.advance(3_600)
+    assert 2 == last(reap(store)).deleted
+    assert "x" * 500_000 == table("large", timeout=1e6)[b"k"]
+    assert 3 == len(table.items())
+
+
+def test_what_was_written_meanwhile_stays(table: Opener, store: Store, clock: Clock) -> None:
+    """A new session of the same id, saved between the read and the delete, is not deleted."""
+    table("id", timeout=100)["session"] = payload(a=1)
+    clock.advance(100)
+
+    def save(params: Any, **_: object) -> None:
+        events.unregister("before-parameter-build.dynamodb.DeleteItem", save)
+        table("id", timeout=100)["session"] = payload(a=2)
+
+    events = store.items.client().meta.events
+    events.register("before-parameter-build.dynamodb.DeleteItem", save)
+    done = last(reap(store))
+    assert (1, 0) == (done.found, done.deleted)
+    assert payload(a=2) == table("id")["session"]
+
+
+def test_a_run_that_was_left_goes_on(table: Opener, store: Store, clock: Clock) -> None:
+    """The state of every page, as JSON, is a place to go on from, and nothing is left out."""
+    for n in range(12):
+        table(f"{n}", timeout=100)["session"] = payload(text="x" * 300_000)
+        table(f"{n}", timeout=100)["session"] = payload(n=n)
+        table(f"large{n}", default_ttl=0, compression="off")["session"] = payload(t="x" * 300_000)
+    clock.advance(100)
+    state, runs, deleted = None, 0, 0
+    while True:
+        run = reap(store, segments=2, state=state)
+        sums = next(run)
+        run.close()  # type: ignore[attr-defined]
+        runs, deleted = runs + 1, deleted + sums.deleted
+        if sums.state is None:
+            break
+        state = json.loads(json.dumps(sums.state))
+    assert 12 == deleted
+    assert runs > 2
+    assert 12 == len(table.items())
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"segments": 1},
+        {"segments": "x", "last_keys": {}},
+        {"segments": 1, "last_keys": {"1": None}},
+        {"segments": 1, "last_keys": []},
+        [],
+    ],
+)
+def test_a_state_of_something_else_is_refused(state: Any) -> None:
+    """What no reaper has given is an error, before anything is read."""
+    with pytest.raises(ConfigurationError, match="state to go on from"):
+        next(reap(store_for({"table_name": "none"}), state=state))
+
+
+# moto reports other units.
+@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+def test_reads_and_deletes_keep_to_the_rate(
+    table: Opener, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 10 units a second the pauses add up to a tenth of a second for each unit of both."""
+    time, lock, paused = Clock(0.0), threading.Lock(), []
+
+    def pause(stopped: threading.Event, seconds: float) -> None:
+        with lock:
+            paused.append(seconds)
+            time.now = max(time.now, spent_until(seconds))
+
+    def spent_until(seconds: float) -> float:
+        return time.now + seconds
+
+    monkeypatch.setattr(reaper, "pause", pause)
+    monkeypatch.setattr("beaker_dynamodb.storage.scan.monotonic", time)
+    for n in range(20):
+        table(f"{n}", timeout=100)["session"] = payload(userId=n)
+    clock.advance(100)
+    with CallRecorder(store.items.client()) as calls:
+        done = last(reap(store, segments=1, threads=1, units_per_second=10))
+    assert 20 == done.deleted
+    assert calls.capacity_units == pytest.approx(done.capacity_units)
+    assert done.capacity_units >= 20
+    assert done.capacity_units / 10 == pytest.approx(sum(paused))
+    assert done.capacity_units / 10 == pytest.approx(time.now)
+
+
+def test_a_fault_ends_the_run_and_leaves_no_thread(
+    options: dict[str, Any], table: Opener, clock: Clock
+) -> None:
+    """A delete that DynamoDB does not answer is raised; what it was about is found again."""
+    for n in range(30):
+        table(f"{n}", timeout=100)["session"] = payload(n=n)
+    clock.advance(100)
+    store = store_for({**options, "max_attempts": 1})
+
+    def fail(**_: object) -> None:
+        from botocore.exceptions import EndpointConnectionError
+
+        raise EndpointConnectionError(endpoint_url="none")
+
+    events = store.items.client().meta.events
+    events.register("before-send.dynamodb.DeleteItem", fail)
+    try:
+        with pytest.raises(StoreUnavailable):
+            last(reap(store))
+    finally:
+        events.unregister("before-send.dynamodb.DeleteItem", fail)
+    assert [] == [t for t in threading.enumerate() if t.name.startswith("beaker-dynamodb-")]
+    assert 30 == last(reap(store)).deleted
+
+
+def test_an_empty_prefix_reaps_its_own(
+    options: dict[str, Any], table: Opener, clock: Clock
+) -> None:
+    """Without a prefix, what has another one is somebody else's."""
+    table("id", prefix="", timeout=100)["session"] = payload(a=1)
+    table("news", prefix="", timeout=100)[b"k"] = 1
+    table("id", timeout=100)["session"] = payload(a=1)
+    clock.advance(100)
+    assert 2 == last(reap(store_for({**options, "prefix": ""}))).deleted
+    assert ["sess:id"] == ids(table)
+
+
+@pytest.mark.full
+def test_thousands(table: Opener, store: Store, clock: Clock, endpoint: Any) -> None:
+    """5,000 expired among 5,000 live ones and 1,000 foreign ones: exactly 6,000 are left."""
+    many = 5_000 if endpoint.name == "local" else 500
+    table("template", timeout=100)["session"] = payload(userId=1)
+    template = table.item()
+    live = {**template, "deadline": {"N": str(clock.now + 1_000)}}
+    kinds = ["other:{}", "sess:two:{}", "sess:a|{}", "{}", "cache:|lock|{}"]
+    foreign = [{**template, "id": {"S": kinds[n % len(kinds)].format(n)}} for n in range(many // 5)]
+    left = [{**live, "id": {"S": f"sess:live{n}"}} for n in range(many)] + foreign
+    gone = [{**template, "id": {"S": f"sess:gone{n}"}} for n in range(many - 1)]
+    # Mixed, so that every page has all of them.
+    put_all(table, sorted(left + gone, key=lambda item: hash(item["id"]["S"])))
+    clock.advance(100)
+    done = last(reap(store))
+    assert (many * 2 + many // 5, many, many) == (done.scanned, done.found, done.deleted)
+    assert sorted(item["id"]["S"] for item in left) == ids(table)

@@ -1,0 +1,151 @@
+"""The option `reap_interval`: one thread of a process, which disturbs nobody."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beaker_dynamodb import reaping
+from beaker_dynamodb.namespace import store_for
+from tests.contract.opening import payload
+
+if TYPE_CHECKING:
+    from tests.clock import Clock
+    from tests.contract.opening import Opener
+
+#: Of processes whose reapers wait for an hour.
+THREADS = """
+import json, os, sys, threading
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.storage import forks
+
+options = json.loads(sys.argv[1])
+
+def reapers():
+    return [thread.name for thread in threading.enumerate()].count("beaker-dynamodb-reaper")
+
+def use(**more):
+    return DynamoDBNamespaceManager("news", **{**options, **more})
+
+said = [reapers()]
+manager = use()
+said.append(reapers())
+manager[b"k"] = 1
+said.append(reapers())
+for _ in range(3):
+    manager[b"k"], use()[b"k"], use(timeout=60)[b"k"]
+said.append(reapers())
+use(prefix="more:").get_creation_lock(b"k")
+use(prefix="more:")[b"k"] = 1
+said.append(reapers())
+use(reap_interval=0, prefix="none:")[b"k"] = 1
+said.append(reapers())
+child = os.fork()
+if not child:
+    assert 0 == reapers()
+    manager[b"k"]
+    assert 1 == reapers()
+    os._exit(0)
+assert (child, 0) == os.waitpid(child, 0)
+# As after a fork in C, of which Python is not told.
+forks._process_id = 0
+before = reapers()
+manager[b"k"]
+assert before + 1 == reapers()
+print(json.dumps(said))
+"""
+
+#: Of a process that ends while its reaper is at work: runs follow upon each other at once.
+ENDING = """
+import json, sys, threading
+from beaker_dynamodb import DynamoDBNamespaceManager, reaping
+from beaker_dynamodb.storage import reaper
+
+options = json.loads(sys.argv[1])
+runs = threading.Semaphore(0)
+once = reaping.reap_once
+
+def counted(store):
+    once(store)
+    runs.release()
+
+reaping.reap_once = counted
+DynamoDBNamespaceManager("news", **{**options, "reap_interval": 1e-6})[b"k"] = 1
+for _ in range(3):
+    runs.acquire()
+"""
+
+
+def run(program: str, options: dict[str, Any]) -> str:
+    """Run a program in a Python of its own, and give what it prints."""
+    given = {name: value for name, value in options.items() if name != "clock"}
+    # Python 3.12 warns of a fork beside threads; what comes of it is what a test is about.
+    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program]
+    done = subprocess.run(
+        [*command, json.dumps({**given, "reap_interval": 3600})], capture_output=True, text=True
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    return done.stdout
+
+
+def test_one_thread_for_a_table_and_prefix(options: dict[str, Any]) -> None:
+    """Begun when a manager is used; one however many there are; a child of a fork has its own."""
+    assert [0, 0, 1, 1, 2, 2] == json.loads(run(THREADS, options))
+
+
+def test_a_process_ends_in_the_midst_of_it(options: dict[str, Any]) -> None:
+    """A reaper at work neither holds the end of its process up nor writes of it."""
+    assert "" == run(ENDING, options)
+
+
+def test_runs_are_an_interval_apart(
+    options: dict[str, Any], table: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first comes at a random moment of the interval, the next a tenth more or less after."""
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        table(f"{len(pauses)}", timeout=100)["session"] = payload(a=len(pauses))
+        clock.advance(100)
+        if len(pauses) == 4:
+            raise SystemExit
+
+    monkeypatch.setattr(reaping, "sleep", sleep)
+    with pytest.raises(SystemExit):
+        reaping._run(store_for({**options, "reap_interval": "60"}))
+    assert 0 <= pauses[0] <= 60
+    assert pytest.approx([60, 60, 60], rel=0.1) == pauses[1:]
+    # The others were deleted before it was written.
+    assert {"S": "sess:4"} == table.item()["id"]
+
+
+def test_a_fault_is_logged_and_nothing_more(
+    options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run that fails says why, and the next one comes."""
+    store = store_for({**options, "endpoint_url": "http://127.0.0.1:1", "max_attempts": 1})
+    with caplog.at_level(logging.INFO, "beaker_dynamodb"):
+        reaping.reap_once(store)
+    (record,) = caplog.records
+    assert "WARNING" == record.levelname
+    assert "expired items were not all deleted: StoreUnavailable" in record.getMessage()
+
+
+def test_a_run_is_logged(
+    options: dict[str, Any], table: Opener, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a run read, deleted and consumed is in the log, and no id is."""
+    table("secret-id", timeout=100)["session"] = payload(a=1)
+    clock.advance(100)
+    with caplog.at_level(logging.INFO, "beaker_dynamodb"):
+        reaping.reap_once(store_for(options))
+    messages = [one.getMessage() for one in caplog.records if "reaped" in one.getMessage()]
+    assert 1 == len(messages)
+    assert "1 items read, 1 expired, 1 deleted" in messages[0]
+    assert "secret-id" not in caplog.text

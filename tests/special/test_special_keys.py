@@ -1,0 +1,293 @@
+"""Special keys in the table: what is copied, when, and what is refused before anything is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.session import Session
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beaker_dynamodb import (
+    ConfigurationError,
+    DynamoDBError,
+    DynamoDBSession,
+    ItemTooLarge,
+    MissingSpecialKeys,
+    SpecialKeyError,
+)
+from beaker_dynamodb.config import parse
+from beaker_dynamodb.storage.special import SpecialKeys
+from tests.servers.recorder import CallRecorder
+from tests.sessions.driven import Visitor, save
+
+if TYPE_CHECKING:
+    from tests.clock import Clock
+    from tests.contract.opening import Opener
+
+SPECIAL = ("userId", "user.name", "token", "admin")
+
+
+def special(table: Opener) -> dict[str, Any]:
+    """Give the special attributes of the only item."""
+    return {name: value for name, value in table.item().items() if name in SPECIAL}
+
+
+@pytest.fixture(params=[Session, DynamoDBSession])
+def visitor(request: pytest.FixtureRequest, options: dict[str, Any]) -> Visitor:
+    """A visitor of a site with Beaker's session, and of one with ours."""
+    return Visitor(options, request.param)
+
+
+def test_special_keys_are_copied_and_stay_in_the_session(visitor: Visitor, table: Opener) -> None:
+    """Every declared key is an attribute of its type, and the session is as it was."""
+    data = {"userId": 42, "user": {"name": "Ann"}, "token": b"\x00\xff", "admin": False, "other": 1}
+    visitor.starts(**data)
+    assert {
+        "userId": {"N": "42"},
+        "user.name": {"S": "Ann"},
+        "token": {"B": b"\x00\xff"},
+        "admin": {"BOOL": False},
+    } == special(table)
+    assert data == visitor.finds()
+
+
+def test_a_key_that_is_removed_is_removed_from_the_item(visitor: Visitor, table: Opener) -> None:
+    """The item has what the session has after its last save, and nothing from before."""
+    visitor.starts(userId=42, user={"name": "Ann"})
+    session = visitor.request()
+    del session["userId"]
+    session.save()
+    assert {"user.name": {"S": "Ann"}} == special(table)
+
+
+def test_what_was_merged_is_what_is_copied(visitor: Visitor, table: Opener) -> None:
+    """Two requests at once, each with a special key: the item has both."""
+    visitor.starts(other=1)
+    first, second = visitor.request(), visitor.request()
+    save(first, userId=42)
+    save(second, user={"name": "Ann"})
+    assert {"userId": {"N": "42"}, "user.name": {"S": "Ann"}} == special(table)
+
+
+def test_a_touch_keeps_them(visitor: Visitor, table: Opener, clock: Clock) -> None:
+    """A session that is only refreshed keeps its special attributes, and its expiry moves on."""
+    visitor.starts(userId=42)
+    before = table.item()
+    clock.advance(1000)
+    visitor.request().save()
+    after = table.item()
+    assert before["userId"] == after["userId"]
+    assert before["accessed"] != after["accessed"]
+
+
+def test_a_touch_asks_for_nothing_that_was_not_there(
+    visitor: Visitor, table: Opener, clock: Clock
+) -> None:
+    """A session from before the keys were demanded can be read and refreshed, but not changed."""
+    visitor.starts(other=1)
+    visitor.options["skip_throw_missing_special_keys"] = False
+    clock.advance(1000)
+    visitor.request().save()
+    assert {} == special(table)
+    with pytest.raises(MissingSpecialKeys):
+        save(visitor.request(), other=2)
+    assert {"other": 1} == visitor.finds()
+
+
+def test_a_new_id_keeps_them(options: dict[str, Any], table: Opener) -> None:
+    """`regenerate_id` moves the special attributes with the session."""
+    visitor = Visitor(options, DynamoDBSession)
+    visitor.starts(userId=42)
+    session = visitor.request()
+    session.regenerate_id()
+    session.save()
+    assert {"userId": {"N": "42"}} == special(table)
+
+
+def test_hashing_an_old_id_keeps_them(visitor: Visitor, table: Opener) -> None:
+    """`hash_ids = migrate` moves the special attributes with the session."""
+    visitor.starts(userId=42)
+    visitor.options["hash_ids"] = "migrate"
+    assert {"userId": 42} == visitor.finds()
+    assert {"userId": {"N": "42"}} == special(table)
+    assert "%#" in table.item()["id"]["S"]
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "value"),
+    [
+        ("userId", "N", "42"),
+        ("userId", "N", True),
+        ("userId", "N", None),
+        ("userId", "N", float("nan")),
+        ("userId", "N", float("-inf")),
+        ("userId", "N", 10**38 + 1),
+        ("userId", "N", 10**126),
+        ("userId", "N", 1e-131),
+        ("user.name", "S", b"Ann"),
+        ("user.name", "S", ""),
+        ("user.name", "S", "\ud800"),
+        ("user.name", "S", "ä" * 1025),
+        ("token", "B", "text"),
+        ("token", "B", b""),
+        ("token", "B", bytes(2049)),
+        ("admin", "BOOL", 1),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(
+    visitor: Visitor, table: Opener, key: str, kind: str, value: object
+) -> None:
+    """The error has the key and its type, and no value; nothing is written."""
+    visitor.starts(other=1)
+    before = table.item()
+    change = {"user": {"name": value}} if key == "user.name" else {key: value}
+    with pytest.raises(SpecialKeyError, match=f"special key '{key}' is declared as {kind}") as got:
+        save(visitor.request(), **change)
+    assert (key, kind) == (got.value.key, got.value.type)
+    assert isinstance(got.value, DynamoDBError)
+    assert not isinstance(got.value, (TypeError, KeyError, MissingSpecialKeys))
+    assert before == table.item()
+
+
+def test_missing_keys_are_refused_unless_they_may_be_missing(
+    visitor: Visitor, table: Opener
+) -> None:
+    """All that are missing are named, and nothing is written."""
+    visitor.options["skip_throw_missing_special_keys"] = "false"
+    table.make_table()
+    with pytest.raises(MissingSpecialKeys) as caught:
+        visitor.starts(userId=42, user={"first": "Ann"})
+    assert ("user.name", "token", "admin") == caught.value.names
+    assert ("user.name", "S") == (caught.value.key, caught.value.type)
+    assert [] == table.items()
+    visitor.starts(userId=42, user={"name": "Ann"}, token=b"t", admin=True)
+    assert set(SPECIAL) == set(special(table))
+
+
+def test_a_log_out_needs_no_special_keys(visitor: Visitor, table: Opener) -> None:
+    """`delete()` leaves nothing in a session, and that is no missing key."""
+    visitor.options["skip_throw_missing_special_keys"] = "false"
+    visitor.starts(userId=42, user={"name": "Ann"}, token=b"t", admin=True)
+    session = visitor.request()
+    session.delete()
+    session.save()
+    assert [] == table.items()
+
+
+def test_an_encrypted_session_needs_our_session(options: dict[str, Any], table: Opener) -> None:
+    """Beaker's session hands over what cannot be read: refused; ours copies what is in it."""
+    encrypted = {**options, "encrypt_key": "secret", "validate_key": "secret", "secret": "secret"}
+    encrypted["crypto_type"] = "cryptography"
+    table.make_table()
+    with pytest.raises(ConfigurationError, match=r"beaker_dynamodb\.middleware"):
+        Visitor(encrypted).starts(userId=42)
+    assert [] == table.items()
+    Visitor(encrypted, DynamoDBSession).starts(userId=42)
+    assert {"userId": {"N": "42"}} == special(table)
+
+
+def test_a_key_with_a_dot_in_its_own_name_goes_first(visitor: Visitor, table: Opener) -> None:
+    """A session key that is called `user.name` is taken before the `name` in `user`."""
+    visitor.starts(**{"user.name": "whole", "user": {"name": "nested"}})
+    assert {"user.name": {"S": "whole"}} == special(table)
+
+
+def test_an_attribute_of_another_type_is_not_carried_on(
+    visitor: Visitor, table: Opener, clock: Clock
+) -> None:
+    """What was copied under another declaration is left behind when the session is refreshed."""
+    visitor.starts(userId=42, admin=True)
+    visitor.options["special_keys"] = "userId:N, admin:S"
+    visitor.options["index_keys"] = "userId"
+    clock.advance(1000)
+    visitor.request().save()
+    assert {"userId": {"N": "42"}} == special(table)
+
+
+def test_a_cache_has_no_special_keys(table: Opener) -> None:
+    """Entries of a cache are written as they are, whatever the session's keys must be."""
+    entries = table("pages", skip_throw_missing_special_keys=False)
+    entries[b"k"] = {"userId": "not a number"}
+    assert {} == special(table)
+    assert {"userId": "not a number"} == entries[b"k"]
+
+
+def test_special_keys_count_in_an_items_size(options: dict[str, Any], table: Opener) -> None:
+    """A session goes into chunks when its copies need the room; too large ones are refused."""
+    options |= {"special_keys": "text:S", "index_keys": "", "compression": "off"}
+    visitor = Visitor(options)
+    table.make_table()
+    with pytest.raises(ItemTooLarge):
+        visitor.starts(text="x" * 410_000)
+    assert [] == table.items()
+    visitor.starts(text="x" * 250_000)
+    types = sorted(item["type"]["S"] for item in table.items())
+    assert ["beaker-chunk", "beaker-session"] == types
+    assert {"text": "x" * 250_000} == visitor.finds()
+
+
+# moto reports other units.
+@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+def test_what_an_index_costs(visitor: Visitor, table: Opener, clock: Clock) -> None:
+    """A write costs one unit more for each index that the session is in; two if the key changes."""
+    visitor.options |= {"special_keys": "userId:N, user.name:S", "index_keys": "userId, user.name"}
+    table.options |= {"index_keys": "userId, user.name", "special_keys": "userId:N, user.name:S"}
+    table.make_table()
+    spent = []
+    visitor.starts(other=1)
+    for change in (
+        {"other": 2},
+        {"userId": 42},
+        {"other": 3},
+        {"userId": 43},
+        {"user": {"name": "Ann"}},
+        {"other": 4},
+    ):
+        session = visitor.request()
+        session.load()
+        clock.advance(1)
+        with CallRecorder(visitor.client, ask_capacity=True) as calls:
+            save(session, **change)
+        assert ["PutItem"] == calls.operations
+        spent.append(calls.capacity_units)
+    assert [1, 2, 2, 3, 3, 3] == spent
+
+
+@given(st.decimals() | st.integers() | st.floats())
+def test_a_number_is_stored_exactly_or_not_at_all(value: Any) -> None:
+    """What is a number of DynamoDB's keeps its value, and all else is refused."""
+    keys = SpecialKeys(parse({"special_keys": "number:N"}))
+    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    try:
+        text = keys.attribute("number", value)["N"]
+    except SpecialKeyError:
+        size = abs(exact) if exact.is_finite() else None
+        digits = len("".join(map(str, exact.as_tuple().digits)).strip("0"))
+        assert size is None or not Decimal("1E-130") <= size < Decimal("1E126") or digits > 38
+    else:
+        assert exact == Decimal(text)
+        assert "E" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "0"),
+        (-0.0, "0"),
+        (-7, "-7"),
+        (42.0, "42"),
+        (0.1, "0.1"),
+        (100, "100"),
+        (10**38 - 1, "9" * 38),
+        (10**125, "1" + "0" * 125),
+    ],
+)
+def test_one_number_has_one_text(
+    options: dict[str, Any], table: Opener, value: float, expected: str
+) -> None:
+    """Numbers that are equal are stored as equals, whatever Python type they have."""
+    Visitor(options).starts(userId=value)
+    assert {"userId": {"N": expected}} == special(table)
