@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
+
+from botocore.hooks import HierarchicalEmitter
 
 
 class InstantClient:
@@ -11,6 +14,8 @@ class InstantClient:
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
+        #: Where handlers are registered; nothing is ever emitted.
+        self.meta = SimpleNamespace(events=HierarchicalEmitter())
         self.items: dict[str, dict[str, Any]] = {}
 
     def get_item(self, *, Key: dict[str, Any], **_: object) -> dict[str, Any]:
