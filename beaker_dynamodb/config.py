@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.options import Options, option_rows
 
-__all__ = ["LET_BY", "Options", "option_rows", "parse"]
+__all__ = ["LET_BY", "Options", "by_name", "option_rows", "parse"]
 
 #: Names that Beaker, pyramid_beaker and Paste hand to every backend and that mean nothing here.
 LET_BY = frozenset(
@@ -52,11 +52,17 @@ def parse(given: Mapping[str, Any]) -> Options:
     :raises ConfigurationError: an unknown name (the closest known one is named), a value that
         does not fit, or two names of one option that disagree.
     """
+    return Options(**{name: _cast(name, value) for name, value in by_name(given).items()})
+
+
+def by_name(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a configuration says by the options' own names, those in its url among them.
+
+    :raises ConfigurationError: as `parse`, but values are not looked at.
+    """
     named = _by_canonical_name(given.items(), live=True)
     url = named.pop("url", None)
-    if url is not None:
-        named = {**_url_options(str(url)), **named}
-    return Options(**{name: _cast(name, value) for name, value in named.items()})
+    return named if url is None else {**_url_options(str(url)), **named}
 
 
 def _by_canonical_name(given: Iterable[tuple[str, Any]], *, live: bool) -> dict[str, Any]:

@@ -210,7 +210,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
     @property
     def _version(self) -> int | None:
         namespace = self.__dict__.get("namespace")
-        if namespace is None or namespace.namespace != self.id:
+        if namespace is None or not self._in_dynamodb or namespace.namespace != self.id:
             return None
         if namespace.store.options.consistent_read != "auto":
             return None

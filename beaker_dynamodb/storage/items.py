@@ -162,6 +162,26 @@ class ItemStore:
             {":now": seconds(self.now_ms())},
         )
 
+    def if_copied(self, writer: str, accessed_ms: int, *, or_new: bool) -> Condition:
+        """Give the condition under which a session may be copied once more from its old store.
+
+        :param writer: what the writer tokens of copies begin with.
+        :param accessed_ms: when the session was last used, in the old store.
+        :param or_new: it may also not be there.
+        """
+        # Holds when nobody has written the item but a copier, whose copy was of an older state,
+        # and nobody has used it since then either.
+        expression = "begins_with(#writer, :writer) AND #accessed < :accessed"
+        names = {"#writer": "writer", "#accessed": "accessed"}
+        values = {":writer": {"S": writer}, ":accessed": seconds(accessed_ms)}
+        if or_new:
+            # Or when there is no item, or one that has expired and only waits for the sweeper.
+            new = self.if_new()
+            expression = f"{new['ConditionExpression']} OR {expression}"
+            names |= new["ExpressionAttributeNames"]
+            values |= new["ExpressionAttributeValues"]
+        return self._condition(expression, names, values)
+
     def if_unchanged(self, loaded: Item, *, untouched: bool = False) -> Condition:
         """Give the condition under which ``loaded`` may be replaced by what was made of it.
 

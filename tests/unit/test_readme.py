@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from configparser import ConfigParser
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ from webtest import TestApp
 from beaker_dynamodb import DynamoDBSession, SessionStore, errors
 from beaker_dynamodb.config import Options, option_rows
 from beaker_dynamodb.middleware import SessionMiddleware
+from beaker_dynamodb.ops.policy import Place, policy
 from beaker_dynamodb.storage import table
-from beaker_dynamodb.storage.items import OPERATIONS
 from tests.beaker import aws_is, items, own_caches
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def count_visits(application: Any) -> list[str]:
 def test_every_block_is_known() -> None:
     """No code block is outside a section, or in a language that nothing here tries."""
     assert README.count("```") == 2 * len(BLOCKS)
-    assert {"ini", "json", "python", "sh"} == {language for _, language, _ in BLOCKS}
+    assert {"ini", "json", "python", "sh", "text"} == {language for _, language, _ in BLOCKS}
 
 
 def test_option_table() -> None:
@@ -192,19 +193,34 @@ def test_create_command() -> None:
 
 
 def test_policies() -> None:
-    """The first policy is enough for every request, the second for every call there is."""
-    requests, everything = (
-        {action for statement in json.loads(policy)["Statement"] for action in statement["Action"]}
-        for policy in blocks("json", "IAM permissions")
-    )
-    # A transaction needs the permissions of the writes in it, and has none of its own.
-    sent = {f"dynamodb:{operation}" for operation in OPERATIONS.values()}
-    sent -= {"dynamodb:TransactWriteItems"}
-    for_tables = {"CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive"}
-    batch = {"dynamodb:Query", "dynamodb:Scan", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}
+    """The two policies are those that `beaker-dynamodb policy` prints."""
+    requests, everything = map(json.loads, blocks("json", "IAM permissions"))
+    options = Options(table_name="myapp-sessions", region_name="eu-west-1")
+    indexed = replace(options, special_keys=(("userId", "S"),), index_keys=("userId",))
+    uses = ["sessions", "large-values", "clear", "create", "session-store"]
+    place = Place("123456789012")
+    assert policy(options, ["sessions"], place) == requests
+    assert policy(indexed, uses, place) == everything
 
-    assert sent - batch == requests
-    assert sent | {f"dynamodb:{operation}" for operation in for_tables} == everything
+
+def test_policy_table() -> None:
+    """Each row of the table of permissions has what the policy for that use allows."""
+    sorted_, unsorted = (
+        Options(sort_key=key, special_keys=(("u", "S"),), index_keys=("u",))
+        for key in ("part", None)
+    )
+    section = README.split("### IAM permissions")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| `(\w[\w-]*)` \| .* \| (.*) \|$", section, re.MULTILINE)
+    for use, actions in rows:
+        documents = [policy(options, [use]) for options in (sorted_, unsorted)]
+        expected = {
+            action
+            for document in documents
+            for statement in document["Statement"]
+            for action in statement["Action"]
+        }
+        assert expected == set(re.findall(r"dynamodb:\w+", actions)), use
+    assert {"large-values", "clear", "keys", "create"} <= {use for use, _ in rows}
 
 
 def test_two_commands() -> None:

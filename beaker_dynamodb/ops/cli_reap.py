@@ -1,0 +1,107 @@
+"""`beaker-dynamodb reap`."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from beaker_dynamodb.errors import ConfigurationError
+from beaker_dynamodb.ops.console import counted, print_json, progress
+from beaker_dynamodb.ops.frame import command, json_flag
+from beaker_dynamodb.ops.scan_flags import with_scan
+from beaker_dynamodb.ops.settings import Settings
+from beaker_dynamodb.ops.settings_flags import with_settings
+from beaker_dynamodb.storage.reaper import Reaped
+from beaker_dynamodb.storage.reaper import reap as reaped
+from beaker_dynamodb.storage.store import Store
+
+
+@command(
+    "reap",
+    example="reap --ini production.ini --dry-run\n"
+    "reap --ini production.ini --units-per-second 50 --state reap.json",
+)
+@click.option("--dry-run", is_flag=True, help="Only count what has expired.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Remember here how far it has come, and go on from there; gone when all is done. It has "
+    "ids in it: nobody else may read it.",
+)
+@with_scan
+@json_flag
+@with_settings
+def reap(
+    settings: Settings,
+    dry_run: bool,
+    state: str | None,
+    segments: int,
+    units_per_second: float | None,
+    as_json: bool,
+) -> None:
+    """Delete the sessions and cache entries that have expired, for tables without time to live.
+
+    Those of the prefix only; what is written meanwhile stays. It reads the whole table:
+    DynamoDB's own time to live does the same for nothing.
+    """
+    if dry_run and state is not None:
+        raise click.UsageError("--state remembers what was deleted: it does not go with --dry-run")
+    file = None if state is None else Path(state)
+    sums = Reaped()
+    runs = reaped(
+        Store(settings.existing),
+        segments=segments,
+        units_per_second=units_per_second,
+        dry_run=dry_run,
+        state=None if file is None else _read(file),
+    )
+    with progress("items read") as advance, closing(runs):  # type: ignore[type-var]
+        for now in runs:
+            advance(now.scanned - sums.scanned)
+            sums = now
+            if file is not None:
+                _write(file, sums.state)
+    if as_json:
+        print_json(
+            {
+                "scanned": sums.scanned,
+                "expired": sums.found,
+                "deleted": sums.deleted,
+                "capacity_units": sums.capacity_units,
+            }
+        )
+        return
+    told = "would be deleted" if dry_run else "deleted"
+    number = sums.found if dry_run else sums.deleted
+    click.echo(
+        f"{counted(number, 'expired item', 'expired items')} {told}, of {sums.scanned:,} read; "
+        f"{sums.capacity_units:g} units used."
+    )
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        state: dict[str, Any] = json.loads(file.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise ConfigurationError(f"{file} is no state of a reaper") from None
+    return state
+
+
+def _write(file: Path, state: dict[str, Any] | None) -> None:
+    if state is None:
+        with suppress(FileNotFoundError):
+            file.unlink()
+        return
+    # Whole or not at all, and for its owner only: whoever has an id has the session.
+    new = file.with_name(f"{file.name}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        json.dump(state, stream)
+    new.replace(file)

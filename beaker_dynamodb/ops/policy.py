@@ -1,0 +1,171 @@
+"""The least IAM policy for what is to be done: actions and resources by name, no wildcards.
+
+A TransactWriteItems needs the permissions of the writes in it, and has none of its own. The
+lists are held against what is really called by tests/ops/test_policy.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from beaker_dynamodb.config import Options
+from beaker_dynamodb.errors import ConfigurationError
+from beaker_dynamodb.ops.settings import CACHE
+from beaker_dynamodb.storage.indexes import index_name
+from beaker_dynamodb.storage.keys import CACHE_PREFIX, SESSION_PREFIX
+
+REQUESTS = ("GetItem", "PutItem", "DeleteItem")
+CREATION = ("CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive")
+#: Actions about the table as a whole: no key leads them.
+ON_TABLE = frozenset(
+    {
+        *CREATION,
+        "DescribeContinuousBackups",
+        "ListTagsOfResource",
+        "TagResource",
+        "UpdateContinuousBackups",
+        "UpdateTable",
+    }
+)
+#: What Query is to be allowed on, where it is not the table: its indexes.
+INDEX_QUERY = "Query on the indexes"
+
+
+def _listing(options: Options) -> tuple[str, ...]:
+    return ("Scan",) if options.sort_key is None else ("Query",)
+
+
+def _indexes(options: Options) -> tuple[str, ...]:
+    return (INDEX_QUERY,) if options.index_keys else ()
+
+
+#: What a program or an operator may want to do, and which actions that takes.
+USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
+    "sessions": lambda _: REQUESTS,
+    "cache": lambda _: REQUESTS,
+    # Values and sessions of more than 400 KB.
+    "large-values": lambda _: ("BatchGetItem", "BatchWriteItem"),
+    "keys": _listing,
+    "clear": lambda options: (*_listing(options), "BatchWriteItem"),
+    # SessionStore, and the command `sessions`: by id and by special key.
+    "session-store": lambda options: ("GetItem", "DeleteItem", *_indexes(options)),
+    # Without a special key, or by a digest of the id.
+    "all-sessions": lambda _: ("Scan",),
+    "create": lambda _: CREATION,
+    # The commands of these names.
+    "create-table": lambda _: (*CREATION, "UpdateTable"),
+    "create-table-extras": lambda _: (
+        "ListTagsOfResource",
+        "TagResource",
+        "DescribeContinuousBackups",
+        "UpdateContinuousBackups",
+    ),
+    "doctor": lambda options: (
+        *REQUESTS,
+        "BatchWriteItem",
+        "Scan",
+        *(("Query",) if options.sort_key is not None else ()),
+        *_indexes(options),
+        "DescribeTable",
+        "DescribeTimeToLive",
+    ),
+    "stats": lambda _: ("Scan",),
+    # Into this table; the old store is another.
+    "migrate": lambda _: ("GetItem", "PutItem"),
+    "reap": lambda _: ("Scan", "DeleteItem"),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the table is, as an ARN has it.
+
+    :param account: AWS account number, or something that stands for it.
+    """
+
+    account: str = "ACCOUNT"
+    partition: str = "aws"
+
+
+def policy(
+    options: Options,
+    uses: Iterable[str],
+    place: Place = Place(),  # frozen
+    *,
+    purpose: str = "sessions",
+    leading_keys: bool = False,
+) -> dict[str, Any]:
+    """Give the policy document.
+
+    :param uses: of `USES`.
+    :param purpose: whose prefix leads the keys.
+    :param leading_keys: allow only items whose partition key begins with the prefix, for a table
+        that several applications share.
+    :raises ConfigurationError: ``leading_keys`` with a use that reads items of any key.
+    """
+    wanted = [(use, action) for use in uses for action in USES[use](options)]
+    actions = list(dict.fromkeys(action for _, action in wanted))
+    table = arn(options, place)
+    on_items = [action for action in actions if action not in ON_TABLE | {INDEX_QUERY}]
+    statements = []
+    if leading_keys:
+        for use, action in wanted:
+            if action in ("Scan", INDEX_QUERY):
+                raise ConfigurationError(
+                    f"--leading-keys: {use} reads the items of all prefixes ({action}), which "
+                    "cannot be allowed for one prefix only; give each application a table"
+                )
+        if on_items:
+            condition = _leading_keys(options, purpose)
+            statements.append({**_statement("BeakerItems", on_items, [table]), **condition})
+    elif on_items:
+        statements.append(_statement("BeakerItems", on_items, [table]))
+    if INDEX_QUERY in actions:
+        indexes = [f"{table}/index/{index_name(key)}" for key in options.index_keys]
+        statements.append(_statement("BeakerIndexes", ["Query"], indexes))
+    on_table = [action for action in actions if action in ON_TABLE]
+    if on_table:
+        statements.append(_statement("BeakerTable", on_table, [table]))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def arn(options: Options, place: Place) -> str:
+    """Give the table's ARN; what stands in the option's own, if it is one, goes before ``place``.
+
+    Without a Region it has REGION in its place.
+    """
+    name = options.table_name
+    if name.startswith("arn:"):
+        return name
+    region = options.region_name or "REGION"
+    return f"arn:{place.partition}:dynamodb:{region}:{place.account}:table/{name}"
+
+
+def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": [f"dynamodb:{action}" for action in actions],
+        "Resource": resources[0] if len(resources) == 1 else resources,
+    }
+
+
+def _leading_keys(options: Options, purpose: str) -> dict[str, Any]:
+    prefix = options.prefix
+    if prefix is None:
+        prefix = CACHE_PREFIX if purpose == CACHE else SESSION_PREFIX
+    if not prefix:
+        raise ConfigurationError("--leading-keys: the option prefix is empty")
+    # How a policy spells these characters where they are meant literally (IAM user guide,
+    # policy variables).
+    literal = re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", prefix)
+    return {
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal}*"]},
+            # ForAllValues also holds where there is no key at all.
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+    }

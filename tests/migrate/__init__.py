@@ -1,0 +1,1 @@
+"""Moving sessions from Beaker's other backends: Beaker's own, on real stores where possible."""

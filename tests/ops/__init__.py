@@ -1,0 +1,1 @@
+"""What an operator runs: the command and the parts behind it."""

@@ -1,0 +1,277 @@
+"""The policy is exactly what is called: each use is done under a recorder and compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, SessionStore
+from beaker_dynamodb.config import Options, parse
+from beaker_dynamodb.ops.policy import USES, Place, policy
+from beaker_dynamodb.storage import table
+from beaker_dynamodb.storage.reaper import reap
+from tests.contract.opening import payload
+from tests.migrate.moving import move, saved
+from tests.ops.conftest import Run
+from tests.servers.recorder import Call, CallRecorder
+
+PLACE = Place("123456789012")
+Permission = tuple[str, str]
+
+
+def needed(call: Call, arn: str) -> Iterator[Permission]:
+    """Give the permissions that a call needs: action and resource."""
+    if call.operation == "TransactWriteItems":
+        # It has none of its own, but those of the writes in it.
+        for write in call.params["TransactItems"]:
+            (kind,) = write
+            yield f"dynamodb:{kind}Item", arn
+    else:
+        index = call.params.get("IndexName")
+        yield f"dynamodb:{call.operation}", f"{arn}/index/{index}" if index else arn
+
+
+def allowed(document: dict[str, Any]) -> set[Permission]:
+    """Give what a policy allows."""
+    return {
+        (action, resource)
+        for statement in document["Statement"]
+        for action in statement["Action"]
+        for resource in (
+            [statement["Resource"]]
+            if isinstance(statement["Resource"], str)
+            else statement["Resource"]
+        )
+    }
+
+
+def use_sessions(given: dict[str, Any], run: Run) -> None:
+    """A session's life: made, read, changed, touched, given another id, deleted."""
+    first, second = (DynamoDBNamespaceManager(id, **given) for id in ("first", "second"))
+    first["session"] = payload(user="u", n=1)
+    assert "session" in first
+    assert payload(user="u", n=1) == first["session"]
+    first["session"] = payload(user="u", n=2)
+    second.session.move_from(first.session, payload(user="u", n=2))
+    assert payload(user="u", n=2) == second["session"]
+    del second["session"]
+
+
+def use_cache(given: dict[str, Any], run: Run) -> None:
+    """An entry's life, with its lock."""
+    pages = DynamoDBNamespaceManager("pages", **given)
+    lock = pages.get_creation_lock(b"key")
+    lock.acquire()
+    pages[b"key"] = "value"
+    lock.release()
+    assert "value" == pages[b"key"]
+    del pages[b"key"]
+
+
+def use_large_values(given: dict[str, Any], run: Run) -> None:
+    """A value that does not fit into one item is written and read."""
+    pages = DynamoDBNamespaceManager("pages", **given, compression="off")
+    pages[b"large"] = b"x" * 500_000
+    assert 500_000 == len(pages[b"large"])
+
+
+def use_keys(given: dict[str, Any], run: Run) -> None:
+    """A listing."""
+    assert [b"key"] == DynamoDBNamespaceManager("pages", **given).keys()
+
+
+def use_clear(given: dict[str, Any], run: Run) -> None:
+    """clear(), and the command."""
+    DynamoDBNamespaceManager("pages", **given).do_remove()
+    done(run("clear", "--namespace", "pages", "--yes", *flags(given)))
+
+
+def use_session_store(given: dict[str, Any], run: Run) -> None:
+    """Sessions by id and by special key."""
+    store = SessionStore(**given)
+    for session in store.sessions(user="u"):
+        assert session.payload()["user"] == "u"
+    assert store.get("any") is not None
+    assert store.delete("any")
+    assert 0 == store.revoke(user="u")
+    done(run("sessions", "list", "--where", "user=u", *flags(given)))
+
+
+def use_all_sessions(given: dict[str, Any], run: Run) -> None:
+    """Sessions without a special key."""
+    assert 1 == SessionStore(**given).count()
+    done(run("sessions", "list", *flags(given)))
+
+
+def use_create(given: dict[str, Any], run: Run) -> None:
+    """The table is made at the first use; two that make it at once see that time to live is on."""
+    options = parse(given)
+    client = DynamoDBNamespaceManager("any", **given).client
+    client.delete_table(TableName=options.table_name)
+    table.create(client, options)
+    table.create(client, options)
+
+
+def use_create_table(given: dict[str, Any], run: Run) -> None:
+    """The command makes the table, and adds to it."""
+    bare = {name: given[name] for name in given if name not in ("special_keys", "index_keys")}
+    client = DynamoDBNamespaceManager("any", **given).client
+    client.delete_table(TableName=given["table_name"])
+    done(run("create-table", *flags(bare)))
+    done(run("create-table", "--deletion-protection", *flags(given)))
+
+
+def use_extras(given: dict[str, Any], run: Run) -> None:
+    """The command sets tags and backups."""
+    done(run("create-table", "--tag", "a=b", "--point-in-time-recovery", *flags(given)))
+
+
+def use_doctor(given: dict[str, Any], run: Run) -> None:
+    """All checks."""
+    done(run("doctor", *flags(given)))
+
+
+def use_stats(given: dict[str, Any], run: Run) -> None:
+    """The whole table is counted."""
+    done(run("stats", *flags(given)))
+
+
+def use_migrate(given: dict[str, Any], run: Run) -> None:
+    """A session comes over, and is read back."""
+    with TemporaryDirectory() as folder:
+        saved({"type": "file", "data_dir": folder}, user="u")
+        assert 1 == move(f"file://{folder}", given).verified
+
+
+def use_reap(given: dict[str, Any], run: Run) -> None:
+    """An expired entry is deleted."""
+    late = {**given, "clock": lambda: time.time() + 1e6}
+    *_, reaped = reap(DynamoDBNamespaceManager("any", **late).store)
+    assert 1 == reaped.deleted
+    done(run("reap", *flags(given)))
+
+
+DO: dict[str, Callable[[dict[str, Any], Run], None]] = {
+    "sessions": use_sessions,
+    "cache": use_cache,
+    "large-values": use_large_values,
+    "keys": use_keys,
+    "clear": use_clear,
+    "session-store": use_session_store,
+    "all-sessions": use_all_sessions,
+    "create": use_create,
+    "create-table": use_create_table,
+    "create-table-extras": use_extras,
+    "doctor": use_doctor,
+    "stats": use_stats,
+    "migrate": use_migrate,
+    "reap": use_reap,
+}
+#: Calls that are not the use itself: the test's own, and those that another use stands for.
+BESIDE = {
+    "large-values": {"dynamodb:GetItem", "dynamodb:PutItem"},
+    "create": {"dynamodb:DeleteTable"},
+    "create-table": {"dynamodb:DeleteTable"},
+    "create-table-extras": {
+        f"dynamodb:{action}" for action in ("DescribeTable", "DescribeTimeToLive")
+    },
+}
+
+
+def done(result: Result) -> None:
+    """Insist on success."""
+    assert (0, "") == (result.exit_code, result.output if result.exit_code else "")
+
+
+def flags(given: dict[str, Any]) -> list[str]:
+    """Give options as flags; the server's come from the fixture `run`."""
+    words = []
+    for name in ("special_keys", "index_keys", "sort_key"):
+        if given.get(name):
+            words += [f"--{name.replace('_', '-')}", given[name]]
+    return words
+
+
+@pytest.mark.parametrize("sort_key", [None, "part"])
+# Which calls are made does not depend on the server, but Amazon's DynamoDB Local knows no tags, and
+# moto lets time to live be turned on twice, and counts a batch as one item.
+@pytest.mark.parametrize(
+    ("use", "endpoint"),
+    [(use, "local" if use in ("create", "large-values") else "moto") for use in DO],
+    indirect=["endpoint"],
+)
+def test_a_use_needs_what_the_policy_allows_and_no_more(
+    use: str, sort_key: str | None, options: dict[str, Any], run: Run
+) -> None:
+    """What is called when a thing is done is what the policy for it allows."""
+    given = {**options, "special_keys": "user:S", "index_keys": "user"}
+    if sort_key is not None:
+        given["sort_key"] = sort_key
+    settled = parse(given)
+    manager = DynamoDBNamespaceManager("any", **given)
+    manager["session"] = payload(user="u")
+    DynamoDBNamespaceManager("pages", **given)[b"key"] = "value"
+    document = policy(settled, [use], PLACE)
+    with CallRecorder(manager.client) as calls:
+        DO[use](given, run)
+    arn = f"arn:aws:dynamodb:eu-west-1:123456789012:table/{settled.table_name}"
+    used = {permission for call in calls for permission in needed(call, arn)}
+    expected = {one for one in used if one[0] not in BESIDE.get(use, set())}
+    assert expected == allowed(document)
+
+
+def test_every_use_is_tried() -> None:
+    """No use is left out above."""
+    assert set(USES) == set(DO)
+
+
+def test_no_wildcards() -> None:
+    """Actions and resources are named, also where everything is allowed."""
+    options = Options(special_keys=(("user", "S"),), index_keys=("user",))
+    for action, resource in allowed(policy(options, USES)):
+        assert "*" not in action + resource
+
+
+def test_leading_keys() -> None:
+    """For a shared table each item's key begins with the prefix, and what makes one need not."""
+    options = Options(prefix="shop*:")
+    document = policy(options, ["sessions", "create"], PLACE, leading_keys=True)
+    items, on_table = document["Statement"]
+    assert {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["shop${*}:*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    } == items["Condition"]
+    assert {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"} == set(items["Action"])
+    assert "Condition" not in on_table
+
+
+@pytest.mark.parametrize("use", ["clear", "keys", "stats", "all-sessions", "doctor", "reap"])
+def test_leading_keys_allow_no_scan(use: str) -> None:
+    """What reads the whole table cannot be allowed for one prefix, and is refused by name."""
+    with pytest.raises(ConfigurationError, match=f"--leading-keys: {use} reads the items of all"):
+        policy(Options(), [use], leading_keys=True)
+
+
+def test_leading_keys_with_a_sort_key_allow_clear() -> None:
+    """There clear() is a Query of one partition."""
+    document = policy(Options(sort_key="part"), ["clear"], leading_keys=True)
+    (statement,) = document["Statement"]
+    assert ["dynamodb:Query", "dynamodb:BatchWriteItem"] == statement["Action"]
+
+
+def test_leading_keys_need_a_prefix() -> None:
+    """An empty prefix would allow every item."""
+    with pytest.raises(ConfigurationError, match="prefix is empty"):
+        policy(Options(prefix=""), ["sessions"], leading_keys=True)
+
+
+def test_an_arn_is_taken_as_it_is() -> None:
+    """A table that is named by its ARN has account and Region in it."""
+    arn = "arn:aws-cn:dynamodb:cn-north-1:111122223333:table/mine"
+    document = policy(Options(table_name=arn), ["sessions"], PLACE)
+    assert {arn} == {resource for _, resource in allowed(document)}

@@ -1,0 +1,227 @@
+"""sessions list, show and revoke; clear; stats; reap: on a table with a few items of each kind."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.ops.stats import BARS, prefix
+from tests.contract.opening import payload
+from tests.ops.conftest import Run
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+SPECIAL = ("--special-keys", "userId:N", "--index-keys", "userId")
+#: SHA-256 of "id-0", its first 16 digits.
+DIGEST = "@a9412fdddb26a113"
+
+
+@pytest.fixture
+def filled(options: dict[str, object], client: DynamoDBClient, table_name: str) -> dict[str, Any]:
+    """Five sessions of two users, one that has expired, three cache entries, and a stranger."""
+    special = {**options, "special_keys": "userId:N", "index_keys": "userId"}
+    for n in range(5):
+        session = DynamoDBNamespaceManager(f"id-{n}", **special)
+        session["session"] = payload(userId=n % 2, secret=f"secret-{n}")
+    late = {**special, "clock": lambda: time.time() - 1e6}
+    DynamoDBNamespaceManager("old", **late)["session"] = payload(userId=1)
+    for n in range(3):
+        DynamoDBNamespaceManager("news", **options)[f"key-{n}"] = "x" * 3000 * n
+    client.put_item(TableName=table_name, Item={"id": {"S": "stranger"}, "list": {"L": []}})
+    return special
+
+
+def ids(client: DynamoDBClient, table_name: str) -> set[str]:
+    """Give the keys of all items."""
+    return {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}
+
+
+@pytest.mark.parametrize("where", [(), ("--where", "userId=1")])
+def test_list_shows_digests_and_no_payload(
+    run: Run, filled: dict[str, Any], where: tuple[str, ...]
+) -> None:
+    """Live sessions only, without ids and payload; what it cost goes to stderr."""
+    result = run("sessions", "list", *SPECIAL, *where)
+    assert 0 == result.exit_code
+    lines = result.stdout.splitlines()[1:]
+    assert (2 if where else 5) == len(lines)
+    assert all(line.startswith("@") for line in lines)
+    assert "id-" not in result.stdout
+    assert "secret" not in result.stdout
+    assert "read units used" in result.stderr or "no units used" in result.stderr
+
+
+def test_list_as_json_with_ids(run: Run, filled: dict[str, Any]) -> None:
+    """--show-ids adds ids, --limit ends the list."""
+    answer = json.loads(run("sessions", "list", *SPECIAL, "--json", "--show-ids").stdout)
+    assert {f"id-{n}" for n in range(5)} == {one["id"] for one in answer["sessions"]}
+    assert {0, 1} == {one["special"]["userId"] for one in answer["sessions"]}
+    answer = json.loads(run("sessions", "list", *SPECIAL, "--json", "--limit", "2").stdout)
+    assert 2 == len(answer["sessions"])
+    assert "id" not in answer["sessions"][0]
+
+
+def test_show_by_id_digest_and_stdin(run: Run, filled: dict[str, Any]) -> None:
+    """The three ways to name a session find the same one; its payload only on request."""
+    by_id = run("sessions", "show", "id-0", "--json", *SPECIAL)
+    assert DIGEST == json.loads(by_id.stdout)["digest"]
+    assert "secret" not in by_id.output
+    for name, more in ((DIGEST, {}), ("-", {"input": "id-0\n"})):
+        result = run("sessions", "show", name, "--json", "--payload", *SPECIAL, **more)
+        answer = json.loads(result.stdout)
+        assert ("pickle", "secret-0") == (answer["format"], answer["payload"]["secret"])
+    shown = run("sessions", "show", DIGEST, "--payload", "--where", "userId=0", *SPECIAL)
+    assert '"secret": "secret-0"' in shown.stdout
+
+
+def test_a_session_that_is_not_there(run: Run, filled: dict[str, Any]) -> None:
+    """Neither an unknown nor an expired one can be shown or revoked: exit code 1."""
+    for words in (["show", "nobody"], ["show", "old"], ["revoke", "@0123456789abcdef"]):
+        result = run("sessions", *words, *SPECIAL)
+        assert (1, "") == (result.exit_code, result.stdout)
+        assert "there is no such session" in result.stderr
+
+
+def test_revoke_all_but_one(
+    run: Run, filled: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    """A user is logged out everywhere else; others keep their sessions."""
+    result = run("sessions", "revoke", "--where", "userId=0", "--keep", DIGEST, *SPECIAL)
+    assert "2 sessions revoked; " in result.stdout
+    left = {key for key in ids(client, table_name) if key.startswith("sess:id-")}
+    assert {"sess:id-0", "sess:id-1", "sess:id-3"} == left
+
+
+def test_revoke_one(run: Run, filled: dict[str, Any]) -> None:
+    """By its id; the second time it is not there."""
+    assert 1 == json.loads(run("sessions", "revoke", "id-3", "--json").stdout)["revoked"]
+    assert 1 == run("sessions", "revoke", "id-3").exit_code
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["revoke"], "name a session, or --where"),
+        (["revoke", "id", "--keep", "other"], "--keep goes with --where only"),
+        (["list", "--where", "userId"], "is not KEY=VALUE"),
+        (["list", "--where", "userId=many"], "could not convert"),
+        (["list", "--where", "name=x"], "is none of the option special_keys"),
+    ],
+)
+@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
+def test_wrong_use(run: Run, words: list[str], said: str) -> None:
+    """Is said in one line, with exit code 2, before anything is read."""
+    result = run("sessions", *words, *SPECIAL)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert said in result.stderr
+
+
+def test_clear_asks(run: Run, filled: dict[str, Any]) -> None:
+    """Without a yes nothing is deleted; with one, or --yes, the namespace's entries are."""
+    refused = run("clear", "--namespace", "news", input="n\n")
+    assert 1 == refused.exit_code
+    assert 3 == len(DynamoDBNamespaceManager("news", **plain(filled)).keys())
+    taken = run("clear", "--namespace", "news", input="y\n")
+    assert "3 items deleted; " in taken.stdout
+    assert [] == DynamoDBNamespaceManager("news", **plain(filled)).keys()
+    again = json.loads(run("clear", "--namespace", "news", "--yes", "--json").stdout)
+    assert 0 == again["deleted"]
+
+
+def plain(given: dict[str, Any]) -> dict[str, Any]:
+    """Leave the special keys out, which a cache has not."""
+    return {name: given[name] for name in given if name not in ("special_keys", "index_keys")}
+
+
+def test_clear_leaves_all_else(
+    run: Run, filled: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    """Sessions, neighbours and strangers stay."""
+    DynamoDBNamespaceManager("newspaper", **plain(filled))[b"key"] = 1
+    before = ids(client, table_name)
+    run("clear", "--namespace", "news", "--yes")
+    assert {key for key in before if not key.startswith("cache:news|")} == ids(client, table_name)
+
+
+def test_stats(run: Run, filled: dict[str, Any]) -> None:
+    """Counts by prefix and type, live and expired; strangers only by number."""
+    answer = json.loads(run("stats", "--json").stdout)
+    caches, sessions = answer["groups"]
+    assert ("cache:", "beaker-cache", 3, 0) == tuple(caches.values())[:4]
+    assert ("sess:", "beaker-session", 5, 1) == tuple(sessions.values())[:4]
+    assert 1 == answer["foreign"]
+    assert 6 == sum(sessions["sizes"].values())
+    assert 1.0 == sessions["read_units_per_request"]
+    assert 1.0 == sessions["write_units_per_request"]
+    assert 3000 > caches["largest"], "it is compressed"
+
+
+def test_stats_for_people(run: Run, filled: dict[str, Any]) -> None:
+    """The histogram has a bar for each size there is; the scan says what it cost."""
+    result = run("stats")
+    assert 0 == result.exit_code
+    assert "█" in result.stdout
+    assert "1 of the items are not of this package." in result.stdout
+    assert "The scan used " in result.stdout
+    assert run("stats", "--units-per-second", "0").exit_code == 2
+
+
+def test_stats_of_a_missing_table(run: Run) -> None:
+    """Looking makes no table: an error that says how one is made."""
+    result = run("stats")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "does not exist" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("sess:abc", "sess:"),
+        ("shop:two:abc", "shop:two:"),
+        ("cache:news|a:b|c", "cache:"),
+        ("cache:|lock|news|key", "cache:"),
+        ("abc", ""),
+    ],
+)
+def test_the_prefix_of_a_key(key: str, expected: str) -> None:
+    """It ends with the last colon before the first bar: none is in an id or a namespace."""
+    assert expected == prefix(key)
+
+
+def test_the_histogram_ends_at_dynamodbs_limit() -> None:
+    """No item is larger than the last bar."""
+    assert 409_600 == BARS[-1]
+
+
+def test_reap(run: Run, filled: dict[str, Any], client: DynamoDBClient, table_name: str) -> None:
+    """A dry run counts, the other deletes what has expired; both leave all else."""
+    before = ids(client, table_name)
+    dry = run("reap", "--dry-run")
+    assert "1 expired item would be deleted, of " in dry.stdout
+    assert before == ids(client, table_name)
+    answer = json.loads(run("reap", "--json").stdout)
+    assert (1, 1) == (answer["expired"], answer["deleted"])
+    assert before - {"sess:old"} == ids(client, table_name)
+
+
+def test_reap_goes_on_where_it_was_left(run: Run, filled: dict[str, Any], tmp_path: Path) -> None:
+    """A state file is read, and gone when all is done; a broken one is a wrong use."""
+    state = tmp_path / "reap.json"
+    # Both segments are done.
+    state.write_text('{"segments": 2, "last_keys": {"0": null, "1": null}}')
+    answer = json.loads(run("reap", "--state", str(state), "--json").stdout)
+    assert 0 == answer["scanned"]
+    state.unlink(missing_ok=True)
+    answer = json.loads(run("reap", "--state", str(state), "--json").stdout)
+    assert 1 == answer["deleted"]
+    assert not state.exists()
+    for text in ("{", "[]"):
+        state.write_text(text)
+        assert 2 == run("reap", "--state", str(state)).exit_code
+    assert 2 == run("reap", "--state", str(state), "--dry-run").exit_code
