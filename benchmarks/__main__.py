@@ -1,0 +1,146 @@
+"""The one command: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import docs, plots
+from benchmarks.candidates import BY_NAME, OURS
+from benchmarks.fleet import Fleet
+from benchmarks.measure import capacity, first, growth, mix, own_parts, scaling
+from benchmarks.measure.scaling import BARE
+from benchmarks.plan import FULL, QUICK, SMOKE, Plan
+from benchmarks.report import markdown
+from benchmarks.servers import stores
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(arguments: list[str]) -> None:
+    """Measure everything, and write ``result.json``, ``result.md`` and the plots."""
+    asked = parser().parse_args(arguments)
+    if asked.from_result is None:
+        plan = SMOKE if asked.smoke else QUICK if asked.quick else FULL
+        if asked.items is not None:
+            plan = replace(plan, items=asked.items)
+        if asked.only:
+            plan = replace(plan, candidates=(OURS, BARE, *asked.only))
+        result = run(plan, command(asked))
+    else:
+        result = json.loads(asked.from_result.read_text())
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    (asked.out / "result.md").write_text(markdown(result))
+    drawn = plots.draw(result, asked.out)
+    if asked.docs:
+        docs.write(result)
+    print(markdown(result))
+    print(f"in {asked.out}: result.json, result.md" + "".join(f", {path.name}" for path in drawn))
+    if not drawn:
+        print("no plots: matplotlib is not installed (benchmarks/requirements.txt)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Give the command's arguments."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
+    amount = made.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--quick", action="store_true", help="a few minutes: fewer rounds and loads"
+    )
+    amount.add_argument("--smoke", action="store_true", help="the smallest slice: does it work?")
+    made.add_argument(
+        "--items", type=int, help="fill the table to so many items (10,000; try 1000000)"
+    )
+    made.add_argument(
+        "--only",
+        nargs="+",
+        choices=BY_NAME,
+        metavar="NAME",
+        help="ours, the bare calls, and these: %(choices)s",
+    )
+    made.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
+    made.add_argument(
+        "--docs", action="store_true", help="also put the tables into README.md and docs/"
+    )
+    made.add_argument(
+        "--from-result", type=Path, metavar="JSON", help="measure nothing; use an earlier result"
+    )
+    return made
+
+
+def command(asked: argparse.Namespace) -> str:
+    """Give the command again, without where its results went."""
+    words = ["python -m benchmarks"]
+    words += [f"--{name}" for name in ("quick", "smoke") if getattr(asked, name)]
+    words += [f"--items {asked.items}"] if asked.items is not None else []
+    words += [f"--only {' '.join(asked.only)}"] if asked.only else []
+    return " ".join(words)
+
+
+def run(plan: Plan, command: str) -> dict[str, Any]:
+    """Start the stores and the candidates, measure, and end them all."""
+    begun = time.monotonic()
+
+    def tell(what: str) -> None:
+        print(f"{(time.monotonic() - begun) / 60:5.1f} min  {what}", file=sys.stderr, flush=True)
+
+    about: dict[str, Any] = {
+        "command": command,
+        "begun": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "system": platform.platform(terse=True),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_before": os.getloadavg()[0],
+    }
+    with ExitStack() as stack:
+        local = stack.enter_context(stores.dynamodb_local())
+        canned = stack.enter_context(stores.canned(plan.delays_ms))
+        others = {
+            "redis": stack.enter_context(stores.redis()),
+            "sqlite": stack.enter_context(stores.sqlite()),
+        }
+        tell("starting the candidates")
+        fleet = stack.enter_context(Fleet(plan.candidates, others))
+        for store in (local, *canned):
+            fleet.create_tables(store)
+        tell("calls and capacity")
+        result: dict[str, Any] = {"about": about, "left_out": fleet.left_out}
+        result["capacity"] = capacity.measure(plan, fleet, local)
+        result["mix"] = mix.measure(plan, fleet, local, canned, tell)
+        tell("one thread and many")
+        result["scaling"] = scaling.measure(plan, fleet, canned)
+        tell("first requests")
+        result["first"] = first.measure(plan, fleet, canned[0])
+        tell("parts of one request")
+        result |= own_parts.measure(plan.parts_rounds, canned[0])
+        result["growth"] = growth.measure(fleet, local, plan.items, tell)
+    packages = ("beaker-dynamodb", "Beaker", "boto3", "botocore")
+    about["versions"] = {name: version(name) for name in packages} | fleet.versions
+    about["load_after"] = os.getloadavg()[0]
+    about["minutes"] = (time.monotonic() - begun) / 60
+    tell("done")
+    return result
+
+
+def processor() -> str:
+    """Give the processor's name, as Linux knows it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

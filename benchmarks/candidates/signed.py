@@ -1,0 +1,87 @@
+"""The calls that a request cannot do without, signed by hand and sent over a kept connection."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from base64 import b64decode, b64encode
+from functools import lru_cache
+from http.client import HTTPConnection, HTTPResponse
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from benchmarks.candidates.bare import Item, page
+from benchmarks.store import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Store, table_name
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+SIGNED_HEADERS = "content-type;host;x-amz-date;x-amz-target"
+
+
+def app(store: Store) -> WSGIApplication:
+    """One GetItem, and one PutItem for a change; a connection for each thread."""
+    table, host, kept = table_name("signed"), urlsplit(store.url).netloc, threading.local()
+
+    def send(connection: HTTPConnection, operation: str, body: bytes) -> HTTPResponse:
+        connection.request("POST", "/", body, headers(operation, body, host))
+        return connection.getresponse()
+
+    def call(operation: str, request: dict[str, Any]) -> Any:
+        if not hasattr(kept, "connection"):
+            kept.connection = HTTPConnection(host)
+        body = json.dumps({"TableName": table, **request}).encode()
+        try:
+            response = send(kept.connection, operation, body)
+        except ConnectionError:
+            # It was idle for too long, and the server has closed it; the next send opens it again.
+            kept.connection.close()
+            response = send(kept.connection, operation, body)
+        answer = json.loads(response.read())
+        if response.status != 200:
+            raise RuntimeError(f"{operation}: {response.status} {answer}")
+        return answer
+
+    def get(session_id: str) -> Item:
+        request = {"Key": {"id": {"S": session_id}}, "ConsistentRead": True}
+        item: Item = call("GetItem", request)["Item"]
+        item["data"] = {"B": b64decode(item["data"]["B"])}
+        return item
+
+    def put(item: Item) -> object:
+        data = b64encode(item["data"]["B"]).decode()
+        return call("PutItem", {"Item": item | {"data": {"B": data}}})
+
+    return page(get, put)
+
+
+def headers(operation: str, body: bytes, host: str) -> dict[str, str]:
+    """Give the headers of a request, signed (AWS Signature Version 4)."""
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    kind, target = "application/x-amz-json-1.0", f"DynamoDB_20120810.{operation}"
+    canonical = (
+        f"POST\n/\n\ncontent-type:{kind}\nhost:{host}\nx-amz-date:{now}\nx-amz-target:{target}\n\n"
+        f"{SIGNED_HEADERS}\n{hashlib.sha256(body).hexdigest()}"
+    )
+    scope = f"{now[:8]}/{REGION}/dynamodb/aws4_request"
+    to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.new(_key(now[:8]), to_sign.encode(), hashlib.sha256).hexdigest()
+    return {
+        "Content-Type": kind,
+        "Host": host,
+        "X-Amz-Date": now,
+        "X-Amz-Target": target,
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/{scope}, "
+        f"SignedHeaders={SIGNED_HEADERS}, Signature={signature}",
+    }
+
+
+@lru_cache(maxsize=2)
+def _key(day: str) -> bytes:
+    key = f"AWS4{SECRET_ACCESS_KEY}".encode()
+    for part in (day, REGION, "dynamodb", "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key

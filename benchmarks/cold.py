@@ -1,0 +1,40 @@
+"""A fresh process that serves one request, and then some: ``python -m benchmarks.cold NAME``.
+
+Reads a store and the cookies of a session that is there, as JSON, from standard input. Prints the
+time from here to the answer of the first request: imports, client, application and call.
+"""
+
+import time
+
+BEGUN = time.perf_counter(), time.process_time()
+
+import json  # noqa: E402  the clock runs from before the imports
+import sys  # noqa: E402
+
+from benchmarks.candidates import BY_NAME  # noqa: E402
+from benchmarks.store import Store  # noqa: E402
+from benchmarks.worker import target_of  # noqa: E402
+
+#: Requests after which the memory is read.
+REQUESTS = 200
+
+
+def main(name: str) -> None:
+    """Serve, and print what it took."""
+    told = json.loads(sys.stdin.readline())
+    cookies = told["cookies"]
+    target = target_of(BY_NAME[name], Store(**told["store"]))
+    target.open("/read", cookies)
+    wall, processor = time.perf_counter() - BEGUN[0], time.process_time() - BEGUN[1]
+    for _ in range(REQUESTS):
+        target.open("/read", cookies)
+    answer = {
+        "wall_ms": wall * 1000,
+        "processor_ms": processor * 1000,
+        "peak_memory_mb": target.peak_memory_kb() / 1024,
+    }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,142 @@
+"""Browsers with cookies, and applications that answer them: in this process, or over HTTP."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import threading
+import time
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from benchmarks.workload import session_json
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from _typeshed.wsgi import WSGIApplication
+
+#: The cookies of one browser.
+Cookies = dict[str, str]
+
+
+class Target(Protocol):
+    """An application under load."""
+
+    def open(self, path: str, cookies: Cookies) -> str:
+        """Send a request, keep the cookies that come with the answer, and give the page."""
+
+    def processor_seconds(self) -> float:
+        """Processor time of the application's process so far, all threads, user and system."""
+
+    def peak_memory_kb(self) -> int:
+        """Largest resident memory of the application's process so far."""
+
+
+class InProcess:
+    """A WSGI application, called in this process with no HTTP server in between."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def open(self, path: str, cookies: Cookies) -> str:
+        """See `Target`."""
+        said: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
+            said[:] = status, headers
+
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": "GET",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path,
+            "QUERY_STRING": "",
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_HOST": "localhost",
+            "HTTP_COOKIE": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        answer = self._app(environ, start_response)
+        body = b"".join(answer)
+        if hasattr(answer, "close"):
+            answer.close()
+        status, headers = said
+        _keep([value for name, value in headers if name.lower() == "set-cookie"], cookies)
+        if not status.startswith("200"):
+            raise RuntimeError(f"{path}: {status}")
+        return body.decode()
+
+    def processor_seconds(self) -> float:
+        """See `Target`."""
+        return time.process_time()
+
+    def peak_memory_kb(self) -> int:
+        """See `Target`."""
+        return peak_memory_kb("self")
+
+
+class OverHTTP:
+    """A server in a process of its own, over HTTP on loopback.
+
+    :param address: host and port.
+    :param process: the server's.
+    """
+
+    def __init__(self, address: str, process: subprocess.Popen[str]) -> None:
+        self._address = address
+        self._process = process
+        self._kept = threading.local()
+
+    def open(self, path: str, cookies: Cookies) -> str:
+        """See `Target`; one kept-alive connection for each thread."""
+        if not hasattr(self._kept, "connection"):
+            self._kept.connection = HTTPConnection(self._address)
+        connection: HTTPConnection = self._kept.connection
+        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+        if path.startswith("/begin/"):
+            body = session_json(int(path.removeprefix("/begin/")))
+            connection.request("POST", "/begin", body, sent | {"Content-Type": "application/json"})
+        else:
+            connection.request("GET", path, headers=sent)
+        response = connection.getresponse()
+        page = response.read().decode()
+        _keep(response.headers.get_all("Set-Cookie", []), cookies)
+        if response.status != 200:
+            raise RuntimeError(f"{path}: {response.status} {page[:200]}")
+        return page
+
+    def processor_seconds(self) -> float:
+        """See `Target`; node says it."""
+        with closing(HTTPConnection(self._address)) as connection:
+            connection.request("GET", "/-/cpu")
+            return float(json.loads(connection.getresponse().read()))
+
+    def peak_memory_kb(self) -> int:
+        """See `Target`."""
+        return peak_memory_kb(self._process.pid)
+
+
+def peak_memory_kb(process: int | str) -> int:
+    """Give the high-water mark of a process's resident memory; 0 where there is no Linux /proc."""
+    # Not getrusage's: that one begins with the memory of the process that started this one.
+    status = Path(f"/proc/{process}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+def _keep(set_cookies: list[str], cookies: Cookies) -> None:
+    for line in set_cookies:
+        name, _, value = line.partition(";")[0].partition("=")
+        cookies[name] = value

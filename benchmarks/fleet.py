@@ -1,0 +1,190 @@
+"""All candidates, each in a process of its own, and numbers with their spread."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from benchmarks.candidates import CANDIDATES, Candidate, express
+from benchmarks.servers.stores import ROOT
+from benchmarks.store import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Store, table_name
+
+
+class Failed(Exception):
+    """A candidate cannot do what is asked; the message is its own."""
+
+
+def environment() -> dict[str, str]:
+    """Give a candidate's environment: these servers' account, no other, and no proxy."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """Give the command of a module of the benchmark."""
+    return [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+
+
+class Process:
+    """A candidate's process, see worker.py."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self.candidate = candidate
+        self._process = subprocess.Popen(
+            python("worker", candidate.name),
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def ask(self, do: str, **arguments: Any) -> Any:
+        """Have a command carried out.
+
+        :raises Failed: it could not be.
+        """
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        store = arguments.get("store")
+        if isinstance(store, Store):
+            arguments["store"] = asdict(store)
+        process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        said = json.loads(line) if line else {"error": "its process ended"}
+        if "error" in said:
+            raise Failed(said["error"])
+        return said["answer"]
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+class Fleet(AbstractContextManager["Fleet"]):
+    """The processes of all candidates that run here.
+
+    :param names: of those that are wanted; empty: all.
+    :param others: stores of the candidates that do not use DynamoDB, by their kind.
+    """
+
+    def __init__(self, names: Sequence[str], others: dict[str, Store | None]) -> None:
+        self._others = others
+        self.processes: dict[str, Process] = {}
+        self.versions: dict[str, str] = {}
+        #: The reasons of those that do not run, by their titles.
+        self.left_out: dict[str, str] = {}
+        for candidate in CANDIDATES:
+            if names and candidate.name not in names:
+                continue
+            reason = self._missing(candidate)
+            if reason is None:
+                self.processes[candidate.name] = Process(candidate)
+                for name in candidate.packages:
+                    self.versions[name] = version(name)
+            else:
+                self.left_out[candidate.title] = reason
+
+    def __exit__(self, *_: object) -> None:
+        """End all processes."""
+        for process in self.processes.values():
+            process.stop()
+
+    def store(self, candidate: Candidate, dynamodb: Store) -> Store:
+        """Give a candidate's own store, or the DynamoDB of the moment."""
+        other = self._others.get(candidate.kind)
+        return dynamodb if other is None else other
+
+    def each(
+        self, dynamodb: Store, *, others: bool = True, first: bool = False
+    ) -> Iterator[tuple[Process, Store]]:
+        """Give the processes that still run, each with its store.
+
+        :param others: also those that do not use DynamoDB.
+        :param first: also those that are there for the first request alone.
+        """
+        for process in list(self.processes.values()):
+            candidate = process.candidate
+            if (others or candidate.kind == "dynamodb") and (first or not candidate.only_first):
+                yield process, self.store(process.candidate, dynamodb)
+
+    def leave_out(self, process: Process, error: Failed) -> None:
+        """Go on without a candidate that has failed."""
+        process.stop()
+        self.left_out[process.candidate.title] = str(error)
+        del self.processes[process.candidate.name]
+
+    def create_tables(self, dynamodb: Store) -> None:
+        """Make each candidate's table, before anything is measured."""
+        client = dynamodb_client(dynamodb)
+        for process in self.processes.values():
+            candidate = process.candidate
+            if candidate.kind == "dynamodb":
+                create_table(
+                    client,
+                    table_name(candidate.name),
+                    candidate.hash_key,
+                    candidate.hash_key_type,
+                )
+
+    def _missing(self, candidate: Candidate) -> str | None:
+        """Tell why a candidate cannot run here; None: it can."""
+        for name in candidate.packages:
+            try:
+                version(name)
+            except PackageNotFoundError:
+                return f"{name} is not installed (benchmarks/requirements.txt)"
+        if candidate.kind in self._others and self._others[candidate.kind] is None:
+            return f"{candidate.kind} is not installed"
+        if candidate.name == "express":
+            try:
+                express.install()
+            except RuntimeError as error:
+                return str(error)
+        return None
+
+
+def dynamodb_client(dynamodb: Store) -> Any:
+    """Give a client to prepare things with."""
+    import boto3
+
+    return boto3.session.Session(
+        aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY
+    ).client("dynamodb", endpoint_url=dynamodb.url, region_name=REGION)
+
+
+def create_table(client: Any, name: str, hash_key: str = "id", hash_key_type: str = "S") -> None:
+    """Make a table with a partition key."""
+    client.create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": hash_key, "AttributeType": hash_key_type}],
+        KeySchema=[{"AttributeName": hash_key, "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def spread(values: Iterable[float]) -> dict[str, float]:
+    """Give median, minimum and maximum of interleaved rounds."""
+    known = list(values)
+    return {"median": statistics.median(known), "min": min(known), "max": max(known)}

@@ -1,0 +1,63 @@
+"""The first request of a fresh process, and the memory that it needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import defaultdict
+from dataclasses import asdict
+from typing import Any
+
+from benchmarks.candidates import OURS
+from benchmarks.fleet import Failed, Fleet, environment, python, spread
+from benchmarks.plan import MIDDLE_KB, Plan
+from benchmarks.servers.stores import ROOT
+from benchmarks.store import Store
+
+
+def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
+    """Start each candidate anew, round after round, on a store that answers at once."""
+    told: dict[str, str] = {}
+    measured: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for number in range(plan.cold_rounds):
+        for process, store in fleet.each(canned, first=True):
+            name = process.candidate.name
+            if process.candidate.kind == "none":
+                continue
+            if not number:
+                try:
+                    cookies = process.ask("cookies", store=store, size_kb=MIDDLE_KB)
+                except Failed as error:
+                    fleet.leave_out(process, error)
+                    continue
+                told[name] = json.dumps({"store": asdict(store), "cookies": cookies})
+            done = subprocess.run(
+                python("cold", name),
+                cwd=ROOT,
+                env=environment(),
+                input=told[name] + "\n",
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                fleet.leave_out(process, Failed(done.stderr.strip().splitlines()[-1]))
+                measured.pop(name, None)
+            else:
+                measured[name].append(json.loads(done.stdout.splitlines()[-1]))
+    ours = measured[OURS]
+    return [
+        {
+            "candidate": name,
+            **{figure: spread(round_[figure] for round_ in rounds) for figure in rounds[0]},
+            # Round by round, and ours to theirs, as the goal has it.
+            "ours_wall_ratio": _ratio(ours, rounds, "wall_ms"),
+            "ours_processor_ratio": _ratio(ours, rounds, "processor_ms"),
+        }
+        for name, rounds in measured.items()
+    ]
+
+
+def _ratio(
+    ours: list[dict[str, float]], theirs: list[dict[str, float]], figure: str
+) -> dict[str, float]:
+    return spread(a[figure] / b[figure] for a, b in zip(ours, theirs, strict=True))

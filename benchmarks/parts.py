@@ -1,0 +1,248 @@
+"""Where the processor time of one request of ours goes: ``python -m benchmarks.parts URL ROUNDS``.
+
+The address is that of a store that answers at once. Prints JSON: microseconds for each part, and
+what follows from them, and the same for more and more special keys. A process of its own, and
+processor time, so that nothing else counts; each part in turn, round after round.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.candidates import beaker_sessions
+from benchmarks.driver import InProcess
+from benchmarks.fleet import create_table, dynamodb_client, spread
+from benchmarks.instant import InstantClient
+from benchmarks.load import Client
+from benchmarks.plan import MIDDLE_KB
+from benchmarks.store import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Store
+from benchmarks.workload import CHANGE_EVERY
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+#: Calls of a part in one round.
+CALLS = 10
+TABLE = "sessions-parts"
+
+Part = Callable[[], object]
+#: Microseconds by the names of the parts, a value for each round.
+Measured = dict[str, list[float]]
+
+
+def measure(parts: dict[str, Part], rounds: int) -> Measured:
+    """Give the microseconds of processor time that each part takes."""
+    measured: Measured = {name: [] for name in parts}
+    for part in parts.values():
+        part()
+    for _ in range(rounds):
+        for name, part in parts.items():
+            # What ran before has taken this part's place in the processor's caches.
+            for _ in range(3):
+                part()
+            begun = time.process_time()
+            for _ in range(CALLS):
+                part()
+            measured[name].append((time.process_time() - begun) / CALLS * 1e6)
+    return measured
+
+
+def derived(measured: Measured) -> dict[str, dict[str, float]]:
+    """Give what our code adds to Beaker's own, in microseconds, and the store's share of a call.
+
+    Of each round by itself: what slows the machine for a while then slows both sides.
+    """
+
+    def mixed(read: str, change: str) -> list[float]:
+        pairs = zip(measured[read], measured[change], strict=True)
+        return [reads + (changes - reads) / CHANGE_EVERY for reads, changes in pairs]
+
+    def request(name: str) -> list[float]:
+        return mixed(f"request, {name}: read", f"request, {name}: change")
+
+    def calls(by: str) -> list[float]:
+        # One GetItem, and a tenth of a PutItem.
+        pairs = zip(measured[f"GetItem by {by}"], measured[f"PutItem by {by}"], strict=True)
+        return [get + put / CHANGE_EVERY for get, put in pairs]
+
+    def added(name: str) -> dict[str, float]:
+        beakers = request("Beaker's type = memory")
+        return spread(a - b for a, b in zip(request(name), beakers, strict=True))
+
+    shares = zip(calls("our store"), calls("a default client"), strict=True)
+    return {
+        "added_us, our middleware": added("our middleware"),
+        "added_us, Beaker's middleware": added("Beaker's middleware"),
+        "store_share": spread(ours / default for ours, default in shares),
+    }
+
+
+def requests(name: str, app: WSGIApplication) -> dict[str, Part]:
+    """Give the two requests of an application as parts."""
+    target, client = InProcess(app), Client()
+    client.open(target, f"/begin/{MIDDLE_KB}")
+    return {
+        f"{name}: read": lambda: client.open(target, "/read"),
+        f"{name}: change": lambda: client.open(target, "/change"),
+    }
+
+
+def around_the_calls() -> dict[str, Part]:
+    """Whole requests, the call itself taking no time; Beaker alone; and the harness alone."""
+    from beaker.middleware import SessionMiddleware as Beakers
+
+    from beaker_dynamodb.middleware import SessionMiddleware
+    from benchmarks.candidates.bare import nothing
+
+    settings = {"session.type": "ext:dynamodb", "session.timeout": 1800}
+    memory = {"session.type": "memory", "session.timeout": 1800}
+    page = beaker_sessions.page
+    ours = SessionMiddleware(page, settings | {"session.client": InstantClient()})
+    plain = Beakers(page, settings | {"session.client": InstantClient()})
+    return {
+        **requests("request, our middleware", ours),
+        **requests("request, Beaker's middleware", plain),
+        **requests("request, Beaker's type = memory", Beakers(page, memory)),
+        **requests("request, no session", nothing(Store("none", "none", ""))),
+    }
+
+
+def the_calls(url: str) -> dict[str, Part]:
+    """The same calls by our store, by its client, and by a client with default settings."""
+    from beaker_dynamodb.config import parse
+    from beaker_dynamodb.storage.layout import SESSION
+    from beaker_dynamodb.storage.store import Store as TableStore
+
+    where = {
+        "endpoint_url": url,
+        "region_name": REGION,
+        "aws_access_key_id": ACCESS_KEY_ID,
+        "aws_secret_access_key": SECRET_ACCESS_KEY,
+    }
+    store = TableStore(parse({"table_name": TABLE, "timeout": 1920, **where}))
+    client, default = store.items.client(), dynamodb_client(Store("", "dynamodb", url))
+    create_table(default, TABLE)
+    attributes = stored_session()
+    key = store.keys.session(attributes["id"]["S"].removeprefix("sess:"))
+    item = store.items.layout.item(key, SESSION, attributes)
+    condition = store.items.if_unchanged(item)
+    get: dict[str, Any] = {
+        "TableName": TABLE,
+        "Key": store.items.layout.key_attributes(key),
+        "ConsistentRead": True,
+    }
+    put: dict[str, Any] = {"TableName": TABLE, "Item": attributes, **condition}
+    default.put_item(**put)
+    return {
+        "GetItem by our store": lambda: store.items.get(key, SESSION),
+        "GetItem by our client": lambda: client.get_item(**get),
+        "GetItem by a default client": lambda: default.get_item(**get),
+        "PutItem by our store": lambda: store.items.put(
+            item, store.items.if_unchanged(item), replaced=item
+        ),
+        "PutItem by our client": lambda: client.put_item(**put),
+        "PutItem by a default client": lambda: default.put_item(**put),
+    }
+
+
+def our_steps() -> dict[str, Part]:
+    """The steps between Beaker's Session and the call."""
+    from beaker_dynamodb import merge
+    from beaker_dynamodb.namespace import DynamoDBNamespaceManager
+    from beaker_dynamodb.payload import BEAKER
+    from beaker_dynamodb.storage.layout import SESSION
+
+    options = {"client": InstantClient(), "timeout": 1920, "data_dir": None}
+    manager = DynamoDBNamespaceManager("0123456789abcdef" * 2, **options)
+    store, attributes = manager.store, stored_session()
+    key = manager.session._key
+    item = store.items.layout.item(key, SESSION, attributes)
+    payload = store.codec.decode(item)
+    data = BEAKER.loads(payload)
+    assert data is not None
+    same = BEAKER.loads(payload) or {}
+    return {
+        "manager made": lambda: DynamoDBNamespaceManager(manager.namespace, **options).session,
+        "load: item read (layout)": lambda: store.items.layout.item(key, SESSION, attributes),
+        "load: decompress, base64 (codec)": lambda: store.codec.decode(item),
+        "load or save: base64, unpickle": lambda: BEAKER.loads(payload),
+        "save: compare": lambda: merge.differs(data, same),
+        "save: pickle, base64": lambda: BEAKER.dumps(data, payload),
+        "save: compress (codec)": lambda: store.codec.encode_session(payload),
+        "save: item written (layout)": lambda: store.items.layout.attributes(item),
+    }
+
+
+def stored_session() -> dict[str, Any]:
+    """Give the attributes of a session's item, as our middleware writes it."""
+    from beaker_dynamodb.middleware import SessionMiddleware
+
+    client = InstantClient()
+    settings = {"session.client": client, "session.timeout": 1800}
+    target = InProcess(SessionMiddleware(beaker_sessions.page, settings))
+    Client().open(target, f"/begin/{MIDDLE_KB}")
+    (attributes,) = client.items.values()
+    return attributes
+
+
+def special_keys(rounds: int) -> list[dict[str, Any]]:
+    """Give what a request costs with more and more special keys; nothing if there are none."""
+    from dataclasses import fields
+
+    from beaker_dynamodb.middleware import SessionMiddleware
+    from beaker_dynamodb.options import Options
+    from beaker_dynamodb.storage.layout import item_size
+    from benchmarks.workload import visit
+
+    if "special_keys" not in {spec.name for spec in fields(Options)}:
+        return []
+
+    def page(environ: Any, start_response: Any) -> list[bytes]:
+        session = environ["beaker.session"]
+        text, changed = visit(session, environ["PATH_INFO"])
+        if environ["PATH_INFO"].startswith("/begin/"):
+            session.update({f"special_{number}": number for number in range(64)})
+        if changed:
+            session.save()
+        start_response("200 OK", [])
+        return [text.encode()]
+
+    parts: dict[str, Part] = {}
+    clients = {count: InstantClient() for count in (0, 1, 8, 64)}
+    for count, client in clients.items():
+        declared = ", ".join(f"special_{number}:N" for number in range(count))
+        settings = {
+            "session.client": client,
+            "session.timeout": 1800,
+            "session.special_keys": declared,
+        }
+        parts |= requests(str(count), SessionMiddleware(page, settings))
+    measured = measure(parts, rounds)
+    return [
+        {
+            "special_keys": count,
+            "read_us": spread(measured[f"{count}: read"]),
+            "change_us": spread(measured[f"{count}: change"]),
+            "item_bytes": item_size(next(iter(client.items.values()))),
+        }
+        for count, client in clients.items()
+    ]
+
+
+def main(url: str, rounds: int) -> None:
+    """Measure, and print."""
+    measured = measure(around_the_calls() | the_calls(url) | our_steps(), rounds)
+    answer = {
+        "parts": {name: spread(values) for name, values in measured.items()},
+        "derived": derived(measured),
+        "special_keys": special_keys(rounds),
+    }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,182 @@
+"""A result as Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks.candidates import BY_NAME, CANDIDATES, OURS
+from benchmarks.goals import goals, spread_text
+from benchmarks.plan import MIDDLE_KB
+
+ORDER = {candidate.name: number for number, candidate in enumerate(CANDIDATES)}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Give a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def goal_table(result: dict[str, Any]) -> str:
+    """Give the figures that the package is held to."""
+    rows = [
+        (goal.figure, goal.wanted, goal.measured, "yes" if goal.met else "**no**")
+        for goal in goals(result)
+    ]
+    return table(["figure", "goal", "measured", "reached"], rows)
+
+
+def markdown(result: dict[str, Any], *, brief: bool = False) -> str:
+    """Give the tables of a result, each under a heading.
+
+    :param brief: of the loads only one client at every size, and every number of clients at one.
+    """
+    sections = [
+        ("What it ran on", machine(result)),
+        ("Goals", goal_table(result)),
+        ("Calls, capacity and bytes per request", _capacity(result)),
+        ("Processor time, latency, throughput", _mix(result, brief)),
+        ("First request of a fresh process, memory", _first(result)),
+        ("Where the time of one request goes", _parts(result)),
+        ("As the table fills", _growth(result)),
+    ]
+    if result["special_keys"]:
+        sections.append(("With special keys", _special_keys(result)))
+    return "\n\n".join(f"### {heading}\n\n{text}" for heading, text in sections) + "\n"
+
+
+def machine(result: dict[str, Any]) -> str:
+    """Say where and when it was measured, with which versions, and who was left out."""
+    about = result["about"]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    lines = [
+        f"`{about['command']}`, {about['begun']}, {about['minutes']:.0f} minutes; "
+        f"{about['processor']}, {about['cores']} cores, {about['system']}, "
+        f"Python {about['python']}.",
+        f"Load average before and after: {about['load_before']:.1f} and {about['load_after']:.1f}.",
+        f"Versions: {versions}.",
+        *(f"Left out: {title}: {reason}." for title, reason in result["left_out"].items()),
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _capacity(result: dict[str, Any]) -> str:
+    rows = []
+    for size_kb in sorted({row["size_kb"] for row in result["capacity"]}):
+        of_size = [row for row in result["capacity"] if row["size_kb"] == size_kb]
+        ours = next(row for row in of_size if row["candidate"] == OURS)
+        for row in _sorted(of_size):
+            rows.append(
+                (
+                    f"{size_kb} KB",
+                    BY_NAME[row["candidate"]].title,
+                    f"{row['reads']:.2f}",
+                    f"{row['writes']:.2f}",
+                    _units(row, ours, "read_units"),
+                    _units(row, ours, "write_units"),
+                    f"{row['bytes_sent']:,.0f}",
+                    f"{row['bytes_received']:,.0f}",
+                )
+            )
+    head = ["session", "", "reads", "writes", "read units (to ours)", "write units (to ours)"]
+    return table([*head, "bytes sent", "bytes received"], rows)
+
+
+def _units(row: dict[str, Any], ours: dict[str, Any], name: str) -> str:
+    return f"{row[name]:.2f} ({row[name] / ours[name]:.2f})"
+
+
+def _mix(result: dict[str, Any], brief: bool) -> str:
+    texts = []
+    for store in dict.fromkeys(row["store"] for row in result["mix"]):
+        rows = []
+        of_store = [
+            row
+            for row in result["mix"]
+            if row["store"] == store
+            and (not brief or row["clients"] == 1 or row["size_kb"] == MIDDLE_KB)
+        ]
+        for size_kb, clients in dict.fromkeys((row["size_kb"], row["clients"]) for row in of_store):
+            load = [r for r in of_store if (r["size_kb"], r["clients"]) == (size_kb, clients)]
+            for row in _sorted(load):
+                rows.append(
+                    (
+                        f"{size_kb} KB, {clients}",
+                        BY_NAME[row["candidate"]].title,
+                        spread_text(row["processor_us"], ",.0f"),
+                        spread_text(row["processor_ratio"], ".2f"),
+                        f"{row['p50_ms']:.2f}",
+                        f"{row['p99_ms']:.2f}",
+                        spread_text(row["requests_per_second"], ",.0f"),
+                        spread_text(row["throughput_ratio"], ".2f"),
+                    )
+                )
+        head = ["session, clients", "", "processor µs", "to ours", "p50 ms", "p99 ms"]
+        texts.append(f"**{store}**\n\n" + table([*head, "requests a second", "to ours"], rows))
+    return "\n\n".join(texts)
+
+
+def _first(result: dict[str, Any]) -> str:
+    ours = next(row for row in result["first"] if row["candidate"] == OURS)
+    memory = ours["peak_memory_mb"]["median"]
+    rows = [
+        (
+            BY_NAME[row["candidate"]].title,
+            spread_text(row["wall_ms"], ".0f"),
+            spread_text(row["ours_wall_ratio"], ".2f"),
+            spread_text(row["processor_ms"], ".0f"),
+            spread_text(row["ours_processor_ratio"], ".2f"),
+            f"{row['peak_memory_mb']['median']:.0f}",
+            f"{row['peak_memory_mb']['median'] / memory:.2f}",
+        )
+        for row in _sorted(result["first"])
+    ]
+    return table(
+        [
+            "",
+            "ms",
+            "ours to it",
+            "processor ms",
+            "ours to it",
+            "peak memory MB",
+            "to ours",
+        ],
+        rows,
+    )
+
+
+def _parts(result: dict[str, Any]) -> str:
+    rows = [(name, spread_text(values, ".1f")) for name, values in result["parts"].items()]
+    return table(["part", "processor µs"], rows)
+
+
+def _growth(result: dict[str, Any]) -> str:
+    rows = [
+        (
+            f"{row['items']:,}",
+            f"{row['reads']:.2f} + {row['writes']:.2f}",
+            f"{row['read_units']:.2f} + {row['write_units']:.2f}",
+            f"{row['processor_us']:,.0f}",
+            f"{row['p50_ms']:.2f}",
+        )
+        for row in result["growth"]
+    ]
+    return table(["items", "reads + writes", "units", "processor µs", "p50 ms"], rows)
+
+
+def _special_keys(result: dict[str, Any]) -> str:
+    rows = [
+        (
+            row["special_keys"],
+            spread_text(row["read_us"], ".0f"),
+            spread_text(row["change_us"], ".0f"),
+            f"{row['item_bytes']:,}",
+        )
+        for row in result["special_keys"]
+    ]
+    return table(["special keys", "read, µs", "change, µs", "item, bytes"], rows)
+
+
+def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: ORDER[row["candidate"]])

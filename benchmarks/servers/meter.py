@@ -1,0 +1,101 @@
+"""Counts what passes on the way to DynamoDB Local: calls, capacity units, bytes.
+
+A proxy, so that it counts every candidate alike, whatever language it is written in. It asks for
+ConsumedCapacity in every request, and takes it out of the answer before it counts the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from contextlib import AbstractContextManager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+READS = frozenset({"GetItem", "Query", "Scan", "BatchGetItem"})
+WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
+
+
+class Meter(AbstractContextManager["Meter"]):
+    """A proxy in front of a DynamoDB endpoint.
+
+    :param endpoint_url: of DynamoDB Local; the real DynamoDB would refuse the changed request.
+    """
+
+    def __init__(self, endpoint_url: str) -> None:
+        self.counts: Counter[str] = Counter()
+        meter, target = self, urlsplit(endpoint_url).netloc
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                self.onward = HTTPConnection(target)
+
+            def finish(self) -> None:
+                self.onward.close()
+                super().finish()
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+                asking = json.loads(body)
+                if operation in READS | WRITES:
+                    asking["ReturnConsumedCapacity"] = "TOTAL"
+                passed_on = json.dumps(asking).encode()
+                # Lower case: botocore and node spell them differently.
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                headers["content-length"] = str(len(passed_on))
+                self.onward.request("POST", "/", passed_on, headers)
+                response = self.onward.getresponse()
+                answer = response.read()
+                self.send_response(response.status)
+                for name, value in response.getheaders():
+                    # Ours are sent already; Connection is each hop's own.
+                    if name.lower() not in ("date", "server", "connection", "transfer-encoding"):
+                        self.send_header(name, value)
+                self.end_headers()
+                # Before the client goes on, and somebody reads the counts.
+                meter._count(operation, len(body), json.loads(answer or b"{}"))
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def reset(self) -> None:
+        """Count from nought again."""
+        self.counts = Counter()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _count(self, operation: str, sent: int, answer: dict[str, Any]) -> None:
+        told = answer.pop("ConsumedCapacity", [])
+        units = sum(
+            table["CapacityUnits"] for table in (told if isinstance(told, list) else [told])
+        )
+        kind = "read" if operation in READS else "write" if operation in WRITES else "other"
+        counts = self.counts
+        counts[f"{kind}s"] += 1
+        counts[f"{kind}_units"] += units
+        counts["bytes_sent"] += sent
+        # As DynamoDB writes it: JSON without spaces.
+        counts["bytes_received"] += len(json.dumps(answer, separators=(",", ":")))

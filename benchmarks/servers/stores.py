@@ -1,0 +1,81 @@
+"""Starts the stores, and ends them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.store import Store
+from tests.servers.dynamodb_local import KEEPER, DynamoDBLocal
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def dynamodb_local() -> Iterator[Store]:
+    """Amazon's DynamoDB Local, in memory."""
+    server = DynamoDBLocal(ROOT / ".cache" / "dynamodb-local")
+    try:
+        yield Store("DynamoDB Local", "dynamodb", server.endpoint_url)
+    finally:
+        server.stop()
+
+
+@contextmanager
+def canned(delays_ms: tuple[int, ...]) -> Iterator[list[Store]]:
+    """Canned answers, one store for each delay."""
+    command = [sys.executable, "-m", "benchmarks.servers.canned", *map(str, delays_ms)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        ports = json.loads(server.stdout.readline())
+        yield [
+            Store(f"canned, {delay_ms} ms", "dynamodb", f"http://127.0.0.1:{port}")
+            for delay_ms, port in zip(delays_ms, ports, strict=True)
+        ]
+        server.communicate()  # closes its input, upon which it ends
+
+
+@contextmanager
+def redis() -> Iterator[Store | None]:
+    """A redis-server that keeps nothing on disk; None where it is not installed."""
+    program = shutil.which("redis-server")
+    if program is None:
+        yield None
+        return
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    arguments = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    with (
+        TemporaryDirectory() as folder,
+        # The keeper ends it when its own standard input ends.
+        subprocess.Popen(
+            [sys.executable, "-I", "-S", str(KEEPER), program, *arguments, "--dir", folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        ) as server,
+    ):
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield Store("Redis", "redis", f"redis://127.0.0.1:{port}/0")
+        server.communicate()
+
+
+@contextmanager
+def sqlite() -> Iterator[Store]:
+    """A file for SQLite."""
+    with TemporaryDirectory() as folder:
+        yield Store("SQLite", "sqlite", f"sqlite:///{folder}/sessions.sqlite")

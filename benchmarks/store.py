@@ -1,0 +1,30 @@
+"""Where a candidate keeps its sessions, as it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+REGION = "eu-west-1"
+# Letters and digits only: DynamoDB Local turns other key ids down.
+ACCESS_KEY_ID = "benchmark"
+SECRET_ACCESS_KEY = "benchmark"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store that runs on this machine.
+
+    :param name: for the tables.
+    :param kind: ``dynamodb`` (DynamoDB Local or canned answers), ``redis``, ``sqlite`` or
+        ``none``.
+    :param url: its address.
+    """
+
+    name: str
+    kind: str
+    url: str
+
+
+def table_name(candidate: str) -> str:
+    """Give the name of a candidate's own table."""
+    return f"sessions-{candidate}"

@@ -1,0 +1,82 @@
+"""The process of one candidate: ``python -m benchmarks.worker NAME``.
+
+Reads commands, a JSON object a line, from standard input and answers each in a line. It ends with
+its standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+from benchmarks.candidates import BY_NAME, Candidate
+from benchmarks.driver import InProcess, OverHTTP, Target
+from benchmarks.load import Load
+from benchmarks.store import Store
+
+
+def target_of(candidate: Candidate, store: Store) -> Target:
+    """Make a candidate's application."""
+    module, function = candidate.made_by.split(".")
+    made = getattr(import_module(f"benchmarks.candidates.{module}"), function)(store)
+    return OverHTTP(*made) if isinstance(made, tuple) else InProcess(made)
+
+
+class Worker:
+    """Carries the commands out."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self._candidate = candidate
+        self._loads: dict[str, Load] = {}
+
+    def versions(self) -> dict[str, str]:
+        """Give the versions of the packages that the candidate is made of."""
+        return {name: version(name) for name in self._candidate.packages}
+
+    def warm_up(self, store: dict[str, str], **load: int) -> None:
+        """Begin the sessions of a load, and send each one request of both kinds."""
+        self._load(store).warm_up(**load)
+
+    def wake(self, store: dict[str, str], size_kb: int) -> None:
+        """See `Load.wake`."""
+        self._load(store).wake(size_kb)
+
+    def run(self, store: dict[str, str], **load: int) -> dict[str, Any]:
+        """See `Load.run`."""
+        return self._load(store).run(**load)
+
+    def cookies(self, store: dict[str, str], size_kb: int) -> dict[str, str]:
+        """Give the cookies of a client that has a session."""
+        return self._load(store).clients(1, size_kb)[0].cookies
+
+    def _load(self, store: dict[str, str]) -> Load:
+        url = store["url"]
+        if url not in self._loads:
+            self._loads[url] = Load(target_of(self._candidate, Store(**store)))
+        return self._loads[url]
+
+
+def main(name: str) -> None:
+    """Answer commands until there are no more."""
+    # What a candidate prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    warnings.simplefilter("ignore")
+    worker = Worker(BY_NAME[name])
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            answer = {"answer": getattr(worker, command.pop("do"))(**command)}
+        except Exception as error:
+            # The coordinator leaves the candidate out, and says why.
+            answer = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

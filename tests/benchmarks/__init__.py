@@ -1,0 +1,1 @@
+"""The benchmark works, and counts right."""
