@@ -81,7 +81,7 @@ def test_texts_and_python_values_are_equally_good(name: str, given: Any, expecte
         ("default_ttl", "-1"),
         ("timeout", []),
         ("serializer", "yaml"),
-        ("serializer", object()),
+        pytest.param("serializer", object(), id="serializer-object"),
     ],
     ids=repr,
 )
