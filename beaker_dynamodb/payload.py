@@ -17,10 +17,14 @@ from beaker.util import JsonSerializer, PickleSerializer
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
-#: How the pickle of a session begins, up to the eight bytes of its time of the last use.
-_HEAD = re.compile(
-    rb"\x80\x02}q\x00\((?:X\x0e\0\0\0_creation_timeq.G.{8})?X\x0e\0\0\0_accessed_timeq.G", re.DOTALL
+#: What Beaker keeps in a session before the time of the last use: a key, and a text, a float, None,
+#: or a text that was there before.
+_ENTRY = (
+    rb"X.\0\0\0(?:_domain|_path|_creation_time)q."
+    rb"(?:X.\0\0\0[!-~]{0,255}q.|G.{8}|N|h.)"
 )
+#: How the pickle of a session begins, up to the eight bytes of its time of the last use.
+_HEAD = re.compile(rb"\x80\x02}q\x00\((?:" + _ENTRY + rb")*X\x0e\0\0\0_accessed_timeq.G", re.DOTALL)
 
 
 @dataclass(frozen=True)

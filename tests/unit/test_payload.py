@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import pickle
 from base64 import b64encode
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import merge
+from beaker_dynamodb import merge, record
 from beaker_dynamodb.payload import same_but_last_use
+from tests.sessions.site import MIDDLEWARES, Site, store
+
+if TYPE_CHECKING:
+    from tests.servers.endpoint import Endpoint
 
 TIMES = {"_creation_time": 1.5, "_accessed_time": 2.5}
 #: What a visitor might put into a session to have a part of it overlooked.
 FORGERY = pickle.dumps({**TIMES, "a": 1}, 2).decode("latin-1")
 VALUES = st.dictionaries(
-    st.sampled_from(["a", "b", "_accessed_time", "_creation_time", FORGERY]),
+    st.sampled_from(["a", "_domain", "_path", "_accessed_time", "_creation_time", FORGERY]),
     st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.just(FORGERY)),
 )
 
@@ -27,7 +32,18 @@ def payload(session: Any, protocol: int = 2) -> str:
     return b64encode(pickle.dumps(session, protocol)).decode()
 
 
-@pytest.mark.parametrize("first", [TIMES, dict(reversed(TIMES.items())), {"_accessed_time": 1.5}])
+@pytest.mark.parametrize(
+    "first",
+    [
+        TIMES,
+        dict(reversed(TIMES.items())),
+        {"_accessed_time": 1.5},
+        {"_domain": None, "_path": "/", **TIMES},
+        {"_domain": "example.org", "_path": "/shop", **TIMES},
+        {"_path": "", "_domain": "", **TIMES},
+    ],
+    ids=str,
+)
 def test_the_last_use_makes_no_difference(first: dict[str, float]) -> None:
     """Sessions as Beaker writes them are the same, whenever they were used last."""
     one, two = ({**first, "_accessed_time": time, "a": "value"} for time in (8.25, 1e9))
@@ -58,3 +74,15 @@ def test_what_it_cannot_tell(other: Any) -> None:
     """Everything else is not called the same, whatever it is."""
     assert not same_but_last_use(payload({**TIMES, "a": 1}), other)
     assert not same_but_last_use(other, payload({**TIMES, "a": 1}))
+
+
+@pytest.mark.parametrize("middleware", MIDDLEWARES)
+def test_sessions_of_the_middlewares(middleware: str, moto_endpoint: Endpoint) -> None:
+    """What the middlewares write is of that kind, if nothing but the last use has changed."""
+    site = Site(middleware, {"table_name": f"payload-{middleware}", **moto_endpoint.options})
+    cookie = site(store(name="Ada", basket=[1, 2, 3])).cookie
+    with mock.patch.object(record, "same_but_last_use", wraps=same_but_last_use) as compared:
+        site(lambda session: (session["name"], session.save()), cookie)
+    payloads = [call.args for call in compared.call_args_list]
+    assert payloads
+    assert all(seen != mine and same_but_last_use(seen, mine) for seen, mine in payloads)
