@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBNamespaceManager, ItemTooLarge, PayloadError
 from beaker_dynamodb.storage import batches, chunks
@@ -84,6 +87,23 @@ def test_clear_takes_the_chunks_along(open_namespace: Opener) -> None:
     assert before["beaker-chunk"] - 16 == kinds(open_namespace)["beaker-chunk"]
     assert NEW == other[b"k"]
     assert payload(text="x" * 900) == open_namespace("id")["session"]
+
+
+@pytest.mark.full
+@given(
+    limit=st.sampled_from([CHUNK, ITEM, 2 * ITEM]),
+    more=st.integers(-3, 3),
+    key=st.text(st.characters(codec="utf-8"), min_size=1, max_size=40),
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_sizes_around_the_limits(open_namespace: Opener, limit: int, more: int, key: str) -> None:
+    """Values a few bytes around each limit, under keys of any script, come back, and go."""
+    manager = cache(open_namespace, serializer=SimpleNamespace(dumps=bytes, loads=bytes))
+    value = bytes(limit + more)
+    manager[key.encode()] = value
+    assert value == manager[key.encode()]
+    del manager[key.encode()]
+    assert {} == kinds(open_namespace)
 
 
 def test_chunks_are_no_entries(open_namespace: Opener) -> None:
