@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -75,9 +76,9 @@ def moto_endpoint() -> Iterator[Endpoint]:
         yield Endpoint("moto", server.endpoint_url)
 
 
-@pytest.fixture(scope="session")
-def local_endpoint() -> Iterator[Endpoint]:
-    """Amazon's DynamoDB Local; a failure where it was promised, else a skip, if it is not here."""
+@contextmanager
+def dynamodb_local() -> Iterator[Endpoint]:
+    """Run Amazon's DynamoDB Local; if it is not here, skip, or fail where it was promised."""
     try:
         server = DynamoDBLocal(CACHE / "dynamodb-local")
     except Unavailable as error:
@@ -87,6 +88,13 @@ def local_endpoint() -> Iterator[Endpoint]:
         raise pytest.skip.Exception(reason) from None
     yield Endpoint("local", server.endpoint_url)
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def local_endpoint() -> Iterator[Endpoint]:
+    """Amazon's DynamoDB Local, one for the whole run."""
+    with dynamodb_local() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="session", params=["moto", "local"])

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import pytest
 from beaker_dynamodb.config import parse
 from beaker_dynamodb.ops.template import LOGICAL_NAME
 from beaker_dynamodb.storage.client import ClientSource
+from tests.conftest import dynamodb_local
 from tests.ops.conftest import Run
 from tests.servers.endpoint import create_table
 from tests.servers.recorder import CallRecorder
@@ -29,6 +30,19 @@ KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890
 TAGS = ("--tag", "app=shop", "--tag", "stage=live")
 EXTRAS = (*TAGS, "--kms-key", KEY)
 PROTECTED = ("--deletion-protection", "--point-in-time-recovery")
+
+
+@pytest.fixture(scope="module", params=["moto", "local"])
+def endpoint(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
+    """Each server in turn; a DynamoDB Local of these tests' own.
+
+    One that has served for long makes no more indexes: they stay in CREATING for ever.
+    """
+    if request.param == "moto":
+        yield request.getfixturevalue("moto_endpoint")
+    else:
+        with dynamodb_local() as endpoint:
+            yield endpoint
 
 
 def described(client: DynamoDBClient, table_name: str) -> dict[str, Any]:
