@@ -137,7 +137,7 @@ def _guard(client: DynamoDBClient) -> None:
     events.register("after-call.dynamodb", refuse_damaged, unique_id=name)
 
 
-def refuse_damaged(http_response: Any, **_: Any) -> None:
+def refuse_damaged(http_response: Any, model: Any, **_: Any) -> None:
     """Raise for an answer that has not come whole, or is not DynamoDB's.
 
     botocore notices a wrong checksum, tries again, and at last takes what it has: an answer
@@ -148,6 +148,8 @@ def refuse_damaged(http_response: Any, **_: Any) -> None:
 
     if http_response.raw is None:
         return  # botocore's Stubber
+    if model.output_shape is None:
+        return  # as of TagResource: its answer is empty (AWS API reference)
     content = http_response.content
     told = http_response.headers.get("x-amz-crc32")
     if told is not None and (found := str(zlib.crc32(content))) != told:

@@ -36,7 +36,8 @@ def test_half_an_item_is_no_answer(
     manager = DynamoDBNamespaceManager("pages", **options)
     manager[b"k"] = "value"
     proxy.inject(Plan(fault))
-    with pytest.raises(StoreUnavailable, match="ChecksumError"):
+    # The second is what old versions of urllib3 make of a body that ends too soon.
+    with pytest.raises(StoreUnavailable, match="ChecksumError|ConnectionClosedError"):
         manager[b"k"]
     proxy.inject(Plan(fault, first=1))
     assert "value" == manager[b"k"]

@@ -78,13 +78,12 @@ def test_a_write_arrives_or_does_not(
     once.put_item(TableName=table_name, Item=KEY)
 
 
-@pytest.mark.parametrize("fault", [faults.cut, faults.garble])
 def test_botocore_takes_half_an_item_for_none(
-    proxy: FaultProxy, client: DynamoDBClient, once: DynamoDBClient, table_name: str, fault: Fault
+    proxy: FaultProxy, client: DynamoDBClient, once: DynamoDBClient, table_name: str
 ) -> None:
     """Why the package looks at answers itself: half a body is an answer without an item."""
     client.put_item(TableName=table_name, Item=KEY)
-    proxy.inject(Plan(fault))
+    proxy.inject(Plan(faults.garble))
     answer = once.get_item(TableName=table_name, Key=KEY)
     assert {"ResponseMetadata"} == set(answer)
 

@@ -7,11 +7,13 @@ import multiprocessing
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.storage import client as module
@@ -190,3 +192,13 @@ def test_a_client_that_cannot_be_made_is_a_configuration_error() -> None:
         _ = DynamoDBNamespaceManager("a", region="eu-west-1", profile_name="nobody").client
     with pytest.raises(ConfigurationError, match="endpoint"):
         _ = DynamoDBNamespaceManager("a", region="eu-west-1", endpoint_url="nowhere").client
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b'{"Item": {'])
+def test_an_answer_is_json(options: dict[str, Any], content: bytes) -> None:
+    """A body that is none of DynamoDB's is refused; none at all is right where none is due."""
+    model = DynamoDBNamespaceManager("a", **options).client.meta.service_model
+    answer = SimpleNamespace(raw=object(), content=content, headers={})
+    with pytest.raises(ResponseParserError):
+        module.refuse_damaged(http_response=answer, model=model.operation_model("GetItem"))
+    module.refuse_damaged(http_response=answer, model=model.operation_model("TagResource"))
