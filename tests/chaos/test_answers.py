@@ -37,7 +37,7 @@ def test_half_an_item_is_no_answer(
     manager[b"k"] = "value"
     proxy.inject(Plan(fault))
     # The second is what old versions of urllib3 make of a body that ends too soon.
-    with pytest.raises(StoreUnavailable, match="ChecksumError|ConnectionClosedError"):
+    with pytest.raises(StoreUnavailable, match=r"ChecksumError|ConnectionClosedError"):
         manager[b"k"]
     proxy.inject(Plan(fault, first=1))
     assert "value" == manager[b"k"]
