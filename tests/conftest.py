@@ -53,12 +53,16 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs DynamoDB Local, by its fixtures."""
+    """Mark what needs DynamoDB Local, and the second shape of tables; slow tests come first."""
+    # So that no core waits for another one's last, long test.
+    items.sort(key=lambda item: item.get_closest_marker("full") is None)
     for item in items:
         names = getattr(item, "fixturenames", ())
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         if "local_endpoint" in names or parameters.get("endpoint") == "local":
             item.add_marker(pytest.mark.local)
+        if parameters.get("options") == "sorted":
+            item.add_marker(pytest.mark.full)
 
 
 @pytest.fixture(scope="session", autouse=True)

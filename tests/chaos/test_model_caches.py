@@ -219,8 +219,7 @@ def test_caches_and_locks(monkeypatch: pytest.MonkeyPatch) -> None:
         Machine.script, Machine.client = script, client
         Machine.clock, Machine.monotonic = clock, monotonic
         Cache("any", "ext:dynamodb", client=client, table_name=TABLE).put("makes", "the table")
-        # As many as of the sessions, together.
-        examples = max(500, settings().max_examples)
+        examples = max(200, settings().max_examples)
         run_state_machine_as_test(
             Machine, settings=settings(max_examples=examples, stateful_step_count=30)
         )

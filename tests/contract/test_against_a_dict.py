@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -136,7 +137,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Drop the table, if it came to one."""
-        if self.table_name in self.client.list_tables()["TableNames"]:
+        with suppress(self.client.exceptions.ResourceNotFoundException):
             self.client.delete_table(TableName=self.table_name)
 
 
