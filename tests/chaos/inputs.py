@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.servers.recorder import CallRecorder
 
-#: Four tests with 500 inputs each in the full run, with 25,000 each in the long one.
+#: Five tests with 500 inputs each in the full run, with 25,000 each in the long one.
 FUZZ = settings(
     max_examples=500 if settings().max_examples <= 200 else settings().max_examples * 5 // 4,
     suppress_health_check=list(HealthCheck),
