@@ -58,8 +58,7 @@ def test_any_special_key(
     for name, attribute in attributes.items():
         ((kind, content),) = attribute.items()
         assert types[name] == kind
-        assert {"S": "str", "N": "str", "B": "bytes", "BOOL": "bool"}[kind] == type(
-            content
-        ).__name__
+        expected = {"S": "str", "N": "str", "B": "bytes", "BOOL": "bool"}[kind]
+        assert expected == type(content).__name__
         if kind == "N":
             assert len(Decimal(content).normalize().as_tuple().digits) <= 38
