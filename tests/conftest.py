@@ -29,7 +29,7 @@ CACHE = Path(__file__).parent.parent / ".cache"
 
 # Examples per property. `quick` is for every Python version, `full` for one of them; `long` is for
 # a night on which somebody has a suspicion.
-PROFILES = {"quick": 25, "full": 200, "long": 20_000}
+PROFILES = {"quick": 25, "full": 100, "long": 20_000}
 
 
 def pytest_configure() -> None:
