@@ -180,9 +180,17 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             self.request["set_cookie"] = True
 
     def regenerate_id(self) -> None:
-        """Give the session a fresh id when it is saved; the old one then finds nothing."""
-        if self._in_dynamodb and self._old_record is None and hasattr(self, "namespace"):
-            self._old_record = self.namespace.session
+        """Give the session a fresh id when it is saved; the old one then finds nothing.
+
+        Keeps the id of an earlier call whose save has failed.
+        """
+        if self._in_dynamodb and hasattr(self, "namespace"):
+            if self._old_record is None:
+                self._old_record = self.namespace.session
+            elif self.namespace.namespace == self.id:
+                # No browser has heard of this id; but the failed save of it may have arrived, and
+                # then the session is here and nowhere else.
+                return
         super().regenerate_id()
 
     def _remove(self) -> None:

@@ -35,20 +35,20 @@ class Request:
     """A request in flight.
 
     :param session: the Session under test.
-    :param base: what it has loaded, or saved last.
+    :param base: what it has loaded, or saved last; None: neither.
     :param known: the item as it knows it; None: it has found none.
     :param gone: it knows that the session which it had loaded is not there any more.
     :param old_id: the id before `regenerate_id`, until it is saved.
-    :param tried: it has tried to save, so that there may be an item.
+    :param tried: the id under which it has tried to save last, so that there may be an item.
     """
 
     session: Any
     id: str
-    base: Data
+    base: Data | None
     known: Stored | None
     gone: bool = False
     old_id: str | None = None
-    tried: bool = False
+    tried: str | None = None
     saved: bool = False
     deleted: bool = False
 
@@ -99,7 +99,7 @@ class Table:
 
     def saved(self, request: Request, mine: Data) -> Stored | None:
         """Give the item after a save; None: the session is gone."""
-        present, base = self.present(request), request.base
+        present, base = self.present(request), request.base or {}
         if request.gone or (request.known is not None and present is None):
             return None
         theirs = present.data if present is not None else {}

@@ -53,6 +53,17 @@ def test_a_move_is_tried_again(visitor: Visitor, script: Script) -> None:
     assert {"a": 1, "b": 2} == visitor.finds()
 
 
+def test_a_move_is_tried_again_with_one_more_id(visitor: Visitor, script: Script) -> None:
+    """The id that no browser has heard of is kept, and the session with it."""
+    session = moved_unheard(visitor, script)
+    first = session.id
+    session.regenerate_id()
+    save(session, b=2)
+    assert first == session.id
+    visitor.id = session.id
+    assert {"a": 1, "b": 2} == visitor.finds()
+
+
 def test_log_out_after_a_move(visitor: Visitor, script: Script, endpoint: Endpoint) -> None:
     """A log-out deletes the session under its new id too."""
     moved_unheard(visitor, script).delete()

@@ -110,8 +110,8 @@ class Machine(RuleBasedStateMachine):
             return
         (session,) = made
         found = None if id is None else self.table.find(id)
-        request = Request(session, session.id, dict(found.data) if found else {}, found)
-        assert request.base == request.mine
+        request = Request(session, session.id, dict(found.data) if found else None, found)
+        assert (request.base or {}) == request.mine
         assert (found is None) is session.is_new
         if id is not None and (found is not None or not self.ours):
             assert id == session.id
@@ -160,9 +160,11 @@ class Machine(RuleBasedStateMachine):
         if request.deleted:
             self.save_deleted(request, plan)
             return
-        mine, changed = request.mine, request.mine != request.base
+        mine = request.mine
+        # Where nothing was loaded or saved, the time of its beginning is new to the table.
+        changed = mine != request.base
         acknowledged = self.attempt(plan, request.session.save, meddle)
-        request.tried = True
+        request.tried = request.id
         if request.known is None or changed or request.old_id is not None:
             self.compare_save(request, mine, acknowledged)
         else:
@@ -217,7 +219,7 @@ class Machine(RuleBasedStateMachine):
         if request.session.is_new or request.deleted:
             assert not self.script.wrote
         elif request.known is None or request.old_id is not None:
-            self.compare_save(request, request.base, acknowledged)
+            self.compare_save(request, request.base or {}, acknowledged)
         else:
             self.compare_touch(request, acknowledged)
         if acknowledged:
@@ -248,7 +250,7 @@ class Machine(RuleBasedStateMachine):
             self.remove(request, acknowledged)
         if not acknowledged:
             return
-        request.id, request.base, request.known = request.session.id, {}, None
+        request.id, request.base, request.known = request.session.id, None, None
         request.gone, request.old_id = False, None
         self.know(request.id)
         assert {} == request.mine
@@ -271,10 +273,13 @@ class Machine(RuleBasedStateMachine):
         old_id = request.id
         request.session.regenerate_id()
         request.id = request.session.id
+        # Where a move has failed, the session may be under the new id all the same; it is kept.
+        kept = self.ours and request.old_id is not None and request.tried == old_id
+        assert kept is (request.id == old_id)
         self.know(request.id)
         if not self.ours:
             # To Beaker this is one more session.
-            request.base, request.known, request.gone = {}, None, False
+            request.base, request.known, request.gone = None, None, False
             request.old_id = None
             request.saved = True
         elif request.known is not None or request.tried:
