@@ -22,6 +22,9 @@ MAX_PREFIX_BYTES = 255
 MIN_SIGNING_KEY_BYTES = 16
 #: Types of special keys, by DynamoDB's names; one that has an index cannot be a BOOL.
 SPECIAL_TYPES = ("S", "N", "B", "BOOL")
+#: Three hundred years in seconds: times beyond it are more than DynamoDB's numbers, or Python's
+#: dates, can hold.
+MAX_NUMBER = 1e10
 #: What no value exceeds, compressed (storage/compression.py) or not: 64 MB.
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 
@@ -58,6 +61,8 @@ def number(value: Any) -> float:
         result = math.nan
     if isinstance(value, bool) or not 0 <= result < math.inf:
         raise ValueError("is not a number of at least 0")
+    if result > MAX_NUMBER:
+        raise ValueError(f"is more than {MAX_NUMBER:.0f}")
     return result
 
 

@@ -109,13 +109,16 @@ class Heart:
         self._thread: threading.Thread | None = None
 
     def add(self, held: Held) -> None:
-        """Begin to renew a lock."""
+        """Begin to renew a lock.
+
+        :raises RuntimeError: no thread is to be had; the lock is then not renewed.
+        """
         with self._changed:
-            self._held.add(held)
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="beaker-dynamodb", daemon=True)
                 thread.start()
                 self._thread = thread
+            self._held.add(held)
             self._changed.notify()
 
     def remove(self, held: Held) -> None:

@@ -89,12 +89,13 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         :param wait: False: at once or not at all.
         :raises LockTimeout: others held it for the whole ``lock_timeout``.
         """
-        give_up = lease.monotonic() + self._options.lock_timeout
+        began = lease.monotonic()
+        give_up = began + self._options.lock_timeout
         try:
             if not self._enter(wait):
                 return False
         except LockTimeout:
-            if self._alone:
+            if self._alone or self._alone_until > began:
                 return True  # a fault of the store keeps nobody from making the value
             raise
         taken = False
@@ -182,7 +183,11 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
             self._alone_until = lease.monotonic() + ALONE_SECONDS
             return None
         if held is not None:
-            lease.heart.add(held)
+            try:
+                lease.heart.add(held)
+            except BaseException:
+                held.release()
+                raise
         return held
 
     def _try(self) -> lease.Held | None:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import DynamoDBError, ItemTooLarge
 from beaker_dynamodb.storage import batches
@@ -61,8 +61,9 @@ class Chunks:
         if len(item.data) > self._options.max_value_size:
             raise self._too_large(item, len(item.data), self._options.max_value_size)
         attributes = self._layout.attributes(item)
-        # Only what is near the limit is worth counting; special keys may be of any size.
-        counted = item.special or len(item.data) >= MAX_ITEM_BYTES - 20_000
+        # Only what is near the limit is worth counting; special keys and over-long keys, which are
+        # kept in attributes, may be of any size.
+        counted = item.special or item.key.originals or len(item.data) >= MAX_ITEM_BYTES - 20_000
         if not counted or item_size(attributes) <= MAX_ITEM_BYTES:
             return attributes
         if item.deadline_ms is None:
@@ -138,6 +139,16 @@ class Chunks:
         except KeyError:
             return False
         return True
+
+    def delete_of(self, attributes: Mapping[str, Any], *, but: ChunkSet | None = None) -> None:
+        """Delete the chunks of an item that was replaced or deleted.
+
+        :param but: what has replaced it. They are the same where a write had arrived, its answer
+            was lost, and botocore sent it again.
+        """
+        chunks = self._layout.chunks(attributes)
+        if chunks != but:
+            self.delete(chunks)
 
     def delete(self, chunks: ChunkSet | None) -> None:
         """Delete chunks that no item names any more; None: there are none."""

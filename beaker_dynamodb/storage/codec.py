@@ -77,6 +77,7 @@ class Codec:
             if serializer == "pickle":
                 return pickle.dumps(value, 5), "pickle"
             if serializer == "json":
+                _refuse_other_keys(value)
                 return json.dumps(value, separators=(",", ":")).encode(), "json"
             data = serializer.dumps(value)
             if isinstance(data, str):
@@ -139,6 +140,18 @@ class Codec:
         if isinstance(self._serializer, str):
             raise PayloadError("the value was written by a serializer object that is not set here")
         return self._serializer.loads(data)
+
+
+def _refuse_other_keys(value: object) -> None:
+    """Refuse a dict with keys that are no texts: JSON would make texts of them in silence."""
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("a key is not a text")
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return
+    for part in value:
+        _refuse_other_keys(part)
 
 
 def _session_bytes(payload: str) -> tuple[bytes, str]:

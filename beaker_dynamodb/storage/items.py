@@ -77,7 +77,7 @@ class ItemStore(TableCalls):
         attributes = self.chunks.prepare(item)
         if condition is None:
             answer = self.call("put_item", Item=attributes, ReturnValues="ALL_OLD")
-            self.chunks.delete(self.layout.chunks(answer.get("Attributes", {})))
+            self.chunks.delete_of(answer.get("Attributes", {}), but=item.chunks)
         else:
             with self.chunks.publishing(item, replaced):
                 self.call("put_item", Item=attributes, **condition)
@@ -87,7 +87,7 @@ class ItemStore(TableCalls):
         answer = self.call(
             "delete_item", Key=self.layout.key_attributes(key), ReturnValues="ALL_OLD"
         )
-        self.chunks.delete(self.layout.chunks(answer.get("Attributes", {})))
+        self.chunks.delete_of(answer.get("Attributes", {}))
 
     def move(self, item: Item, loaded: Item, old_key: Key) -> None:
         """Write ``item`` under its new key and delete ``loaded``: both or neither.

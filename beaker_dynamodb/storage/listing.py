@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.storage import batches
@@ -56,21 +56,13 @@ class Listing:
         """
         began_ms = self._items.now_ms()
         with closing(self._find(beginning)) as found:
-            keys = chain.from_iterable(
-                self._keys_of(attributes)
-                for attributes in found
-                if not self._layout.written_after(attributes, began_ms)
-            )
-            deletes = ({"DeleteRequest": {"Key": self._layout.key_attributes(k)}} for k in keys)
-            while batch := list(islice(deletes, batches.WRITES)):
-                batches.write(self._items, batch)
-
-    def _keys_of(self, attributes: Mapping[str, Any]) -> list[Key]:
-        """Give the primary keys of a listed entry and of its chunks."""
-        return [
-            self._layout.key(attributes),
-            *self._items.chunks.keys(self._layout.chunks(attributes)),
-        ]
+            old = (entry for entry in found if not self._layout.written_after(entry, began_ms))
+            while batch := list(islice(old, batches.WRITES)):
+                keys = [self._layout.key_attributes(self._layout.key(entry)) for entry in batch]
+                batches.write(self._items, [{"DeleteRequest": {"Key": key}} for key in keys])
+                # After the items: nobody may read one whose chunks are gone.
+                for entry in batch:
+                    self._items.chunks.delete_of(entry)
 
     def _find(self, beginning: Key) -> Found:
         """Give key, times and chunks of each entry."""

@@ -113,7 +113,7 @@ class SessionItems:
         except ConditionFailed:
             return None
         found: Mapping[str, Any] = answer["Attributes"]
-        self._items.chunks.delete(self._layout.chunks(found))
+        self._items.chunks.delete_of(found)
         return found
 
     def _filter(self) -> tuple[list[str], dict[str, str], dict[str, Attributes]]:

@@ -214,6 +214,38 @@ def test_nobody_waits_for_a_fault_for_ever() -> None:
     mine.release()
 
 
+def test_nobody_fails_while_a_fault_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who began before DynamoDB was asked anew, and has waited lock_timeout, makes the value."""
+    time = Clock()
+    monkeypatch.setattr("beaker_dynamodb.lease.monotonic", time)
+    mine = make_cache(DEAD, lock_timeout=0.05).namespace.get_creation_lock(b"key")
+    mine.acquire()
+    mine.release()
+    asked, answered = threading.Event(), threading.Event()
+    take = mine._items.take
+
+    def hang(*args: Any) -> Any:
+        asked.set()
+        answered.wait()
+        return take(*args)
+
+    monkeypatch.setattr(mine._items, "take", hang)
+    time.advance(lock.ALONE_SECONDS)
+
+    def ask() -> None:
+        mine.acquire()
+        mine.release()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asked.wait()
+    time.advance(-1)  # when the caller below began
+    assert mine.acquire()
+    mine.release()
+    answered.set()
+    asking.join()
+
+
 def test_a_lock_is_asked_for_again(
     options: dict[str, Any], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

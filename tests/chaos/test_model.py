@@ -251,7 +251,7 @@ class Machine(RuleBasedStateMachine):
         if not acknowledged:
             return
         request.id, request.base, request.known = request.session.id, None, None
-        request.gone, request.old_id = False, None
+        request.gone, request.old_id, request.tried = False, None, None
         self.know(request.id)
         assert {} == request.mine
 

@@ -106,6 +106,59 @@ def test_sizes_around_the_limits(open_namespace: Opener, limit: int, more: int, 
     assert {} == kinds(open_namespace)
 
 
+def test_clear_leaves_no_item_without_its_chunks(open_namespace: Opener) -> None:
+    """The items go first: a reader finds a value whole, or none, also where a batch is delayed."""
+    manager, reader = cache(open_namespace), cache(open_namespace)
+    keys = [b"1", b"2", b"3"]
+    for key in keys:
+        manager[key] = OLD
+    items = manager.store.items
+    real = items.call
+    found: list[object] = []
+
+    def call(method: str, **params: Any) -> Any:
+        if method != "batch_write_item":
+            return real(method, **params)
+        # DynamoDB may do a batch in any order, and leave any part of it for later.
+        ((table, requests),) = params["RequestItems"].items()
+        for request in reversed(requests):
+            real(method, RequestItems={table: [request]})
+            found.extend(reader[key] if key in reader else None for key in keys)
+        return {}
+
+    with mock.patch.object(items, "call", call):
+        manager.remove()
+    assert {OLD, None} == set(found)
+    assert {} == kinds(open_namespace)
+
+
+def test_clear_of_a_value_that_stands_twice(open_namespace: Opener) -> None:
+    """Two items that name the same chunks, as a careless copy makes them, are cleared."""
+    manager = cache(open_namespace)
+    manager[b"k"] = OLD
+    manager[b"l"] = b"small"
+    items = [i for i in open_namespace.items() if i["type"]["S"] == "beaker-cache"]
+    one = next(item for item in items if "chunks" in item)
+    two = next(item for item in items if "chunks" not in item)
+    open_namespace.put({**one, **open_namespace.key(two)})
+    manager.remove()
+    assert {} == kinds(open_namespace)
+
+
+def test_a_key_that_is_too_long_counts(open_namespace: Opener, sent: CallRecorder) -> None:
+    """It is kept in an attribute, so a value has less room, and at last none."""
+    manager = cache(open_namespace)
+    with mock.patch.object(chunks, "MAX_ITEM_BYTES", 2000):
+        manager[b"k" * 1200] = b"x" * 900
+        assert b"x" * 900 == manager[b"k" * 1200]
+        assert "BatchWriteItem" in sent.operations
+        sent.clear()
+        with pytest.raises(ItemTooLarge) as caught:
+            manager[b"k" * 2000] = b"x"
+    assert caught.value.size > 2000
+    assert [] == sent.operations
+
+
 def test_chunks_are_no_entries(open_namespace: Opener) -> None:
     """`keys()` tells the key of a large value, and of no chunk."""
     manager = cache(open_namespace)
@@ -319,10 +372,8 @@ def test_a_save_that_is_dropped_leaves_no_chunks(open_namespace: Opener) -> None
     assert {} == kinds(open_namespace)
 
 
-def test_a_write_whose_answer_was_lost_keeps_its_chunks(open_namespace: Opener) -> None:
-    """Botocore sends it again, the condition then fails on our own item: it is a success."""
-    open_namespace("id")["session"] = payload(n=1)
-    manager = session(open_namespace)
+def writing_twice(manager: DynamoDBNamespaceManager) -> Any:
+    """Have each item written twice, as botocore does where the first answer was lost."""
     items = manager.store.items
     real = items.call
 
@@ -331,9 +382,38 @@ def test_a_write_whose_answer_was_lost_keeps_its_chunks(open_namespace: Opener) 
             real(method, **params)
         return real(method, **params)
 
-    with mock.patch.object(items, "call", twice):
+    return mock.patch.object(items, "call", twice)
+
+
+def test_a_write_whose_answer_was_lost_keeps_its_chunks(open_namespace: Opener) -> None:
+    """Botocore sends it again, the condition then fails on our own item: it is a success."""
+    open_namespace("id")["session"] = payload(n=1)
+    manager = session(open_namespace)
+    with writing_twice(manager):
         manager["session"] = payload(text="x" * 900)
     assert payload(text="x" * 900) == session(open_namespace)["session"]
+
+
+@pytest.mark.parametrize("before", [None, b"small", OLD], ids=["nothing", "small", "large"])
+def test_a_cache_value_whose_answer_was_lost_keeps_its_chunks(
+    open_namespace: Opener, before: bytes | None
+) -> None:
+    """Sent again it replaces itself, and not a value before it."""
+    manager = cache(open_namespace)
+    if before is not None:
+        manager[b"k"] = before
+    with writing_twice(manager):
+        manager[b"k"] = NEW
+    assert NEW == manager[b"k"]
+
+
+def test_a_session_that_cannot_be_read_keeps_its_chunks(open_namespace: Opener) -> None:
+    """Its first write has no condition, and may be sent twice as well."""
+    opaque = "~" * 1500
+    manager = open_namespace("id", compression="off")
+    with writing_twice(manager):
+        manager["session"] = opaque
+    assert opaque == session(open_namespace)["session"]
 
 
 def test_chunks_that_cannot_be_deleted(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -71,6 +73,26 @@ def test_what_is_written_after_clear_began_stays(open_namespace: Opener, clock: 
     clock.advance(0.001)
     manager.remove()
     assert [] == names(manager)
+
+
+def test_clear_amid_writes(open_namespace: Opener, clock: Clock) -> None:
+    """What is new, or was overwritten before `clear()` has listed it, is there afterwards."""
+    manager = open_namespace()
+    fill(manager, 100)
+    items = manager.store.items
+    real, first = items.call, threading.Lock()
+
+    def call(method: str, **params: Any) -> Any:
+        if method in ("query", "scan"):
+            with first:  # segments are read at once
+                if b"new" not in manager:
+                    clock.advance(0.001)
+                    manager[b"new"] = manager[b"7"] = "after"
+        return real(method, **params)
+
+    with mock.patch.object(items, "call", call):
+        manager.remove()
+    assert [b"7", b"new"] == names(manager)
 
 
 def test_entries_of_a_damaged_time_are_cleared(open_namespace: Opener) -> None:

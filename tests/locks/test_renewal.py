@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,9 +12,6 @@ from beaker_dynamodb import lease
 from beaker_dynamodb.storage.lock_items import LockItem
 from tests.locks.elsewhere import LEASE, Process, Time
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    pass
 
 
 def test_renewal(process: Process, time: Time) -> None:
@@ -143,3 +140,24 @@ def test_without_more_threads_one_renews_all(time: Time, monkeypatch: pytest.Mon
     monkeypatch.setattr(threading.Thread, "start", refuse)
     lease.heart.beat()
     assert {0, 1, 2} == set(renewed)
+
+
+def test_no_thread_to_renew_it(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that cannot be renewed is given back, and is not renewed once that can be done."""
+    one, two = process(), process()
+
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "beaker-dynamodb":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(threading.Thread, "start", refuse)
+        one.acquire()
+    assert two.acquire(wait=False)
+    two.release()
+    assert one.acquire(wait=False)
+    assert not two.acquire(wait=False)
+    one.release()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.locks.elsewhere import LEASE, Process, Time, die
-
-if TYPE_CHECKING:
-    pass
 
 
 def test_dead_holder(process: Process, time: Time) -> None:

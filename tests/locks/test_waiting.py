@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import LockTimeout, lease, lock
 from tests.locks.elsewhere import LEASE, Process, Time
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    pass
 
 
 def test_wait(process: Process, time: Time, sent: CallRecorder) -> None:

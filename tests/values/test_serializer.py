@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 OBJECT = SimpleNamespace(dumps=json.dumps, loads=json.loads)
 #: A serializer and a value that it cannot represent.
-CASES = [("json", {1, 2}), ("json", object()), ("pickle", lambda: None), (OBJECT, b"bytes")]
+CASES = [
+    ("json", {1, 2}),
+    ("json", object()),
+    ("json", [{"users": ({1: "Ada"},)}]),
+    ("pickle", lambda: None),
+    (OBJECT, b"bytes"),
+]
 
 
 @pytest.fixture(autouse=True)
