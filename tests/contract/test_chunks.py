@@ -123,7 +123,11 @@ def test_clear_leaves_no_item_without_its_chunks(open_namespace: Opener) -> None
         ((table, requests),) = params["RequestItems"].items()
         for request in reversed(requests):
             real(method, RequestItems={table: [request]})
-            found.extend(reader[key] if key in reader else None for key in keys)
+            for key in keys:
+                try:
+                    found.append(reader[key])
+                except KeyError:
+                    found.append(None)
         return {}
 
     with mock.patch.object(items, "call", call):

@@ -153,9 +153,10 @@ def test_no_thread_to_renew_it(process: Process, monkeypatch: pytest.MonkeyPatch
             raise RuntimeError("can't start new thread")
         start(thread)
 
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        one.acquire()
+        with pytest.raises(RuntimeError):
+            one.acquire()
     assert two.acquire(wait=False)
     two.release()
     assert one.acquire(wait=False)
