@@ -16,6 +16,7 @@ from beaker_dynamodb.cache import CacheEntries
 from beaker_dynamodb.config import parse
 from beaker_dynamodb.locks import creation_lock
 from beaker_dynamodb.record import SessionRecord
+from beaker_dynamodb.storage.codec import Raw
 from beaker_dynamodb.storage.keys import key_bytes
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         :raises PayloadError: what is stored cannot be decoded.
         """
         if key == SESSION_KEY:
-            return self.session.read()
+            return Raw.text(self.session.read())
         value = self._read(key)
         if value is _NOTHING:
             raise KeyError(key)
@@ -96,7 +97,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """
         self._scope.forget(key)
         if key == SESSION_KEY:
-            self.session.write(value, expiretime)
+            self.session.write(Raw.of(value), expiretime)
         else:
             self._entries().write(key, value, expiretime)
 

@@ -1,19 +1,21 @@
-"""The texts that Beaker's Session stores, read and written as dicts.
+"""What Beaker's Session stores, read and written as dicts.
 
 Plain Beaker hands a text to its backend: base64 of a pickle, or of zlib-compressed JSON. Both can
-be told by their first byte. With ``encrypt_key``, or a serializer of the application's own, the
-text cannot be read; `DynamoDBSession`, which has the key, then reads and writes it for us.
+be told by their first byte, once the base64 is off (`Raw`). With ``encrypt_key``, or a serializer
+of the application's own, the text cannot be read; `DynamoDBSession`, which has the key, then reads
+and writes it for us.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from beaker.util import JsonSerializer, PickleSerializer
+
+from beaker_dynamodb.storage.codec import Raw
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
@@ -31,17 +33,17 @@ _HEAD = re.compile(rb"\x80\x02}q\x00\((?:" + _ENTRY + rb")*X\x0e\0\0\0_accessed_
 class PayloadFormat:
     """Reads and writes session payloads.
 
-    :param loads: gives the dict of a text, or None where it cannot be read.
-    :param dumps: gives the text of a dict; its second argument is a text that has the format.
+    :param loads: gives the dict of a payload, or None where it cannot be read.
+    :param dumps: gives the payload of a dict; its second argument is one that has the format.
     """
 
     loads: Callable[[Any], dict[str, Any] | None]
-    dumps: Callable[[Mapping[str, Any], Any], str]
+    dumps: Callable[[Mapping[str, Any], Any], Any]
 
 
 def _loads(payload: Any) -> dict[str, Any] | None:
+    raw = Raw.of(payload)
     try:
-        raw = b64decode(payload, validate=True)
         session = _SERIALIZERS[raw[:1]].loads(raw)
     except Exception:
         # Not base64, another serializer, or a class that cannot be imported: opaque to us, and
@@ -50,9 +52,8 @@ def _loads(payload: Any) -> dict[str, Any] | None:
     return session if isinstance(session, dict) else None
 
 
-def _dumps(session: Mapping[str, Any], like: Any) -> str:
-    serializer = _SERIALIZERS[b64decode(like[:4])[:1]]
-    return b64encode(serializer.dumps(dict(session))).decode()
+def _dumps(session: Mapping[str, Any], like: Any) -> Raw:
+    return Raw(_SERIALIZERS[Raw.of(like)[:1]].dumps(dict(session)))
 
 
 #: What plain Beaker writes.
@@ -64,12 +65,10 @@ def same_but_last_use(a: Any, b: Any) -> bool:
 
     Much quicker than to read both; False tells nothing.
     """
-    try:
-        raw, other = b64decode(a, validate=True), b64decode(b, validate=True)
-    except (TypeError, ValueError):
+    if not (isinstance(a, Raw) and isinstance(b, Raw)):
         return False
-    head = _HEAD.match(raw)
+    head = _HEAD.match(a)
     if head is None:
         return False
     begin, end = head.end(), head.end() + 8
-    return raw[:begin] == other[:begin] and raw[end:] == other[end:]
+    return a[:begin] == b[:begin] and a[end:] == b[end:]

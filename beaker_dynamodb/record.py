@@ -57,7 +57,7 @@ class SessionRecord:
     # -- read ---------------------------------------------------------------------------------
 
     def read(self, *, seen_version: int | None = None) -> Any:
-        """Give the payload as Beaker's Session wrote it: one GetItem.
+        """Give the payload that Beaker's Session wrote, its base64 as `Raw`: one GetItem.
 
         :param seen_version: what this browser has seen already, where it tells. With the option
             ``consistent_read = auto`` the read may then be a moment behind, but not behind that;
@@ -109,7 +109,7 @@ class SessionRecord:
         At most one write where nobody else saves at the same time; see docs/design.md, "The way
         of one request".
 
-        :param payload: what Beaker's Session hands over.
+        :param payload: what Beaker's Session hands over, or `Raw` of it.
         :param expiretime: its life in seconds; None: the options say.
         :raises SessionConflict: another request saved meanwhile, and merging is not wanted, or
             did not settle within 5 seconds.
@@ -299,7 +299,7 @@ class SessionRecord:
         return item
 
     def _decode(self, item: Item) -> Any:
-        return self._store.codec.decode(item)
+        return self._store.codec.decode_session(item)
 
     def _seen(self) -> dict[str, Any] | None:
         return None if self._seen_payload is None else self.format.loads(self._seen_payload)

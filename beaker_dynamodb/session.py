@@ -22,6 +22,7 @@ from beaker_dynamodb.merge import BOOKKEEPING
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.payload import PayloadFormat
 from beaker_dynamodb.record import SessionRecord
+from beaker_dynamodb.storage.codec import Raw
 
 #: A cookie under ``consistent_read = auto``: an id as Beaker makes them, and a version.
 _VERSIONED = re.compile(r"([0-9a-f]{32})\.([0-9]{1,15})")
@@ -155,7 +156,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             record.move_from(self._old_record, payload)
             self._old_record = None
         else:
-            self.namespace["session"] = payload
+            record.write(payload)
         self._saved = data
         if self.use_cookies and self.is_new:
             self.request["set_cookie"] = True
@@ -249,7 +250,10 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
 
     def _loads(self, payload: Any) -> dict[str, Any]:
         try:
-            return dict(self._decrypt_data(payload) or {})
+            if isinstance(payload, Raw) and not self.encrypt_key:
+                # As Beaker would, without the way over base64.
+                return dict(self.serializer.loads(payload) or {})
+            return dict(self._decrypt_data(Raw.text(payload)) or {})
         except Exception as error:
             # Deciphering and unpickling fail in any way they like; a TypeError or KeyError of
             # theirs must not be read as "no session".
@@ -263,15 +267,16 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         except PayloadError:
             return None
 
-    def _write_payload(self, data: Mapping[str, Any], like: Any) -> str:
+    def _write_payload(self, data: Mapping[str, Any], like: Any) -> Any:
         return self._dumps(dict(data))
 
-    def _dumps(self, data: dict[str, Any]) -> str:
+    def _dumps(self, data: dict[str, Any]) -> Any:
         try:
-            text: str = self._encrypt_data(data)
+            if self.encrypt_key:
+                return self._encrypt_data(data)
+            return Raw(self.serializer.dumps(data))
         except Exception as error:
             # Pickling runs the value's own code; a TypeError would be the application's puzzle.
             raise PayloadError(
                 f"a session's data cannot be encoded: {type(error).__name__} (data_serializer)"
             ) from error
-        return text

@@ -41,6 +41,23 @@ _NONCE_LENGTH = 24
 _NONCE_BYTES = 16
 
 
+class Raw(bytes):
+    """What Beaker's Session hands over as base64, without the base64."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, payload: Any) -> Any:
+        """Give the bytes of a text that is base64, and to the letter; anything else as it is."""
+        raw = _unbase64(payload) if isinstance(payload, str) else None
+        return payload if raw is None else cls(raw)
+
+    @staticmethod
+    def text(payload: Any) -> Any:
+        """Give the text that these bytes stand for; anything else as it is."""
+        return b64encode(payload).decode() if isinstance(payload, Raw) else payload
+
+
 class Codec:
     """Encodes, signs and decodes values.
 
@@ -55,7 +72,9 @@ class Codec:
     # -- to bytes -----------------------------------------------------------------------------
 
     def encode_session(self, payload: object) -> tuple[bytes, str]:
-        """Encode what Beaker's Session hands over: a text; anything else as a cache value."""
+        """Encode what Beaker's Session hands over, a text, or `Raw`; all else as a cache value."""
+        if isinstance(payload, Raw):
+            return self._compression.compress(payload, "b64")
         if not isinstance(payload, str):
             return self.encode_value(payload)
         return self._compression.compress(*_session_bytes(payload))
@@ -102,7 +121,15 @@ class Codec:
         self._signatures.verify(item)
 
     def decode(self, item: Item) -> Any:
-        """Give the value of an item, once its signature was found to be right.
+        """Give the value of an item, a session's as Beaker's Session wrote it; see the next.
+
+        :raises PayloadError: as there.
+        :raises ConfigurationError: as there.
+        """
+        return Raw.text(self.decode_session(item))
+
+    def decode_session(self, item: Item) -> Any:
+        """Give the value of an item, once its signature was found to be right; base64 as `Raw`.
 
         :raises PayloadError: wrong signature, unknown codec, or bytes that are not what it says.
         :raises ConfigurationError: it was compressed with zstd, which is not installed.
@@ -122,7 +149,7 @@ class Codec:
 
     def _deserialize(self, data: bytes, codec: str) -> Any:
         if codec == "b64":
-            return b64encode(data).decode()
+            return Raw(data)
         if codec == "pickle":
             return pickle.loads(data)
         if codec == "json":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from beaker_dynamodb import merge, record
 from beaker_dynamodb.payload import same_but_last_use
+from beaker_dynamodb.storage.codec import Raw
 from tests.sessions.site import MIDDLEWARES, Site, store
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ VALUES = st.dictionaries(
 )
 
 
-def payload(session: Any, protocol: int = 2) -> str:
-    """Give the text that Beaker stores."""
-    return b64encode(pickle.dumps(session, protocol)).decode()
+def payload(session: Any, protocol: int = 2) -> Any:
+    """Give what Beaker stores."""
+    return Raw(pickle.dumps(session, protocol))
 
 
 @pytest.mark.parametrize(
