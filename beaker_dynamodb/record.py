@@ -84,9 +84,15 @@ class SessionRecord:
         return item if item is not None and (item.version or 0) >= seen_version else None
 
     @property
-    def version(self) -> int | None:
-        """The version of the data that is known to be stored; None where none is."""
-        return None if self._stored is None else self._stored.version
+    def version(self) -> tuple[int, int] | None:
+        """The version of the data that is known to be stored, and when it was written last.
+
+        In epoch seconds. None where there is none.
+        """
+        stored = self._stored
+        if stored is None or stored.version is None:
+            return None
+        return stored.version, (stored.accessed_ms or 0) // 1000
 
     def exists(self) -> bool:
         """Whether there is a session that has not expired: one GetItem."""

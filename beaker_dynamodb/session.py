@@ -24,8 +24,12 @@ from beaker_dynamodb.payload import PayloadFormat
 from beaker_dynamodb.record import SessionRecord
 from beaker_dynamodb.storage.codec import Raw
 
-#: A cookie under ``consistent_read = auto``: an id as Beaker makes them, and a version.
-_VERSIONED = re.compile(r"([0-9a-f]{32})\.([0-9]{1,15})")
+#: A cookie under ``consistent_read = auto``: an id as Beaker makes them, a version, and when that
+#: was written, in epoch seconds.
+_VERSIONED = re.compile(r"([0-9a-f]{32})\.([0-9]{1,15})\.([0-9]{1,12})")
+#: Replicas are behind for less than that: "usually one second or less" (AWS developer guide, read
+#: consistency).
+SETTLED_SECONDS = 5
 
 
 class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hints
@@ -44,8 +48,9 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         self._deleted = False
         #: What this request has saved, if it has.
         self._saved: dict[str, Any] | None = None
-        #: The version of the data that this browser has seen, if its cookie says so.
-        self._seen_version: int | None = None
+        #: The version of the data that this browser has seen, and when it was written, if its
+        #: cookie says so.
+        self._seen: tuple[int, int] | None = None
         params["type"] = params.get("type") or "ext:dynamodb"
         super().__init__(request, id=id, **params)
 
@@ -67,7 +72,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             super().load()
             return
         if versioned := _VERSIONED.fullmatch(self.id):
-            self.id, self._seen_version = versioned[1], int(versioned[2])
+            self.id, self._seen = versioned[1], (int(versioned[2]), int(versioned[3]))
         try:
             self._load()
         except PayloadError as error:
@@ -95,7 +100,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         self.namespace = self._manager()
         if self.use_cookies:
             self.request["set_cookie"] = True
-        data, timed_out = self._read(now, self._seen_version)
+        data, timed_out = self._read(now, self._settled_version(now))
         if timed_out and self.namespace.session.perhaps_behind:
             # It may have been used a moment ago, which this read has not seen.
             data, timed_out = self._read(now, None)
@@ -119,6 +124,17 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             return {}, False
         used = data.get("_accessed_time", now)
         return data, self.timeout is not None and now - used > self.timeout
+
+    def _settled_version(self, now: float) -> int | None:
+        """Give the version that this browser has seen, if every replica has it by now.
+
+        Right after a change the version does not tell enough: the answers of parallel requests may
+        overtake each other, and the cookie is then that of an older one.
+        """
+        if self._seen is None:
+            return None
+        version, written = self._seen
+        return version if now - written > SETTLED_SECONDS else None
 
     def _start(self, now: float) -> None:
         """Become a new, empty session with a fresh id."""
@@ -212,25 +228,26 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
 
     def _tell_version(self) -> None:
         """Put the version of the session's data into the cookie, if it is not there yet."""
-        if self.use_cookies and self._version not in (None, self._seen_version):
-            self._seen_version = self._version
+        version = self._version
+        if self.use_cookies and version is not None and version[:1] != (self._seen or ())[:1]:
+            self._seen = version
             self._update_cookie_out()
 
     @property
-    def _version(self) -> int | None:
+    def _version(self) -> tuple[int, int] | None:
         namespace = self.__dict__.get("namespace")
         if namespace is None or not self._in_dynamodb or namespace.namespace != self.id:
             return None
         if namespace.store.options.consistent_read != "auto":
             return None
-        version: int | None = namespace.session.version
+        version: tuple[int, int] | None = namespace.session.version
         return version
 
     def _set_cookie_values(self, expires: Any = None) -> None:
         super()._set_cookie_values(expires)
-        if self._version is not None:
+        if (version := self._version) is not None:
             # The cookie's attributes stay. With `session.secret`, what it says is signed as one.
-            self.cookie[self.key] = f"{self.id}.{self._version}"
+            self.cookie[self.key] = f"{self.id}.{version[0]}.{version[1]}"
 
     # -- parts --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from beaker_dynamodb.session import SETTLED_SECONDS
 from beaker_dynamodb.storage.items import ItemStore
 from tests.clock import Clock
 from tests.sessions.site import Site, store, values
@@ -72,28 +73,58 @@ def test_a_browser_reads_what_it_wrote(site: Site, replica: Replica) -> None:
         assert number == site(lambda session: session["number"], cookie).result
 
 
-def test_it_costs_half(site: Site, replica: Replica) -> None:
-    """Once the replica has caught up, a request is one eventually consistent read."""
+def test_it_costs_half(site: Site, replica: Replica, clock: Clock) -> None:
+    """Once a replica has had the time to catch up, a request is one eventually consistent read."""
     cookie = site(store(name="Ada")).cookie
     replica.catch_up()
     replica.reads.clear()
+    clock.now += SETTLED_SECONDS + 1
     assert "Ada" == site(lambda session: session["name"], cookie).result
     assert [False] == replica.reads
 
 
-def test_a_replica_that_is_behind_costs_one_more_read(site: Site, replica: Replica) -> None:
+def test_a_replica_that_is_behind_costs_one_more_read(
+    site: Site, replica: Replica, clock: Clock
+) -> None:
     """An answer that is missing, or older than the browser knows of, is asked for again."""
     first = site(store(name="Ada")).cookie
     replica.reads.clear()
+    clock.now += SETTLED_SECONDS + 1
     second = site(store(name="Grace"), first).cookie
     assert [False, True] == replica.reads
     assert first != second
     replica.reads.clear()
+    clock.now += SETTLED_SECONDS + 1
     assert "Grace" == site(lambda session: session["name"], second).result
     assert [False, True] == replica.reads
 
 
-def test_a_cookie_without_a_version(site: Site, replica: Replica, moved: dict[str, Any]) -> None:
+def test_answers_that_overtake_each_other(site: Site, replica: Replica, clock: Clock) -> None:
+    """Of two requests at once the older answer comes last; the next page shows both."""
+    cookie = site(store(name="Ada")).cookie
+    replica.catch_up()
+    late = site(store(one=1), cookie).cookie
+    replica.catch_up()
+    both = site(store(two=2), cookie)
+    assert {"name": "Ada", "one": 1, "two": 2} == site(values, both.cookie).result
+    clock.now += 1
+    assert {"name": "Ada", "one": 1, "two": 2} == site(values, late).result
+
+
+def test_a_clock_that_is_behind_reads_consistently(
+    site: Site, replica: Replica, clock: Clock
+) -> None:
+    """A change that is yet to come, by this server's clock, has been made a moment ago."""
+    cookie = site(store(name="Ada")).cookie
+    replica.reads.clear()
+    clock.now -= 60
+    assert "Ada" == site(lambda session: session["name"], cookie).result
+    assert [True] == replica.reads
+
+
+def test_a_cookie_without_a_version(
+    site: Site, replica: Replica, moved: dict[str, Any], clock: Clock
+) -> None:
     """A cookie from before the option is read consistently, and then gets a version."""
     before = Site("ours", {"timeout": 1000, **moved, **SECRET})
     cookie = before(store(name="Ada")).cookie
@@ -102,6 +133,7 @@ def test_a_cookie_without_a_version(site: Site, replica: Replica, moved: dict[st
     assert "Ada" == answer.result
     assert [True] == replica.reads
     replica.catch_up()
+    clock.now += SETTLED_SECONDS + 1
     assert "Ada" == site(lambda session: session["name"], answer.cookie).result
     assert [True, False] == replica.reads
 
@@ -142,7 +174,9 @@ def test_two_browsers_of_one_session_merge(site: Site, replica: Replica) -> None
     assert {"one": 1, "two": 2, "three": 3} == site(values, last).result
 
 
-@pytest.mark.parametrize("forged", ["0" * 32 + ".1", "0" * 32, "x.1", ".1", "1.", "a.b.c"])
+@pytest.mark.parametrize(
+    "forged", ["0" * 32 + ".1.1", "0" * 32 + ".1", "0" * 32, "x.1.1", ".1", "1.", "a.b.c"]
+)
 def test_forged_cookies(moved: dict[str, object], forged: str) -> None:
     """A cookie that nobody has given out is a new session, with an id of our own."""
     site = Site("ours", {"consistent_read": "auto", **moved})
