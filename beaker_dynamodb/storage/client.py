@@ -98,7 +98,10 @@ def _make(options: Options) -> DynamoDBClient:
     except ImportError as error:
         raise ConfigurationError(f"boto3 is missing ({error}): pip install boto3") from error
     # total_max_attempts counts the first try; max_attempts in a Config does not.
-    retries: Any = {"total_max_attempts": options.max_attempts, "mode": options.retry_mode}
+    attempts = options.max_attempts
+    if options.transport == "lean":
+        attempts = max(1, attempts - 1)  # its own is the first one
+    retries: Any = {"total_max_attempts": attempts, "mode": options.retry_mode}
     config = Config(
         connect_timeout=options.connect_timeout,
         read_timeout=options.read_timeout,

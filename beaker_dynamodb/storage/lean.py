@@ -121,7 +121,7 @@ class LeanClient:
         body = json.dumps(params, default=_base64).encode()
         try:
             frozen = credentials.get_frozen_credentials()
-            headers = way.headers(operation, body, frozen, time.time())
+            headers: Any = way.headers(operation, body, frozen, time.time())
             request = AWSPreparedRequest("POST", way.url, headers, body, False)
             # The last hook of botocore's own way, which may answer in the place of the network.
             hooked = self._events.emit(f"before-send.dynamodb.{operation}", request=request)
@@ -135,14 +135,15 @@ class LeanClient:
 
     def _learn(self, request: AWSRequest, **_: Any) -> None:
         """Keep the way of a request of the client's own, if it is one that can be imitated."""
-        signed = _SIGNED.match(request.headers.get("Authorization", ""))
-        parts = urlsplit(request.url)
+        url, headers = str(request.url), request.headers
+        signed = _SIGNED.match(headers.get("Authorization", ""))
+        parts = urlsplit(url)
         plain = parts.path in ("", "/") and not parts.query and parts.scheme in _DEFAULT_PORTS
         if signed is None or not plain:
             self._way = None
         else:
             host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS[parts.scheme])
-            self._way = Way(request.url, host, signed[1], request.headers["User-Agent"])
+            self._way = Way(url, host, signed[1], headers["User-Agent"])
 
 
 def _base64(value: object) -> str:
