@@ -151,6 +151,13 @@ class Options:
     max_pool_connections: int = _option(
         casters.positive_integer, "Connections that one process keeps open.", default=50
     )
+    transport: str = _option(
+        casters.choice("boto3", "lean"),
+        "`lean`: the reads and writes of sessions and cache entries are made and signed here, over "
+        "boto3's connections and with its credentials, at half of its processor time; what "
+        "is not answered plainly, boto3 asks again.",
+        default="boto3",
+    )
     url: str | None = _option(
         casters.text,
         "All options that are texts or numbers in one: "

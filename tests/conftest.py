@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+from beaker_dynamodb.options import Options
 from tests.chaos.watch import whole_run
 from tests.clock import Clock
 from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable
@@ -41,6 +42,12 @@ def pytest_configure() -> None:
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     # All servers are on this machine: a proxy on the way out must not be asked for them.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+    if transport := os.environ.get("BEAKER_DYNAMODB_TRANSPORT"):
+        # As if it were the default: for every test that does not say.
+        defaults = Options.__init__.__kwdefaults__
+        assert defaults is not None
+        defaults["transport"] = transport
 
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(CACHE / "hypothesis")
     database = DirectoryBasedExampleDatabase(CACHE / "hypothesis" / "examples")

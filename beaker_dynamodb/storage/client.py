@@ -11,6 +11,7 @@ from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.storage.forks import after_fork, notice
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from types_boto3_dynamodb import DynamoDBClient
 
     from beaker_dynamodb.options import Options
@@ -42,6 +43,7 @@ def connection_key(options: Options) -> tuple[Any, ...]:
         options.max_attempts,
         options.retry_mode,
         options.max_pool_connections,
+        options.transport,
     )
 
 
@@ -96,7 +98,10 @@ def _make(options: Options) -> DynamoDBClient:
     except ImportError as error:
         raise ConfigurationError(f"boto3 is missing ({error}): pip install boto3") from error
     # total_max_attempts counts the first try; max_attempts in a Config does not.
-    retries: Any = {"total_max_attempts": options.max_attempts, "mode": options.retry_mode}
+    attempts = options.max_attempts
+    if options.transport == "lean":
+        attempts = max(1, attempts - 1)  # its own is the first one
+    retries: Any = {"total_max_attempts": attempts, "mode": options.retry_mode}
     config = Config(
         connect_timeout=options.connect_timeout,
         read_timeout=options.read_timeout,
@@ -128,7 +133,26 @@ def _make(options: Options) -> DynamoDBClient:
             "endpoint_url)"
         ) from error
     _guard(client)
+    if options.transport == "lean":
+        return _lean(client, session, options)
     return client
+
+
+def _lean(client: DynamoDBClient, session: Session, options: Options) -> DynamoDBClient:
+    from botocore.credentials import Credentials
+
+    from beaker_dynamodb.storage.lean import LeanClient
+
+    credentials: Any = session.get_credentials()
+    if options.aws_access_key_id is not None:
+        credentials = Credentials(
+            options.aws_access_key_id,
+            options.aws_secret_access_key or "",
+            options.aws_session_token,
+        )
+    lean: Any = LeanClient(client, credentials)
+    made: DynamoDBClient = lean
+    return made
 
 
 def _guard(client: DynamoDBClient) -> None:
@@ -143,15 +167,21 @@ def refuse_damaged(http_response: Any, model: Any, **_: Any) -> None:
     botocore notices a wrong checksum, tries again, and at last takes what it has: an answer
     without an item, which for a session means "log in again".
     """
-    from botocore.exceptions import ChecksumError
-    from botocore.parsers import ResponseParserError
-
     if http_response.raw is None:
         return  # botocore's Stubber
     if model.output_shape is None:
         return  # as of TagResource: its answer is empty (AWS API reference)
-    content = http_response.content
-    told = http_response.headers.get("x-amz-crc32")
+    refuse_damaged_body(http_response.content, http_response.headers.get("x-amz-crc32"))
+
+
+def refuse_damaged_body(content: bytes, told: str | None) -> None:
+    """Raise for a body that has not come whole, or is not DynamoDB's.
+
+    :param told: the checksum that came with it.
+    """
+    from botocore.exceptions import ChecksumError
+    from botocore.parsers import ResponseParserError
+
     if told is not None and (found := str(zlib.crc32(content))) != told:
         raise ChecksumError(checksum_type="crc32", expected_checksum=told, actual_checksum=found)
     if not (content.startswith(b"{") and content.rstrip().endswith(b"}")):
