@@ -172,6 +172,24 @@ def test_stats_for_people(run: Run, filled: dict[str, Any]) -> None:
     assert run("stats", "--units-per-second", "0").exit_code == 2
 
 
+def test_stats_with_damaged_items(
+    run: Run, filled: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    """Odd keys, times and attributes of an item, or a wrong --hash-key, stop nothing."""
+    kind = {"S": "beaker-session"}
+    for key, created in (("[/x]:\x1b[31m:a", {"N": "1e30"}), ("[prod]:b", {"S": "today"})):
+        item = {"id": {"S": key}, "type": kind, "created": created, "deadline": {"S": "x"}}
+        client.put_item(TableName=table_name, Item=item)
+    result = run("stats")
+    assert 0 == result.exit_code
+    assert "[/x]:\\u001b[31m: beaker-session" in result.stdout
+    assert "[prod]: beaker-session" in result.stdout
+    assert "unknown" in result.stdout
+    assert "\x1b" not in result.stdout
+    groups = json.loads(run("stats", "--hash-key", "foo", "--json").stdout)["groups"]
+    assert {"", 8} == {groups[1]["prefix"], groups[1]["live"] + groups[1]["expired"]}
+
+
 def test_stats_of_a_missing_table(run: Run) -> None:
     """Looking makes no table: an error that says how one is made."""
     result = run("stats")
