@@ -11,12 +11,12 @@ from beaker_dynamodb.ops.frame import FAILED, command, json_flag
 from beaker_dynamodb.ops.migrate import Migration
 from beaker_dynamodb.ops.migrate_report import Report
 from beaker_dynamodb.ops.migrate_state import State
+from beaker_dynamodb.ops.places import place
 from beaker_dynamodb.ops.settings import read_ini
 from beaker_dynamodb.ops.sources import Source
 from beaker_dynamodb.ops.sources.opening import (
     source_of_settings,
     source_of_url,
-    target_name,
     target_of_settings,
     target_of_url,
 )
@@ -128,7 +128,7 @@ def migrate(
     source = _source(from_url, from_ini, from_section, read_units_per_second)
     target = _target(to_url, to_ini, to_section, timeout)
     with (
-        State(state_path, source.name, target_name(target)) as state,
+        State(state_path, source.name, place(target)) as state,
         console.progress("sessions") as advance,
     ):
         report = Migration(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,15 +33,15 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 @pytest.fixture
 def run(endpoint: Endpoint, table_name: str) -> Run:
-    """Run a command on the test's table, through click."""
+    """Run a command on the test's table, through click; ``after`` has flags that win."""
     where = [
         *("--table-name", table_name, "--endpoint-url", endpoint.url, "--region-name", "eu-west-1"),
         *("--aws-access-key-id", endpoint.options["aws_access_key_id"]),
         *("--aws-secret-access-key", endpoint.options["aws_secret_access_key"]),
     ]
 
-    def run(*arguments: str, **more: Any) -> Result:
-        return CliRunner().invoke(cli, [*arguments, *where], **more)
+    def run(*arguments: str, after: Sequence[str] = (), **more: Any) -> Result:
+        return CliRunner().invoke(cli, [*arguments, *where, *after], **more)
 
     return run
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from beaker_dynamodb.errors import PayloadError
+from beaker_dynamodb.ops.places import place
 from beaker_dynamodb.ops.sources import Entry, Foreign, Found, Mark, Unreadable, digest_of
 from beaker_dynamodb.storage import scan
 from beaker_dynamodb.storage.layout import SESSION, Item
@@ -32,7 +33,7 @@ class DynamoDBSource:
         self._units_per_second = units_per_second
         options = store.options
         beginning = store.keys.beginnings[0]
-        self.name = f"the table {options.table_name}, prefix {beginning!r}"
+        self.name = place(store)
         self._params: dict[str, Any] = {
             # The sessions, of whatever prefix.
             "FilterExpression": "#type = :session",
