@@ -15,7 +15,7 @@ from beaker_dynamodb.storage.calls import OPERATIONS
 from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.indexes import index_name
 from beaker_dynamodb.storage.items import ItemStore
-from beaker_dynamodb.storage.keys import CACHE_PREFIX, SESSION_PREFIX, Key
+from beaker_dynamodb.storage.keys import Key
 from beaker_dynamodb.storage.layout import CACHE as CACHE_TYPE
 from beaker_dynamodb.storage.layout import SESSION as SESSION_TYPE
 
@@ -140,11 +140,12 @@ def sample(items: ItemStore, settings: Settings) -> Iterator[Result]:
     if not found:
         yield Result("sample", OK, "the table is empty")
         return
-    prefix = prefix_of(settings)
     key = settings.options.hash_key
     wanted = CACHE_TYPE if settings.purpose == CACHE else SESSION_TYPE
     mine = [
-        item for item in found if kind(item) == wanted and item[key].get("S", "").startswith(prefix)
+        item
+        for item in found
+        if kind(item) == wanted and item[key].get("S", "").startswith(settings.prefix)
     ]
     types = Counter(kind(item) if kind(item).startswith("beaker-") else "foreign" for item in found)
     counted = ", ".join(f"{number} {name}" for name, number in types.most_common())
@@ -152,14 +153,6 @@ def sample(items: ItemStore, settings: Settings) -> Iterator[Result]:
     yield _codecs(mine, settings)
     if settings.options.signing_keys:
         yield _signatures(mine, settings)
-
-
-def prefix_of(settings: Settings) -> str:
-    """Give what the keys of these sessions, or of this cache's entries, begin with."""
-    prefix = settings.options.prefix
-    if prefix is not None:
-        return prefix
-    return CACHE_PREFIX if settings.purpose == CACHE else SESSION_PREFIX
 
 
 def kind(item: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ def examine(settings: Settings) -> Iterator[Result]:
     yield checks.indexes_there(options, described)
     if key.status == ERROR:
         return
-    throw_away = checks_items.ThrowAway(items, checks_items.prefix_of(settings))
+    throw_away = checks_items.ThrowAway(items, settings.prefix)
     yield from throw_away.results()
     yield from _line(items, settings)
     yield checks.safety(options)
@@ -52,7 +52,7 @@ def examine(settings: Settings) -> Iterator[Result]:
 
 
 def _line(items: ItemStore, settings: Settings) -> Iterator[Result]:
-    key = {"S": f"{checks_items.prefix_of(settings)}|doctor"}
+    key = {"S": f"{settings.prefix}|doctor"}
     attributes = {items.options.hash_key: key}
     if items.options.sort_key is not None:
         attributes[items.options.sort_key] = {"S": "|doctor"}

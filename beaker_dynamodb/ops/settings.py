@@ -12,6 +12,7 @@ from typing import Any
 
 from beaker_dynamodb.config import Options, by_name, parse
 from beaker_dynamodb.errors import ConfigurationError
+from beaker_dynamodb.storage.keys import Keys
 
 SESSIONS, CACHE = "sessions", "cache"
 #: Beaker's names of this backend.
@@ -37,6 +38,11 @@ class Settings:
     purpose: str = SESSIONS
     source: str = "flags"
     beaker: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of these sessions, or of this cache's entries, begin with."""
+        return Keys(self.options).beginnings[self.purpose == CACHE]
 
     @property
     def existing(self) -> Options:
