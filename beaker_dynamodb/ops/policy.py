@@ -64,6 +64,7 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
     ),
     "doctor": lambda options: (
         *REQUESTS,
+        "BatchGetItem",
         "BatchWriteItem",
         "Scan",
         *(("Query",) if options.sort_key is not None else ()),
