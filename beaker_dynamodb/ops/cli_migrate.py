@@ -47,7 +47,7 @@ ALWAYS = ("found", "copied", "already_there", "expired", "verified")
     "--timeout 1800\n"
     "migrate --from-ini old.ini --to-ini new.ini --state migrate.state --verify all",
 )
-@click.option("--from", "from_url", metavar="URL", help="The old store; see below.")
+@click.option("--from", "from_url", metavar="URL", help="The old store, as above.")
 @click.option("--from-ini", metavar="FILE", help="Or the INI file that the old store is set in.")
 @click.option(
     "--from-section", metavar="NAME", default="app:main", show_default=True, help="Its section."

@@ -40,7 +40,7 @@ def test_a_table_from_its_making_to_its_doctor(
     DynamoDBNamespaceManager("id", **options)["session"] = payload(a=1)
     listed = process("sessions", "list", *where)
     assert (0, 2) == (listed.returncode, len(listed.stdout.splitlines()))
-    assert "1 session; " in listed.stderr
+    assert "1 session listed; " in listed.stderr
     counted = json.loads(process("stats", "--json", *where).stdout)
     assert 1 == counted["groups"][0]["live"]
 

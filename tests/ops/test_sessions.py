@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,9 @@ def test_revoke_one(run: Run, filled: dict[str, Any]) -> None:
         (["revoke"], "name a session, or --where"),
         (["revoke", "id", "--keep", "other"], "--keep goes with --where only"),
         (["list", "--where", "userId"], "is not KEY=VALUE"),
-        (["list", "--where", "userId=many"], "could not convert"),
+        (["list", "--where", "userId=many"], "--where 'userId=many': is no number"),
+        (["list", "--where", "userId=nan"], "NaN and infinity are no numbers"),
+        (["list", "--where", "userId=1e999"], "no number of DynamoDB's"),
         (["list", "--where", "name=x"], "is none of the option special_keys"),
     ],
 )
@@ -138,6 +141,51 @@ def test_clear_asks(run: Run, filled: dict[str, Any]) -> None:
 def plain(given: dict[str, Any]) -> dict[str, Any]:
     """Leave the special keys out, which a cache has not."""
     return {name: given[name] for name in given if name not in ("special_keys", "index_keys")}
+
+
+def test_clear_with_nobody_to_ask(run: Run, filled: dict[str, Any]) -> None:
+    """Where nothing can be read from, --yes is named; nothing is deleted."""
+    result = run("clear", "--namespace", "news", input="")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "there is nobody to ask: give --yes" in result.stderr.splitlines()[-1]
+    assert 3 == len(DynamoDBNamespaceManager("news", **plain(filled)).keys())
+
+
+def test_a_number_of_many_digits_is_found(run: Run, options: dict[str, Any]) -> None:
+    """--where takes a number as exactly as DynamoDB keeps it."""
+    flags = ("--special-keys", "n:N", "--index-keys", "n")
+    number = "0.12345678901234567890123"
+    session = DynamoDBNamespaceManager("id", **options, special_keys="n:N", index_keys="n")
+    session["session"] = payload(n=Decimal(number))
+    listed = run("sessions", "list", "--where", f"n={number}", "--json", *flags)
+    assert 1 == len(json.loads(listed.stdout)["sessions"])
+
+
+HOSTILE = "\x1b[31mRED\x1b[0m\nfake-row\r\x9b\u202e"
+
+
+@pytest.mark.parametrize(
+    "words", [["list"], ["list", "--show-ids"], ["show", "i\x1bd"], ["show", "i\x1bd", "--payload"]]
+)
+def test_stored_texts_reach_no_terminal(
+    run: Run, options: dict[str, Any], words: list[str]
+) -> None:
+    """Escape sequences and ends of lines in a session are shown, not obeyed; JSON keeps them."""
+    special = {"special_keys": "name:S", "skip_throw_missing_special_keys": True}
+    session = DynamoDBNamespaceManager("i\x1bd", **options, **special)
+    value = {"name": HOSTILE, "odd \ud800": [1e999, 10**5000]}
+    session["session"] = payload(**value)
+    flags = ("--special-keys", "name:S")
+    for result in (run("sessions", *words, *flags), run("sessions", *words, "--json", *flags)):
+        assert 0 == result.exit_code
+        assert not [one for one in result.output if not one.isprintable() and one != "\n"]
+        assert "fake-row" not in [line.strip() for line in result.stdout.splitlines()]
+    answer = json.loads(result.stdout)
+    if words[0] == "show":
+        assert HOSTILE == answer["special"]["name"]
+    if "--payload" in words:
+        assert HOSTILE == answer["payload"]["name"]
+        assert ["inf", "an integer of 16,610 bits"] == answer["payload"]["odd \ud800"]
 
 
 def test_clear_leaves_all_else(
@@ -191,11 +239,12 @@ def test_stats_with_damaged_items(
     assert {"", 8} == {groups[1]["prefix"], groups[1]["live"] + groups[1]["expired"]}
 
 
-def test_stats_of_a_missing_table(run: Run) -> None:
+def test_stats_of_a_missing_table(run: Run, table_name: str) -> None:
     """Looking makes no table: an error that says how one is made."""
     result = run("stats")
     assert (2, "") == (result.exit_code, result.stdout)
-    assert "does not exist" in result.stderr
+    mend = f"table '{table_name}' does not exist: make it with beaker-dynamodb create-table"
+    assert f"beaker-dynamodb: error: {mend}\n" == result.stderr
 
 
 @pytest.mark.parametrize(
