@@ -44,7 +44,10 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
         if not agreed:
             raise click.Abort
     store = Store(settings.existing)
-    with progress("items deleted") as advance, Capacity(store.items.client(), advance) as used:
+    with (
+        progress("items deleted") as advance,
+        Capacity(store.items.client(), on_deletes=advance) as used,
+    ):
         store.listing.delete(store.keys.entries(namespace))
     if as_json:
         print_json({"deleted": used.batch_deletes, "capacity_units": used.as_json()})

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.stub import Stubber
+from click.testing import CliRunner
 
 from beaker_dynamodb import DynamoDBError
 from beaker_dynamodb.config import parse
+from beaker_dynamodb.ops.cli import cli
 from beaker_dynamodb.ops.provision import CHANGED, KEPT, Extras, Provisioner
 from beaker_dynamodb.ops.template import LOGICAL_NAME
 from beaker_dynamodb.storage.client import ClientSource
@@ -348,6 +350,25 @@ def test_terraform_and_cdk_say_the_same(run: Run, flags: tuple[str, ...]) -> Non
     assert properties == capitalised(cdk)
     (resource,) = terraform["resource"]["aws_dynamodb_table"].values()
     assert properties == of_terraform(resource)
+
+
+@pytest.mark.parametrize("kind", ["cloudformation", "terraform", "cdk-json"])
+def test_a_table_by_its_arn_has_its_name_in_templates(kind: str) -> None:
+    """No format takes an ARN for the name of the table."""
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/mine"
+    result = CliRunner().invoke(cli, ["template", "--format", kind, "--table-name", arn])
+    assert '"mine"' in result.stdout
+    assert arn not in result.stdout
+
+
+@pytest.mark.parametrize("key", ["alias/mine", "1234abcd-12ab-34cd-56ef-1234567890ab"])
+def test_terraform_takes_a_key_by_its_arn_only(key: str) -> None:
+    """An id or an alias is a wrong use there, and fine for CloudFormation."""
+    words = ["template", "--kms-key", key, "--format"]
+    refused = CliRunner().invoke(cli, [*words, "terraform"])
+    assert (2, "") == (refused.exit_code, refused.stdout)
+    assert "--kms-key: Terraform takes the ARN of a key" in refused.stderr
+    assert key in CliRunner().invoke(cli, [*words, "cloudformation"]).stdout
 
 
 def capitalised(value: Any) -> Any:
