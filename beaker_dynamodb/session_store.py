@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 REVOKE_PASSES = 10
 
 
+def beaker_parameters() -> frozenset[str]:
+    """Give the names of ``session.*`` that Beaker's Session takes for itself."""
+    return frozenset(inspect.signature(Session.__init__).parameters)
+
+
 class SessionStore:
     """The sessions of one configuration. Thread-safe; making one does no I/O.
 
@@ -57,7 +62,7 @@ class SessionStore:
         if given.get("type", "ext:dynamodb") not in ("ext:dynamodb", "dynamodb"):
             raise ConfigurationError(f"{prefix}type is {given['type']!r}, not ext:dynamodb")
         # Nothing is written here, so Beaker's timeout does not matter either.
-        of_beaker = inspect.signature(Session.__init__).parameters
+        of_beaker = beaker_parameters()
         return cls(**{name: value for name, value in given.items() if name not in of_beaker})
 
     def sessions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as IniError
@@ -120,12 +119,10 @@ def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[
 
     A session's ``timeout`` becomes the option, with the 120 seconds that Beaker adds.
     """
-    from beaker.session import Session
+    # Not at the beginning: whoever asks for the help does not wait for it.
+    from beaker_dynamodb.session_store import beaker_parameters
 
-    of_beaker = (
-        set(inspect.signature(Session.__init__).parameters) if purpose == SESSIONS else set()
-    )
-    of_beaker |= {"type", "invalidate_corrupt"}
+    of_beaker = beaker_parameters() if purpose == SESSIONS else {"type"}
     own = {name: value for name, value in given.items() if name not in of_beaker}
     beaker = {name: value for name, value in given.items() if name in of_beaker}
     if purpose == SESSIONS and beaker.get("timeout"):

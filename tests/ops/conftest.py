@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
 Run = Callable[..., Result]
+#: The installed script, which is there in every environment of tox; where it is not, the module.
+SCRIPT = Path(sys.executable).with_name("beaker-dynamodb")
+PROGRAM = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "beaker_dynamodb"]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -51,13 +57,38 @@ def process(endpoint: Endpoint, table_name: str) -> Process:
     """Run the command as a user does: a process, led to the server by its environment."""
 
     def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-W", "error", "-m", "beaker_dynamodb", *arguments]
         return subprocess.run(
-            command,
+            [*PROGRAM, *arguments],
             capture_output=True,
             text=True,
-            env={**os.environ, **environment(endpoint)},
+            env={**os.environ, **environment(endpoint), "PYTHONWARNINGS": "error"},
             **more,
         )
+
+    return run
+
+
+@pytest.fixture
+def on_terminal(endpoint: Endpoint) -> Callable[..., str]:
+    """Run the command on a terminal of eight lines, and give what appears there."""
+
+    def run(*arguments: str, **variables: str) -> str:
+        size = {"TERM": "xterm", "LINES": "8", "COLUMNS": "120"}
+        ours, its = pty.openpty()
+        with subprocess.Popen(
+            [*PROGRAM, *arguments],
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            env={**os.environ, **environment(endpoint), **size, **variables},
+        ):
+            os.close(its)
+            shown = b""
+            # The end of a terminal is an error, or nothing.
+            with suppress(OSError):
+                while part := os.read(ours, 65536):
+                    shown += part
+        os.close(ours)
+        return shown.decode()
 
     return run
