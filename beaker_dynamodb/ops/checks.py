@@ -60,6 +60,9 @@ class Result:
 
 def failed(name: str, error: DynamoDBError) -> Result:
     """Give the result of a check that could not be made."""
+    if error.aws_code == "ResourceNotFoundException":
+        mend = "beaker-dynamodb create-table, with the same flags"
+        return Result(name, ERROR, f"table {error.table!r} does not exist", mend)
     if not isinstance(error, AccessDenied):
         return Result(name, ERROR, str(error), "look at the network, endpoint_url and region_name")
     # On an index Query is another matter than on the table.

@@ -228,6 +228,20 @@ def test_the_least_policy_is_enough(
     assert "policy --use doctor prints what to allow" in found["table"].mend
 
 
+@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
+def test_a_missing_table_that_may_not_be_described(endpoint: Endpoint, table_name: str) -> None:
+    """The reads and writes tell that it is not there, and how it is made."""
+    denied = denying(endpoint, "DescribeTable")
+    items = ItemStore(parse({"table_name": table_name, "client": denied, "create_table": "false"}))
+    found = {result.name: result for result in ThrowAway(items, "sess:").results()}
+    for name in ("GetItem", "PutItem", "DeleteItem"):
+        assert (ERROR, f"table '{table_name}' does not exist") == (
+            found[name].status,
+            found[name].text,
+        )
+        assert found[name].mend.startswith("beaker-dynamodb create-table")
+
+
 def test_the_mend_names_uses_that_there_are() -> None:
     """Each use that doctor names allows the action that it is named for."""
     for action, (_, flags) in checks.OPTIONAL.items():
