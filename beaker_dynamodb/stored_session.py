@@ -52,7 +52,7 @@ class StoredSession:
         if item is None:
             raise KeyError("session")
         if item.codec.partition(",")[0] not in TEXTS:
-            raise PayloadError(f"a session's payload is encoded as {item.codec}")
+            raise PayloadError(f"a session's payload is encoded as {item.codec!r}")
         text: str = self._store.codec.decode(item)
         return text
 

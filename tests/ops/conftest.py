@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner, Result
 
+from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.ops.cli import cli
+from tests.contract.opening import payload
 
 if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
     from tests.servers.endpoint import Endpoint
 
 Run = Callable[..., Result]
@@ -92,3 +97,23 @@ def on_terminal(endpoint: Endpoint) -> Callable[..., str]:
         return shown.decode()
 
     return run
+
+
+@pytest.fixture
+def filled(options: dict[str, object], client: DynamoDBClient, table_name: str) -> dict[str, Any]:
+    """Five sessions of two users, one that has expired, three cache entries, and a stranger."""
+    special = {**options, "special_keys": "userId:N", "index_keys": "userId"}
+    for n in range(5):
+        session = DynamoDBNamespaceManager(f"id-{n}", **special)
+        session["session"] = payload(userId=n % 2, secret=f"secret-{n}")
+    late = {**special, "clock": lambda: time.time() - 1e6}
+    DynamoDBNamespaceManager("old", **late)["session"] = payload(userId=1)
+    for n in range(3):
+        DynamoDBNamespaceManager("news", **options)[f"key-{n}"] = "x" * 3000 * n
+    client.put_item(TableName=table_name, Item={"id": {"S": "stranger"}, "list": {"L": []}})
+    return special
+
+
+def ids(client: DynamoDBClient, table_name: str) -> set[str]:
+    """Give the keys of all items."""
+    return {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}
