@@ -285,7 +285,7 @@ def test_a_payload_is_read_on_request(options: dict[str, Any], table: Opener) ->
     with pytest.raises(PayloadError, match="encrypted"):
         found.payload()
     table.put({**table.item(), "codec": {"S": "pickle"}})
-    with pytest.raises(PayloadError, match="encoded as pickle"):
+    with pytest.raises(PayloadError, match="encoded as 'pickle'"):
         found.text()
 
 
