@@ -129,7 +129,8 @@ def policy(
             if action in ("Scan", INDEX_QUERY):
                 raise ConfigurationError(
                     f"--leading-keys: {use} reads the items of all prefixes ({action}), which "
-                    "cannot be allowed for one prefix only; give each application a table"
+                    "cannot be allowed for one prefix only; name other uses, such as "
+                    "--use sessions, or give each application a table"
                 )
         if on_items:
             condition = _leading_keys(options, set(uses))

@@ -317,6 +317,15 @@ def test_leading_keys_allow_no_scan(use: str) -> None:
         policy(Options(), [use], leading_keys=True)
 
 
+def test_leading_keys_with_an_index_want_the_uses_named() -> None:
+    """The default has SessionStore's index in it; the error says how to leave it out."""
+    words = ["policy", "--leading-keys", "--special-keys", "user:S", "--index-keys", "user"]
+    result = CliRunner().invoke(cli, words)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "such as --use sessions" in result.stderr
+    assert 0 == CliRunner().invoke(cli, [*words, "--use", "sessions"]).exit_code
+
+
 def test_leading_keys_with_a_sort_key_allow_clear() -> None:
     """There clear() is a Query of one partition."""
     document = policy(Options(sort_key="part"), ["clear"], leading_keys=True)
