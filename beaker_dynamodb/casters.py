@@ -170,7 +170,8 @@ def special_keys(value: Any) -> tuple[tuple[str, str], ...]:
     Also a list of dicts with ``name`` and ``type``, as the forerunner has it.
     """
     if isinstance(value, str):
-        pairs = [part.rpartition(":")[::2] for part in value.split(",")]
+        # What is behind the last comma may be nothing.
+        pairs = [_named(part.strip()) for part in value.split(",") if part.strip()]
     elif isinstance(value, Mapping):
         pairs = list(value.items())
     elif isinstance(value, (list, tuple)):
@@ -187,6 +188,13 @@ def special_keys(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
+def _named(part: str) -> tuple[str, str]:
+    name, colon, kind = part.rpartition(":")
+    if not colon or not name:
+        raise ValueError(f"holds {part!r}, which is not name:TYPE")
+    return name, kind
+
+
 def _pair(value: Any) -> tuple[Any, Any]:
     if isinstance(value, Mapping) and value.keys() == {"name", "type"}:
         return value["name"], value["type"]
@@ -198,7 +206,7 @@ def _pair(value: Any) -> tuple[Any, Any]:
 def names(value: Any) -> tuple[str, ...]:
     """Take names, as a text with commas between them or as a list of texts."""
     if isinstance(value, str):
-        value = value.split(",")
+        value = [name for name in value.split(",") if name.strip()]
     if not isinstance(value, (list, tuple)):
         raise ValueError("is neither a text nor a list of names")
     return tuple(dict.fromkeys(attribute_name(name) for name in value))

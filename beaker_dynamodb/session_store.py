@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 REVOKE_PASSES = 10
 
 
+def beaker_parameters() -> frozenset[str]:
+    """Give the names of ``session.*`` that Beaker's Session takes for itself."""
+    return frozenset(inspect.signature(Session.__init__).parameters)
+
+
 class SessionStore:
     """The sessions of one configuration. Thread-safe; making one does no I/O.
 
@@ -57,7 +62,7 @@ class SessionStore:
         if given.get("type", "ext:dynamodb") not in ("ext:dynamodb", "dynamodb"):
             raise ConfigurationError(f"{prefix}type is {given['type']!r}, not ext:dynamodb")
         # Nothing is written here, so Beaker's timeout does not matter either.
-        of_beaker = inspect.signature(Session.__init__).parameters
+        of_beaker = beaker_parameters()
         return cls(**{name: value for name, value in given.items() if name not in of_beaker})
 
     def sessions(
@@ -87,10 +92,10 @@ class SessionStore:
         """Give the number of `sessions`; reads as much as that."""
         return sum(1 for _ in self.sessions(wanted, **more))
 
-    def get(self, id: str, *, hashed: bool = False) -> StoredSession | None:
+    def get(self, id: str | None, *, hashed: bool = False) -> StoredSession | None:
         """Give a session; None where there is none, or it has expired: one GetItem.
 
-        :param id: as the session has it.
+        :param id: as the session has it; None, as a session without one has it, is none.
         :param hashed: it is a digest, `StoredSession.id` with ``hash_ids``.
         :raises PayloadError: the item is damaged.
         """
@@ -100,10 +105,10 @@ class SessionStore:
                 return stored_session(self._store, item)
         return None
 
-    def delete(self, session: str | StoredSession) -> bool:
+    def delete(self, session: str | StoredSession | None) -> bool:
         """Delete a session; no request in flight brings it back.
 
-        :param session: its id, or what was found.
+        :param session: its id, or what was found; None is none.
         :returns: whether there was one that was alive.
         """
         keys = [session._key] if isinstance(session, StoredSession) else self._keys(session)
@@ -114,7 +119,7 @@ class SessionStore:
         wanted: Mapping[str, Any] | None = None,
         /,
         *,
-        keep: str | StoredSession | Iterable[str | StoredSession] = (),
+        keep: str | StoredSession | Iterable[str | StoredSession | None] | None = (),
         **more: Any,
     ) -> int:
         """Delete all sessions that have these special keys: log a user out everywhere.
@@ -124,7 +129,7 @@ class SessionStore:
         is not in the index by then, a log-in at this very moment, stays.
 
         :param wanted: special keys and their values, at least one; see `sessions`.
-        :param keep: sessions that stay, by id: ``keep=request.session.id``.
+        :param keep: sessions that stay, by id: ``keep=request.session.id``; None is none.
         :param more: special keys as keywords.
         :returns: how many that were alive are gone.
         :raises ValueError: there is no special key.
@@ -132,7 +137,9 @@ class SessionStore:
         conditions = self._conditions({**(wanted or {}), **more})
         if not conditions:
             raise ValueError("revoke() needs a special key; without one it would delete everything")
-        kept = set(self._kept([keep] if isinstance(keep, (str, StoredSession)) else keep))
+        if keep is None or isinstance(keep, (str, StoredSession)):
+            keep = [keep]
+        kept = set(self._kept(keep))
         revoked = 0
         tried: set[Key] = set()
         for _ in range(REVOKE_PASSES):
@@ -152,15 +159,17 @@ class SessionStore:
                 raise ConfigurationError(f"{name!r} is none of the option special_keys")
         return {name: self._store.special.attribute(name, value) for name, value in wanted.items()}
 
-    def _keys(self, id: str, hashed: bool = False) -> list[Key]:
+    def _keys(self, id: str | None, hashed: bool = False) -> list[Key]:
         """Give the keys that a session may have; two of them with ``hash_ids = migrate``."""
+        if id is None:
+            return []
         keys = self._store.keys
         if hashed:
             return [keys.of_digest(id)]
         migrating = self._store.options.hash_ids == "migrate"
         return [keys.session(id), *([keys.session(id, hashed=False)] if migrating else [])]
 
-    def _kept(self, sessions: Iterable[str | StoredSession]) -> Iterator[Key]:
+    def _kept(self, sessions: Iterable[str | StoredSession | None]) -> Iterator[Key]:
         for session in sessions:
             yield from [session._key] if isinstance(session, StoredSession) else self._keys(session)
 

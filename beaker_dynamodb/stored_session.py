@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from beaker_dynamodb.storage.keys import Key
     from beaker_dynamodb.storage.store import Store
 
-#: How a session's payload is encoded that Beaker's Session wrote, and no other kind of value.
-_TEXTS = frozenset({"b64", "nonce+b64", "text"})
+#: How a session's payload is encoded that Beaker's Session wrote, and no other kind of value
+#: (storage/codec.py).
+TEXTS = frozenset({"b64", "nonce+b64", "text"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -50,8 +51,8 @@ class StoredSession:
         item = self._store.items.get(self._key, SESSION)
         if item is None:
             raise KeyError("session")
-        if item.codec.partition(",")[0] not in _TEXTS:
-            raise PayloadError(f"a session's payload is encoded as {item.codec}")
+        if item.codec.partition(",")[0] not in TEXTS:
+            raise PayloadError(f"a session's payload is encoded as {item.codec!r}")
         text: str = self._store.codec.decode(item)
         return text
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.ops.meter import READS, WRITES
+from beaker_dynamodb.ops.meter import READS, WRITES, Listener, ask_for_units, reported
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from botocore.model import OperationModel
 
 
-class Capacity(AbstractContextManager["Capacity"]):
-    """Adds up what the calls of a client consume, while it is open.
+class Capacity(Listener):
+    """Adds up what the calls of clients consume, while it is open.
 
     ::
 
@@ -24,36 +21,20 @@ class Capacity(AbstractContextManager["Capacity"]):
             ...
         print(used)                        # 12.5 read and 3 write units
 
-    :param client: a boto3 DynamoDB client.
+    :param clients: boto3 clients of DynamoDB.
     :param on_deletes: told how many items a BatchWriteItem has deleted, from any thread.
     """
 
-    def __init__(self, client: Any, on_deletes: Callable[[int], object] = lambda _: None) -> None:
+    def __init__(self, *clients: Any, on_deletes: Callable[[int], object] = lambda _: None) -> None:
         self._on_deletes = on_deletes
         self.read_units = 0.0
         self.write_units = 0.0
         #: Items that were deleted by BatchWriteItem.
         self.batch_deletes = 0
+        #: Tables that were created.
+        self.tables = 0
         self._lock = threading.Lock()
-        self._events = client.meta.events
-        self._handlers: dict[str, Callable[..., None]] = {
-            "before-parameter-build.dynamodb": self._started,
-            "after-call.dynamodb": self._answered,
-        }
-
-    def __enter__(self) -> Capacity:
-        for event, handler in self._handlers.items():
-            self._events.register_last(event, handler)
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for event, handler in self._handlers.items():
-            self._events.unregister(event, handler)
+        super().__init__(*clients)
 
     def __str__(self) -> str:
         parts = [(self.read_units, "read"), (self.write_units, "write")]
@@ -67,27 +48,21 @@ class Capacity(AbstractContextManager["Capacity"]):
     def _started(
         self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
     ) -> None:
-        members = model.input_shape.members if model.input_shape else {}
-        if "ReturnConsumedCapacity" in members:
-            params.setdefault("ReturnConsumedCapacity", "TOTAL")
+        ask_for_units(params, model)
         tables = params.get("RequestItems", {}) if model.name == "BatchWriteItem" else {}
         context[_SENT] = _deletes(tables)
 
     def _answered(
         self, parsed: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
     ) -> None:
-        told = parsed.get("ConsumedCapacity", [])
-        units = sum(
-            float(table.get("CapacityUnits", 0))
-            for table in (told if isinstance(told, list) else [told])
-        )
-        done = 0
+        units, done = reported(parsed) or 0.0, 0
         if model.name == "BatchWriteItem" and "Error" not in parsed:
             done = context[_SENT] - _deletes(parsed.get("UnprocessedItems", {}))
         with self._lock:
             self.read_units += units if model.name in READS else 0
             self.write_units += units if model.name in WRITES else 0
             self.batch_deletes += done
+            self.tables += model.name == "CreateTable" and "Error" not in parsed
         if done:
             self._on_deletes(done)
 

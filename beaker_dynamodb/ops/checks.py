@@ -14,6 +14,7 @@ from typing import Any
 
 from beaker_dynamodb.config import Options
 from beaker_dynamodb.errors import AccessDenied, ConfigurationError, DynamoDBError
+from beaker_dynamodb.ops.policy import INDEX_QUERY
 from beaker_dynamodb.ops.provision import call
 from beaker_dynamodb.storage import indexes
 from beaker_dynamodb.storage import table as tables
@@ -28,6 +29,17 @@ MAX_SKEW_SECONDS = 300.0
 #: A table in the same Region answers within 10 ms; every request of a user waits for it.
 ROUND_TRIP_SECONDS = 0.1
 ROUND_TRIPS = 5
+#: Actions that the requests of sessions and caches do without: what they are for, and the flags of
+#: the policy that allows them.
+OPTIONAL = {
+    "BatchGetItem": ("values of more than 400 KB", " --use large-values"),
+    "BatchWriteItem": ("clear() and values of more than 400 KB", " --use clear --use large-values"),
+    "Query": ("keys() and clear()", " --use keys --use clear"),
+    INDEX_QUERY: ("SessionStore and the command sessions", " --use session-store"),
+    "Scan": ("keys(), clear(), lists of all sessions and this command", " --use doctor"),
+    "DescribeTable": ("this command and the creation of tables", " --use doctor"),
+    "DescribeTimeToLive": ("this command and the creation of tables", " --use doctor"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,9 +60,18 @@ class Result:
 
 def failed(name: str, error: DynamoDBError) -> Result:
     """Give the result of a check that could not be made."""
-    if isinstance(error, AccessDenied):
-        return Result(name, ERROR, str(error), "beaker-dynamodb policy prints what to allow")
-    return Result(name, ERROR, str(error), "look at the network, endpoint_url and region_name")
+    if error.aws_code == "ResourceNotFoundException":
+        mend = "beaker-dynamodb create-table, with the same flags"
+        return Result(name, ERROR, f"table {error.table!r} does not exist", mend)
+    if not isinstance(error, AccessDenied):
+        return Result(name, ERROR, str(error), "look at the network, endpoint_url and region_name")
+    # On an index Query is another matter than on the table.
+    operation = INDEX_QUERY if name.startswith("Query, ") else error.operation or ""
+    who, flags = OPTIONAL.get(operation, ("", ""))
+    mend = f"beaker-dynamodb policy{flags} prints what to allow"
+    if who:
+        return Result(name, WARNING, str(error), f"only for {who}: {mend}")
+    return Result(name, ERROR, str(error), mend)
 
 
 def credentials(options: Options) -> Result:

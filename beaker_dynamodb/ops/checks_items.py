@@ -5,25 +5,22 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
-from beaker_dynamodb.errors import AccessDenied, DynamoDBError
+from beaker_dynamodb.errors import DynamoDBError
 from beaker_dynamodb.ops.checks import ERROR, OK, WARNING, Result, failed
 from beaker_dynamodb.ops.settings import CACHE, Settings
 from beaker_dynamodb.storage.calls import OPERATIONS
 from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.indexes import index_name
 from beaker_dynamodb.storage.items import ItemStore
-from beaker_dynamodb.storage.keys import CACHE_PREFIX, SESSION_PREFIX, Key
+from beaker_dynamodb.storage.keys import Key
 from beaker_dynamodb.storage.layout import CACHE as CACHE_TYPE
 from beaker_dynamodb.storage.layout import SESSION as SESSION_TYPE
 
 #: Items that are looked at, and the life of the one that is thrown away, in seconds.
 SAMPLE = 100
 LIFE_SECONDS = 300
-#: What only clear(), keys() and the command need.
-OPTIONAL = frozenset({"BatchWriteItem", "Query", "Scan"})
 #: A value of each type that an index's key may have.
 _ANY: dict[str, Any] = {"S": "any", "N": "0", "B": b"any"}
 
@@ -55,6 +52,8 @@ class ThrowAway:
                     {"Put": {"TableName": self._table, "Item": self._item(1)}},
                 ],
             )
+            keys = {"Keys": [self._key(n) for n in range(2)]}
+            yield self._try("batch_get_item", RequestItems={self._table: keys})
             deletes = [{"DeleteRequest": {"Key": self._key(n)}} for n in range(2)]
             yield self._try("batch_write_item", RequestItems={self._table: deletes})
             if self._items.options.sort_key is not None:
@@ -98,7 +97,7 @@ class ThrowAway:
         try:
             self._items.call(method, **params)
         except DynamoDBError as error:
-            return _refused(name, error)
+            return failed(name, error)
         return Result(name, OK, "allowed")
 
     def _condition(self) -> Result:
@@ -113,21 +112,13 @@ class ThrowAway:
                 ExpressionAttributeNames={"#key": self._items.options.hash_key},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except ConditionFailed as failed:
-            if failed.attributes is not None:
+        except ConditionFailed as refused:
+            if refused.attributes is not None:
                 return Result(name, OK, "refused, with the present item")
             return Result(name, ERROR, "the error lacks the item", "a newer boto3, or endpoint")
         except DynamoDBError as error:
-            return _refused(name, error)
+            return failed(name, error)
         return Result(name, ERROR, "a condition that does not hold was let by", "another endpoint")
-
-
-def _refused(name: str, error: DynamoDBError) -> Result:
-    result = failed(name, error)
-    if isinstance(error, AccessDenied) and name.partition(",")[0] in OPTIONAL:
-        mend = f"{result.mend}; only clear(), keys() and this command need it"
-        return replace(result, status=WARNING, mend=mend)
-    return result
 
 
 # -- a sample -------------------------------------------------------------------------------------
@@ -140,11 +131,12 @@ def sample(items: ItemStore, settings: Settings) -> Iterator[Result]:
     if not found:
         yield Result("sample", OK, "the table is empty")
         return
-    prefix = prefix_of(settings)
     key = settings.options.hash_key
     wanted = CACHE_TYPE if settings.purpose == CACHE else SESSION_TYPE
     mine = [
-        item for item in found if kind(item) == wanted and item[key].get("S", "").startswith(prefix)
+        item
+        for item in found
+        if kind(item) == wanted and item[key].get("S", "").startswith(settings.prefix)
     ]
     types = Counter(kind(item) if kind(item).startswith("beaker-") else "foreign" for item in found)
     counted = ", ".join(f"{number} {name}" for name, number in types.most_common())
@@ -152,14 +144,6 @@ def sample(items: ItemStore, settings: Settings) -> Iterator[Result]:
     yield _codecs(mine, settings)
     if settings.options.signing_keys:
         yield _signatures(mine, settings)
-
-
-def prefix_of(settings: Settings) -> str:
-    """Give what the keys of these sessions, or of this cache's entries, begin with."""
-    prefix = settings.options.prefix
-    if prefix is not None:
-        return prefix
-    return CACHE_PREFIX if settings.purpose == CACHE else SESSION_PREFIX
 
 
 def kind(item: Mapping[str, Any]) -> str:

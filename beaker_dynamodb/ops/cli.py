@@ -47,7 +47,12 @@ class _Root(LazyGroup):
         return sys.exit(exit_code(run)) if standalone_mode else run()
 
 
-@click.group(cls=_Root, commands_in=COMMANDS, context_settings={"max_content_width": 100})
+@click.group(
+    cls=_Root,
+    commands_in=COMMANDS,
+    example="doctor --ini production.ini\ncreate-table --help",
+    context_settings={"max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="beaker-dynamodb", message="%(prog)s %(version)s")
 @verbose_flag
 def cli() -> None:

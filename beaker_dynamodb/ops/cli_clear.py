@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 
 import click
 
@@ -33,9 +34,20 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
     if not yes:
         table = settings.options.table_name
         question = f"Delete all entries of the cache namespace {namespace!r} in table {table!r}?"
-        click.confirm(question, abort=True, err=True)
+        try:
+            agreed = click.confirm(question, err=True)
+        except click.Abort:
+            if sys.stdin.isatty():
+                raise
+            click.echo(err=True)
+            raise click.UsageError("there is nobody to ask: give --yes") from None
+        if not agreed:
+            raise click.Abort
     store = Store(settings.existing)
-    with progress("items deleted") as advance, Capacity(store.items.client(), advance) as used:
+    with (
+        progress("items deleted") as advance,
+        Capacity(store.items.client(), on_deletes=advance) as used,
+    ):
         store.listing.delete(store.keys.entries(namespace))
     if as_json:
         print_json({"deleted": used.batch_deletes, "capacity_units": used.as_json()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import click
 
@@ -35,7 +36,8 @@ def create_table(settings: Settings, extras: Extras, as_json: bool) -> None:
     """
     client = ClientSource(settings.options)()
     steps = []
-    for step in Provisioner(client, settings.options, extras).steps():
+    provisioner = Provisioner(client, settings.options, extras, say=partial(click.echo, err=True))
+    for step in provisioner.steps():
         steps.append(step)
         if not as_json:
             click.echo(f"{MARKS.get(step.status, ' ')} {step.text}")

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from beaker_dynamodb.ops.checks import ERROR, OK, WARNING, Result
-from beaker_dynamodb.ops.console import print_json
+from beaker_dynamodb.ops.console import print_json, printable
 from beaker_dynamodb.ops.doctor import examine
 from beaker_dynamodb.ops.frame import FAILED, command, json_flag
 from beaker_dynamodb.ops.settings import Settings
@@ -48,7 +48,7 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
 
 def _show(result: Result) -> None:
     status = click.style(f"{result.status:7}", fg=COLOURS[result.status])
-    click.echo(f"{status}  {result.name:20}  {result.text}")
+    click.echo(f"{status}  {result.name:20}  {printable(result.text)}")
     if result.mend:
         click.echo(f"{'':29}  -> {result.mend}")
 

@@ -7,16 +7,18 @@ from pathlib import Path
 import click
 
 from beaker_dynamodb.ops import console
+from beaker_dynamodb.ops.capacity import Capacity
 from beaker_dynamodb.ops.frame import FAILED, command, json_flag
 from beaker_dynamodb.ops.migrate import Migration
 from beaker_dynamodb.ops.migrate_report import Report
 from beaker_dynamodb.ops.migrate_state import State
+from beaker_dynamodb.ops.places import place
 from beaker_dynamodb.ops.settings import read_ini
 from beaker_dynamodb.ops.sources import Source
+from beaker_dynamodb.ops.sources.dynamodb import DynamoDBSource
 from beaker_dynamodb.ops.sources.opening import (
     source_of_settings,
     source_of_url,
-    target_name,
     target_of_settings,
     target_of_url,
 )
@@ -47,7 +49,7 @@ ALWAYS = ("found", "copied", "already_there", "expired", "verified")
     "--timeout 1800\n"
     "migrate --from-ini old.ini --to-ini new.ini --state migrate.state --verify all",
 )
-@click.option("--from", "from_url", metavar="URL", help="The old store; see below.")
+@click.option("--from", "from_url", metavar="URL", help="The old store, as above.")
 @click.option("--from-ini", metavar="FILE", help="Or the INI file that the old store is set in.")
 @click.option(
     "--from-section", metavar="NAME", default="app:main", show_default=True, help="Its section."
@@ -127,8 +129,10 @@ def migrate(
     """
     source = _source(from_url, from_ini, from_section, read_units_per_second)
     target = _target(to_url, to_ini, to_section, timeout)
+    clients = [source.client] if isinstance(source, DynamoDBSource) else []
     with (
-        State(state_path, source.name, target_name(target)) as state,
+        State(state_path, source.name, place(target)) as state,
+        Capacity(*clients, target.items.client()) as used,
         console.progress("sessions") as advance,
     ):
         report = Migration(
@@ -141,9 +145,13 @@ def migrate(
             state=state,
         ).run(advance)
     if as_json:
-        console.print_json({"dry_run": dry_run, **report.as_dict()})
+        told = {"dry_run": dry_run, "to": place(target), "table_created": bool(used.tables)}
+        console.print_json({**told, **report.as_dict(), "capacity_units": used.as_json()})
     else:
+        new = ", which did not exist and was made" if used.tables else ""
+        click.echo(f"to {place(target)}{new}")
         _print(report, dry_run)
+        click.echo(f"{used} used")
     if not report.complete:
         ctx.exit(FAILED)
 
@@ -178,7 +186,6 @@ def _print(report: Report, dry_run: bool) -> None:
         click.echo(f"{report.opaque:,} of those copied are encrypted: read by the application only")
     if report.foreign:
         click.echo(f"{report.foreign:,} things in the old store are no sessions")
-    would = "would be used" if dry_run else "used"
-    click.echo(f"{report.write_units:,} write capacity units {would}, by the sizes of the sessions")
     if dry_run:
-        click.echo("dry run: nothing was written")
+        units = f"{report.write_units:,} write units, by the sizes of the sessions"
+        click.echo(f"dry run: nothing was written, which would have taken {units}")

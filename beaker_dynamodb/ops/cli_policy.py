@@ -6,9 +6,9 @@ import click
 
 from beaker_dynamodb.ops.console import print_json
 from beaker_dynamodb.ops.frame import command
-from beaker_dynamodb.ops.policy import USES, Place
+from beaker_dynamodb.ops.policy import USES, Place, arn
 from beaker_dynamodb.ops.policy import policy as policy_document
-from beaker_dynamodb.ops.settings import Settings
+from beaker_dynamodb.ops.settings import SESSIONS, Settings
 from beaker_dynamodb.ops.settings_flags import with_settings
 
 
@@ -25,11 +25,14 @@ from beaker_dynamodb.ops.settings_flags import with_settings
     type=click.Choice(list(USES)),
     metavar="USE",
     help=f"What is to be allowed; any number of: {', '.join(USES)}. Without: the requests of the "
-    "sessions or of the cache (--for), up to 400 KB, and `create` unless create_table is false.",
+    "sessions or of the cache (--for), up to 400 KB; `create` unless create_table is false; "
+    "`session-store` with index_keys, `reap` with reap_interval.",
 )
 @click.option("--clear", is_flag=True, help="clear() of a cache as well.")
 @click.option("--account", default="ACCOUNT", metavar="NUMBER", help="AWS account, for the ARNs.")
-@click.option("--partition", default="aws", metavar="NAME", help="aws, aws-cn, aws-us-gov …")
+@click.option(
+    "--partition", metavar="NAME", help="aws, aws-cn, aws-us-gov …; without, that of the Region."
+)
 @click.option(
     "--leading-keys",
     is_flag=True,
@@ -42,7 +45,7 @@ def policy(
     uses: tuple[str, ...],
     clear: bool,
     account: str,
-    partition: str,
+    partition: str | None,
     leading_keys: bool,
 ) -> None:
     """Print the least IAM policy, with no wildcard in actions and resources.
@@ -50,17 +53,25 @@ def policy(
     Nothing is asked of AWS. Encryption with a KMS key of your own (create-table --kms-key) needs
     permissions for that key as well, which are not in it.
     """
-    wanted = list(uses) or [settings.purpose]
-    if not uses and settings.options.create_table:
-        wanted.append("create")
+    wanted = list(uses) or _uses(settings)
     if clear:
         wanted.append("clear")
-    print_json(
-        policy_document(
-            settings.options,
-            wanted,
-            Place(account, partition),
-            purpose=settings.purpose,
-            leading_keys=leading_keys,
-        )
-    )
+    place = Place(account, partition)
+    print_json(policy_document(settings.options, wanted, place, leading_keys=leading_keys))
+    _, _, _, region, number, _ = arn(settings.options, place).split(":", 5)
+    for name, flag in ((region, "--region-name"), (number, "--account")):
+        if name in ("REGION", "ACCOUNT"):
+            click.echo(f"{name} in it stands for yours: give {flag}.", err=True)
+
+
+def _uses(settings: Settings) -> list[str]:
+    """Give what the application itself does, by its options."""
+    options = settings.options
+    uses = [settings.purpose]
+    if options.create_table:
+        uses.append("create")
+    if settings.purpose == SESSIONS and options.index_keys:
+        uses.append("session-store")
+    if options.reap_interval:
+        uses.append("reap")
+    return uses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.ops.console import counted, print_json, progress
 from beaker_dynamodb.ops.frame import command, json_flag
+from beaker_dynamodb.ops.places import digest, place
 from beaker_dynamodb.ops.scan_flags import with_scan
 from beaker_dynamodb.ops.settings import Settings
 from beaker_dynamodb.ops.settings_flags import with_settings
@@ -52,21 +53,22 @@ def reap(
     """
     if dry_run and state is not None:
         raise click.UsageError("--state remembers what was deleted: it does not go with --dry-run")
-    file = None if state is None else Path(state)
+    store = Store(settings.existing)
+    file = None if state is None else StateFile(Path(state), place(store), segments)
     sums = Reaped()
     runs = reaped(
-        Store(settings.existing),
+        store,
         segments=segments,
         units_per_second=units_per_second,
         dry_run=dry_run,
-        state=None if file is None else _read(file),
+        state=None if file is None else file.state,
     )
     with progress("items read") as advance, closing(runs):  # type: ignore[type-var]
         for now in runs:
             advance(now.scanned - sums.scanned)
             sums = now
             if file is not None:
-                _write(file, sums.state)
+                file.write(sums.state)
     if as_json:
         print_json(
             {
@@ -85,23 +87,41 @@ def reap(
     )
 
 
-def _read(file: Path) -> dict[str, Any] | None:
-    try:
-        state: dict[str, Any] = json.loads(file.read_text())
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        raise ConfigurationError(f"{file} is no state of a reaper") from None
-    return state
+class StateFile:
+    """Where a reaper is to go on.
 
+    :param where: the table and prefix that it is about.
+    :param segments: of a run that begins.
+    :raises ConfigurationError: it cannot be read or written, or is about another place.
+    """
 
-def _write(file: Path, state: dict[str, Any] | None) -> None:
-    if state is None:
-        with suppress(FileNotFoundError):
-            file.unlink()
-        return
-    # Whole or not at all, and for its owner only: whoever has an id has the session.
-    new = file.with_name(f"{file.name}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        json.dump(state, stream)
-    new.replace(file)
+    def __init__(self, path: Path, where: str, segments: int) -> None:
+        self._path = path
+        self._of = digest(where)
+        try:
+            self.state = self._read() or {"segments": segments, "last_keys": {}}
+            # Rather now than when the first items are deleted.
+            self.write(self.state)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"state file {path}: {error}") from None
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            state: Any = json.loads(self._path.read_text())
+        except FileNotFoundError:
+            return None
+        if not isinstance(state, dict) or state.get("of") != self._of:
+            raise ValueError("is not of a reaper of this table and prefix")
+        found: dict[str, Any] = state
+        return found
+
+    def write(self, state: dict[str, Any] | None) -> None:
+        """Keep a state; None: all is done, and the file goes."""
+        if state is None:
+            self._path.unlink(missing_ok=True)
+            return
+        # Whole or not at all, and for its owner only: whoever has an id has the session.
+        new = self._path.with_name(f"{self._path.name}.new")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            json.dump({"of": self._of, **state}, stream)
+        new.replace(self._path)

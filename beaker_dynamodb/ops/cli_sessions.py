@@ -12,13 +12,15 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
 
 from beaker_dynamodb import casters
+from beaker_dynamodb.errors import SpecialKeyError
 from beaker_dynamodb.ops.capacity import Capacity
-from beaker_dynamodb.ops.console import counted, print_json, print_paged
+from beaker_dynamodb.ops.console import counted, print_json, print_paged, printable
 from beaker_dynamodb.ops.describe import described_session
 from beaker_dynamodb.ops.frame import Failed, LazyGroup, command, json_flag, verbose_flag
 from beaker_dynamodb.ops.settings import Settings
@@ -26,6 +28,7 @@ from beaker_dynamodb.ops.settings_flags import with_settings
 from beaker_dynamodb.session_store import SessionStore
 from beaker_dynamodb.storage.client import ClientSource
 from beaker_dynamodb.storage.keys import key_bytes
+from beaker_dynamodb.storage.special import SpecialKeys
 from beaker_dynamodb.stored_session import StoredSession
 
 _DIGEST = re.compile(r"@[0-9a-f]{16}")
@@ -38,6 +41,7 @@ _DIGEST = re.compile(r"@[0-9a-f]{16}")
         "show": ("cli_sessions:show", "Show one session."),
         "revoke": ("cli_sessions:revoke", "End sessions: log somebody out."),
     },
+    example="sessions list --ini production.ini --where userId=42",
 )
 @verbose_flag
 def sessions() -> None:
@@ -91,7 +95,7 @@ def list_(
             print_json({"sessions": listed, "capacity_units": used.as_json()})
             return
         print_paged(_lines(found(), show_ids))
-    click.echo(f"{counted(number, 'session', 'sessions')}; {used} used.", err=True)
+    click.echo(f"{counted(number, 'session', 'sessions')} listed; {used} used.", err=True)
 
 
 @command(
@@ -125,7 +129,8 @@ def show(
     special = answer.pop("special")
     answer.pop("payload", None)
     for name, value in {**answer, **special}.items():
-        click.echo(f"{name:10}  {'' if value is None else value}")
+        shown = "" if value is None else str(value)
+        click.echo(f"{printable(name):10}  {printable(shown)}")
     if described is not None and described.value is not None:
         print_json(described.value)
     click.echo(f"{used} used.", err=True)
@@ -210,16 +215,22 @@ def _conditions(settings: Settings, where: tuple[str, ...]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             raise click.UsageError(f"--where {text!r} is not KEY=VALUE")
+        if name not in types:
+            raise click.UsageError(f"--where: {name!r} is none of the option special_keys")
         try:
-            conditions[name] = _cast(types.get(name, "S"), value)
-        except ValueError as error:
+            conditions[name] = _cast(types[name], value)
+            SpecialKeys(settings.options).attribute(name, conditions[name])
+        except (ValueError, SpecialKeyError) as error:
             raise click.UsageError(f"--where {text!r}: {error}") from None
     return conditions
 
 
 def _cast(kind: str, text: str) -> Any:
     if kind == "N":
-        return int(text) if re.fullmatch(r"-?\d+", text) else float(text)
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            raise ValueError("is no number") from None
     if kind == "BOOL":
         return casters.boolean(text)
     return text.encode() if kind == "B" else text
@@ -252,7 +263,8 @@ def _lines(found: Iterator[StoredSession], show_ids: bool) -> Iterator[str]:
         times = (session.created, session.accessed, session.expires)
         special = ", ".join(f"{name}={value}" for name, value in session.special.items())
         shown = session.id if show_ids else digest(session)
-        yield "  ".join([f"{shown:{width}}", *map(_moment, times), special]).rstrip()
+        words = [f"{shown:{width}}", *map(_moment, times), special]
+        yield printable("  ".join(words).rstrip())
 
 
 def _moment(time: datetime | None) -> str:

@@ -7,8 +7,9 @@ from datetime import datetime, timezone
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from beaker_dynamodb.ops.console import print_json, progress
+from beaker_dynamodb.ops.console import print_json, printable, progress
 from beaker_dynamodb.ops.frame import command, json_flag
 from beaker_dynamodb.ops.scan_flags import with_scan
 from beaker_dynamodb.ops.settings import Settings
@@ -60,10 +61,11 @@ def stats(settings: Settings, segments: int, units_per_second: float | None, as_
 
 
 def _show(counted: Stats, used: float) -> None:
-    console = Console(highlight=False)
+    # No markup: a prefix may look like a style, "[prod]:".
+    console = Console(highlight=False, markup=False)
     for (prefix, kind), group in sorted(counted.groups.items()):
         table = Table(
-            title=f"{prefix or '(no prefix)'} {kind}",
+            title=Text(f"{printable(prefix) or '(no prefix)'} {kind}"),
             title_justify="left",
             box=None,
             show_header=False,
@@ -122,4 +124,7 @@ def _size(size: int) -> str:
 def _moment(seconds: float | None) -> str:
     if seconds is None:
         return "unknown"
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    try:
+        return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return "unknown"

@@ -18,9 +18,22 @@ def counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
+def printable(text: str, keep: str = "") -> str:
+    r"""Escape what a terminal would obey, such as ``\x1b`` and the end of a line, as JSON does it.
+
+    For every text that comes out of the table: whoever has a session can write there.
+
+    :param keep: characters that are left as they are.
+    """
+    return "".join(
+        one if one.isprintable() or one in keep else json.dumps(one)[1:-1] for one in text
+    )
+
+
 def print_json(value: Any) -> None:
     """Print a value of dicts, lists, texts and numbers as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    # In the texts there is no end of a line any more.
+    click.echo(printable(json.dumps(value, indent=2, ensure_ascii=False), keep="\n"))
 
 
 def print_paged(lines: Iterable[str]) -> None:

@@ -1,23 +1,25 @@
 """What is in a stored payload, told without running any of it.
 
-A pickle is a program. Here it is read with every class and function replaced by a stand-in that
-only keeps what it is given: nothing is imported, nothing that the pickle names is called.
+A pickle is a program. Here it is read (`inert.py`) with every class and function replaced by a
+stand-in that only keeps what it is given.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
+import math
 from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any
 
 from beaker_dynamodb.errors import PayloadError
+from beaker_dynamodb.ops.inert import InertUnpickler
 from beaker_dynamodb.storage.compression import decompress
 
 #: What is told of one payload at most: a pickle of a few bytes can stand for endless lists.
 MAX_VALUES, MAX_DEPTH, MAX_BYTES_SHOWN = 10_000, 40, 200
+#: Longer integers Python may refuse to write out.
+MAX_BITS = 2048
 CUT = "…"
 
 
@@ -57,7 +59,7 @@ def described_pickle(data: bytes) -> Any:
     :raises PayloadError: it is no pickle, or damaged.
     """
     try:
-        return _Describer().value(_Reader(io.BytesIO(data)).load())
+        return _Describer().value(InertUnpickler(data, _stand_in).load())
     except Exception as error:
         # A damaged or hostile pickle fails in any way it likes; its text may hold the payload.
         raise PayloadError(f"a pickle cannot be described: {type(error).__name__}") from None
@@ -65,8 +67,8 @@ def described_pickle(data: bytes) -> Any:
 
 def _json(data: bytes) -> Any:
     try:
-        return json.loads(data)
-    except ValueError as error:
+        return _Describer().value(json.loads(data))
+    except (ValueError, RecursionError) as error:
         raise PayloadError(f"stored bytes are no JSON: {type(error).__name__}") from None
 
 
@@ -100,16 +102,8 @@ class _StandIn:
         self.append([key, value])
 
 
-class _Reader(pickle.Unpickler):
-    """Reads a pickle whose every name is a `_StandIn`."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        return type("_StandIn", (_StandIn,), {"path": f"{module}.{name}"})
-
-    def persistent_load(self, pid: Any) -> Any:
-        made = _StandIn(pid)
-        made.__dict__["path"] = "persistent"
-        return made
+def _stand_in(path: str) -> Any:
+    return type("_StandIn", (_StandIn,), {"path": path})
 
 
 class _Describer:
@@ -123,6 +117,10 @@ class _Describer:
         if depth > MAX_DEPTH or self._left < 0:
             return CUT
         kind = type(value)
+        if kind is int and value.bit_length() > MAX_BITS:
+            return f"an integer of {value.bit_length():,} bits"
+        if kind is float and not math.isfinite(value):
+            return str(value)
         if value is None or kind in (bool, int, float, str):
             return value
         if kind in (bytes, bytearray):
@@ -145,11 +143,7 @@ class _Describer:
 
     def _object(self, value: _StandIn, depth: int) -> Any:
         inner = object.__getattribute__(value, "__dict__")
-        described = {"object": inner.get("path") or type(value).__dict__.get("path", CUT)}
-        match described["object"], inner["parts"]["arguments"]:
-            case "_codecs.encode", [str() as text, "latin1"]:
-                # How bytes stand in a pickle of protocol 2, which is Beaker's.
-                return self.value(text.encode("latin1", "replace"), depth)
+        described = {"object": type(value).__dict__.get("path", CUT)}
         for name, part in inner["parts"].items():
             if part or name == "state":
                 described[name] = self.value(part, depth + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from beaker_dynamodb.errors import ConfigurationError, DynamoDBError
@@ -27,21 +27,24 @@ def examine(settings: Settings) -> Iterator[Result]:
         yield Result("region", ERROR, str(error), "set region_name, or AWS_DEFAULT_REGION")
         return
     yield checks.region(client)
+    described: Mapping[str, Any] | None
     try:
         found, described = checks.table(client, settings.options)
     except DynamoDBError as error:
-        yield checks.failed("table", error)
-        return
+        # The application may well be allowed to use a table that it may not describe.
+        found, described = checks.failed("table", error), {}
     yield found
-    if described is None:
+    if found.status == ERROR or described is None:
         return
-    key = checks.key_schema(client, options)
-    yield key
+    key = checks.key_schema(client, options) if described else None
+    if key is not None:
+        yield key
     yield _guarded("time to live", lambda: checks.time_to_live(client, options))
-    yield checks.indexes_there(options, described)
-    if key.status == ERROR:
+    if described:
+        yield checks.indexes_there(options, described)
+    if key is not None and key.status == ERROR:
         return
-    throw_away = checks_items.ThrowAway(items, checks_items.prefix_of(settings))
+    throw_away = checks_items.ThrowAway(items, settings.prefix)
     yield from throw_away.results()
     yield from _line(items, settings)
     yield checks.safety(options)
@@ -52,7 +55,7 @@ def examine(settings: Settings) -> Iterator[Result]:
 
 
 def _line(items: ItemStore, settings: Settings) -> Iterator[Result]:
-    key = {"S": f"{checks_items.prefix_of(settings)}|doctor"}
+    key = {"S": f"{settings.prefix}|doctor"}
     attributes = {items.options.hash_key: key}
     if items.options.sort_key is not None:
         attributes[items.options.sort_key] = {"S": "|doctor"}

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from beaker_dynamodb.errors import ConfigurationError, DynamoDBError
+from beaker_dynamodb.ops.console import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,6 +46,9 @@ def exit_code(run: Callable[[], Any]) -> int:
     except click.Abort:
         return _say("stopped", FAILED)
     except ConfigurationError as error:
+        if error.aws_code == "ResourceNotFoundException":
+            mend = "make it with beaker-dynamodb create-table"
+            return _say(f"table {error.table!r} does not exist: {mend}", WRONG_USE)
         return _say(str(error), WRONG_USE)
     except DynamoDBError as error:
         return _say(str(error), FAILED)
@@ -57,7 +61,7 @@ def exit_code(run: Callable[[], Any]) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"beaker-dynamodb: error: {' '.join(message.split())}", err=True)
+    click.echo(f"beaker-dynamodb: error: {printable(' '.join(message.split()))}", err=True)
     return code
 
 
@@ -97,6 +101,16 @@ class SettingOption(click.Option):
         self.common = common
 
 
+def write_example(formatter: click.HelpFormatter, example: str) -> None:
+    """Write command lines as an example into a help.
+
+    :param example: command lines, the program's name left out.
+    """
+    with formatter.section("Example" if "\n" not in example else "Examples"):
+        for line in example.splitlines():
+            formatter.write(f"{'':>{formatter.current_indent}}beaker-dynamodb {line}\n")
+
+
 class Command(click.Command):
     """A command whose help has an example, and the many flags of the table behind its own.
 
@@ -109,7 +123,8 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own flags, and then those that say which table."""
-        params = self.get_params(ctx)
+        # The docstring says what an argument is.
+        params = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
         settings = [param for param in params if isinstance(param, SettingOption)]
         everything = ctx.meta.get(_ALL_FLAGS, False)
         groups: dict[str, list[Any]] = {
@@ -128,9 +143,7 @@ class Command(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example."""
-        with formatter.section("Example" if "\n" not in self.example else "Examples"):
-            for line in self.example.splitlines():
-                formatter.write(f"{'':>{formatter.current_indent}}beaker-dynamodb {line}\n")
+        write_example(formatter, self.example)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; with ``-v`` an error shows where it came from."""
@@ -183,13 +196,30 @@ class LazyGroup(click.Group):
 
     :param commands_in: of each command its module in `beaker_dynamodb.ops`, with ``:`` and the
         function where that has another name, and its short help.
+    :param example: command lines, the program's name left out.
     """
 
     def __init__(
-        self, *args: Any, commands_in: Mapping[str, tuple[str, str]], **attributes: Any
+        self,
+        *args: Any,
+        commands_in: Mapping[str, tuple[str, str]],
+        example: str,
+        **attributes: Any,
     ) -> None:
         super().__init__(*args, **attributes)
         self._commands_in = commands_in
+        self.example = example
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help where there is no word at all, which is a wrong use."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(WRONG_USE)
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example."""
+        write_example(formatter, self.example)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Give the commands' names, in the order in which they were written down."""

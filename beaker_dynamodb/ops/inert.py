@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 from base64 import b64decode
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -41,21 +42,33 @@ class Unread:
     extend = add = append
 
 
-def _latin1(text: str, encoding: str) -> bytes:
-    return text.encode("latin1")
+class InertUnpickler(pickle.Unpickler):
+    """Reads a pickle: nothing is imported, and nothing that it names is called.
 
+    :param stand_in: gives what stands for a class or function, of which it gets module and name
+        with a dot between them; ``persistent`` stands for what the pickle says is kept elsewhere.
+    """
 
-#: Names that stand for plain values: a number, as special keys may hold, and bytes as they are in a
-#: pickle of protocol 2, which is Beaker's. Making one does nothing else.
-_PLAIN: dict[tuple[str, str], Any] = {
-    ("decimal", "Decimal"): Decimal,
-    ("_codecs", "encode"): _latin1,
-}
+    def __init__(self, data: bytes, stand_in: Callable[[str], Any]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._stand_in = stand_in
 
-
-class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        return _PLAIN.get((module, name), Unread)
+        """Give the stand-in for a name."""
+        if (module, name) == ("_codecs", "encode"):
+            # How bytes stand in a pickle of protocol 2, which is Beaker's. A new function each
+            # time: a pickle can set attributes of what it has found.
+            return lambda text, _: text.encode("latin1")
+        return self._stand_in(f"{module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Give the stand-in for what is kept elsewhere."""
+        return self._stand_in("persistent")(pid)
+
+
+def _plain(path: str) -> Any:
+    # A number, as special keys may hold; making one does nothing else.
+    return Decimal if path == "decimal.Decimal" else Unread
 
 
 def loads(data: bytes) -> Any:
@@ -64,7 +77,7 @@ def loads(data: bytes) -> Any:
     :raises ValueError: it is damaged.
     """
     try:
-        return _Unpickler(io.BytesIO(data)).load()
+        return InertUnpickler(data, _plain).load()
     except Exception as error:
         raise ValueError(f"not a pickle: {type(error).__name__}") from None
 

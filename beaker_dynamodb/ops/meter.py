@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from botocore.model import OperationModel
     from types_boto3_dynamodb import DynamoDBClient
+    from typing_extensions import Self
 
 READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"})
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
@@ -72,7 +72,69 @@ def units_text(calls: Sequence[Call]) -> str:
     return ", ".join(f"{units:g} {noun}" for units, noun in parts if units) or "none"
 
 
-class CallMeter(AbstractContextManager["CallMeter"]):
+class Listener:
+    """Is told of each call of some clients, before it is sent and when it is answered.
+
+    A context manager, which ends that.
+
+    :param clients: boto3 clients of DynamoDB; other code goes on using them.
+    """
+
+    def __init__(self, *clients: Any) -> None:
+        self._events = [one.meta.events for one in {id(one): one for one in clients}.values()]
+        self._handlers: dict[str, Callable[..., None]] = {
+            "before-parameter-build.dynamodb": self._started,
+            "after-call.dynamodb": self._answered,
+        }
+        for events in self._events:
+            for event, handler in self._handlers.items():
+                events.register_last(event, handler)
+
+    def _started(
+        self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
+    ) -> None:
+        raise NotImplementedError
+
+    def _answered(
+        self, parsed: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
+    ) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Stop listening."""
+        for events in self._events:
+            for event, handler in self._handlers.items():
+                events.unregister(event, handler)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def ask_for_units(params: dict[str, Any], model: OperationModel) -> None:
+    """Have DynamoDB tell the units of a call, if it can."""
+    members = model.input_shape.members if model.input_shape else {}
+    if "ReturnConsumedCapacity" in members:
+        params.setdefault("ReturnConsumedCapacity", "TOTAL")
+
+
+def reported(parsed: Mapping[str, Any]) -> float | None:
+    """Give the units that an answer tells; None where it tells none."""
+    told = parsed.get("ConsumedCapacity")
+    if told is None:
+        return None
+    tables = told if isinstance(told, list) else [told]
+    return sum(float(table.get("CapacityUnits", 0)) for table in tables)
+
+
+class CallMeter(Listener):
     """Notes the calls of a client that read or write items, until closed.
 
     Calls about tables are not noted: they consume no capacity.
@@ -87,14 +149,8 @@ class CallMeter(AbstractContextManager["CallMeter"]):
 
     def __init__(self, client: DynamoDBClient, *, computed: bool) -> None:
         self._computed = computed
-        self._events = client.meta.events
         self._thread = threading.local()
-        self._handlers: dict[str, Callable[..., None]] = {
-            "before-parameter-build.dynamodb": self._started,
-            "after-call.dynamodb": self._answered,
-        }
-        for event, handler in self._handlers.items():
-            self._events.register_last(event, handler)
+        super().__init__(client)
 
     def begin(self) -> list[Call]:
         """Give a list that gets every further call of this thread, until it begins another."""
@@ -103,26 +159,11 @@ class CallMeter(AbstractContextManager["CallMeter"]):
         self._thread.read = []
         return calls
 
-    def close(self) -> None:
-        """Stop noting."""
-        for event, handler in self._handlers.items():
-            self._events.unregister(event, handler)
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _started(
         self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
     ) -> None:
         if not self._computed:
-            members = model.input_shape.members if model.input_shape else {}
-            if "ReturnConsumedCapacity" in members:
-                params.setdefault("ReturnConsumedCapacity", "TOTAL")
+            ask_for_units(params, model)
         elif model.name in _RETURN_VALUES:
             params.setdefault("ReturnValues", _RETURN_VALUES[model.name])
         context[_SENT] = params
@@ -137,19 +178,11 @@ class CallMeter(AbstractContextManager["CallMeter"]):
         read: _Read = self._thread.read
         if model.name == "GetItem" and "Error" not in parsed:
             read.append((sent["TableName"], sent["Key"], item_size(parsed.get("Item", {}))))
-        units = None if self._computed else _reported(parsed)
+        units = None if self._computed else reported(parsed)
         if units is None:
             units = _compute(model.name, sent, parsed, read)
         first = next(iter(sent["TransactItems"][0].values())) if "TransactItems" in sent else sent
         calls.append(Call(model.name, first.get("Key") or first.get("Item") or {}, units))
-
-
-def _reported(parsed: Mapping[str, Any]) -> float | None:
-    told = parsed.get("ConsumedCapacity")
-    if told is None:
-        return None
-    tables = told if isinstance(told, list) else [told]
-    return sum(float(table["CapacityUnits"]) for table in tables)
 
 
 def _compute(

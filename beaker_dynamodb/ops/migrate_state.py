@@ -14,7 +14,6 @@ where that is not known. A mark holds a key of the old DynamoDB table, and with 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import ConfigurationError
+from beaker_dynamodb.ops import places
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -50,7 +50,7 @@ class State:
         self._file = None
         if path is None:
             return
-        header = HEADER + hashlib.sha256(f"{source}\n{target}".encode()).hexdigest()
+        header = HEADER + places.digest(source, target)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             # A line at a time: what was done is known even if the process is killed.

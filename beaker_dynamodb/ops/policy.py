@@ -13,9 +13,8 @@ from typing import Any
 
 from beaker_dynamodb.config import Options
 from beaker_dynamodb.errors import ConfigurationError
-from beaker_dynamodb.ops.settings import CACHE
 from beaker_dynamodb.storage.indexes import index_name
-from beaker_dynamodb.storage.keys import CACHE_PREFIX, SESSION_PREFIX
+from beaker_dynamodb.storage.keys import Keys
 
 REQUESTS = ("GetItem", "PutItem", "DeleteItem")
 CREATION = ("CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive")
@@ -65,6 +64,7 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
     ),
     "doctor": lambda options: (
         *REQUESTS,
+        "BatchGetItem",
         "BatchWriteItem",
         "Scan",
         *(("Query",) if options.sort_key is not None else ()),
@@ -79,15 +79,29 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
 }
 
 
+#: Uses of one kind of items; any other, such as large values, is one of both kinds.
+OF_SESSIONS = frozenset({"sessions", "session-store", "migrate"})
+OF_CACHES = frozenset({"cache", "keys", "clear"})
+
+#: What the Regions of AWS's partitions other than `aws` begin with (AWS general reference, ARNs).
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+}
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the table is, as an ARN has it.
 
     :param account: AWS account number, or something that stands for it.
+    :param partition: None: that of the Region.
     """
 
     account: str = "ACCOUNT"
-    partition: str = "aws"
+    partition: str | None = None
 
 
 def policy(
@@ -95,17 +109,16 @@ def policy(
     uses: Iterable[str],
     place: Place = Place(),  # frozen
     *,
-    purpose: str = "sessions",
     leading_keys: bool = False,
 ) -> dict[str, Any]:
     """Give the policy document.
 
     :param uses: of `USES`.
-    :param purpose: whose prefix leads the keys.
-    :param leading_keys: allow only items whose partition key begins with the prefix, for a table
-        that several applications share.
+    :param leading_keys: allow only items whose partition key begins with the prefixes of these
+        uses, for a table that several applications share.
     :raises ConfigurationError: ``leading_keys`` with a use that reads items of any key.
     """
+    uses = list(uses)
     wanted = [(use, action) for use in uses for action in USES[use](options)]
     actions = list(dict.fromkeys(action for _, action in wanted))
     table = arn(options, place)
@@ -116,10 +129,11 @@ def policy(
             if action in ("Scan", INDEX_QUERY):
                 raise ConfigurationError(
                     f"--leading-keys: {use} reads the items of all prefixes ({action}), which "
-                    "cannot be allowed for one prefix only; give each application a table"
+                    "cannot be allowed for one prefix only; name other uses, such as "
+                    "--use sessions, or give each application a table"
                 )
         if on_items:
-            condition = _leading_keys(options, purpose)
+            condition = _leading_keys(options, set(uses))
             statements.append({**_statement("BeakerItems", on_items, [table]), **condition})
     elif on_items:
         statements.append(_statement("BeakerItems", on_items, [table]))
@@ -141,7 +155,9 @@ def arn(options: Options, place: Place) -> str:
     if name.startswith("arn:"):
         return name
     region = options.region_name or "REGION"
-    return f"arn:{place.partition}:dynamodb:{region}:{place.account}:table/{name}"
+    found = (one for beginning, one in PARTITIONS.items() if region.startswith(beginning))
+    partition = place.partition or next(found, "aws")
+    return f"arn:{partition}:dynamodb:{region}:{place.account}:table/{name}"
 
 
 def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
@@ -153,18 +169,17 @@ def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, 
     }
 
 
-def _leading_keys(options: Options, purpose: str) -> dict[str, Any]:
-    prefix = options.prefix
-    if prefix is None:
-        prefix = CACHE_PREFIX if purpose == CACHE else SESSION_PREFIX
-    if not prefix:
+def _leading_keys(options: Options, uses: set[str]) -> dict[str, Any]:
+    session, cache = Keys(options).beginnings
+    prefixes = [session] * bool(uses & OF_SESSIONS) + [cache] * bool(uses & OF_CACHES)
+    if not all(prefixes := list(dict.fromkeys(prefixes or [session, cache]))):
         raise ConfigurationError("--leading-keys: the option prefix is empty")
     # How a policy spells these characters where they are meant literally (IAM user guide,
     # policy variables).
-    literal = re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", prefix)
+    literal = [re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", prefix) for prefix in prefixes]
     return {
         "Condition": {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal}*"]},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{one}*" for one in literal]},
             # ForAllValues also holds where there is no key at all.
             "Null": {"dynamodb:LeadingKeys": "false"},
         }

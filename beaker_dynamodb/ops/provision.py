@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from beaker_dynamodb.config import Options
-from beaker_dynamodb.errors import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.errors import ConfigurationError, DynamoDBError, StoreUnavailable
 from beaker_dynamodb.storage import indexes, table
 from beaker_dynamodb.storage.faults import ConditionFailed, MissingTable, translate
 
@@ -18,6 +18,8 @@ from beaker_dynamodb.storage.faults import ConditionFailed, MissingTable, transl
 WAIT_SECONDS = 3600.0
 #: Between two looks at it, in seconds.
 POLL_SECONDS = 1.0
+
+TTL_ON = ("ENABLED", "ENABLING")
 
 CHANGED, KEPT, DIFFERS = "changed", "kept", "differs"
 
@@ -67,6 +69,7 @@ class Provisioner:
     :param client: a boto3 DynamoDB client.
     :param options: the table's name, key, time to live, indexes, billing.
     :param extras: what else it should have.
+    :param say: takes a line, when a long wait begins.
     :param sleep: takes seconds; between two looks at a table that is changing.
     """
 
@@ -76,12 +79,14 @@ class Provisioner:
         options: Options,
         extras: Extras,
         *,
+        say: Callable[[str], object] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._options = options
         self._extras = extras
         self._name = options.table_name
+        self._say = say
         self._sleep = sleep
 
     def steps(self) -> Iterator[Step]:
@@ -91,14 +96,11 @@ class Provisioner:
             no update can change; then nothing was.
         :raises DynamoDBError: a call failed; what was given before is done.
         """
-        described = self._describe()
-        if described is None:
-            request = create_request(self._options, self._extras)
-            self._call("CreateTable", **request)
-            described = self._wait(lambda _: True)
-            yield Step(CHANGED, f"table {self._name!r} created{_with(request)}")
+        made = self._create() if self._describe() is None else None
+        described = self._wait(lambda _: True)
+        if made is not None:
+            yield Step(CHANGED, f"table {self._name!r} created{_with(made)}")
         else:
-            described = self._wait(lambda _: True)
             self._refuse_another_shape(described)
             yield Step(KEPT, f"table {self._name!r} is there, with the key that the options say")
             yield self._billing(described)
@@ -108,6 +110,17 @@ class Provisioner:
         if self._extras.point_in_time_recovery:
             yield self._backups()
 
+    def _create(self) -> dict[str, Any] | None:
+        """Give the request that made the table; None: somebody else was quicker."""
+        request = create_request(self._options, self._extras)
+        try:
+            self._call("CreateTable", **request)
+        except DynamoDBError as error:
+            if error.aws_code != "ResourceInUseException":
+                raise
+            return None
+        return request
+
     # -- a table that exists ------------------------------------------------------------------
 
     def _refuse_another_shape(self, described: Mapping[str, Any]) -> None:
@@ -116,7 +129,7 @@ class Provisioner:
             raise wrong
         indexes.missing(self._options, described)  # raises
         status, attribute = self._time_to_live_state()
-        if status in ("ENABLED", "ENABLING") and attribute != self._options.ttl_attribute:
+        if status in TTL_ON and attribute != self._options.ttl_attribute:
             raise ConfigurationError(
                 f"table {self._name!r} has time to live on {attribute!r}, the option "
                 f"ttl_attribute says {self._options.ttl_attribute!r}; set that, or turn time to "
@@ -148,6 +161,7 @@ class Provisioner:
             new = request["AttributeDefinitions"]
             others = [d for d in described["AttributeDefinitions"] if d not in new]
             self._call("UpdateTable", **{**request, "AttributeDefinitions": others + new})
+            self._say(f"waiting for index {name!r}: a large table takes long ...")
             described = self._wait(partial(_index_is_active, name))
             yield Step(CHANGED, f"index {name!r} added")
 
@@ -185,7 +199,14 @@ class Provisioner:
         arn = described.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
         if arn == key or arn.endswith(f":key/{key}"):
             return Step(KEPT, f"encrypted with {arn}")
-        self._call("UpdateTable", SSESpecification=_encryption(key))
+        try:
+            self._call("UpdateTable", SSESpecification=_encryption(key))
+        except DynamoDBError as error:
+            # DescribeTable tells an alias's key, UpdateTable that it is the same one:
+            # https://github.com/hashicorp/terraform-provider-aws/issues/29137
+            if "already encrypted" not in str(error):
+                raise
+            return Step(KEPT, f"encrypted with {key}, which is {arn}")
         self._wait(lambda now: now.get("SSEDescription", {}).get("Status") != "UPDATING")
         return Step(CHANGED, f"encryption changed to the key {key}")
 
@@ -194,12 +215,19 @@ class Provisioner:
     def _time_to_live(self) -> Step:
         attribute = self._options.ttl_attribute
         status, _ = self._time_to_live_state()
-        if status in ("ENABLED", "ENABLING"):
+        if status in TTL_ON:
             return Step(KEPT, f"time to live is on, by {attribute!r}")
-        self._call(
-            "UpdateTimeToLive",
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
-        )
+        try:
+            self._call(
+                "UpdateTimeToLive",
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
+            )
+        except DynamoDBError:
+            status, found = self._time_to_live_state()
+            if status not in TTL_ON or found != attribute:
+                raise
+            # Somebody else was quicker.
+            return Step(KEPT, f"time to live is on, by {attribute!r}")
         return Step(CHANGED, f"time to live turned on, by {attribute!r}")
 
     def _time_to_live_state(self) -> tuple[str, str | None]:

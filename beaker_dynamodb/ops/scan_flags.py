@@ -22,7 +22,7 @@ def with_scan(function: F) -> F:
         "--segments",
         type=click.IntRange(1, 1000),
         default=4,
-        show_default="4",
+        show_default=True,
         metavar="NUMBER",
         help="Parts of the table that are read at once.",
     )

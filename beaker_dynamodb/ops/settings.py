@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as IniError
@@ -12,6 +11,7 @@ from typing import Any
 
 from beaker_dynamodb.config import Options, by_name, parse
 from beaker_dynamodb.errors import ConfigurationError
+from beaker_dynamodb.storage.keys import Keys
 
 SESSIONS, CACHE = "sessions", "cache"
 #: Beaker's names of this backend.
@@ -37,6 +37,11 @@ class Settings:
     purpose: str = SESSIONS
     source: str = "flags"
     beaker: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of these sessions, or of this cache's entries, begin with."""
+        return Keys(self.options).beginnings[self.purpose == CACHE]
 
     @property
     def existing(self) -> Options:
@@ -114,12 +119,10 @@ def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[
 
     A session's ``timeout`` becomes the option, with the 120 seconds that Beaker adds.
     """
-    from beaker.session import Session
+    # Not at the beginning: whoever asks for the help does not wait for it.
+    from beaker_dynamodb.session_store import beaker_parameters
 
-    of_beaker = (
-        set(inspect.signature(Session.__init__).parameters) if purpose == SESSIONS else set()
-    )
-    of_beaker |= {"type", "invalidate_corrupt"}
+    of_beaker = beaker_parameters() if purpose == SESSIONS else {"type"}
     own = {name: value for name, value in given.items() if name not in of_beaker}
     beaker = {name: value for name, value in given.items() if name in of_beaker}
     if purpose == SESSIONS and beaker.get("timeout"):

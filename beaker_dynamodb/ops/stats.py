@@ -68,7 +68,7 @@ class Stats:
         """Count the items of a page."""
         for item in items:
             kind = item.get("type", {}).get("S", "")
-            key = item[self._options.hash_key].get("S", "")
+            key = item.get(self._options.hash_key, {}).get("S", "")
             if kind in TYPES:
                 self._count(self.groups.setdefault((prefix(key), kind), Group()), item)
             else:

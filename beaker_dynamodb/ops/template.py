@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from beaker_dynamodb.config import Options
+from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.ops.provision import Extras, create_request
 
 #: The resource's name in a template.
@@ -33,7 +35,7 @@ def cloudformation(options: Options, extras: Extras) -> dict[str, Any]:
 
 def properties(options: Options, extras: Extras) -> dict[str, Any]:
     """Give the properties of an ``AWS::DynamoDB::Table``: CreateTable's, and what it lacks."""
-    request = create_request(options, extras)
+    request = _request(options, extras)
     # The one thing that CloudFormation names in another way.
     encryption = request.pop("SSESpecification", None)
     if encryption is not None:
@@ -52,8 +54,13 @@ def cdk_json(options: Options, extras: Extras) -> dict[str, Any]:
 
 
 def terraform(options: Options, extras: Extras) -> dict[str, Any]:
-    """Give an ``aws_dynamodb_table`` in Terraform's JSON syntax, for a file ``….tf.json``."""
-    request = create_request(options, extras)
+    """Give an ``aws_dynamodb_table`` in Terraform's JSON syntax, for a file ``….tf.json``.
+
+    :raises ConfigurationError: the KMS key is not given by its ARN.
+    """
+    if extras.kms_key is not None and not extras.kms_key.startswith("arn:"):
+        raise ConfigurationError("--kms-key: Terraform takes the ARN of a key, no id and no alias")
+    request = _request(options, extras)
     resource: dict[str, Any] = {
         "name": request["TableName"],
         "billing_mode": request["BillingMode"],
@@ -93,6 +100,12 @@ FORMATS: dict[str, Callable[[Options, Extras], dict[str, Any]]] = {
     "terraform": terraform,
     "cdk-json": cdk_json,
 }
+
+
+def _request(options: Options, extras: Extras) -> dict[str, Any]:
+    # An ARN's account and Region are those of the stack.
+    name = options.table_name.rpartition(":table/")[2]
+    return create_request(replace(options, table_name=name), extras)
 
 
 def _terraform_keys(described: Mapping[str, Any]) -> dict[str, str]:

@@ -97,9 +97,14 @@ def _find(session: Mapping[str, Any], name: str) -> Any:
     return _find(inner, rest) if isinstance(inner, Mapping) else _NOTHING
 
 
+def _a(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
 def _text(value: Any) -> Attributes:
     if not isinstance(value, str):
-        raise ValueError(f"a {type(value).__name__} is no text")
+        raise ValueError(f"{_a(value)} is no text")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -109,7 +114,7 @@ def _text(value: Any) -> Attributes:
 
 def _number(value: Any) -> Attributes:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise ValueError(f"a {type(value).__name__} is no number")
+        raise ValueError(f"{_a(value)} is no number")
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not number.is_finite():
         raise ValueError("NaN and infinity are no numbers of DynamoDB's")
@@ -119,13 +124,13 @@ def _number(value: Any) -> Attributes:
 
 def _bytes(value: Any) -> Attributes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise ValueError(f"a {type(value).__name__} is no bytes")
+        raise ValueError(f"{_a(value)} is no bytes")
     return {"B": bytes(value)}
 
 
 def _bool(value: Any) -> Attributes:
     if not isinstance(value, bool):
-        raise ValueError(f"a {type(value).__name__} is no bool")
+        raise ValueError(f"{_a(value)} is no bool")
     return {"BOOL": value}
 
 

@@ -104,6 +104,7 @@ def test_url_to_url(moto_endpoint: Endpoint, table_name: str, tmp_path: Path) ->
     arguments = ["--from", f"file://{tmp_path}", "--to", to_url(moto_endpoint, table_name)]
     dry = run(*arguments, "--timeout", "1800", "--dry-run")
     wet = run(*arguments, "--timeout", "1800", "--write-units-per-second", "100", "--verify", "all")
+    where = f"to table {table_name} at {moto_endpoint.url}, prefix 'sess:' and 'cache:'"
     lines = [
         "         1  found in the old store",
         "         1  copied",
@@ -112,19 +113,38 @@ def test_url_to_url(moto_endpoint: Endpoint, table_name: str, tmp_path: Path) ->
     ]
     assert (0, 0) == (dry.exit_code, wet.exit_code)
     assert [
+        where,
         *lines,
         "         0  copies read back, the same",
-        "1 write capacity units would be used, by the sizes of the sessions",
-        "dry run: nothing was written",
+        "dry run: nothing was written, which would have taken 1 write units, by the sizes of the "
+        "sessions",
+        "no units used",
     ] == dry.stdout.splitlines()
     assert [
+        f"{where}, which did not exist and was made",
         *lines,
         "         1  copies read back, the same",
-        "1 write capacity units used, by the sizes of the sessions",
-    ] == wet.stdout.splitlines()
+    ] == wet.stdout.splitlines()[:-1]
+    assert re.fullmatch(r".* units used", wet.stdout.splitlines()[-1])
     item = stored({**moto_endpoint.options, "table_name": table_name}, session_id)
     assert item is not None
     assert (item.accessed_ms or 0) + 1_920_000 == item.deadline_ms
+
+
+def test_the_capacity_of_both_stores_is_told(
+    local_endpoint: Endpoint, table_name: str, tmp_path: Path
+) -> None:
+    """Reading a store in DynamoDB and writing the new one: units as DynamoDB counts them."""
+    saved({"type": "file", "data_dir": str(tmp_path)}, user=1)
+    old, new = (to_url(local_endpoint, f"{table_name}-{n}") for n in "12")
+    first = json.loads(run("--from", f"file://{tmp_path}", "--to", old, "--json").stdout)
+    # The copy is read back, and the second time read from the old store as well.
+    assert {"read": 1.0, "write": 1.0} == first["capacity_units"]
+    second = json.loads(run("--from", old, "--to", new, "--json").stdout)
+    assert {"read": 2.0, "write": 1.0} == second["capacity_units"]
+    assert (f"{table_name}-2", True) == (second["to"].split()[1], second["table_created"])
+    again = json.loads(run("--from", old, "--to", new, "--json").stdout)
+    assert (1, False) == (again["already_there"], again["table_created"])
 
 
 def test_encrypted_and_foreign_are_told(

@@ -145,9 +145,19 @@ class TestDatabase:
 
     def test_a_table_that_is_not_there(self, tmp_path: Path) -> None:
         """A database of something else is an error."""
-        source = source_of_url(f"sqlite:///{tmp_path}/{uuid4().hex}.db")
+        file = tmp_path / "other.db"
+        file.touch()
+        source = source_of_url(f"sqlite:///{file}")
         with pytest.raises(StoreUnavailable, match="no such table: beaker_cache"):
             list(source.entries({}))
+
+    @pytest.mark.parametrize("name", ["none.db", ""])
+    def test_a_database_that_is_not_there(self, tmp_path: Path, name: str) -> None:
+        """It is an error, and SQLite makes no file of it."""
+        path = f"{tmp_path}/{name}" if name else ""
+        with pytest.raises(ConfigurationError, match=f"there is no database {path}"):
+            source_of_url(f"sqlite:///{path}")
+        assert [] == list(tmp_path.iterdir())
 
     def test_a_url_that_says_nothing(self) -> None:
         """What SQLAlchemy does not understand is refused, and the password in it not shown."""
@@ -236,6 +246,7 @@ def test_encrypted_sessions_are_read_as_they_are(tmp_path: Path) -> None:
         ("mongodb://127.0.0.1/x", "pymongo", "pymongo"),
         ("sqlite:///x.db", "sqlalchemy", "sqlalchemy"),
         ("postgresql+psycopg2://127.0.0.1/x", "psycopg2", "psycopg2"),
+        ("mysql://127.0.0.1/x", "MySQLdb", "mysqlclient"),
     ],
 )
 def test_a_missing_library_is_named(

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
 from beaker_dynamodb.config import parse
+from beaker_dynamodb.ops.cli import cli
+from beaker_dynamodb.ops.provision import CHANGED, KEPT, Extras, Provisioner
 from beaker_dynamodb.ops.template import LOGICAL_NAME
 from beaker_dynamodb.storage.client import ClientSource
 from tests.conftest import dynamodb_local
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
 INDEXED = ("--special-keys", "userId:S, logins:N", "--index-keys", "userId, logins")
+INDEX = {"special_keys": "userId:S", "index_keys": "userId"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TAGS = ("--tag", "app=shop", "--tag", "stage=live")
 EXTRAS = (*TAGS, "--kms-key", KEY)
@@ -204,6 +208,29 @@ def test_a_tag_is_a_key_and_a_value(run: Run, tag: str) -> None:
     assert "is not KEY=VALUE" in result.stderr
 
 
+def test_two_at_once(
+    client: DynamoDBClient, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is second, with the table and then with time to live, takes what is there as wanted."""
+    options = parse({"table_name": table_name, **INDEX})
+    first, second = (Provisioner(client, options, Extras()).steps() for _ in range(2))
+    with monkeypatch.context() as patched:
+        # Both have seen that there is no table.
+        patched.setattr(Provisioner, "_describe", lambda _: None)
+        patched.setattr(Provisioner, "_wait", lambda *_: table_of(client, table_name))
+        made, found = next(first), next(second)
+    assert (CHANGED, KEPT) == (made.status, found.status)
+    assert f"table {table_name!r} is there" in found.text
+    assert CHANGED == [*first][-1].status
+    assert {KEPT} == {step.status for step in second}
+
+
+def table_of(client: DynamoDBClient, table_name: str) -> Any:
+    """Give a table's description, once it is there."""
+    client.get_waiter("table_exists").wait(TableName=table_name)
+    return client.describe_table(TableName=table_name)["Table"]
+
+
 # -- template -------------------------------------------------------------------------------------
 
 SHAPES = [
@@ -238,6 +265,25 @@ def test_terraform_and_cdk_say_the_same(run: Run, flags: tuple[str, ...]) -> Non
     assert properties == capitalised(cdk)
     (resource,) = terraform["resource"]["aws_dynamodb_table"].values()
     assert properties == of_terraform(resource)
+
+
+@pytest.mark.parametrize("kind", ["cloudformation", "terraform", "cdk-json"])
+def test_a_table_by_its_arn_has_its_name_in_templates(kind: str) -> None:
+    """No format takes an ARN for the name of the table."""
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/mine"
+    result = CliRunner().invoke(cli, ["template", "--format", kind, "--table-name", arn])
+    assert '"mine"' in result.stdout
+    assert arn not in result.stdout
+
+
+@pytest.mark.parametrize("key", ["alias/mine", "1234abcd-12ab-34cd-56ef-1234567890ab"])
+def test_terraform_takes_a_key_by_its_arn_only(key: str) -> None:
+    """An id or an alias is a wrong use there, and fine for CloudFormation."""
+    words = ["template", "--kms-key", key, "--format"]
+    refused = CliRunner().invoke(cli, [*words, "terraform"])
+    assert (2, "") == (refused.exit_code, refused.stdout)
+    assert "--kms-key: Terraform takes the ARN of a key" in refused.stderr
+    assert key in CliRunner().invoke(cli, [*words, "cloudformation"]).stdout
 
 
 def capitalised(value: Any) -> Any:

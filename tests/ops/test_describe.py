@@ -136,3 +136,30 @@ def test_the_formats_of_a_session() -> None:
     assert described_session(encrypted).format.startswith("encrypted")
     with pytest.raises(PayloadError, match="no JSON"):
         described(zlib.compress(b"{"))
+
+
+def test_values_that_json_has_not_are_told() -> None:
+    """Huge integers, NaN and infinity are told in words, of either serializer."""
+    value = {"n": 10**5000, 2**9999: 1, "nan": float("nan"), "inf": [-float("inf")]}
+    expected = {
+        "n": "an integer of 16,610 bits",
+        '"an integer of 10,000 bits"': 1,
+        "nan": "nan",
+        "inf": ["-inf"],
+    }
+    assert expected == described_pickle(pickle.dumps(value, 2))
+    text = b64encode(zlib.compress(b'{"a": [NaN, -Infinity]}')).decode()
+    assert {"a": ["nan", "-inf"]} == described_session(text).value
+
+
+def test_a_pickle_cannot_spoil_the_next_one() -> None:
+    """What a pickle does to a function that it finds is forgotten with it."""
+    # _codecs.encode, built with the state (None, {"__defaults__": ("x",)}), and then called.
+    data = b"c_codecs\nencode\nN}X\x0c\x00\x00\x00__defaults__X\x01\x00\x00\x00x\x85s\x86b."
+    described_pickle(data)
+    assert {"bytes": 1, "begin": "b'x'"} == described_pickle(pickle.dumps(b"x", 2))
+
+
+def test_what_is_kept_elsewhere_is_named() -> None:
+    """A persistent id is told, and nothing is looked up."""
+    assert {"object": "persistent", "arguments": ["x"]} == described_pickle(b"Px\n.")

@@ -17,9 +17,13 @@ from beaker_dynamodb.ops import checks
 from beaker_dynamodb.ops.checks import ERROR, OK, WARNING
 from beaker_dynamodb.ops.checks_items import ThrowAway
 from beaker_dynamodb.ops.cli import cli
+from beaker_dynamodb.ops.doctor import examine
+from beaker_dynamodb.ops.policy import ON_TABLE, USES, policy
+from beaker_dynamodb.ops.settings import Settings
 from beaker_dynamodb.storage.items import ItemStore
 from tests.contract.opening import payload
 from tests.ops.conftest import Run
+from tests.ops.test_policy import allowed
 from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:
@@ -180,6 +184,7 @@ def denying(endpoint: Endpoint, *operations: str) -> Any:
         ("PutItem", ERROR),
         ("TransactWriteItems", ERROR),
         ("DeleteItem", ERROR),
+        ("BatchGetItem", WARNING),
         ("BatchWriteItem", WARNING),
         ("Scan", WARNING),
     ],
@@ -187,7 +192,7 @@ def denying(endpoint: Endpoint, *operations: str) -> Any:
 def test_each_permission_is_tried(
     endpoint: Endpoint, client: DynamoDBClient, table_name: str, operation: str, status: str
 ) -> None:
-    """A missing permission is found; one that only clear() and the command need is a warning."""
+    """A missing permission is found; one that no request needs is a warning that says who does."""
     create_table(client, table_name)
     denied = denying(endpoint, operation)
     items = ItemStore(parse({"table_name": table_name, "client": denied}))
@@ -197,6 +202,54 @@ def test_each_permission_is_tried(
     assert "beaker-dynamodb policy" in found[operation].mend
     others = {result.status for name, result in found.items() if not name.startswith(operation)}
     assert {OK} == others
+
+
+@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
+def test_the_least_policy_is_enough(
+    run: Run, endpoint: Endpoint, client: DynamoDBClient, table_name: str
+) -> None:
+    """What no request needs may be denied: warnings, and all else is checked; exit code 0."""
+    run("create-table", *INDEXED)
+    given = {"table_name": table_name, "special_keys": "userId:S", "index_keys": "userId"}
+    keys = {"aws_access_key_id": "testkey", "aws_secret_access_key": "testsecret"}
+    requests = {
+        action.partition(":")[2] for action, _ in allowed(policy(parse(given), ["sessions"]))
+    }
+    every = {*ON_TABLE, "BatchGetItem", "BatchWriteItem", "Query", "Scan", *requests}
+    options = parse({**given, **keys, "client": denying(endpoint, *(every - requests))})
+    found = {result.name: result for result in examine(Settings(options))}
+    warnings = {name for name, result in found.items() if result.status == WARNING}
+    optional = {"BatchGetItem", "BatchWriteItem", "Query, beaker-userId", "Scan", "sample"}
+    assert {"table", "time to live", "serializer", *optional} == warnings
+    others = {result.status for name, result in found.items() if name not in warnings}
+    assert {OK} == others
+    assert {"GetItem", "PutItem", "DeleteItem", "clock", "round trip"} <= set(found)
+    assert "only for SessionStore and the command sessions" in found["Query, beaker-userId"].mend
+    assert "policy --use doctor prints what to allow" in found["table"].mend
+
+
+@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
+def test_a_missing_table_that_may_not_be_described(endpoint: Endpoint, table_name: str) -> None:
+    """The reads and writes tell that it is not there, and how it is made."""
+    denied = denying(endpoint, "DescribeTable")
+    items = ItemStore(parse({"table_name": table_name, "client": denied, "create_table": "false"}))
+    found = {result.name: result for result in ThrowAway(items, "sess:").results()}
+    for name in ("GetItem", "PutItem", "DeleteItem"):
+        assert (ERROR, f"table '{table_name}' does not exist") == (
+            found[name].status,
+            found[name].text,
+        )
+        assert found[name].mend.startswith("beaker-dynamodb create-table")
+
+
+def test_the_mend_names_uses_that_there_are() -> None:
+    """Each use that doctor names allows the action that it is named for."""
+    for action, (_, flags) in checks.OPTIONAL.items():
+        named = flags.replace("--use", "").split()
+        options = parse({"sort_key": "part", "special_keys": "u:S", "index_keys": "u"})
+        found = {each for name in named for each in USES[name](options)}
+        found |= {each for name in named for each in USES[name](Options())}
+        assert action in found
 
 
 def test_a_server_that_cannot_be_reached() -> None:

@@ -59,3 +59,23 @@ def test_wrong_use_is_one_line_and_code_2(arguments: list[str], said: str) -> No
     assert (2, "") == (result.exit_code, result.stdout)
     assert said in result.stderr
     assert 1 == result.stderr.count("\n")
+
+
+@pytest.mark.parametrize("words", [[], ["sessions"]])
+def test_without_a_word_the_help_is_shown(words: list[str]) -> None:
+    """A group's help, with its example, on stderr as it is; exit code 2."""
+    result = CliRunner().invoke(cli, words)
+    asked = CliRunner().invoke(cli, [*words, "--help"])
+    assert (2, "", asked.stdout) == (result.exit_code, result.stdout, result.stderr)
+    assert "Example" in asked.stdout
+    assert "\n  beaker-dynamodb " in asked.stdout
+
+
+@pytest.mark.parametrize(("name", "command"), ALL, ids=[name for name, _ in ALL])
+def test_every_line_of_help_says_something(name: str, command: Command) -> None:
+    """No flag and no argument is listed without a word about it, and defaults are as they are."""
+    result = CliRunner().invoke(cli, [*name.split(), "--help"])
+    assert "\n  ID\n" not in result.stdout
+    assert "[default: (" not in result.stdout
+    assert "see below" not in result.stdout
+    assert all(param.help for param in command.params if isinstance(param, click.Option))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, SessionStore
 from beaker_dynamodb.config import Options, parse
+from beaker_dynamodb.ops.cli import cli
 from beaker_dynamodb.ops.policy import USES, Place, policy
 from beaker_dynamodb.storage import table
 from beaker_dynamodb.storage.reaper import reap
@@ -250,11 +252,78 @@ def test_leading_keys() -> None:
     assert "Condition" not in on_table
 
 
+@pytest.mark.parametrize(
+    ("uses", "prefixes"),
+    [
+        (["sessions"], ["sess:*"]),
+        (["sessions", "large-values", "session-store"], ["sess:*"]),
+        (["cache", "keys"], ["cache:*"]),
+        (["cache", "sessions"], ["sess:*", "cache:*"]),
+        (["large-values"], ["sess:*", "cache:*"]),
+    ],
+)
+def test_leading_keys_are_those_of_the_uses(uses: list[str], prefixes: list[str]) -> None:
+    """Sessions have one prefix and caches another, unless the option says one for both."""
+    for prefix, expected in ((None, prefixes), ("x:", ["x:*"])):
+        options = Options(sort_key="part", prefix=prefix)
+        (statement,) = policy(options, uses, leading_keys=True)["Statement"]
+        found = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        assert expected == found
+
+
+@pytest.mark.parametrize(
+    ("words", "uses"),
+    [
+        ([], ["sessions", "create"]),
+        (["--reap-interval", "3600"], ["sessions", "create", "reap"]),
+        (
+            ["--special-keys", "user:S", "--index-keys", "user", "--create-table", "false"],
+            ["sessions", "session-store"],
+        ),
+        (["--for", "cache", "--clear"], ["cache", "create", "clear"]),
+        (["--use", "stats", "--reap-interval", "3600"], ["stats"]),
+    ],
+)
+def test_the_default_is_what_the_options_have_the_application_do(
+    words: list[str], uses: list[str]
+) -> None:
+    """With index_keys, SessionStore's index; with reap_interval, the reaper's Scan."""
+    result = CliRunner().invoke(cli, ["policy", *words])
+    options = Options(special_keys=(("user", "S"),), index_keys=("user",))
+    assert policy(options, uses) == json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "beginning", "said"),
+    [
+        ([], "arn:aws:dynamodb:REGION:ACCOUNT:", ["REGION", "ACCOUNT"]),
+        (["--region-name", "cn-north-1"], "arn:aws-cn:dynamodb:cn-north-1:", ["ACCOUNT"]),
+        (["--region-name", "us-gov-west-1", "--account", "1"], "arn:aws-us-gov:dynamodb:", []),
+        (["--region-name", "eu-west-1", "--partition", "x"], "arn:x:dynamodb:", ["ACCOUNT"]),
+    ],
+)
+def test_the_place(words: list[str], beginning: str, said: list[str]) -> None:
+    """The Region tells the partition; what only stands for something is said on stderr."""
+    result = CliRunner().invoke(cli, ["policy", *words])
+    resource = json.loads(result.stdout)["Statement"][0]["Resource"]
+    assert resource.startswith(beginning)
+    assert said == [line.split()[0] for line in result.stderr.splitlines()]
+
+
 @pytest.mark.parametrize("use", ["clear", "keys", "stats", "all-sessions", "doctor", "reap"])
 def test_leading_keys_allow_no_scan(use: str) -> None:
     """What reads the whole table cannot be allowed for one prefix, and is refused by name."""
     with pytest.raises(ConfigurationError, match=f"--leading-keys: {use} reads the items of all"):
         policy(Options(), [use], leading_keys=True)
+
+
+def test_leading_keys_with_an_index_want_the_uses_named() -> None:
+    """The default has SessionStore's index in it; the error says how to leave it out."""
+    words = ["policy", "--leading-keys", "--special-keys", "user:S", "--index-keys", "user"]
+    result = CliRunner().invoke(cli, words)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "such as --use sessions" in result.stderr
+    assert 0 == CliRunner().invoke(cli, [*words, "--use", "sessions"]).exit_code
 
 
 def test_leading_keys_with_a_sort_key_allow_clear() -> None:

@@ -16,6 +16,7 @@ from tests.contract.opening import payload
 from tests.ops.conftest import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.full
@@ -40,7 +41,7 @@ def test_a_table_from_its_making_to_its_doctor(
     DynamoDBNamespaceManager("id", **options)["session"] = payload(a=1)
     listed = process("sessions", "list", *where)
     assert (0, 2) == (listed.returncode, len(listed.stdout.splitlines()))
-    assert "1 session; " in listed.stderr
+    assert "1 session listed; " in listed.stderr
     counted = json.loads(process("stats", "--json", *where).stdout)
     assert 1 == counted["groups"][0]["live"]
 
@@ -77,6 +78,47 @@ def test_verbose_shows_where(process: Process) -> None:
     assert 2 == done.returncode
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("beaker-dynamodb: error: ")
+
+
+@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
+def test_the_module_is_the_same_command(process: Process) -> None:
+    """`python -m beaker_dynamodb` says what the script says."""
+    module = [sys.executable, "-W", "error", "-m", "beaker_dynamodb", "--version"]
+    assert process("--version").stdout == subprocess.check_output(module, text=True)
+
+
+@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
+def test_on_a_terminal_a_long_list_goes_through_the_pager(
+    on_terminal: Callable[..., str], options: dict[str, object], table_name: str
+) -> None:
+    """What fits on the screen is printed, what does not is paged, all of it."""
+    words = ("sessions", "list", "--table-name", table_name)
+    for number, paged in ((5, 0), (7, 7)):
+        for n in range(number):
+            DynamoDBNamespaceManager(f"id-{n}", **options)["session"] = payload(n=n)
+        shown = on_terminal(*words, PAGER="sed s/^/paged:/").splitlines()
+        assert paged == sum(line.startswith("paged:@") for line in shown)
+        assert number == sum("@" in line for line in shown)
+        assert f"{number} sessions listed; " in shown[-1]
+
+
+@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
+def test_on_a_terminal_long_work_has_a_progress_bar(
+    on_terminal: Callable[..., str],
+    process: Process,
+    options: dict[str, object],
+    table_name: str,
+) -> None:
+    """It is drawn, and wiped away at the end; without a terminal there is none."""
+    DynamoDBNamespaceManager("id", **options)["session"] = payload(n=1)
+    shown = on_terminal("stats", "--table-name", table_name)
+    bar, _, rest = shown.partition("sess: beaker-session")
+    assert "items \x1b" in bar
+    assert "━" in bar
+    assert "━" not in rest
+    done = process("stats", "--table-name", table_name)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "━" not in done.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,18 +1,16 @@
-"""sessions list, show and revoke; clear; stats; reap: on a table with a few items of each kind."""
+"""sessions list, show and revoke; clear: on a table with a few items of each kind."""
 
 from __future__ import annotations
 
 import json
-import time
-from pathlib import Path
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.ops.stats import BARS, prefix
 from tests.contract.opening import payload
-from tests.ops.conftest import Run
+from tests.ops.conftest import Run, ids
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -20,26 +18,6 @@ if TYPE_CHECKING:
 SPECIAL = ("--special-keys", "userId:N", "--index-keys", "userId")
 #: SHA-256 of "id-0", its first 16 digits.
 DIGEST = "@a9412fdddb26a113"
-
-
-@pytest.fixture
-def filled(options: dict[str, object], client: DynamoDBClient, table_name: str) -> dict[str, Any]:
-    """Five sessions of two users, one that has expired, three cache entries, and a stranger."""
-    special = {**options, "special_keys": "userId:N", "index_keys": "userId"}
-    for n in range(5):
-        session = DynamoDBNamespaceManager(f"id-{n}", **special)
-        session["session"] = payload(userId=n % 2, secret=f"secret-{n}")
-    late = {**special, "clock": lambda: time.time() - 1e6}
-    DynamoDBNamespaceManager("old", **late)["session"] = payload(userId=1)
-    for n in range(3):
-        DynamoDBNamespaceManager("news", **options)[f"key-{n}"] = "x" * 3000 * n
-    client.put_item(TableName=table_name, Item={"id": {"S": "stranger"}, "list": {"L": []}})
-    return special
-
-
-def ids(client: DynamoDBClient, table_name: str) -> set[str]:
-    """Give the keys of all items."""
-    return {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}
 
 
 @pytest.mark.parametrize("where", [(), ("--where", "userId=1")])
@@ -110,7 +88,9 @@ def test_revoke_one(run: Run, filled: dict[str, Any]) -> None:
         (["revoke"], "name a session, or --where"),
         (["revoke", "id", "--keep", "other"], "--keep goes with --where only"),
         (["list", "--where", "userId"], "is not KEY=VALUE"),
-        (["list", "--where", "userId=many"], "could not convert"),
+        (["list", "--where", "userId=many"], "--where 'userId=many': is no number"),
+        (["list", "--where", "userId=nan"], "NaN and infinity are no numbers"),
+        (["list", "--where", "userId=1e999"], "no number of DynamoDB's"),
         (["list", "--where", "name=x"], "is none of the option special_keys"),
     ],
 )
@@ -139,6 +119,51 @@ def plain(given: dict[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in given if name not in ("special_keys", "index_keys")}
 
 
+def test_clear_with_nobody_to_ask(run: Run, filled: dict[str, Any]) -> None:
+    """Where nothing can be read from, --yes is named; nothing is deleted."""
+    result = run("clear", "--namespace", "news", input="")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "there is nobody to ask: give --yes" in result.stderr.splitlines()[-1]
+    assert 3 == len(DynamoDBNamespaceManager("news", **plain(filled)).keys())
+
+
+def test_a_number_of_many_digits_is_found(run: Run, options: dict[str, Any]) -> None:
+    """--where takes a number as exactly as DynamoDB keeps it."""
+    flags = ("--special-keys", "n:N", "--index-keys", "n")
+    number = "0.12345678901234567890123"
+    session = DynamoDBNamespaceManager("id", **options, special_keys="n:N", index_keys="n")
+    session["session"] = payload(n=Decimal(number))
+    listed = run("sessions", "list", "--where", f"n={number}", "--json", *flags)
+    assert 1 == len(json.loads(listed.stdout)["sessions"])
+
+
+HOSTILE = "\x1b[31mRED\x1b[0m\nfake-row\r\x9b\u202e"
+
+
+@pytest.mark.parametrize(
+    "words", [["list"], ["list", "--show-ids"], ["show", "i\x1bd"], ["show", "i\x1bd", "--payload"]]
+)
+def test_stored_texts_reach_no_terminal(
+    run: Run, options: dict[str, Any], words: list[str]
+) -> None:
+    """Escape sequences and ends of lines in a session are shown, not obeyed; JSON keeps them."""
+    special = {"special_keys": "name:S", "skip_throw_missing_special_keys": True}
+    session = DynamoDBNamespaceManager("i\x1bd", **options, **special)
+    value = {"name": HOSTILE, "odd \ud800": [1e999, 10**5000]}
+    session["session"] = payload(**value)
+    flags = ("--special-keys", "name:S")
+    for result in (run("sessions", *words, *flags), run("sessions", *words, "--json", *flags)):
+        assert 0 == result.exit_code
+        assert not [one for one in result.output if not one.isprintable() and one != "\n"]
+        assert "fake-row" not in [line.strip() for line in result.stdout.splitlines()]
+    answer = json.loads(result.stdout)
+    if words[0] == "show":
+        assert HOSTILE == answer["special"]["name"]
+    if "--payload" in words:
+        assert HOSTILE == answer["payload"]["name"]
+        assert ["inf", "an integer of 16,610 bits"] == answer["payload"]["odd \ud800"]
+
+
 def test_clear_leaves_all_else(
     run: Run, filled: dict[str, Any], client: DynamoDBClient, table_name: str
 ) -> None:
@@ -147,81 +172,3 @@ def test_clear_leaves_all_else(
     before = ids(client, table_name)
     run("clear", "--namespace", "news", "--yes")
     assert {key for key in before if not key.startswith("cache:news|")} == ids(client, table_name)
-
-
-def test_stats(run: Run, filled: dict[str, Any]) -> None:
-    """Counts by prefix and type, live and expired; strangers only by number."""
-    answer = json.loads(run("stats", "--json").stdout)
-    caches, sessions = answer["groups"]
-    assert ("cache:", "beaker-cache", 3, 0) == tuple(caches.values())[:4]
-    assert ("sess:", "beaker-session", 5, 1) == tuple(sessions.values())[:4]
-    assert 1 == answer["foreign"]
-    assert 6 == sum(sessions["sizes"].values())
-    assert 1.0 == sessions["read_units_per_request"]
-    assert 1.0 == sessions["write_units_per_request"]
-    assert 3000 > caches["largest"], "it is compressed"
-
-
-def test_stats_for_people(run: Run, filled: dict[str, Any]) -> None:
-    """The histogram has a bar for each size there is; the scan says what it cost."""
-    result = run("stats")
-    assert 0 == result.exit_code
-    assert "█" in result.stdout
-    assert "1 of the items are not of this package." in result.stdout
-    assert "The scan used " in result.stdout
-    assert run("stats", "--units-per-second", "0").exit_code == 2
-
-
-def test_stats_of_a_missing_table(run: Run) -> None:
-    """Looking makes no table: an error that says how one is made."""
-    result = run("stats")
-    assert (2, "") == (result.exit_code, result.stdout)
-    assert "does not exist" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [
-        ("sess:abc", "sess:"),
-        ("shop:two:abc", "shop:two:"),
-        ("cache:news|a:b|c", "cache:"),
-        ("cache:|lock|news|key", "cache:"),
-        ("abc", ""),
-    ],
-)
-def test_the_prefix_of_a_key(key: str, expected: str) -> None:
-    """It ends with the last colon before the first bar: none is in an id or a namespace."""
-    assert expected == prefix(key)
-
-
-def test_the_histogram_ends_at_dynamodbs_limit() -> None:
-    """No item is larger than the last bar."""
-    assert 409_600 == BARS[-1]
-
-
-def test_reap(run: Run, filled: dict[str, Any], client: DynamoDBClient, table_name: str) -> None:
-    """A dry run counts, the other deletes what has expired; both leave all else."""
-    before = ids(client, table_name)
-    dry = run("reap", "--dry-run")
-    assert "1 expired item would be deleted, of " in dry.stdout
-    assert before == ids(client, table_name)
-    answer = json.loads(run("reap", "--json").stdout)
-    assert (1, 1) == (answer["expired"], answer["deleted"])
-    assert before - {"sess:old"} == ids(client, table_name)
-
-
-def test_reap_goes_on_where_it_was_left(run: Run, filled: dict[str, Any], tmp_path: Path) -> None:
-    """A state file is read, and gone when all is done; a broken one is a wrong use."""
-    state = tmp_path / "reap.json"
-    # Both segments are done.
-    state.write_text('{"segments": 2, "last_keys": {"0": null, "1": null}}')
-    answer = json.loads(run("reap", "--state", str(state), "--json").stdout)
-    assert 0 == answer["scanned"]
-    state.unlink(missing_ok=True)
-    answer = json.loads(run("reap", "--state", str(state), "--json").stdout)
-    assert 1 == answer["deleted"]
-    assert not state.exists()
-    for text in ("{", "[]"):
-        state.write_text(text)
-        assert 2 == run("reap", "--state", str(state)).exit_code
-    assert 2 == run("reap", "--state", str(state), "--dry-run").exit_code

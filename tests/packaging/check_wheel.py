@@ -95,6 +95,16 @@ def main(dist: Path) -> None:
         run(python, "-c", IMPORTS)
         run(python, "-c", THROUGH_BEAKER)
         print("with boto3: both entry points load, boto3 is not imported, Beaker finds both")
+        script = python.with_name("beaker-dynamodb")
+        refused = subprocess.run([script], capture_output=True, text=True)
+        assert (2, True) == (refused.returncode, "[cli]" in refused.stderr), refused
+        run(python, *pip, f"{wheel.resolve()}[cli]")
+        told = subprocess.run([script, "--version"], capture_output=True, text=True)
+        version = wheel.name.split("-")[1]
+        assert (0, f"beaker-dynamodb {version}\n") == (told.returncode, told.stdout), told
+        helped = subprocess.run([script, "doctor", "--help"], capture_output=True, text=True)
+        assert (0, "") == (helped.returncode, helped.stderr), helped
+        print("the script says what to install; with the extra cli it works")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ PARSED = (("userId", "S"), ("logins", "N"), ("user.blob", "B"), ("admin", "BOOL"
     [
         "userId:S, logins:N, user.blob:B, admin:BOOL",
         " userId : s,logins:n,user.blob:b,admin:Bool",
+        "userId:S, logins:N, user.blob:B, admin:BOOL, ",
         {"userId": "S", "logins": "N", "user.blob": "B", "admin": "BOOL"},
         [("userId", "S"), ["logins", "N"], ("user.blob", "B"), ("admin", "BOOL")],
         [
@@ -40,7 +41,6 @@ def test_special_keys_are_a_text_a_dict_or_a_list(given: Any) -> None:
         "userId:",
         ":S",
         "userId:SS",
-        "userId:S,",
         "userId:S, userId:N",
         "k" * 256 + ":S",
         7,
@@ -54,6 +54,19 @@ def test_what_is_no_list_of_names_and_types_is_refused(given: Any) -> None:
     """A missing name or type, an unknown type and a name that comes twice are errors."""
     with pytest.raises(ConfigurationError, match="option special_keys"):
         parse({"special_keys": given})
+
+
+@pytest.mark.parametrize("given", ["userId", "a:S, userId", ":S", "a:S, :N"])
+def test_a_key_without_a_type_is_named(given: str) -> None:
+    """The error says what is missing of which part."""
+    part = given.rpartition(", ")[2]
+    with pytest.raises(ConfigurationError, match=f"holds '{part}', which is not name:TYPE"):
+        parse({"special_keys": given})
+
+
+def test_a_comma_at_the_end_of_index_keys_is_nothing() -> None:
+    """As of special_keys."""
+    assert ("a", "b") == parse({"special_keys": "a:S, b:S,", "index_keys": "a, b,"}).index_keys
 
 
 @pytest.mark.parametrize("name", sorted({*FIXED_ATTRIBUTES, "id", "expires"}))

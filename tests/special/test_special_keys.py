@@ -152,6 +152,17 @@ def test_a_value_that_does_not_fit_is_refused(
     assert before == table.item()
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [("user.name", 1, "an int is no text"), ("userId", "x", "a str is no number")],
+)
+def test_a_wrong_type_is_named(key: str, value: object, said: str) -> None:
+    """The error says what the value is, with the article that it has."""
+    keys = SpecialKeys(parse({"special_keys": "user.name:S, userId:N"}))
+    with pytest.raises(SpecialKeyError, match=said):
+        keys.attribute(key, value)
+
+
 def test_missing_keys_are_refused_unless_they_may_be_missing(
     visitor: Visitor, table: Opener
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from beaker_dynamodb.errors import ConfigurationError
@@ -11,6 +12,8 @@ from beaker_dynamodb.ops.sources import Entry, Unreadable, of_namespace, reading
 
 #: Rows that are fetched at a time.
 BATCH_ROWS = 500
+#: Packages that are not called as the module is that they have.
+PACKAGES = {"MySQLdb": "mysqlclient"}
 
 
 class DatabaseSource:
@@ -34,12 +37,18 @@ class DatabaseSource:
         try:
             self._engine = sqlalchemy.create_engine(url)
         except ImportError as error:
+            package = PACKAGES.get(error.name or "", error.name)
             raise ConfigurationError(
-                f"the driver of the database is missing: pip install {error.name}"
+                f"the driver of the database is missing: pip install {package}"
             ) from error
         except sqlalchemy.exc.ArgumentError:
             # Its text may repeat the url, and with it a password.
             raise ConfigurationError("SQLAlchemy cannot read the url of the database") from None
+        path = self._engine.url.database or ""
+        is_file = self._engine.dialect.name == "sqlite" and not path.startswith("file:")
+        if is_file and not Path(path).is_file():
+            # SQLite would make it.
+            raise ConfigurationError(f"there is no database {path}")
         # Not a Column of PickleType, as Beaker has it: that would unpickle.
         columns: list[sqlalchemy.ColumnClause[Any]] = [
             sqlalchemy.column("namespace", sqlalchemy.String),

@@ -7,15 +7,15 @@ from contextlib import closing
 from typing import Any
 
 from beaker_dynamodb.errors import PayloadError
+from beaker_dynamodb.ops.places import place
 from beaker_dynamodb.ops.sources import Entry, Foreign, Found, Mark, Unreadable, digest_of
 from beaker_dynamodb.storage import scan
 from beaker_dynamodb.storage.layout import SESSION, Item
 from beaker_dynamodb.storage.store import Store
+from beaker_dynamodb.stored_session import TEXTS
 
 #: Parts of the table that are read at once; a state file's marks are of these parts.
 SEGMENTS = 4
-#: The codecs of what Beaker's Session stores, which is a text (storage/codec.py).
-TEXTS = frozenset({"b64", "nonce+b64", "text"})
 #: What `Keys.session_id` begins a digest with.
 DIGEST = "%#"
 
@@ -32,7 +32,8 @@ class DynamoDBSource:
         self._units_per_second = units_per_second
         options = store.options
         beginning = store.keys.beginnings[0]
-        self.name = f"the table {options.table_name}, prefix {beginning!r}"
+        self.name = place(store)
+        self.client = store.items.client()
         self._params: dict[str, Any] = {
             # The sessions, of whatever prefix.
             "FilterExpression": "#type = :session",

@@ -120,13 +120,6 @@ def target_of_settings(settings: Mapping[str, Any]) -> Store:
     return Store(parse(split(settings, SESSIONS)[0]))
 
 
-def target_name(target: Store) -> str:
-    """Give what tells one place of sessions from another."""
-    options = target.options
-    place = options.endpoint_url or options.region_name
-    return f"{place} {options.table_name} {options.prefix} {bool(options.hash_ids)}"
-
-
 def _needed(settings: Mapping[str, Any], *names: str) -> str:
     for name in names:
         if settings.get(name):
