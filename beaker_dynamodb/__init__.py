@@ -6,6 +6,9 @@ names here are for programs that register the backend by hand or catch its error
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from beaker_dynamodb.errors import (
     AccessDenied,
     ConfigurationError,
@@ -20,8 +23,10 @@ from beaker_dynamodb.errors import (
 )
 from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManager, register
 from beaker_dynamodb.session import DynamoDBSession
-from beaker_dynamodb.session_store import SessionStore
-from beaker_dynamodb.stored_session import StoredSession
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.session_store import SessionStore
+    from beaker_dynamodb.stored_session import StoredSession
 
 __version__ = "0.1.0"
 
@@ -43,3 +48,13 @@ __all__ = [
     "StoredSession",
     "register",
 ]
+
+
+#: What no request needs is imported when it is asked for, and where it is.
+_LATER = {"SessionStore": "session_store", "StoredSession": "stored_session"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from beaker.container import Container, NamespaceManager
 
-from beaker_dynamodb.cache import CacheEntries
 from beaker_dynamodb.config import parse
-from beaker_dynamodb.locks import creation_lock
 from beaker_dynamodb.record import SessionRecord
 from beaker_dynamodb.storage.codec import Raw
 from beaker_dynamodb.storage.keys import key_bytes
@@ -22,6 +20,7 @@ from beaker_dynamodb.storage.keys import key_bytes
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+    from beaker_dynamodb.cache import CacheEntries
     from beaker_dynamodb.lock import DynamoDBSynchronizer
     from beaker_dynamodb.storage.store import Store
 
@@ -148,6 +147,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def get_creation_lock(self, key: str | bytes) -> DynamoDBSynchronizer:
         """Give the lock under which one caller, of all processes and hosts, makes a value."""
+        from beaker_dynamodb.locks import creation_lock
+
         return creation_lock(self.store, self.store.keys.lock(self.namespace, key))
 
     # -- the two kinds ------------------------------------------------------------------------
@@ -168,6 +169,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             keep_reaping(self.store)
 
     def _entries(self) -> CacheEntries:
+        # Sessions do without caches and their locks.
+        from beaker_dynamodb.cache import CacheEntries
+
         self._reap()
         return CacheEntries(self.store, self.namespace)
 

@@ -153,9 +153,9 @@ class Options:
     )
     transport: str = _option(
         casters.choice("boto3", "lean"),
-        "`lean`: the reads and writes of sessions and cache entries are made and signed here, over "
-        "boto3's connections and with its credentials, at half of its processor time; what "
-        "is not answered plainly, boto3 asks again.",
+        "`lean`: GetItem, PutItem and DeleteItem are made and signed here, with boto3's "
+        "credentials and over its connections, at half of its processor time; what is not answered "
+        "plainly is asked again by boto3.",
         default="boto3",
     )
     url: str | None = _option(

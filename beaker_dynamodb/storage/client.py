@@ -11,7 +11,7 @@ from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.storage.forks import after_fork, notice
 
 if TYPE_CHECKING:
-    from boto3.session import Session
+    from botocore.session import Session
     from types_boto3_dynamodb import DynamoDBClient
 
     from beaker_dynamodb.options import Options
@@ -89,10 +89,11 @@ class ClientSource:
                 del _clients[self._key]
 
 
-def _make(options: Options) -> DynamoDBClient:
+def _make(options: Options) -> Any:
     try:
-        import boto3.session
-        import botocore
+        # What boto3's own Session makes a client by. boto3 beside it would be another tenth of the
+        # first request (docs/performance.md).
+        import botocore.session
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
@@ -110,15 +111,15 @@ def _make(options: Options) -> DynamoDBClient:
         tcp_keepalive=True,
         # Both save processor time at every call: botocore otherwise makes its user agent anew, and
         # checks shapes that are always the same here.
-        user_agent=f"beaker_dynamodb Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+        user_agent=f"beaker_dynamodb Botocore/{botocore.__version__}",
         parameter_validation=False,
     )
     if options.config is not None:
         config = config.merge(options.config)
     try:
-        # A session of our own: boto3's shared one is not safe in threads.
-        session = boto3.session.Session(profile_name=options.profile_name)
-        client = session.client(
+        # A session of our own: a shared one is not safe in threads.
+        session = botocore.session.Session(profile=options.profile_name)
+        client: Any = session.create_client(
             "dynamodb",
             region_name=options.region_name,
             endpoint_url=options.endpoint_url,
@@ -133,12 +134,10 @@ def _make(options: Options) -> DynamoDBClient:
             "endpoint_url)"
         ) from error
     _guard(client)
-    if options.transport == "lean":
-        return _lean(client, session, options)
-    return client
+    return _lean(client, session, options) if options.transport == "lean" else client
 
 
-def _lean(client: DynamoDBClient, session: Session, options: Options) -> DynamoDBClient:
+def _lean(client: DynamoDBClient, session: Session, options: Options) -> Any:
     from botocore.credentials import Credentials
 
     from beaker_dynamodb.storage.lean import LeanClient
@@ -150,9 +149,7 @@ def _lean(client: DynamoDBClient, session: Session, options: Options) -> DynamoD
             options.aws_secret_access_key or "",
             options.aws_session_token,
         )
-    lean: Any = LeanClient(client, credentials)
-    made: DynamoDBClient = lean
-    return made
+    return LeanClient(client, credentials)
 
 
 def _guard(client: DynamoDBClient) -> None:

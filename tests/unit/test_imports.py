@@ -40,6 +40,31 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"boto3", "botoc
     assert "[]\n" == said
 
 
+def test_a_session_imports_what_it_needs() -> None:
+    """A client and a session load no boto3 beside botocore, and nothing of caches and locks."""
+    said = run(
+        """
+import sys
+from beaker_dynamodb.middleware import SessionMiddleware
+from beaker_dynamodb import DynamoDBNamespaceManager
+manager = DynamoDBNamespaceManager("id", region_name="eu-west-1")
+manager.client, manager.session
+print(sorted({"boto3", "beaker_dynamodb.lock", "beaker_dynamodb.session_store"} & set(sys.modules)))
+import beaker_dynamodb
+print(beaker_dynamodb.SessionStore.__name__, beaker_dynamodb.StoredSession.__name__)
+try:
+    beaker_dynamodb.Nothing
+except AttributeError as error:
+    print(error)
+"""
+    )
+    assert [
+        "[]",
+        "SessionStore StoredSession",
+        "module 'beaker_dynamodb' has no attribute 'Nothing'",
+    ] == said.splitlines()
+
+
 def test_without_boto3_the_error_says_what_to_install() -> None:
     """Importing and opening work; the first use is a ConfigurationError with the command."""
     said = run(
