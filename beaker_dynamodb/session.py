@@ -22,6 +22,7 @@ from beaker_dynamodb.merge import BOOKKEEPING
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.payload import PayloadFormat
 from beaker_dynamodb.record import SessionRecord
+from beaker_dynamodb.storage.faults import cause
 
 #: A cookie under ``consistent_read = auto``: an id as Beaker makes them, and a version.
 _VERSIONED = re.compile(r"([0-9a-f]{32})\.([0-9]{1,15})")
@@ -255,7 +256,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             # theirs must not be read as "no session".
             raise PayloadError(
                 f"a session's payload cannot be decoded: {type(error).__name__}"
-            ) from error
+            ) from cause(error)
 
     def _read_payload(self, payload: Any) -> dict[str, Any] | None:
         try:
@@ -273,5 +274,5 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             # Pickling runs the value's own code; a TypeError would be the application's puzzle.
             raise PayloadError(
                 f"a session's data cannot be encoded: {type(error).__name__} (data_serializer)"
-            ) from error
+            ) from cause(error)
         return text

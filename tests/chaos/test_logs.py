@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import warnings
+import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import boto3
 import pytest
 from beaker.cache import Cache
 from beaker.exceptions import BeakerWarning
+from beaker.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -20,6 +22,7 @@ from beaker_dynamodb import (
     ConfigurationError,
     DynamoDBError,
     DynamoDBNamespaceManager,
+    DynamoDBSession,
     ItemTooLarge,
     LockTimeout,
     PayloadError,
@@ -97,19 +100,23 @@ def test_sessions(
     assert told is any("is gone" in text for text in watch.shown)
 
 
-def test_reprs(moto_endpoint: Endpoint, table_name: str) -> None:
+@pytest.mark.parametrize("session_class", [Session, DynamoDBSession])
+def test_reprs(session_class: type[Any], moto_endpoint: Endpoint, table_name: str) -> None:
     """No object of ours that has a session, or the options, shows them: tracebacks hold reprs."""
     options = {**moto_endpoint.options, **CREDENTIALS, **KEYS, "table_name": table_name}
-    visitor = Visitor(options)
-    visitor.id = secret("id")
-    visitor.starts(a=secret("payload"))
-    found = objects(visitor.request().namespace)
-    assert {"Item", "Key", "Options", "SessionRecord", "Store"} <= {
+    visitor = Visitor({**options, "special_keys": "user:S"}, session_class)
+    visitor.starts(a=secret("payload"), user=secret("user"))
+    session = visitor.request()
+    found = objects(session.namespace)
+    assert {"Item", "Key", "Options", "PayloadFormat", "SessionRecord", "Store"} <= {
         type(one).__name__ for one in found
     }
     watch = Watch()
+    watch.ids.add(session.id)
     watch.look(*map(repr, found))
     assert [] == watch.found
+    # A session is a dict, and shows what is in it (SECURITY.md); but not whose it is.
+    assert repr(dict(session)) == repr(session)
 
 
 def test_the_id_of_a_corrupt_session(moto_endpoint: Endpoint, table_name: str) -> None:
@@ -196,6 +203,73 @@ class Unpicklable:
 
     def __reduce__(self) -> str:
         raise TypeError("no")
+
+
+class Texts:
+    """A serializer of texts, which trusts that they can be encoded."""
+
+    def dumps(self, value: str) -> str:
+        """Give the text."""
+        return value
+
+    def loads(self, text: str) -> str:
+        """Give the text."""
+        return text
+
+
+MARKED = secret("value").encode()
+
+
+@pytest.mark.parametrize(
+    ("codec", "data"),
+    [
+        ("json", b'["%s\xff"]' % MARKED),
+        ("json", b'["%s' % MARKED),
+        ("text", b"%s\xff" % MARKED),
+        ("object-str", b"%s\xff" % MARKED),
+        ("pickle", b"L%s\n." % MARKED),
+        ("pickle", pickle.dumps(secret("value"), 2)[:-3]),
+        ("of the future", MARKED),
+    ],
+    ids=range(7),
+)
+def test_damaged_values(codec: str, data: bytes, moto_endpoint: Endpoint, table_name: str) -> None:
+    """No error, nor its cause, quotes the bytes that could not be read."""
+    options = {**moto_endpoint.options, "table_name": table_name, "serializer": Texts()}
+    manager = DynamoDBNamespaceManager("pages", **options)
+    manager[b"k"] = "value"
+    (item,) = moto_endpoint.client.scan(TableName=table_name)["Items"]
+    damages: list[dict[str, Any]] = [
+        {"codec": {"S": codec}, "data": {"B": data}},
+        {"type": {"S": secret("foreign")}},
+    ]
+    with all_is_seen() as watch:
+        for damage in damages:
+            moto_endpoint.client.put_item(TableName=table_name, Item={**item, **damage})
+            reveal(lambda: manager[b"k"], PayloadError, watch)
+    assert [] == watch.found
+
+
+def test_a_damaged_session(moto_endpoint: Endpoint, table_name: str) -> None:
+    """What its serializer says of it is not shown."""
+    options = {**moto_endpoint.options, "table_name": table_name, "data_serializer": "json"}
+    visitor = Visitor({**options, "invalidate_corrupt": False}, DynamoDBSession)
+    visitor.starts(a=1)
+    (item,) = moto_endpoint.client.scan(TableName=table_name)["Items"]
+    broken = zlib.compress(b'{"a": "%s\xff"}' % MARKED)
+    moto_endpoint.client.put_item(TableName=table_name, Item={**item, "data": {"B": broken}})
+    with all_is_seen() as watch:
+        reveal(visitor.request, PayloadError, watch)
+    assert [] == watch.found
+
+
+def test_values_that_are_no_texts(moto_endpoint: Endpoint, table_name: str) -> None:
+    """A text that cannot be encoded is the whole of what Python's error holds."""
+    options = {**moto_endpoint.options, "table_name": table_name, "serializer": Texts()}
+    manager = DynamoDBNamespaceManager("pages", **options)
+    with all_is_seen() as watch:
+        reveal(lambda: manager.set_value(b"k", secret("\ud800")), PayloadError, watch)
+    assert [] == watch.found
 
 
 def test_values(moto_endpoint: Endpoint, table_name: str) -> None:
