@@ -1,4 +1,4 @@
-"""How many inputs each fuzz test makes, and what must be true of every call on the wire."""
+"""How many inputs and orders are tried, and what must be true of every call on the wire."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
     from tests.servers.recorder import CallRecorder
 
-#: Five tests with 500 inputs each in the full run, with 25,000 each in the long one.
-FUZZ = settings(
-    max_examples=500 if settings().max_examples <= 200 else settings().max_examples * 5 // 4,
-    suppress_health_check=list(HealthCheck),
-)
+LONG = settings().max_examples >= 1_000
+#: Inputs of each of five tests: 2,500 in the full run, 100,000 in the long one.
+INPUTS = 20_000 if LONG else 500
+#: Orders of steps of each of three models of sessions, and of the one of caches: 510 and 200 in the
+#: full run, 20,010 and 5,000 in the long one.
+SESSION_ORDERS = 6_670 if LONG else 170
+CACHE_ORDERS = 5_000 if LONG else 200
+FUZZ = settings(max_examples=INPUTS, suppress_health_check=list(HealthCheck))
 
 #: Every Python text, lone surrogates too, and what the encoding of keys might stumble upon.
 TEXTS = (
