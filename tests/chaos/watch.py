@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +24,17 @@ from tests.servers.endpoint import SECRET_ACCESS_KEY
 
 #: Begins every secret: a session's id, a payload, a key for signatures, an access key, …
 MARK = "pl4nted"
-LOGGERS = ("beaker_dynamodb", "beaker")
+#: What is watched, from which level on; the root logger has what all others pass on as well.
+LOGGERS = {
+    "beaker_dynamodb": logging.DEBUG,
+    "beaker": logging.DEBUG,
+    "": logging.WARNING,
+    "boto3": logging.INFO,
+    "botocore": logging.INFO,
+    "urllib3": logging.INFO,
+}
+#: So many errors are kept until one can be sure that their cause is known.
+KEPT_ERRORS = 100
 
 
 def secret(name: str) -> str:
@@ -49,6 +61,7 @@ class Watch(logging.Handler):
         self.shown: list[str] = []
         #: The ids of sessions that are secret too.
         self.ids: set[str] = set()
+        self._errors: deque[DynamoDBError] = deque()
 
     @property
     def found(self) -> list[str]:
@@ -71,16 +84,26 @@ class Watch(logging.Handler):
         """Keep texts."""
         self.shown += shown
 
+    def keep(self, error: DynamoDBError) -> None:
+        """Look at an error later, when it has been raised from its cause."""
+        self._errors.append(error)
+        if len(self._errors) > KEPT_ERRORS:
+            self.look(*texts(self._errors.popleft()))
+
+    def look_at_errors(self) -> None:
+        """Look at all errors that were kept."""
+        while self._errors:
+            self.look(*texts(self._errors.popleft()))
+
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch both loggers, at DEBUG, and leave them as they were."""
-        loggers = [logging.getLogger(name) for name in LOGGERS]
-        levels = [logger.level for logger in loggers]
-        for logger in loggers:
+        """Watch the loggers, and leave them as they were."""
+        before = {logging.getLogger(name): logging.getLogger(name).level for name in LOGGERS}
+        for logger, level in zip(before, LOGGERS.values(), strict=True):
             logger.addHandler(self)
-            logger.setLevel(logging.DEBUG)
+            logger.setLevel(level)
         yield
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, level in before.items():
             logger.removeHandler(self)
             logger.setLevel(level)
 
@@ -95,14 +118,17 @@ def all_is_seen() -> Iterator[Watch]:
     watch.look(*(str(warning.message) for warning in caught))
 
 
+#: Watches the whole run.
+RUN = Watch()
+
+
 @contextmanager
-def whole_run() -> Iterator[Watch]:
-    """Give a watch over all that is logged, and over every error of ours that is made.
+def whole_run(watch: Watch = RUN) -> Iterator[Watch]:
+    """Watch all that is logged, all warnings of ours, and every error of ours that is made.
 
     It knows the ids of all sessions.
     """
-    watch = Watch()
-    make_id, init = beaker.session._session_id, DynamoDBError.__init__
+    make_id, init, warn = beaker.session._session_id, DynamoDBError.__init__, warnings.warn
 
     def known_id() -> str:
         id: str = make_id()
@@ -110,10 +136,20 @@ def whole_run() -> Iterator[Watch]:
         return id
 
     def shown_init(error: DynamoDBError, message: str, **more: Any) -> None:
-        watch.look(message, repr(more))
+        watch.keep(error)
         init(error, message, **more)
+
+    def shown_warn(
+        message: Any, category: Any = None, stacklevel: int = 1, *rest: Any, **more: Any
+    ) -> None:
+        # Beaker's own show an id (SECURITY.md).
+        if sys._getframe(1).f_globals["__name__"].startswith("beaker_dynamodb"):
+            watch.look(str(message))
+        warn(message, category, stacklevel + 1, *rest, **more)
 
     with watch.watching(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(beaker.session, "_session_id", known_id)
         patch.setattr(DynamoDBError, "__init__", shown_init)
+        patch.setattr(warnings, "warn", shown_warn)
         yield watch
+        watch.look_at_errors()
