@@ -12,6 +12,7 @@ import re
 import time
 import warnings
 from collections.abc import Mapping
+from http.cookies import CookieError
 from typing import Any
 
 from beaker.exceptions import BeakerWarning
@@ -47,7 +48,12 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         #: The version of the data that this browser has seen, if its cookie says so.
         self._seen_version: int | None = None
         params["type"] = params.get("type") or "ext:dynamodb"
-        super().__init__(request, id=id, **params)
+        try:
+            super().__init__(request, id=id, **params)
+        except CookieError:
+            # Beaker passes over a header that cannot be read only where there is a `secret`.
+            request["cookie"] = None
+            super().__init__(request, id=id, **params)
 
     @property
     def _in_dynamodb(self) -> bool:

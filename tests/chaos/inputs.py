@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -13,14 +14,31 @@ if TYPE_CHECKING:
 
     from tests.servers.recorder import CallRecorder
 
-LONG = settings().max_examples >= 1_000
-#: Inputs of each of five tests: 2,500 in the full run, 100,000 in the long one.
-INPUTS = 20_000 if LONG else 500
-#: Orders of steps of each of three models of sessions, and of the one of caches: 510 and 200 in the
-#: full run, 20,010 and 5,000 in the long one.
-SESSION_ORDERS = 6_670 if LONG else 170
-CACHE_ORDERS = 5_000 if LONG else 200
-FUZZ = settings(max_examples=INPUTS, suppress_health_check=list(HealthCheck))
+
+@dataclass(frozen=True)
+class Numbers:
+    """How much is tried.
+
+    :param sessions: orders of steps of each of three models of sessions.
+    :param caches: orders of the one model of caches and locks.
+    :param inputs: of each of five tests.
+    """
+
+    sessions: int
+    caches: int
+    inputs: int
+
+    @property
+    def told(self) -> tuple[str, str, str]:
+        """What that comes to, as the README has it."""
+        return f"{3 * self.sessions:,}", f"{self.caches:,}", f"{5 * self.inputs:,}"
+
+
+FULL = Numbers(sessions=170, caches=200, inputs=500)
+#: Of tox's environment `chaos`.
+ON_REQUEST = Numbers(sessions=6_670, caches=5_000, inputs=20_000)
+HOW_MANY = ON_REQUEST if settings().max_examples >= 1_000 else FULL
+FUZZ = settings(max_examples=HOW_MANY.inputs, suppress_health_check=list(HealthCheck))
 
 #: Every Python text, lone surrogates too, and what the encoding of keys might stumble upon.
 TEXTS = (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from beaker_dynamodb import DynamoDBSession
-from tests.chaos.inputs import SESSION_ORDERS
+from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.chaos.session_model import INTERVAL, LIFE, Request, Table
 from tests.clock import Clock
@@ -285,4 +285,4 @@ def test_sessions(
     monkeypatch.setattr("beaker.session.time", moved)
     monkeypatch.setattr("beaker_dynamodb.session.time", moved)
     Sessions.session_class, Sessions.more = session_class, more
-    run_model(Sessions, clock, SESSION_ORDERS)
+    run_model(Sessions, clock, HOW_MANY.sessions)

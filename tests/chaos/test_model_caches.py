@@ -14,7 +14,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from beaker_dynamodb import lease, locks
 from beaker_dynamodb.lock import DynamoDBSynchronizer
 from beaker_dynamodb.locks import creation_lock
-from tests.chaos.inputs import CACHE_ORDERS
+from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import FINE, PLANS, Machine, run_model
 from tests.clock import Clock
 
@@ -193,4 +193,4 @@ def test_caches_and_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heart, "_run", int)  # renewals happen when the machine says so
     monkeypatch.setattr(lease, "heart", heart)
     Caches.monotonic = monotonic
-    run_model(Caches, clock, CACHE_ORDERS)
+    run_model(Caches, clock, HOW_MANY.caches)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from beaker.cache import CacheManager
 
-from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.config import Options
 from tests.chaos.faults import READ_TIMEOUT_SECONDS, silence
 from tests.chaos.load import SITES
@@ -64,13 +64,6 @@ def test_a_cache_asks_as_often_as_configured(proxy: FaultProxy, silent: dict[str
     made: list[str] = []
     assert ATTEMPTS == count(proxy, lambda: cache.get("b", createfunc=lambda: made.append("b")))
     assert [] == made
-
-
-def test_the_client_has_the_configured_limits(silent: dict[str, object]) -> None:
-    """Time-outs and tries, which bound a call, are those of the options."""
-    config: Any = DynamoDBNamespaceManager("any", connect_timeout=0.7, **silent).client.meta.config
-    assert (0.7, READ_TIMEOUT_SECONDS) == (config.connect_timeout, config.read_timeout)
-    assert ATTEMPTS == config.retries["total_max_attempts"]
 
 
 def test_the_defaults_allow_nine_seconds() -> None:
