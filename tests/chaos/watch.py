@@ -54,10 +54,14 @@ def texts(error: BaseException | None) -> Iterator[str]:
 
 
 class Watch(logging.Handler):
-    """Keeps what was shown in logs, and what else it is given."""
+    """Keeps what was shown in logs, and what else it is given.
 
-    def __init__(self) -> None:
+    :param all: False: only what holds a secret that is known by then.
+    """
+
+    def __init__(self, *, all: bool = True) -> None:
         super().__init__(logging.DEBUG)
+        self._all = all
         self.shown: list[str] = []
         #: The ids of sessions that are secret too.
         self.ids: set[str] = set()
@@ -66,13 +70,14 @@ class Watch(logging.Handler):
     @property
     def found(self) -> list[str]:
         """What was shown and holds a secret."""
-        return [
-            text
-            for text in self.shown
-            if MARK in text
+        return [text for text in self.shown if self._holds_secret(text)]
+
+    def _holds_secret(self, text: str) -> bool:
+        return (
+            MARK in text
             or SECRET_ACCESS_KEY in text
             or not self.ids.isdisjoint(re.findall("[0-9a-f]{32}", text))
-        ]
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record, with its arguments, and with the exception that it carries."""
@@ -81,8 +86,8 @@ class Watch(logging.Handler):
             self.look("".join(traceback.format_exception(*record.exc_info)))
 
     def look(self, *shown: str) -> None:
-        """Keep texts."""
-        self.shown += shown
+        """Keep texts, all of them or those that hold a secret."""
+        self.shown += [text for text in shown if self._all or self._holds_secret(text)]
 
     def keep(self, error: DynamoDBError) -> None:
         """Look at an error later, when it has been raised from its cause."""
@@ -119,7 +124,7 @@ def all_is_seen() -> Iterator[Watch]:
 
 
 #: Watches the whole run.
-RUN = Watch()
+RUN = Watch(all=False)
 
 
 @contextmanager
