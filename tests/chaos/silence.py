@@ -25,56 +25,72 @@ ACTIONS = {"read": values, "write": store(a=1), "log out": log_out}
 Scene = Callable[[Callable[[], object]], object]
 
 
-def session(middleware: str, options: Mapping[str, Any], action: Action, *, later: bool) -> Scene:
+#: Prepares a scene, with options.
+Preparation = Callable[[Mapping[str, Any]], Scene]
+
+
+def session(middleware: str, action: Action, *, later: bool = False) -> Preparation:
     """Make a request; the store goes silent before it, or once the session is loaded."""
-    site = Site(middleware, {**options, **SITES[middleware]})
-    cookie = site(store(name="Ada")).cookie
 
-    def scene(go_silent: Callable[[], object]) -> None:
-        def act(session: Any) -> None:
-            if later:
-                values(session)
+    def prepare(options: Mapping[str, Any]) -> Scene:
+        site = Site(middleware, {**options, **SITES[middleware]})
+        cookie = site(store(name="Ada")).cookie
+
+        def scene(go_silent: Callable[[], object]) -> None:
+            def act(session: Any) -> None:
+                if later:
+                    values(session)
+                    go_silent()
+                action(session)
+
+            if not later:
                 go_silent()
-            action(session)
+            site(act, cookie)
 
-        if not later:
-            go_silent()
-        site(act, cookie)
+        return scene
 
-    return scene
+    return prepare
 
 
-def cached(options: Mapping[str, Any], *, later: bool) -> Scene:
+def cached(on_error: str, *, later: bool = False) -> Preparation:
     """Make a missing value; the store goes silent before it, or while it is made."""
-    cache = CacheManager(type="ext:dynamodb", **options).get_cache("pages")
-    assert "any" not in cache
 
-    def scene(go_silent: Callable[[], object]) -> None:
-        if not later:
-            go_silent()
-        cache.get("key", createfunc=go_silent if later else bool)
+    def prepare(options: Mapping[str, Any]) -> Scene:
+        # A prefix of its own: a store that was silent is remembered.
+        more = {"on_error": on_error, "prefix": f"{on_error} {later}"}
+        cache = CacheManager(type="ext:dynamodb", **options, **more).get_cache("pages")
+        assert "any" not in cache
 
-    return scene
+        def scene(go_silent: Callable[[], object]) -> None:
+            if not later:
+                go_silent()
+            cache.get("key", createfunc=go_silent if later else bool)
+
+        return scene
+
+    return prepare
 
 
-def scenes(options: Mapping[str, Any]) -> dict[str, Scene]:
-    """Give what is timed, by name."""
-    found = {}
-    for middleware in SITES:
-        for name, action in ACTIONS.items():
-            scene = session(middleware, options, action, later=False)
-            found[f"{middleware} middleware: {name}"] = scene
-        write = session(middleware, options, store(a=1), later=True)
-        found[f"{middleware} middleware: write, silence after the read"] = write
-    for on_error in ("raise", "miss"):
-        more = {**options, "on_error": on_error}
-        name = f"cache, on_error = {on_error}"
-        # Each of its own: a store remembers that it was silent.
-        found[f"{name}: get"] = cached({**more, "prefix": f"{on_error} 1"}, later=False)
-        found[f"{name}: get, silence while the value is made"] = cached(
-            {**more, "prefix": f"{on_error} 2"}, later=True
+SCENES: dict[str, Preparation] = {
+    **{
+        f"{middleware} middleware: {name}": session(middleware, action)
+        for middleware in SITES
+        for name, action in ACTIONS.items()
+    },
+    **{
+        f"{middleware} middleware: write, silence after the read": session(
+            middleware, store(a=1), later=True
         )
-    return found
+        for middleware in SITES
+    },
+    **{f"cache, on_error = {on_error}: get": cached(on_error) for on_error in ("raise", "miss")},
+    **{
+        f"cache, on_error = {on_error}: get, silence while the value is made": cached(
+            on_error, later=True
+        )
+        for on_error in ("raise", "miss")
+    },
+}
 
 
 def main() -> None:
@@ -83,7 +99,8 @@ def main() -> None:
     print("| request | seconds | |", "|---|---|---|", sep="\n")
     with EmbeddedDynamoDB() as server, FaultProxy(server.endpoint_url) as proxy:
         options = {**Endpoint("moto", proxy.url).options, "table_name": "silence"}
-        for name, scene in scenes(options).items():
+        for name, prepare in SCENES.items():
+            scene = prepare(options)
             try:
                 began = time.monotonic()
                 scene(lambda: proxy.inject(Plan(silence)))
