@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import pickle
-import warnings
-import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +26,7 @@ from beaker_dynamodb import (
     SessionConflict,
     StoreUnavailable,
 )
-from tests.chaos.watch import MARK, Watch, all_is_seen, secret, texts, whole_run
+from tests.chaos.watch import MARK, Watch, all_is_seen, reveal, secret
 from tests.servers.endpoint import REGION
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, log_out, store, values
@@ -62,13 +59,6 @@ def objects(root: object) -> list[object]:
             slots = [getattr(one, name, None) for name in getattr(one, "__slots__", ())]
             wanted += [*slots, *getattr(one, "__dict__", {}).values()]
     return found
-
-
-def reveal(action: Callable[[], object], kind: type[Exception], watch: Watch) -> None:
-    """Do what fails, and look at all that is shown of the error."""
-    with pytest.raises(kind) as caught:
-        action()
-    watch.look(*texts(caught.value))
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
@@ -205,73 +195,6 @@ class Unpicklable:
         raise TypeError("no")
 
 
-class Texts:
-    """A serializer of texts, which trusts that they can be encoded."""
-
-    def dumps(self, value: str) -> str:
-        """Give the text."""
-        return value
-
-    def loads(self, text: str) -> str:
-        """Give the text."""
-        return text
-
-
-MARKED = secret("value").encode()
-
-
-@pytest.mark.parametrize(
-    ("codec", "data"),
-    [
-        ("json", b'["%s\xff"]' % MARKED),
-        ("json", b'["%s' % MARKED),
-        ("text", b"%s\xff" % MARKED),
-        ("object-str", b"%s\xff" % MARKED),
-        ("pickle", b"L%s\n." % MARKED),
-        ("pickle", pickle.dumps(secret("value"), 2)[:-3]),
-        ("of the future", MARKED),
-    ],
-    ids=range(7),
-)
-def test_damaged_values(codec: str, data: bytes, moto_endpoint: Endpoint, table_name: str) -> None:
-    """No error, nor its cause, quotes the bytes that could not be read."""
-    options = {**moto_endpoint.options, "table_name": table_name, "serializer": Texts()}
-    manager = DynamoDBNamespaceManager("pages", **options)
-    manager[b"k"] = "value"
-    (item,) = moto_endpoint.client.scan(TableName=table_name)["Items"]
-    damages: list[dict[str, Any]] = [
-        {"codec": {"S": codec}, "data": {"B": data}},
-        {"type": {"S": secret("foreign")}},
-    ]
-    with all_is_seen() as watch:
-        for damage in damages:
-            moto_endpoint.client.put_item(TableName=table_name, Item={**item, **damage})
-            reveal(lambda: manager[b"k"], PayloadError, watch)
-    assert [] == watch.found
-
-
-def test_a_damaged_session(moto_endpoint: Endpoint, table_name: str) -> None:
-    """What its serializer says of it is not shown."""
-    options = {**moto_endpoint.options, "table_name": table_name, "data_serializer": "json"}
-    visitor = Visitor({**options, "invalidate_corrupt": False}, DynamoDBSession)
-    visitor.starts(a=1)
-    (item,) = moto_endpoint.client.scan(TableName=table_name)["Items"]
-    broken = zlib.compress(b'{"a": "%s\xff"}' % MARKED)
-    moto_endpoint.client.put_item(TableName=table_name, Item={**item, "data": {"B": broken}})
-    with all_is_seen() as watch:
-        reveal(visitor.request, PayloadError, watch)
-    assert [] == watch.found
-
-
-def test_values_that_are_no_texts(moto_endpoint: Endpoint, table_name: str) -> None:
-    """A text that cannot be encoded is the whole of what Python's error holds."""
-    options = {**moto_endpoint.options, "table_name": table_name, "serializer": Texts()}
-    manager = DynamoDBNamespaceManager("pages", **options)
-    with all_is_seen() as watch:
-        reveal(lambda: manager.set_value(b"k", secret("\ud800")), PayloadError, watch)
-    assert [] == watch.found
-
-
 def test_values(moto_endpoint: Endpoint, table_name: str) -> None:
     """An error about a value, or an item, tells of its kind and its size only."""
     options = {**moto_endpoint.options, "table_name": table_name, **KEYS}
@@ -348,42 +271,3 @@ def test_options(given: dict[str, Any]) -> None:
     with all_is_seen() as watch:
         reveal(lambda: DynamoDBNamespaceManager("pages", **given), ConfigurationError, watch)
     assert [] == watch.found
-
-
-def test_the_watch_sees() -> None:
-    """What is looked for would be found: in a record, in a warning, in an error's cause."""
-    watch = Watch()
-    record = logging.LogRecord("any", logging.DEBUG, "", 1, "%s", (secret("record"),), None)
-    watch.emit(record)
-    with all_is_seen() as seen:
-        warnings.warn(secret("warning"), UserWarning, stacklevel=1)
-    watch.look(*seen.shown)
-    error = ValueError("no")  # one of ours would be seen by the watch over the run
-    error.__cause__ = KeyError(secret("cause"))
-    watch.look(*texts(error))
-    for name in ("record", "warning", "cause"):
-        assert any(secret(name) in text for text in watch.found)
-
-
-def test_the_watch_over_the_run_sees() -> None:
-    """Where an id is shown: in any logger, a warning of ours, an error and what it came from."""
-    watch, ids = Watch(), [f"{number:032x}" for number in range(7)]
-    watch.ids.update(ids)
-
-    def fail() -> None:
-        try:
-            raise KeyError(ids[5])
-        except KeyError as error:
-            raise DynamoDBError(ids[6]) from error
-
-    with whole_run(watch):
-        logging.getLogger().warning(ids[0])
-        logging.getLogger("boto3").info("%s", ids[1])
-        logging.getLogger("urllib3.util").info("%s", ids[2])
-        logging.getLogger("beaker_dynamodb.storage").debug("%s", ids[3])
-        ours = {"__name__": "beaker_dynamodb.session", "warnings": warnings}
-        with pytest.warns(BeakerWarning):
-            exec("warnings.warn(shown, kind)", {**ours, "shown": ids[4], "kind": BeakerWarning})
-        with pytest.raises(DynamoDBError):
-            fail()
-    assert [] == [id for id in ids if not any(id in text for text in watch.found)]

@@ -12,7 +12,7 @@ import sys
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -121,6 +121,13 @@ def all_is_seen() -> Iterator[Watch]:
         warnings.simplefilter("always")
         yield watch
     watch.look(*(str(warning.message) for warning in caught))
+
+
+def reveal(action: Callable[[], object], kind: type[Exception], watch: Watch) -> None:
+    """Do what fails, and look at all that is shown of the error."""
+    with pytest.raises(kind) as caught:
+        action()
+    watch.look(*texts(caught.value))
 
 
 #: Watches the whole run.
