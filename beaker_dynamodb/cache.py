@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from beaker_dynamodb.errors import StoreUnavailable
 from beaker_dynamodb.locks import held_lock
 from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.layout import CACHE, Item
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from beaker_dynamodb.storage.store import Store
 
 log = logging.getLogger("beaker_dynamodb")
+T = TypeVar("T")
 
 
 class CacheEntries:
@@ -36,16 +38,20 @@ class CacheEntries:
         store = self._store
         # Under its creation lock an entry is read once more, to see whether the holder before
         # has made it: that has to be what was written last.
-        consistent = not store.options.consistent_read and self._creation_lock(key) is not None
-        with store.outage:
-            item = store.items.get(
+        lock = self._creation_lock(key)
+        consistent = not store.options.consistent_read and lock is not None
+        if store.outage.skips():
+            return default
+        item = self._ask(
+            lambda: store.items.get(
                 store.keys.entry(self._namespace, key),
                 CACHE,
                 grace_ms=store.stale_grace_ms,
                 consistent_read=consistent or None,
-            )
-            return default if item is None else store.codec.decode(item)
-        return default
+            ),
+            lock,
+        )
+        return default if item is None else store.codec.decode(item)
 
     def write(self, key: str | bytes, value: Any, expiretime: float | None) -> None:
         """Store a value: one PutItem, whatever is there.
@@ -69,18 +75,18 @@ class CacheEntries:
         )
         store.codec.sign(item)
         lock = self._creation_lock(key)
-        late = lock is not None and lock.lost
+        if lock is not None and store.outage.skips():
+            return  # who made it found nothing that would still be right
+        condition = store.items.if_new() if lock is not None and lock.lost else None
         try:
-            with store.outage:
-                store.items.put(item, store.items.if_new() if late else None)
+            self._ask(lambda: store.items.put(item, condition), lock)
         except ConditionFailed:
             log.warning("a cache value was made too late; another one is there and stays")
 
     def delete(self, key: str | bytes) -> None:
         """Delete an entry: one DeleteItem."""
         store = self._store
-        with store.outage:
-            store.items.delete(store.keys.entry(self._namespace, key))
+        self._ask(lambda: store.items.delete(store.keys.entry(self._namespace, key)))
 
     def keys(self) -> Iterator[bytes]:
         """Give the keys of the entries that have not expired."""
@@ -92,6 +98,20 @@ class CacheEntries:
         """Delete every entry."""
         store = self._store
         store.listing.delete(store.keys.entries(self._namespace))
+
+    def _ask(self, call: Callable[[], T], lock: DynamoDBSynchronizer | None = None) -> T | None:
+        """Make a call of DynamoDB; None where a fault is passed over.
+
+        :param lock: the creation lock, if this thread has it.
+        """
+        try:
+            return call()
+        except StoreUnavailable as error:
+            if lock is not None and error.aws_code is None:
+                lock.silent = True
+            if not self._store.outage.passes(error):
+                raise
+            return None
 
     def _creation_lock(self, key: str | bytes) -> DynamoDBSynchronizer | None:
         return held_lock(self._store, self._store.keys.lock(self._namespace, key))

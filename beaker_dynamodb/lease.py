@@ -81,6 +81,10 @@ class Held:
             self.due = started + lock.lease * RENEW_PART
             return True
 
+    def abandon(self) -> None:
+        """Renew the lock no longer: it ends with its lease."""
+        self._ended = True
+
     def release(self) -> None:
         """Give the lock back, unless it is somebody else's by now."""
         with self._mutex:

@@ -31,9 +31,6 @@ sleep = time.sleep
 POLL_FIRST, POLL_LONGEST = 0.05, 1.0
 #: After "somebody else holds it", `acquire(wait=False)` says so again for so long without asking.
 QUIET_SECONDS = 0.25
-#: After DynamoDB did not answer, and a value is made all the same (option ``on_error``), it is not
-#: asked for that lock again for so long.
-ALONE_SECONDS = 5.0
 #: Locks of others that this process remembers having seen, so as to notice an abandoned one.
 MAX_WATCHED = 1000
 
@@ -59,7 +56,6 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         self._since = 0.0
         self._quiet_until = 0.0
         self._outage = outage
-        self._alone_until = 0.0
         self.reset()
 
     def reset(self) -> None:
@@ -71,6 +67,9 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         self._held: lease.Held | None = None
         # Whose turn it is has the lock without DynamoDB, which did not answer.
         self._alone = False
+        #: Set by the holder when DynamoDB did not answer: it is then not told of the release, which
+        #: would cost as many time-outs once more. The lock ends with its lease.
+        self.silent = False
 
     @property
     def lost(self) -> bool:
@@ -95,7 +94,7 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
             if not self._enter(wait):
                 return False
         except LockTimeout:
-            if self._alone or self._alone_until > began:
+            if self._alone or (self._outage is not None and self._outage.until > began):
                 return True  # a fault of the store keeps nobody from making the value
             raise
         taken = False
@@ -120,13 +119,14 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
                 # This process was forked while its parent held the lock, or the wait for those
                 # who had it without DynamoDB was too long.
                 return
+            silent, self.silent = self.silent, False
             held = self._held
             if held is not None and self._waiting and held.young and not held.lost:
                 self._turn_of = None
                 self._turn.notify()
                 return
         try:
-            self._free()
+            self._free(silent=silent)
         finally:
             self._leave()
 
@@ -156,18 +156,21 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
             self._turn_of = None
             self._turn.notify()
 
-    def _free(self) -> None:
+    def _free(self, *, silent: bool = False) -> None:
         held, self._held = self._held, None
         if held is not None:
             lease.heart.remove(held)
-            held.release()
+            if silent:
+                held.abandon()
+            else:
+                held.release()
 
     do_acquire_read_lock = do_acquire_write_lock
     do_release_read_lock = do_release_write_lock
 
     def _ask(self, wait: bool, give_up: float) -> lease.Held | None:
         """Ask for the lock, and have it renewed; None where others hold it, or for a fault."""
-        self._alone = lease.monotonic() < self._alone_until
+        self._alone = self._outage is not None and self._outage.lasts
         if self._alone:
             return None
         try:
@@ -180,7 +183,6 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
             if self._outage is None or not self._outage.passes(error):
                 raise
             self._alone = True
-            self._alone_until = lease.monotonic() + ALONE_SECONDS
             return None
         if held is not None:
             try:

@@ -29,7 +29,8 @@ _ENTRY = (
 _HEAD = re.compile(rb"\x80\x02}q\x00\((?:" + _ENTRY + rb")*X\x0e\0\0\0_accessed_timeq.G", re.DOTALL)
 
 
-@dataclass(frozen=True)
+# No repr: that of a bound method shows its session.
+@dataclass(frozen=True, repr=False)
 class PayloadFormat:
     """Reads and writes session payloads.
 

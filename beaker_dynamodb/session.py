@@ -12,6 +12,7 @@ import re
 import time
 import warnings
 from collections.abc import Mapping
+from http.cookies import CookieError
 from typing import Any
 
 from beaker.exceptions import BeakerWarning
@@ -23,6 +24,7 @@ from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.payload import PayloadFormat
 from beaker_dynamodb.record import SessionRecord
 from beaker_dynamodb.storage.codec import Raw
+from beaker_dynamodb.storage.faults import cause
 
 #: A cookie under ``consistent_read = auto``: an id as Beaker makes them, a version, and when that
 #: was written, in epoch seconds.
@@ -52,7 +54,12 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         #: cookie says so.
         self._seen: tuple[int, int] | None = None
         params["type"] = params.get("type") or "ext:dynamodb"
-        super().__init__(request, id=id, **params)
+        try:
+            super().__init__(request, id=id, **params)
+        except CookieError:
+            # Beaker passes over a header that cannot be read only where there is a `secret`.
+            request["cookie"] = None
+            super().__init__(request, id=id, **params)
 
     @property
     def _in_dynamodb(self) -> bool:
@@ -276,7 +283,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             # theirs must not be read as "no session".
             raise PayloadError(
                 f"a session's payload cannot be decoded: {type(error).__name__}"
-            ) from error
+            ) from cause(error)
 
     def _read_payload(self, payload: Any) -> dict[str, Any] | None:
         try:
@@ -296,4 +303,4 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             # Pickling runs the value's own code; a TypeError would be the application's puzzle.
             raise PayloadError(
                 f"a session's data cannot be encoded: {type(error).__name__} (data_serializer)"
-            ) from error
+            ) from cause(error)

@@ -15,14 +15,14 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from beaker_dynamodb.ops.local import EmbeddedDynamoDB
 from beaker_dynamodb.options import Options
-from tests.chaos.watch import whole_run
+from tests.chaos.watch import RUN, whole_run
 from tests.clock import Clock
 from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from types_boto3_dynamodb import DynamoDBClient
 
@@ -74,10 +74,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_secret_is_shown() -> Iterator[None]:
-    """In no log record and no error of the whole run is a session's id, or a planted secret."""
-    with whole_run() as watch:
+    """In no log record, error or output of the whole run is a session's id, or what was planted."""
+    with whole_run():
         yield
-    assert [] == watch.found
+    assert [] == RUN.found
+
+
+@pytest.fixture(autouse=True)
+def _errors_are_looked_at() -> Iterator[None]:
+    """With their causes, and not longer kept than for the test."""
+    yield
+    RUN.look_at_errors()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look at what tests, and the processes that they have started, have printed."""
+    report = yield
+    RUN.look(report.capstdout, report.capstderr)
+    return report
 
 
 @pytest.fixture(scope="session")

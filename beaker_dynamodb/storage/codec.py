@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import DynamoDBError, PayloadError
 from beaker_dynamodb.storage.compression import Compression, decompress
+from beaker_dynamodb.storage.faults import cause
 from beaker_dynamodb.storage.signature import Signatures
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Codec:
             # as "a new session".
             raise PayloadError(
                 f"a value of type {type(value).__name__} cannot be encoded: {type(error).__name__}"
-            ) from error
+            ) from cause(error)
 
     # -- and back -----------------------------------------------------------------------------
 
@@ -145,7 +146,7 @@ class Codec:
             # Unpickling runs the value's own code, which may raise anything at all.
             raise PayloadError(
                 f"stored bytes cannot be decoded as {codec}: {type(error).__name__}"
-            ) from error
+            ) from cause(error)
 
     def _deserialize(self, data: bytes, codec: str) -> Any:
         if codec == "b64":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,7 +100,12 @@ def translate(error: Exception, operation: str, table: str) -> Exception:
 
 
 def cause(error: Exception) -> Exception | None:
-    """Give what may stand under an error of ours in a traceback: nothing that holds a value."""
+    """Give what may stand under an error of ours in a traceback: nothing that quotes a value.
+
+    A `UnicodeError` and a `JSONDecodeError`, which are `ValueError`s, hold the whole text.
+    """
+    if isinstance(error, (ValueError, LookupError)):
+        return None
     from botocore.exceptions import ParamValidationError
 
     return None if isinstance(error, ParamValidationError) else error
@@ -125,8 +131,18 @@ def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Excep
     cls = _CLASSES.get(code, StoreUnavailable if status >= 500 else DynamoDBError)
     text = f"{operation} on table {table!r}: {code or 'HTTP'} ({status}): {message}"
     if cls is AccessDenied:
-        text = f"the action dynamodb:{operation} on table {table!r} is not allowed: {message}"
+        action = _missing_action(operation, message)
+        text = f"the action {action} on table {table!r} is not allowed: {message}"
     return cls(text, operation=operation, table=table, aws_code=code or None)
+
+
+def _missing_action(operation: str, message: str) -> str:
+    """Name the action: AWS's own words know it, and it may be another service's, `kms:Decrypt`."""
+    if named := re.search(r"not authorized to perform: (\S+)", message):
+        return named[1]
+    if operation == "TransactWriteItems":  # there is no such permission
+        return "dynamodb:PutItem or dynamodb:DeleteItem"
+    return f"dynamodb:{operation}"
 
 
 def _of_cancellation(response: Mapping[str, Any], operation: str, table: str) -> Exception:

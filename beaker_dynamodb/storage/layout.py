@@ -70,7 +70,7 @@ class Item:
     writer: str | None = None
     signature: bytes | None = None
     grace_ms: int = 0
-    special: Attributes = field(default_factory=dict)
+    special: Attributes = field(default_factory=dict, repr=False)
     chunks: ChunkSet | None = None
 
     def expired(self, now_ms: int, grace_ms: int = 0) -> bool:
@@ -187,7 +187,7 @@ class Layout:
         """
         try:
             if attributes["type"]["S"] != kind:
-                raise PayloadError(f"an item is of type {attributes['type']['S']!r}, not {kind!r}")
+                raise PayloadError(f"an item is not of type {kind!r}")
             item = Item(
                 key=key,
                 kind=kind,

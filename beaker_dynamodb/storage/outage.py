@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.errors import StoreUnavailable
@@ -16,8 +15,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: The clock of the warnings, in seconds, by a name that tests replace.
+#: The clock of pauses and warnings, in seconds, by a name that tests replace.
 monotonic = time.monotonic
+#: After a call that DynamoDB did not answer, which took all its time-outs, it is not asked for so
+#: long by those who can do without.
+PAUSE_SECONDS = 5.0
 #: At least so many seconds lie between two warnings of one store.
 WARNING_SECONDS = 60.0
 
@@ -25,33 +27,31 @@ WARNING_SECONDS = 60.0
 class Outage:
     """Passes over `StoreUnavailable` where ``on_error`` is ``miss``, and lets all else through.
 
-    A context manager for what a cache can do without::
-
-        with outage:
-            return value_from_dynamodb()
-        return default
-
     Threads may share it. An application is to know: faults are counted, and logged once a minute.
     """
 
     def __init__(self, options: Options) -> None:
         self._miss = options.on_error == "miss"
         self._table = options.table_name
-        #: Faults that were passed over in this process.
+        #: Faults that were passed over in this process, and calls that were left out after one.
         self.passed = 0
+        #: When DynamoDB is asked again.
+        self.until = float("-inf")
         self._told = 0
         self._quiet_until = float("-inf")
 
-    def __enter__(self) -> None:
-        pass
+    @property
+    def lasts(self) -> bool:
+        """Whether DynamoDB is not to be asked just now, since a moment ago it did not answer."""
+        return monotonic() < self.until
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        return isinstance(exc, StoreUnavailable) and self.passes(exc)
+    def skips(self) -> bool:
+        """Whether the caller is to leave a call out; if so, this has counted it as a fault."""
+        if not self.lasts:
+            return False
+        with _lock:
+            self.passed += 1
+        return True
 
     def passes(self, error: StoreUnavailable) -> bool:
         """Whether the caller is to do without an answer; if so, this has counted the fault."""
@@ -60,6 +60,8 @@ class Outage:
         with _lock:
             self.passed += 1
             now = monotonic()
+            if error.aws_code is None:
+                self.until = now + PAUSE_SECONDS
             if now < self._quiet_until:
                 return True
             self._quiet_until = now + WARNING_SECONDS

@@ -9,11 +9,21 @@ import pytest
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.chaos.load import short_pauses
 from tests.chaos.proxy import FaultProxy
+from tests.chaos.scripted import dynamodb_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from types_boto3_dynamodb import DynamoDBClient
+
     from tests.servers.endpoint import Endpoint
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[DynamoDBClient]:
+    """A client of a DynamoDB in this process."""
+    with dynamodb_here() as client:
+        yield client
 
 
 @pytest.fixture

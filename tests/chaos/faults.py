@@ -16,13 +16,13 @@ READ_TIMEOUT_SECONDS, HELD_SECONDS = 0.2, 0.4
 MOST_LATENCY_SECONDS = 0.5
 
 
-def refusal(status: int, code: str) -> Fault:
+def refusal(status: int, code: str, message: str = "no") -> Fault:
     """Make a fault: the server answers with an error of AWS's, and does nothing.
 
     :param status: of HTTP.
     :param code: AWS's, for instance ``ThrottlingException``.
     """
-    text = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"})
+    text = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message})
     head = (
         f"HTTP/1.1 {status} No\r\nContent-Type: application/x-amz-json-1.0\r\n"
         f"Content-Length: {len(text)}\r\n\r\n"

@@ -1,7 +1,8 @@
-"""How many inputs each fuzz test makes, and what must be true of every call on the wire."""
+"""How many inputs and orders are tried, and what must be true of every call on the wire."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -13,11 +14,31 @@ if TYPE_CHECKING:
 
     from tests.servers.recorder import CallRecorder
 
-#: Five tests with 500 inputs each in the full run, with 25,000 each in the long one.
-FUZZ = settings(
-    max_examples=500 if settings().max_examples <= 200 else settings().max_examples * 5 // 4,
-    suppress_health_check=list(HealthCheck),
-)
+
+@dataclass(frozen=True)
+class Numbers:
+    """How much is tried.
+
+    :param sessions: orders of steps of each of three models of sessions.
+    :param caches: orders of the one model of caches and locks.
+    :param inputs: of each of five tests.
+    """
+
+    sessions: int
+    caches: int
+    inputs: int
+
+    @property
+    def told(self) -> tuple[str, str, str]:
+        """What that comes to, as the README has it."""
+        return f"{3 * self.sessions:,}", f"{self.caches:,}", f"{5 * self.inputs:,}"
+
+
+FULL = Numbers(sessions=170, caches=200, inputs=500)
+#: Of tox's environment `chaos`.
+ON_REQUEST = Numbers(sessions=6_670, caches=5_000, inputs=20_000)
+HOW_MANY = ON_REQUEST if settings().max_examples >= 1_000 else FULL
+FUZZ = settings(max_examples=HOW_MANY.inputs, suppress_health_check=list(HealthCheck))
 
 #: Every Python text, lone surrogates too, and what the encoding of keys might stumble upon.
 TEXTS = (

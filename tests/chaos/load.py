@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import sleep
+from time import monotonic, sleep
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -31,6 +31,8 @@ SITES: dict[str, dict[str, object]] = {"ours": {}, "beaker": {"invalidate_corrup
 ROUNDS, SLOW_ROUNDS = 10, 4
 #: Of a share of 1, requests that are faulted before the store is well again.
 OUTAGE = 100
+#: Where the outage is one of time, how long visitors go on after it.
+AFTER_SECONDS = 2.0
 #: Longest pause between two tries. Botocore's own are as long as 20 seconds.
 PAUSE_SECONDS = 0.02
 #: Requests that a visitor may need after the faults, on a machine that is busy.
@@ -54,9 +56,10 @@ def add(key: str, token: str) -> Action:
 
 
 def log_out(session: Any) -> None:
-    """Delete the session; one that was deleted before is no error."""
-    if "login" in session:
-        session.delete()
+    """Delete the session of somebody who is logged in."""
+    if "login" not in session:
+        raise LoggedOut
+    session.delete()
 
 
 @dataclass
@@ -66,6 +69,8 @@ class Ledger:
     :param promised: tokens whose request was answered, by cookie and key.
     :param sent: all tokens, likewise.
     :param logged_out: requests that found a new session in place of theirs.
+    :param leaving: whether a log-out has been tried.
+    :param left: whether it was answered.
     """
 
     promised: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -73,6 +78,7 @@ class Ledger:
     requests: int = 0
     errors: list[BaseException] = field(default_factory=list)
     logged_out: int = 0
+    leaving: bool = False
     left: bool = False
 
 
@@ -90,14 +96,29 @@ class Visitor:
         self.neighbour = self
         self.ledger = Ledger()
 
-    def visit(self, rounds: int) -> None:
-        """Make three requests a round, and log out in the middle of them."""
-        for number in range(rounds):
+    def visit(self, rounds: int, seconds: float = 0) -> None:
+        """Make three requests a round, and log out in the middle of them.
+
+        :param seconds: it makes more rounds than that until these have passed.
+        """
+        end = monotonic() + seconds
+        for number in itertools.count():
+            if number >= rounds and monotonic() >= end:
+                break
             self.add(self.own, f"key {number % 3}")
             self.add(self.shared, self._name)
             if number >= rounds // 2 and not self.ledger.left:
-                self.ledger.left = self._request(log_out, self.leaving)
+                self.leave()
             self.add(self.neighbour.leaving, self._name)
+
+    def leave(self) -> None:
+        """Log out; who is logged out before he has tried to has lost his session."""
+        first, self.ledger.leaving = not self.ledger.leaving, True
+        try:
+            self.ledger.left = self._request(log_out, self.leaving)
+        except LoggedOut:
+            self.ledger.left = True
+            self.ledger.logged_out += first
 
     def add(self, cookie: str, key: str) -> bool:
         """Add a token to a list in a session, and say whether that was promised."""
@@ -106,7 +127,8 @@ class Visitor:
         try:
             answered = self._request(add(key, token), cookie)
         except LoggedOut:
-            self.ledger.logged_out += cookie != self.neighbour.leaving
+            expected = cookie == self.neighbour.leaving and self.neighbour.ledger.leaving
+            self.ledger.logged_out += not expected
             return False
         if answered:
             self.ledger.promised.setdefault((cookie, key), []).append(token)
@@ -175,12 +197,19 @@ def short_pauses() -> Iterator[None]:
         yield
 
 
-def run(options: Mapping[str, Any], kind: Kind, share: float, times: int = 1) -> Outcome:
+def run(
+    options: Mapping[str, Any],
+    kind: Kind,
+    share: float,
+    times: int = 1,
+    seconds: float | None = None,
+) -> Outcome:
     """Let visitors meet a fault.
 
     :param options: lead to a table on the server itself.
     :param share: of the calls that are faulted.
     :param times: so many times as many rounds.
+    :param seconds: how long the fault lasts; None: to the end, or, of a share of 1, `OUTAGE` calls.
     """
     rounds = (SLOW_ROUNDS if kind.slow else ROUNDS) * times
     with FaultProxy(options["endpoint_url"]) as proxy, short_pauses():
@@ -191,13 +220,15 @@ def run(options: Mapping[str, Any], kind: Kind, share: float, times: int = 1) ->
             coming = _arrive(middleware, direct, Site(middleware, {**faulty, **more}))
             readers.update(dict.fromkeys(coming, direct))
             visitors += coming
-        plan = proxy.inject(Plan(kind.fault, share, first=OUTAGE * times if share == 1 else None))
+        calls = OUTAGE * times if share == 1 and seconds is None else None
+        plan = proxy.inject(Plan(kind.fault, share, first=calls, seconds=seconds))
+        length = 0.0 if seconds is None else seconds + AFTER_SECONDS
         with ThreadPoolExecutor(len(visitors)) as threads:
-            list(threads.map(lambda visitor: visitor.visit(rounds), visitors))
+            list(threads.map(lambda visitor: visitor.visit(rounds, length), visitors))
         proxy.heal()
         stuck = sum(not _goes_on(visitor) for visitor in visitors)
         DynamoDBNamespaceManager("any", **faulty).client.close()
-        return _judge(plan, readers, stuck)
+        return judge(plan, readers, stuck)
 
 
 def _arrive(middleware: str, direct: Site, faulty: Site) -> list[Visitor]:
@@ -224,12 +255,14 @@ def _goes_on(visitor: Visitor) -> bool:
         visitor.ledger = ledger
 
 
-def _judge(plan: Plan, readers: Mapping[Visitor, Site], stuck: int) -> Outcome:
+def judge(plan: Plan, readers: Mapping[Visitor, Site], stuck: int) -> Outcome:
+    """Hold what visitors were promised against what their sites find now."""
     ledgers = [visitor.ledger for visitor in readers]
     stored: dict[str, dict[str, Any]] = {}
     for visitor, site in readers.items():
         for cookie in (visitor.own, visitor.shared, visitor.leaving):
             stored[cookie] = stored.get(cookie) or site(values, cookie).result
+    leaving = {visitor.leaving for visitor in readers if visitor.ledger.leaving}
     left = {visitor.leaving for visitor in readers if visitor.ledger.left}
     sent: dict[tuple[str, str], list[str]] = {}
     promised: dict[tuple[str, str], list[str]] = {}
@@ -240,8 +273,7 @@ def _judge(plan: Plan, readers: Mapping[Visitor, Site], stuck: int) -> Outcome:
     lost, invented = [], []
     for (cookie, key), tokens in sent.items():
         found = list(stored[cookie].get(key, []))
-        gone = "login" not in stored[cookie] and cookie in _leaving(readers)
-        if not gone:
+        if "login" in stored[cookie] or cookie not in leaving:
             lost += sorted(set(promised[cookie, key]) - set(found))
         invented += sorted({token for token in found if token not in tokens})
         invented += sorted({token for token in found if found.count(token) > 1})
@@ -256,7 +288,3 @@ def _judge(plan: Plan, readers: Mapping[Visitor, Site], stuck: int) -> Outcome:
         returned=sum("login" in stored[cookie] for cookie in left),
         stuck=stuck,
     )
-
-
-def _leaving(readers: Mapping[Visitor, Site]) -> set[str]:
-    return {visitor.leaving for visitor in readers}

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -72,16 +73,19 @@ class Plan:
     :param fault: what happens to them.
     :param share: how many of all, between 0 and 1; exactly so many of each 100.
     :param first: how many are faulted at most; None: no end.
+    :param seconds: how long from now on; None: no end.
     :param operations: only these, by DynamoDB's names; empty: all.
     """
 
     fault: Fault
     share: float = 1.0
     first: int | None = None
+    seconds: float | None = None
     operations: Collection[str] = ()
     requests: int = 0
     faults: int = 0
     _chosen: set[int] = field(default_factory=set)
+    _began: float = field(default_factory=lambda: monotonic())
 
     def takes(self, operation: str) -> bool:
         """Count a request, and say whether it is one of those that are faulted."""
@@ -91,7 +95,11 @@ class Plan:
         if place == 0:
             self._chosen = set(random.sample(range(BLOCK), round(self.share * BLOCK)))
         self.requests += 1
-        taken = place in self._chosen and (self.first is None or self.faults < self.first)
+        taken = (
+            place in self._chosen
+            and (self.first is None or self.faults < self.first)
+            and (self.seconds is None or monotonic() < self._began + self.seconds)
+        )
         self.faults += taken
         return taken
 

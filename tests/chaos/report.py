@@ -1,7 +1,7 @@
 """Print the table of the README's section "What was tried": ``python -m tests.chaos.report``.
 
 It needs DynamoDB Local, which the tests have fetched. ``--times 10`` makes ten times as many
-requests. The numbers of every share by itself go to standard error.
+requests, and outages as long. The numbers of every share by itself go to standard error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from tests.conftest import CACHE, pytest_configure
 from tests.servers.dynamodb_local import DynamoDBLocal
 from tests.servers.endpoint import Endpoint, create_table
 
-HEAD = ["fault", "calls faulted", *(f"{share:.0%}" for share in SHARES), "lost", "logged out"]
+#: How long all calls fail.
+OUTAGE_SECONDS = 5.0
+COLUMNS = [f"{share:.0%}" for share in SHARES[:-1]] + [f"100% for {OUTAGE_SECONDS:.0f} s"]
+HEAD = ["fault", "calls faulted", *COLUMNS, "lost", "logged out"]
 
 
 def survived(outcome: Outcome) -> int:
@@ -62,7 +65,8 @@ def main() -> int:
                 table = f"chaos-{number}-{share}"
                 create_table(endpoint.client, table)
                 options = {**endpoint.options, "table_name": table}
-                outcome = run(options, kind, share, times)
+                seconds = OUTAGE_SECONDS * times if share == 1 else None
+                outcome = run(options, kind, share, times, seconds)
                 outcomes.append(outcome)
                 strange = outcome.strange_errors(kind)
                 note(name, f"{share:.0%}", f"{outcome.faults} of {outcome.calls} calls faulted,")

@@ -1,4 +1,4 @@
-"""A DynamoDB in this process, and faults of its calls in whatever order a test has planned."""
+"""A DynamoDB in this process, faults of its calls as planned, and what models of both share."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from moto import mock_aws
 
+from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.errors import StoreUnavailable
 from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.items import ItemStore
+from tests.clock import Clock
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 #: What may happen to a call: nothing; it fails before it has arrived; its answer is lost; its
 #: answer is lost and botocore sends it again.
 FINE, LOST, ARRIVED, TWICE = "fine", "lost", "arrived", "twice"
+#: Twice as often as not, nothing happens.
+PLANS = st.lists(st.sampled_from([FINE, FINE, LOST, ARRIVED, TWICE]), max_size=3)
 WRITES = frozenset({"put_item", "delete_item", "transact_write_items"})
 
 
@@ -104,3 +111,50 @@ def dynamodb_here() -> Iterator[DynamoDBClient]:
     config = Config(signature_version=UNSIGNED, parameter_validation=False, user_agent="test")
     with mock_aws():
         yield boto3.session.Session().client("dynamodb", region_name="eu-west-1", config=config)
+
+
+class Machine(RuleBasedStateMachine):
+    """What all models have: one table, a script of its calls, a clock."""
+
+    table_name = "model"
+    start = 4_000_000_000.0
+    script: Script
+    client: DynamoDBClient
+    clock: Clock
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock.now = self.start
+
+    def attempt(
+        self,
+        plan: list[str],
+        action: Callable[[], object],
+        meddle: Callable[[], None] | None = None,
+    ) -> bool:
+        """Do something that calls DynamoDB; whether it was acknowledged."""
+        self.script.begin(plan, meddle)
+        try:
+            action()
+        except StoreUnavailable:
+            assert self.script.failed, "an error without a fault"
+            return False
+        finally:
+            self.script.plan = []
+        return True
+
+    def teardown(self) -> None:
+        """Empty the table."""
+        for item in self.client.scan(TableName=self.table_name)["Items"]:
+            self.client.delete_item(TableName=self.table_name, Key={"id": item["id"]})
+
+
+def run_model(machine: type[Machine], clock: Clock, orders: int) -> None:
+    """Let a machine try so many orders of its steps."""
+    with dynamodb_here() as client, scripted_calls() as script:
+        options = {"client": client, "table_name": machine.table_name}
+        assert b"nothing" not in DynamoDBNamespaceManager("makes-the-table", **options)
+        machine.script, machine.client, machine.clock = script, client, clock
+        run_state_machine_as_test(
+            machine, settings=settings(max_examples=orders, stateful_step_count=30)
+        )

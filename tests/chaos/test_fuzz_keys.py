@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.storage.keys import key_bytes
 from tests.chaos.inputs import FUZZ, TEXTS, keys_sent, namespace_of
-from tests.chaos.scripted import dynamodb_here
 from tests.contract.opening import payload
 from tests.servers.recorder import CallRecorder
 
@@ -25,26 +23,19 @@ KEYS = TEXTS | st.binary()
 LONGEST = 230
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[DynamoDBClient]:
-    """A client of a DynamoDB in this process."""
-    with dynamodb_here() as client:
-        yield client
-
-
 @pytest.mark.full
 @FUZZ
 @given(prefix=PREFIXES, namespace=TEXTS, key=KEYS)
 def test_any_key(
-    client: DynamoDBClient, prefix: str | None, namespace: str, key: str | bytes
+    here: DynamoDBClient, prefix: str | None, namespace: str, key: str | bytes
 ) -> None:
     """Every verb works, and each call names items of this namespace only."""
     manager = DynamoDBNamespaceManager(
-        namespace, client=client, table_name="fuzzed-keys", prefix=prefix
+        namespace, client=here, table_name="fuzzed-keys", prefix=prefix
     )
     session = key == "session"
     value = payload(a=1) if session else "value"
-    with CallRecorder(client) as calls:
+    with CallRecorder(here) as calls:
         assert key not in manager
         manager[key] = value
         assert key in manager

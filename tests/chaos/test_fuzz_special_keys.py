@@ -2,63 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import SpecialKeyError
+from beaker_dynamodb import DynamoDBNamespaceManager, SpecialKeyError
 from beaker_dynamodb.config import parse
 from beaker_dynamodb.storage.special import SpecialKeys
-from tests.chaos.inputs import FUZZ, TEXTS
+from tests.chaos.inputs import FUZZ, NUMBERS, TEXTS
 
-NAMES = ["userId", "user", "user.id", "logins", "admin", "größe"]
-TYPES = st.sampled_from(["S", "N", "B", "BOOL"])
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.servers.endpoint import Endpoint
+
+TYPES = {"userId": "S", "user.id": "S", "user": "S", "logins": "N", "größe": "B", "admin": "BOOL"}
+INDEXED = [name for name, kind in TYPES.items() if kind != "BOOL"]
+TABLES = {False: "fuzzed-special-keys", True: "fuzzed-index-keys"}
+FITTING: dict[str, st.SearchStrategy[Any]] = {
+    "S": TEXTS,
+    "N": st.integers() | st.floats() | st.decimals() | NUMBERS.map(Decimal),
+    "B": st.binary(max_size=20) | st.sampled_from([bytearray(b"a"), b"x" * 3000]),
+    "BOOL": st.booleans(),
+}
 VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(),
-        st.floats(),
-        st.decimals(),
-        TEXTS,
-        st.binary(max_size=20),
-        st.sampled_from([10**126, Decimal("1E-131"), bytearray(b"a"), "x" * 3000, b"x" * 3000]),
-    ),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner),
+    st.none() | st.one_of(*FITTING.values()) | st.sampled_from([10**126, Decimal("1E-131")]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([*TYPES]), inner),
     max_leaves=4,
 )
+#: More often than not each value is of its type.
+SESSIONS = st.fixed_dictionaries(
+    {}, optional={name: FITTING[kind] | FITTING[kind] | VALUES for name, kind in TYPES.items()}
+)
+
+
+@pytest.fixture(scope="module")
+def tables(local_endpoint: Endpoint) -> Iterator[DynamoDBClient]:
+    """DynamoDB Local with a table, and with one that has an index for each key that may have one.
+
+    moto takes what DynamoDB does not.
+    """
+    client = local_endpoint.client
+    for indexed, name in TABLES.items():
+        keys = INDEXED if indexed else []
+        manager = DynamoDBNamespaceManager(
+            "any", client=client, table_name=name, special_keys=TYPES, index_keys=keys
+        )
+        assert b"nothing" not in manager  # makes the table
+    yield client
+    for name in TABLES.values():
+        client.delete_table(TableName=name)
 
 
 @pytest.mark.full
 @FUZZ
 @given(
-    types=st.dictionaries(st.sampled_from(NAMES), TYPES, min_size=1),
+    names=st.sets(st.sampled_from([*TYPES]), min_size=1),
     indexed=st.booleans(),
     skip=st.booleans(),
-    session=st.dictionaries(st.sampled_from(NAMES), VALUES),
+    session=SESSIONS,
 )
 def test_any_special_key(
-    types: dict[str, str], indexed: bool, skip: bool, session: dict[str, Any]
+    tables: DynamoDBClient, names: set[str], indexed: bool, skip: bool, session: dict[str, Any]
 ) -> None:
-    """Each attribute has its declared type; what does not fit is a SpecialKeyError."""
+    """DynamoDB takes each attribute as its type; what does not fit is a SpecialKeyError."""
+    types = {name: TYPES[name] for name in names}
     options: dict[str, Any] = {"special_keys": types, "skip_throw_missing_special_keys": skip}
     if indexed:
-        options["index_keys"] = [name for name, kind in types.items() if kind != "BOOL"]
-    attributes: Any = {}
+        options["index_keys"] = [name for name in INDEXED if name in types]
     refused: SpecialKeyError | None = None
     try:
         attributes = SpecialKeys(parse(options)).attributes(session)
     except SpecialKeyError as error:
         refused = error
-    assert refused is None or types[refused.key] == refused.type
-    assert refused or skip or set(attributes) == set(types)
-    for name, attribute in attributes.items():
-        ((kind, content),) = attribute.items()
-        assert types[name] == kind
-        expected = {"S": "str", "N": "str", "B": "bytes", "BOOL": "bool"}[kind]
-        assert expected == type(content).__name__
-        if kind == "N":
-            assert len(Decimal(content).normalize().as_tuple().digits) <= 38
+    if refused is not None:
+        assert types[refused.key] == refused.type
+        return
+    assert skip or set(attributes) == set(types)
+    item: dict[str, Any] = {"id": {"S": "any"}, **attributes}
+    tables.put_item(TableName=TABLES[indexed], Item=item)
+    found = tables.get_item(TableName=TABLES[indexed], Key={"id": {"S": "any"}})["Item"]
+    assert {"id": "S"} | {name: types[name] for name in attributes} == {
+        name: kind for name, value in found.items() for kind in value
+    }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import pickle
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import boto3
 import pytest
 from beaker.cache import Cache
 from beaker.exceptions import BeakerWarning
+from beaker.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -20,13 +19,14 @@ from beaker_dynamodb import (
     ConfigurationError,
     DynamoDBError,
     DynamoDBNamespaceManager,
+    DynamoDBSession,
     ItemTooLarge,
     LockTimeout,
     PayloadError,
     SessionConflict,
     StoreUnavailable,
 )
-from tests.chaos.watch import MARK, Watch, all_is_seen, secret, texts
+from tests.chaos.watch import MARK, Watch, all_is_seen, reveal, secret
 from tests.servers.endpoint import REGION
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, log_out, store, values
@@ -61,13 +61,6 @@ def objects(root: object) -> list[object]:
     return found
 
 
-def reveal(action: Callable[[], object], kind: type[Exception], watch: Watch) -> None:
-    """Do what fails, and look at all that is shown of the error."""
-    with pytest.raises(kind) as caught:
-        action()
-    watch.look(*texts(caught.value))
-
-
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("middleware", MIDDLEWARES)
 def test_sessions(
@@ -97,19 +90,23 @@ def test_sessions(
     assert told is any("is gone" in text for text in watch.shown)
 
 
-def test_reprs(moto_endpoint: Endpoint, table_name: str) -> None:
+@pytest.mark.parametrize("session_class", [Session, DynamoDBSession])
+def test_reprs(session_class: type[Any], moto_endpoint: Endpoint, table_name: str) -> None:
     """No object of ours that has a session, or the options, shows them: tracebacks hold reprs."""
     options = {**moto_endpoint.options, **CREDENTIALS, **KEYS, "table_name": table_name}
-    visitor = Visitor(options)
-    visitor.id = secret("id")
-    visitor.starts(a=secret("payload"))
-    found = objects(visitor.request().namespace)
-    assert {"Item", "Key", "Options", "SessionRecord", "Store"} <= {
+    visitor = Visitor({**options, "special_keys": "user:S"}, session_class)
+    visitor.starts(a=secret("payload"), user=secret("user"))
+    session = visitor.request()
+    found = objects(session.namespace)
+    assert {"Item", "Key", "Options", "PayloadFormat", "SessionRecord", "Store"} <= {
         type(one).__name__ for one in found
     }
     watch = Watch()
+    watch.ids.add(session.id)
     watch.look(*map(repr, found))
     assert [] == watch.found
+    # A session is a dict, and shows what is in it (SECURITY.md); but not whose it is.
+    assert repr(dict(session)) == repr(session)
 
 
 def test_the_id_of_a_corrupt_session(moto_endpoint: Endpoint, table_name: str) -> None:
@@ -274,18 +271,3 @@ def test_options(given: dict[str, Any]) -> None:
     with all_is_seen() as watch:
         reveal(lambda: DynamoDBNamespaceManager("pages", **given), ConfigurationError, watch)
     assert [] == watch.found
-
-
-def test_the_watch_sees() -> None:
-    """What is looked for would be found: in a record, in a warning, in an error's cause."""
-    watch = Watch()
-    record = logging.LogRecord("any", logging.DEBUG, "", 1, "%s", (secret("record"),), None)
-    watch.emit(record)
-    with all_is_seen() as seen:
-        warnings.warn(secret("warning"), UserWarning, stacklevel=1)
-    watch.look(*seen.shown)
-    error = DynamoDBError("no")
-    error.__cause__ = KeyError(secret("cause"))
-    watch.look(*texts(error))
-    for name in ("record", "warning", "cause"):
-        assert any(secret(name) in text for text in watch.found)

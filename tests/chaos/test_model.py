@@ -5,49 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.session import Session
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import invariant, precondition, rule
 
-from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, StoreUnavailable
-from tests.chaos.scripted import ARRIVED, FINE, LOST, TWICE, Script, dynamodb_here, scripted_calls
+from beaker_dynamodb import DynamoDBSession
+from tests.chaos.inputs import HOW_MANY
+from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.chaos.session_model import INTERVAL, LIFE, Request, Table
 from tests.clock import Clock
 from tests.sessions.site import ENCRYPTED
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-TABLE = "model-of-sessions"
-START = 4_000_000_000.0
-#: Twice as often as not, nothing happens.
-PLANS = st.lists(st.sampled_from([FINE, FINE, LOST, ARRIVED, TWICE]), max_size=3)
 WHICH = st.integers(0, 5)
 KEYS = st.sampled_from("abc")
 
 
-class Machine(RuleBasedStateMachine):
+class Sessions(Machine):
     """Requests on a few sessions; each rule is one step of one of them."""
 
     session_class: type[Any]
     more: dict[str, object]
-    script: Script
-    client: DynamoDBClient
-    clock: Clock
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock.now = START
         self.table = Table()
         self.ids: list[str] = []
         self.requests: list[Request] = []
@@ -67,20 +50,6 @@ class Machine(RuleBasedStateMachine):
         """Give one of the requests in flight."""
         return self.requests[which % len(self.requests)]
 
-    def attempt(
-        self, plan: list[str], action: Callable[[], None], meddle: Callable[[], None] | None = None
-    ) -> bool:
-        """Do something that calls DynamoDB; whether it was acknowledged."""
-        self.script.begin(plan, meddle)
-        try:
-            action()
-        except StoreUnavailable:
-            assert self.script.failed, "an error without a fault"
-            return False
-        finally:
-            self.script.plan = []
-        return True
-
     # -- requests -----------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.requests) < 5)
@@ -98,7 +67,7 @@ class Machine(RuleBasedStateMachine):
                     use_cookies=False,
                     type="ext:dynamodb",
                     client=self.client,
-                    table_name=TABLE,
+                    table_name=self.table_name,
                     clock=self.clock,
                     default_ttl=LIFE,
                     touch_interval=INTERVAL,
@@ -293,24 +262,19 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def the_table_is_the_model(self) -> None:
         """The items are those of the model, to the millisecond of their expiry."""
-        scanned = self.client.scan(TableName=TABLE, ConsistentRead=True)["Items"]
+        scanned = self.client.scan(TableName=self.table_name, ConsistentRead=True)["Items"]
         found = {
             item["id"]["S"].removeprefix("sess:"): round(float(item["deadline"]["N"]) * 1000)
             for item in scanned
         }
         assert {id: item.deadline_ms for id, item in self.table.items.items()} == found
 
-    def teardown(self) -> None:
-        """Empty the table."""
-        for item in self.client.scan(TableName=TABLE)["Items"]:
-            self.client.delete_item(TableName=TABLE, Key={"id": item["id"]})
-
 
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("session_class", "more"),
-    [(Session, {}), (DynamoDBSession, ENCRYPTED)],
-    ids=["beaker", "ours, encrypted"],
+    [(Session, {}), (DynamoDBSession, {}), (DynamoDBSession, ENCRYPTED)],
+    ids=["beaker", "ours", "ours, encrypted"],
 )
 def test_sessions(
     session_class: type[Any], more: dict[str, object], monkeypatch: pytest.MonkeyPatch
@@ -320,13 +284,5 @@ def test_sessions(
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     monkeypatch.setattr("beaker.session.time", moved)
     monkeypatch.setattr("beaker_dynamodb.session.time", moved)
-    # 250 of each in the full run, which is 500; 10,000 of each in the long one.
-    examples = max(250, settings().max_examples // 2)
-    with dynamodb_here() as client, scripted_calls() as script:
-        options = {"client": client, "table_name": TABLE}
-        assert b"nothing" not in DynamoDBNamespaceManager("makes-the-table", **options)
-        Machine.script, Machine.client, Machine.clock = script, client, clock
-        Machine.session_class, Machine.more = session_class, more
-        run_state_machine_as_test(
-            Machine, settings=settings(max_examples=examples, stateful_step_count=30)
-        )
+    Sessions.session_class, Sessions.more = session_class, more
+    run_model(Sessions, clock, HOW_MANY.sessions)

@@ -8,33 +8,22 @@ from weakref import WeakValueDictionary
 
 import pytest
 from beaker.cache import Cache
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import invariant, precondition, rule
 
-from beaker_dynamodb import StoreUnavailable, lease, locks
+from beaker_dynamodb import lease, locks
 from beaker_dynamodb.lock import DynamoDBSynchronizer
 from beaker_dynamodb.locks import creation_lock
-from tests.chaos.scripted import ARRIVED, FINE, LOST, TWICE, Script, dynamodb_here, scripted_calls
+from tests.chaos.inputs import HOW_MANY
+from tests.chaos.scripted import FINE, PLANS, Machine, run_model
 from tests.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from types_boto3_dynamodb import DynamoDBClient
-
-TABLE = "model-of-caches"
-START = 4_000_000_000.0
 #: Seconds: an entry's life, its grace after that, and a lock's life without a renewal.
 EXPIRE, GRACE, LEASE = 10, 60, 30
 KEY = b"k"
-PLANS = st.lists(st.sampled_from([FINE, FINE, LOST, ARRIVED, TWICE]), max_size=2)
 WHO = st.integers(0, 1)
 
 
@@ -50,36 +39,25 @@ class Process:
             self.lock = creation_lock(store, store.keys.lock("news", KEY))
 
 
-class Machine(RuleBasedStateMachine):
+class Caches(Machine):
     """Two processes that read, write and delete one value, and take turns at its lock."""
 
-    script: Script
-    client: DynamoDBClient
-    clock: Clock
     monotonic: Clock
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock.now, self.monotonic.now = START, 0.0
-        options = {"client": self.client, "table_name": TABLE, "clock": self.clock}
+        self.monotonic.now = 0.0
+        options = {"client": self.client, "table_name": self.table_name, "clock": self.clock}
         limits = {"expire": EXPIRE, "stale_grace": GRACE, "lock_lease": LEASE}
         self.processes = [Process({**options, **limits}) for _ in range(2)]
         self.entry: tuple[int, float] | None = None  # the value and when it was stored
         self.numbers = 0
 
-    def attempt(self, who: int, plan: list[str], action: Callable[[], object]) -> bool:
+    def attempt_by(self, who: int, plan: list[str], action: Callable[[], object]) -> bool:
         """Do something in a process; whether it was acknowledged."""
-        self.script.begin(plan)
-        try:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(locks, "_locks", self.processes[who].locks)
-                action()
-        except StoreUnavailable:
-            assert self.script.failed, "an error without a fault"
-            return False
-        finally:
-            self.script.plan = []
-        return True
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(locks, "_locks", self.processes[who].locks)
+            return self.attempt(plan, action)
 
     def current(self, grace: float = 0) -> int | None:
         """Give the value that may be seen; None: there is none."""
@@ -96,7 +74,7 @@ class Machine(RuleBasedStateMachine):
         process = self.processes[who]
         self.numbers += 1
         value, late = self.numbers, process.lock.lost
-        acknowledged = self.attempt(who, plan, lambda: process.cache.put("k", value))
+        acknowledged = self.attempt_by(who, plan, lambda: process.cache.put("k", value))
         gives_way = late and self.current() is not None
         if acknowledged and FINE == (plan or [FINE])[0]:
             assert gives_way is not self.script.wrote
@@ -109,7 +87,7 @@ class Machine(RuleBasedStateMachine):
         """Read: what was stored last, unless it has expired."""
         found: list[int | None] = []
         cache = self.processes[who].cache
-        if self.attempt(who, plan, lambda: found.append(look(cache))):
+        if self.attempt_by(who, plan, lambda: found.append(look(cache))):
             assert [self.current()] == found
 
     @rule(who=WHO)
@@ -122,7 +100,7 @@ class Machine(RuleBasedStateMachine):
     def remove(self, who: int, plan: list[str]) -> None:
         """Delete."""
         cache = self.processes[who].cache
-        self.attempt(who, plan, lambda: cache.remove_value("k"))
+        self.attempt_by(who, plan, lambda: cache.remove_value("k"))
         if self.script.wrote:
             self.entry = None
 
@@ -137,7 +115,7 @@ class Machine(RuleBasedStateMachine):
         free = self.lock_item() is None
         quiet = self.monotonic.now < mine._quiet_until
         got: list[bool] = []
-        if self.attempt(who, plan, lambda: got.append(mine.acquire(wait=False))):
+        if self.attempt_by(who, plan, lambda: got.append(mine.acquire(wait=False))):
             assert [mine.mine] == got
             if free and not quiet:
                 assert got == [True]
@@ -152,7 +130,7 @@ class Machine(RuleBasedStateMachine):
             return
         before = self.lock_item()
         others = other.mine and not other.lost
-        assert self.attempt(who, plan, mine.release)
+        assert self.attempt_by(who, plan, mine.release)
         after = self.lock_item()
         assert not mine.mine
         assert after in (None, before)
@@ -165,7 +143,7 @@ class Machine(RuleBasedStateMachine):
         """Renew the lock in the background; that never raises."""
         held = self.processes[who].lock._held
         if held is not None:
-            assert self.attempt(who, plan, held.renew)
+            assert self.attempt_by(who, plan, held.renew)
 
     @rule(seconds=st.sampled_from([0.25, 1, LEASE / 3, LEASE - 1, LEASE]))
     def wait(self, seconds: float) -> None:
@@ -186,15 +164,14 @@ class Machine(RuleBasedStateMachine):
     def lock_item(self) -> dict[str, Any] | None:
         """Give the lock's item."""
         key = {"id": {"S": "cache:|lock|news|k"}}
-        return self.client.get_item(TableName=TABLE, Key=key).get("Item")
+        return self.client.get_item(TableName=self.table_name, Key=key).get("Item")
 
     def teardown(self) -> None:
-        """Empty the table."""
+        """Give the locks back, and empty the table."""
         for process in self.processes:
             if process.lock.mine:
                 process.lock.release()
-        for item in self.client.scan(TableName=TABLE)["Items"]:
-            self.client.delete_item(TableName=TABLE, Key={"id": item["id"]})
+        super().teardown()
 
 
 def look(cache: Cache) -> int | None:
@@ -215,11 +192,5 @@ def test_caches_and_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     heart = lease.Heart()
     monkeypatch.setattr(heart, "_run", int)  # renewals happen when the machine says so
     monkeypatch.setattr(lease, "heart", heart)
-    with dynamodb_here() as client, scripted_calls() as script:
-        Machine.script, Machine.client = script, client
-        Machine.clock, Machine.monotonic = clock, monotonic
-        Cache("any", "ext:dynamodb", client=client, table_name=TABLE).put("makes", "the table")
-        examples = max(200, settings().max_examples)
-        run_state_machine_as_test(
-            Machine, settings=settings(max_examples=examples, stateful_step_count=30)
-        )
+    Caches.monotonic = monotonic
+    run_model(Caches, clock, HOW_MANY.caches)

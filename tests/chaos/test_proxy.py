@@ -16,6 +16,7 @@ from botocore.exceptions import (
 
 from tests.chaos import faults
 from tests.chaos.proxy import Fault, Plan
+from tests.clock import Clock
 from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:
@@ -96,3 +97,15 @@ def test_the_share_is_exact(share: float) -> None:
     assert 3 * round(share * 100) == sum(taken) == plan.faults
     assert not plan.takes("GetItem")
     assert 300 == plan.requests
+
+
+def test_a_plan_of_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It begins when it is made, and ends in time however many requests come."""
+    time = Clock(0.0)
+    monkeypatch.setattr("tests.chaos.proxy.monotonic", time)
+    plan = Plan(faults.reset_before, seconds=5)
+    taken = []
+    for seconds in (0, 4.9, 0.1):
+        time.advance(seconds)
+        taken.append(plan.takes("GetItem"))
+    assert [True, True, False] == taken

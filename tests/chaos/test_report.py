@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tests.chaos.faults import KINDS
+from tests.chaos.inputs import FULL, ON_REQUEST
 from tests.chaos.load import Outcome
 from tests.chaos.report import HEAD, line, row
 
@@ -22,6 +23,13 @@ def test_the_readme_has_every_fault() -> None:
         (len(cells), cells[-2].strip(), cells[-1].strip()) for cells in rows
     }
     assert "python -m tests.chaos.report" in README
+
+
+def test_the_readme_tells_how_much_is_tried() -> None:
+    """Its numbers are those of the models and of the made-up input."""
+    told = "A full run tries {} orders of sessions, {} of caches and {} inputs".format(*FULL.told)
+    told += "; `tox -e chaos` {}, {} and {}.".format(*ON_REQUEST.told)
+    assert told in README
 
 
 def test_a_row_has_all_shares() -> None:

@@ -3,74 +3,56 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import pytest
-from beaker.cache import CacheManager
 
-from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.config import Options
 from tests.chaos.faults import READ_TIMEOUT_SECONDS, silence
-from tests.chaos.load import SITES
 from tests.chaos.proxy import Plan
-from tests.sessions.site import Site, log_out, store, values
+from tests.chaos.silence import SCENES
+from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from types_boto3_dynamodb import DynamoDBClient
 
     from tests.chaos.proxy import FaultProxy
 
 ATTEMPTS = 3
 
 
-@pytest.fixture
-def silent(through: dict[str, object]) -> dict[str, object]:
-    """Options of somebody who does not wait long."""
-    return {**through, "read_timeout": READ_TIMEOUT_SECONDS, "max_attempts": ATTEMPTS}
-
-
-def count(proxy: FaultProxy, request: Callable[[], object]) -> int:
-    """Make a request, which fails, and give how often the store was asked."""
-    plan = proxy.inject(Plan(silence))
-    with pytest.raises(StoreUnavailable, match="ReadTimeoutError") as caught:
-        request()
-    assert caught.value.operation is not None
-    return plan.requests
-
-
-@pytest.mark.parametrize("middleware", SITES)
-@pytest.mark.parametrize("action", [values, store(a=1), log_out], ids=["read", "write", "log out"])
+@pytest.mark.parametrize("name", SCENES)
 def test_a_request_asks_as_often_as_configured(
     proxy: FaultProxy,
-    silent: dict[str, object],
-    middleware: str,
-    action: Any,
+    through: dict[str, object],
+    client: DynamoDBClient,
+    table_name: str,
+    name: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """It fails after `max_attempts` tries, each on a connection of its own, and not later."""
-    site = Site(middleware, {**silent, **SITES[middleware]})
-    cookie = site(store(name="Ada")).cookie
-    before, started = proxy.connections, time.monotonic()
-    assert ATTEMPTS == count(proxy, lambda: site(action, cookie))
+    """It ends after `max_attempts` tries of one call, each on a connection of its own."""
+    create_table(client, table_name)  # which may take longer than what follows has
+    limits = {"read_timeout": READ_TIMEOUT_SECONDS, "max_attempts": ATTEMPTS}
+    scene = SCENES[name]({**through, **limits})
+    plan, before, started = Plan(silence), 0, 0.0
+
+    def go_silent() -> None:
+        nonlocal before, started
+        before, started = proxy.connections, time.monotonic()
+        proxy.inject(plan)
+
+    fails = pytest.raises(StoreUnavailable, match="ReadTimeoutError")
+    with nullcontext() if "miss" in name else fails as caught:
+        scene(go_silent)
     record_property("seconds", round(time.monotonic() - started, 3))
+    assert ATTEMPTS == plan.requests
     # The first try is made on the connection that was there.
     assert proxy.connections - before <= ATTEMPTS
-
-
-def test_a_cache_asks_as_often_as_configured(proxy: FaultProxy, silent: dict[str, object]) -> None:
-    """One that cannot be read makes no value, and takes no lock."""
-    cache = CacheManager(type="ext:dynamodb", **silent).get_cache("pages")
-    assert 1 == cache.get("a", createfunc=lambda: 1)
-    made: list[str] = []
-    assert ATTEMPTS == count(proxy, lambda: cache.get("b", createfunc=lambda: made.append("b")))
-    assert [] == made
-
-
-def test_the_client_has_the_configured_limits(silent: dict[str, object]) -> None:
-    """Time-outs and tries, which bound a call, are those of the options."""
-    config: Any = DynamoDBNamespaceManager("any", connect_timeout=0.7, **silent).client.meta.config
-    assert (0.7, READ_TIMEOUT_SECONDS) == (config.connect_timeout, config.read_timeout)
-    assert ATTEMPTS == config.retries["total_max_attempts"]
+    assert caught is None or caught.value.operation is not None
 
 
 def test_the_defaults_allow_nine_seconds() -> None:

@@ -10,6 +10,7 @@ from beaker.cache import CacheManager
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
 from tests.chaos.load import SITES
 from tests.sessions.site import Action, Site, log_out, store, values
+from tests.unit.stubbed import Script
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -116,3 +117,14 @@ def test_nothing_expired_is_served_without_time_to_live(
 
     cache.set_value(b"k", 2, expiretime=60)
     assert 2 == cache[b"k"]
+
+
+def test_a_table_that_is_changed_just_now_serves() -> None:
+    """One that was created waits until it can be used, which one in UPDATING can as well."""
+    script = Script().refuse("get_item", "ResourceNotFoundException")
+    script.answer("create_table", None, {})
+    script.answer("describe_table", None, {"Table": {"TableStatus": "CREATING"}})
+    script.answer("describe_table", None, {"Table": {"TableStatus": "UPDATING"}})
+    script.answer("update_time_to_live", None, {}).answer("get_item", None, {})
+    with script:
+        assert b"k" not in script.manager()

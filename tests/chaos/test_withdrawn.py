@@ -15,13 +15,22 @@ from beaker_dynamodb import (
 )
 from tests.chaos.faults import refusal
 from tests.chaos.load import SITES
-from tests.chaos.proxy import Exchange, FaultProxy, Plan
+from tests.chaos.proxy import Exchange, Fault, FaultProxy, Plan
 from tests.sessions.site import Action, Site, log_out, store, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-DENIED = refusal(400, "AccessDeniedException")
+
+def denied(action: str) -> Fault:
+    """Make a fault: IAM's refusal of an action, in its own words."""
+    return refusal(
+        400,
+        "AccessDeniedException",
+        f"User: arn:aws:iam::123456789012:user/app is not authorized to perform: {action} on "
+        "resource: arn:aws:dynamodb:eu-west-1:123456789012:table/sessions because no "
+        f"identity-based policy allows the {action} action",
+    )
 
 
 def regenerate(session: Any) -> None:
@@ -31,30 +40,33 @@ def regenerate(session: Any) -> None:
 
 
 REQUESTS = [
-    ("beaker", "GetItem", values),
-    ("beaker", "PutItem", store(a=1)),
-    ("beaker", "DeleteItem", log_out),
-    ("ours", "GetItem", values),
-    ("ours", "PutItem", store(a=1)),
-    ("ours", "DeleteItem", log_out),
-    ("ours", "TransactWriteItems", regenerate),
+    ("beaker", "GetItem", "dynamodb:GetItem", values),
+    ("beaker", "PutItem", "dynamodb:PutItem", store(a=1)),
+    ("beaker", "DeleteItem", "dynamodb:DeleteItem", log_out),
+    ("ours", "GetItem", "dynamodb:GetItem", values),
+    ("ours", "GetItem", "kms:Decrypt", values),
+    ("ours", "PutItem", "dynamodb:PutItem", store(a=1)),
+    ("ours", "DeleteItem", "dynamodb:DeleteItem", log_out),
+    # There is no permission of that name.
+    ("ours", "TransactWriteItems", "dynamodb:DeleteItem", regenerate),
 ]
 
 
-@pytest.mark.parametrize(("middleware", "operation", "action"), REQUESTS)
+@pytest.mark.parametrize(("middleware", "operation", "missing", "action"), REQUESTS)
 def test_a_session_s_missing_permission_is_named(
     proxy: FaultProxy,
     through: dict[str, object],
     middleware: str,
     operation: str,
+    missing: str,
     action: Action,
 ) -> None:
     """The error says which action is missing; the session is there when it is granted again."""
     site = Site(middleware, {**through, **SITES[middleware]})
     cookie = site(store(name="Ada")).cookie
-    plan = proxy.inject(Plan(DENIED, operations=[operation]))
+    plan = proxy.inject(Plan(denied(missing), operations=[operation]))
 
-    with pytest.raises(AccessDenied, match=f"dynamodb:{operation} on table"):
+    with pytest.raises(AccessDenied, match=f"^the action {missing} on table"):
         site(action, cookie)
 
     assert 1 == plan.faults
@@ -82,7 +94,7 @@ def test_a_cache_s_missing_permission_is_named(
     """The error says which action is missing; what was stored is still there."""
     manager = DynamoDBNamespaceManager("pages", **through)
     manager[b"k"] = 1
-    proxy.inject(Plan(DENIED, operations=[operation]))
+    proxy.inject(Plan(denied(f"dynamodb:{operation}"), operations=[operation]))
     with pytest.raises(AccessDenied, match=f"dynamodb:{operation} on table"):
         call(manager)
     proxy.heal()

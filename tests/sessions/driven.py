@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from beaker.session import Session
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from tests.sessions.site import values
+from tests.sessions.site import PLANTED, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -29,8 +29,7 @@ class Visitor:
     def starts(self, **data: object) -> Any:
         """Make the first request, which saves data; give its session."""
         session = self.request()
-        session.update(data)
-        session.save()
+        save(session, **data)
         self.id = session.id
         return session
 
@@ -54,5 +53,5 @@ class Visitor:
 
 def save(session: Any, **changes: object) -> None:
     """Change and save a session."""
-    session.update(changes)
+    session.update(changes, _planted=PLANTED)
     session.save()

@@ -11,6 +11,7 @@ import beaker.middleware
 from beaker.session import Session
 
 from beaker_dynamodb.middleware import SessionMiddleware
+from tests.chaos.watch import secret
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -24,6 +25,9 @@ ENCRYPTED: dict[str, object] = {
     "crypto_type": "cryptography",
 }
 COOKIE = "beaker.session.id"
+
+#: In every session that is saved here, and in `driven.save`; `values` leaves it out.
+PLANTED = secret("payload")
 
 #: What an application does with its session.
 Action = Callable[[Any], Any]
@@ -93,7 +97,7 @@ def paste_app(global_conf: Mapping[str, str]) -> WSGIApplication:
 
 
 def values(session: Any) -> dict[str, Any]:
-    """Give what an application put into a session, without Beaker's own bookkeeping."""
+    """Give what an application put into a session, without Beaker's own and what was planted."""
     return {name: session[name] for name in session if not name.startswith("_")}
 
 
@@ -101,7 +105,7 @@ def store(**changes: object) -> Action:
     """Make an action that saves values."""
 
     def action(session: Session) -> None:
-        session.update(changes)
+        session.update(changes, _planted=PLANTED)
         session.save()
 
     return action

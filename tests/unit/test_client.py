@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -182,6 +184,42 @@ def test_credentials_that_appear_later_are_found(monkeypatch: pytest.MonkeyPatch
     read()
     read()
     assert ["NoCredentialsError"] * 4 + ["EndpointConnectionError"] == reasons
+
+
+@pytest.mark.parametrize(("seconds", "keys"), [(60, 3), (3600, 1)], ids=["expiring", "lasting"])
+def test_credentials_are_refreshed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seconds: int, keys: int
+) -> None:
+    """Each request is signed with a key that lasts: one about to expire is asked for anew."""
+    process = tmp_path / "process.py"
+    process.write_text(
+        "import json, uuid, datetime\n"
+        "now = datetime.datetime.now(datetime.timezone.utc)\n"
+        f"expiry = (now + datetime.timedelta(seconds={seconds})).isoformat()\n"
+        "key = {'AccessKeyId': uuid.uuid4().hex, 'SecretAccessKey': 's', 'Expiration': expiry}\n"
+        "print(json.dumps({'Version': 1, **key}))\n"
+    )
+    config = tmp_path / "config"
+    config.write_text(f"[profile rotating]\ncredential_process = {sys.executable} {process}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    manager = DynamoDBNamespaceManager(
+        "id",
+        profile_name="rotating",
+        region_name=f"eu-{uuid4().hex}-1",
+        endpoint_url="http://127.0.0.1:1",
+        max_attempts=1,
+    )
+    used: list[str] = []
+
+    def note(request: Any, **_: object) -> None:
+        authorization = request.headers["Authorization"].decode()
+        used.append(authorization.partition("Credential=")[2].partition("/")[0])
+
+    manager.client.meta.events.register("before-send.dynamodb", note)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            manager["session"]
+    assert (3, keys) == (len(used), len(set(used)))
 
 
 def test_a_client_that_cannot_be_made_is_a_configuration_error() -> None:

@@ -17,6 +17,7 @@ from beaker_dynamodb import (
     ItemTooLarge,
     StoreUnavailable,
 )
+from beaker_dynamodb.storage.faults import translate
 from tests.unit.stubbed import TABLE, Script
 
 UNAVAILABLE = [
@@ -109,6 +110,14 @@ def test_a_missing_permission_names_the_action(
     assert AccessDenied is type(error)
     assert f"dynamodb:{operation} on table '{TABLE}'" in str(error)
     assert "AccessDeniedException" == error.aws_code
+
+
+def test_a_transaction_has_no_permission_of_its_own() -> None:
+    """Where AWS does not say which action is missing, both of its parts are named."""
+    answer: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+    refusal = botocore.exceptions.ClientError(answer, "TransactWriteItems")
+    error = translate(refusal, "TransactWriteItems", TABLE)
+    assert "the action dynamodb:PutItem or dynamodb:DeleteItem on table" in str(error)
 
 
 def test_a_table_that_may_not_be_created_says_what_to_run() -> None:

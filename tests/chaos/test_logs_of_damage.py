@@ -1,0 +1,83 @@
+"""No error about bytes that cannot be read, or a text that cannot be written, quotes them."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, PayloadError
+from tests.chaos.watch import all_is_seen, reveal, secret
+from tests.sessions.driven import Visitor
+
+if TYPE_CHECKING:
+    from tests.servers.endpoint import Endpoint
+
+
+class Texts:
+    """A serializer of texts, which trusts that they can be encoded."""
+
+    def dumps(self, value: str) -> str:
+        """Give the text."""
+        return value
+
+    def loads(self, text: str) -> str:
+        """Give the text."""
+        return text
+
+
+MARKED = secret("value").encode()
+
+
+@pytest.mark.parametrize(
+    ("codec", "data"),
+    [
+        ("json", b'["%s\xff"]' % MARKED),
+        ("json", b'["%s' % MARKED),
+        ("text", b"%s\xff" % MARKED),
+        ("object-str", b"%s\xff" % MARKED),
+        ("pickle", b"L%s\n." % MARKED),
+        ("pickle", pickle.dumps(secret("value"), 2)[:-3]),
+        ("of the future", MARKED),
+    ],
+    ids=range(7),
+)
+def test_damaged_values(codec: str, data: bytes, moto_endpoint: Endpoint, table_name: str) -> None:
+    """No error, nor its cause, quotes the bytes that could not be read."""
+    options = {**moto_endpoint.options, "table_name": table_name, "serializer": Texts()}
+    manager = DynamoDBNamespaceManager("pages", **options)
+    manager[b"k"] = "value"
+    (item,) = moto_endpoint.client.scan(TableName=table_name)["Items"]
+    damages: list[dict[str, Any]] = [
+        {"codec": {"S": codec}, "data": {"B": data}},
+        {"type": {"S": secret("foreign")}},
+    ]
+    with all_is_seen() as watch:
+        for damage in damages:
+            moto_endpoint.client.put_item(TableName=table_name, Item={**item, **damage})
+            reveal(lambda: manager[b"k"], PayloadError, watch)
+    assert [] == watch.found
+
+
+def test_a_damaged_session(moto_endpoint: Endpoint, table_name: str) -> None:
+    """What its serializer says of it is not shown."""
+    options = {**moto_endpoint.options, "table_name": table_name, "data_serializer": "json"}
+    visitor = Visitor({**options, "invalidate_corrupt": False}, DynamoDBSession)
+    visitor.starts(a=1)
+    (item,) = moto_endpoint.client.scan(TableName=table_name)["Items"]
+    broken = zlib.compress(b'{"a": "%s\xff"}' % MARKED)
+    moto_endpoint.client.put_item(TableName=table_name, Item={**item, "data": {"B": broken}})
+    with all_is_seen() as watch:
+        reveal(visitor.request, PayloadError, watch)
+    assert [] == watch.found
+
+
+def test_values_that_are_no_texts(moto_endpoint: Endpoint, table_name: str) -> None:
+    """A text that cannot be encoded is the whole of what Python's error holds."""
+    options = {**moto_endpoint.options, "table_name": table_name, "serializer": Texts()}
+    manager = DynamoDBNamespaceManager("pages", **options)
+    with all_is_seen() as watch:
+        reveal(lambda: manager.set_value(b"k", secret("\ud800")), PayloadError, watch)
+    assert [] == watch.found

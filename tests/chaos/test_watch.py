@@ -1,0 +1,51 @@
+"""The watch for secrets sees whatever people are shown."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import pytest
+from beaker.exceptions import BeakerWarning
+
+from beaker_dynamodb import DynamoDBError
+from tests.chaos.watch import Watch, all_is_seen, secret, texts, whole_run
+
+
+def test_the_watch_sees() -> None:
+    """What is looked for would be found: in a record, in a warning, in an error's cause."""
+    watch = Watch()
+    record = logging.LogRecord("any", logging.DEBUG, "", 1, "%s", (secret("record"),), None)
+    watch.emit(record)
+    with all_is_seen() as seen:
+        warnings.warn(secret("warning"), UserWarning, stacklevel=1)
+    watch.look(*seen.shown)
+    error = ValueError("no")  # one of ours would be seen by the watch over the run
+    error.__cause__ = KeyError(secret("cause"))
+    watch.look(*texts(error))
+    for name in ("record", "warning", "cause"):
+        assert any(secret(name) in text for text in watch.found)
+
+
+def test_the_watch_over_the_run_sees() -> None:
+    """Where an id is shown: in any logger, a warning of ours, an error and what it came from."""
+    watch, ids = Watch(), [f"{number:032x}" for number in range(7)]
+    watch.ids.update(ids)
+
+    def fail() -> None:
+        try:
+            raise KeyError(ids[5])
+        except KeyError as error:
+            raise DynamoDBError(ids[6]) from error
+
+    with whole_run(watch):
+        logging.getLogger().warning(ids[0])
+        logging.getLogger("boto3").info("%s", ids[1])
+        logging.getLogger("urllib3.util").info("%s", ids[2])
+        logging.getLogger("beaker_dynamodb.storage").debug("%s", ids[3])
+        ours = {"__name__": "beaker_dynamodb.session", "warnings": warnings}
+        with pytest.warns(BeakerWarning):
+            exec("warnings.warn(shown, kind)", {**ours, "shown": ids[4], "kind": BeakerWarning})
+        with pytest.raises(DynamoDBError):
+            fail()
+    assert [] == [id for id in ids if not any(id in text for text in watch.found)]
