@@ -55,6 +55,7 @@ def test_smallest_slice(tmp_path: Path) -> None:
     text = (tmp_path / "result.md").read_text()
     assert "against ours, transport = lean" not in text  # for lack of a peer
     assert "default boto3 client, transport = lean" in text
+    assert "a request that reads, 64 special keys to 1" in text
     assert "| 64 | 1 GetItem; 1 GetItem, 1 PutItem |" in text
 
 
