@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -21,9 +22,12 @@ from benchmarks.fleet import Fleet
 from benchmarks.measure import capacity, first, growth, mix, own_parts, scaling
 from benchmarks.measure.scaling import BARE
 from benchmarks.plan import FULL, QUICK, SMOKE, Plan
-from benchmarks.report import markdown
+from benchmarks.report import growth_markdown, markdown
 from benchmarks.servers import stores
+from benchmarks.store import Store
 
+Tell = Callable[[str], None]
+Measure = Callable[[Plan, Fleet, Store, list[Store], Tell], dict[str, Any]]
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -34,21 +38,25 @@ def main(arguments: list[str]) -> None:
         plan = SMOKE if asked.smoke else QUICK if asked.quick else FULL
         if asked.items is not None:
             plan = replace(plan, items=asked.items)
-        if asked.only:
+        if asked.growth_only:
+            plan = replace(plan, candidates=(OURS,), delays_ms=())
+        elif asked.only:
             plan = replace(plan, candidates=(OURS, BARE, *asked.only))
-        result = run(plan, command(asked))
+        result = run(plan, command(asked), only_growth if asked.growth_only else everything)
     else:
         result = json.loads(asked.from_result.read_text())
+    whole = "mix" in result
+    name, text = ("result", markdown(result)) if whole else ("growth", growth_markdown(result))
     asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-    (asked.out / "result.md").write_text(markdown(result))
-    drawn = plots.draw(result, asked.out)
+    (asked.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    (asked.out / f"{name}.md").write_text(text)
     if asked.docs:
-        docs.write(result)
-    print(markdown(result))
-    print(f"in {asked.out}: result.json, result.md" + "".join(f", {path.name}" for path in drawn))
-    if not drawn:
-        print("no plots: matplotlib is not installed (benchmarks/requirements.txt)")
+        docs.write(result, docs.PAGES if whole else docs.GROWTH_PAGES)
+    print(text)
+    print(f"in {asked.out}: {name}.json, {name}.md")
+    if whole:
+        names = ", ".join(path.name for path in plots.draw(result, asked.out))
+        print(names or "no plots: matplotlib is not installed (benchmarks/requirements.txt)")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,6 +69,11 @@ def parser() -> argparse.ArgumentParser:
     amount.add_argument("--smoke", action="store_true", help="the smallest slice: does it work?")
     made.add_argument(
         "--items", type=int, help="fill the table to so many items (10,000; try 1000000)"
+    )
+    made.add_argument(
+        "--growth-only",
+        action="store_true",
+        help="only what a request costs as the table fills; into growth.json and growth.md",
     )
     made.add_argument(
         "--only",
@@ -83,12 +96,13 @@ def command(asked: argparse.Namespace) -> str:
     """Give the command again, without where its results went."""
     words = ["python -m benchmarks"]
     words += [f"--{name}" for name in ("quick", "smoke") if getattr(asked, name)]
+    words += ["--growth-only"] if asked.growth_only else []
     words += [f"--items {asked.items}"] if asked.items is not None else []
     words += [f"--only {' '.join(asked.only)}"] if asked.only else []
     return " ".join(words)
 
 
-def run(plan: Plan, command: str) -> dict[str, Any]:
+def run(plan: Plan, command: str, measure: Measure) -> dict[str, Any]:
     """Start the stores and the candidates, measure, and end them all."""
     begun = time.monotonic()
 
@@ -115,23 +129,36 @@ def run(plan: Plan, command: str) -> dict[str, Any]:
         fleet = stack.enter_context(Fleet(plan.candidates, others))
         for store in (local, *canned):
             fleet.create_tables(store)
-        tell("calls and capacity")
-        result: dict[str, Any] = {"about": about, "left_out": fleet.left_out}
-        result["capacity"] = capacity.measure(plan, fleet, local)
-        result["mix"] = mix.measure(plan, fleet, local, canned, tell)
-        tell("one thread and many")
-        result["scaling"] = scaling.measure(plan, fleet, canned)
-        tell("first requests")
-        result["first"] = first.measure(plan, fleet, canned[0])
-        tell("parts of one request")
-        result |= own_parts.measure(plan.parts_rounds, canned[0])
-        result["growth"] = growth.measure(fleet, local, plan.items, tell)
+        measured = measure(plan, fleet, local, canned, tell)
     packages = ("beaker-dynamodb", "Beaker", "boto3", "botocore")
     about["versions"] = {name: version(name) for name in packages} | fleet.versions
     about["load_after"] = os.getloadavg()[0]
     about["minutes"] = (time.monotonic() - begun) / 60
     tell("done")
-    return result
+    return {"about": about, "left_out": fleet.left_out, **measured}
+
+
+def everything(
+    plan: Plan, fleet: Fleet, local: Store, canned: list[Store], tell: Tell
+) -> dict[str, Any]:
+    """Measure all there is, one thing after the other."""
+    tell("calls and capacity")
+    result: dict[str, Any] = {"capacity": capacity.measure(plan, fleet, local)}
+    result["mix"] = mix.measure(plan, fleet, local, canned, tell)
+    tell("one thread and many")
+    result["scaling"] = scaling.measure(plan, fleet, canned)
+    tell("first requests")
+    result["first"] = first.measure(plan, fleet, canned[0])
+    tell("parts of one request")
+    result |= own_parts.measure(plan.parts_rounds, canned[0])
+    return result | only_growth(plan, fleet, local, canned, tell)
+
+
+def only_growth(
+    plan: Plan, fleet: Fleet, local: Store, canned: list[Store], tell: Tell
+) -> dict[str, Any]:
+    """Measure what a request costs as the table fills."""
+    return {"growth": growth.measure(plan, fleet, local, tell)}
 
 
 def processor() -> str:

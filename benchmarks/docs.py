@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import goal_table, markdown
+from benchmarks.report import goal_table, growth_markdown, markdown
 from benchmarks.servers.stores import ROOT
 
-#: Which page shows what.
-PAGES: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
+#: What is shown where: of each page, what makes the text between the markers of a name.
+Pages = dict[str, dict[str, Callable[[dict[str, Any]], str]]]
+#: Those of a whole run.
+PAGES: Pages = {
     "README.md": {"performance": goal_table},
-    "docs/performance.md": {"results": partial(markdown, brief=True)},
+    "docs/performance.md": {"results": markdown},
 }
+#: The same of a run with ``--growth-only``.
+GROWTH_PAGES: Pages = {"docs/performance.md": {"growth": growth_markdown}}
 
 
-def write(result: dict[str, Any], root: Path = ROOT) -> None:
+def write(result: dict[str, Any], pages: Pages, root: Path = ROOT) -> None:
     """Replace what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
-    for page, parts in PAGES.items():
+    for page, parts in pages.items():
         path = root / page
         text = path.read_text()
         for name, make in parts.items():

@@ -188,3 +188,8 @@ def spread(values: Iterable[float]) -> dict[str, float]:
     """Give median, minimum and maximum of interleaved rounds."""
     known = list(values)
     return {"median": statistics.median(known), "min": min(known), "max": max(known)}
+
+
+def ratio(these: Iterable[float], those: Iterable[float]) -> dict[str, float]:
+    """Give the ratio round by round: what slows the whole machine slows both sides of it."""
+    return spread(a / b for a, b in zip(these, those, strict=True))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.candidates import beaker_sessions
 from benchmarks.driver import InProcess
-from benchmarks.fleet import create_table, dynamodb_client, spread
+from benchmarks.fleet import create_table, dynamodb_client, ratio, spread
 from benchmarks.instant import InstantClient
 from benchmarks.load import Client
 from benchmarks.plan import MIDDLE_KB
@@ -73,11 +73,12 @@ def derived(measured: Measured) -> dict[str, dict[str, float]]:
         beakers = request("Beaker's type = memory")
         return spread(a - b for a, b in zip(request(name), beakers, strict=True))
 
-    shares = zip(calls("our store"), calls("a default client"), strict=True)
+    default = calls("a default client")
     return {
         "added_us, our middleware": added("our middleware"),
         "added_us, Beaker's middleware": added("Beaker's middleware"),
-        "store_share": spread(ours / default for ours, default in shares),
+        "store_share": ratio(calls("our store"), default),
+        "store_share, lean": ratio(calls("our store, lean"), default),
     }
 
 
@@ -123,7 +124,9 @@ def the_calls(url: str) -> dict[str, Part]:
         "aws_access_key_id": ACCESS_KEY_ID,
         "aws_secret_access_key": SECRET_ACCESS_KEY,
     }
-    store = TableStore(parse({"table_name": TABLE, "timeout": 1920, **where}))
+    settings = {"table_name": TABLE, "timeout": 1920, **where}
+    store = TableStore(parse(settings))
+    lean = TableStore(parse({"transport": "lean", **settings}))
     client, default = store.items.client(), dynamodb_client(Store("", "dynamodb", url))
     create_table(default, TABLE)
     attributes = stored_session()
@@ -139,10 +142,14 @@ def the_calls(url: str) -> dict[str, Part]:
     default.put_item(**put)
     return {
         "GetItem by our store": lambda: store.items.get(key, SESSION),
+        "GetItem by our store, lean": lambda: lean.items.get(key, SESSION),
         "GetItem by our client": lambda: client.get_item(**get),
         "GetItem by a default client": lambda: default.get_item(**get),
         "PutItem by our store": lambda: store.items.put(
             item, store.items.if_unchanged(item), replaced=item
+        ),
+        "PutItem by our store, lean": lambda: lean.items.put(
+            item, lean.items.if_unchanged(item), replaced=item
         ),
         "PutItem by our client": lambda: client.put_item(**put),
         "PutItem by a default client": lambda: default.put_item(**put),
@@ -190,16 +197,10 @@ def stored_session() -> dict[str, Any]:
 
 
 def special_keys(rounds: int) -> list[dict[str, Any]]:
-    """Give what a request costs with more and more special keys; nothing if there are none."""
-    from dataclasses import fields
-
+    """Give what a request costs with more and more special keys."""
     from beaker_dynamodb.middleware import SessionMiddleware
-    from beaker_dynamodb.options import Options
     from beaker_dynamodb.storage.layout import item_size
     from benchmarks.workload import visit
-
-    if "special_keys" not in {spec.name for spec in fields(Options)}:
-        return []
 
     def page(environ: Any, start_response: Any) -> list[bytes]:
         session = environ["beaker.session"]
@@ -225,12 +226,21 @@ def special_keys(rounds: int) -> list[dict[str, Any]]:
     return [
         {
             "special_keys": count,
+            "calls": [calls_of(client, parts[f"{count}: {name}"]) for name in ("read", "change")],
             "read_us": spread(measured[f"{count}: read"]),
+            "read_ratio": ratio(measured[f"{count}: read"], measured["1: read"]),
             "change_us": spread(measured[f"{count}: change"]),
             "item_bytes": item_size(next(iter(client.items.values()))),
         }
         for count, client in clients.items()
     ]
+
+
+def calls_of(client: InstantClient, part: Part) -> str:
+    """Say which calls a part makes."""
+    client.calls.clear()
+    part()
+    return ", ".join(f"{number} {name}" for name, number in sorted(client.calls.items()))
 
 
 def main(url: str, rounds: int) -> None:

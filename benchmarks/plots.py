@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.candidates import BY_NAME, CANDIDATES, OURS
-from benchmarks.plan import MIDDLE_KB
+from benchmarks.candidates import CANDIDATES
+from benchmarks.plan import LARGE_KB, MIDDLE_KB
+
+#: A value with the least and the greatest, as in a result.
+Spread = dict[str, float]
+Rows = list[dict[str, Any]]
 
 
 def draw(result: dict[str, Any], folder: Path) -> list[Path]:
@@ -17,76 +21,130 @@ def draw(result: dict[str, Any], folder: Path) -> list[Path]:
         return []
     mpl.use("Agg")
     mix = [row for row in result["mix"] if row["candidate"] != "nothing"]
-    first = dict.fromkeys(row["store"] for row in mix if row["store"].startswith("canned"))
-    at_once = [row for row in mix if row["store"] in list(first)[:1] and row["clients"] == 1]
+    canned = list(dict.fromkeys(row["store"] for row in mix if row["store"].startswith("canned")))
+    at_once = [row for row in mix if row["store"] == canned[0] and row["clients"] == 1]
+    middle = [row for row in mix if row["size_kb"] == MIDDLE_KB]
+    large_kb = min(LARGE_KB, max(row["size_kb"] for row in result["capacity"]))
+    large = [row for row in result["capacity"] if row["size_kb"] == large_kb]
+    answering = "store answers at once"
     return [
         _bars(
-            {row["candidate"]: row["write_units"] for row in _of_size(result["capacity"], 16)},
-            "write capacity units per request, session of 16 KB",
+            {row["candidate"]: _exactly(row["write_units"]) for row in large},
+            f"write capacity units per request, session of {large_kb} KB",
             folder / "write-units.png",
         ),
         _bars(
-            {
-                row["candidate"]: row["processor_us"]["median"]
-                for row in _of_size(at_once, MIDDLE_KB)
-            },
-            f"processor µs per request, session of {MIDDLE_KB} KB, store answers at once",
+            {row["candidate"]: row["processor_us"] for row in at_once if row in middle},
+            f"processor µs per request, session of {MIDDLE_KB} KB, {answering}",
             folder / "processor.png",
         ),
         _bars(
-            {row["candidate"]: row["wall_ms"]["median"] for row in result["first"]},
+            {row["candidate"]: row["wall_ms"] for row in result["first"]},
             "first request of a fresh process, ms",
             folder / "first-request.png",
         ),
         _lines(
-            [row for row in _of_size(mix, MIDDLE_KB) if row["store"] == list(first)[-1]],
-            f"requests a second, session of {MIDDLE_KB} KB, {list(first)[-1]}",
+            at_once,
+            ("size_kb", "processor_us"),
+            ("KB of session data", f"processor µs per request, 1 client, {answering}"),
+            folder / "sizes.png",
+        ),
+        _lines(
+            [row for row in middle if row["store"] == canned[-1]],
+            ("clients", "requests_per_second"),
+            ("concurrent clients", f"requests a second, session of {MIDDLE_KB} KB, {canned[-1]}"),
             folder / "throughput.png",
         ),
     ]
 
 
-def _of_size(rows: list[dict[str, Any]], size_kb: int) -> list[dict[str, Any]]:
-    return [row for row in rows if row["size_kb"] == size_kb]
+def label(value: float) -> str:
+    """Write a number as people do."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
 
 
-def _bars(values: dict[str, float], title: str, path: Path) -> Path:
+def _exactly(value: float) -> Spread:
+    return {"median": value, "min": value, "max": value}
+
+
+def _bars(values: dict[str, Spread], title: str, path: Path) -> Path:
+    """Draw medians, the least and the greatest as whiskers."""
     import matplotlib.pyplot as plt
 
-    names = [candidate.name for candidate in reversed(CANDIDATES) if candidate.name in values]
-    figure, axes = plt.subplots(figsize=(9, 0.6 + 0.4 * len(names)), layout="constrained")
-    bars = axes.barh(
-        [BY_NAME[name].title for name in names],
-        [values[name] for name in names],
-        color=["tab:orange" if name in (OURS, "beaker") else "tab:gray" for name in names],
+    shown = [(one, values[one.name]) for one in reversed(CANDIDATES) if one.name in values]
+    medians = [spread["median"] for _, spread in shown]
+    figure, axes = plt.subplots(figsize=(9, 0.8 + 0.4 * len(shown)), layout="constrained")
+    axes.barh(
+        [one.title for one, _ in shown],
+        medians,
+        xerr=[
+            [spread["median"] - spread["min"] for _, spread in shown],
+            [spread["max"] - spread["median"] for _, spread in shown],
+        ],
+        color=["tab:orange" if one.role == "ours" else "tab:gray" for one, _ in shown],
+        ecolor="black",
+        capsize=2 if medians != [spread["max"] for _, spread in shown] else 0,
     )
-    axes.bar_label(bars, fmt="{:,.4g}", padding=3)
-    axes.set_title(title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.12)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return path
+    for place, (_, spread) in enumerate(shown):
+        axes.annotate(
+            label(spread["median"]),
+            (spread["max"], place),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+        )
+    if max(medians) > 10 * min(medians):
+        axes.set_xscale("log")
+        title += " (logarithmic)"
+        axes.set_xlim(min(medians) / 2, 2 * max(spread["max"] for _, spread in shown))
+    axes.set_title(title, fontsize=10)
+    return _saved(figure, axes, path)
 
 
-def _lines(rows: list[dict[str, Any]], title: str, path: Path) -> Path:
+def _lines(rows: Rows, names: tuple[str, str], labels: tuple[str, str], path: Path) -> Path:
+    """Draw medians over sizes or clients, the least and the greatest as whiskers."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
-    for candidate in CANDIDATES:
+    figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
+    for number, one in enumerate(CANDIDATES):
         of_one = sorted(
-            (row["clients"], row["requests_per_second"]["median"])
+            (row[names[0]], *(row[names[1]][each] for each in ("median", "min", "max")))
             for row in rows
-            if row["candidate"] == candidate.name
+            if row["candidate"] == one.name
         )
         if of_one:
-            width = 2.5 if candidate.name in (OURS, "beaker") else 1
-            axes.plot(*zip(*of_one, strict=True), marker="o", label=candidate.title, lw=width)
-    axes.set_xlabel("concurrent clients")
-    axes.set_xticks(sorted({row["clients"] for row in rows}))
-    axes.set_ylim(bottom=0)
-    axes.set_title(title, fontsize=10)
-    axes.legend(fontsize=8)
+            places, medians, least, greatest = zip(*of_one, strict=True)
+            axes.errorbar(
+                places,
+                medians,
+                yerr=[
+                    [a - b for a, b in zip(medians, least, strict=True)],
+                    [a - b for a, b in zip(greatest, medians, strict=True)],
+                ],
+                label=one.title,
+                color=f"C{number % 10}",
+                linestyle={"ours": "-", "peer": "--", "limit": ":"}[one.role],
+                linewidth=2.5 if one.role == "ours" else 1,
+                marker="o" if number < 10 else "s",
+                markersize=4,
+                capsize=2,
+            )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    ticks = sorted({row[names[0]] for row in rows})
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(lambda value, _: label(value))
+    axes.set_xlabel(labels[0])
+    axes.set_title(f"{labels[1]} (logarithmic)", fontsize=10)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return _saved(figure, axes, path)
+
+
+def _saved(figure: Any, axes: Any, path: Path) -> Path:
+    import matplotlib.pyplot as plt
+
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
     plt.close(figure)

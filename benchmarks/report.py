@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.candidates import BY_NAME, CANDIDATES, OURS
-from benchmarks.goals import goals, spread_text
-from benchmarks.plan import MIDDLE_KB
+from benchmarks.goals import Goal, goals, growth_goals, spread_text
 
 ORDER = {candidate.name: number for number, candidate in enumerate(CANDIDATES)}
 
@@ -20,29 +19,29 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def goal_table(result: dict[str, Any]) -> str:
     """Give the figures that the package is held to."""
+    return goal_rows(goals(result))
+
+
+def goal_rows(found: Iterable[Goal]) -> str:
+    """Give a table of goals."""
     rows = [
-        (goal.figure, goal.wanted, goal.measured, "yes" if goal.met else "**no**")
-        for goal in goals(result)
+        (goal.figure, goal.wanted, goal.measured, "yes" if goal.met else "**no**") for goal in found
     ]
     return table(["figure", "goal", "measured", "reached"], rows)
 
 
-def markdown(result: dict[str, Any], *, brief: bool = False) -> str:
-    """Give the tables of a result, each under a heading.
-
-    :param brief: of the loads only one client at every size, and every number of clients at one.
-    """
+def markdown(result: dict[str, Any]) -> str:
+    """Give the tables of a result, each under a heading."""
     sections = [
         ("What it ran on", machine(result)),
         ("Goals", goal_table(result)),
         ("Calls, capacity and bytes per request", _capacity(result)),
-        ("Processor time, latency, throughput", _mix(result, brief)),
+        ("Processor time, latency, throughput", _mix(result)),
         ("First request of a fresh process, memory", _first(result)),
         ("Where the time of one request goes", _parts(result)),
-        ("As the table fills", _growth(result)),
+        ("As the table fills", growth_table(result["growth"])),
+        ("With special keys", _special_keys(result)),
     ]
-    if result["special_keys"]:
-        sections.append(("With special keys", _special_keys(result)))
     return "\n\n".join(f"### {heading}\n\n{text}" for heading, text in sections) + "\n"
 
 
@@ -87,32 +86,28 @@ def _units(row: dict[str, Any], ours: dict[str, Any], name: str) -> str:
     return f"{row[name]:.2f} ({row[name] / ours[name]:.2f})"
 
 
-def _mix(result: dict[str, Any], brief: bool) -> str:
+def _mix(result: dict[str, Any]) -> str:
+    head = ["session, clients", "", "processor µs", "to ours", "p50 ms", "to ours", "p99 ms"]
     texts = []
     for store in dict.fromkeys(row["store"] for row in result["mix"]):
-        rows = []
-        of_store = [
-            row
-            for row in result["mix"]
-            if row["store"] == store
-            and (not brief or row["clients"] == 1 or row["size_kb"] == MIDDLE_KB)
+        of_store = [row for row in result["mix"] if row["store"] == store]
+        rows = [
+            (
+                f"{row['size_kb']} KB, {row['clients']}",
+                BY_NAME[row["candidate"]].title,
+                spread_text(row["processor_us"], ",.0f"),
+                spread_text(row["processor_ratio"], ".2f"),
+                spread_text(row["p50_ms"], ".2f"),
+                spread_text(row["p50_ratio"], ".2f"),
+                f"{row['p99_ms']:.2f}",
+                spread_text(row["requests_per_second"], ",.0f"),
+                spread_text(row["throughput_ratio"], ".2f"),
+            )
+            for size_kb, clients in dict.fromkeys((r["size_kb"], r["clients"]) for r in of_store)
+            for row in _sorted(
+                r for r in of_store if (r["size_kb"], r["clients"]) == (size_kb, clients)
+            )
         ]
-        for size_kb, clients in dict.fromkeys((row["size_kb"], row["clients"]) for row in of_store):
-            load = [r for r in of_store if (r["size_kb"], r["clients"]) == (size_kb, clients)]
-            for row in _sorted(load):
-                rows.append(
-                    (
-                        f"{size_kb} KB, {clients}",
-                        BY_NAME[row["candidate"]].title,
-                        spread_text(row["processor_us"], ",.0f"),
-                        spread_text(row["processor_ratio"], ".2f"),
-                        f"{row['p50_ms']:.2f}",
-                        f"{row['p99_ms']:.2f}",
-                        spread_text(row["requests_per_second"], ",.0f"),
-                        spread_text(row["throughput_ratio"], ".2f"),
-                    )
-                )
-        head = ["session, clients", "", "processor µs", "to ours", "p50 ms", "p99 ms"]
         texts.append(f"**{store}**\n\n" + table([*head, "requests a second", "to ours"], rows))
     return "\n\n".join(texts)
 
@@ -151,32 +146,45 @@ def _parts(result: dict[str, Any]) -> str:
     return table(["part", "processor µs"], rows)
 
 
-def _growth(result: dict[str, Any]) -> str:
-    rows = [
+def growth_table(rows: list[dict[str, Any]]) -> str:
+    """Give what a request costs as the table fills."""
+    lines = [
         (
             f"{row['items']:,}",
             f"{row['reads']:.2f} + {row['writes']:.2f}",
             f"{row['read_units']:.2f} + {row['write_units']:.2f}",
-            f"{row['processor_us']:,.0f}",
-            f"{row['p50_ms']:.2f}",
+            spread_text(row["processor_us"], ",.0f"),
+            spread_text(row["processor_us_ratio"], ".2f"),
+            spread_text(row["p50_ms"], ".2f"),
+            spread_text(row["p50_ms_ratio"], ".2f"),
         )
-        for row in result["growth"]
+        for row in rows
     ]
-    return table(["items", "reads + writes", "units", "processor µs", "p50 ms"], rows)
+    head = ["items", "reads + writes", "units", "processor µs", "to one item's"]
+    return table([*head, "p50 ms, through the meter", "to one item's"], lines)
+
+
+def growth_markdown(result: dict[str, Any]) -> str:
+    """Give the same of a run of its own (``--growth-only``)."""
+    rows = result["growth"]
+    parts = (machine(result), goal_rows(growth_goals(rows)), growth_table(rows))
+    return "\n\n".join(parts) + "\n"
 
 
 def _special_keys(result: dict[str, Any]) -> str:
     rows = [
         (
             row["special_keys"],
+            "; ".join(row["calls"]),
             spread_text(row["read_us"], ".0f"),
+            spread_text(row["read_ratio"], ".2f"),
             spread_text(row["change_us"], ".0f"),
             f"{row['item_bytes']:,}",
         )
         for row in result["special_keys"]
     ]
-    return table(["special keys", "read, µs", "change, µs", "item, bytes"], rows)
+    return table(["special keys", "calls", "read, µs", "to one", "change, µs", "item, bytes"], rows)
 
 
-def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sorted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: ORDER[row["candidate"]])

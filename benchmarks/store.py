@@ -18,11 +18,13 @@ class Store:
     :param kind: ``dynamodb`` (DynamoDB Local or canned answers), ``redis``, ``sqlite`` or
         ``none``.
     :param url: its address.
+    :param table: of ours, another than the candidate's own.
     """
 
     name: str
     kind: str
     url: str
+    table: str = ""
 
 
 def table_name(candidate: str) -> str:

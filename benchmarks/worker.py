@@ -32,7 +32,7 @@ class Worker:
 
     def __init__(self, candidate: Candidate) -> None:
         self._candidate = candidate
-        self._loads: dict[str, Load] = {}
+        self._loads: dict[Store, Load] = {}
 
     def versions(self) -> dict[str, str]:
         """Give the versions of the packages that the candidate is made of."""
@@ -55,10 +55,10 @@ class Worker:
         return self._load(store).clients(1, size_kb)[0].cookies
 
     def _load(self, store: dict[str, str]) -> Load:
-        url = store["url"]
-        if url not in self._loads:
-            self._loads[url] = Load(target_of(self._candidate, Store(**store)))
-        return self._loads[url]
+        known = Store(**store)
+        if known not in self._loads:
+            self._loads[known] = Load(target_of(self._candidate, known))
+        return self._loads[known]
 
 
 def main(name: str) -> None:
@@ -74,7 +74,7 @@ def main(name: str) -> None:
             answer = {"answer": getattr(worker, command.pop("do"))(**command)}
         except Exception as error:
             # The coordinator leaves the candidate out, and says why.
-            answer = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
+            answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
         print(json.dumps(answer), file=answers, flush=True)
 
 

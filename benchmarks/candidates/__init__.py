@@ -17,7 +17,8 @@ class Candidate:
     :param packages: whose versions belong to the result; without one of them it cannot run.
     :param hash_key: partition key of its table.
     :param hash_key_type: type of that.
-    :param slow: it takes tens of milliseconds a request, and part in fewer rounds.
+    :param role: ``ours``, ``peer``, or ``limit``: it does less than a session.
+    :param slow: it takes tens of milliseconds a request, and is sent a tenth of them.
     :param only_first: of interest for the first request of a process alone.
     """
 
@@ -25,6 +26,7 @@ class Candidate:
     title: str
     made_by: str
     kind: str = "dynamodb"
+    role: str = "peer"
     packages: tuple[str, ...] = ()
     hash_key: str = "id"
     hash_key_type: str = "S"
@@ -33,8 +35,27 @@ class Candidate:
 
 
 CANDIDATES = (
-    Candidate("ours", "beaker_dynamodb, our SessionMiddleware", "beaker_sessions.ours"),
-    Candidate("beaker", "beaker_dynamodb, Beaker's SessionMiddleware", "beaker_sessions.plain"),
+    Candidate(
+        "ours", "beaker_dynamodb, our SessionMiddleware", "beaker_sessions.ours", role="ours"
+    ),
+    Candidate(
+        "ours-auto",
+        "beaker_dynamodb, consistent_read = auto",
+        "beaker_sessions.ours_auto",
+        role="ours",
+    ),
+    Candidate(
+        "ours-lean",
+        "beaker_dynamodb, transport = lean",
+        "beaker_sessions.ours_lean",
+        role="ours",
+    ),
+    Candidate(
+        "beaker",
+        "beaker_dynamodb, Beaker's SessionMiddleware",
+        "beaker_sessions.plain",
+        role="ours",
+    ),
     Candidate(
         "flask-session",
         "flask-session (DynamoDB)",
@@ -74,16 +95,19 @@ CANDIDATES = (
         kind="sqlite",
         packages=("SQLAlchemy",),
     ),
-    Candidate("boto3", "the limit: bare boto3 calls", "bare.boto3_calls"),
+    Candidate("boto3", "the limit: bare boto3 calls", "bare.boto3_calls", role="limit"),
     Candidate(
         "boto3-beaker",
-        "bare boto3 calls, and Beaker imported",
+        "bare boto3 calls, and a Beaker session in memory",
         "bare.boto3_calls_beside_beaker",
+        role="limit",
         only_first=True,
     ),
-    Candidate("signed", "the limit: signed by hand, one connection", "signed.app"),
-    Candidate("nothing", "no session at all (the harness)", "bare.nothing", kind="none"),
+    Candidate("signed", "the limit: signed by hand, one connection", "signed.app", role="limit"),
+    Candidate(
+        "nothing", "no session at all (the harness)", "bare.nothing", kind="none", role="limit"
+    ),
 )
 #: Everything is also given as a ratio to this one.
-OURS = "ours"
+OURS, LEAN = "ours", "ours-lean"
 BY_NAME = {candidate.name: candidate for candidate in CANDIDATES}

@@ -36,30 +36,40 @@ def options(store: Store, table: str) -> dict[str, Any]:
 
 def ours(store: Store) -> WSGIApplication:
     """Our middleware."""
-    hide_redis()
-    from beaker_dynamodb.middleware import SessionMiddleware
+    return _ours(options(store, store.table or table_name("ours")))
 
-    app: WSGIApplication = SessionMiddleware(page, options(store, table_name("ours")))
-    return app
+
+def ours_auto(store: Store) -> WSGIApplication:
+    """Our middleware, with eventually consistent reads where those are as new as the cookie."""
+    settings = options(store, table_name("ours-auto"))
+    return _ours(settings | {"session.consistent_read": "auto", "session.secret": "benchmark"})
+
+
+def ours_lean(store: Store) -> WSGIApplication:
+    """Our middleware, with requests made without botocore's serialising and signing."""
+    return _ours(options(store, table_name("ours-lean")) | {"session.transport": "lean"})
 
 
 def plain(store: Store) -> WSGIApplication:
     """Beaker's middleware over our backend."""
-    hide_redis()
     return _beaker(options(store, table_name("beaker")))
 
 
-def hide_redis() -> None:
-    """Keep Beaker from importing Redis's client: who has their sessions elsewhere has none.
+def hide_clients(used: str = "") -> None:
+    """Keep Beaker from importing what is installed here, but not where the sessions are elsewhere.
 
-    Beaker imports the clients of all its backends that are installed; this one takes 100 ms.
+    Beaker imports the clients of all its backends that it finds; redis alone takes 100 ms.
+
+    :param used: the one that is needed.
     """
-    sys.modules.setdefault("redis", None)  # type: ignore[arg-type]  # what import then refuses
+    for name in {"bmemcached", "memcache", "pylibmc", "pymongo", "redis", "sqlalchemy"} - {used}:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # what import then refuses
 
 
 def redis(store: Store) -> WSGIApplication:
     """Beaker's own Redis backend."""
-    return _beaker({"session.type": "ext:redis", "session.url": store.url, "session.timeout": 1800})
+    settings = {"session.type": "ext:redis", "session.url": store.url, "session.timeout": 1800}
+    return _beaker(settings, "redis")
 
 
 def sqlite(store: Store) -> WSGIApplication:
@@ -67,14 +77,25 @@ def sqlite(store: Store) -> WSGIApplication:
     return _beaker(
         {
             "session.type": "ext:database",
-            "session.url": store.url,
+            # Seconds that a writer waits for the others; 5, as it comes, are too few for 32.
+            "session.url": f"{store.url}?timeout=60",
             "session.timeout": 1800,
             "session.lock_dir": store.url.removeprefix("sqlite:///") + "-locks",
-        }
+        },
+        "sqlalchemy",
     )
 
 
-def _beaker(settings: dict[str, Any]) -> WSGIApplication:
+def _ours(settings: dict[str, Any]) -> WSGIApplication:
+    hide_clients()
+    from beaker_dynamodb.middleware import SessionMiddleware
+
+    app: WSGIApplication = SessionMiddleware(page, settings)
+    return app
+
+
+def _beaker(settings: dict[str, Any], client: str = "") -> WSGIApplication:
+    hide_clients(client)
     from beaker.middleware import SessionMiddleware
 
     app: WSGIApplication = SessionMiddleware(page, settings)

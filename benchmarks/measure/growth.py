@@ -9,56 +9,77 @@ from typing import Any
 from uuid import UUID
 
 from benchmarks.candidates import OURS
-from benchmarks.fleet import Fleet, dynamodb_client
+from benchmarks.fleet import Fleet, Process, create_table, dynamodb_client, ratio, spread
 from benchmarks.measure.capacity import COUNTED, REQUESTS
-from benchmarks.plan import MIDDLE_KB
+from benchmarks.plan import MIDDLE_KB, Plan
 from benchmarks.servers.meter import Meter
-from benchmarks.store import Store, table_name
+from benchmarks.store import Store
 
+#: Of two tables of their own, the one that is filled, and the one that keeps its one session.
+FILLED, SINGLE = "growth-filled", "growth-single"
 #: Items in one BatchWriteItem, at most (AWS developer guide, quotas).
 BATCH = 25
-WRITERS = 4
+WRITERS = 8
 
 
 def measure(
-    fleet: Fleet, local: Store, items: int, tell: Callable[[str], None]
+    plan: Plan, fleet: Fleet, local: Store, tell: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """Fill our table in steps of ten times as many items, and run the mix at each."""
-    process, rows, count, there = fleet.processes[OURS], [], 1, 0
+    """Fill a table in steps of ten times as many items, and run the mix on both at each."""
+    process, rows, count, there = fleet.processes[OURS], [], 1, 1
     client = dynamodb_client(local)
-    load = {"clients": 1, "size_kb": MIDDLE_KB, "requests": REQUESTS}
     with Meter(local.url) as meter:
-        metered = replace(local, url=meter.url)
-        while count <= items:
-            tell(f"{count} items")
+        # All through the meter: processor time is that of another process than the meter's.
+        stores = {table: replace(local, url=meter.url, table=table) for table in (FILLED, SINGLE)}
+        for table, store in stores.items():
+            create_table(client, table)
+            process.ask("warm_up", store=store, clients=1, size_kb=MIDDLE_KB)
+        while count <= plan.items:
+            tell(f"{count:,} items")
             fill(client, range(there, count))
             there = count
-            process.ask("warm_up", store=metered, clients=1, size_kb=MIDDLE_KB)
-            meter.reset()
-            process.ask("run", store=metered, **load)
-            counts = {name: meter.counts[name] / REQUESTS for name in COUNTED}
-            process.ask("warm_up", store=local, clients=1, size_kb=MIDDLE_KB)
-            answer = process.ask("run", store=local, **load)
-            latencies = sorted(answer["latencies_ms"])
-            rows.append(
-                {
-                    "items": count,
-                    **counts,
-                    "processor_us": answer["processor_seconds"] / REQUESTS * 1e6,
-                    "p50_ms": latencies[len(latencies) // 2],
-                }
-            )
+            rounds = [
+                _round(process, stores, meter, number) for number in range(plan.growth_rounds)
+            ]
+            rows.append({"items": count, **_figures(rounds)})
             count *= 10
     return rows
 
 
+def _round(
+    process: Process, stores: dict[str, Store], meter: Meter, number: int
+) -> dict[str, dict[str, float]]:
+    """Run the mix on both tables, each in turn the first."""
+    measured = {}
+    for table in (FILLED, SINGLE) if number % 2 else (SINGLE, FILLED):
+        load = {"store": stores[table], "size_kb": MIDDLE_KB}
+        process.ask("wake", **load)
+        meter.reset()
+        answer = process.ask("run", clients=1, requests=REQUESTS, **load)
+        latencies = sorted(answer["latencies_ms"])
+        measured[table] = {name: meter.counts[name] / REQUESTS for name in COUNTED} | {
+            "processor_us": answer["processor_seconds"] / REQUESTS * 1e6,
+            "p50_ms": latencies[len(latencies) // 2],
+        }
+    return measured
+
+
+def _figures(rounds: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
+    filled, single = ([each[table] for each in rounds] for table in (FILLED, SINGLE))
+    figures: dict[str, Any] = {name: filled[0][name] for name in COUNTED}
+    for name in ("processor_us", "p50_ms"):
+        ours, theirs = ([each[name] for each in side] for side in (filled, single))
+        figures[name] = spread(ours)
+        figures[f"{name}_ratio"] = ratio(ours, theirs)
+    return figures
+
+
 def fill(client: Any, numbers: range) -> None:
     """Put one small session for each number."""
-    table = table_name(OURS)
 
     def put(first: int) -> None:
         rest: dict[str, Any] = {
-            table: [
+            FILLED: [
                 {"PutRequest": {"Item": small_session(number)}}
                 for number in range(first, min(first + BATCH, numbers.stop))
             ]
@@ -71,10 +92,10 @@ def fill(client: Any, numbers: range) -> None:
 
 
 def small_session(number: int) -> dict[str, Any]:
-    """Give the attributes of some other visitor's session."""
+    """Give the attributes of some other visitor's session: some 200 bytes."""
     return {
         "id": {"S": f"sess:{UUID(int=number).hex}"},
         "type": {"S": "beaker-session"},
-        "data": {"B": b"nothing"},
+        "data": {"B": bytes(100)},
         "expires": {"N": "4000000000"},
     }

@@ -8,37 +8,39 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.candidates import OURS
-from benchmarks.fleet import Failed, Fleet, spread
-from benchmarks.plan import MIDDLE_KB, Plan
+from benchmarks.candidates import OURS, Candidate
+from benchmarks.fleet import Failed, Fleet, ratio, spread
+from benchmarks.plan import LARGE_KB, MIDDLE_KB, Plan
 from benchmarks.store import Store
-
-#: Rounds of a slow candidate, at most.
-SLOW_ROUNDS = 1
+from benchmarks.workload import CHANGE_EVERY
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One load on one store."""
+    """One load on one store.
+
+    :param requests: of each client in a round.
+    :param others: also for the candidates that do not use DynamoDB.
+    :param peers: also for other people's.
+    """
 
     store: Store
     clients: int
     size_kb: int
+    requests: int
+    rounds: int
+    others: bool
+    peers: bool
 
-    @property
-    def requests(self) -> int:
-        """Requests of each client in a round: whole cycles of the mix."""
-        return 20 if self.clients == 1 else 10
+    def takes(self, candidate: Candidate) -> bool:
+        """Whether a candidate has a part in it."""
+        if candidate.slow and self.clients > 1 and self.size_kb != MIDDLE_KB:
+            return False
+        return self.peers or candidate.role != "peer"
 
-    @property
-    def is_common(self) -> bool:
-        """Whether it is among those that are also run where the matrix is not."""
-        return self.clients == 1 or self.size_kb == MIDDLE_KB
-
-    @property
-    def rounds(self) -> int:
-        """Rounds for each one that the plan has: one client's are short, and there are more."""
-        return 4 if self.clients == 1 else 1
+    def requests_of(self, candidate: Candidate) -> int:
+        """Requests of each client: whole cycles of the mix, of a slow candidate the fewest."""
+        return max(CHANGE_EVERY, self.requests // 10) if candidate.slow else self.requests
 
 
 @dataclass
@@ -47,63 +49,91 @@ class Rounds:
 
     processor_us: list[float] = field(default_factory=list)
     requests_per_second: list[float] = field(default_factory=list)
+    p50_ms: list[float] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
 
     def add(self, answer: dict[str, Any]) -> None:
         """Add a round."""
-        requests = len(answer["latencies_ms"])
-        self.processor_us.append(answer["processor_seconds"] / requests * 1e6)
-        self.requests_per_second.append(requests / answer["wall_seconds"])
-        self.latencies_ms += answer["latencies_ms"]
+        latencies = answer["latencies_ms"]
+        self.processor_us.append(answer["processor_seconds"] / len(latencies) * 1e6)
+        self.requests_per_second.append(len(latencies) / answer["wall_seconds"])
+        self.p50_ms.append(statistics.median(latencies))
+        self.latencies_ms += latencies
 
 
-def scenarios(plan: Plan, store: Store, *, matrix: bool) -> list[Scenario]:
-    """Give the loads on one store."""
-    middle = min((size for size in plan.sizes_kb if size >= MIDDLE_KB), default=MIDDLE_KB)
+def loads(plan: Plan, *, sizes: bool) -> list[tuple[int, int]]:
+    """Give the loads on one store: how many clients, and the KB of their sessions.
+
+    :param sizes: also others than the middle one: of one client all, of all clients the large one.
+    """
+    most = max(plan.clients)
     return [
-        Scenario(store, clients, size_kb)
+        (clients, size_kb)
         for size_kb in plan.sizes_kb
         for clients in plan.clients
-        if matrix or clients == 1 or size_kb == middle
+        if size_kb == MIDDLE_KB
+        or (sizes and (clients == 1 or (clients == most and size_kb == LARGE_KB)))
     ]
+
+
+def scenarios(plan: Plan, local: Store, canned: list[Store]) -> list[Scenario]:
+    """Give all loads on all stores."""
+    # Each store with its rounds; with a delay only what waiting changes, and of several delays
+    # only at the longest all clients of everybody.
+    work = [(local, plan.local_rounds, True), (canned[0], plan.canned_rounds, True)]
+    work += [(store, plan.delayed_rounds, False) for store in canned[1:]]
+    return [
+        Scenario(
+            store,
+            clients,
+            size_kb,
+            requests=requests_each(plan, clients),
+            rounds=rounds,
+            others=sizes,
+            peers=clients == 1 or sizes or store is canned[-1],
+        )
+        for store, rounds, sizes in work
+        for clients, size_kb in loads(plan, sizes=sizes)
+    ]
+
+
+def requests_each(plan: Plan, clients: int) -> int:
+    """Give the requests of each client in a round: whole cycles of the mix."""
+    if clients == 1:
+        return plan.requests
+    return max(CHANGE_EVERY, 2 * plan.requests // clients // CHANGE_EVERY * CHANGE_EVERY)
 
 
 def measure(
     plan: Plan, fleet: Fleet, local: Store, canned: list[Store], tell: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """Run every load on every candidate, round after round."""
-    work = [(plan.local_rounds, scenarios(plan, local, matrix=plan.local_matrix), True)]
-    for store in canned:
-        chosen = scenarios(plan, store, matrix=False)
-        if store is not canned[0]:  # with a delay: only what waiting changes
-            chosen = [scenario for scenario in chosen if scenario.size_kb == MIDDLE_KB]
-        work.append((plan.canned_rounds, chosen, False))
     rows = []
-    for rounds, chosen, others in work:
-        for scenario in chosen:
-            tell(f"{scenario.store.name}: {scenario.size_kb} KB, {scenario.clients} clients")
-            rows += _interleave(fleet, scenario, rounds, others)
+    for scenario in scenarios(plan, local, canned):
+        tell(f"{scenario.store.name}: {scenario.size_kb} KB, {scenario.clients} clients")
+        rows += _interleave(fleet, scenario)
     return rows
 
 
-def _interleave(
-    fleet: Fleet, scenario: Scenario, rounds: int, others: bool
-) -> list[dict[str, Any]]:
+def _interleave(fleet: Fleet, scenario: Scenario) -> list[dict[str, Any]]:
     measured: dict[str, Rounds] = defaultdict(Rounds)
     load = {"clients": scenario.clients, "size_kb": scenario.size_kb}
-    for number in range(rounds * scenario.rounds):
-        turn = list(fleet.each(scenario.store, others=others))
+    for number in range(scenario.rounds):
+        turn = [
+            (process, store)
+            for process, store in fleet.each(scenario.store, others=scenario.others)
+            if scenario.takes(process.candidate)
+        ]
         # Each round begins with another one: nobody always follows the same neighbour.
         start = number % len(turn)
         for process, store in turn[start:] + turn[:start]:
             candidate = process.candidate
-            if candidate.slow and (number >= SLOW_ROUNDS or not scenario.is_common):
-                continue
             try:
                 if not number:
                     process.ask("warm_up", store=store, **load)
                 process.ask("wake", store=store, size_kb=scenario.size_kb)
-                answer = process.ask("run", store=store, requests=scenario.requests, **load)
+                requests = scenario.requests_of(candidate)
+                answer = process.ask("run", store=store, requests=requests, **load)
             except Failed as error:
                 fleet.leave_out(process, error)
                 measured.pop(candidate.name, None)
@@ -121,17 +151,13 @@ def _interleave(
 
 
 def _figures(of_one: Rounds, ours: Rounds) -> dict[str, Any]:
-    centiles = statistics.quantiles(of_one.latencies_ms, n=100, method="inclusive")
     return {
         "processor_us": spread(of_one.processor_us),
+        "processor_us_rounds": of_one.processor_us,
+        "processor_ratio": ratio(of_one.processor_us, ours.processor_us),
+        "p50_ms": spread(of_one.p50_ms),
+        "p50_ratio": ratio(of_one.p50_ms, ours.p50_ms),
+        "p99_ms": statistics.quantiles(of_one.latencies_ms, n=100, method="inclusive")[98],
         "requests_per_second": spread(of_one.requests_per_second),
-        "p50_ms": centiles[49],
-        "p99_ms": centiles[98],
-        # Round by round, so that what slows the whole machine slows both sides of a ratio.
-        "processor_ratio": _ratio(of_one.processor_us, ours.processor_us),
-        "throughput_ratio": _ratio(of_one.requests_per_second, ours.requests_per_second),
+        "throughput_ratio": ratio(of_one.requests_per_second, ours.requests_per_second),
     }
-
-
-def _ratio(theirs: list[float], ours: list[float]) -> dict[str, float]:
-    return spread(a / b for a, b in zip(theirs, ours, strict=False))

@@ -1,4 +1,9 @@
-"""Throughput of many threads to that of one, ours beside the bare calls."""
+"""Throughput of many threads to that of one, ours beside the bare calls.
+
+One interpreter runs one thread at a time. So where a request takes c ms of processor time and waits
+d ms, many threads reach at most (d + c) / c times the throughput of one: that ceiling is lower for
+whoever computes more, and what locks cost is how far below it one stays.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +11,54 @@ from collections import defaultdict
 from typing import Any
 
 from benchmarks.candidates import OURS
-from benchmarks.fleet import Fleet, spread
+from benchmarks.fleet import Fleet, ratio, spread
 from benchmarks.plan import MIDDLE_KB, Plan
 from benchmarks.store import Store
+from benchmarks.workload import CHANGE_EVERY
 
 BARE = "boto3"
+#: Calls of a request, which wait one after the other.
+CALLS = 1 + 1 / CHANGE_EVERY
 
 
 def measure(plan: Plan, fleet: Fleet, canned: list[Store]) -> list[dict[str, Any]]:
     """Alternate: one thread and many, ours and bare; so that a busy moment hits all of them."""
     many = max(plan.clients)
+    delayed = dict(zip(plan.delays_ms, canned, strict=True))
     rows = []
-    for store in (canned[0], canned[-1]) if len(canned) > 1 else canned:
-        gains = defaultdict(list)
+    for delay_ms in sorted({min(delayed), max(delayed)}):
+        store = delayed[delay_ms]
+        gains, ceilings = defaultdict(list), defaultdict(list)
         for _ in range(plan.scaling_rounds):
             for name in (OURS, BARE):
-                one, all_of_them = (_rate(fleet, name, store, clients) for clients in (1, many))
+                one, processor_ms = _rate(fleet, name, store, 1)
+                all_of_them, _ = _rate(fleet, name, store, many)
                 gains[name].append(all_of_them / one)
+                ceilings[name].append((CALLS * delay_ms + processor_ms) / processor_ms)
+        reached = {
+            name: [a / b for a, b in zip(gains[name], ceilings[name], strict=True)]
+            for name in (OURS, BARE)
+        }
         rows.append(
             {
                 "store": store.name,
                 "clients": many,
                 "ours": spread(gains[OURS]),
+                "ours_ceiling": spread(ceilings[OURS]),
                 "bare": spread(gains[BARE]),
-                "ratio": spread(a / b for a, b in zip(gains[OURS], gains[BARE], strict=True)),
+                "bare_ceiling": spread(ceilings[BARE]),
+                "plain_ratio": ratio(gains[OURS], gains[BARE]),
+                "ratio": ratio(reached[OURS], reached[BARE]),
             }
         )
     return rows
 
 
-def _rate(fleet: Fleet, name: str, store: Store, clients: int) -> float:
+def _rate(fleet: Fleet, name: str, store: Store, clients: int) -> tuple[float, float]:
+    """Give the requests a second, and the milliseconds of processor time of each."""
     load = {"clients": clients, "size_kb": MIDDLE_KB}
     process = fleet.processes[name]
     process.ask("warm_up", store=store, **load)
     answer = process.ask("run", store=store, requests=100 if clients == 1 else 10, **load)
-    return float(len(answer["latencies_ms"]) / answer["wall_seconds"])
+    requests = len(answer["latencies_ms"])
+    return requests / answer["wall_seconds"], answer["processor_seconds"] / requests * 1000

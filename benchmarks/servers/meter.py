@@ -10,7 +10,7 @@ import json
 import threading
 from collections import Counter
 from contextlib import AbstractContextManager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,6 +41,16 @@ class Meter(AbstractContextManager["Meter"]):
                 self.onward.close()
                 super().finish()
 
+            def send(self, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+                try:
+                    self.onward.request("POST", "/", body, headers)
+                    return self.onward.getresponse()
+                except ConnectionError:
+                    # Idle for too long, and closed by the server; the next request opens it again.
+                    self.onward.close()
+                    self.onward.request("POST", "/", body, headers)
+                    return self.onward.getresponse()
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 operation = self.headers["X-Amz-Target"].rpartition(".")[2]
@@ -51,8 +61,7 @@ class Meter(AbstractContextManager["Meter"]):
                 # Lower case: botocore and node spell them differently.
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 headers["content-length"] = str(len(passed_on))
-                self.onward.request("POST", "/", passed_on, headers)
-                response = self.onward.getresponse()
+                response = self.send(passed_on, headers)
                 answer = response.read()
                 self.send_response(response.status)
                 for name, value in response.getheaders():

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import docs
+from benchmarks import docs, goals, plots
 from benchmarks.__main__ import main
+from benchmarks.candidates import BY_NAME
+from benchmarks.fleet import Fleet, create_table, dynamodb_client, environment, spread
 from benchmarks.load import Client
+from benchmarks.measure import growth, scaling
+from benchmarks.measure.mix import scenarios
+from benchmarks.plan import FULL, SMOKE
 from benchmarks.servers import stores
+from benchmarks.store import Store
 from benchmarks.workload import CHANGE_EVERY, mix, session_data, session_json
 
 if TYPE_CHECKING:
     from benchmarks.driver import Cookies
     from tests.servers.endpoint import Endpoint
+
+#: In the place of what was measured in a hurry.
+RATIO_OF_ONE = {"processor_us_ratio": {"median": 1.0, "min": 1.0, "max": 1.0}}
 
 
 @pytest.mark.full
@@ -26,19 +39,144 @@ def test_smallest_slice(tmp_path: Path) -> None:
     main(["--smoke", "--out", str(tmp_path)])
     result: dict[str, Any] = json.loads((tmp_path / "result.json").read_text())
     assert {} == result["left_out"]
-    names = ["ours", "beaker", "boto3", "signed"]
+    names = ["ours", "ours-auto", "ours-lean", "beaker", "boto3", "signed"]
     assert names == [row["candidate"] for row in result["capacity"]]
-    assert [(1.0, 0.1)] * 4 == [(row["reads"], row["writes"]) for row in result["capacity"]]
+    assert [(1.0, 0.1)] * 6 == [(row["reads"], row["writes"]) for row in result["capacity"]]
     # Four KB of data are compressed to less than two, and every tenth request writes them.
-    assert [(1.0, 0.2)] * 4 == [
-        (row["read_units"], row["write_units"]) for row in result["capacity"]
-    ]
+    units = {
+        row["candidate"]: (row["read_units"], row["write_units"]) for row in result["capacity"]
+    }
+    assert dict.fromkeys(names, (1.0, 0.2)) | {"ours-auto": (0.5, 0.2)} == units
     loads = {(row["store"], row["candidate"], row["clients"]) for row in result["mix"]}
     stores = ["DynamoDB Local", "canned, 0 ms"]
     assert {(store, name, count) for store in stores for name in names for count in (1, 2)} == loads
     assert {*names, "boto3-beaker"} == {row["candidate"] for row in result["first"]}
     assert [1, 10] == [row["items"] for row in result["growth"]]
-    assert "### Goals" in (tmp_path / "result.md").read_text()
+    text = (tmp_path / "result.md").read_text()
+    assert "against ours, transport = lean" not in text  # for lack of a peer
+    assert "default boto3 client, transport = lean" in text
+    assert "a request that reads, 64 special keys to 1" in text
+    assert "| 64 | 1 GetItem; 1 GetItem, 1 PutItem |" in text
+
+
+def test_growth_fills_a_table_of_its_own(local_endpoint: Endpoint) -> None:
+    """As many items as a row says are in the table, and one in that which it is compared with."""
+    local = Store("DynamoDB Local", "dynamodb", local_endpoint.url)
+    client = dynamodb_client(local)
+    counts = []
+
+    def tell(_: str) -> None:
+        tables = (growth.FILLED, growth.SINGLE)
+        counts.append([client.scan(TableName=table)["Count"] for table in tables])
+
+    with Fleet(["ours"], {}) as fleet:
+        rows = growth.measure(replace(SMOKE, items=100), fleet, local, tell)
+    tell("the last step")
+    assert [[1, 1], [1, 1], [10, 1], [100, 1]] == counts
+    assert [1, 10, 100] == [row["items"] for row in rows]
+    assert [True, True] == [
+        goal.met for goal in goals.growth_goals([row | RATIO_OF_ONE for row in rows])
+    ]
+
+
+def test_loads() -> None:
+    """The whole run has every size, every number of clients, every store and several rounds."""
+    local, *canned = (Store(name, "dynamodb", name) for name in ("local", "0", "2", "5"))
+    chosen = scenarios(FULL, local, canned)
+    sizes = [(size, 1) for size in (1, 4, 16, 64)]
+    crowds = [(4, 8), (4, 32)]
+    everything = {*sizes, *crowds, (16, 32)}
+    loads = {
+        store.name: {(one.size_kb, one.clients) for one in chosen if one.store is store}
+        for store in (local, *canned)
+    }
+    assert {
+        "local": everything,
+        "0": everything,
+        "2": {(4, 1), *crowds},
+        "5": {(4, 1), *crowds},
+    } == loads
+    assert min(one.rounds for one in chosen) > 1
+    assert {200} == {one.requests for one in chosen if one.clients == 1}
+    assert {0} == {one.requests % CHANGE_EVERY for one in chosen}
+
+
+def test_who_takes_part() -> None:
+    """At 2 ms crowds are without peers; the slow candidate is sent a tenth, or one cycle."""
+    local, *canned = (Store(name, "dynamodb", name) for name in ("local", "0", "2", "5"))
+    chosen = {
+        (one.store.name, one.size_kb, one.clients): one for one in scenarios(FULL, local, canned)
+    }
+    ours, peer, slow = (
+        BY_NAME[name] for name in ("ours-lean", "flask-session", "dynamodb-session-flask")
+    )
+    assert (True, True) == tuple(chosen["2", 4, 1].takes(one) for one in (ours, peer))
+    assert (True, False) == tuple(chosen["2", 4, 8].takes(one) for one in (ours, peer))
+    assert (True, True) == tuple(chosen["5", 4, 8].takes(one) for one in (peer, slow))
+    assert (True, False) == tuple(chosen["0", 16, 32].takes(one) for one in (peer, slow))
+    assert (200, 20) == tuple(chosen["0", 4, 1].requests_of(one) for one in (peer, slow))
+    assert CHANGE_EVERY == chosen["0", 4, 32].requests_of(slow)
+
+
+def test_other_clients_are_hidden() -> None:
+    """Beaker imports no other store's client; its reference makes a session, as ours does."""
+    script = (
+        "import sys; from benchmarks.candidates import bare, beaker_sessions as ours;"
+        "from benchmarks.store import Store; store = Store('', 'dynamodb', 'http://127.0.0.1:9');"
+        "(ours.ours if sys.argv[1] == 'ours' else bare.boto3_calls_beside_beaker)(store);"
+        "print(*(name in sys.modules and sys.modules[name] is not None"
+        " for name in ('pymongo', 'redis', 'sqlalchemy', 'cryptography', 'beaker.session')))"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script, name],
+            cwd=stores.ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for name in ("ours", "bare")
+    ]
+    # Ours imports `cryptography` with its first session.
+    assert [["False"] * 4 + ["True"], ["False"] * 3 + ["True"] * 2] == said
+
+
+def test_scaling_is_held_against_the_interpreter() -> None:
+    """Who computes more reaches less with many threads; only what is lost beyond that counts."""
+
+    class Measured:
+        def __init__(self, processor_ms: float, lost: float) -> None:
+            self.processor_ms, self.lost = processor_ms, lost
+
+        def ask(self, do: str, *, clients: int, requests: int = 0, **_: object) -> Any:
+            one = 1.1 * 5 + self.processor_ms
+            each = one if clients == 1 else self.processor_ms * self.lost
+            return {
+                "latencies_ms": [each] * requests * clients,
+                "processor_seconds": self.processor_ms / 1000 * requests * clients,
+                "wall_seconds": each / 1000 * requests * clients,
+            }
+
+    def ratio(lost: float) -> list[float]:
+        fleet: Any = SimpleNamespace(processes={"ours": Measured(2, lost), "boto3": Measured(1, 1)})
+        plan = replace(FULL, delays_ms=(5,))
+        (row,) = scaling.measure(plan, fleet, [Store("canned, 5 ms", "dynamodb", "")])
+        return [round(row[name]["median"], 2) for name in ("ratio", "plain_ratio")]
+
+    assert [1.0, 0.58] == ratio(1)
+    assert [0.5, 0.29] == ratio(2)
+
+
+def test_labels() -> None:
+    """A plot's numbers are written out, without exponents."""
+    assert ["21,970", "100", "34", "0.4"] == [plots.label(value) for value in (21970, 100, 34, 0.4)]
+
+
+def test_brackets() -> None:
+    """The least and the greatest are shown where there was more than one round."""
+    assert "1.50 (1.00 to 2.00)" == goals.spread_text(spread([1.0, 2.0]), ".2f")
+    assert "1.00" == goals.spread_text(spread([1.0]), ".2f")
 
 
 def test_mix() -> None:
@@ -87,10 +225,11 @@ def test_tables_in_pages() -> None:
 
 def test_pages_have_the_markers() -> None:
     """Each page that `--docs` writes has the places that it writes to."""
-    for page, parts in docs.PAGES.items():
-        text = (stores.ROOT / page).read_text()
-        for name in parts:
-            assert text == docs.replaced(text, name, content(text, name))
+    for pages in (docs.PAGES, docs.GROWTH_PAGES):
+        for page, parts in pages.items():
+            text = (stores.ROOT / page).read_text()
+            for name in parts:
+                assert text == docs.replaced(text, name, content(text, name))
 
 
 def content(text: str, name: str) -> str:
@@ -100,12 +239,8 @@ def content(text: str, name: str) -> str:
 
 def test_canned_answers(moto_endpoint: Endpoint) -> None:
     """The canned server gives back what was put, as DynamoDB does."""
-    from benchmarks.fleet import create_table, dynamodb_client
-    from benchmarks.servers.stores import canned
-    from benchmarks.store import Store
-
     answers = []
-    with canned((0,)) as (store,):
+    with stores.canned((0,)) as (store,):
         for url in (store.url, moto_endpoint.url):
             client = dynamodb_client(Store("", "dynamodb", url))
             create_table(client, "canned-answers")

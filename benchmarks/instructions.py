@@ -1,0 +1,82 @@
+"""Machine instructions of a request, under valgrind: ``python -m benchmarks.instructions``.
+
+The same to a thousandth on a busy machine. What a part takes is what a process executes more that
+calls it so often. Prints a table, after some minutes; ``--docs`` puts it into docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+
+from benchmarks import docs
+from benchmarks.fleet import environment, python
+from benchmarks.report import table
+from benchmarks.servers import stores
+
+#: What the others are given as a ratio to, and the parts, see parts.py.
+OURS = "request, our middleware: read"
+PARTS = (
+    OURS,
+    "request, our middleware: change",
+    *(f"request, Beaker's type = memory: {kind}" for kind in ("read", "change")),
+    *(
+        f"{call} by {whom}"
+        for call in ("GetItem", "PutItem")
+        for whom in ("our store", "our store, lean", "a default client")
+    ),
+)
+CALLS = 50
+
+
+def run(name: str, calls: int, url: str) -> None:
+    """Call all parts of that kind, so that nothing is new, and then this one."""
+    from benchmarks.parts import around_the_calls, the_calls
+
+    made = around_the_calls() if name.startswith("request") else the_calls(url)
+    for part in [*made.values()] * 3:
+        part()
+    for _ in range(calls):
+        made[name]()
+
+
+@cache
+def instructions(name: str, calls: int) -> int:
+    """Give the instructions of a process that does that."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    with stores.canned((0,)) as (store,):
+        done = subprocess.run(
+            [*command, *python("instructions", name, str(calls), store.url)],
+            cwd=stores.ROOT,
+            # The order of sets must not differ between two processes.
+            env=environment() | {"PYTHONHASHSEED": "0"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return int(re.findall(r"Collected : (\d+)", done.stderr)[0])
+
+
+def main(arguments: list[str]) -> None:
+    """Print the table."""
+    if shutil.which("valgrind") is None:
+        raise SystemExit("valgrind is not installed")
+    counted = {}
+    for name in PARTS:
+        idle = PARTS[0] if name.startswith("request") else PARTS[-1]
+        counted[name] = (instructions(name, CALLS) - instructions(idle, 0)) / CALLS
+    rows = [(name, f"{n / 1000:,.0f}", f"{n / counted[OURS]:.3f}") for name, n in counted.items()]
+    text = table(["part", "thousands of instructions", "to the first"], rows)
+    print(text)
+    if "--docs" in arguments:
+        docs.write({}, {"docs/performance.md": {"instructions": lambda _: text}})
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 4:
+        run(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    else:
+        main(sys.argv[1:])
