@@ -164,21 +164,15 @@ def refuse_damaged(http_response: Any, model: Any, **_: Any) -> None:
     botocore notices a wrong checksum, tries again, and at last takes what it has: an answer
     without an item, which for a session means "log in again".
     """
+    from botocore.exceptions import ChecksumError
+    from botocore.parsers import ResponseParserError
+
     if http_response.raw is None:
         return  # botocore's Stubber
     if model.output_shape is None:
         return  # as of TagResource: its answer is empty (AWS API reference)
-    refuse_damaged_body(http_response.content, http_response.headers.get("x-amz-crc32"))
-
-
-def refuse_damaged_body(content: bytes, told: str | None) -> None:
-    """Raise for a body that has not come whole, or is not DynamoDB's.
-
-    :param told: the checksum that came with it.
-    """
-    from botocore.exceptions import ChecksumError
-    from botocore.parsers import ResponseParserError
-
+    content = http_response.content
+    told = http_response.headers.get("x-amz-crc32")
     if told is not None and (found := str(zlib.crc32(content))) != told:
         raise ChecksumError(checksum_type="crc32", expected_checksum=told, actual_checksum=found)
     if not (content.startswith(b"{") and content.rstrip().endswith(b"}")):

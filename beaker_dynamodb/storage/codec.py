@@ -47,6 +47,10 @@ class Raw(bytes):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        # A session's data: a traceback with local variables must not show it.
+        return f"<Raw, {len(self)} bytes>"
+
     @classmethod
     def of(cls, payload: Any) -> Any:
         """Give the bytes of a text that is base64, and to the letter; anything else as it is."""

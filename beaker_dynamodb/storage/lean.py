@@ -19,12 +19,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from botocore.awsrequest import AWSPreparedRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import BotoCoreError
 from botocore.hooks import first_non_none_response
 from botocore.parsers import ResponseParserError
-
-from beaker_dynamodb.storage.client import refuse_damaged_body
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 #: How a request is authorised that is signed with version 4, for one Region.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/dynamodb/aws4_request, ")
+_NO_RETRIES = Retry(False)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -43,12 +44,14 @@ class Way:
     :param url: the address, without a path.
     :param host: what the header says, without a port that goes without saying.
     :param region: the Region that a signature is for.
+    :param pool: urllib3's connections to it, as botocore has set them up; None: through a proxy.
     """
 
     url: str
     host: str
     region: str
     user_agent: str
+    pool: Any = None
 
     def headers(
         self, operation: str, body: bytes, credentials: ReadOnlyCredentials, now: float
@@ -90,7 +93,7 @@ class LeanClient:
     def __init__(self, client: DynamoDBClient, credentials: Credentials | None) -> None:
         self._client = client
         self._credentials = credentials
-        self._events = client.meta.events
+        self._events, self._service = client.meta.events, client.meta.service_model
         self._http: Any = client._endpoint.http_session  # type: ignore[attr-defined]
         self._way: Way | None = None
         self._events.register_last("request-created.dynamodb", self._learn)
@@ -118,20 +121,43 @@ class LeanClient:
         way, credentials = self._way, self._credentials
         if way is None or credentials is None:
             return None
+        # The hooks of botocore's own way: who counts calls, refuses damaged answers (client.py), or
+        # answers in the place of the network.
+        emit, name = self._events.emit, f"dynamodb.{operation}"
+        about = {"model": self._service.operation_model(operation), "context": {}}
+        emit(f"before-parameter-build.{name}", params=params, **about)
         body = json.dumps(params, default=_base64).encode()
         try:
             frozen = credentials.get_frozen_credentials()
             headers: Any = way.headers(operation, body, frozen, time.time())
             request = AWSPreparedRequest("POST", way.url, headers, body, False)
-            # The last hook of botocore's own way, which may answer in the place of the network.
-            hooked = self._events.emit(f"before-send.dynamodb.{operation}", request=request)
-            answer = first_non_none_response(hooked) or self._http.send(request)
+            hooked = first_non_none_response(emit(f"before-send.{name}", request=request))
+            answer = hooked or self._answer(way, request)
             if answer.status_code != 200:
                 return None
-            refuse_damaged_body(answer.content, answer.headers.get("x-amz-crc32"))
-            return json.loads(answer.content, object_hook=_bytes)
-        except (BotoCoreError, ResponseParserError, ValueError):
+            parsed = json.loads(answer.content, object_hook=_bytes)
+            emit(f"after-call.{name}", http_response=answer, parsed=parsed, **about)
+        except (BotoCoreError, HTTPError, ResponseParserError, ValueError):
             return None
+        return parsed
+
+    def _answer(self, way: Way, request: AWSPreparedRequest) -> Any:
+        """Send a request over a connection of botocore's, and read the answer to its end."""
+        if way.pool is None:
+            return self._http.send(request)
+        raw = way.pool.urlopen(
+            "POST",
+            "/",
+            request.body,
+            request.headers,
+            retries=_NO_RETRIES,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        answer: Any = AWSResponse(request.url, raw.status, raw.headers, raw)
+        assert answer.content is not None  # read by that
+        return answer
 
     def _learn(self, request: AWSRequest, **_: Any) -> None:
         """Keep the way of a request of the client's own, if it is one that can be imitated."""
@@ -143,7 +169,16 @@ class LeanClient:
             self._way = None
         else:
             host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS[parts.scheme])
-            self._way = Way(url, host, signed[1], headers["User-Agent"])
+            self._way = Way(url, host, signed[1], headers["User-Agent"], self._pool(url))
+
+    def _pool(self, url: str) -> Any:
+        """Give the pool that botocore takes for an address, where there is no proxy before it."""
+        try:
+            if self._http._proxy_config.proxy_url_for(url) is not None:
+                return None
+            return self._http._manager.connection_from_url(url)
+        except AttributeError:
+            return None  # a botocore that keeps them elsewhere
 
 
 def _base64(value: object) -> str:

@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
@@ -119,9 +120,16 @@ def plain(given: dict[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in given if name not in ("special_keys", "index_keys")}
 
 
-def test_clear_with_nobody_to_ask(run: Run, filled: dict[str, Any]) -> None:
+def test_clear_with_nobody_to_ask(
+    run: Run, filled: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where nothing can be read from, --yes is named; nothing is deleted."""
-    result = run("clear", "--namespace", "news", input="")
+
+    def nobody(*_: object, **__: object) -> bool:
+        raise click.Abort
+
+    monkeypatch.setattr(click, "confirm", nobody)
+    result = run("clear", "--namespace", "news")
     assert (2, "") == (result.exit_code, result.stdout)
     assert "there is nobody to ask: give --yes" in result.stderr.splitlines()[-1]
     assert 3 == len(DynamoDBNamespaceManager("news", **plain(filled)).keys())

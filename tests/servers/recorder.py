@@ -8,8 +8,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.storage.lean import LeanClient
-
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -84,17 +82,11 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
         }
         for event, handler in self._handlers.items():
             self._events.register_last(event, handler)
-        self._lean = client if isinstance(client, LeanClient) else None
-        if self._lean is not None:
-            # Its short way passes most of botocore's events by.
-            self._lean._send = self._short_way(self._lean._send)  # type: ignore[method-assign]
 
     def close(self) -> None:
         """Stop recording; what was recorded stays."""
         for event, handler in self._handlers.items():
             self._events.unregister(event, handler)
-        if self._lean is not None:
-            del self._lean._send
 
     def clear(self) -> None:
         """Forget what was recorded so far."""
@@ -138,17 +130,6 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
         if self._ask_capacity and "ReturnConsumedCapacity" in members:
             params.setdefault("ReturnConsumedCapacity", "TOTAL")
         context[_SENT] = model.name, copy.deepcopy(params)
-
-    def _short_way(self, send: Callable[..., Any]) -> Callable[..., Any]:
-        def recorded(operation: str, params: dict[str, Any]) -> Any:
-            if self._ask_capacity:
-                params.setdefault("ReturnConsumedCapacity", "TOTAL")
-            answer = send(operation, params)
-            if answer is not None:
-                self.calls.append(Call(operation, copy.deepcopy(params), answer))
-            return answer
-
-        return recorded
 
     def _answered(self, parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:
         operation, params = context[_SENT]

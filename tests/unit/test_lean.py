@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -322,3 +323,13 @@ def test_the_checksum_is_looked_at(server: LeanServer) -> None:
     server.faults.append({"body": body, "crc": str(zlib.crc32(body))})
     assert "value" == cache[b"k"]
     assert [False, True] == lean(server)
+
+
+def test_a_botocore_that_keeps_its_connections_elsewhere(server: LeanServer) -> None:
+    """Its own door to them does as well."""
+    cache = manager(server)
+    client: Any = cache.client
+    client._http = SimpleNamespace(send=client._http.send)
+    assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
+    assert [False, True] == lean(server)
+    assert client._way.pool is None
