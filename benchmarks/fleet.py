@@ -24,7 +24,9 @@ class Failed(Exception):
 
 def environment() -> dict[str, str]:
     """Give a candidate's environment: these servers' account, no other, and no proxy."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # What is installed has its bytecode: to compile is no part of a first request.
+    other = ("AWS_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(other)}
     return kept | {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
