@@ -20,6 +20,8 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: Calls at once, each over its own part of the table, where a listing is a Scan.
 SEGMENTS = 4
+#: Entries that are listed before they are deleted: ten batches.
+DELETED_PAGE = 250
 
 Found = Generator[Mapping[str, Any], None, None]
 
@@ -51,11 +53,11 @@ class Listing:
         """Delete the cache entries that begin with ``beginning``, page by page.
 
         Those that are written after this has begun stay, by the clocks of the two hosts. One that
-        is overwritten in the moment between being listed and being deleted goes: a batch takes no
-        conditions.
+        is overwritten between being listed and being deleted goes: a batch takes no conditions. So
+        a page of a Query is short; one of a Scan, which counts other items too, has its 1 MB.
         """
         began_ms = self._items.now_ms()
-        with closing(self._find(beginning)) as found:
+        with closing(self._find(beginning, page=DELETED_PAGE)) as found:
             old = (entry for entry in found if not self._layout.written_after(entry, began_ms))
             while batch := list(islice(old, batches.WRITES)):
                 keys = [self._layout.key_attributes(self._layout.key(entry)) for entry in batch]
@@ -64,8 +66,11 @@ class Listing:
                 for entry in batch:
                     self._items.chunks.delete_of(entry)
 
-    def _find(self, beginning: Key) -> Found:
-        """Give key, times and chunks of each entry."""
+    def _find(self, beginning: Key, *, page: int | None = None) -> Found:
+        """Give key, times and chunks of each entry.
+
+        :param page: entries that a Query reads at once; None: 1 MB of them.
+        """
         names = {
             "#key": self._options.hash_key,
             "#type": "type",
@@ -93,6 +98,8 @@ class Listing:
         params["ProjectionExpression"] += ", #sort"
         names["#sort"] = self._options.sort_key
         values[":sort"] = {"S": beginning.sort or ""}
+        if page is not None:
+            params["Limit"] = page
         return self._query(params)
 
     def _query(self, params: dict[str, Any]) -> Found:
