@@ -91,7 +91,7 @@ def test_answer_lost(
             done.append(1)
             sends[operation](**params)
 
-    event = f"provide-client-params.dynamodb.{operation}"
+    event = f"before-parameter-build.dynamodb.{operation}"
     client.meta.events.register(event, send_before)
     mine = namespace.get_creation_lock(b"key")
 

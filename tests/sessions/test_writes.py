@@ -144,11 +144,11 @@ def test_own_write_is_recognised(visitor: Visitor, endpoint: Endpoint) -> None:
 
     def send_first(params: dict[str, Any], **_: object) -> None:
         """Have the same request arrive before, as if its answer had been lost."""
-        events.unregister("provide-client-params.dynamodb.PutItem", send_first)
+        events.unregister("before-parameter-build.dynamodb.PutItem", send_first)
         endpoint.client.put_item(**params)
 
     events = visitor.client.meta.events
-    events.register("provide-client-params.dynamodb.PutItem", send_first)
+    events.register("before-parameter-build.dynamodb.PutItem", send_first)
     with CallRecorder(visitor.client) as sent:
         save(session, a=1)
         save(session, b=1)
@@ -196,7 +196,7 @@ def test_merging_ends(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None
         save(visitor.request(), quicker=False)
         events.register(event, quicker)
 
-    event = "provide-client-params.dynamodb.PutItem"
+    event = "before-parameter-build.dynamodb.PutItem"
     events = visitor.client.meta.events
     events.register(event, quicker)
     with pytest.raises(SessionConflict) as caught:
