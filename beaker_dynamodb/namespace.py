@@ -96,7 +96,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """
         self._scope.forget(key)
         if key == SESSION_KEY:
-            self.session.write(Raw.of(value), expiretime)
+            self.session.write(value, expiretime)
         else:
             self._entries().write(key, value, expiretime)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from beaker.util import JsonSerializer, PickleSerializer
 
-from beaker_dynamodb.storage.codec import Raw
+from beaker_dynamodb.storage.codec import Raw, unbase64
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
@@ -61,15 +61,30 @@ def _dumps(session: Mapping[str, Any], like: Any) -> Raw:
 BEAKER = PayloadFormat(_loads, _dumps)
 
 
-def same_but_last_use(a: Any, b: Any) -> bool:
+def same_but_last_use(seen: Any, payload: Any) -> bool:
     """Whether two payloads are the same pickle, but for the time of the last use.
 
     Much quicker than to read both; False tells nothing.
+
+    :param payload: `Raw`, or the text that plain Beaker hands over: only those of its characters
+        are decoded that hold the time.
     """
-    if not (isinstance(a, Raw) and isinstance(b, Raw)):
-        return False
-    head = _HEAD.match(a)
+    head = _HEAD.match(seen) if isinstance(seen, Raw) else None
     if head is None:
         return False
     begin, end = head.end(), head.end() + 8
-    return a[:begin] == b[:begin] and a[end:] == b[end:]
+    if isinstance(payload, str):
+        # Base64 makes four characters of each three bytes.
+        first, last = begin // 3, -(-end // 3)
+        text: str = Raw.text(seen)
+        if not _same_around(text, payload, first * 4, last * 4):
+            return False
+        seen, payload = seen[first * 3 : last * 3], unbase64(payload[first * 4 : last * 4])
+        begin, end = begin - first * 3, end - first * 3
+    elif not isinstance(payload, Raw):
+        return False
+    return payload is not None and _same_around(seen, payload, begin, end)
+
+
+def _same_around(a: Any, b: Any, begin: int, end: int) -> bool:
+    return bool(len(a) == len(b) and a[:begin] == b[:begin] and a[end:] == b[end:])

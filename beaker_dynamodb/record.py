@@ -18,6 +18,7 @@ from beaker_dynamodb import merge
 from beaker_dynamodb.errors import SessionConflict
 from beaker_dynamodb.patience import Patience
 from beaker_dynamodb.payload import BEAKER, PayloadFormat, same_but_last_use
+from beaker_dynamodb.storage.codec import Raw
 from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.keys import Key, key_bytes
 from beaker_dynamodb.storage.layout import SESSION, Item
@@ -123,6 +124,7 @@ class SessionRecord:
         self._expiretime = expiretime
         if self.fresh and same_but_last_use(self._seen_payload, payload):
             return
+        payload = Raw.of(payload)
         mine = self.format.loads(payload)
         if mine is not None and mine.keys() <= merge.BOOKKEEPING:
             self.delete()

@@ -43,9 +43,9 @@ _NONCE_BYTES = 16
 
 
 class Raw(bytes):
-    """What Beaker's Session hands over as base64, without the base64."""
+    """What Beaker's Session hands over as base64, without the base64; keeps a text it has."""
 
-    __slots__ = ()
+    _text: str | None = None
 
     def __repr__(self) -> str:
         # A session's data: a traceback with local variables must not show it.
@@ -54,13 +54,21 @@ class Raw(bytes):
     @classmethod
     def of(cls, payload: Any) -> Any:
         """Give the bytes of a text that is base64, and to the letter; anything else as it is."""
-        raw = _unbase64(payload) if isinstance(payload, str) else None
-        return payload if raw is None else cls(raw)
+        found = unbase64(payload) if isinstance(payload, str) else None
+        if found is None:
+            return payload
+        raw = cls(found)
+        raw._text = payload
+        return raw
 
     @staticmethod
     def text(payload: Any) -> Any:
         """Give the text that these bytes stand for; anything else as it is."""
-        return b64encode(payload).decode() if isinstance(payload, Raw) else payload
+        if not isinstance(payload, Raw):
+            return payload
+        if payload._text is None:
+            payload._text = b64encode(payload).decode()
+        return payload._text
 
 
 class Codec:
@@ -187,17 +195,17 @@ def _refuse_other_keys(value: object) -> None:
 
 
 def _session_bytes(payload: str) -> tuple[bytes, str]:
-    raw = _unbase64(payload)
+    raw = unbase64(payload)
     if raw is not None:
         return raw, "b64"
-    nonce = _unbase64(payload[:_NONCE_LENGTH])
-    rest = _unbase64(payload[_NONCE_LENGTH:])
+    nonce = unbase64(payload[:_NONCE_LENGTH])
+    rest = unbase64(payload[_NONCE_LENGTH:])
     if nonce is not None and rest is not None and len(nonce) == _NONCE_BYTES:
         return nonce + rest, "nonce+b64"
     return payload.encode("utf-8", "surrogatepass"), "text"
 
 
-def _unbase64(text: str) -> bytes | None:
+def unbase64(text: str) -> bytes | None:
     """Decode base64 that encodes back to the very same text; None where it does not."""
     try:
         raw = b64decode(text)  # what it leaves out shows below

@@ -48,6 +48,7 @@ def test_the_last_use_makes_no_difference(first: dict[str, float]) -> None:
     """Sessions as Beaker writes them are the same, whenever they were used last."""
     one, two = ({**first, "_accessed_time": time, "a": "value"} for time in (8.25, 1e9))
     assert same_but_last_use(payload(one), payload(two))
+    assert same_but_last_use(payload(one), Raw.text(payload(two)))
 
 
 @given(VALUES, VALUES)
@@ -55,8 +56,20 @@ def test_it_never_overlooks_a_change(one: dict[str, Any], two: dict[str, Any]) -
     """What is called the same has no key that differs but the time of the last use."""
     for first in (one, {**TIMES, **one}):
         for second in (two, {**TIMES, **two}, {**first, "_accessed_time": 7.5}):
-            if same_but_last_use(payload(first), payload(second)):
-                assert not merge.differs(first, second)
+            same = same_but_last_use(payload(first), payload(second))
+            assert same is same_but_last_use(payload(first), Raw.text(payload(second)))
+            assert not same or not merge.differs(first, second)
+
+
+@given(st.dictionaries(st.text(max_size=3), st.text(max_size=9)), st.data())
+def test_it_overlooks_no_character(session: dict[str, str], data: st.DataObject) -> None:
+    """A text that has one other character is the same only if its bytes are, or none at all."""
+    seen = payload({**TIMES, **session})
+    text = Raw.text(seen)
+    place = data.draw(st.integers(0, len(text) - 1))
+    other = text[:place] + data.draw(st.sampled_from("AQgwz09+/=*\né")) + text[place + 1 :]
+    same = same_but_last_use(seen, other)
+    assert same is (isinstance(Raw.of(other), Raw) and same_but_last_use(seen, Raw.of(other)))
 
 
 @pytest.mark.parametrize(
