@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-import zlib
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.storage.forks import after_fork, notice
+from beaker_dynamodb.storage.hooks import guard, save_work
 
 if TYPE_CHECKING:
+    from botocore.config import Config
     from botocore.session import Session
     from types_boto3_dynamodb import DynamoDBClient
 
@@ -54,7 +55,7 @@ class ClientSource:
         self._options = options
         self._key = connection_key(options)
         if options.client is not None:
-            _guard(options.client)
+            guard(options.client)
 
     def __call__(self) -> DynamoDBClient:
         """Give the client.
@@ -119,7 +120,42 @@ def _make(options: Options) -> Any:
     try:
         # A session of our own: a shared one is not safe in threads.
         session = botocore.session.Session(profile=options.profile_name)
-        client: Any = session.create_client(
+        client, credentials = _client(session, options, config)
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(
+            f"boto3 cannot make a DynamoDB client: {error} (options region_name, profile_name, "
+            "endpoint_url)"
+        ) from error
+    guard(client)
+    save_work(client, credentials)
+    if options.transport != "lean":
+        return client
+    from beaker_dynamodb.storage.lean import LeanClient
+
+    return LeanClient(client, credentials)
+
+
+def _client(session: Session, options: Options, config: Config) -> tuple[Any, Any]:
+    """Give a client, and the credentials that it signs with; None: there are none."""
+    from botocore.credentials import CredentialResolver, Credentials
+
+    credentials: Any
+    if options.aws_access_key_id is None:
+        credentials = session.get_credentials()
+        if credentials is None:  # that may have taken seconds, and is not to be done twice
+            session.register_component("credential_provider", CredentialResolver([]))
+    else:
+        credentials = Credentials(
+            options.aws_access_key_id,
+            options.aws_secret_access_key or "",
+            options.aws_session_token,
+        )
+    # botocore otherwise looks through the folders of all services for that of this one, a tenth of
+    # the first request. Credentials need other services later on.
+    loader = session.get_component("data_loader")
+    loader.list_available_services = lambda type_name: ["dynamodb"]
+    try:
+        client = session.create_client(
             "dynamodb",
             region_name=options.region_name,
             endpoint_url=options.endpoint_url,
@@ -128,55 +164,9 @@ def _make(options: Options) -> Any:
             aws_session_token=options.aws_session_token,
             config=config,
         )
-    except (BotoCoreError, ValueError) as error:
-        raise ConfigurationError(
-            f"boto3 cannot make a DynamoDB client: {error} (options region_name, profile_name, "
-            "endpoint_url)"
-        ) from error
-    _guard(client)
-    return _lean(client, session, options) if options.transport == "lean" else client
-
-
-def _lean(client: DynamoDBClient, session: Session, options: Options) -> Any:
-    from botocore.credentials import Credentials
-
-    from beaker_dynamodb.storage.lean import LeanClient
-
-    credentials: Any = session.get_credentials()
-    if options.aws_access_key_id is not None:
-        credentials = Credentials(
-            options.aws_access_key_id,
-            options.aws_secret_access_key or "",
-            options.aws_session_token,
-        )
-    return LeanClient(client, credentials)
-
-
-def _guard(client: DynamoDBClient) -> None:
-    # The unique id: the user's client may serve several configurations.
-    events, name = client.meta.events, "beaker_dynamodb"
-    events.register("after-call.dynamodb", refuse_damaged, unique_id=name)
-
-
-def refuse_damaged(http_response: Any, model: Any, **_: Any) -> None:
-    """Raise for an answer that has not come whole, or is not DynamoDB's.
-
-    botocore notices a wrong checksum, tries again, and at last takes what it has: an answer
-    without an item, which for a session means "log in again".
-    """
-    from botocore.exceptions import ChecksumError
-    from botocore.parsers import ResponseParserError
-
-    if http_response.raw is None:
-        return  # botocore's Stubber
-    if model.output_shape is None:
-        return  # as of TagResource: its answer is empty (AWS API reference)
-    content = http_response.content
-    told = http_response.headers.get("x-amz-crc32")
-    if told is not None and (found := str(zlib.crc32(content))) != told:
-        raise ChecksumError(checksum_type="crc32", expected_checksum=told, actual_checksum=found)
-    if not (content.startswith(b"{") and content.rstrip().endswith(b"}")):
-        raise ResponseParserError("not an answer of DynamoDB's")
+    finally:
+        del loader.list_available_services
+    return client, credentials
 
 
 def _forget_clients() -> None:

@@ -1,23 +1,17 @@
 """`transport = lean`: the calls of a session request at less than half of boto3's processor time.
 
-Only the request is made here, from shapes that are always the same, and signed (AWS, "Signature
-Version 4 signing process"). All else is the boto3 client's own: credentials and their renewal, the
+Only the request is made here, from shapes that are always the same, and signed (wire.py). All else
+is the boto3 client's own: credentials and their renewal, the
 endpoint, the connections with their proxies, certificates and time-outs. Any answer but a plain,
 whole 200 counts for nothing: the client then makes the same call as ever, tries again, and raises.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import re
 import time
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import BotoCoreError
@@ -25,6 +19,8 @@ from botocore.hooks import first_non_none_response
 from botocore.parsers import ResponseParserError
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
+
+from beaker_dynamodb.storage import wire
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -34,7 +30,6 @@ if TYPE_CHECKING:
 #: How a request is authorised that is signed with version 4, for one Region.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/dynamodb/aws4_request, ")
 _NO_RETRIES = Retry(False)
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 @dataclass(frozen=True)
@@ -60,25 +55,15 @@ class Way:
 
         :param now: epoch seconds.
         """
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         headers = {
             "content-type": "application/x-amz-json-1.0",
             "host": self.host,
-            "x-amz-date": stamp,
+            "x-amz-date": wire.date(now),
         }
         if credentials.token:
             headers["x-amz-security-token"] = credentials.token
         headers["x-amz-target"] = f"DynamoDB_20120810.{operation}"
-        names = ";".join(headers)
-        lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-        canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-        scope = f"{stamp[:8]}/{self.region}/dynamodb/aws4_request"
-        text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{_sha256(canonical)}"
-        key = _signing_key(credentials.secret_key, scope)
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
-            f"SignedHeaders={names}, Signature={hmac.digest(key, text.encode(), 'sha256').hex()}"
-        )
+        headers["authorization"] = wire.authorization(headers, body, credentials, self.region)
         headers["user-agent"] = self.user_agent
         return headers
 
@@ -121,12 +106,12 @@ class LeanClient:
         way, credentials = self._way, self._credentials
         if way is None or credentials is None:
             return None
-        # The hooks of botocore's own way: who counts calls, refuses damaged answers (client.py), or
+        # The hooks of botocore's own way: who counts calls, refuses damaged answers (hooks.py), or
         # answers in the place of the network.
         emit, name = self._events.emit, f"dynamodb.{operation}"
         about = {"model": self._service.operation_model(operation), "context": {}}
         emit(f"before-parameter-build.{name}", params=params, **about)
-        body = json.dumps(params, default=_base64).encode()
+        body = wire.dumps(params)
         try:
             frozen = credentials.get_frozen_credentials()
             headers: Any = way.headers(operation, body, frozen, time.time())
@@ -135,7 +120,7 @@ class LeanClient:
             answer = hooked or self._answer(way, request)
             if answer.status_code != 200:
                 return None
-            parsed = json.loads(answer.content, object_hook=_bytes)
+            parsed = wire.loads(answer.content)
             emit(f"after-call.{name}", http_response=answer, parsed=parsed, **about)
         except (BotoCoreError, HTTPError, ResponseParserError, ValueError):
             return None
@@ -162,13 +147,10 @@ class LeanClient:
     def _learn(self, request: AWSRequest, **_: Any) -> None:
         """Keep the way of a request of the client's own, if it is one that can be imitated."""
         url, headers = str(request.url), request.headers
-        signed = _SIGNED.match(headers.get("Authorization", ""))
-        parts = urlsplit(url)
-        plain = parts.path in ("", "/") and not parts.query and parts.scheme in _DEFAULT_PORTS
-        if signed is None or not plain:
+        signed, host = _SIGNED.match(headers.get("Authorization", "")), wire.host(url)
+        if signed is None or host is None:
             self._way = None
         else:
-            host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS[parts.scheme])
             self._way = Way(url, host, signed[1], headers["User-Agent"], self._pool(url))
 
     def _pool(self, url: str) -> Any:
@@ -179,30 +161,3 @@ class LeanClient:
             return self._http._manager.connection_from_url(url)
         except AttributeError:
             return None  # a botocore that keeps them elsewhere
-
-
-def _base64(value: object) -> str:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return b64encode(value).decode()
-    raise TypeError(type(value).__name__)
-
-
-def _bytes(attribute: dict[str, Any]) -> dict[str, Any]:
-    """Decode an attribute of type B; the name of an attribute may be "B", too."""
-    value = attribute.get("B")
-    if isinstance(value, str):
-        attribute["B"] = b64decode(value)
-    return attribute
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@lru_cache(maxsize=16)
-def _signing_key(secret_key: str, scope: str) -> bytes:
-    """Give the key of a day."""
-    key = f"AWS4{secret_key}".encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key

@@ -19,6 +19,7 @@ from botocore.parsers import ResponseParserError
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.storage import client as module
+from beaker_dynamodb.storage import hooks
 from tests.clock import Clock
 from tests.unit.stubbed import offline_client
 
@@ -238,5 +239,25 @@ def test_an_answer_is_json(options: dict[str, Any], content: bytes) -> None:
     model = DynamoDBNamespaceManager("a", **options).client.meta.service_model
     answer = SimpleNamespace(raw=object(), content=content, headers={})
     with pytest.raises(ResponseParserError):
-        module.refuse_damaged(http_response=answer, model=model.operation_model("GetItem"))
-    module.refuse_damaged(http_response=answer, model=model.operation_model("TagResource"))
+        hooks.refuse_damaged(http_response=answer, model=model.operation_model("GetItem"))
+    hooks.refuse_damaged(http_response=answer, model=model.operation_model("TagResource"))
+
+
+@pytest.mark.parametrize("keys", [True, False], ids=["keys", "no keys"])
+def test_credentials_are_looked_for_once(
+    options: dict[str, Any], keys: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are none that takes seconds, and where the options name them it is not due."""
+    looked: list[int] = []
+
+    def load_credentials(resolver: Any) -> None:
+        looked.append(len(resolver.providers))
+
+    monkeypatch.setattr(
+        "botocore.credentials.CredentialResolver.load_credentials", load_credentials
+    )
+    if not keys:
+        options = {"region_name": "eu-west-1", "endpoint_url": "http://127.0.0.1:1"}
+        monkeypatch.setattr(module, "_clients", {})
+    _ = DynamoDBNamespaceManager("a", **options).client
+    assert (0 if keys else 1) == len([providers for providers in looked if providers])
