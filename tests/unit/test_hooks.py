@@ -99,8 +99,8 @@ def test_each_request_is_signed_as_botocore_would(
 ) -> None:
     """What AWS demands is signed, and right; the rest of the request is botocore's."""
     client = our_client(server, aws_session_token=token)
-    getattr(client, method)(TableName="t", **CALLS[method])
-    getattr(their_client(server), method)(TableName="t", **CALLS[method])
+    getattr(client, method)(TableName="table", **CALLS[method])
+    getattr(their_client(server), method)(TableName="table", **CALLS[method])
     ours, theirs = server.requests
     wanted = ["content-type", "host", "x-amz-date", "x-amz-security-token", "x-amz-target"]
     assert [name for name in wanted if token or name != "x-amz-security-token"] == signed(ours)
@@ -113,7 +113,7 @@ def test_each_request_is_signed_as_botocore_would(
 def test_a_second_try_is_signed_again(server: LeanServer) -> None:
     """Once, with one date, and right."""
     server.faults.append({"status": 500, "body": b"{}"})
-    our_client(server).get_item(TableName="t", Key=KEY)
+    our_client(server).get_item(TableName="table", Key=KEY)
     assert 2 == len(server.requests)
     for request in server.requests:
         assert request.headers["authorization"].count("AWS4") == 1
@@ -128,7 +128,7 @@ def test_headers_of_the_application_s_hooks_are_signed(server: LeanServer) -> No
         params["headers"]["X-Amz-Trace"] = "1"
 
     client.meta.events.register("before-call.dynamodb", add)
-    client.get_item(TableName="t", Key=KEY)
+    client.get_item(TableName="table", Key=KEY)
     (request,) = server.requests
     assert "x-amz-trace" in signed(request)
     assert request.headers["authorization"].endswith(botocore_s(request, server))
@@ -139,7 +139,7 @@ def test_an_address_with_a_path_is_signed_by_botocore(
 ) -> None:
     """As is everything that is no plain POST to DynamoDB."""
     client = our_client(server, endpoint_url=f"{server.url}/some/path")
-    client.get_item(TableName="t", Key=KEY)
+    client.get_item(TableName="table", Key=KEY)
     (request,) = server.requests
     assert request.headers["authorization"].endswith(botocore_s(request, server))
     assert not ours_signed.called
@@ -148,7 +148,7 @@ def test_an_address_with_a_path_is_signed_by_botocore(
 def test_what_is_not_to_be_signed_is_not(server: LeanServer, ours_signed: mock.Mock) -> None:
     """Botocore's own configuration decides."""
     client = our_client(server, config=Config(signature_version=UNSIGNED))
-    client.get_item(TableName="t", Key=KEY)
+    client.get_item(TableName="table", Key=KEY)
     assert "authorization" not in server.requests[0].headers
     assert not ours_signed.called
 
@@ -159,7 +159,7 @@ def test_a_handler_of_the_application_s_may_choose_a_signer(
     """The first answer counts, and then botocore signs."""
     client = our_client(server)
     client.meta.events.register_first("choose-signer.dynamodb", lambda **_: "v4")
-    client.get_item(TableName="t", Key=KEY)
+    client.get_item(TableName="table", Key=KEY)
     (request,) = server.requests
     assert request.headers["authorization"].endswith(botocore_s(request, server))
     assert not ours_signed.called
@@ -183,11 +183,11 @@ def test_an_answer_is_what_boto3_gives(server: LeanServer) -> None:
     server.answer = {
         "Item": ITEM,
         "Attributes": ITEM,
-        "ConsumedCapacity": {"TableName": "t", "CapacityUnits": 0.5},
+        "ConsumedCapacity": {"TableName": "table", "CapacityUnits": 0.5},
     }
     for method in ("get_item", "put_item", "delete_item"):
         ours, theirs = (
-            getattr(client, method)(TableName="t", **CALLS[method])
+            getattr(client, method)(TableName="table", **CALLS[method])
             for client in (our_client(server), their_client(server))
         )
         unknown = {"Attributes"} if method == "get_item" else {"Item"}  # not of that answer
@@ -211,7 +211,7 @@ def test_an_error_is_what_boto3_gives(server: LeanServer, method: str) -> None:
     for client in (our_client(server), their_client(server)):
         server.faults.append({"status": 400, "body": body})
         with pytest.raises(client.exceptions.ConditionalCheckFailedException) as raised:
-            getattr(client, method)(TableName="t", **CALLS[method])
+            getattr(client, method)(TableName="table", **CALLS[method])
         told.append({**raised.value.response, "ResponseMetadata": None})
     assert told[0] == told[1]
     assert {"B": b"\x00\x01"} == told[0]["Item"]["data"]
