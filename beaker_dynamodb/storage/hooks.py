@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: The Region to sign for, in the context of a request that is signed here.
 _REGION = "beaker_dynamodb.region"
+#: A member of what was parsed: the answer is not JSON.
+_UNREADABLE = "beaker_dynamodb.unreadable"
 
 
 def guard(client: DynamoDBClient) -> None:
@@ -28,7 +30,7 @@ def guard(client: DynamoDBClient) -> None:
     events.register("after-call.dynamodb", refuse_damaged, unique_id=name)
 
 
-def refuse_damaged(http_response: Any, model: Any, **_: Any) -> None:
+def refuse_damaged(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
     """Raise for an answer that has not come whole, or is not DynamoDB's.
 
     botocore notices a wrong checksum, tries again, and at last takes what it has: an answer
@@ -44,8 +46,11 @@ def refuse_damaged(http_response: Any, model: Any, **_: Any) -> None:
         from botocore.exceptions import ChecksumError
 
         raise ChecksumError(checksum_type="crc32", expected_checksum=told, actual_checksum=found)
-    if not (content.startswith(b"{") and content.rstrip().endswith(b"}")):
-        raise _not_dynamodb()
+    whole = content.startswith(b"{") and content.rstrip().endswith(b"}")
+    if not whole or _UNREADABLE in parsed:
+        from botocore.parsers import ResponseParserError
+
+        raise ResponseParserError("not an answer of DynamoDB's")
 
 
 def save_work(client: DynamoDBClient, credentials: Credentials | None) -> None:
@@ -112,7 +117,8 @@ def read_answer(
 ) -> None:
     """Read a plain answer in the place of botocore, which walks through its shapes for that.
 
-    And which takes what is no JSON for an answer without an item.
+    And which takes what is no JSON for an answer without an item. That is marked, for
+    `refuse_damaged`, and not raised at once: botocore tries again first if the checksum is wrong.
     """
     if response_dict["status_code"] != 200:
         return
@@ -120,13 +126,5 @@ def read_answer(
         parsed = wire.loads(response_dict["body"])
     except ValueError:
         parsed = None
-    if not isinstance(parsed, dict):
-        raise _not_dynamodb()
-    customized_response_dict.update(parsed)
+    customized_response_dict.update(parsed if isinstance(parsed, dict) else {_UNREADABLE: True})
     response_dict["body"] = b"{}"
-
-
-def _not_dynamodb() -> Exception:
-    from botocore.parsers import ResponseParserError
-
-    return ResponseParserError("not an answer of DynamoDB's")

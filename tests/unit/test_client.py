@@ -239,8 +239,12 @@ def test_an_answer_is_json(options: dict[str, Any], content: bytes) -> None:
     model = DynamoDBNamespaceManager("a", **options).client.meta.service_model
     answer = SimpleNamespace(raw=object(), content=content, headers={})
     with pytest.raises(ResponseParserError):
-        hooks.refuse_damaged(http_response=answer, model=model.operation_model("GetItem"))
-    hooks.refuse_damaged(http_response=answer, model=model.operation_model("TagResource"))
+        hooks.refuse_damaged(
+            http_response=answer, parsed={}, model=model.operation_model("GetItem")
+        )
+    hooks.refuse_damaged(
+        http_response=answer, parsed={}, model=model.operation_model("TagResource")
+    )
 
 
 @pytest.mark.parametrize("keys", [True, False], ids=["keys", "no keys"])

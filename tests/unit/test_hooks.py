@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -220,10 +221,11 @@ def test_an_error_is_what_boto3_gives(server: LeanServer, method: str) -> None:
 @pytest.mark.parametrize("body", [b"{]}", b'{"Item": {"id": {"B": "A"}}}', b"[]", b"{", b"\xff{}"])
 def test_an_answer_that_cannot_be_read_is_none(body: bytes) -> None:
     """An outage, then, and not a session that is not there."""
-    answer: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
+    hooks.read_answer({"status_code": 200, "body": body}, parsed)
+    answer = SimpleNamespace(raw=object(), content=body, headers={})
     with pytest.raises(ResponseParserError):
-        hooks.read_answer({"status_code": 200, "body": body}, answer)
-    assert {} == answer
+        hooks.refuse_damaged(answer, parsed, mock.Mock())
 
 
 # -- the first request ------------------------------------------------------------------------
