@@ -61,7 +61,7 @@ def save_work(client: DynamoDBClient, credentials: Credentials | None) -> None:
 
     :param credentials: what it signs with; None: none were found, which botocore has to say.
     """
-    if credentials is None or wire.host(client.meta.endpoint_url) is None:
+    if credentials is None:
         return
     signer, events = _Signer(credentials), client.meta.events
     events.register("choose-signer.dynamodb", signer.choose)
@@ -71,7 +71,7 @@ def save_work(client: DynamoDBClient, credentials: Credentials | None) -> None:
 
 
 class _Signer:
-    """Takes the place of botocore's signer, which makes key and canonical request by hand."""
+    """Takes the place of botocore's signer, which derives the day's key for each request."""
 
     def __init__(self, credentials: Credentials) -> None:
         from botocore import UNSIGNED
@@ -94,10 +94,17 @@ class _Signer:
 
     def sign(self, request: AWSRequest, **_: Any) -> None:
         """Sign a request: what AWS asks for, the type of the content, and all of ``x-amz-``."""
-        region, address = request.context.get(_REGION), wire.host(str(request.url))
-        if region is None or address is None:
+        region = request.context.get(_REGION)
+        if region is None:
             return
-        frozen = self._credentials.get_frozen_credentials()
+        # Renewed first, if it is time.
+        frozen: Any = self._credentials.get_frozen_credentials()
+        address = wire.host(str(request.url))
+        if address is None:
+            from botocore.auth import SigV4Auth
+
+            SigV4Auth(frozen, "dynamodb", region).add_auth(request)
+            return
         headers: Any = request.headers
         headers["X-Amz-Date"] = wire.date(time.time())
         if frozen.token:
@@ -106,7 +113,7 @@ class _Signer:
         for name, value in headers.items():
             lower = name.lower()
             if lower == "content-type" or lower.startswith("x-amz-"):
-                signed[lower] = value
+                signed[lower] = " ".join(value.split())
         body: Any = request.data
         signed = dict(sorted(signed.items()))
         headers["Authorization"] = wire.authorization(signed, body, frozen, region)

@@ -126,7 +126,7 @@ def test_headers_of_the_application_s_hooks_are_signed(server: LeanServer) -> No
     client = our_client(server)
 
     def add(params: dict[str, Any], **_: Any) -> None:
-        params["headers"]["X-Amz-Trace"] = "1"
+        params["headers"]["X-Amz-Trace"] = " 1  2 "
 
     client.meta.events.register("before-call.dynamodb", add)
     client.get_item(TableName="table", Key=KEY)
