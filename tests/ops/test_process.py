@@ -60,7 +60,8 @@ def test_a_table_from_its_making_to_its_doctor(
 )
 def test_errors_are_one_line_and_a_code(process: Process, words: list[str], code: int) -> None:
     """No traceback; stdout stays empty, but for doctor, whose errors are its result."""
-    process("create-table", "--table-name", "made")
+    if "made" in words:
+        process("create-table", "--table-name", "made")
     done = process(*words)
     assert code == done.returncode
     assert "Traceback" not in done.stderr + done.stdout
