@@ -240,7 +240,7 @@ def test_a_fault_ends_the_run_and_leaves_no_thread(
     finally:
         events.unregister("before-send.dynamodb.DeleteItem", fail)
     assert [] == [t for t in threading.enumerate() if t.name.startswith("beaker-dynamodb-")]
-    assert 30 == last(reap(store)).deleted
+    assert 30 == last(reap(store_for(options))).deleted
 
 
 def test_an_empty_prefix_reaps_its_own(
