@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from tests.clock import Clock
 from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
+from tests.untraced import leave_out_servers_and_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -57,6 +59,9 @@ def pytest_configure() -> None:
             profile, max_examples=examples, deadline=None, database=database, print_blob=True
         )
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
+
+    if sys.gettrace() is not None:  # coverage measures
+        leave_out_servers_and_protocol()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
