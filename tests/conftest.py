@@ -18,6 +18,7 @@ from beaker_dynamodb.ops.local import EmbeddedDynamoDB
 from beaker_dynamodb.options import Options
 from tests.chaos.watch import RUN, whole_run
 from tests.clock import Clock
+from tests.once import look_for_garbage_less, parse_models_once
 from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
@@ -60,9 +61,6 @@ def pytest_configure() -> None:
         )
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
-    if sys.gettrace() is not None:  # coverage measures
-        leave_out_servers_and_protocol()
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs DynamoDB Local, and the second shape of tables; slow tests come first."""
@@ -75,6 +73,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.local)
         if parameters.get("options") == "sorted":
             item.add_marker(pytest.mark.full)
+
+
+def pytest_collection_finish() -> None:
+    """Save what all tests together would spend on other people's code: a third of their time."""
+    parse_models_once()
+    if sys.gettrace() is not None:  # coverage measures
+        leave_out_servers_and_protocol()
+    look_for_garbage_less()
 
 
 @pytest.fixture(scope="session", autouse=True)
