@@ -44,12 +44,13 @@ def _call() -> None:
 
 def leave_out_servers_and_protocol() -> None:
     """Trace neither moto's answers nor what botocore does by itself; it calls no hook in these."""
-    from boto3.session import Session
+    from boto3.session import Session as BotoSession
     from botocore.auth import SigV4Auth
     from botocore.httpsession import URLLib3Session
     from botocore.parsers import ResponseParser
     from botocore.regions import EndpointRulesetResolver
     from botocore.serialize import JSONSerializer
+    from botocore.session import Session
     from botocore.validate import ParamValidationDecorator
     from moto.core.botocore_stubber import BotocoreStubber
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -57,7 +58,8 @@ def leave_out_servers_and_protocol() -> None:
     places: list[tuple[type, str]] = [
         (DomainDispatcherApplication, "__call__"),  # of the embedded server
         (BotocoreStubber, "__call__"),  # of `mock_aws`
-        (Session, "client"),
+        (BotoSession, "client"),
+        (Session, "create_client"),
         (EndpointRulesetResolver, "construct_endpoint"),
         (ParamValidationDecorator, "serialize_to_request"),
         (JSONSerializer, "serialize_to_request"),

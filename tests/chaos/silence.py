@@ -25,16 +25,17 @@ ACTIONS = {"read": values, "write": store(a=1), "log out": log_out}
 Scene = Callable[[Callable[[], object]], object]
 
 
-#: Prepares a scene, with options.
-Preparation = Callable[[Mapping[str, Any]], Scene]
+#: Prepares a scene: with options, and with others that hold only in the scene itself.
+Preparation = Callable[[Mapping[str, Any], Mapping[str, Any]], Scene]
 
 
 def session(middleware: str, action: Action, *, later: bool = False) -> Preparation:
     """Make a request; the store goes silent before it, or once the session is loaded."""
 
-    def prepare(options: Mapping[str, Any]) -> Scene:
-        site = Site(middleware, {**options, **SITES[middleware]})
-        cookie = site(store(name="Ada")).cookie
+    def prepare(options: Mapping[str, Any], limits: Mapping[str, Any]) -> Scene:
+        settings = {**options, **SITES[middleware]}
+        cookie = Site(middleware, settings)(store(name="Ada")).cookie
+        site = Site(middleware, {**settings, **limits})
 
         def scene(go_silent: Callable[[], object]) -> None:
             def act(session: Any) -> None:
@@ -55,11 +56,12 @@ def session(middleware: str, action: Action, *, later: bool = False) -> Preparat
 def cached(on_error: str, *, later: bool = False) -> Preparation:
     """Make a missing value; the store goes silent before it, or while it is made."""
 
-    def prepare(options: Mapping[str, Any]) -> Scene:
+    def prepare(options: Mapping[str, Any], limits: Mapping[str, Any]) -> Scene:
         # A prefix of its own: a store that was silent is remembered.
         more = {"on_error": on_error, "prefix": f"{on_error} {later}"}
-        cache = CacheManager(type="ext:dynamodb", **options, **more).get_cache("pages")
-        assert "any" not in cache
+        assert "any" not in CacheManager(type="ext:dynamodb", **options, **more).get_cache("pages")
+        settings = {**options, **limits, **more}
+        cache = CacheManager(type="ext:dynamodb", **settings).get_cache("pages")
 
         def scene(go_silent: Callable[[], object]) -> None:
             if not later:
@@ -100,7 +102,7 @@ def main() -> None:
     with EmbeddedDynamoDB() as server, FaultProxy(server.endpoint_url) as proxy:
         options = {**Endpoint("moto", proxy.url).options, "table_name": "silence"}
         for name, prepare in SCENES.items():
-            scene = prepare(options)
+            scene = prepare(options, {})
             try:
                 began = time.monotonic()
                 scene(lambda: proxy.inject(Plan(silence)))

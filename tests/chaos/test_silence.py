@@ -37,9 +37,11 @@ def test_a_request_asks_as_often_as_configured(
     record_property: Callable[[str, object], None],
 ) -> None:
     """It ends after `max_attempts` tries of one call, each on a connection of its own."""
-    create_table(client, table_name)  # which may take longer than what follows has
-    limits = {"read_timeout": READ_TIMEOUT_SECONDS, "max_attempts": ATTEMPTS}
-    scene = SCENES[name]({**through, **limits})
+    create_table(client, table_name)
+    # What is answered before the silence, on a machine that is busy, has longer.
+    seconds = 5 * READ_TIMEOUT_SECONDS if "silence" in name else READ_TIMEOUT_SECONDS
+    limits = {"read_timeout": seconds, "max_attempts": ATTEMPTS}
+    scene = SCENES[name](through, limits)
     plan, before, started = Plan(silence), 0, 0.0
 
     def go_silent() -> None:
@@ -52,7 +54,7 @@ def test_a_request_asks_as_often_as_configured(
         scene(go_silent)
     record_property("seconds", round(time.monotonic() - started, 3))
     assert ATTEMPTS == plan.requests
-    # The first try is made on the connection that was there.
+    # The first try may be made on a connection that was there.
     assert proxy.connections - before <= ATTEMPTS
     assert caught is None or caught.value.operation is not None
 
