@@ -17,13 +17,18 @@ ACCESSED = "_accessed_time"
 CREATED = "_creation_time"
 #: What is left in a session that was deleted or cleared.
 BOOKKEEPING = frozenset({"_domain", "_path"})
+#: Types whose values are stored as equals exactly if they are of one type and ``==`` says so.
+_SCALARS = frozenset({str, bytes, bool, int, type(None)})
 
 
 def differs(base: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
     """Whether anything but the time of the last use was changed, added or removed."""
     if base.keys() - {ACCESSED} != mine.keys() - {ACCESSED}:
         return True
-    return any(key != ACCESSED and not same(base[key], mine[key]) for key in mine)
+    pairs = [(base[key], value) for key, value in mine.items() if key != ACCESSED]
+    # What is quick to compare comes first: it is what changes most, too.
+    pairs.sort(key=lambda pair: type(pair[1]) not in _SCALARS)
+    return not all(same(a, b) for a, b in pairs)
 
 
 def merge(
@@ -55,6 +60,8 @@ def same(a: Any, b: Any) -> bool:
     Stricter than ``==``: True and 1, or 1 and 1.0, are different values. Never raises: values
     that cannot be compared are different unless their pickles are equal.
     """
+    if type(a) is type(b) and type(a) in _SCALARS:
+        return bool(a == b)
     try:
         return bool(pickle.dumps(a, 5) == pickle.dumps(b, 5)) or _same_structure(a, b)
     except Exception:
@@ -67,7 +74,7 @@ def _same_structure(a: Any, b: Any) -> bool:
     # twice is written once if both are one object.
     if type(a) is not type(b):
         return False
-    if a is None or type(a) in (str, bytes, bool, int):
+    if type(a) in _SCALARS:
         return bool(a == b)
     if type(a) is float:
         return bool(a.hex() == b.hex())
