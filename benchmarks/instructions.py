@@ -19,8 +19,11 @@ from benchmarks.servers import stores
 
 #: See parts.py; all are given as a ratio to the first.
 PARTS = (
-    *(f"request, our middleware: {kind}" for kind in ("read", "change")),
-    *(f"request, Beaker's type = memory: {kind}" for kind in ("read", "change")),
+    *(
+        f"request, {whose}: {kind}"
+        for whose in ("our middleware", "Beaker's middleware", "Beaker's type = memory")
+        for kind in ("read", "change")
+    ),
     *(
         f"{call} by {whom}"
         for call in ("GetItem", "PutItem")
