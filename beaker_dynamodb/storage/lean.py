@@ -1,9 +1,9 @@
 """`transport = lean`: the calls of a session request at less than half of boto3's processor time.
 
 Only the request is made here, from shapes that are always the same, and signed (wire.py). All else
-is the boto3 client's own: credentials and their renewal, the
-endpoint, the connections with their proxies, certificates and time-outs. Any answer but a plain,
-whole 200 counts for nothing: the client then makes the same call as ever, tries again, and raises.
+is the boto3 client's own: credentials and their renewal, the endpoint, the connections with their
+proxies, certificates and time-outs. Any answer but a plain, whole 200 counts for nothing: the
+client then makes the same call as ever, tries again, and raises.
 """
 
 from __future__ import annotations
