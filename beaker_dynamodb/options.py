@@ -19,6 +19,7 @@ FIXED_ATTRIBUTES = frozenset(
     {
         "accessed",
         "chunk_set",
+        "cookie",
         "chunks",
         "codec",
         "created",

@@ -54,6 +54,9 @@ class SessionRecord:
         self._expiretime: float | None = None
         #: Reads and writes payloads; a session that encrypts them sets its own.
         self.format: PayloadFormat = BEAKER
+        #: Name of the cookie that carries the id. A session of another cookie, as an admin area
+        #: may have its own, is not found; one that names no cookie is.
+        self.cookie_name: str | None = None
 
     # -- read ---------------------------------------------------------------------------------
 
@@ -72,6 +75,8 @@ class SessionRecord:
             item = self._store.items.get(self._key, SESSION)
         if item is None and self._store.options.hash_ids == "migrate":
             item = self._migrate()
+        if item is not None and self._of_another_cookie(item):
+            item = None
         payload = None if item is None else self._decode(item)
         self._remember(item, payload, payload)
         if item is None:
@@ -301,10 +306,16 @@ class SessionRecord:
             version=1 if stored is None else (stored.version or 0) + 1,
             # Unlike a version, no two writes have the same.
             writer=secrets.token_urlsafe(9),
+            cookie_name=self.cookie_name or (None if stored is None else stored.cookie_name),
             special=special,
         )
         store.codec.sign(item)
         return item
+
+    def _of_another_cookie(self, item: Item) -> bool:
+        return None not in (self.cookie_name, item.cookie_name) and (
+            item.cookie_name != self.cookie_name
+        )
 
     def _decode(self, item: Item) -> Any:
         return self._store.codec.decode_session(item)

@@ -8,33 +8,29 @@ a fault of the store is raised to the application instead of logging the user ou
 
 from __future__ import annotations
 
-import re
 import time
 import warnings
 from collections.abc import Mapping
-from http.cookies import CookieError
 from typing import Any
 
 from beaker.exceptions import BeakerWarning
-from beaker.session import Session
 
+from beaker_dynamodb.cookies import ISSUED
 from beaker_dynamodb.errors import DynamoDBError, PayloadError
 from beaker_dynamodb.merge import BOOKKEEPING
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.payload import PayloadFormat
 from beaker_dynamodb.record import SessionRecord
+from beaker_dynamodb.session_cookie import SessionWithCookie
 from beaker_dynamodb.storage.codec import Raw
 from beaker_dynamodb.storage.faults import cause
 
-#: A cookie under ``consistent_read = auto``: an id as Beaker makes them, a version, and when that
-#: was written, in epoch seconds.
-_VERSIONED = re.compile(r"([0-9a-f]{32})\.([0-9]{1,15})\.([0-9]{1,12})")
 #: Replicas are behind for less than that: "usually one second or less" (AWS developer guide, read
 #: consistency).
 SETTLED_SECONDS = 5
 
 
-class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hints
+class DynamoDBSession(SessionWithCookie):
     """A session in DynamoDB; takes the arguments of Beaker's Session.
 
     With a ``type`` other than ``ext:dynamodb`` it is Beaker's Session and nothing more.
@@ -54,12 +50,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         #: cookie says so.
         self._seen: tuple[int, int] | None = None
         params["type"] = params.get("type") or "ext:dynamodb"
-        try:
-            super().__init__(request, id=id, **params)
-        except CookieError:
-            # Beaker passes over a header that cannot be read only where there is a `secret`.
-            request["cookie"] = None
-            super().__init__(request, id=id, **params)
+        super().__init__(request, id=id, **params)
 
     @property
     def _in_dynamodb(self) -> bool:
@@ -78,8 +69,6 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
         if not self._in_dynamodb:
             super().load()
             return
-        if versioned := _VERSIONED.fullmatch(self.id):
-            self.id, self._seen = versioned[1], (int(versioned[2]), int(versioned[3]))
         try:
             self._load()
         except PayloadError as error:
@@ -104,24 +93,36 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
 
     def _load(self) -> None:
         now = time.time()
-        self.namespace = self._manager()
         if self.use_cookies:
             self.request["set_cookie"] = True
-        data, timed_out = self._read(now, self._settled_version(now))
-        if timed_out and self.namespace.session.perhaps_behind:
-            # It may have been used a moment ago, which this read has not seen.
-            data, timed_out = self._read(now, None)
+        data, timed_out = self._find(now)
+        # A stale cookie, for another path perhaps, does not hide a good one behind it.
+        while self._other_ids and (not data or timed_out):
+            self.id = self._other_ids.pop(0)
+            data, timed_out = self._find(now)
         if not data or timed_out:
             # The id is not taken over from whoever sent it: it may be an attacker's choice.
             self._start(now)
             self.was_invalidated = timed_out
             return
+        self._apply_cookie_config(data)
         self.clear()
         self.last_accessed = data.get("_accessed_time")
         data["_accessed_time"] = now
         self.update(data)
         self.accessed_dict = data.copy()
         self._tell_version()
+
+    def _find(self, now: float) -> tuple[dict[str, Any], bool]:
+        """Read the session of the present id, as `_read` does, as late a version as there is."""
+        if (issued := ISSUED.fullmatch(self.id)) and issued[2]:
+            self.id, self._seen = issued[1], (int(issued[2]), int(issued[3]))
+        self.namespace = self._manager()
+        data, timed_out = self._read(now, self._settled_version(now))
+        if timed_out and self.namespace.session.perhaps_behind:
+            # It may have been used a moment ago, which this read has not seen.
+            data, timed_out = self._read(now, None)
+        return data, timed_out
 
     def _read(self, now: float, seen_version: int | None) -> tuple[dict[str, Any], bool]:
         """Read the session, and tell whether it has timed out; no data where there is none."""
@@ -270,6 +271,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no type hint
             self.id, data_dir=self.data_dir, digest_filenames=False, **self.namespace_args
         )
         manager.session.format = PayloadFormat(self._read_payload, self._write_payload)
+        if self.use_cookies:
+            manager.session.cookie_name = self.key
         return manager
 
     def _loads(self, payload: Any) -> dict[str, Any]:

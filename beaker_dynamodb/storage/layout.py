@@ -54,6 +54,7 @@ class Item:
     :param accessed_ms: last use of a session, as far as it was written.
     :param version: goes up by one at every change of a session's data.
     :param writer: a token of the last change of a session's data.
+    :param cookie_name: name of the cookie that carries a session's id; None: not known.
     :param special: a session's special keys, by name, as DynamoDB has them.
     :param signature: of key, codec and data (storage/signature.py); None: it carries none.
     :param chunks: the chunks in which ``data`` is stored; None: in the item itself.
@@ -70,6 +71,7 @@ class Item:
     writer: str | None = None
     signature: bytes | None = None
     grace_ms: int = 0
+    cookie_name: str | None = None
     special: Attributes = field(default_factory=dict, repr=False)
     chunks: ChunkSet | None = None
 
@@ -124,6 +126,8 @@ class Layout:
             attributes["version"] = {"N": str(item.version)}
         if item.writer is not None:
             attributes["writer"] = {"S": item.writer}
+        if item.cookie_name is not None:
+            attributes["cookie"] = {"S": item.cookie_name}
         if item.signature is not None:
             attributes["signature"] = {"B": item.signature}
         if item.chunks is not None:
@@ -206,6 +210,8 @@ class Layout:
                 item.version = int(attributes["version"]["N"])
             if "writer" in attributes:
                 item.writer = attributes["writer"]["S"]
+            if "cookie" in attributes:
+                item.cookie_name = attributes["cookie"]["S"]
             if "signature" in attributes:
                 item.signature = bytes(attributes["signature"]["B"])
             item.special = self.special(attributes)

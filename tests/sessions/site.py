@@ -25,6 +25,8 @@ ENCRYPTED: dict[str, object] = {
     "crypto_type": "cryptography",
 }
 COOKIE = "beaker.session.id"
+#: A cookie as Beaker issues them, of a session that nobody has saved.
+UNKNOWN = f"{COOKIE}=0123456789abcdef0123456789abcdef"
 
 #: In every session that is saved here, and in `driven.save`; `values` leaves it out.
 PLANTED = secret("payload")

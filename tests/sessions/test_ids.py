@@ -12,7 +12,7 @@ from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.session import DynamoDBSession
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
-from tests.sessions.site import COOKIE, ENCRYPTED, Site, log_out, store, values
+from tests.sessions.site import COOKIE, ENCRYPTED, UNKNOWN, Site, log_out, store, values
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
@@ -85,10 +85,9 @@ def test_an_unknown_id_is_replaced(site: Site) -> None:
     assert {"name": "Eve"} == site(values, given).result
 
 
-def test_an_invented_id_is_replaced(options: dict[str, object]) -> None:
-    """The same for an id that never was one."""
+@pytest.mark.parametrize("invented", [UNKNOWN, f"{COOKIE}=invented"])
+def test_an_invented_id_is_replaced(options: dict[str, object], invented: str) -> None:
     site = Site("ours", options)
-    invented = f"{COOKIE}=invented"
     assert invented != site(store(name="Eve"), invented).cookie
     assert {} == site(values, invented).result
 

@@ -17,7 +17,7 @@ from beaker_dynamodb import (
     PayloadError,
     StoreUnavailable,
 )
-from tests.sessions.site import Site, store, values
+from tests.sessions.site import UNKNOWN, Site, store, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -110,7 +110,7 @@ def test_no_connection_is_raised(setting: dict[str, object]) -> None:
         "max_attempts": 1,
     }
     with pytest.raises(StoreUnavailable):
-        Site("ours", {**nowhere, **setting})(values, "beaker.session.id=0123456789abcdef")
+        Site("ours", {**nowhere, **setting})(values, UNKNOWN)
 
 
 def test_a_missing_table_is_raised(
@@ -119,7 +119,7 @@ def test_a_missing_table_is_raised(
     """A table that may not be created is ConfigurationError, and not a new session."""
     options = {"table_name": table_name, "client": client, "create_table": False}
     with pytest.raises(ConfigurationError):
-        Site("ours", {**options, **setting})(values, "beaker.session.id=0123456789abcdef")
+        Site("ours", {**options, **setting})(values, UNKNOWN)
 
 
 def test_no_cookie_is_set(table_name: str, client: DynamoDBClient) -> None:
