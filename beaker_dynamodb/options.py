@@ -217,8 +217,8 @@ class Options:
     )
     concurrency: str = _option(
         casters.choice("merge", "reject", "overwrite"),
-        "When another request saved the session meanwhile: `merge` both key by key, `reject` the "
-        "later with SessionConflict, or `overwrite` the earlier.",
+        "When another request saved the session meanwhile: `merge` the changes of both, `reject` "
+        "the later save with SessionConflict, or `overwrite` the earlier.",
         default="merge",
     )
     hash_ids: bool | str = _option(

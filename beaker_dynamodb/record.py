@@ -52,6 +52,8 @@ class SessionRecord:
         #: Whether what was read may be a moment old.
         self.perhaps_behind = False
         self._expiretime: float | None = None
+        #: The payloads of saves that raised, by writer: they may have been stored all the same.
+        self._unanswered: dict[str | None, Any] = {}
         #: Reads and writes payloads; a session that encrypts them sets its own.
         self.format: PayloadFormat = BEAKER
         #: Name of the cookie that carries the id. A session of another cookie, as an admin area
@@ -169,6 +171,7 @@ class SessionRecord:
             self._remember(old._stored, old._stored_payload, old._seen_payload)
             if moved is not None:
                 self._stored, self._stored_payload = moved, self._decode(moved)
+                self._seen_payload = self._unanswered.get(moved.writer, self._seen_payload)
             mine = self.format.loads(payload) or {}
             self._save(mine, payload, old._key if moved is None else None)
             if not self._gone:
@@ -212,9 +215,10 @@ class SessionRecord:
 
         :param old: the key under which the session was loaded, if it is to move.
         """
+        rebased = self._stored_payload is not self._seen_payload
         with Patience((self._store.options.table_name, self._key), MERGE_SECONDS) as patience:
             while True:
-                merged, text = self._merged(mine, payload)
+                merged, text = self._merged(mine, payload, rebased=rebased)
                 item = self._item(text, self._stored, self._store.special.attributes(merged))
                 try:
                     self._put(item, old, self._lasted_long(mine))
@@ -226,7 +230,15 @@ class SessionRecord:
                         if not self._take_over(theirs, old, patience):
                             self._drop()
                             return
+                        if self._stored is not None and self._stored.writer in self._unanswered:
+                            # An earlier save of this request, which raised, had arrived.
+                            self._seen_payload = self._unanswered[self._stored.writer]
+                            rebased = True
                         continue
+                except BaseException:
+                    self._unanswered[item.writer] = payload
+                    raise
+                self._unanswered.clear()
                 self._remember(item, text, payload)
                 return
 
@@ -244,8 +256,11 @@ class SessionRecord:
         if self._is_gone(theirs):
             return False
         stored = self._stored
-        # Nobody has changed anything, only used it.
-        touched = stored is not None and theirs is not None and theirs.writer == stored.writer
+        # No other request has changed anything, only used it.
+        touched = theirs is not None and (
+            theirs.writer in self._unanswered
+            or (stored is not None and theirs.writer == stored.writer)
+        )
         reject = self._store.options.concurrency == "reject" and not touched
         if reject or not patience.again():
             raise SessionConflict(
@@ -281,12 +296,19 @@ class SessionRecord:
 
     # -- parts --------------------------------------------------------------------------------
 
-    def _merged(self, mine: dict[str, Any], payload: Any) -> tuple[dict[str, Any], Any]:
-        """Give the session to write over what is stored, and its payload."""
+    def _merged(
+        self, mine: dict[str, Any], payload: Any, *, rebased: bool = False
+    ) -> tuple[dict[str, Any], Any]:
+        """Return the session to write over what is stored, and its payload.
+
+        :param rebased: what is stored contains what the application knows, see `merge.merge`.
+        """
         if self._stored is not None and self._stored_payload is not self._seen_payload:
             theirs = self.format.loads(self._stored_payload)
             if theirs is not None:
-                merged = merge.merge(self._seen() or {}, mine, theirs)
+                merged = merge.merge(
+                    self._seen() or {}, mine, theirs, self._store.special.names, rebased=rebased
+                )
                 return merged, self.format.dumps(merged, payload)
         return mine, payload
 

@@ -33,6 +33,8 @@ class SpecialKeys:
 
     def __init__(self, options: Options) -> None:
         self._types = dict(options.special_keys)
+        #: The names of the special keys.
+        self.names = tuple(self._types)
         self._indexed = frozenset(options.index_keys)
         self._may_be_missing = options.skip_throw_missing_special_keys
 
@@ -52,7 +54,7 @@ class SpecialKeys:
                 "a data_serializer of your own); use SessionMiddleware of "
                 "beaker_dynamodb.middleware, which can"
             )
-        values = {name: _find(session, name) for name in self._types}
+        values = {name: find(session, name, _NOTHING) for name in self._types}
         missing = [name for name, value in values.items() if value is _NOTHING]
         if missing and not self._may_be_missing:
             raise MissingSpecialKeys(
@@ -88,13 +90,16 @@ class SpecialKeys:
         return attribute
 
 
-def _find(session: Mapping[str, Any], name: str) -> Any:
-    """Look a special key up: the key of that very name, or ``id`` in the dict ``user``."""
+def find(session: Mapping[str, Any], name: str, default: Any) -> Any:
+    """Return the value of a special key: of that very name, or of ``id`` in the dict ``user``.
+
+    :param default: what to return if there is none.
+    """
     if name in session:
         return session[name]
     head, dot, rest = name.partition(".")
     inner = session.get(head) if dot else None
-    return _find(inner, rest) if isinstance(inner, Mapping) else _NOTHING
+    return find(inner, rest, default) if isinstance(inner, Mapping) else default
 
 
 def _a(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from webtest import TestApp
 
 from beaker_dynamodb import DynamoDBSession, SessionStore, errors
 from beaker_dynamodb.config import Options, option_rows
+from beaker_dynamodb.merge_values import merge_value
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.ops.policy import Place, policy
 from beaker_dynamodb.storage import table
@@ -87,6 +89,15 @@ def test_option_table() -> None:
     expected = "\n".join(lines)
     written = README.split("<!-- options -->\n")[1].split("\n<!-- /options -->")[0]
     assert expected == written, f"README.md should say:\n\n{expected}\n"
+
+
+def test_merge_table() -> None:
+    section = README.split("<!-- merges -->\n")[1].split("\n<!-- /merges -->")[0]
+    rows = [re.findall(r"`(.*?)`", line) for line in section.splitlines()[2:]]
+    for row in rows:
+        loaded, earlier, later, stored = map(ast.literal_eval, row)
+        assert stored == merge_value(loaded, later, earlier), row
+    assert 6 == len(rows)
 
 
 def test_error_table() -> None:
