@@ -9,16 +9,23 @@ exact and linear.
 from __future__ import annotations
 
 import re
+import uuid
 
 from beaker.session import InvalidSignature, SignedCookie
 
 #: What a cookie of ours says: an id as Beaker makes them and, under ``consistent_read = auto``, a
 #: version and when that was written, in epoch seconds. A program may choose other ids for sessions
-#: without a cookie; no browser can open those.
+#: without a cookie; no browser can open those. A later version that issues ids of another form must
+#: accept that form one release earlier: during an upgrade, servers of both versions meet both.
 ISSUED = re.compile(r"([0-9a-f]{32})(?:\.([0-9]{1,15})\.([0-9]{1,12}))?")
 
 #: Session cookies of one request that are looked up in the store; each costs a read.
 MAX_CANDIDATES = 3
+
+
+def new_id() -> str:
+    """Return a fresh session id in Beaker's form: 32 hexadecimal digits, 122 random bits."""
+    return uuid.uuid4().hex
 
 
 def cookie_values(header: str | None, name: str) -> list[str]:

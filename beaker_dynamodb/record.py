@@ -117,6 +117,11 @@ class SessionRecord:
         age_ms = self._store.items.now_ms() - (self._stored.accessed_ms or 0)
         return 0 <= age_ms < self._store.touch_interval_ms
 
+    def holds(self, payload: Any) -> bool:
+        """Return whether a payload is what was read or saved last, but for the access time."""
+        seen, mine = self._seen(), self.format.loads(payload)
+        return seen is not None and mine is not None and not merge.differs(seen, mine)
+
     def write(self, payload: Any, expiretime: float | None = None) -> None:
         """Save the session, unless nothing was changed or it is gone.
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from beaker.exceptions import BeakerWarning
 
-from beaker_dynamodb.cookies import ISSUED
+from beaker_dynamodb.cookies import ISSUED, new_id
 from beaker_dynamodb.errors import DynamoDBError, PayloadError
-from beaker_dynamodb.merge import BOOKKEEPING
+from beaker_dynamodb.merge import ACCESSED, BOOKKEEPING
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.payload import PayloadFormat
 from beaker_dynamodb.record import SessionRecord
@@ -44,6 +44,8 @@ class DynamoDBSession(SessionWithCookie):
         #: The item of the id that the session had before `regenerate_id`.
         self._old_record: SessionRecord | None = None
         self._deleted = False
+        #: Whether a delete was asked for and has failed.
+        self._delete_failed = False
         #: What this request has saved, if it has.
         self._saved: dict[str, Any] | None = None
         #: The version of the data that this browser has seen, and when it was written, if its
@@ -101,8 +103,9 @@ class DynamoDBSession(SessionWithCookie):
             self.id = self._other_ids.pop(0)
             data, timed_out = self._find(now)
         if not data or timed_out:
-            # The id is not taken over from whoever sent it: it may be an attacker's choice.
-            self._start(now)
+            # Never adopt an id from a cookie: it may be an attacker's choice. Without a cookie it
+            # is the program's own, which another part of the program looks for.
+            self._start(now, keep_id=not self.use_cookies)
             self.was_invalidated = timed_out
             return
         self._apply_cookie_config(data)
@@ -144,14 +147,31 @@ class DynamoDBSession(SessionWithCookie):
         version, written = self._seen
         return version if now - written > SETTLED_SECONDS else None
 
-    def _start(self, now: float) -> None:
-        """Become a new, empty session with a fresh id."""
+    def _start(self, now: float, *, keep_id: bool = False) -> None:
+        """Become a new, empty session.
+
+        :param keep_id: under the same id, in place of what was loaded; otherwise under a fresh one.
+        """
         self.clear()
-        self._create_id()
+        if keep_id:
+            self.is_new, self.last_accessed = True, None
+        else:
+            self._create_id()
+            self.__dict__.pop("namespace", None)
         self["_accessed_time"] = self["_creation_time"] = now
         self.accessed_dict = dict(self)
-        self.__dict__.pop("namespace", None)
         self._deleted = False
+
+    def _create_id(self, set_new: bool = True) -> None:
+        """Make a fresh id; not Beaker's own way, whose ids may have another form one day."""
+        if not self._in_dynamodb:
+            super()._create_id(set_new)
+            return
+        self.id = new_id()
+        if set_new:
+            self.is_new, self.last_accessed = True, None
+        if self.use_cookies:
+            self._update_cookie_out(set_cookie=not set_new)
 
     def save(self, accessed_only: bool = False) -> None:
         """Save the session, unless nothing has changed.
@@ -175,6 +195,8 @@ class DynamoDBSession(SessionWithCookie):
             return
         self._deleted = False
         record = self._current().session
+        # The session was in use until now, however long ago the request began.
+        data[ACCESSED] = time.time()
         payload = self._dumps(data)
         if self._old_record is not None:
             record.move_from(self._old_record, payload)
@@ -220,6 +242,7 @@ class DynamoDBSession(SessionWithCookie):
 
     def _remove(self) -> None:
         """Delete the item, where there may be one and it was not done before."""
+        self._delete_failed = True
         records = [self._old_record]
         if hasattr(self, "namespace") and not self._deleted:
             # Another one than the old where a save after `regenerate_id` has failed: it may have
@@ -229,8 +252,21 @@ class DynamoDBSession(SessionWithCookie):
             if record is not None:
                 record.delete()
         self._old_record = None
+        self._delete_failed = False
         self._deleted = True
         self._saved = None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a delete or a change of id was asked for and is not stored."""
+        return self._delete_failed or self._old_record is not None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the session differs from what was loaded, or saved last."""
+        if not self._in_dynamodb or self._deleted:
+            return True
+        return not self._current().session.holds(self._dumps(dict(self)))
 
     # -- consistent_read = auto ---------------------------------------------------------------
 
