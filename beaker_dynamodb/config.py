@@ -27,6 +27,7 @@ LET_BY = frozenset(
         "key_length",
         "lock_dir",
         "log_file",
+        "on_save_error",
         "regions",
         "session_class",
         "webtest_varname",

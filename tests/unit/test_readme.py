@@ -24,7 +24,8 @@ from beaker_dynamodb.merge_values import merge_value
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.ops.policy import Place, policy
 from beaker_dynamodb.storage import table
-from tests.beaker import aws_is, items, own_caches
+from tests.beaker import aws_is, items, own_caches, used_client
+from tests.wsgi.outage import Outage
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
@@ -102,7 +103,7 @@ def test_merge_table() -> None:
 
 def test_error_table() -> None:
     """The error table has every error but the root of the tree."""
-    section = README.split("## When DynamoDB does not answer")[1].split("\n## ")[0]
+    section = README.split("## When DynamoDB does not answer")[1].split("\n#")[0]
     named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
     assert sorted(set(errors.__all__) - {"DynamoDBError"}) == sorted(named)
 
@@ -177,6 +178,21 @@ def test_application(heading: str, aws: Endpoint) -> None:
     said = count_visits(names.get("application") or names["app"])
     assert ["visits: 1", "visits: 2"] == [text.split(",")[0] for text in said]
     assert "sess:" in " ".join(items(aws.client, "myapp-sessions"))
+
+
+def test_a_session_that_cannot_be_saved(aws: Endpoint) -> None:
+    """The error handler of the program answers while DynamoDB does not."""
+    (code,) = blocks("python", "A session that cannot be saved")
+    browser = TestApp(run(code)["app"])
+    assert "1 in the cart" == browser.post("/cart", {"item": "book"}).text
+    given = {"table_name": "myapp-sessions", "region_name": "eu-west-1"}
+    with Outage(used_client(given)).of("PutItem"):
+        response = browser.post("/cart", {"item": "pen"}, status=503)
+    assert ("5", "Please try again in a few seconds.") == (
+        response.headers["Retry-After"],
+        response.text,
+    )
+    assert "2 in the cart" == browser.post("/cart", {"item": "pen"}).text
 
 
 def test_paste(aws: Endpoint, tmp_path: Path) -> None:
