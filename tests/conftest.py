@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from beaker_dynamodb.ops.local import EmbeddedDynamoDB
@@ -59,6 +59,15 @@ def pytest_configure() -> None:
         settings.register_profile(
             profile, max_examples=examples, deadline=None, database=database, print_blob=True
         )
+    # For tests/mutation.py: the same few examples for every mutant, and no time spent on shrinking.
+    settings.register_profile(
+        "mutation",
+        max_examples=10,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+    )
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
 

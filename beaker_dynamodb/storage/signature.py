@@ -8,6 +8,7 @@ says that JSON is a pickle, is refused like one that was changed.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sized
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.errors import PayloadError
@@ -52,10 +53,12 @@ def _signature(key: bytes, item: Item) -> bytes:
     sort = [] if item.key.sort is None else [item.key.sort]
     texts = [text.encode() for text in (item.key.partition, *sort, item.codec)]
     parts = [PURPOSE, *texts]
-    head = len(parts).to_bytes(8, "big") + b"".join(
-        len(part).to_bytes(8, "big") + part for part in parts
-    )
+    head = _length(parts) + b"".join(_length(part) + part for part in parts)
     # The bytes come last and may be long: they are hashed where they are.
-    mac = hmac.new(key, head + len(item.data).to_bytes(8, "big"), "sha256")
+    mac = hmac.new(key, head + _length(item.data), "sha256")
     mac.update(item.data)
     return mac.digest()
+
+
+def _length(value: Sized) -> bytes:
+    return len(value).to_bytes(8, "big")

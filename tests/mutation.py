@@ -1,0 +1,175 @@
+"""Run mutmut over the core, print the score of each module and check the list of survivors.
+
+    tox -e mutation                                 # every module
+    tox -e mutation -- beaker_dynamodb/merge.py     # the module in hand
+    tox -e mutation -- --again                      # only the last run's survivors
+
+A mutant is a copy of the package with one small change, which some test should notice. The command
+fails if a survivor is missing from docs/mutation.md, or if a module scores less than `GOAL`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+WORK = ROOT / ".cache" / "mutation"
+PAGE = ROOT / "docs" / "mutation.md"
+
+#: Lowest score that a module may have, in percent.
+GOAL = 95.0
+
+_SESSIONS = ["tests/sessions", "tests/contract/test_session.py", "tests/unit/test_payload.py"]
+_STORAGE = [
+    "tests/contract",
+    "tests/values/test_moves.py",
+    "tests/unit/test_keys.py",
+    "tests/unit/test_requests.py",
+    "tests/unit/test_batch_reads.py",
+]
+_LOCKS = ["tests/locks"]
+#: The modules that are mutated, each with the tests that should notice.
+TESTS = {
+    "beaker_dynamodb/merge.py": ["tests/sessions", "tests/values/test_moves.py"],
+    "beaker_dynamodb/record.py": _SESSIONS,
+    "beaker_dynamodb/session.py": _SESSIONS,
+    "beaker_dynamodb/storage/keys.py": _STORAGE,
+    "beaker_dynamodb/storage/items.py": [*_STORAGE, "tests/sessions"],
+    "beaker_dynamodb/storage/chunks.py": _STORAGE,
+    "beaker_dynamodb/storage/signature.py": ["tests/values/test_signature.py"],
+    "beaker_dynamodb/storage/lock_items.py": _LOCKS,
+    "beaker_dynamodb/lease.py": _LOCKS,
+    "beaker_dynamodb/lock.py": _LOCKS,
+    "beaker_dynamodb/locks.py": _LOCKS,
+}
+
+#: A mutant: the function that was changed, and the lines removed (-) and added (+).
+Mutant = tuple[str, str]
+
+
+def mutmut(folder: Path, *arguments: str) -> str:
+    """Run mutmut in a folder and return what it printed."""
+    command = ["mutmut", *arguments]
+    environment = {**os.environ, "HYPOTHESIS_PROFILE": "mutation"}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode:
+        sys.exit(f"{done.stdout[-5000:]}\n{' '.join(command)} failed in {folder}")
+    return done.stdout
+
+
+def prepare(module: str) -> Path:
+    """Lay out a folder in which mutmut mutates one module only, and return it."""
+    folder = WORK / module.removesuffix(".py").replace("/", ".")
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "source_paths": ["beaker_dynamodb"],
+        "only_mutate": [module],
+        "also_copy": ["README.md"],
+        "pytest_add_cli_args": ["-m", "not full and not local"],
+        "pytest_add_cli_args_test_selection": TESTS[module],
+        # A mutant may loop for ever: stop it after twice what its tests take, and 10 s more.
+        "timeout_multiplier": 2.0,
+        "timeout_constant": 5.0,
+    }
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+    project = (ROOT / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(f"{project}\n[tool.mutmut]\n{''.join(lines)}")
+    for name in ("beaker_dynamodb", "tests", "README.md"):
+        link = folder / name
+        if not link.is_symlink():
+            link.symlink_to(ROOT / name)
+    return folder
+
+
+def results(folder: Path) -> dict[str, str]:
+    """Return the outcome of each mutant, by mutmut's name of it."""
+    found = re.findall(r"^ +(\S+): (.+)$", mutmut(folder, "results", "--all", "true"), re.M)
+    return dict(found)
+
+
+def changed_lines(diff: str) -> str:
+    """Return the lines of a diff that differ, without their indentation."""
+    lines = [line for line in diff.splitlines() if re.match(r"[-+](?![-+]{2} )", line)]
+    return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines)
+
+
+def described(folder: Path, name: str) -> Mutant:
+    """Return a mutant as docs/mutation.md lists it."""
+    function = name.rpartition(".")[2].rpartition("__mutmut_")[0]
+    function = function.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+    return function, changed_lines(mutmut(folder, "show", name))
+
+
+def listed(module: str) -> Counter[Mutant]:
+    """Return the survivors that docs/mutation.md lists for a module.
+
+    Each entry is a line "- `function`: reason" and a block of diffs, separated by empty lines.
+    """
+    page = PAGE.read_text() if PAGE.exists() else ""
+    section = re.search(rf"^### `{re.escape(module)}`\n(.*?)(?=^#|\Z)", page, re.M | re.S)
+    entries = re.findall(
+        r"^- `([^`]+)`.*?^ *```diff\n(.*?)^ *```$", section[1] if section else "", re.M | re.S
+    )
+    return Counter(
+        (function, changed_lines(re.sub(r"^ +", "", diff, flags=re.M)))
+        for function, diffs in entries
+        for diff in re.split(r"\n\s*\n", diffs)
+    )
+
+
+def run(module: str, *, again: bool) -> list[str]:
+    """Test the mutants of a module, print its score, and return what is wrong."""
+    folder = prepare(module)
+    chosen: list[str] = []
+    if again:
+        chosen = [name for name, outcome in results(folder).items() if outcome == "survived"]
+        (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    else:
+        shutil.rmtree(folder / "mutants", ignore_errors=True)
+    if chosen or not again:
+        mutmut(folder, "run", *chosen)
+
+    outcomes = results(folder)
+    count = Counter(outcomes.values())
+    caught = count["killed"] + count["timeout"]
+    score = 100 * caught / len(outcomes)
+    survivors = [name for name, outcome in outcomes.items() if outcome not in ("killed", "timeout")]
+    found = {name: described(folder, name) for name in survivors}
+    unlisted = Counter(found.values()) - listed(module)
+    print(f"\n{module}: {len(outcomes)} mutants, {dict(count)}, score {score:.1f} %")
+    for name, mutant in found.items():
+        if unlisted[mutant]:
+            print(f"\n{name} ({outcomes[name]})\n- `{mutant[0]}`:\n{mutant[1]}")
+    for function, lines in listed(module) - Counter(found.values()):
+        print(f"\nlisted, but killed: `{function}`\n{lines}")
+    wrong = [f"{module}: {unlisted.total()} survivors are not listed"] if unlisted else []
+    return wrong + ([f"{module}: the score is below {GOAL:g} %"] if score < GOAL else [])
+
+
+def main() -> None:
+    """Run the modules named on the command line, or all of them."""
+    again = "--again" in sys.argv
+    modules = [name for name in sys.argv[1:] if name != "--again"] or list(TESTS)
+    if unknown := set(modules) - TESTS.keys():
+        sys.exit(f"not among the modules: {', '.join(sorted(unknown))}")
+    wrong = [line for module in modules for line in run(module, again=again)]
+    if wrong:
+        sys.exit("\n".join(wrong))
+
+
+if __name__ == "__main__":
+    main()
