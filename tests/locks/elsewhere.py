@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from beaker_dynamodb import lease
 from beaker_dynamodb.lock import DynamoDBSynchronizer
+from beaker_dynamodb.storage.lock_items import LockItem
 from tests.clock import Clock
 
 #: Seconds without a renewal after which others take over: the option's default.
@@ -34,3 +36,28 @@ def die(holder: DynamoDBSynchronizer) -> None:
     held = holder._held
     assert held is not None
     lease.heart.remove(held)
+
+
+class Table:
+    """Takes every renewal, as the test says.
+
+    :param renew: is called with the key of the lock.
+    """
+
+    def __init__(self, renew: Callable[[object], object]) -> None:
+        self._renew = renew
+
+    def renew(self, key: object, lock: LockItem) -> None:
+        """Take a renewal."""
+        self._renew(key)
+
+
+def hold(renew: Callable[[object], object], leases: Sequence[float]) -> list[lease.Held]:
+    """Hold locks with these leases, taken now, whose keys are numbers."""
+    table: Any = Table(renew)
+    locks: list[lease.Held] = []
+    for number, seconds in enumerate(leases):
+        key: Any = number
+        locks.append(lease.Held(table, key, LockItem(f"{number}", 1, seconds), lease.monotonic()))
+        lease.heart.add(locks[-1])
+    return locks

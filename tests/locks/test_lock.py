@@ -97,3 +97,15 @@ def test_one_object(options: dict[str, Any]) -> None:
     )
     assert one is two
     assert one is not DynamoDBNamespaceManager("news", **options).get_creation_lock(b"another")
+
+
+@pytest.mark.parametrize("option", ["lock_lease", "lock_timeout", "on_error", "client"])
+def test_limits_and_clients_of_their_own_have_locks_of_their_own(
+    options: dict[str, Any], client: DynamoDBClient, option: str
+) -> None:
+    values = {"lock_lease": 20, "lock_timeout": 40, "on_error": "miss", "client": client}
+    one, two = (
+        DynamoDBNamespaceManager("news", **{**options, **more}).get_creation_lock(b"key")
+        for more in ({}, {option: values[option]})
+    )
+    assert one is not two

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import pytest
 
 from beaker_dynamodb import lease
 from beaker_dynamodb.storage.lock_items import LockItem
-from tests.locks.elsewhere import LEASE, Process, Time
+from tests.locks.elsewhere import LEASE, Process, Time, hold
 from tests.servers.recorder import CallRecorder
+
+LOST = "a creation lock was lost: it could not be renewed within its lease"
 
 
 def test_renewal(process: Process, time: Time) -> None:
@@ -23,6 +23,40 @@ def test_renewal(process: Process, time: Time) -> None:
         time.advance(LEASE / 3)
         lease.heart.beat()
     assert not one.lost
+
+
+def test_each_third_of_the_lease_a_lock_gets_its_next_version(process: Process, time: Time) -> None:
+    one = process()
+    one.acquire()
+    versions = []
+    for _ in range(9):
+        present = one._items.read(one._key)
+        versions.append(present and present.version)
+        time.advance(LEASE / 9)
+        lease.heart.beat()
+    assert [1, 1, 1, 2, 2, 2, 3, 3, 3] == versions
+
+
+@pytest.mark.parametrize(("seconds", "retry"), [(30.0, 1.0), (7.5, 0.75)])
+def test_a_renewal_that_failed_is_tried_again_soon(
+    time: Time, caplog: pytest.LogCaptureFixture, seconds: float, retry: float
+) -> None:
+    tried: list[float] = []
+
+    def fail(key: object) -> None:
+        tried.append(time.now)
+        raise ZeroDivisionError
+
+    caplog.set_level("INFO")
+    hold(fail, [seconds])
+    time.advance(seconds / 3)
+    for _ in range(3):
+        lease.heart.beat()
+        time.advance(retry / 2)
+    assert [seconds / 3, seconds / 3 + retry] == tried
+    assert ["a creation lock was not renewed, trying again: ZeroDivisionError"] * 2 == (
+        caplog.messages
+    )
 
 
 def test_renewed_unseen(process: Process, time: Time) -> None:
@@ -49,7 +83,7 @@ def test_taken_away(process: Process, caplog: pytest.LogCaptureFixture) -> None:
 
     assert one.lost
     assert other == one._items.read(one._key)
-    assert 1 == len(caplog.messages)
+    assert [LOST] == caplog.messages
 
 
 def test_renewal_after_release(
@@ -79,32 +113,7 @@ def test_lost_in_renewal(process: Process, time: Time, caplog: pytest.LogCapture
 
     assert one.lost
     assert not two.lost
-    assert 1 == len(caplog.messages)
-
-
-class Table:
-    """Takes every renewal, as the test says.
-
-    :param renew: is called with the key of the lock.
-    """
-
-    def __init__(self, renew: Callable[[object], object]) -> None:
-        self._renew = renew
-
-    def renew(self, key: object, lock: LockItem) -> None:
-        """Take a renewal."""
-        self._renew(key)
-
-
-def hold(renew: Callable[[object], object], leases: Sequence[float]) -> list[lease.Held]:
-    """Hold locks with these leases, taken now, whose keys are numbers."""
-    table: Any = Table(renew)
-    locks: list[lease.Held] = []
-    for number, seconds in enumerate(leases):
-        key: Any = number
-        locks.append(lease.Held(table, key, LockItem(f"{number}", 1, seconds), lease.monotonic()))
-        lease.heart.add(locks[-1])
-    return locks
+    assert [LOST] == caplog.messages
 
 
 def test_renewals_do_not_wait_for_each_other(time: Time) -> None:
@@ -116,6 +125,25 @@ def test_renewals_do_not_wait_for_each_other(time: Time) -> None:
     time.advance(LEASE * 2 / 3)
     assert [False] * 64 == [held.lost for held in locks]
     assert 32 == lease.AT_ONCE
+
+
+@pytest.mark.parametrize(("locks", "threads"), [(1, 0), (2, 1), (3, 2), (5, 2)])
+def test_as_many_threads_help_as_may_be_under_way(
+    time: Time, monkeypatch: pytest.MonkeyPatch, locks: int, threads: int
+) -> None:
+    monkeypatch.setattr(lease, "AT_ONCE", 3)
+    hold(id, [LEASE] * locks)
+    time.advance(LEASE / 3)
+    daemons: list[bool] = []
+    start = threading.Thread.start
+
+    def started(thread: threading.Thread) -> None:
+        daemons.append(thread.daemon)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", started)
+    lease.heart.beat()
+    assert [True] * threads == daemons
 
 
 def test_the_most_urgent_renewal_comes_first(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ def test_a_fork_that_python_knows_nothing_of(child: SimpleNamespace) -> None:
     mine = manager.client
     assert mine is not client
     assert lease.heart is not heart
+    assert isinstance(lease.heart, lease.Heart)
     assert patience._registry is not turns
     assert mine is manager.client
 

@@ -1,0 +1,92 @@
+"""The exact conditions of writes: which parameters each adds to a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb.storage.items import ItemStore
+from beaker_dynamodb.storage.keys import Key
+from beaker_dynamodb.storage.layout import SESSION, Item
+from tests.unit.stubbed import Script
+
+NOW = {"N": "1700000000.125"}
+ALIVE = "(attribute_not_exists(#deadline) OR #deadline > :now)"
+NEW = "attribute_not_exists(#key) OR #deadline <= :now"
+
+
+@pytest.fixture
+def store() -> ItemStore:
+    """The items of a table whose partition key is called `hash`."""
+    return Script().manager(hash_key="hash").store.items
+
+
+def loaded(writer: str | None = None, accessed_ms: int | None = None) -> Item:
+    """Return a session's item as it was loaded."""
+    return Item(
+        key=Key("sess:a"),
+        kind=SESSION,
+        data=b"",
+        codec="pickle",
+        created_ms=1_500,
+        deadline_ms=None,
+        accessed_ms=accessed_ms,
+        writer=writer,
+    )
+
+
+def condition(expression: str, names: set[str], **values: dict[str, str]) -> dict[str, Any]:
+    """Return the parameters of a condition; only the key's attribute has another name."""
+    return {
+        "ConditionExpression": expression,
+        "ExpressionAttributeNames": {
+            f"#{name}": "hash" if name == "key" else name for name in names
+        },
+        "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def test_a_first_write_needs_a_free_or_expired_place(store: ItemStore) -> None:
+    assert condition(NEW, {"key", "deadline"}, now=NOW) == store.if_new()
+
+
+@pytest.mark.parametrize("or_new", [False, True])
+def test_a_copied_session_replaces_an_older_copy_only(store: ItemStore, or_new: bool) -> None:
+    expression = "begins_with(#writer, :writer) AND #accessed < :accessed"
+    names, values = {"writer", "accessed"}, {"writer": {"S": "copy"}, "accessed": {"N": "2.250"}}
+    if or_new:
+        expression = f"{NEW} OR {expression}"
+        names |= {"key", "deadline"}
+        values["now"] = NOW
+    assert condition(expression, names, **values) == store.if_copied("copy", 2_250, or_new=or_new)
+
+
+@pytest.mark.parametrize(
+    ("accessed_ms", "untouched", "last_access_counts"),
+    [(2_250, False, False), (2_250, True, True), (None, True, False)],
+)
+def test_a_changed_session_replaces_what_was_loaded_only(
+    store: ItemStore, accessed_ms: int | None, untouched: bool, last_access_counts: bool
+) -> None:
+    expression = f"#writer = :writer AND {ALIVE}"
+    names, values = {"writer", "deadline"}, {"writer": {"S": "token"}, "now": NOW}
+    if last_access_counts:
+        expression += " AND #accessed = :accessed"
+        names |= {"accessed"}
+        values["accessed"] = {"N": "2.250"}
+    item = loaded(writer="token", accessed_ms=accessed_ms)
+    assert condition(expression, names, **values) == store.if_unchanged(item, untouched=untouched)
+
+
+def test_a_session_without_a_writer_is_replaced_while_it_has_none(store: ItemStore) -> None:
+    expression = f"attribute_not_exists(#writer) AND attribute_exists(#key) AND {ALIVE}"
+    expected = condition(expression, {"writer", "key", "deadline"}, now=NOW)
+    assert expected == store.if_unchanged(loaded(writer=None, accessed_ms=2_250), untouched=True)
+
+
+def test_an_opaque_session_replaces_the_same_session_only(store: ItemStore) -> None:
+    expression = f"#created = :created AND {ALIVE}"
+    expected = condition(expression, {"created", "deadline"}, created={"N": "1.500"}, now=NOW)
+    assert expected == store.if_there(loaded())
