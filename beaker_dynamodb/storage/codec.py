@@ -29,6 +29,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import DynamoDBError, PayloadError
+from beaker_dynamodb.storage import json_values
 from beaker_dynamodb.storage.compression import Compression, decompress
 from beaker_dynamodb.storage.faults import cause
 from beaker_dynamodb.storage.signature import Signatures
@@ -109,7 +110,7 @@ class Codec:
             if serializer == "pickle":
                 return pickle.dumps(value, 5), "pickle"
             if serializer == "json":
-                _refuse_other_keys(value)
+                json_values.check(value)
                 return json.dumps(value, separators=(",", ":")).encode(), "json"
             data = serializer.dumps(value)
             if isinstance(data, str):
@@ -117,6 +118,8 @@ class Codec:
             if isinstance(data, (bytes, bytearray, memoryview)):
                 return bytes(data), "object"
             raise TypeError("dumps gave neither a text nor bytes")
+        except json_values.NotJSON as error:
+            raise PayloadError(f"a value cannot be encoded as JSON: {error}") from None
         except Exception as error:
             # Whatever the value's own code raises; never a TypeError, which Beaker would read
             # as "a new session".
@@ -180,18 +183,6 @@ class Codec:
         if isinstance(self._serializer, str):
             raise PayloadError("the value was written by a serializer object that is not set here")
         return self._serializer.loads(data)
-
-
-def _refuse_other_keys(value: object) -> None:
-    """Refuse a dict with keys that are no texts: JSON would make texts of them in silence."""
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError("a key is not a text")
-        value = value.values()
-    elif not isinstance(value, (list, tuple)):
-        return
-    for part in value:
-        _refuse_other_keys(part)
 
 
 def _session_bytes(payload: str) -> tuple[bytes, str]:

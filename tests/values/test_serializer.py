@@ -24,7 +24,8 @@ OBJECT = SimpleNamespace(dumps=json.dumps, loads=json.loads)
 CASES = [
     ("json", {1, 2}),
     ("json", object()),
-    ("json", [{"users": ({1: "Ada"},)}]),
+    ("json", [{"users": [{1: "Ada"}]}]),
+    ("json", (1, 2)),
     ("pickle", lambda: None),
     (OBJECT, b"bytes"),
 ]

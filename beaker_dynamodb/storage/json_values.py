@@ -1,0 +1,94 @@
+"""Which values JSON returns exactly as they were, so that a cache hit equals the miss before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+#: Types that JSON returns as they are. A subclass comes back as its base, so the type is exact.
+_NUMBERS = frozenset({int, float, bool, type(None)})
+#: Two characters that JSON takes for the halves of one, and returns as that one.
+_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+#: Characters of a dict's key that an error message shows.
+_SHOWN_CHARACTERS = 40
+
+
+class NotJSON(TypeError):
+    """Part of a value would come back from JSON as something else.
+
+    The message names its type and its place, and quotes no value.
+    """
+
+
+def check(value: Any) -> None:
+    """Refuse a value that would not come back from JSON as it is.
+
+    NaN and the infinities do come back. Iterative, so that no depth exhausts the stack.
+
+    :raises NotJSON: names the first part that would change.
+    """
+    if _is_stored_by_beaker(value):
+        value = value[2]
+    steps: list[Any] = []  # the keys and indexes that lead to the innermost open container
+    entered = {id(value): None}  # the open containers, innermost last
+    pending = [iter(_parts(value, steps))]
+    while pending:
+        for step, part in pending[-1]:
+            if type(part) in _NUMBERS:
+                continue
+            steps.append(step)
+            parts = _parts(part, steps)
+            if not parts:
+                steps.pop()
+                continue
+            if id(part) in entered:
+                raise NotJSON(f"{_place(steps)} is a container that it is itself a part of")
+            entered[id(part)] = None
+            pending.append(iter(parts))
+            break
+        else:
+            pending.pop()
+            entered.popitem()
+            if steps:
+                steps.pop()
+
+
+def _is_stored_by_beaker(value: Any) -> bool:
+    """Whether a value is the tuple of Beaker's Cache, which unpacks it again from a list."""
+    if type(value) is not tuple or len(value) != 3:
+        return False
+    stored, expire, _ = value
+    return type(stored) in (int, float) and type(expire) in (int, float, type(None))
+
+
+def _parts(value: Any, steps: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+    """Return the parts of a container, each with its key or index; nothing for any other value."""
+    kind = type(value)
+    if kind is str:
+        if not value.isascii() and _HALVES.search(value):
+            raise NotJSON(f"{_place(steps)} is a str with a surrogate pair")
+        return ()
+    if kind is list:
+        return enumerate(value) if value else ()
+    if kind is dict:
+        for key in value:
+            if type(key) is not str:
+                raise NotJSON(f"a key of {_place(steps)} is of type {type(key).__name__}")
+            if not key.isascii() and _HALVES.search(key):
+                raise NotJSON(f"a key of {_place(steps)} is a str with a surrogate pair")
+        return value.items()  # type: ignore[no-any-return]  # narrowed by `kind`, not for mypy
+    if kind in _NUMBERS:
+        return ()
+    raise NotJSON(f"{_place(steps)} is of type {kind.__name__}")
+
+
+def _place(steps: Sequence[Any]) -> str:
+    """Return where a part is, such as ``value['a'][3]``."""
+    return "value" + "".join(f"[{_shown(step)}]" for step in steps)
+
+
+def _shown(step: Any) -> str:
+    if isinstance(step, str) and len(step) > _SHOWN_CHARACTERS:
+        step = step[:_SHOWN_CHARACTERS] + "…"
+    return repr(step)

@@ -1,0 +1,163 @@
+"""With `serializer = json` a hit gives what the miss gave, or the value is refused when stored."""
+
+from __future__ import annotations
+
+import enum
+import json
+import pickle
+from collections import OrderedDict, namedtuple
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.cache import Cache
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beaker_dynamodb import PayloadError
+from beaker_dynamodb.storage import json_values
+from tests.values import codec, item
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+Point = namedtuple("Point", "x y")
+
+
+class Color(str, enum.Enum):
+    """As enum.StrEnum of Python 3.11."""
+
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Celsius(float):
+    """As numpy.float64, which is a float too."""
+
+
+CHANGED: list[tuple[Any, str]] = [
+    (Color.RED, "value is of type Color"),
+    ({"user": {"color": [None, Color.RED]}}, "value['user']['color'][1] is of type Color"),
+    ([Level.LOW], "value[0] is of type Level"),
+    ({"t": Celsius(20)}, "value['t'] is of type Celsius"),
+    ((1, 2), "value is of type tuple"),
+    ((1.5, None, 3), "value is of type tuple"),
+    ({"a": [0, 1, 2, (3,)]}, "value['a'][3] is of type tuple"),
+    ([Point(1, 2)], "value[0] is of type Point"),
+    ([OrderedDict(a=1)], "value[0] is of type OrderedDict"),
+    ({"a": {1: "x"}}, "a key of value['a'] is of type int"),
+    ({"a": {Color.RED: "x"}}, "a key of value['a'] is of type Color"),
+    ({"a": {None: "x"}}, "a key of value['a'] is of type NoneType"),
+    ({"a": {1, 2}}, "value['a'] is of type set"),
+    ([b"x"], "value[0] is of type bytes"),
+    ([Decimal(1)], "value[0] is of type Decimal"),
+    (["\ud83d\ude00"], "value[0] is a str with a surrogate pair"),
+    ({"\ud83d\ude00": 1}, "a key of value is a str with a surrogate pair"),
+    ({"k" * 100: {1}}, f"value['{'k' * 40}…'] is of type set"),
+]
+
+
+@pytest.mark.parametrize(("value", "said"), CHANGED, ids=[said for _, said in CHANGED])
+def test_what_json_would_change_is_refused_by_type_and_place(value: Any, said: str) -> None:
+    with pytest.raises(PayloadError) as caught:
+        codec(serializer="json").encode_value((12.5, 60, value))  # as Beaker's Cache stores it
+    assert f"a value cannot be encoded as JSON: {said}" == str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_miss_and_a_hit_give_the_same_or_the_miss_is_an_error(
+    options: dict[str, object], client: DynamoDBClient, table_name: str
+) -> None:
+    cache = Cache("news", "ext:dynamodb", expire=60, serializer="json", **options)
+    with pytest.raises(PayloadError, match=r"value\['color'\] is of type Color"):
+        cache.get("page", createfunc=lambda: {"color": Color.RED})
+    assert [] == client.scan(TableName=table_name)["Items"]
+    made = {"color": "red", "sizes": [1, 2.0, True, None, float("inf")]}
+    assert made == cache.get("page", createfunc=lambda: made)
+    hit = cache.get("page")
+    assert pickle.dumps(made) == pickle.dumps(hit)
+
+
+def test_a_secret_in_a_value_is_not_in_the_error() -> None:
+    with pytest.raises(PayloadError) as caught:
+        codec(serializer="json").encode_value({"card": ("4111-1111",), "name": "Ada"})
+    assert "4111" not in str(caught.value)
+    assert "Ada" not in str(caught.value)
+
+
+def cyclic() -> list[Any]:
+    """Return values that are part of themselves."""
+    one: list[Any] = [1]
+    one.append({"again": one})
+    two: dict[str, Any] = {}
+    two["a"] = [two, two]
+    return [one, two, [one]]
+
+
+@pytest.mark.parametrize("value", cyclic(), ids=["list", "dict", "list in a list"])
+def test_a_value_that_contains_itself_is_refused(value: Any) -> None:
+    with pytest.raises(PayloadError, match="it is itself a part of"):
+        codec(serializer="json").encode_value(value)
+
+
+def test_a_value_that_stands_in_two_places_comes_back() -> None:
+    shared = ["x"]
+    value = {"a": shared, "b": [shared, shared]}
+    json_codec = codec(serializer="json")
+    assert value == json_codec.decode(item(*json_codec.encode_value(value)))
+
+
+def test_a_value_of_any_depth_is_json_or_a_payload_error() -> None:
+    deep: Any = "x"
+    for _ in range(100_000):
+        deep = [deep]
+    json_values.check(deep)
+    with pytest.raises(PayloadError, match="RecursionError"):
+        codec(serializer="json").encode_value(deep)
+
+
+class Bag(dict):  # type: ignore[type-arg]
+    pass
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()))
+    | st.just(Color.RED)
+    | st.floats().map(Celsius),
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(inner).map(tuple)
+        | st.dictionaries(st.text() | st.integers() | st.booleans(), inner)
+        | st.dictionaries(st.text(), inner).map(Bag)
+    ),
+    max_leaves=8,
+)
+
+
+def shape(value: Any) -> Any:
+    """Return what tells two values apart: types, order, and NaN equal to itself."""
+    if isinstance(value, dict):
+        return type(value), [(shape(key), shape(part)) for key, part in value.items()]
+    if isinstance(value, (list, tuple)):
+        return type(value), [shape(part) for part in value]
+    return type(value), repr(value)
+
+
+@given(ANYTHING)
+def test_exactly_what_comes_back_as_it_was_is_accepted(value: Any) -> None:
+    json_codec = codec(serializer="json")
+    comes_back = shape(value) == shape(json.loads(json.dumps(value)))
+    try:
+        data, name = json_codec.encode_value((1.5, None, value))
+    except PayloadError:
+        assert not comes_back
+    else:
+        assert comes_back
+        assert shape([1.5, None, value]) == shape(json_codec.decode(item(data, name)))
