@@ -16,7 +16,9 @@ from beaker_dynamodb.merge_values import MISSING, merge_value, names_inside
 ACCESSED = "_accessed_time"
 CREATED = "_creation_time"
 #: The keys that remain in a session that was deleted or cleared.
-BOOKKEEPING = frozenset({"_domain", "_path"})
+BOOKKEEPING = frozenset({"_cookie_scope", "_domain", "_path"})
+#: What Beaker keeps in every session.
+BEAKER_KEYS = BOOKKEEPING | {ACCESSED, CREATED}
 
 
 def differs(base: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:

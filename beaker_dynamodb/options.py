@@ -221,6 +221,14 @@ class Options:
         "the later save with SessionConflict, or `overwrite` the earlier.",
         default="merge",
     )
+    marker_seconds: float = _option(
+        casters.number,
+        "After `regenerate_id()`, `invalidate()` or `delete()` an empty marker takes the session's "
+        "place for this time, so that a late request with the old cookie replaces neither the new "
+        "session nor its cookie. 0: no marker.",
+        default=10.0,
+        unit="seconds",
+    )
     hash_ids: bool | str = _option(
         casters.hash_ids,
         "Keep the SHA-256 of a session's id in its key, so that whoever reads the table cannot "

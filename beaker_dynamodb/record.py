@@ -15,13 +15,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb import merge
+from beaker_dynamodb.comparison import same
 from beaker_dynamodb.errors import SessionConflict
 from beaker_dynamodb.patience import Patience
 from beaker_dynamodb.payload import BEAKER, PayloadFormat, same_but_last_use
 from beaker_dynamodb.storage.codec import Raw
 from beaker_dynamodb.storage.faults import ConditionFailed
 from beaker_dynamodb.storage.keys import Key, key_bytes
-from beaker_dynamodb.storage.layout import SESSION, Item
+from beaker_dynamodb.storage.layout import SESSION, Item, Marker
 
 if TYPE_CHECKING:
     from beaker_dynamodb.storage.layout import Attributes
@@ -49,6 +50,8 @@ class SessionRecord:
         self._seen_payload: Any = None
         #: It was there when it was loaded, and is not any more: it stays gone.
         self._gone = False
+        #: Whether it was found to have ended, or got another id, a moment ago.
+        self.ended = False
         #: Whether what was read may be a moment old.
         self.perhaps_behind = False
         self._expiretime: float | None = None
@@ -68,14 +71,16 @@ class SessionRecord:
         :param seen_version: what this browser has seen already, where it tells. With the option
             ``consistent_read = auto`` the read may then be a moment behind, but not behind that;
             where it is, or finds nothing, there is a second, consistent one.
-        :raises KeyError: there is no session, or it has expired.
+        :raises KeyError: there is no session, or it has expired or ended.
         :raises PayloadError: the item is damaged.
         """
         item = self._read_eventually(seen_version)
         self.perhaps_behind = item is not None
         if item is None:
-            item = self._store.items.get(self._key, SESSION)
-        if item is None and self._store.options.hash_ids == "migrate":
+            found = self._store.items.find(self._key, SESSION)
+            self.ended = isinstance(found, Marker)
+            item = None if isinstance(found, Marker) else found
+        if item is None and not self.ended and self._store.options.hash_ids == "migrate":
             item = self._migrate()
         if item is not None and self._of_another_cookie(item):
             item = None
@@ -122,6 +127,11 @@ class SessionRecord:
         seen, mine = self._seen(), self.format.loads(payload)
         return seen is not None and mine is not None and not merge.differs(seen, mine)
 
+    @property
+    def gone(self) -> bool:
+        """Whether the last save was dropped, because the session is not there any more."""
+        return self._gone
+
     def write(self, payload: Any, expiretime: float | None = None) -> None:
         """Save the session, unless nothing was changed or it is gone.
 
@@ -152,12 +162,12 @@ class SessionRecord:
             self._save(mine, payload)
 
     def delete(self) -> None:
-        """Delete the session: one DeleteItem. It wins against every save in flight."""
-        self._store.items.delete(self._key)
+        """End the session: one PutItem of a marker. It wins against every save in flight."""
+        self._store.items.end(self._key)
         self._remember(None, None, None)
 
     def move_from(self, old: SessionRecord, payload: Any) -> None:
-        """Save the session ``old`` under this id and delete it there: both or neither.
+        """Save the session ``old`` under this id and end it there: both or neither.
 
         Updates that other requests made to ``old`` since it was loaded come along; if it is gone,
         it stays gone.
@@ -179,6 +189,9 @@ class SessionRecord:
                 self._seen_payload = self._unanswered.get(moved.writer, self._seen_payload)
             mine = self.format.loads(payload) or {}
             self._save(mine, payload, old._key if moved is None else None)
+            if moved is not None and not self._gone:
+                # Without transactions only the first half may have arrived.
+                self._store.items.end(old._key)
             if not self._gone:
                 old._remember(None, None, None)
                 old._gone = True
@@ -231,7 +244,7 @@ class SessionRecord:
                     theirs = self._store.items.found(failed, self._key, SESSION)
                     # The same writer: our own write. It had arrived, its answer was lost, and
                     # botocore sent it again.
-                    if theirs is None or theirs.writer != item.writer:
+                    if not isinstance(theirs, Item) or theirs.writer != item.writer:
                         if not self._take_over(theirs, old, patience):
                             self._drop()
                             return
@@ -250,19 +263,19 @@ class SessionRecord:
     def _put(self, item: Item, old: Key | None, untouched: bool) -> None:
         items, stored = self._store.items, self._stored
         if stored is None:
-            items.put(item, items.if_new())
+            items.put(item, items.if_no_session())
         elif old is None:
             items.put(item, items.if_unchanged(stored, untouched=untouched), replaced=stored)
         else:
-            items.move(item, stored, old)
+            items.move(item, stored, old, marker=True)
 
-    def _take_over(self, theirs: Item | None, old: Key | None, patience: Patience) -> bool:
+    def _take_over(self, theirs: Item | Marker | None, old: Key | None, patience: Patience) -> bool:
         """Take another request's item for what is stored; False if the session is gone."""
         if self._is_gone(theirs):
             return False
         stored = self._stored
         # No other request has changed anything, only used it.
-        touched = theirs is not None and (
+        touched = isinstance(theirs, Item) and (
             theirs.writer in self._unanswered
             or (stored is not None and theirs.writer == stored.writer)
         )
@@ -276,17 +289,19 @@ class SessionRecord:
                 aws_code="ConditionalCheckFailedException",
             )
         if patience.waited:
-            theirs = self._store.items.get(old or self._key, SESSION, consistent_read=True)
+            theirs = self._store.items.find(old or self._key, SESSION, consistent_read=True)
             if self._is_gone(theirs):
                 return False
-        if theirs is not None:
+        if isinstance(theirs, Item):
             self._stored, self._stored_payload = theirs, self._decode(theirs)
         return True
 
-    def _is_gone(self, theirs: Item | None) -> bool:
-        """Whether the session that was loaded is not there any more, or is another one by now."""
+    def _is_gone(self, theirs: Item | Marker | None) -> bool:
+        """Return whether the session that was loaded has ended, or is another one by now."""
         stored = self._stored
-        return stored is not None and (theirs is None or theirs.created_ms != stored.created_ms)
+        return stored is not None and (
+            not isinstance(theirs, Item) or theirs.created_ms != stored.created_ms
+        )
 
     def _lasted_long(self, mine: dict[str, Any]) -> bool:
         """Whether others may have refreshed the session since this request began.
@@ -355,6 +370,15 @@ class SessionRecord:
         self._seen_payload = seen_payload
         self._gone = False
 
+    def own_changes(self, payload: Any) -> dict[str, Any]:
+        """Return the keys of a payload that this request set, compared with what it loaded."""
+        mine, seen = self.format.loads(payload) or {}, self._seen() or {}
+        return {
+            key: value
+            for key, value in mine.items()
+            if key not in merge.BEAKER_KEYS and not (key in seen and same(seen[key], value))
+        }
+
     def _drop(self) -> None:
         self._gone = True
         log.info("session %s is gone; a save of it was dropped", self.hashed_id)
@@ -376,7 +400,7 @@ class SessionRecord:
         moved = replace(item, key=self._key)
         store.codec.sign(moved)
         try:
-            store.items.move(moved, item, old_key)
+            store.items.move(moved, item, old_key, marker=False)
         except ConditionFailed:
             # Another request was quicker; it has moved, changed or deleted it.
             return store.items.get(self._key, SESSION)

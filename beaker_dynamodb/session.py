@@ -17,7 +17,7 @@ from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb.cookies import ISSUED, new_id
 from beaker_dynamodb.errors import DynamoDBError, PayloadError
-from beaker_dynamodb.merge import ACCESSED, BOOKKEEPING
+from beaker_dynamodb.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.payload import PayloadFormat
 from beaker_dynamodb.record import SessionRecord
@@ -46,6 +46,14 @@ class DynamoDBSession(SessionWithCookie):
         self._deleted = False
         #: Whether a delete was asked for and has failed.
         self._delete_failed = False
+        #: The id under which something is known to be stored: no other is announced by a cookie.
+        self._stored_id: str | None = None
+        #: The id that the browser has in its cookie, if it leads to a session.
+        self._browser_id: str | None = None
+        #: Whether the session of the request's cookie ended, or got another id, a moment ago. Then
+        #: nothing is stored or announced, unless the application detaches the session from it by
+        #: `regenerate_id`, `invalidate` or `delete`.
+        self._ended = self._detached = False
         #: What this request has saved, if it has.
         self._saved: dict[str, Any] | None = None
         #: The version of the data that this browser has seen, and when it was written, if its
@@ -95,19 +103,22 @@ class DynamoDBSession(SessionWithCookie):
 
     def _load(self) -> None:
         now = time.time()
-        if self.use_cookies:
-            self.request["set_cookie"] = True
+        self.request["set_cookie"] = False
         data, timed_out = self._find(now)
+        ended: bool = self.namespace.session.ended
         # A stale cookie, for another path perhaps, does not hide a good one behind it.
         while self._other_ids and (not data or timed_out):
             self.id = self._other_ids.pop(0)
             data, timed_out = self._find(now)
+            ended = ended or self.namespace.session.ended
         if not data or timed_out:
             # Never adopt an id from a cookie: it may be an attacker's choice. Without a cookie it
             # is the program's own, which another part of the program looks for.
             self._start(now, keep_id=not self.use_cookies)
+            self._ended, self._detached = ended and self.use_cookies, False
             self.was_invalidated = timed_out
             return
+        self._stored_id = self._browser_id = self.id
         self._apply_cookie_config(data)
         self.clear()
         self.last_accessed = data.get("_accessed_time")
@@ -160,6 +171,7 @@ class DynamoDBSession(SessionWithCookie):
             self.__dict__.pop("namespace", None)
         self["_accessed_time"] = self["_creation_time"] = now
         self.accessed_dict = dict(self)
+        self._old_record = self._saved = None
         self._deleted = False
 
     def _create_id(self, set_new: bool = True) -> None:
@@ -193,50 +205,77 @@ class DynamoDBSession(SessionWithCookie):
         if data.keys() <= BOOKKEEPING:
             self._remove()  # it was deleted or cleared
             return
-        self._deleted = False
-        record = self._current().session
+        if self._ended and not (self._detached and data.keys() - BEAKER_KEYS):
+            self.request["set_cookie"] = False
+            return
+        if self._deleted:
+            data = self._restart(data)
+        self._write(data)
+        if self.use_cookies and self._stored_id == self.id:
+            self._announce()
+
+    def _write(self, data: dict[str, Any]) -> None:
+        """Store the session; if it is gone by now, only what a changed id may keep of it."""
         # The session was in use until now, however long ago the request began.
         data[ACCESSED] = time.time()
-        payload = self._dumps(data)
-        if self._old_record is not None:
-            record.move_from(self._old_record, payload)
-            self._old_record = None
-        else:
+        record, payload = self._current().session, self._dumps(data)
+        old = self._old_record
+        if old is None:
             record.write(payload)
-        self._saved = data
-        if self.use_cookies and self.is_new:
-            self.request["set_cookie"] = True
-        self._tell_version()
+        else:
+            record.move_from(old, payload)
+            self._old_record = None
+        if not record.gone:
+            self._saved, self._stored_id = data, self.id
+            return
+        self._ended, self._detached = True, old is not None
+        self._stored_id, self.request["set_cookie"] = None, False
+        if old is not None and (kept := old.own_changes(payload)):
+            # No more than this request set itself: a copy of the old data could undo a log-out.
+            self._write(self._restart({name: data[name] for name in kept}))
+
+    def _restart(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Become a new session that holds this data, and return what is to be stored."""
+        self._start(time.time(), keep_id=not self.use_cookies)
+        self.__dict__.pop("namespace", None)
+        self.update(data)
+        return dict(self)
 
     def delete(self) -> None:
-        """Delete the session's item at once, and let the cookie expire."""
-        if self._in_dynamodb:
-            self._remove()
-        super().delete()
+        """End the session at once, and expire the cookie."""
+        if not self._in_dynamodb:
+            super().delete()
+            return
+        self._remove()
+        self._detached = True
+        self._expire_cookie()
+        self.clear()
 
     def invalidate(self) -> None:
-        """Delete the session's item at once, and start a new session with a fresh id."""
+        """End the session at once, and start a new one with a fresh id.
+
+        Until the new one is saved, the response expires the cookie.
+        """
         if not self._in_dynamodb:
             super().invalidate()
             return
         self._remove()
         self._start(time.time())
-        self.was_invalidated = True
-        if self.use_cookies:
-            # Also where nothing will be saved: the browser must forget the old id.
-            self.request["set_cookie"] = True
+        self._detached = self.was_invalidated = True
+        self._expire_cookie()
 
     def regenerate_id(self) -> None:
-        """Give the session a fresh id when it is saved; the old one then finds nothing.
+        """Change the id when the session is saved; the old one then finds nothing.
 
         Keeps the id of an earlier call whose save has failed.
         """
+        self._detached = True
         if self._in_dynamodb and hasattr(self, "namespace"):
             if self._old_record is None:
                 self._old_record = self.namespace.session
             elif self.namespace.namespace == self.id:
-                # No browser has heard of this id; but the failed save of it may have arrived, and
-                # then the session is here and nowhere else.
+                # This id was never sent to a browser; but the failed save of it may have arrived,
+                # and then the session is here and nowhere else.
                 return
         super().regenerate_id()
 
@@ -251,10 +290,21 @@ class DynamoDBSession(SessionWithCookie):
         for record in dict.fromkeys(records):
             if record is not None:
                 record.delete()
-        self._old_record = None
+        self._old_record = self._saved = self._stored_id = None
         self._delete_failed = False
         self._deleted = True
-        self._saved = None
+
+    # -- cookie -------------------------------------------------------------------------------
+
+    def _announce(self) -> None:
+        """Set the cookie, unless the browser has it as it is."""
+        self._tell_version()
+        if self.id != self._browser_id or self._scope_changed:
+            self._update_cookie_out()
+
+    def _update_cookie_out(self, set_cookie: bool = True) -> None:
+        stored = not self._in_dynamodb or self.id == self._stored_id
+        super()._update_cookie_out(set_cookie and stored)
 
     @property
     def unsettled(self) -> bool:

@@ -79,13 +79,26 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         chosen = data.get(CHOSEN, ())
         data.update({name: value for name, value in self._config.items() if name not in chosen})
 
+    @property
+    def _scope_changed(self) -> bool:
+        """Whether the browser's cookie has another domain or path than the session."""
+        return self._browser_scope not in (None, (self.domain, self.path))
+
     # -- writing the cookie -------------------------------------------------------------------
 
     def _update_cookie_out(self, set_cookie: bool = True) -> None:
         super()._update_cookie_out(set_cookie)
         old = self._browser_scope
-        changed = old is not None and old != (self.domain, self.path)
-        self.request["cookies_expired"] = [self._expiry(*old)] if old and changed else []
+        self.request["cookies_expired"] = (
+            [self._expiry(*old)] if old is not None and self._scope_changed else []
+        )
+
+    def _expire_cookie(self) -> None:
+        """Make the browser forget its cookie, also one of an earlier domain or path."""
+        if self.use_cookies:
+            scopes = dict.fromkeys([(self.domain, self.path), self._browser_scope])
+            cookie, *others = [self._expiry(*scope) for scope in scopes if scope is not None]
+            self.request.update(cookie_out=cookie, cookies_expired=others, set_cookie=True)
 
     def _expiry(self, domain: str | None, path: str) -> str:
         """Return a ``Set-Cookie`` value that makes the browser forget its cookie."""

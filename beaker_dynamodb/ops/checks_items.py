@@ -113,7 +113,7 @@ class ThrowAway:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ConditionFailed as refused:
-            if refused.attributes is not None:
+            if refused.reported and refused.attributes is not None:
                 return Result(name, OK, "refused, with the present item")
             return Result(name, ERROR, "the error lacks the item", "a newer boto3, or endpoint")
         except DynamoDBError as error:

@@ -27,7 +27,7 @@ from beaker_dynamodb.ops.sources import Entry, Foreign, Found, Mark, Source, Unr
 from beaker_dynamodb.ops.sources.dynamodb import DIGEST
 from beaker_dynamodb.storage import scan
 from beaker_dynamodb.storage.faults import ConditionFailed
-from beaker_dynamodb.storage.layout import SESSION, Item, item_size
+from beaker_dynamodb.storage.layout import MARKER, SESSION, Item, item_size
 from beaker_dynamodb.storage.store import Store
 
 #: What the writer token of a copy begins with; it goes with the first change of the session.
@@ -227,7 +227,7 @@ class Migration:
         except ItemTooLarge:
             return "too_large"
         except ConditionFailed as failed:
-            if failed.attributes is None:
+            if failed.attributes is None or failed.attributes["type"] == {"S": MARKER}:
                 return "logged_out_since"
             # The same writer: our own write, which botocore sent again since its answer was lost.
             if failed.attributes.get("writer") != {"S": item.writer}:

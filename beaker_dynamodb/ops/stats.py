@@ -13,7 +13,7 @@ from beaker_dynamodb.storage.layout import item_size, milliseconds
 
 #: Upper ends of the histogram's bars, in bytes; the last is DynamoDB's limit of an item.
 BARS = tuple(1024 * kb for kb in (1, 2, 4, 8, 16, 32, 64, 128, 256, 400))
-TYPES = ("beaker-session", "beaker-cache", "beaker-lock", "beaker-chunk")
+TYPES = ("beaker-session", "beaker-marker", "beaker-cache", "beaker-lock", "beaker-chunk")
 
 
 @dataclass

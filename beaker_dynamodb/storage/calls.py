@@ -10,6 +10,7 @@ from beaker_dynamodb.errors import DynamoDBError, StoreUnavailable
 from beaker_dynamodb.storage import table
 from beaker_dynamodb.storage.client import ClientSource
 from beaker_dynamodb.storage.faults import (
+    ConditionFailed,
     Contended,
     MissingTable,
     cause,
@@ -36,8 +37,8 @@ OPERATIONS = {
 }
 #: Those that name the table inside their parameters.
 MANY_TABLES = frozenset({"batch_get_item", "batch_write_item", "transact_write_items"})
-#: Tries, and longest first wait, of a write that met a transaction on the same item; botocore
-#: does not retry that.
+#: Attempts and longest first backoff of a write that met another on the same item (`Contended`),
+#: which botocore does not retry.
 CONTENDED_ATTEMPTS = 8
 CONTENDED_BACKOFF_SECONDS = 0.02
 
@@ -90,7 +91,30 @@ class TableCalls:
                 if translated.aws_code == "ValidationException":
                     translated = table.mismatch(client, self.options) or translated
                 raise translated from cause(error)
+            if isinstance(translated, ConditionFailed):
+                translated = self._with_item(translated, params)
             raise translated from None
+
+    def _with_item(self, failed: ConditionFailed, params: dict[str, Any]) -> ConditionFailed:
+        """Complete a failed condition that was to bring the current item and did not.
+
+        There may be none, or the server does not return it: one consistent read tells.
+        """
+        write = params
+        if "TransactItems" in params:
+            (write,) = params["TransactItems"][failed.action].values()
+        wanted = write.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        if failed.attributes is not None or not wanted:
+            return failed
+        written = write.get("Key") or write["Item"]
+        names = filter(None, (self.options.hash_key, self.options.sort_key))
+        read = {
+            "TableName": self.options.table_name,
+            "Key": {name: written[name] for name in names},
+            "ConsistentRead": True,
+        }
+        item = self._send("get_item", read).get("Item")
+        return ConditionFailed(item, failed.action, reported=False)
 
     def _create_table(self, missing: MissingTable) -> None:
         if not self.options.create_table:

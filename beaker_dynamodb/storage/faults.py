@@ -19,13 +19,14 @@ MAX_ITEM_BYTES = 409_600
 
 
 class Contended(StoreUnavailable):
-    """A transaction is at work on the same item; trying again soon will do."""
+    """Another transaction, or another Region, is writing the same item; retry soon."""
 
 
 _CLASSES: dict[str, type[DynamoDBError]] = {
     "AccessDenied": AccessDenied,
     "AccessDeniedException": AccessDenied,
     "NotAuthorized": AccessDenied,
+    "ReplicatedWriteConflictException": Contended,
     "TransactionConflictException": Contended,
 }
 # Not the caller's fault, or a matter of credentials that may be renewed: it may work later.
@@ -45,7 +46,6 @@ _CLASSES |= dict.fromkeys(
         "MissingAuthenticationTokenException",
         "OptInRequired",
         "ProvisionedThroughputExceededException",
-        "ReplicatedWriteConflictException",
         "RequestExpired",
         "RequestLimitExceeded",
         "ServiceUnavailable",
@@ -61,14 +61,24 @@ _CLASSES |= dict.fromkeys(
 
 
 class ConditionFailed(Exception):
-    """A condition did not hold.
+    """The condition check failed.
 
-    :param attributes: the item as it is, None where there is none.
+    :param attributes: the current item; None if there is none.
+    :param action: of a transaction, the number of the action whose check failed.
+    :param reported: whether the error itself carried the item.
     """
 
-    def __init__(self, attributes: Mapping[str, Any] | None) -> None:
-        super().__init__("the condition did not hold")
+    def __init__(
+        self, attributes: Mapping[str, Any] | None, action: int = 0, *, reported: bool = True
+    ) -> None:
+        super().__init__("the condition check failed")
         self.attributes = attributes
+        self.action = action
+        self.reported = reported
+
+
+class NoTransactions(Exception):
+    """The server or the table does not support transactions."""
 
 
 class MissingTable(Exception):
@@ -121,6 +131,8 @@ def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Excep
         return _of_cancellation(response, operation, table)
     if code == "ResourceNotFoundException":
         return MissingTable()
+    if operation == "TransactWriteItems" and _lacks_transactions(code, message):
+        return NoTransactions()
     if code == "ValidationException" and "Item size" in message:
         return ItemTooLarge(
             f"{operation} on table {table!r}: the item has more than {MAX_ITEM_BYTES} bytes",
@@ -136,6 +148,18 @@ def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Excep
     return cls(text, operation=operation, table=table, aws_code=code or None)
 
 
+def _lacks_transactions(code: str, message: str) -> bool:
+    """Return whether an answer can only mean that transactions are not supported.
+
+    DynamoDB-compatible servers do not know the operation; a multi-Region strongly consistent table
+    refuses it. Other validation errors are about the items.
+    """
+    refused = re.search(r"transact.*not supported|not support.*transact", message, re.IGNORECASE)
+    return code == "UnknownOperationException" or (
+        code == "ValidationException" and refused is not None
+    )
+
+
 def _missing_action(operation: str, message: str) -> str:
     """Name the action: AWS's own words know it, and it may be another service's, `kms:Decrypt`."""
     if named := re.search(r"not authorized to perform: (\S+)", message):
@@ -147,9 +171,9 @@ def _missing_action(operation: str, message: str) -> str:
 
 def _of_cancellation(response: Mapping[str, Any], operation: str, table: str) -> Exception:
     reasons = response.get("CancellationReasons", [])
-    for reason in reasons:
+    for number, reason in enumerate(reasons):
         if reason.get("Code") == "ConditionalCheckFailed":
-            return ConditionFailed(reason.get("Item"))
+            return ConditionFailed(reason.get("Item"), number)
     codes = sorted({reason.get("Code", "") for reason in reasons} - {"None", ""})
     cls = Contended if codes == ["TransactionConflict"] else StoreUnavailable
     return cls(

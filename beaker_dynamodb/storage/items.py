@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import PayloadError
 from beaker_dynamodb.storage.calls import TableCalls
 from beaker_dynamodb.storage.chunks import Chunks
-from beaker_dynamodb.storage.faults import ConditionFailed
+from beaker_dynamodb.storage.faults import ConditionFailed, NoTransactions
 from beaker_dynamodb.storage.keys import Key
-from beaker_dynamodb.storage.layout import Attributes, Item, Layout, seconds
+from beaker_dynamodb.storage.layout import (
+    MARKER,
+    SESSION,
+    Attributes,
+    Item,
+    Layout,
+    Marker,
+    seconds,
+)
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
@@ -28,6 +37,8 @@ class ItemStore(TableCalls):
         super().__init__(options)
         self.layout = Layout(options)
         self.chunks = Chunks(self)
+        # The client whose server, or table, was found to lack transactions.
+        self._without_transactions: Any = None
 
     def now_ms(self) -> int:
         """Give the time, milliseconds since the epoch, cut off and not rounded."""
@@ -38,12 +49,19 @@ class ItemStore(TableCalls):
     def get(
         self, key: Key, kind: str, *, grace_ms: int = 0, consistent_read: bool | None = None
     ) -> Item | None:
-        """Read one item; None where there is none or it has expired.
+        """Return an item, or None if there is none, it has expired, or only a marker is left.
 
         :param grace_ms: how long after its expiry it is still wanted.
-        :param consistent_read: read what was written last, or not; None: as the option says.
+        :param consistent_read: overrides the option; None: as the option says.
         :raises PayloadError: it is damaged, or chunks of it are missing.
         """
+        found = self.find(key, kind, grace_ms=grace_ms, consistent_read=consistent_read)
+        return None if isinstance(found, Marker) else found
+
+    def find(
+        self, key: Key, kind: str, *, grace_ms: int = 0, consistent_read: bool | None = None
+    ) -> Item | Marker | None:
+        """Return an item as `get` does, or the marker that a session has left in its place."""
         if consistent_read is None:
             consistent_read = bool(self.options.consistent_read)
         missed = None
@@ -51,12 +69,9 @@ class ItemStore(TableCalls):
             answer = self.call(
                 "get_item", Key=self.layout.key_attributes(key), ConsistentRead=consistent_read
             )
-            attributes = answer.get("Item")
-            if attributes is None:
-                return None
-            item = self.layout.item(key, kind, attributes)
-            if item.expired(self.now_ms(), grace_ms):
-                return None
+            item = self._item(answer.get("Item"), key, kind, grace_ms)
+            if item is None or isinstance(item, Marker):
+                return item
             if item.chunks is None or self.chunks.read(item, consistent_read=consistent_read):
                 return item
             if item.chunks == missed:
@@ -89,43 +104,127 @@ class ItemStore(TableCalls):
         )
         self.chunks.delete_of(answer.get("Attributes", {}))
 
-    def move(self, item: Item, loaded: Item, old_key: Key) -> None:
-        """Write ``item`` under its new key and delete ``loaded``: both or neither.
+    def end(self, key: Key) -> None:
+        """Put a marker in a session's place, and delete its chunks; without a session do nothing.
 
+        With ``marker_seconds = 0`` the session is deleted.
+        """
+        if not self.options.marker_seconds:
+            self.delete(key)
+            return
+        try:
+            answer = self.call(
+                "put_item",
+                Item=self._marker(key),
+                # Holds when there is a session, so that invented ids leave nothing behind.
+                ConditionExpression="#type = :session",
+                ExpressionAttributeNames={"#type": "type"},
+                ExpressionAttributeValues={":session": {"S": SESSION}},
+                ReturnValues="ALL_OLD",
+            )
+        except ConditionFailed:
+            return
+        self.chunks.delete_of(answer.get("Attributes", {}))
+
+    def move(self, item: Item, loaded: Item, old_key: Key, *, marker: bool) -> None:
+        """Write ``item`` under its new key and end ``loaded``: both or neither.
+
+        Without transactions the new item is written first: a crash in between loses nothing, and
+        leaves the old one to its expiry.
+
+        :param marker: leave a marker under the old key.
         :raises ConditionFailed: the loaded item has changed or is gone.
         """
-        name = self.options.table_name
         attributes = self.chunks.prepare(item)
-        delete = {
-            "TableName": name,
-            "Key": self.layout.key_attributes(old_key),
-            **self.if_unchanged(loaded),
-        }
-        put = {"TableName": name, "Item": attributes, **self.if_new()}
         with self.chunks.publishing(item, loaded):
-            self.call("transact_write_items", TransactItems=[{"Delete": delete}, {"Put": put}])
+            if self._without_transactions is not self.client():
+                try:
+                    self._move_in_transaction(attributes, loaded, old_key, marker=marker)
+                    return
+                except NoTransactions:
+                    self._without_transactions = self.client()
+            self._move_in_two_writes(attributes, item, loaded, old_key)
 
-    def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | None:
-        """Read the item that a failed condition told of; None where it is not there or expired."""
-        if failed.attributes is None:
-            return None
-        item = self.layout.item(key, kind, failed.attributes)
-        if item.expired(self.now_ms()):
-            return None
-        if item.chunks is None or self.chunks.read(item, consistent_read=True):
+    def _move_in_transaction(
+        self, attributes: Attributes, loaded: Item, old_key: Key, *, marker: bool
+    ) -> None:
+        table = {"TableName": self.options.table_name}
+        end: dict[str, Any]
+        if marker and self.options.marker_seconds:
+            end = {"Put": {**table, "Item": self._marker(old_key), **self.if_unchanged(loaded)}}
+        else:
+            key = self.layout.key_attributes(old_key)
+            end = {"Delete": {**table, "Key": key, **self.if_unchanged(loaded)}}
+        put = {"Put": {**table, "Item": attributes, **self.if_new()}}
+        self.call("transact_write_items", TransactItems=[end, put])
+
+    def _move_in_two_writes(
+        self, attributes: Attributes, item: Item, loaded: Item, old_key: Key
+    ) -> None:
+        try:
+            self.call("put_item", Item=attributes, **self.if_new())
+        except ConditionFailed as failed:
+            if not _same_writer(failed, attributes):
+                raise
+        # Always a marker, never a deletion: sent twice, it recognizes itself.
+        marker = self._marker(old_key)
+        try:
+            self.call("put_item", Item=marker, **self.if_unchanged(loaded))
+        except ConditionFailed as failed:
+            if not _same_writer(failed, marker):
+                self._withdraw(item)
+                raise
+
+    def _withdraw(self, item: Item) -> None:
+        """Delete an item that was written a moment ago, unless it has changed since."""
+        try:
+            key = self.layout.key_attributes(item.key)
+            self.call("delete_item", Key=key, **self.if_unchanged(item))
+        except ConditionFailed:
+            return
+
+    def _marker(self, key: Key) -> Attributes:
+        return self.layout.marker(key, self.now_ms(), self.options.marker_seconds)
+
+    def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | Marker | None:
+        """Return the current item that a failed condition told of, as `find` does."""
+        item = self._item(failed.attributes, key, kind)
+        if item is None or isinstance(item, Marker) or item.chunks is None:
             return item
-        return self.get(key, kind, consistent_read=True)
+        if self.chunks.read(item, consistent_read=True):
+            return item
+        return self.find(key, kind, consistent_read=True)
+
+    def _item(
+        self, attributes: Mapping[str, Any] | None, key: Key, kind: str, grace_ms: int = 0
+    ) -> Item | Marker | None:
+        """Return the item that attributes make, its chunks not yet read; None if it has expired."""
+        if attributes is None:
+            return None
+        if kind == SESSION and attributes.get("type") == {"S": MARKER}:
+            return None if self.layout.expired(attributes, self.now_ms()) else Marker()
+        item = self.layout.item(key, kind, attributes)
+        return None if item.expired(self.now_ms(), grace_ms) else item
 
     # -- conditions ---------------------------------------------------------------------------
 
     def if_new(self) -> Condition:
-        """Give the condition under which a first write may happen."""
+        """Return the condition for a first write."""
         # Holds when there is no item, or one that has expired and only waits for the sweeper.
         return self._condition(
             "attribute_not_exists(#key) OR #deadline <= :now",
             {"#key": self.options.hash_key, "#deadline": "deadline"},
             {":now": seconds(self.now_ms())},
         )
+
+    def if_no_session(self) -> Condition:
+        """Return the condition for a first write of a session."""
+        # Holds when there is no item, an expired one, or the marker of a session that has ended.
+        condition = self.if_new()
+        condition["ConditionExpression"] += " OR #type = :marker"
+        condition["ExpressionAttributeNames"]["#type"] = "type"
+        condition["ExpressionAttributeValues"][":marker"] = {"S": MARKER}
+        return condition
 
     def if_copied(self, writer: str, accessed_ms: int, *, or_new: bool) -> Condition:
         """Give the condition under which a session may be copied once more from its old store.
@@ -193,3 +292,9 @@ class ItemStore(TableCalls):
             # The present item comes with the error, at the price of no further read.
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+
+
+def _same_writer(failed: ConditionFailed, attributes: Attributes) -> bool:
+    """Return whether a write met itself: it had arrived, and botocore sent it again."""
+    writer = (failed.attributes or {}).get("writer")
+    return writer is not None and writer == attributes.get("writer")

@@ -6,6 +6,7 @@ number in Python and in a condition expression; in the table they are seconds.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ Attributes = dict[str, Any]
 SESSION = "beaker-session"
 CACHE = "beaker-cache"
 CHUNK = "beaker-chunk"
+MARKER = "beaker-marker"
 #: More chunks than this no value has (casters.MAX_VALUE_BYTES): the item is damaged.
 MAX_CHUNKS = 200
 
@@ -38,6 +40,14 @@ class ChunkSet:
     kind: str
     name: str
     count: int
+
+
+class Marker:
+    """What a session leaves in its place for some seconds when it ends or gets another id.
+
+    A request that carries the old id can tell by it that the session was there a moment ago. It
+    holds no data, and does not lead to another session.
+    """
 
 
 @dataclass(slots=True)
@@ -136,6 +146,18 @@ class Layout:
         for name, original in item.key.originals.items():
             attributes[name] = {"B": original}
         return attributes
+
+    def marker(self, key: Key, now_ms: int, seconds_left: float) -> Attributes:
+        """Return all attributes of a marker.
+
+        :param seconds_left: how long it lasts.
+        """
+        return {
+            **self.key_attributes(key),
+            "type": {"S": MARKER},
+            "writer": {"S": secrets.token_urlsafe(9)},
+            **self.expiry(now_ms + round(seconds_left * 1000)),
+        }
 
     def expiry(self, deadline_ms: int | None, grace_ms: int = 0) -> Attributes:
         """Give the attributes of the expiry, or none where there is none.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.storage.faults import ConditionFailed
-from beaker_dynamodb.storage.layout import CACHE, CHUNK, SESSION, milliseconds, seconds
+from beaker_dynamodb.storage.layout import CACHE, CHUNK, MARKER, SESSION, milliseconds, seconds
 from beaker_dynamodb.storage.scan import Page, Rate, scan
 
 if TYPE_CHECKING:
@@ -136,14 +136,15 @@ class _Run:
         names |= {"#grace": "grace", "#swept": options.ttl_attribute}
         values: dict[str, Attributes] = {
             ":session": {"S": SESSION},
+            ":marker": {"S": MARKER},
             ":cache": {"S": CACHE},
             ":chunk": {"S": CHUNK},
             ":now": seconds(now_ms),
         }
-        # Sessions and cache entries whose deadline has come; chunks that DynamoDB may sweep, since
-        # they have no deadline of their own.
+        # Sessions, their markers and cache entries whose deadline has come; chunks that DynamoDB
+        # may sweep, since they have no deadline of their own.
         expired = (
-            "((#type = :session OR #type = :cache) AND #deadline <= :now"
+            "(#type IN (:session, :marker, :cache) AND #deadline <= :now"
             " OR #type = :chunk AND #swept <= :now)"
         )
         beginnings = dict.fromkeys(self._store.keys.beginnings)
@@ -187,7 +188,7 @@ class _Run:
             over_ms = milliseconds(attributes["deadline"])
             if "grace" in attributes:
                 over_ms += milliseconds(attributes["grace"])
-            ours = keys.is_session(key) if kind == SESSION else keys.is_entry(key)
+            ours = (keys.is_entry if kind == CACHE else keys.is_session)(key)
         except (KeyError, ValueError, TypeError, OverflowError):
             return False
         return ours and over_ms <= now_ms

@@ -55,3 +55,9 @@ def save(session: Any, **changes: object) -> None:
     """Change and save a session."""
     session.update(changes, _planted=PLANTED)
     session.save()
+
+
+def stored_sessions(client: DynamoDBClient, table_name: object) -> list[dict[str, Any]]:
+    """Return the sessions in a table, expired ones included, markers not."""
+    items = client.scan(TableName=str(table_name), ConsistentRead=True)["Items"]
+    return [dict(item) for item in items if item["type"]["S"] == "beaker-session"]

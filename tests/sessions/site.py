@@ -61,6 +61,7 @@ class Site:
     """
 
     def __init__(self, middleware: str, options: Mapping[str, object]) -> None:
+        self.options = dict(options)
         settings = {"type": "ext:dynamodb", **options}
         config = {f"session.{name}": value for name, value in settings.items()}
         self._wsgi: WSGIApplication = MIDDLEWARES[middleware](_application, config)

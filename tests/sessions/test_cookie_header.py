@@ -33,9 +33,9 @@ def site(request: pytest.FixtureRequest, here: dict[str, object]) -> Site:
 
 
 def ended(site: Site) -> str:
-    """Return the cookie of a session that is logged out and whose marker has expired too."""
+    """Return the cookie of a session that has ended and left no marker."""
     cookie = site(store(user="before")).cookie
-    site(log_out, cookie)
+    Site("ours", {**site.options, "marker_seconds": 0})(log_out, cookie)
     return cookie
 
 
@@ -85,6 +85,12 @@ def test_a_stale_cookie_before_the_good_one_costs_one_more_read(
     with CallRecorder(client) as calls:
         assert {"user": "Ada"} == site(values, f"{good}; {stale}").result
     assert ["GetItem"] == calls.operations
+
+
+def test_a_marker_counts_as_unknown(site: Site) -> None:
+    good, left = site(store(user="Ada")).cookie, site(store(user="Ada")).cookie
+    site(log_out, left)
+    assert {"user": "Ada"} == site(values, f"{left}; {good}").result
 
 
 def test_what_is_saved_goes_to_the_session_that_was_found(site: Site) -> None:

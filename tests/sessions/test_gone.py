@@ -10,7 +10,7 @@ import pytest
 from beaker.session import Session
 
 from beaker_dynamodb.session import DynamoDBSession
-from tests.sessions.driven import Visitor, save
+from tests.sessions.driven import Visitor, save, stored_sessions
 from tests.sessions.site import ENCRYPTED
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def touch(session: Any) -> None:
 
 
 def count(endpoint: Endpoint, visitor: Visitor) -> int:
-    """Give the number of items in the table, expired ones included."""
-    return endpoint.client.scan(TableName=visitor.options["table_name"])["Count"]
+    return len(stored_sessions(endpoint.client, visitor.options["table_name"]))
 
 
 @pytest.mark.parametrize("late", [change, touch])

@@ -11,7 +11,7 @@ from beaker.session import Session
 
 from beaker_dynamodb.session import DynamoDBSession
 from tests.servers.recorder import CallRecorder
-from tests.sessions.driven import Visitor, save
+from tests.sessions.driven import Visitor, save, stored_sessions
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
@@ -120,4 +120,4 @@ def test_a_log_out_after_the_move(visitor: Visitor, endpoint: Endpoint) -> None:
     session.delete()
     session.save()
     save(late, b=1)
-    assert [] == items(endpoint, visitor)
+    assert [] == stored_sessions(endpoint.client, visitor.options["table_name"])

@@ -91,16 +91,38 @@ def test_a_key_that_is_too_long_is_kept_beside_its_digest() -> None:
         script.manager()[b"k" * 3000] = 1
 
 
-def test_deleting_is_one_unconditional_delete_item() -> None:
-    """An entry and a session are deleted by their keys."""
-    entry, session = (
-        {"TableName": TABLE, "Key": {"id": {"S": key}}, "ReturnValues": "ALL_OLD"}
-        for key in ("cache:pages|k", "sess:abc")
-    )
-    script = Script().answer("delete_item", entry, {}).answer("delete_item", session, {})
-    with script:
+def test_deleting_an_entry_is_one_unconditional_delete_item() -> None:
+    entry = {"TableName": TABLE, "Key": {"id": {"S": "cache:pages|k"}}, "ReturnValues": "ALL_OLD"}
+    with Script().answer("delete_item", entry, {}) as script:
         del script.manager()[b"k"]
+
+
+def test_deleting_a_session_is_one_conditional_put_of_a_marker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("secrets.token_urlsafe", lambda _: "token")
+    marker = {
+        "TableName": TABLE,
+        "Item": {
+            "id": {"S": "sess:abc"},
+            "type": {"S": "beaker-marker"},
+            "writer": {"S": "token"},
+            "deadline": {"N": "1700000010.125"},
+            "expires": {"N": "1700000011"},
+        },
+        "ConditionExpression": "#type = :session",
+        "ExpressionAttributeNames": {"#type": "type"},
+        "ExpressionAttributeValues": {":session": {"S": "beaker-session"}},
+        "ReturnValues": "ALL_OLD",
+    }
+    with Script().answer("put_item", marker, {}) as script:
         del script.manager("abc")["session"]
+
+
+def test_deleting_a_session_without_a_marker_is_one_delete_item() -> None:
+    session = {"TableName": TABLE, "Key": {"id": {"S": "sess:abc"}}, "ReturnValues": "ALL_OLD"}
+    with Script().answer("delete_item", session, {}) as script:
+        del script.manager("abc", marker_seconds=0)["session"]
 
 
 def test_the_table_is_made_with_these_requests() -> None:

@@ -124,7 +124,7 @@ def test_an_exception_view_sees_a_log_out_that_failed(
     site = Site(log_out, options)
     with outage.of(*WRITES):
         assert b"error page" == site(cookie).body
-    assert ["DeleteItem"] == outage.refused
+    assert ["PutItem"] == outage.refused
     assert b"2" == Site(visits, options)(cookie).body
 
 

@@ -1,0 +1,73 @@
+"""A server with less than DynamoDB has, such as dynalite: no transactions, no items in errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import AWSResponse
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+UNKNOWN_OPERATION = b'{"__type": "com.amazon.coral.service#UnknownOperationException"}'
+#: Of a table that is strongly consistent across Regions.
+NO_TRANSACTIONS = (
+    b'{"__type": "com.amazon.coral.validate#ValidationException", "message": '
+    b'"Transactional operations are not supported on multi-Region strongly consistent tables"}'
+)
+
+
+class _Body:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, *_: object, **__: object) -> list[bytes]:
+        return [self._body]
+
+
+@contextmanager
+def lesser(
+    client: DynamoDBClient, refusal: bytes = UNKNOWN_OPERATION, times: int | None = None
+) -> Iterator[None]:
+    """Let a client's server lack transactions, and leave out items where a condition failed.
+
+    :param refusal: what it answers to a transaction.
+    :param times: how many transactions it refuses; None: all.
+    """
+    refusals = count() if times is None else iter(range(times))
+
+    def refuse(request: Any, **_: object) -> Any:
+        if next(refusals, None) is None:
+            return None
+        return AWSResponse(request.url, 400, {}, _Body(refusal))  # type: ignore[arg-type]
+
+    def strip(parsed: Any, **_: object) -> None:
+        if "Error" in parsed:
+            parsed.pop("Item", None)
+
+    handlers: dict[str, Any] = {
+        "before-send.dynamodb.TransactWriteItems": refuse,
+        **dict.fromkeys(
+            (f"after-call.dynamodb.{name}" for name in ("PutItem", "UpdateItem", "DeleteItem")),
+            strip,
+        ),
+    }
+    for event, handler in handlers.items():
+        client.meta.events.register_first(event, handler)
+    yield
+    for event, handler in handlers.items():
+        client.meta.events.unregister(event, handler)
+
+
+def sent_twice(client: DynamoDBClient) -> None:
+    """Send the next PutItem twice, as botocore does when an answer was lost."""
+    event = "before-parameter-build.dynamodb.PutItem"
+
+    def send_before(params: dict[str, Any], **_: object) -> None:
+        client.meta.events.unregister(event, send_before)
+        client.put_item(**params)
+
+    client.meta.events.register(event, send_before)
