@@ -28,13 +28,25 @@ GOAL = 95.0
 
 _SESSIONS = ["tests/sessions", "tests/contract/test_session.py", "tests/unit/test_payload.py"]
 _MERGE = ["tests/sessions", "tests/values/test_moves.py"]
-_STORAGE = [
-    "tests/contract",
-    "tests/values/test_moves.py",
-    "tests/unit/test_batch_reads.py",
-    "tests/unit/test_conditions.py",
+_KEYS = [
     "tests/unit/test_keys.py",
     "tests/unit/test_requests.py",
+    "tests/contract/test_listing.py",
+    "tests/contract/test_odd_keys.py",
+    "tests/contract/test_scope.py",
+    "tests/sessions/test_hash_ids.py",
+]
+_ITEMS = [
+    "tests/unit/test_batch_reads.py",
+    "tests/unit/test_conditions.py",
+    "tests/unit/test_requests.py",
+    "tests/contract/test_calls.py",
+    "tests/contract/test_chunks.py",
+    "tests/contract/test_expiry.py",
+    "tests/contract/test_session.py",
+    "tests/contract/test_size.py",
+    "tests/contract/test_verbs.py",
+    "tests/values/test_moves.py",
 ]
 _LOCKS = [
     "tests/locks",
@@ -49,9 +61,9 @@ TESTS = {
     "beaker_dynamodb/comparison.py": _MERGE,
     "beaker_dynamodb/record.py": _SESSIONS,
     "beaker_dynamodb/session.py": _SESSIONS,
-    "beaker_dynamodb/storage/keys.py": _STORAGE,
-    "beaker_dynamodb/storage/items.py": [*_STORAGE, "tests/sessions"],
-    "beaker_dynamodb/storage/chunks.py": _STORAGE,
+    "beaker_dynamodb/storage/keys.py": _KEYS,
+    "beaker_dynamodb/storage/items.py": _ITEMS,
+    "beaker_dynamodb/storage/chunks.py": _ITEMS,
     "beaker_dynamodb/storage/signature.py": ["tests/values/test_signature.py"],
     "beaker_dynamodb/storage/lock_items.py": _LOCKS,
     "beaker_dynamodb/lease.py": _LOCKS,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager, lock
+from beaker_dynamodb import DynamoDBNamespaceManager, lease, lock
 from tests.beaker import items
-from tests.locks.elsewhere import Process, Time
+from tests.locks.elsewhere import LEASE, Process, Time
 from tests.servers.recorder import CallRecorder
 
 if TYPE_CHECKING:
@@ -87,6 +87,43 @@ def test_memory(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     others = [process() for _ in range(3)]
     assert [False] * 3 == [other.acquire(wait=False) for other in others]
     assert others[1:] == list(lock._watched)
+
+
+def test_of_remembered_locks_the_one_seen_last_stays(
+    process: Process, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "MAX_WATCHED", 2)
+    monkeypatch.setattr(lock, "_watched", {})
+    process().acquire()
+    first, second, third = (process() for _ in range(3))
+    for one in (first, second):
+        one.acquire(wait=False)
+    time.advance(LEASE / 3)
+    lease.heart.beat()
+    for one in (first, third):
+        one.acquire(wait=False)
+    assert [first, third] == list(lock._watched)
+
+
+def test_a_lock_that_is_free_is_not_remembered(
+    process: Process, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "_watched", {})
+    one, two = process(), process()
+    one.acquire()
+    two.acquire(wait=False)
+    one.release()
+    time.advance(lock.QUIET_SECONDS)
+    assert two.acquire(wait=False)
+    assert {} == lock._watched
+
+
+def test_a_lock_that_was_released_is_not_renewed(process: Process) -> None:
+    one = process()
+    one.acquire()
+    assert 1 == len(lease.heart._held)
+    one.release()
+    assert set() == lease.heart._held
 
 
 def test_one_object(options: dict[str, Any]) -> None:

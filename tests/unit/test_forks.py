@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager, lease, patience
+from beaker_dynamodb import DynamoDBNamespaceManager, lease, locks, patience
+from beaker_dynamodb import lock as lock_module
 from beaker_dynamodb.storage import forks
 from tests.unit.test_client import OFFLINE
 
@@ -41,6 +42,10 @@ def test_a_lock_is_asked_for_first(child: SimpleNamespace) -> None:
     manager = DynamoDBNamespaceManager("news", **OFFLINE)
     lock = manager.get_creation_lock(b"k")
     lock._turn_of = -1
+    locks._registry.acquire()
+    lock_module._watching.acquire()
     child.begins()
     assert lock is manager.get_creation_lock(b"k")
     assert lock._turn_of is None
+    assert lock_module._watching.acquire(blocking=False)
+    lock_module._watching.release()
