@@ -82,7 +82,7 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         """Whether this thread has acquired the lock."""
         return bool(self.state.reentrantcount)
 
-    def do_acquire_write_lock(self, wait: bool = True) -> bool:
+    def do_acquire_write_lock(self, wait: bool) -> bool:
         """Take the lock, and say whether it was taken.
 
         :param wait: False: at once or not at all.

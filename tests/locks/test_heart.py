@@ -53,6 +53,16 @@ def test_it_sleeps_until_the_next_lock_is_due(
     assert [(2.5, 1), (3, 0), (5, 1), (6, 0), (7.5, 1), (9, 0)] == renewed[:6]
 
 
+def test_it_does_not_sleep_when_a_lock_is_due(
+    heart: lease.Heart, pauses: list[float], time: Time
+) -> None:
+    hold(id, [9.0])
+    time.advance(3)
+    with pytest.raises(Asleep):
+        heart._run()
+    assert [3] * 10 == pauses
+
+
 def test_without_locks_it_sleeps_until_there_is_one(
     heart: lease.Heart, pauses: list[float]
 ) -> None:

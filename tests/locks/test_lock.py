@@ -54,16 +54,25 @@ def test_reentrant(process: Process, sent: CallRecorder) -> None:
     assert ["DeleteItem"] == sent.operations
 
 
-def test_threads(process: Process, sent: CallRecorder) -> None:
+def test_threads(process: Process, sent: CallRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread of the process does not get the lock, and asks nobody but the process."""
     one = process()
     one.acquire()
     sent.clear()
+    timeouts: list[float] = []
+    wait_for = one._turn.wait_for
+
+    def recorded(predicate: Any, timeout: float) -> bool:
+        timeouts.append(timeout)
+        return bool(wait_for(predicate, timeout))
+
+    monkeypatch.setattr(one._turn, "wait_for", recorded)
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(one.acquire(wait=False)))
     thread.start()
     thread.join()
     assert [False] == answers
+    assert [0] == timeouts
     assert [] == sent.operations
 
 

@@ -86,15 +86,16 @@ def test_taken_away(process: Process, caplog: pytest.LogCaptureFixture) -> None:
     assert [LOST] == caplog.messages
 
 
-def test_renewal_after_release(
-    process: Process, sent: CallRecorder, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("end", ["release", "abandon"])
+def test_renewal_after_the_end(
+    process: Process, sent: CallRecorder, caplog: pytest.LogCaptureFixture, end: str
 ) -> None:
     """A renewal that was due and comes after the release writes nothing, and nothing is amiss."""
     one = process()
     one.acquire()
     held = one._held
     assert held is not None
-    one.release()
+    getattr(held, end)()
     sent.clear()
     assert not held.renew()
     assert [] == sent.operations

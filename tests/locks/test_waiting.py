@@ -93,6 +93,29 @@ def test_interrupted_waiter(process: Process, time: Time, monkeypatch: pytest.Mo
     assert two._items.read(two._key) is None
 
 
+def test_a_waiter_that_is_interrupted_leaves_a_lock_that_is_in_use(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = process()
+    one.acquire()
+
+    def interrupted(predicate: Any, timeout: float) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(one._turn, "wait_for", interrupted)
+
+    def wait() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            one.acquire()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    thread.join()
+    assert one._items.read(one._key) is not None
+    assert not one.lost
+    one.release()
+
+
 def test_lost_lock_is_not_handed_on(process: Process, time: Time) -> None:
     """A thread that waited does not get a lock that its process has lost meanwhile."""
     lock = process()
