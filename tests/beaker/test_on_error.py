@@ -289,12 +289,16 @@ def test_nobody_waits_for_a_fault_for_ever() -> None:
     mine.release()
 
 
-def test_nobody_fails_while_a_fault_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_fails_while_a_fault_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, table_name: str
+) -> None:
     """Who began before DynamoDB was asked anew, and has waited lock_timeout, makes the value."""
     time = Clock()
     monkeypatch.setattr("beaker_dynamodb.lease.monotonic", time)
     monkeypatch.setattr(outage, "monotonic", time)
-    mine = make_cache(DEAD, lock_timeout=0.05).namespace.get_creation_lock(b"key")
+    # A table of its own, so that no lock of an earlier test, or run, in this process is met again.
+    cache = make_cache(DEAD, lock_timeout=0.05, table_name=table_name)
+    mine = cache.namespace.get_creation_lock(b"key")
     mine.acquire()
     mine.release()
     asked, answered = threading.Event(), threading.Event()
