@@ -26,7 +26,12 @@ PAGE = ROOT / "docs" / "mutation.md"
 #: Lowest score that a module may have, in percent.
 GOAL = 95.0
 
-_SESSIONS = ["tests/sessions", "tests/contract/test_session.py", "tests/unit/test_payload.py"]
+_SESSIONS = [
+    "tests/sessions",
+    "tests/chaos/test_lost_answers.py",
+    "tests/contract/test_session.py",
+    "tests/unit/test_payload.py",
+]
 _MERGE = ["tests/sessions", "tests/values/test_moves.py"]
 _KEYS = [
     "tests/unit/test_keys.py",
@@ -39,13 +44,16 @@ _KEYS = [
 _ITEMS = [
     "tests/unit/test_batch_reads.py",
     "tests/unit/test_conditions.py",
+    "tests/unit/test_item_requests.py",
     "tests/unit/test_requests.py",
     "tests/contract/test_calls.py",
     "tests/contract/test_chunks.py",
     "tests/contract/test_expiry.py",
+    "tests/contract/test_lesser_server.py",
     "tests/contract/test_session.py",
     "tests/contract/test_size.py",
     "tests/contract/test_verbs.py",
+    "tests/sessions/test_without_transactions.py",
     "tests/values/test_moves.py",
 ]
 _LOCKS = [

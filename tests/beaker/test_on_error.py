@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import pytest
 from beaker.cache import Cache
@@ -36,8 +37,10 @@ Faults = set[str]
 
 
 @pytest.fixture(autouse=True)
-def _own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_clients_and_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("beaker_dynamodb.storage.client._clients", {})
+    # A lock of an earlier test on the same key would bring that test's outage along.
+    monkeypatch.setattr("beaker_dynamodb.locks._locks", WeakValueDictionary())
 
 
 def make_cache(options: dict[str, Any], **more: Any) -> Cache:
@@ -289,16 +292,12 @@ def test_nobody_waits_for_a_fault_for_ever() -> None:
     mine.release()
 
 
-def test_nobody_fails_while_a_fault_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch, table_name: str
-) -> None:
+def test_nobody_fails_while_a_fault_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who began before DynamoDB was asked anew, and has waited lock_timeout, makes the value."""
     time = Clock()
     monkeypatch.setattr("beaker_dynamodb.lease.monotonic", time)
     monkeypatch.setattr(outage, "monotonic", time)
-    # A table of its own, so that no lock of an earlier test, or run, in this process is met again.
-    cache = make_cache(DEAD, lock_timeout=0.05, table_name=table_name)
-    mine = cache.namespace.get_creation_lock(b"key")
+    mine = make_cache(DEAD, lock_timeout=0.05).namespace.get_creation_lock(b"key")
     mine.acquire()
     mine.release()
     asked, answered = threading.Event(), threading.Event()

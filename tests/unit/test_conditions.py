@@ -52,6 +52,16 @@ def test_a_first_write_needs_a_free_or_expired_place(store: ItemStore) -> None:
     assert condition(NEW, {"key", "deadline"}, now=NOW) == store.if_new()
 
 
+def test_a_new_session_may_take_the_place_of_a_marker(store: ItemStore) -> None:
+    expected = condition(
+        f"{NEW} OR #type = :marker",
+        {"key", "deadline", "type"},
+        now=NOW,
+        marker={"S": "beaker-marker"},
+    )
+    assert expected == store.if_no_session()
+
+
 @pytest.mark.parametrize("or_new", [False, True])
 def test_a_copied_session_replaces_an_older_copy_only(store: ItemStore, or_new: bool) -> None:
     expression = "begins_with(#writer, :writer) AND #accessed < :accessed"
