@@ -9,7 +9,7 @@ import pytest
 
 from beaker_dynamodb import DynamoDBSession, StoreUnavailable
 from tests.chaos.scripted import ARRIVED, Script, scripted_calls
-from tests.sessions.driven import Visitor, save
+from tests.sessions.driven import Visitor, save, stored_sessions
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
@@ -41,8 +41,8 @@ def moved_unheard(visitor: Visitor, script: Script) -> Any:
 
 
 def count(endpoint: Endpoint, visitor: Visitor) -> int:
-    """Give the number of items in the table."""
-    return endpoint.client.scan(TableName=visitor.options["table_name"])["Count"]
+    """Return the number of sessions in the table."""
+    return len(stored_sessions(endpoint.client, visitor.options["table_name"]))
 
 
 def test_a_move_is_tried_again(visitor: Visitor, script: Script) -> None:
