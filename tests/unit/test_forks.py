@@ -46,6 +46,6 @@ def test_a_lock_is_asked_for_first(child: SimpleNamespace) -> None:
     lock_module._watching.acquire()
     child.begins()
     assert lock is manager.get_creation_lock(b"k")
-    assert lock._turn_of is None
     assert lock_module._watching.acquire(blocking=False)
     lock_module._watching.release()
+    assert lock._turn_of is None
