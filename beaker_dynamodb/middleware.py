@@ -11,6 +11,7 @@ from beaker_dynamodb import casters, save_errors
 from beaker_dynamodb.exchange import Exchange
 from beaker_dynamodb.namespace import register
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.session_cookie import warn_of_dropped_cookies
 from beaker_dynamodb.session_object import SessionObject, new_session
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
         if not isinstance(self.options.get("session_class"), type):
             self.options["session_class"] = DynamoDBSession
         self._on_save_error = save_errors.parse(self.options.pop("on_save_error", None))
+        warn_of_dropped_cookies(self.options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request, and save its session when the response starts."""

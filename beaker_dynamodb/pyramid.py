@@ -15,6 +15,7 @@ from beaker_dynamodb.errors import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.namespace import register
 from beaker_dynamodb.response_headers import with_session
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.session_cookie import warn_of_dropped_cookies
 from beaker_dynamodb.session_object import SessionObject
 
 _SESSION_PREFIXES = ("session.", "beaker.session.")
@@ -54,6 +55,7 @@ def session_factory_from_settings(given: Mapping[str, Any]) -> Any:
             settings[name] = casters.boolean(settings[name])
     settings["session.session_class"] = DynamoDBSession
     session_class = pyramid_beaker.session_factory_from_settings(settings)
+    warn_of_dropped_cookies(session_class._options)
     return _pyramid_session_class(session_class, save_errors.parse(on_save_error))
 
 

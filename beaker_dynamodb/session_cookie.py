@@ -6,18 +6,35 @@ and the configured domain and path take precedence over those stored with a sess
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+import logging
+from collections.abc import Mapping, MutableMapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from beaker.cookie import SimpleCookie
 from beaker.session import Session
 
+from beaker_dynamodb import casters
 from beaker_dynamodb.cookies import candidates
+
+log = logging.getLogger("beaker_dynamodb")
 
 #: In a session's data: which of ``_domain`` and ``_path`` the application set itself. Those take
 #: precedence over the configuration.
 CHOSEN = "_cookie_scope"
+
+
+def warn_of_dropped_cookies(options: Mapping[str, Any]) -> None:
+    """Log a warning if browsers would drop every cookie with these options.
+
+    :param options: of the session, as Beaker names them.
+    """
+    same_site = str(options.get("samesite")) if options.get("samesite") else ""
+    if same_site.lower() == "none" and not casters.boolean(options.get("secure") or False):
+        log.warning(
+            "session.samesite = None without session.secure = true: browsers drop a cookie with "
+            "SameSite=None that is not Secure, and nobody stays logged in. Set session.secure."
+        )
 
 
 class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hints
