@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from configparser import ConfigParser
 from dataclasses import replace
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.ops.policy import Place, policy
 from beaker_dynamodb.storage import table
 from tests.beaker import aws_is, items, own_caches, used_client
+from tests.servers.recorder import CallRecorder
 from tests.wsgi.outage import Outage
 
 if TYPE_CHECKING:
@@ -193,6 +195,28 @@ def test_a_session_that_cannot_be_saved(aws: Endpoint) -> None:
         response.text,
     )
     assert "2 in the cart" == browser.post("/cart", {"item": "pen"}).text
+
+
+def test_a_request_that_does_not_count_as_use(aws: Endpoint) -> None:
+    """Whenever it comes, it reads and writes nothing."""
+    (code,) = blocks("python", "Requests that do not count as use")
+    given = {"table_name": "myapp-sessions", "region_name": "eu-west-1", "touch_interval": 0}
+    config = {f"session.{name}": value for name, value in given.items()}
+    cookies = CookieJar()
+    browser = TestApp(SessionMiddleware(log_in, config), cookiejar=cookies)
+    browser.get("/")
+    with CallRecorder(used_client(given)) as calls:
+        polling = TestApp(SessionMiddleware(run(code)["poll"], config), cookiejar=cookies)
+        assert "Ada" == polling.get("/").text
+    assert ["GetItem"] == calls.operations
+
+
+def log_in(environ: Any, start_response: Any) -> list[bytes]:
+    """Save a session."""
+    environ["beaker.session"].update(user="Ada")
+    environ["beaker.session"].save()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b""]
 
 
 def test_paste(aws: Endpoint, tmp_path: Path) -> None:
