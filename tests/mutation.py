@@ -31,6 +31,7 @@ _SESSIONS = [
     "tests/chaos/test_lost_answers.py",
     "tests/contract/test_session.py",
     "tests/unit/test_payload.py",
+    "tests/values/test_moves.py",
 ]
 _MERGE = ["tests/sessions", "tests/values/test_moves.py"]
 _KEYS = [

@@ -1,0 +1,204 @@
+"""What a save leaves in the table, and what the next save of the same request goes by."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.session import Session
+from beaker.util import PickleSerializer
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.record import SessionRecord
+from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.storage import chunks
+from beaker_dynamodb.storage.codec import Raw
+from tests.servers.recorder import CallRecorder
+from tests.sessions.driven import Visitor, save, stored_sessions
+
+if TYPE_CHECKING:
+    from tests.clock import Clock
+    from tests.servers.endpoint import Endpoint
+
+OVERWRITE = {"concurrency": "overwrite"}
+
+
+@pytest.fixture(params=[Session, DynamoDBSession], ids=["beaker", "ours"])
+def visitor(request: pytest.FixtureRequest, moved: dict[str, object]) -> Visitor:
+    """A visitor whose sessions are Beaker's, or ours."""
+    return Visitor(moved, request.param)
+
+
+def item(endpoint: Endpoint, visitor: Visitor) -> dict[str, Any]:
+    """Return the one session in the table."""
+    (item,) = stored_sessions(endpoint.client, visitor.options["table_name"])
+    return item
+
+
+def count(endpoint: Endpoint, visitor: Visitor) -> int:
+    """Return the number of items in the table, chunks included."""
+    return endpoint.client.scan(TableName=visitor.options["table_name"])["Count"]
+
+
+@pytest.fixture
+def _small_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "MAX_ITEM_BYTES", 1000)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 500)
+
+
+@pytest.mark.parametrize("mode", ["merge", "overwrite"])
+def test_every_save_keeps_the_creation_time_and_counts_the_version_up(
+    visitor: Visitor, endpoint: Endpoint, clock: Clock, mode: str
+) -> None:
+    visitor.options["concurrency"] = mode
+    visitor.starts(a=1)
+    first = item(endpoint, visitor)
+    clock.advance(10)
+    save(visitor.request(), a=2)
+    second = item(endpoint, visitor)
+    assert first["created"] == second["created"]
+    assert ("1", "2") == (first["version"]["N"], second["version"]["N"])
+    assert first["writer"] != second["writer"]
+    assert float(first["accessed"]["N"]) + 10 == float(second["accessed"]["N"])
+
+
+@pytest.mark.parametrize("mode", ["merge", "overwrite"])
+def test_every_save_writes_the_special_keys(
+    visitor: Visitor, endpoint: Endpoint, mode: str
+) -> None:
+    visitor.options |= {"concurrency": mode, "special_keys": "user:S"}
+    visitor.starts(user="Ada")
+    save(visitor.request(), user="Grace")
+    assert {"S": "Grace"} == item(endpoint, visitor)["user"]
+
+
+@pytest.mark.parametrize("mode", ["merge", "overwrite"])
+def test_the_second_save_of_a_request_without_a_change_is_no_write(
+    visitor: Visitor, mode: str
+) -> None:
+    visitor.options["concurrency"] = mode
+    visitor.starts(a=1)
+    session = visitor.request()
+    save(session, a=2)
+    with CallRecorder(visitor.client) as sent:
+        session.save()
+    assert [] == sent.operations
+
+
+@pytest.mark.parametrize("mode", ["merge", "overwrite"])
+def test_the_second_save_of_a_request_refreshes_what_the_first_one_stored(
+    visitor: Visitor, endpoint: Endpoint, clock: Clock, mode: str
+) -> None:
+    visitor.options |= {"concurrency": mode, "touch_interval": 0}
+    visitor.starts(a=1)
+    session = visitor.request()
+    save(visitor.request(), other=1)
+    save(session, a=2)
+    before = item(endpoint, visitor)
+    clock.advance(10)
+    session.save()
+    after = item(endpoint, visitor)
+    changed = {"accessed", "data", "deadline", "expires"}  # the data hold the access time
+    assert {**after, **{name: before[name] for name in changed}} == before
+    assert before["accessed"] != after["accessed"]
+    expected = {"a": 2, "other": 1} if mode == "merge" else {"a": 2}
+    assert expected == visitor.finds()
+
+
+def test_another_order_in_a_set_is_no_change(visitor: Visitor) -> None:
+    visitor.starts(numbers={0, 8})
+    session = visitor.request()
+    session["numbers"] = {8, 0}  # the same hashes but for the last bits: the order is another one
+    assert [8, 0] == list(session["numbers"])
+    with CallRecorder(visitor.client) as sent:
+        session.save()
+    assert [] == sent.operations
+
+
+@pytest.mark.usefixtures("_small_items")
+@pytest.mark.parametrize("mode", ["merge", "overwrite"])
+def test_a_session_that_is_saved_or_refreshed_leaves_no_chunk_behind(
+    visitor: Visitor, endpoint: Endpoint, clock: Clock, mode: str
+) -> None:
+    visitor.options |= {"concurrency": mode, "compression": "off"}
+    visitor.starts(large=secrets.token_bytes(1200))
+    in_chunks = count(endpoint, visitor)
+    assert 4 <= in_chunks
+    save(visitor.request(), large=secrets.token_bytes(1200))
+    assert in_chunks == count(endpoint, visitor)
+    clock.advance(10_000)
+    visitor.request().save(accessed_only=True)
+    assert in_chunks == count(endpoint, visitor)
+    save(visitor.request(), large=b"small")
+    assert 1 == count(endpoint, visitor)
+
+
+# -- moved from one id to another -----------------------------------------------------------------
+
+
+def payload(**data: object) -> Raw:
+    """Return a session as Beaker writes it."""
+    return Raw(PickleSerializer().dumps(data))
+
+
+def record(moved: dict[str, Any], session_id: str) -> SessionRecord:
+    """Return the record of an id, not yet read."""
+    session: SessionRecord = DynamoDBNamespaceManager(session_id, **moved).session
+    return session
+
+
+def reads(moved: dict[str, Any], session_id: str) -> Any:
+    """Return what is stored under an id, or None."""
+    try:
+        return PickleSerializer().loads(record(moved, session_id).read())
+    except KeyError:
+        return None
+
+
+def test_what_was_never_stored_is_saved_under_the_new_id(moved: dict[str, Any]) -> None:
+    record(moved, "new").move_from(record(moved, "old"), payload(a=1))
+    assert {"a": 1} == reads(moved, "new")
+    assert reads(moved, "old") is None
+
+
+def test_a_session_that_has_moved_is_not_saved_under_its_old_id(moved: dict[str, Any]) -> None:
+    old, new = record(moved, "old"), record(moved, "new")
+    old.write(payload(a=1))
+    new.move_from(old, payload(a=2))
+    old.write(payload(a=3))
+    assert old.gone
+    assert not new.gone
+    assert {"a": 2} == reads(moved, "new")
+    assert reads(moved, "old") is None
+
+
+def test_a_session_that_is_gone_does_not_move(moved: dict[str, Any]) -> None:
+    old, new = record(moved, "old"), record(moved, "new")
+    old.write(payload(a=1))
+    record(moved, "old").delete()
+    old.write(payload(a=2))
+    for _ in range(2):
+        new.move_from(old, payload(a=3))
+        assert new.gone
+    assert reads(moved, "new") is None
+    assert reads(moved, "old") is None
+
+
+def test_a_session_that_ends_meanwhile_does_not_move(moved: dict[str, Any]) -> None:
+    old, new = record(moved, "old"), record(moved, "new")
+    old.write(payload(a=1))
+    record(moved, "old").delete()
+    new.move_from(old, payload(a=2))
+    assert new.gone
+    assert reads(moved, "new") is None
+
+
+def test_a_move_takes_other_requests_changes_along(moved: dict[str, Any]) -> None:
+    old, new, other = (record(moved, name) for name in ("old", "new", "old"))
+    old.write(payload(a=1, b=1))
+    other.read()
+    other.write(payload(a=1, b=2))
+    new.move_from(old, payload(a=2, b=1))
+    assert {"a": 2, "b": 2} == reads(moved, "new")
+    assert reads(moved, "old") is None
