@@ -114,22 +114,21 @@ class ResponseBody:
         self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
-        # Once the response has started, nothing has to be done at each chunk.
-        return iter(self._body) if self._exchange.started else self._chunks()
-
-    def _chunks(self) -> Iterator[bytes]:
         # A generator calls start_response in its first step.
         chunks = iter(self._body)
-        first = next(chunks, None)
-        if self._exchange.substitute is not None:
-            self._body = self._exchange.replace(self._body)
-            chunks = iter(self._body)
-        elif first is not None:
-            yield first
+        if not self._exchange.started:
+            first = next(chunks, None)
+            if self._exchange.substitute is not None:
+                self._body = self._exchange.replace(self._body)
+                chunks = iter(self._body)
+            elif first is not None:
+                yield first
         yield from chunks
+        # Before the server ends the response, and the browser asks for the next page.
+        self._exchange.end(streamed=True)
 
     def close(self) -> None:
-        """Close the application's body, then save what was changed in it."""
+        """Close the application's body, then save what was changed and is not saved yet."""
         try:
             close(self._body)
         finally:

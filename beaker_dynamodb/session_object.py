@@ -170,14 +170,10 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
         :param streamed: code of the application has run since the response started.
         """
-        state = self.__dict__
-        # With `auto`, a change needs no mark.
-        changed = streamed and self.accessed() and state["_params"].get("auto") and self._changed()
-        if not self.marked and not changed:
-            return
         announced = self.cookies_to_set
         try:
-            self.persist()
+            if self.marked or (streamed and self._changed_without_mark()):
+                self.persist()
         except Exception as error:
             log.error(
                 "a session that was changed after the response had started was not saved: %s",
@@ -190,8 +186,13 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
                 "longer be set. Create and end sessions before start_response."
             )
 
-    def _changed(self) -> bool:
-        return bool(getattr(self.__dict__["_sess"], "changed", True))
+    def _changed_without_mark(self) -> bool:
+        """Return whether `session.auto` asks for a save; not once a save has failed."""
+        state = self.__dict__
+        if not state["_params"].get("auto") or state["_failure"] is not None:
+            return False
+        with self._noting_errors():
+            return self.accessed() and bool(getattr(state["_sess"], "changed", True))
 
 
 def new_session(params: Mapping[str, Any], id: str | None = None) -> Any:

@@ -110,3 +110,18 @@ def test_another_type(tmp_path: Path, kind: str) -> None:
         session.delete()
 
     site(end, answer.cookie)
+
+
+def test_len(options: dict[str, object]) -> None:
+    """len() is that of a dict; a session is true all the same, and that question costs no read."""
+    site = Site("ours", options)
+
+    def look(session: Any) -> tuple[bool, bool, int, int]:
+        true, accessed = bool(session), session.accessed()
+        session["name"] = "Ada"
+        return true, accessed, len(session), len(list(session))
+
+    true, accessed, length, iterated = site(look).result
+    assert (True, False) == (true, accessed)
+    assert length == iterated > 1
+    assert site(lambda session: (session.clear(), session.clear(), bool(session))[-1]).result

@@ -1,0 +1,118 @@
+"""The same through real servers, over a connection: waitress, and gunicorn's workers."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from waitress.server import create_server
+
+from tests.processes.test_wsgi_servers import running
+from tests.wsgi.raw import Response
+from tests.wsgi.served import THIS_FILE, make
+
+if TYPE_CHECKING:
+    from tests.servers.endpoint import Endpoint
+
+
+@contextmanager
+def in_waitress(options: dict[str, Any]) -> Iterator[int]:
+    """Serve from a thread of this process, and give the port."""
+    server: Any = create_server(make(**options), listen="127.0.0.1:0")
+    serving = threading.Thread(target=server.run)
+    serving.start()
+    try:
+        yield server.effective_port
+    finally:
+        # The loop ends once nothing is left to wait for.
+        server.trigger.pull_trigger(server.close)
+        serving.join()
+
+
+@contextmanager
+def in_gunicorn(options: dict[str, Any]) -> Iterator[int]:
+    """Serve from a process of its own, and give the port."""
+    pytest.importorskip("gunicorn", reason="pip install 'beaker-dynamodb[servers]'")
+    command = [sys.executable, "-m", "gunicorn", "tests.wsgi.served:application"]
+    with running([*command, "-b", "127.0.0.1:0", "-w", "1", "--threads", "2"], options) as url:
+        port = urlsplit(url).port
+        assert port is not None
+        yield port
+
+
+SERVERS = {"waitress": in_waitress, "gunicorn": in_gunicorn}
+Visit = Callable[..., Response]
+
+
+@pytest.fixture(params=SERVERS)
+def visit(
+    request: pytest.FixtureRequest, moto_endpoint: Endpoint, table_name: str
+) -> Iterator[Visit]:
+    """Makes a request to a running server."""
+    options = {"table_name": table_name, "endpoint": moto_endpoint.options}
+    with SERVERS[request.param](options) as port:
+
+        def visit(path: str, cookie: str = "", method: str = "GET") -> Response:
+            connection = HTTPConnection("127.0.0.1", port)
+            try:
+                connection.request(method, path, headers={"Cookie": cookie} if cookie else {})
+                answer = connection.getresponse()
+                status = f"{answer.status} {answer.reason}"
+                return Response(status, answer.getheaders(), answer.read())
+            finally:
+                connection.close()
+
+        yield visit
+
+
+def test_the_life_of_a_request(visit: Visit) -> None:
+    first = visit("/visit")
+    assert b"(1, 'saved')" == first.body
+    assert (["served"], ["Cookie"], ["no-store"]) == (
+        first.all("X-Page"),
+        first.all("Vary"),
+        first.all("Cache-Control"),
+    )
+    cookie = first.cookie
+
+    # The application passes one and the same list for every page.
+    stranger = visit("/plain")
+    assert ([], [], ["served"]) == (
+        stranger.all("Set-Cookie"),
+        stranger.all("Vary"),
+        stranger.all("X-Page"),
+    )
+
+    # What was changed while the body was sent.
+    assert b"flash: 'saved'" == visit("/stream", cookie).body
+    assert b"flash: None" == visit("/stream", cookie).body
+    assert b"(1, None)" == visit("/read", cookie).body
+
+    # What could not be saved.
+    for method in ("GET", "HEAD"):
+        failed = visit("/failing", cookie, method)
+        assert "503 Service Unavailable" == failed.status
+        assert (["5"], [], []) == (
+            failed.all("Retry-After"),
+            failed.all("ETag"),
+            failed.all("Set-Cookie"),
+        )
+        assert (b"" if method == "HEAD" else b"The session could not be saved.") in failed.body
+        assert b"None" not in failed.body
+
+    # A file goes the server's own way.
+    assert THIS_FILE.read_bytes() == visit("/file").body
+
+
+@pytest.mark.parametrize("visit", ["waitress"], indirect=True)
+def test_waitress_recognizes_a_file_and_a_list(visit: Visit) -> None:
+    """It tells the length of these only."""
+    for path, known in (("/file", True), ("/read", True), ("/stream", False)):
+        response = visit(path)
+        assert ([str(len(response.body))] if known else []) == response.all("Content-Length")
