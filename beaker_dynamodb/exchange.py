@@ -44,12 +44,12 @@ class Exchange:
 
     def respond(self, app: WSGIApplication) -> Iterable[bytes]:
         """Run the application and return the body of the response."""
-        is_file = _file_detector(self._environ)
+        made = _files_made(self._environ)
         body = app(self._environ, self.start_response)
         if self.substitute is not None:
             return self.replace(body)
         # No code of the application runs in these, and servers treat them specially.
-        if type(body) in (list, tuple) or is_file(body):
+        if type(body) in (list, tuple) or _is_file(body, self._environ, made):
             self.end(streamed=False)
             return body
         return ResponseBody(self, body)
@@ -142,22 +142,28 @@ def close(body: Iterable[bytes]) -> None:
         closing()
 
 
-def _file_detector(environ: WSGIEnvironment) -> Callable[[object], bool]:
-    """Return a function that tells whether a body was made by ``wsgi.file_wrapper``."""
-    wrapper = environ.get("wsgi.file_wrapper")
-    if wrapper is None:
-        return lambda body: False
-    if isinstance(wrapper, type):
-        return lambda body: isinstance(body, wrapper)
-    # uWSGI's is a function. It returns the file itself, so what it made must be remembered.
+def _files_made(environ: WSGIEnvironment) -> list[object]:
+    """Return the list of what ``wsgi.file_wrapper`` will make, if that is a function.
+
+    uWSGI's is one, which returns the file itself.
+    """
     made: list[object] = []
+    wrapper = environ.get("wsgi.file_wrapper")
+    if wrapper is not None and not isinstance(wrapper, type):
 
-    def remember(*args: Any, **kwargs: Any) -> Any:
-        made.append(wrapper(*args, **kwargs))
-        return made[-1]
+        def remember(*args: Any, **kwargs: Any) -> Any:
+            made.append(wrapper(*args, **kwargs))
+            return made[-1]
 
-    environ["wsgi.file_wrapper"] = remember
-    return lambda body: any(body is one for one in made)
+        environ["wsgi.file_wrapper"] = remember
+    return made
+
+
+def _is_file(body: object, environ: WSGIEnvironment, made: list[object]) -> bool:
+    wrapper = environ.get("wsgi.file_wrapper")
+    if isinstance(wrapper, type):
+        return isinstance(body, wrapper)
+    return any(body is one for one in made)
 
 
 def _discard(data: bytes) -> object:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import beaker.session
+
 from beaker_dynamodb import casters, save_errors
 from beaker_dynamodb.errors import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.namespace import register
@@ -69,7 +71,7 @@ def _pyramid_session_class(base: Any, on_save_error: save_errors.SaveErrorHandle
         changed = SessionObject.save
 
         def __init__(self, request: Any) -> None:
-            SessionObject.__init__(self, request.environ, **self._options)
+            beaker.session.SessionObject.__init__(self, request.environ, **self._options)
             self.__dict__["_saved_below"] = False
             request.add_response_callback(self.finish_response)
 

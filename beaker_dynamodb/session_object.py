@@ -6,8 +6,7 @@ It also knows what the response needs: whether a save is due or has failed, and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import beaker.session
@@ -20,18 +19,20 @@ log = logging.getLogger("beaker_dynamodb")
 class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no type hints
     """Beaker's SessionObject whose sessions are all of the configured class.
 
-    A proxy: attributes that are not its own are the session's. So its state is in ``__dict__``.
+    A proxy: assigned attributes are the session's. So its own state is assigned in ``__dict__``.
 
     :param environ: of the request.
     :param params: of the session; ``session_class`` among them.
     """
 
-    def __init__(self, environ: Mapping[str, Any], **params: Any) -> None:
-        # Not super(): pyramid_beaker's class, which may come next, takes other arguments.
-        beaker.session.SessionObject.__init__(self, environ, **params)
-        self.__dict__.update(
-            _dirty=False, _marked=False, _failure=None, _unsettled=False, _cookies=()
-        )
+    #: Whether the session was marked to be saved and no save has been tried since.
+    marked = False
+    #: The values for ``Set-Cookie`` after the last save that succeeded.
+    cookies_to_set: tuple[str, ...] = ()
+    #: The error of the last save, if it failed.
+    _failure: Exception | None = None
+    #: Whether an attempt to end the session's id has failed.
+    _end_failed = False
 
     def __len__(self) -> int:
         """Return the number of keys, Beaker's own included, as iterating does."""
@@ -56,17 +57,21 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
     def save(self) -> None:
         """Mark the session to be saved at the start of the response, or at the end of its body."""
-        self.__dict__.update(_dirty=True, _marked=True)
+        self.__dict__.update(_dirty=True, marked=True)
 
     def persist(self) -> None:
         """Save the session now, if it is marked; otherwise refresh its access time if that is due.
 
         :raises DynamoDBError: it was not saved. The response does not try again.
         """
-        with self._noting_errors():
+        try:
             super().persist()
+        except Exception as error:
+            self._failed(error)
+            raise
+        self._succeeded()
         # Only a save that succeeded announces an id.
-        self.__dict__.update(_marked=False, _cookies=self._pending_cookies())
+        self.__dict__.update(marked=False, cookies_to_set=self._pending_cookies())
 
     def _pending_cookies(self) -> tuple[str, ...]:
         headers = self.__dict__["_headers"]
@@ -77,56 +82,41 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
     def delete(self) -> None:
         """Delete the stored session at once, and let the cookie expire."""
-        with self._noting_errors(ends=True):
-            super().delete()
+        self._end(super().delete)
         self.save()
 
     def invalidate(self) -> None:
         """Delete the stored session at once, and start a new one with a fresh id."""
-        with self._noting_errors(ends=True):
-            self._session().invalidate()
-        self.__dict__["_marked"] = True
+        self._end(lambda: self._session().invalidate())
 
     def regenerate_id(self) -> None:
         """Give the session a fresh id when it is saved."""
-        with self._noting_errors(ends=True):
-            self._session().regenerate_id()
-        self.__dict__["_marked"] = True
+        self._end(lambda: self._session().regenerate_id())
 
-    @contextmanager
-    def _noting_errors(self, *, ends: bool = False) -> Iterator[None]:
-        """Remember the error of the block.
-
-        :param ends: the block ends the old id; that must not fail unnoticed.
-        """
-        state = self.__dict__
+    def _end(self, act: Callable[[], None]) -> None:
+        """End the session's id, which must not fail unnoticed."""
         try:
-            yield
+            act()
         except Exception as error:
-            state.update(_marked=False, _failure=error, _unsettled=ends or state["_unsettled"])
+            self.__dict__["_end_failed"] = True
+            self._failed(error)
             raise
-        if ends:
-            state["_unsettled"] = False
-        if not self.unsettled:
-            state["_failure"] = None
+        self.__dict__.update(_end_failed=False, marked=True)
+        self._succeeded()
+
+    def _failed(self, error: Exception) -> None:
+        self.__dict__.update(marked=False, _failure=error)
+
+    def _succeeded(self) -> None:
+        if self._failure is not None and not self.unsettled:
+            self.__dict__["_failure"] = None
 
     # -- the response -------------------------------------------------------------------------
 
     @property
     def unsettled(self) -> bool:
         """Whether a delete or a change of id was asked for and has not been stored."""
-        return self.__dict__["_unsettled"] or getattr(self.__dict__["_sess"], "unsettled", False)
-
-    @property
-    def marked(self) -> bool:
-        """Whether the session was marked to be saved and no save has been tried since."""
-        return bool(self.__dict__["_marked"])
-
-    @property
-    def cookies_to_set(self) -> tuple[str, ...]:
-        """The values for ``Set-Cookie`` after the last save that succeeded."""
-        cookies: tuple[str, ...] = self.__dict__["_cookies"]
-        return cookies
+        return self._end_failed or getattr(self.__dict__["_sess"], "unsettled", False)
 
     @property
     def depends_on_cookie(self) -> bool:
@@ -142,16 +132,15 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         :param status: of the response, for example ``200 OK``.
         :raises DynamoDBError: the session was not saved.
         """
-        state = self.__dict__
-        failure: Exception | None = state["_failure"]
+        failure = self._failure
         if failure is None:
             if self.accessed():
                 self.persist()
             return
         error_page = status[:1] in ("4", "5")
         if isinstance(failure, StoreUnavailable):
-            state["_marked"] = False
-        elif self.marked or state["_params"].get("auto"):
+            self.__dict__["marked"] = False
+        elif self.marked or self._auto:
             # The application may have put right what could not be saved.
             self._save_again(error_page)
         if self.unsettled and not error_page:
@@ -172,7 +161,9 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         """
         announced = self.cookies_to_set
         try:
-            if self.marked or (streamed and self._changed_without_mark()):
+            # With `session.auto` a change needs no mark. Once a save has failed it does.
+            unmarked = streamed and self._auto and self._failure is None and self.accessed()
+            if self.marked or (unmarked and self._changed()):
                 self.persist()
         except Exception as error:
             log.error(
@@ -186,13 +177,16 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
                 "longer be set. Create and end sessions before start_response."
             )
 
-    def _changed_without_mark(self) -> bool:
-        """Return whether `session.auto` asks for a save; not once a save has failed."""
-        state = self.__dict__
-        if not state["_params"].get("auto") or state["_failure"] is not None:
-            return False
-        with self._noting_errors():
-            return self.accessed() and bool(getattr(state["_sess"], "changed", True))
+    @property
+    def _auto(self) -> bool:
+        return bool(self.__dict__["_params"].get("auto"))
+
+    def _changed(self) -> bool:
+        try:
+            return bool(getattr(self.__dict__["_sess"], "changed", True))
+        except Exception as error:
+            self._failed(error)
+            raise
 
 
 def new_session(params: Mapping[str, Any], id: str | None = None) -> Any:

@@ -12,9 +12,11 @@ from pyramid.config import Configurator
 from pyramid.interfaces import ISessionFactory
 from pyramid.testing import DummyRequest
 
+from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.session import DynamoDBSession
 from tests.beaker import own_caches
-from tests.sessions.site import Site, store, values, visit
+from tests.sessions.site import Site, paste_app, store, values, visit
+from tests.wsgi.raw import new_environ, respond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +62,31 @@ def test_paste(tmp_path: Path, options: dict[str, str], use: str) -> None:
     cookie = visit(wsgi, store(name="Ada")).cookie
     assert {"name": "Ada"} == visit(wsgi, values, cookie).result
     assert visit(wsgi, is_ours, cookie).result
+
+
+class Registry:
+    """Paste's registry of the objects of one request."""
+
+    def __init__(self) -> None:
+        self.reglist = [{}]
+        self.registered: list[Any] = []
+
+    def register(self, proxy: Any, session: Any) -> None:
+        """Remember a session."""
+        self.registered.append(session)
+
+
+def test_paste_registry_and_webtest_find_the_session(options: dict[str, str]) -> None:
+    wsgi = SessionMiddleware(paste_app({}), {"session.webtest_varname": "session"}, **options)
+    registry, variables = Registry(), dict[str, Any]()
+    environ = {
+        "test.action": values,
+        "paste.registry": registry,
+        "paste.testing_variables": variables,
+    }
+    respond(wsgi, new_environ(**environ))
+    assert [variables["session"]] == registry.registered
+    assert is_ours(variables["session"])
 
 
 def test_session_class_by_hand(options: dict[str, str]) -> None:
