@@ -68,7 +68,7 @@ class Registry:
     """Paste's registry of the objects of one request."""
 
     def __init__(self) -> None:
-        self.reglist = [{}]
+        self.reglist: list[object] = [{}]
         self.registered: list[Any] = []
 
     def register(self, proxy: Any, session: Any) -> None:
@@ -79,7 +79,7 @@ class Registry:
 def test_paste_registry_and_webtest_find_the_session(options: dict[str, str]) -> None:
     wsgi = SessionMiddleware(paste_app({}), {"session.webtest_varname": "session"}, **options)
     registry, variables = Registry(), dict[str, Any]()
-    environ = {
+    environ: dict[str, Any] = {
         "test.action": values,
         "paste.registry": registry,
         "paste.testing_variables": variables,
