@@ -1,0 +1,176 @@
+"""Tables as earlier versions have written them are read, item by item.
+
+``tables/`` holds one folder for each format that was ever written. Only reading is asserted for all
+of them. What this version writes is held against the newest: where it differs on purpose, a new
+folder is made beside the old ones (docs/design.md, Items).
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.storage.compression import decompress
+from tests.clock import Clock
+from tests.format import tables
+from tests.format.contents import CONTENTS, READ, WRITTEN, Content, InCache, Lock
+from tests.format.tables import SHAPES, TABLES, Item, beaker_at
+from tests.locks.conftest import time  # noqa: F401  # a fixture
+
+if TYPE_CHECKING:
+    from tests.locks.elsewhere import Time
+    from tests.servers.endpoint import Endpoint
+
+VERSIONS = sorted(folder.name for folder in TABLES.iterdir())
+NEWEST = VERSIONS[-1]
+each_content = pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content.name)
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> str:
+    shape: str = request.param
+    return shape
+
+
+@pytest.fixture(scope="module")
+def place(moto_endpoint: Endpoint, shape: str) -> dict[str, Any]:
+    """Options that lead to a server, for a table of this shape."""
+    return {**moto_endpoint.options, **SHAPES[shape]}
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def stored(request: pytest.FixtureRequest, place: dict[str, Any], shape: str) -> dict[str, Any]:
+    """Options that lead to a table as a version has written it."""
+    options = {**place, "table_name": f"stored-{request.param}-{uuid4().hex}"}
+    tables.put(options, tables.load(request.param, shape))
+    return options
+
+
+@pytest.fixture(scope="module")
+def written(place: dict[str, Any]) -> tables.Table:
+    """The contents as this version writes them."""
+    return tables.write({**place, "table_name": f"written-{uuid4().hex}"})
+
+
+@contextmanager
+def at(now: float, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Let it be a time for Beaker and the package, and give the options for it."""
+    clock = Clock(now)
+    with beaker_at(clock):
+        yield {**options, "clock": clock}
+
+
+@each_content
+def test_every_value_is_read(stored: dict[str, Any], content: Content, time: Time) -> None:  # noqa: F811
+    with at(READ, stored) as options:
+        assert content.value == content.read(options)
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "there"),
+    [
+        ("expire", 600, True),
+        ("expire", 659.999, True),
+        ("expire", 660, False),
+        ("chunked, cached", 659.999, True),
+        ("expire without grace", 599.999, True),
+        ("expire without grace", 600, False),
+        ("timeout", 600, False),
+    ],
+)
+def test_entry_ends_with_its_grace(
+    stored: dict[str, Any], name: str, seconds: float, there: bool
+) -> None:
+    entry = find(name)
+    assert isinstance(entry, InCache)
+    with at(WRITTEN + seconds, stored) as options:
+        assert there is entry.cache(options).namespace.has_key(name.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("half an hour", 1920), ("pickle", 86_400), ("second version", 86_410), ("for ever", 1e9)],
+)
+def test_session_ends_at_its_deadline(stored: dict[str, Any], name: str, seconds: float) -> None:
+    def is_there(after: float) -> bool:
+        with at(WRITTEN + after, stored) as options:
+            return "session" in DynamoDBNamespaceManager(find(name).id, **options)
+
+    assert is_there(seconds - 0.001)
+    assert (name == "for ever") is is_there(seconds)
+
+
+@pytest.mark.parametrize(("name", "lease"), [("lock", 30), ("lock with a lease", 45.5)])
+def test_lock_is_taken_over_after_its_lease(
+    stored: dict[str, Any],
+    name: str,
+    lease: float,
+    time: Time,  # noqa: F811
+) -> None:
+    lock = find(name)
+    assert isinstance(lock, Lock)
+    with at(READ, stored) as options:
+        waiting = lock.synchronizer(options)
+        assert not waiting.acquire(wait=False)
+        time.advance(lease - 0.001)
+        assert not waiting.acquire(wait=False)
+        time.advance(0.25)
+        assert waiting.acquire(wait=False)
+
+
+@each_content
+def test_this_version_writes_the_newest_format(
+    written: tables.Table, shape: str, content: Content
+) -> None:
+    stored = comparable(tables.load(NEWEST, shape)[content.name])
+    found = comparable(written[content.name])
+    assert stored == {key: common(stored[key], found[key]) for key in stored}
+
+
+def find(name: str) -> Content:
+    (found,) = (content for content in CONTENTS if content.name == name)
+    return found
+
+
+def common(stored: Item, found: Item) -> Item:
+    """Return the attributes of an item that were there before: new ones may be added."""
+    return {
+        name: common(value, found[name]) if isinstance(value, dict) else found[name]
+        for name, value in stored.items()
+        if name in found
+    }
+
+
+def comparable(items: list[Item]) -> dict[str, Item]:
+    """Return what does not depend on the versions of pickle, zlib and zstd, by partition key."""
+    chunks = sorted(item["id"]["S"] for item in items if "beaker-chunk" == item["type"]["S"])
+    by_key = {item["id"]["S"]: dict(item) for item in items}
+    data = b"".join(by_key[key]["data"]["B"] for key in chunks)
+    for key in chunks:
+        by_key[key]["data"] = len(by_key[key]["data"]["B"]) if key != chunks[-1] else "the rest"
+    for item in by_key.values():
+        if "codec" in item:
+            item["data"] = decoded(item["codec"]["S"], data or item["data"]["B"])
+        if "signature" in item:
+            item["signature"] = len(item["signature"]["B"])  # test_golden_signatures.py has some
+    return by_key
+
+
+def decoded(codec: str, data: bytes) -> Any:
+    """Read data without this package, as far as possible without its keys."""
+    codec, _, step = codec.partition(",")
+    if step:
+        data = decompress(data, step)
+    if data[:1] == b"\x80" and codec in ("b64", "pickle"):
+        return {"protocol": data[1], "value": pickle.loads(data)}
+    if data[:1] == b"\x78" and codec == "b64":
+        return json.loads(zlib.decompress(data))
+    return data[:16] if codec == "nonce+b64" else data
