@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import DynamoDBSession, StoreUnavailable
-from tests.chaos.scripted import ARRIVED, Script, scripted_calls
+from tests.chaos.scripted import ARRIVED, LOST, Script, scripted_calls
+from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save, stored_sessions
 
 if TYPE_CHECKING:
@@ -51,6 +52,33 @@ def test_a_move_is_tried_again(visitor: Visitor, script: Script) -> None:
     save(session, b=2)
     visitor.id = session.id
     assert {"a": 1, "b": 2} == visitor.finds()
+
+
+def test_a_move_that_is_tried_again_reads_consistently(
+    options: dict[str, Any], script: Script
+) -> None:
+    """An eventually consistent read could miss the session that has just moved."""
+    visitor = Visitor({**options, "consistent_read": False}, DynamoDBSession)
+    visitor.starts(a=1)
+    session = moved_unheard(visitor, script)
+    with CallRecorder(visitor.client) as sent:
+        session.save()
+    assert "GetItem" == sent[0].operation
+    assert sent[0].params["ConsistentRead"] is True
+
+
+@pytest.mark.parametrize("fate", [LOST, ARRIVED])
+def test_end_of_a_request_whose_move_failed(visitor: Visitor, script: Script, fate: str) -> None:
+    """A save of the access time alone, as the middleware makes it, completes the move."""
+    session = visitor.request()
+    session.regenerate_id()
+    script.begin([fate])
+    with pytest.raises(StoreUnavailable):
+        session.save()
+    session.save(accessed_only=True)
+    assert {} == visitor.finds()
+    visitor.id = session.id
+    assert {"a": 1} == visitor.finds()
 
 
 def test_a_move_is_tried_again_with_one_more_id(visitor: Visitor, script: Script) -> None:
