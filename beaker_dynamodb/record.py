@@ -14,9 +14,9 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb import merge
+from beaker_dynamodb import last_access, merge
 from beaker_dynamodb.comparison import same
-from beaker_dynamodb.errors import SessionConflict
+from beaker_dynamodb.errors import DynamoDBError, SessionConflict
 from beaker_dynamodb.patience import Patience
 from beaker_dynamodb.payload import BEAKER, PayloadFormat, same_but_last_use
 from beaker_dynamodb.storage.codec import Raw
@@ -118,9 +118,9 @@ class SessionRecord:
         """Whether the access time in the table is young enough: a use alone is not written."""
         if self._stored is None:
             return False
-        # A clock that was set back makes the age negative; then it is time as well.
+        # The age is negative where this host's clock is behind: then it has nothing to add.
         age_ms = self._store.items.now_ms() - (self._stored.accessed_ms or 0)
-        return 0 <= age_ms < self._store.touch_interval_ms
+        return age_ms < self._store.touch_interval_ms
 
     def holds(self, payload: Any) -> bool:
         """Return whether a payload is what was read or saved last, but for the access time."""
@@ -147,14 +147,15 @@ class SessionRecord:
         if self.fresh and same_but_last_use(self._seen_payload, payload):
             return
         payload = Raw.of(payload)
-        mine = self.format.loads(payload)
+        mine, seen = self.format.loads(payload), self._seen() or {}
+        mine, payload = self._never_earlier(mine, payload, seen)
         if mine is not None and mine.keys() <= merge.BOOKKEEPING:
             self.delete()
         elif self._gone:
             self._drop()
         elif mine is None:
             self._replace(payload, mine)
-        elif self._stored is not None and not merge.differs(self._seen() or {}, mine):
+        elif self._stored is not None and not merge.differs(seen, mine):
             self._touch(mine, payload)
         elif self._store.options.concurrency == "overwrite":
             self._replace(payload, mine)
@@ -187,8 +188,10 @@ class SessionRecord:
             if moved is not None:
                 self._stored, self._stored_payload = moved, self._decode(moved)
                 self._seen_payload = self._unanswered.get(moved.writer, self._seen_payload)
-            mine = self.format.loads(payload) or {}
-            self._save(mine, payload, old._key if moved is None else None)
+            mine, payload = self._never_earlier(
+                self.format.loads(payload), payload, self._seen() or {}
+            )
+            self._save(mine or {}, payload, old._key if moved is None else None)
             if moved is not None and not self._gone:
                 # Without transactions only the first half may have arrived.
                 self._store.items.end(old._key)
@@ -199,17 +202,26 @@ class SessionRecord:
     # -- the ways to write --------------------------------------------------------------------
 
     def _touch(self, mine: dict[str, Any], payload: Any) -> None:
-        """Refresh access time and expiry, if it is time; give way to anybody else's write."""
-        stored, items = self._stored, self._store.items
-        if self.fresh or stored is None:
+        """Refresh access time and expiry if due. Any other write takes precedence; never raises.
+
+        The application did not ask for this write, so a failure must not fail its page.
+        """
+        stored, items, refreshes = self._stored, self._store.items, self._store.refreshes
+        if self.fresh or stored is None or not refreshes.may_try():
             return
-        _, text = self._merged(mine, payload)
-        item = self._item(text, stored, stored.special)
-        item.version, item.writer = stored.version, stored.writer
         try:
-            items.put(item, items.if_unchanged(stored, untouched=True), replaced=stored)
+            _, text = self._merged(mine, payload)
+            item = self._item(text, stored, stored.special)
+            item.version, item.writer = stored.version, stored.writer
+            unused = items.if_unchanged(stored, accessed_by_ms=stored.accessed_ms)
+            items.put(item, unused, replaced=stored)
         except ConditionFailed:
+            refreshes.succeeded()
             return
+        except DynamoDBError as error:
+            refreshes.failed(error)
+            return
+        refreshes.succeeded()
         self._remember(item, text, payload)
 
     def _replace(self, payload: Any, mine: dict[str, Any] | None) -> None:
@@ -239,7 +251,7 @@ class SessionRecord:
                 merged, text = self._merged(mine, payload, rebased=rebased)
                 item = self._item(text, self._stored, self._store.special.attributes(merged))
                 try:
-                    self._put(item, old, self._lasted_long(mine))
+                    self._put(item, old, self._accessed_by_ms(merged))
                 except ConditionFailed as failed:
                     theirs = self._store.items.found(failed, self._key, SESSION)
                     # The same writer: our own write. It had arrived, its answer was lost, and
@@ -260,14 +272,15 @@ class SessionRecord:
                 self._remember(item, text, payload)
                 return
 
-    def _put(self, item: Item, old: Key | None, untouched: bool) -> None:
+    def _put(self, item: Item, old: Key | None, accessed_by_ms: int) -> None:
         items, stored = self._store.items, self._stored
         if stored is None:
             items.put(item, items.if_no_session())
         elif old is None:
-            items.put(item, items.if_unchanged(stored, untouched=untouched), replaced=stored)
+            unchanged = items.if_unchanged(stored, accessed_by_ms=accessed_by_ms)
+            items.put(item, unchanged, replaced=stored)
         else:
-            items.move(item, stored, old, marker=True)
+            items.move(item, stored, old, marker=True, accessed_by_ms=accessed_by_ms)
 
     def _take_over(self, theirs: Item | Marker | None, old: Key | None, patience: Patience) -> bool:
         """Take another request's item for what is stored; False if the session is gone."""
@@ -303,16 +316,23 @@ class SessionRecord:
             not isinstance(theirs, Item) or theirs.created_ms != stored.created_ms
         )
 
-    def _lasted_long(self, mine: dict[str, Any]) -> bool:
-        """Whether others may have refreshed the session since this request began.
+    def _accessed_by_ms(self, merged: dict[str, Any]) -> int:
+        return last_access.overwritable_ms(
+            None if self._stored is None else self._stored.accessed_ms,
+            merged,
+            now_ms=self._store.items.now_ms(),
+            touch_interval_ms=self._store.touch_interval_ms,
+        )
 
-        Its time of the last use is that of its beginning: to write it over a later one would let
-        Beaker end a session that is in use.
-        """
-        began, store = mine.get(merge.ACCESSED), self._store
-        if not isinstance(began, (int, float)):
-            return False
-        return store.items.now_ms() - began * 1000 > store.touch_interval_ms
+    def _never_earlier(
+        self, mine: dict[str, Any] | None, payload: Any, seen: dict[str, Any]
+    ) -> tuple[dict[str, Any] | None, Any]:
+        """Return data and payload with the loaded access time if that is later than their own."""
+        later = None if mine is None else last_access.later(seen, mine)
+        if mine is None or later is None:
+            return mine, payload
+        mine = {**mine, merge.ACCESSED: later}
+        return mine, self.format.dumps(mine, payload)
 
     # -- parts --------------------------------------------------------------------------------
 
@@ -337,14 +357,16 @@ class SessionRecord:
         data, codec = store.codec.encode_session(payload)
         store.note_session_size(len(data))
         now_ms = store.items.now_ms()
+        # Another host's clock may be ahead of this one's: its access time stays.
+        accessed_ms = now_ms if stored is None else max(now_ms, stored.accessed_ms or 0)
         item = Item(
             key=self._key,
             kind=SESSION,
             data=data,
             codec=codec,
             created_ms=now_ms if stored is None else stored.created_ms,
-            deadline_ms=store.session_deadline_ms(now_ms, self._expiretime),
-            accessed_ms=now_ms,
+            deadline_ms=store.session_deadline_ms(accessed_ms, self._expiretime),
+            accessed_ms=accessed_ms,
             version=1 if stored is None else (stored.version or 0) + 1,
             # Unlike a version, no two writes have the same.
             writer=secrets.token_urlsafe(9),

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import DynamoDBError, StoreUnavailable
-from beaker_dynamodb.storage import table
+from beaker_dynamodb.storage import silence, table
 from beaker_dynamodb.storage.client import ClientSource
 from beaker_dynamodb.storage.faults import (
     ConditionFailed,
@@ -58,8 +58,16 @@ class TableCalls:
 
         :param method: boto3's name of the operation.
         """
+        silence.check(OPERATIONS[method], self.options.table_name)
         if method not in MANY_TABLES:
             params["TableName"] = self.options.table_name
+        try:
+            return self._call(method, params)
+        except StoreUnavailable as error:
+            silence.note(error)
+            raise
+
+    def _call(self, method: str, params: dict[str, Any]) -> Any:
         try:
             return self._send(method, params)
         except MissingTable as missing:

@@ -126,40 +126,50 @@ class ItemStore(TableCalls):
             return
         self.chunks.delete_of(answer.get("Attributes", {}))
 
-    def move(self, item: Item, loaded: Item, old_key: Key, *, marker: bool) -> None:
+    def move(
+        self,
+        item: Item,
+        loaded: Item,
+        old_key: Key,
+        *,
+        marker: bool,
+        accessed_by_ms: int | None = None,
+    ) -> None:
         """Write ``item`` under its new key and end ``loaded``: both or neither.
 
         Without transactions the new item is written first: a crash in between loses nothing, and
         leaves the old one to its expiry.
 
         :param marker: leave a marker under the old key.
+        :param accessed_by_ms: as in `if_unchanged`.
         :raises ConditionFailed: the loaded item has changed or is gone.
         """
         attributes = self.chunks.prepare(item)
+        unchanged = self.if_unchanged(loaded, accessed_by_ms=accessed_by_ms)
         with self.chunks.publishing(item, loaded):
             if self._without_transactions is not self.client():
                 try:
-                    self._move_in_transaction(attributes, loaded, old_key, marker=marker)
+                    self._move_in_transaction(attributes, unchanged, old_key, marker=marker)
                     return
                 except NoTransactions:
                     self._without_transactions = self.client()
-            self._move_in_two_writes(attributes, item, loaded, old_key)
+            self._move_in_two_writes(attributes, item, unchanged, old_key)
 
     def _move_in_transaction(
-        self, attributes: Attributes, loaded: Item, old_key: Key, *, marker: bool
+        self, attributes: Attributes, unchanged: Condition, old_key: Key, *, marker: bool
     ) -> None:
         table = {"TableName": self.options.table_name}
         end: dict[str, Any]
         if marker and self.options.marker_seconds:
-            end = {"Put": {**table, "Item": self._marker(old_key), **self.if_unchanged(loaded)}}
+            end = {"Put": {**table, "Item": self._marker(old_key), **unchanged}}
         else:
             key = self.layout.key_attributes(old_key)
-            end = {"Delete": {**table, "Key": key, **self.if_unchanged(loaded)}}
+            end = {"Delete": {**table, "Key": key, **unchanged}}
         put = {"Put": {**table, "Item": attributes, **self.if_new()}}
         self.call("transact_write_items", TransactItems=[end, put])
 
     def _move_in_two_writes(
-        self, attributes: Attributes, item: Item, loaded: Item, old_key: Key
+        self, attributes: Attributes, item: Item, unchanged: Condition, old_key: Key
     ) -> None:
         try:
             self.call("put_item", Item=attributes, **self.if_new())
@@ -169,7 +179,7 @@ class ItemStore(TableCalls):
         # Always a marker, never a deletion: sent twice, it recognizes itself.
         marker = self._marker(old_key)
         try:
-            self.call("put_item", Item=marker, **self.if_unchanged(loaded))
+            self.call("put_item", Item=marker, **unchanged)
         except ConditionFailed as failed:
             if not _same_writer(failed, marker):
                 self._withdraw(item)
@@ -246,10 +256,11 @@ class ItemStore(TableCalls):
             values |= new["ExpressionAttributeValues"]
         return self._condition(expression, names, values)
 
-    def if_unchanged(self, loaded: Item, *, untouched: bool = False) -> Condition:
+    def if_unchanged(self, loaded: Item, *, accessed_by_ms: int | None = None) -> Condition:
         """Give the condition under which ``loaded`` may be replaced by what was made of it.
 
-        :param untouched: nor may anybody have refreshed it meanwhile.
+        :param accessed_by_ms: the last access in the table must not be later than this; None: it
+            does not matter.
         """
         names = {"#deadline": "deadline", "#writer": "writer"}
         values = {":now": seconds(self.now_ms())}
@@ -264,11 +275,11 @@ class ItemStore(TableCalls):
         # Holds when the item is alive and nobody has changed its data since it was loaded ...
         expression = "#writer = :writer AND (attribute_not_exists(#deadline) OR #deadline > :now)"
         values[":writer"] = {"S": loaded.writer}
-        if untouched and loaded.accessed_ms is not None:
-            # ... and the time of its last use is still the same.
-            expression += " AND #accessed = :accessed"
+        if accessed_by_ms is not None and loaded.accessed_ms is not None:
+            # ... and no other request has refreshed its access time beyond this one.
+            expression += " AND #accessed <= :accessed"
             names["#accessed"] = "accessed"
-            values[":accessed"] = seconds(loaded.accessed_ms)
+            values[":accessed"] = seconds(accessed_by_ms)
         return self._condition(expression, names, values)
 
     def if_there(self, loaded: Item) -> Condition:

@@ -10,6 +10,7 @@ from beaker_dynamodb.storage.items import ItemStore
 from beaker_dynamodb.storage.keys import Keys
 from beaker_dynamodb.storage.listing import Listing
 from beaker_dynamodb.storage.outage import Outage
+from beaker_dynamodb.storage.refreshes import refreshes_of
 from beaker_dynamodb.storage.session_items import SessionItems
 from beaker_dynamodb.storage.special import SpecialKeys
 
@@ -45,6 +46,7 @@ class Store:
         self.items = ItemStore(options)
         self.listing = Listing(self.items)
         self.outage = Outage(options)
+        self.refreshes = refreshes_of(options)
         self.sessions = SessionItems(self.items, self.keys)
         self.touch_interval_ms = _touch_interval_ms(options)
         self.stale_grace_ms = round(options.stale_grace * 1000)
@@ -63,14 +65,14 @@ class Store:
                 size // 1024,
             )
 
-    def session_deadline_ms(self, now_ms: int, expiretime: float | None) -> int | None:
-        """Give the expiry of a session that is written now; None: never.
+    def session_deadline_ms(self, accessed_ms: int, expiretime: float | None) -> int | None:
+        """Return the expiry of a session that was last accessed then, or None if it never expires.
 
         :param expiretime: its life in seconds; None: the options say.
         """
         if expiretime is None:
             expiretime = _session_life(self.options)
-        return None if expiretime is None else now_ms + round(expiretime * 1000)
+        return None if expiretime is None else accessed_ms + round(expiretime * 1000)
 
     def entry_deadline_ms(self, now_ms: int, expiretime: float | None) -> int | None:
         """Give the expiry of a cache entry that is written now; None: never.

@@ -8,7 +8,7 @@ import random
 import zlib
 from dataclasses import dataclass
 
-from tests.chaos.proxy import Exchange, Fault, header
+from tests.chaos.proxy import Exchange, Fault, FaultProxy, Plan, header
 
 #: The client's read time-out where a fault is one of time, and how long the proxy keeps it
 #: waiting: for longer than that, and than the next try takes.
@@ -90,6 +90,11 @@ async def latency(exchange: Exchange) -> None:
 async def silence(exchange: Exchange) -> None:
     """Never answer; the server never hears of it."""
     await asyncio.Event().wait()
+
+
+def answers(proxy: FaultProxy) -> None:
+    """End any fault. Unlike `FaultProxy.heal`, do not wait for exchanges that never end."""
+    proxy.inject(Plan(silence, 0))
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class Table:
         known, present = request.known, self.present(request)
         assert known is not None
         age_ms = self.now_ms - known.accessed_ms
-        if 0 <= age_ms < INTERVAL * 1000 or not present:
+        if age_ms < INTERVAL * 1000 or not present:
             return None
         if (present.writer, present.accessed_ms) != (known.writer, known.accessed_ms):
             return None
@@ -106,7 +106,8 @@ class Table:
         changed = {key: mine[key] for key in mine if base.get(key) != mine[key]}
         kept = {key: theirs[key] for key in theirs if key in mine or key not in base}
         born = present.born if present is not None else self.number()
-        return Stored({**kept, **changed}, self.number(), born, self.now_ms)
+        accessed_ms = max(self.now_ms, present.accessed_ms if present is not None else 0)
+        return Stored({**kept, **changed}, self.number(), born, accessed_ms)
 
     def put(self, request: Request, item: Stored) -> None:
         """Write an item; one that moves is no longer where it was."""

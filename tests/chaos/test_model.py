@@ -158,13 +158,14 @@ class Sessions(Machine):
     def compare_touch(self, request: Request, acknowledged: bool) -> None:
         """Hold the end of a request that has changed nothing against the model."""
         item = None if request.gone else self.table.touched(request)
-        if acknowledged:
+        assert acknowledged, "nobody asked for a refresh"
+        if not self.script.failed:
             assert (item is not None) is self.script.wrote
         if self.script.wrote:
             assert item is not None
             self.table.put(request, item)
             # Sent twice, it gives way to itself, and the request has not heard of it.
-            if acknowledged and not self.script.refused:
+            if not self.script.failed and not self.script.refused:
                 request.known = item
 
     def save_deleted(self, request: Request, plan: list[str]) -> None:
@@ -188,6 +189,7 @@ class Sessions(Machine):
         if request.session.is_new or request.deleted:
             assert not self.script.wrote
         elif request.known is None or request.old_id is not None:
+            request.tried = request.id
             self.compare_save(request, request.base or {}, acknowledged)
         else:
             self.compare_touch(request, acknowledged)
@@ -284,5 +286,7 @@ def test_sessions(
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     monkeypatch.setattr("beaker.session.time", moved)
     monkeypatch.setattr("beaker_dynamodb.session.time", moved)
+    # The model knows of no pauses.
+    monkeypatch.setattr("beaker_dynamodb.storage.refreshes.PAUSE_SECONDS", 0.0)
     Sessions.session_class, Sessions.more = session_class, more
     run_model(Sessions, clock, HOW_MANY.sessions)

@@ -74,26 +74,28 @@ def test_a_copied_session_replaces_an_older_copy_only(store: ItemStore, or_new: 
 
 
 @pytest.mark.parametrize(
-    ("accessed_ms", "untouched", "last_access_counts"),
-    [(2_250, False, False), (2_250, True, True), (None, True, False)],
+    ("accessed_ms", "accessed_by_ms", "last_access_counts"),
+    [(2_250, None, False), (2_250, 3_500, True), (None, 3_500, False)],
 )
 def test_a_changed_session_replaces_what_was_loaded_only(
-    store: ItemStore, accessed_ms: int | None, untouched: bool, last_access_counts: bool
+    store: ItemStore, accessed_ms: int | None, accessed_by_ms: int | None, last_access_counts: bool
 ) -> None:
     expression = f"#writer = :writer AND {ALIVE}"
     names, values = {"writer", "deadline"}, {"writer": {"S": "token"}, "now": NOW}
     if last_access_counts:
-        expression += " AND #accessed = :accessed"
+        expression += " AND #accessed <= :accessed"
         names |= {"accessed"}
-        values["accessed"] = {"N": "2.250"}
+        values["accessed"] = {"N": "3.500"}
     item = loaded(writer="token", accessed_ms=accessed_ms)
-    assert condition(expression, names, **values) == store.if_unchanged(item, untouched=untouched)
+    expected = condition(expression, names, **values)
+    assert expected == store.if_unchanged(item, accessed_by_ms=accessed_by_ms)
 
 
 def test_a_session_without_a_writer_is_replaced_while_it_has_none(store: ItemStore) -> None:
     expression = f"attribute_not_exists(#writer) AND attribute_exists(#key) AND {ALIVE}"
     expected = condition(expression, {"writer", "key", "deadline"}, now=NOW)
-    assert expected == store.if_unchanged(loaded(writer=None, accessed_ms=2_250), untouched=True)
+    item = loaded(writer=None, accessed_ms=2_250)
+    assert expected == store.if_unchanged(item, accessed_by_ms=3_500)
 
 
 def test_an_opaque_session_replaces_the_same_session_only(store: ItemStore) -> None:

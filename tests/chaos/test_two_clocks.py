@@ -1,0 +1,259 @@
+"""Hosts whose clocks differ: none of them shortens the life of a session that others have used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from beaker.session import Session
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
+from beaker_dynamodb.payload import BEAKER
+from beaker_dynamodb.storage.codec import Raw
+from beaker_dynamodb.storage.layout import SESSION
+from tests.clock import Clock
+from tests.sessions.driven import Visitor, save
+from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, store, values
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+LIFE = 1800
+#: 5 % of the life.
+INTERVAL = 90
+#: What Beaker adds to the life of an item.
+SLACK = 120
+BEHIND = -600
+
+
+class Hosts:
+    """The clock of whichever host is at work.
+
+    :param now: the true time, in epoch seconds.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.true = Clock(now)
+        self._skew = 0.0
+
+    def __call__(self) -> float:
+        """Return the time on this host."""
+        return self.true() + self._skew
+
+    @contextmanager
+    def on(self, skew: float) -> Iterator[None]:
+        """Work on a host whose clock is wrong by so many seconds."""
+        before, self._skew = self._skew, skew
+        yield
+        self._skew = before
+
+
+@dataclass(frozen=True)
+class Times:
+    """What an item says about its life, in epoch seconds."""
+
+    accessed: float
+    deadline: float
+    payload: float | None
+
+
+def times(client: DynamoDBClient, table_name: str) -> dict[tuple[str, str], Times]:
+    """Return the times of all sessions, by key and creation."""
+    found = {}
+    for item in client.scan(TableName=table_name, ConsistentRead=True)["Items"]:
+        if item["type"] != {"S": SESSION}:
+            continue  # a marker
+        data = BEAKER.loads(Raw(bytes(item["data"]["B"])))
+        found[item["id"]["S"], item["created"]["N"]] = Times(
+            float(item["accessed"]["N"]),
+            float(item["deadline"]["N"]),
+            None if data is None else data["_accessed_time"],
+        )
+    return found
+
+
+@pytest.fixture
+def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    hosts = Hosts(4_000_000_000.0)
+    moved = SimpleNamespace(time=hosts, strftime=time.strftime)
+    monkeypatch.setattr("beaker.session.time", moved)
+    monkeypatch.setattr("beaker_dynamodb.session.time", moved)
+    return hosts
+
+
+@pytest.fixture
+def shared(table_name: str, here: DynamoDBClient, hosts: Hosts) -> dict[str, Any]:
+    return {"client": here, "table_name": table_name, "clock": hosts, "timeout": LIFE}
+
+
+@pytest.fixture(params=MIDDLEWARES)
+def middleware(request: pytest.FixtureRequest) -> str:
+    middleware: str = request.param
+    return middleware
+
+
+def regenerate(session: Any) -> None:
+    session.regenerate_id()
+    session.save()
+
+
+@pytest.mark.parametrize("action", [values, store(name="Grace")], ids=["reads", "saves"])
+@pytest.mark.parametrize("serializer", ["pickle", "json"])
+def test_a_host_that_is_behind_shortens_no_life(
+    middleware: str, shared: dict[str, Any], hosts: Hosts, action: Any, serializer: str
+) -> None:
+    site = Site(middleware, {**shared, "data_serializer": serializer})
+    cookie = site(store(name="Ada")).cookie
+    for _ in range(5):
+        hosts.true.advance(INTERVAL)
+        site(values, cookie)
+        before = times(shared["client"], shared["table_name"])
+        with hosts.on(BEHIND):
+            site(action, cookie)
+        assert before == times(shared["client"], shared["table_name"])
+        hosts.true.advance(LIFE - INTERVAL)
+        assert "name" in site(values, cookie).result
+
+
+def test_a_change_of_id_on_a_host_that_is_behind_shortens_no_life(
+    shared: dict[str, Any], hosts: Hosts
+) -> None:
+    site = Site("ours", shared)
+    cookie = site(store(name="Ada")).cookie
+    (before,) = times(shared["client"], shared["table_name"]).values()
+    with hosts.on(BEHIND):
+        cookie = site(regenerate, cookie).cookie
+    assert before in times(shared["client"], shared["table_name"]).values()
+    hosts.true.advance(LIFE)
+    assert {"name": "Ada"} == site(values, cookie).result
+
+
+def test_an_encrypted_session_too(shared: dict[str, Any], hosts: Hosts) -> None:
+    site = Site("ours", {**shared, **ENCRYPTED})
+    cookie = site(store(name="Ada")).cookie
+    with hosts.on(BEHIND):
+        site(store(name="Grace"), cookie)
+    hosts.true.advance(LIFE)
+    assert {"name": "Grace"} == site(values, cookie).result
+
+
+@pytest.mark.parametrize("action", [values, store(seen=True)], ids=["reads", "saves"])
+def test_a_use_during_the_request_of_a_host_that_is_behind_is_kept(
+    middleware: str, shared: dict[str, Any], hosts: Hosts, action: Any
+) -> None:
+    site = Site(middleware, shared)
+    cookie = site(store(name="Ada")).cookie
+    hosts.true.advance(INTERVAL)
+    used: list[Times] = []
+
+    def slow(session: Any) -> None:
+        assert "Ada" == session["name"]
+        with hosts.on(0):
+            site(values, cookie)
+        used.extend(times(shared["client"], shared["table_name"]).values())
+        action(session)
+
+    with hosts.on(BEHIND):
+        site(slow, cookie)
+
+    assert used == list(times(shared["client"], shared["table_name"]).values())
+    hosts.true.advance(LIFE)
+    assert "name" in site(values, cookie).result
+
+
+def test_a_session_of_a_host_that_is_ahead_lives_on_and_ends(
+    middleware: str, shared: dict[str, Any], hosts: Hosts
+) -> None:
+    site = Site(middleware, shared)
+    with hosts.on(-BEHIND):
+        cookie = site(store(name="Ada")).cookie
+    for _ in range(10):
+        hosts.true.advance(LIFE // 2)
+        assert {"name": "Ada"} == site(values, cookie).result
+    hosts.true.advance(LIFE + 1)
+    assert {} == site(values, cookie).result
+
+
+def test_a_lower_timeout_takes_effect_on_a_host_that_is_behind(
+    middleware: str, shared: dict[str, Any], hosts: Hosts
+) -> None:
+    cookie = Site(middleware, shared)(store(name="Ada")).cookie
+    (before,) = times(shared["client"], shared["table_name"]).values()
+    with hosts.on(BEHIND):
+        Site(middleware, {**shared, "timeout": 700})(store(name="Grace"), cookie)
+    (after,) = times(shared["client"], shared["table_name"]).values()
+    assert before.accessed == after.accessed
+    assert before.accessed + 700 + SLACK == after.deadline
+
+
+def test_a_shorter_life_that_the_program_asks_for_takes_effect(
+    shared: dict[str, Any], hosts: Hosts
+) -> None:
+    manager = DynamoDBNamespaceManager("any", **shared)
+    payload = BEAKER.dumps({"_accessed_time": hosts(), "a": 1}, Raw(b"\x80"))
+    manager.set_value("session", payload, 1000)
+    (before,) = times(shared["client"], shared["table_name"]).values()
+    with hosts.on(BEHIND):
+        payload = BEAKER.dumps({"_accessed_time": hosts(), "a": 2}, Raw(b"\x80"))
+        manager.set_value("session", payload, 10)
+    (after,) = times(shared["client"], shared["table_name"]).values()
+    assert Times(before.accessed, before.accessed + 10, before.payload) == after
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["begin", "read", "save", "regenerate"]),
+        st.integers(0, 3),  # which request
+        st.sampled_from([-600.0, -30.0, 0.0, 45.0, 600.0]),  # the clock of its host
+        st.sampled_from([0.0, 0.5, INTERVAL, LIFE // 3]),  # how long until the next step
+    ),
+    max_size=20,
+)
+
+
+@pytest.mark.parametrize("session_class", [Session, DynamoDBSession], ids=["beaker", "ours"])
+@given(steps=STEPS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_step_of_any_host_moves_a_time_back(
+    session_class: type[Any], here: DynamoDBClient, hosts: Hosts, steps: list[Any]
+) -> None:
+    table_name = f"steps-{uuid4().hex}"
+    options = {"client": here, "table_name": table_name, "clock": hosts, "timeout": LIFE}
+    visitor = Visitor(options, session_class)
+    visitor.starts(a=1)
+    requests: list[tuple[Any, float]] = []
+    before = times(here, table_name)
+    for number, (step, which, skew, pause) in enumerate(steps):
+        if step == "begin" or not requests:
+            with hosts.on(skew):
+                requests.append((visitor.request(), skew))
+        else:
+            session, skew = requests.pop(which % len(requests))
+            with hosts.on(skew):
+                if step == "save":
+                    save(session, number=number)
+                elif step == "regenerate" and session_class is DynamoDBSession:
+                    regenerate(session)
+                    visitor.id = session.id
+                else:
+                    session.save(accessed_only=True)
+        after = times(here, table_name)
+        for key in before.keys() & after.keys():
+            old, new = before[key], after[key]
+            assert old.accessed <= new.accessed
+            assert old.deadline <= new.deadline
+            # A request that began before another one's refresh may take back a part of that.
+            assert old.payload is not None
+            assert new.payload is not None
+            assert old.payload - INTERVAL <= new.payload
+        before = after
+        hosts.true.advance(pause)
+    here.delete_table(TableName=table_name)
