@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import pytest
 from beaker.session import Session
 
 from beaker_dynamodb.session import DynamoDBSession
+from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save, stored_sessions
 from tests.sessions.site import ENCRYPTED
 
@@ -186,7 +188,18 @@ def test_the_log_tells(visitor: Visitor, caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.INFO, "beaker_dynamodb"):
         change(session)
     (told,) = [entry for entry in caplog.records if entry.name == "beaker_dynamodb"]
-    assert "INFO" == told.levelname
-    assert "dropped" in told.getMessage()
     assert visitor.id is not None
+    hashed_id = hashlib.sha256(visitor.id.encode()).hexdigest()[:16]
+    assert "INFO" == told.levelname
+    assert f"session {hashed_id} is gone; a save of it was dropped" == told.getMessage()
     assert visitor.id not in caplog.text
+
+
+def test_after_a_dropped_save_the_next_one_asks_nothing(visitor: Visitor) -> None:
+    visitor.starts(a=1)
+    session = visitor.request()
+    log_out(visitor)
+    with CallRecorder(visitor.client) as sent:
+        change(session)
+        save(session, c=1)
+    assert ["PutItem"] == sent.operations

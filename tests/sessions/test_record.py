@@ -105,6 +105,22 @@ def test_the_second_save_of_a_request_refreshes_what_the_first_one_stored(
     assert expected == visitor.finds()
 
 
+def test_a_refresh_is_what_the_next_save_of_the_request_goes_by(
+    visitor: Visitor, clock: Clock
+) -> None:
+    visitor.starts(a=1)
+    clock.advance(10_000)
+    session = visitor.request()
+    with CallRecorder(visitor.client) as sent:
+        session.save()
+        session.save()
+        assert ["PutItem"] == sent.operations
+        save(session, a=2)
+    assert ["PutItem"] * 2 == sent.operations
+    assert [None] * 2 == [call.error_code for call in sent]
+    assert {"a": 2} == visitor.finds()
+
+
 def test_another_order_in_a_set_is_no_change(visitor: Visitor) -> None:
     visitor.starts(numbers={0, 8})
     session = visitor.request()

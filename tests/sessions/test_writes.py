@@ -122,9 +122,13 @@ def test_reject(visitor: Visitor) -> None:
     visitor.starts()
     one, other = (visitor.request(concurrency="reject") for _ in range(2))
     save(other, a=1)
-    with CallRecorder(visitor.client) as sent, pytest.raises(SessionConflict):
+    with CallRecorder(visitor.client) as sent, pytest.raises(SessionConflict) as conflict:
         save(one, b=1)
     assert ["PutItem"] == sent.operations
+    assert str(conflict.value).endswith(": another request saved it meanwhile")
+    assert "PutItem" == conflict.value.operation
+    assert visitor.options["table_name"] == conflict.value.table
+    assert "ConditionalCheckFailedException" == conflict.value.aws_code
     assert {"a": 1} == visitor.finds()
 
 
