@@ -35,6 +35,7 @@ _SESSIONS = [
 ]
 _MERGE = ["tests/sessions", "tests/values/test_moves.py"]
 _KEYS = [
+    "tests/format/test_golden_keys.py",
     "tests/unit/test_keys.py",
     "tests/unit/test_requests.py",
     "tests/contract/test_listing.py",
@@ -43,6 +44,8 @@ _KEYS = [
     "tests/sessions/test_hash_ids.py",
 ]
 _ITEMS = [
+    "tests/format/test_golden_chunks.py",
+    "tests/format/test_golden_items.py",
     "tests/unit/test_batch_reads.py",
     "tests/unit/test_conditions.py",
     "tests/unit/test_item_requests.py",
@@ -57,6 +60,7 @@ _ITEMS = [
     "tests/sessions/test_without_transactions.py",
     "tests/values/test_moves.py",
 ]
+_SIGNATURES = ["tests/format/test_golden_signatures.py", "tests/values/test_signature.py"]
 _LOCKS = [
     "tests/locks",
     "tests/beaker/test_on_error.py",
@@ -73,7 +77,7 @@ TESTS = {
     "beaker_dynamodb/storage/keys.py": _KEYS,
     "beaker_dynamodb/storage/items.py": _ITEMS,
     "beaker_dynamodb/storage/chunks.py": _ITEMS,
-    "beaker_dynamodb/storage/signature.py": ["tests/values/test_signature.py"],
+    "beaker_dynamodb/storage/signature.py": _SIGNATURES,
     "beaker_dynamodb/storage/lock_items.py": _LOCKS,
     "beaker_dynamodb/lease.py": _LOCKS,
     "beaker_dynamodb/lock.py": _LOCKS,
@@ -177,15 +181,16 @@ def listed(module: str) -> Counter[Mutant]:
 def run(module: str, *, again: bool) -> list[str]:
     """Test the mutants of a module, print its score, and return what is wrong."""
     folder = prepare(module)
-    chosen: list[str] = []
     if again:
         # Timeouts too: on a busy machine a mutant may have been stopped before its tests ended.
         chosen = [name for name, outcome in results(folder).items() if outcome != "killed"]
         (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+        if chosen:
+            mutmut(folder, "run", *chosen)
     else:
         shutil.rmtree(folder / "mutants", ignore_errors=True)
-    if chosen or not again:
-        mutmut(folder, "run", *chosen)
+    if not again or "not checked" in results(folder).values():
+        mutmut(folder, "run")
 
     outcomes = results(folder)
     count = Counter(outcomes.values())

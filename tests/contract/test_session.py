@@ -105,7 +105,7 @@ def test_a_read_is_consistent_unless_told_otherwise(
 
 @pytest.mark.parametrize("verb", ["del", "remove"])
 def test_a_deleted_session_is_gone(open_namespace: Opener, verb: str) -> None:
-    """`del` and `remove()` delete the item of a session that was loaded."""
+    """`del` and `remove()` end a session that was loaded; of it a marker stays."""
     open_namespace("id")["session"] = payload(a=1)
     open_namespace("neighbour")["session"] = payload(a=2)
     manager = open_namespace("id")
@@ -114,7 +114,8 @@ def test_a_deleted_session_is_gone(open_namespace: Opener, verb: str) -> None:
         del manager["session"]
     else:
         manager.remove()
-    assert [{"S": "sess:neighbour"}] == [item["id"] for item in open_namespace.items()]
+    types = {item["id"]["S"]: item["type"]["S"] for item in open_namespace.items()}
+    assert {"sess:id": "beaker-marker", "sess:neighbour": "beaker-session"} == types
     with pytest.raises(KeyError):
         open_namespace("id")["session"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import LockTimeout, lease, lock
+from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, lease, lock
 from tests.locks.elsewhere import LEASE, Process, Time
 from tests.servers.recorder import CallRecorder
 
@@ -62,6 +62,27 @@ def test_timeout(process: Process, time: Time, table_name: str) -> None:
     assert lock.POLL_LONGEST / 2 <= min(time.pauses[5:-1])  # a renewal is no reason to hurry
     one.release()
     assert two.acquire()
+
+
+@pytest.mark.parametrize("on_error", ["raise", "miss"])
+def test_a_thread_gives_up_waiting_for_another_while_dynamodb_answers(
+    options: dict[str, Any], on_error: str
+) -> None:
+    more = {"on_error": on_error, "lock_timeout": 0.01}
+    mine = DynamoDBNamespaceManager("news", **options, **more).get_creation_lock(b"key")
+    mine.acquire()
+    caught: list[LockTimeout] = []
+
+    def wait() -> None:
+        with pytest.raises(LockTimeout) as timeout:
+            mine.acquire()
+        caught.append(timeout.value)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    thread.join()
+    mine.release()
+    assert 1 == len(caught)
 
 
 def test_interrupted_waiter(process: Process, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
