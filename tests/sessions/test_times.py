@@ -9,7 +9,7 @@ import pytest
 from beaker.session import Session
 
 from beaker_dynamodb import SessionConflict
-from beaker_dynamodb.merge import merge
+from beaker_dynamodb.merge import differs, merge
 from beaker_dynamodb.session import DynamoDBSession
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
@@ -39,6 +39,14 @@ def test_change_of_the_creation_time_alone_is_saved(visitor: Visitor, clock: Clo
         session.save()
     assert ["PutItem"] == sent.operations
     assert clock.now - 1000 == visitor.request().created
+
+
+def test_access_time_alone_is_not_a_change() -> None:
+    times = {"_accessed_time": 10.0, "_creation_time": 10.0}
+    assert not differs(times, {**times, "_accessed_time": 20.0})
+    assert not differs(times, {"_creation_time": 10.0})
+    assert differs(times, {**times, "_creation_time": 5.0})
+    assert differs(times, {"_accessed_time": 10.0})
 
 
 @pytest.mark.parametrize("name", ["_accessed_time", "_creation_time"])
