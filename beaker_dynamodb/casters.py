@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from beaker_dynamodb import urls
+
 _TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "f", "0"})
 
@@ -41,6 +43,11 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("is not a text")
     return value.strip()
+
+
+def endpoint_url(value: Any) -> str:
+    """Take an address; a user or password in it is left out, as botocore does not send them."""
+    return urls.endpoint_url(text(value))
 
 
 def boolean(value: Any) -> bool:

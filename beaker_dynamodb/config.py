@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from beaker_dynamodb.errors import ConfigurationError
-from beaker_dynamodb.options import Options, option_rows
+from beaker_dynamodb.options import Options, option_rows, shown
 
 __all__ = ["LET_BY", "Options", "by_name", "option_rows", "parse"]
 
@@ -95,8 +95,8 @@ def _cast(name: str, value: Any) -> Any:
     try:
         return spec.metadata["caster"](value)
     except (ValueError, TypeError) as error:
-        shown = "" if spec.metadata["secret"] else f" {value!r}"
-        raise ConfigurationError(f"option {name}{shown}: {error}") from None
+        given = "" if spec.metadata["secret"] else f" {shown(name, value)}"
+        raise ConfigurationError(f"option {name}{given}: {error}") from None
 
 
 def _url_options(url: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@
     BeakerException
     └── DynamoDBError               anything that went wrong between Beaker and DynamoDB
         ├── ConfigurationError      unknown or bad option, table of another shape, missing boto3
-        ├── StoreUnavailable        network, throttling, 5xx, time-out, credentials: no answer
+        ├── StoreUnavailable        network, throttling, 5xx, timeout, credentials, table state
         ├── AccessDenied            IAM says no; the message names the missing action
         ├── SessionConflict         concurrent saves of a session that could not be merged
         ├── ItemTooLarge            more bytes than max_value_size, or than DynamoDB takes

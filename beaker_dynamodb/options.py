@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from beaker_dynamodb import casters
+from beaker_dynamodb import casters, urls
 from beaker_dynamodb.errors import ConfigurationError
 
 #: Attributes of an item whose names are fixed (see docs/design.md, Items).
@@ -115,7 +115,7 @@ class Options:
         casters.text, "AWS Region.", shown="AWS's own chain", aliases=("region",)
     )
     endpoint_url: str | None = _option(
-        casters.text, "Another endpoint, such as DynamoDB Local.", shown="AWS's own chain"
+        casters.endpoint_url, "Another endpoint, such as DynamoDB Local.", shown="AWS's own chain"
     )
     profile_name: str | None = _option(
         casters.text, "Profile of the AWS configuration files.", shown="AWS's own chain"
@@ -391,12 +391,26 @@ class Options:
 
     def __repr__(self) -> str:
         """Name what differs from the defaults, without any secret."""
-        shown = []
-        for spec in fields(self):
-            value = getattr(self, spec.name)
-            if value != spec.default:
-                shown.append(f"{spec.name}={'***' if spec.metadata['secret'] else repr(value)}")
-        return f"Options({', '.join(shown)})"
+        values = ((spec.name, getattr(self, spec.name), spec.default) for spec in fields(self))
+        said = [
+            f"{name}={shown(name, value)}" for name, value, default in values if value != default
+        ]
+        return f"Options({', '.join(said)})"
+
+
+_SECRET = frozenset(spec.name for spec in fields(Options) if spec.metadata["secret"])
+
+
+def shown(name: str, value: object) -> str:
+    """Return what a repr or a message may show of an option's value.
+
+    :param name: the option.
+    """
+    if name in _SECRET:
+        return urls.HIDDEN
+    if name == "endpoint_url" and isinstance(value, str):
+        value = urls.shown(value)
+    return repr(value)
 
 
 def option_rows() -> list[tuple[str, str, str]]:

@@ -18,7 +18,7 @@ from beaker_dynamodb.ops.policy import INDEX_QUERY
 from beaker_dynamodb.ops.provision import call
 from beaker_dynamodb.storage import indexes
 from beaker_dynamodb.storage import table as tables
-from beaker_dynamodb.storage.faults import MissingTable
+from beaker_dynamodb.storage.faults import MissingTable, client_error
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 
@@ -77,15 +77,15 @@ def failed(name: str, error: DynamoDBError) -> Result:
 def credentials(options: Options) -> Result:
     """Whether there are credentials, and where they are from; never what they are."""
     from boto3.session import Session
-    from botocore.exceptions import BotoCoreError
 
     name = "credentials"
     if options.aws_access_key_id is not None:
         return Result(name, OK, "from the option aws_access_key_id")
     try:
         found = Session(profile_name=options.profile_name).get_credentials()
-    except BotoCoreError as error:
-        return Result(name, ERROR, str(error), "mend the AWS configuration, or profile_name")
+    except Exception as error:
+        text = str(client_error(error, options.table_name))
+        return Result(name, ERROR, text, "fix the AWS configuration, or profile_name")
     if found is None:
         return Result(
             name,

@@ -159,22 +159,20 @@ def migrate(
 def _source(
     url: str | None, ini: str | None, section: str, units_per_second: float | None
 ) -> Source:
-    if (url is None) == (ini is None):
-        raise click.UsageError("give one of --from and --from-ini")
-    if url is not None:
+    if url is not None and ini is None:
         return source_of_url(url, units_per_second)
-    assert ini is not None
-    return source_of_settings(read_ini(ini, section)[1], units_per_second)
+    if ini is not None and url is None:
+        return source_of_settings(read_ini(ini, section)[1], units_per_second)
+    raise click.UsageError("give one of --from and --from-ini")
 
 
 def _target(url: str | None, ini: str | None, section: str | None, timeout: float | None) -> Store:
-    if (url is None) == (ini is None):
-        raise click.UsageError("give one of --to and --to-ini")
-    if url is not None:
+    if url is not None and ini is None:
         return target_of_url(url, timeout)
-    assert ini is not None
-    settings = read_ini(ini, section)[1]
-    return target_of_settings(settings if timeout is None else {**settings, "timeout": timeout})
+    if ini is not None and url is None:
+        settings = read_ini(ini, section)[1]
+        return target_of_settings(settings if timeout is None else {**settings, "timeout": timeout})
+    raise click.UsageError("give one of --to and --to-ini")
 
 
 def _print(report: Report, dry_run: bool) -> None:

@@ -26,6 +26,9 @@ def examine(settings: Settings) -> Iterator[Result]:
     except ConfigurationError as error:
         yield Result("region", ERROR, str(error), "set region_name, or AWS_DEFAULT_REGION")
         return
+    except DynamoDBError as error:
+        yield checks.failed("credentials", error)
+        return
     yield checks.region(client)
     described: Mapping[str, Any] | None
     try:

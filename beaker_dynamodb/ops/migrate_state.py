@@ -18,7 +18,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.ops import places
@@ -55,23 +55,22 @@ class State:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             # A line at a time: what was done is known even if the process is killed.
             self._file = os.fdopen(descriptor, "r+", encoding="utf-8", newline="\n", buffering=1)
-            self._read(header)
+            self._read(self._file, header)
         except (OSError, ValueError, IndexError) as error:
             self.close()
             raise ConfigurationError(f"state file {path}: {error}") from None
 
-    def _read(self, header: str) -> None:
-        assert self._file is not None
+    def _read(self, file: TextIO, header: str) -> None:
         end = 0
-        for line in iter(self._file.readline, ""):
+        for line in iter(file.readline, ""):
             if not line.endswith("\n"):
                 break  # half a line: the process was killed
             if end == 0 and line.rstrip("\n") != header:
                 raise ValueError("is not of a migration from this source to this target")
             end += len(line.encode())
             self._take(line)
-        self._file.seek(end)
-        self._file.truncate()
+        file.seek(end)
+        file.truncate()
         if end == 0:
             self._add(header)
 

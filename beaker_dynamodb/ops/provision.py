@@ -10,7 +10,7 @@ from typing import Any
 
 from beaker_dynamodb.config import Options
 from beaker_dynamodb.errors import ConfigurationError, DynamoDBError, StoreUnavailable
-from beaker_dynamodb.storage import indexes, table
+from beaker_dynamodb.storage import indexes, table, table_state
 from beaker_dynamodb.storage.faults import ConditionFailed, MissingTable, translate
 
 #: Longest wait for a table or an index to become ACTIVE, in seconds: an index over a large table
@@ -259,8 +259,10 @@ class Provisioner:
         """Wait until the table is ACTIVE and ``done``; give its description."""
         for _ in range(int(WAIT_SECONDS / POLL_SECONDS)):
             described = self._describe()
-            if described is not None and described["TableStatus"] == "ACTIVE" and done(described):
+            state = None if described is None else described["TableStatus"]
+            if described is not None and state == "ACTIVE" and done(described):
                 return described
+            table_state.refuse_lasting(state, self._name)
             self._sleep(POLL_SECONDS)
         raise StoreUnavailable(
             f"table {self._name!r} is not ACTIVE after {WAIT_SECONDS:.0f} seconds",

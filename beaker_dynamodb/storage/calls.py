@@ -1,4 +1,4 @@
-"""The one place that calls boto3's item operations: errors become ours, a missing table is made."""
+"""The one place that calls boto3's item operations, repeats them and translates their errors."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import DynamoDBError, StoreUnavailable
 from beaker_dynamodb.storage import silence, table
-from beaker_dynamodb.storage.client import ClientSource
+from beaker_dynamodb.storage.authentication import Remedy, remedy
+from beaker_dynamodb.storage.client import ClientSource, connection_key
 from beaker_dynamodb.storage.faults import (
     ConditionFailed,
     Contended,
     MissingTable,
     cause,
-    missing_table,
     translate,
 )
+from beaker_dynamodb.storage.forks import after_fork
+from beaker_dynamodb.storage.shared_attempt import SharedAttempt
+from beaker_dynamodb.storage.table_state import TableNotReady
 
 if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
@@ -52,6 +55,8 @@ class TableCalls:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.client = ClientSource(options)
+        #: Whether time to live must still be turned on: the table took longer than callers wait.
+        self._unfinished = False
 
     def call(self, method: str, **params: Any) -> Any:
         """Make one call on the table, which is created first if it is missing and may be.
@@ -69,39 +74,71 @@ class TableCalls:
 
     def _call(self, method: str, params: dict[str, Any]) -> Any:
         try:
-            return self._send(method, params)
-        except MissingTable as missing:
-            self._create_table(missing)
-        for attempt in range(CREATED_ATTEMPTS):
-            try:
-                return self._send(method, params)
-            except MissingTable:
-                time.sleep(random.uniform(0, 0.1 * 2**attempt))
-        raise StoreUnavailable(
-            f"table {self.options.table_name!r} was created and is still not found",
-            operation=OPERATIONS[method],
-            table=self.options.table_name,
-        )
+            answer = self._send(method, params)
+        except MissingTable:
+            self._make_usable()
+            answer = self._send_when_found(method, params)
+        if self._unfinished:
+            self._unfinished = False
+            table.enable_time_to_live(self.client(), self.options)
+        return answer
 
-    def _send(self, method: str, params: dict[str, Any], attempt: int = 0) -> Any:
-        client = self.client()
-        try:
-            return getattr(client, method)(**params)
-        except Exception as error:
-            self.client.failed(client, error)
-            translated = translate(error, OPERATIONS[method], self.options.table_name)
-            if translated is error:
-                raise
-            if isinstance(translated, Contended) and attempt < CONTENDED_ATTEMPTS:
-                time.sleep(random.uniform(0, CONTENDED_BACKOFF_SECONDS * 2**attempt))
-                return self._send(method, params, attempt + 1)
-            if isinstance(translated, DynamoDBError):
-                if translated.aws_code == "ValidationException":
-                    translated = table.mismatch(client, self.options) or translated
-                raise translated from cause(error)
-            if isinstance(translated, ConditionFailed):
-                translated = self._with_item(translated, params)
-            raise translated from None
+    def _send(self, method: str, params: dict[str, Any]) -> Any:
+        tried: list[Remedy | None] = []
+        while True:
+            client = self.client()
+            try:
+                answer = getattr(client, method)(**params)
+            except Exception as error:
+                failure = translate(error, OPERATIONS[method], self.options.table_name)
+                if self._retries(error, failure, client, tried):
+                    continue
+                if failure is error:
+                    raise
+                if isinstance(failure, DynamoDBError):
+                    if failure.aws_code == "ValidationException":
+                        failure = table.mismatch(client, self.options) or failure
+                    raise failure from cause(error)
+                if isinstance(failure, ConditionFailed):
+                    self._accepted(tried)
+                    failure = self._with_item(failure, params)
+                raise failure from None
+            self._accepted(tried)
+            return answer
+
+    def _retries(
+        self,
+        error: Exception,
+        failure: Exception,
+        client: Any,
+        tried: list[Remedy | None],
+    ) -> bool:
+        """Return whether to repeat a failed call, which botocore does not repeat by itself.
+
+        Once with other credentials, once with a fresh signature, and several times, with backoff,
+        where another write is at work on the item.
+
+        :param failure: what the error means to a caller.
+        :param tried: why this call was repeated before; a new reason is appended.
+        """
+        cure = remedy(error)
+        if cure in tried and cure is not None:
+            return False
+        if cure is Remedy.FRESH_CREDENTIALS and not self.client.renew(client):
+            return False
+        if cure is Remedy.LATER_CREDENTIALS and not self.client.search_again(client):
+            return False
+        if cure is None:
+            attempt = tried.count(None)
+            if not isinstance(failure, Contended) or attempt >= CONTENDED_ATTEMPTS:
+                return False
+            time.sleep(random.uniform(0, CONTENDED_BACKOFF_SECONDS * 2**attempt))
+        tried.append(cure)
+        return True
+
+    def _accepted(self, tried: list[Remedy | None]) -> None:
+        if Remedy.FRESH_CREDENTIALS in tried:
+            self.client.accepted()
 
     def _with_item(self, failed: ConditionFailed, params: dict[str, Any]) -> ConditionFailed:
         """Complete a failed condition that was to bring the current item and did not.
@@ -124,9 +161,32 @@ class TableCalls:
         item = self._send("get_item", read).get("Item")
         return ConditionFailed(item, failed.action, reported=False)
 
-    def _create_table(self, missing: MissingTable) -> None:
-        if not self.options.create_table:
-            raise missing_table(
-                self.options.table_name, table.aws_command(self.options)
-            ) from missing
-        table.create(self.client(), self.options)
+    def _send_when_found(self, method: str, params: dict[str, Any]) -> Any:
+        for attempt in range(CREATED_ATTEMPTS):
+            try:
+                return self._send(method, params)
+            except MissingTable:
+                time.sleep(random.uniform(0, 0.1 * 2**attempt))
+        raise StoreUnavailable(
+            f"table {self.options.table_name!r} can be used, but {OPERATIONS[method]} does not "
+            "find it yet",
+            operation=OPERATIONS[method],
+            table=self.options.table_name,
+        )
+
+    def _make_usable(self) -> None:
+        """Create the table, or wait until it can be used: one thread per process and table."""
+        options = self.options
+        key = (connection_key(options), options.client, options.table_name)
+        attempt = _attempts.setdefault(key, SharedAttempt())
+        try:
+            attempt(lambda: table.make_usable(self.client(), options), options.clock)
+        except TableNotReady:
+            self._unfinished = options.create_table
+            raise
+
+
+#: Attempts to make a table usable, by connection and table.
+_attempts: dict[tuple[Any, ...], SharedAttempt[bool]] = {}
+
+after_fork(_attempts.clear)

@@ -1,36 +1,29 @@
-"""The boto3 client: one per process and configuration."""
+"""The boto3 client: one per process and configuration, replaced when its keys are refused."""
 
 from __future__ import annotations
 
+import random
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.errors import ConfigurationError
+from beaker_dynamodb.storage.client_factory import make_client
 from beaker_dynamodb.storage.forks import after_fork, notice
-from beaker_dynamodb.storage.hooks import guard, save_work
+from beaker_dynamodb.storage.hooks import guard
+from beaker_dynamodb.storage.shared_attempt import Pause, SharedAttempt
 
 if TYPE_CHECKING:
-    from botocore.config import Config
-    from botocore.session import Session
     from types_boto3_dynamodb import DynamoDBClient
 
     from beaker_dynamodb.options import Options
 
-#: The clock, in seconds, by a name that tests replace.
-monotonic = time.monotonic
-
-#: A client that has found no credentials is made anew at most once in so long.
+#: A client that found no credentials is replaced at most once in this time.
 REMAKE_SECONDS = 1.0
-
-_clients: dict[tuple[Any, ...], DynamoDBClient] = {}
-#: When each was made.
-_made: dict[tuple[Any, ...], float] = {}
-_lock = threading.Lock()
+#: While fresh credentials are refused as well, the wait for the next ones doubles up to this.
+MAX_RENEWAL_SECONDS = 60.0
 
 
 def connection_key(options: Options) -> tuple[Any, ...]:
-    """Give what tells two clients apart."""
+    """Return what tells two clients apart."""
     return (
         options.region_name,
         options.endpoint_url,
@@ -48,8 +41,74 @@ def connection_key(options: Options) -> tuple[Any, ...]:
     )
 
 
+class _SharedClient:
+    """The client of one configuration in this process, and when it may be replaced.
+
+    Credentials that were refused are replaced at once, and then, while the fresh ones are refused
+    too, after 1, 2, 4 … seconds, so that a fleet does not overload STS, IMDS or a helper.
+    """
+
+    def __init__(self) -> None:
+        self.client: Any = None
+        self._lock = threading.Lock()
+        self._attempt: SharedAttempt[Any] = SharedAttempt()
+        self._made = Pause()
+        self._renewed = Pause()
+        self._wait = 0.0
+
+    def make(self, options: Options) -> Any:
+        """Return the client; one thread makes it, and all that arrive meanwhile share it."""
+
+        def make() -> Any:
+            if self.client is None:
+                client = make_client(options)
+                self._made.begin(options.clock(), REMAKE_SECONDS)
+                self.client = client
+            return self.client
+
+        return self._attempt(make, options.clock)
+
+    def renew(self, client: Any, now: float) -> bool:
+        """Discard a client whose credentials were refused, unless that was done a moment ago.
+
+        :returns: whether the call should be made again, with fresh credentials.
+        """
+        with self._lock:
+            if self.client is not client:
+                return True  # another thread has replaced it
+            if self._renewed.lasts(now):
+                return False
+            self._wait = min(MAX_RENEWAL_SECONDS, self._wait * 2 or 1.0)
+            # Jitter, because the processes of a fleet are refused at the same moment.
+            self._renewed.begin(now, random.uniform(self._wait / 2, self._wait))
+            self.client = None
+            return True
+
+    def accepted(self) -> None:
+        """Note that fresh credentials work: the next refusal is the first one again."""
+        with self._lock:
+            self._wait = 0.0
+            self._renewed.end()
+
+    def search_again(self, client: Any, now: float) -> bool:
+        """Discard a client without credentials, which never searches for them again.
+
+        :returns: whether the call should be made again: another client is there, or will be.
+        """
+        with self._lock:
+            if self.client is not client:
+                return True
+            if self._made.lasts(now):
+                return False
+            self.client = None
+            return True
+
+
+_clients: dict[tuple[Any, ...], _SharedClient] = {}
+
+
 class ClientSource:
-    """Gives the client of one configuration; costs a look-up once the client is made."""
+    """Returns the client of one configuration; costs a look-up once the client is made."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -58,122 +117,47 @@ class ClientSource:
             guard(options.client)
 
     def __call__(self) -> DynamoDBClient:
-        """Give the client.
+        """Return the client.
 
         :raises ConfigurationError: boto3 is missing, or it has no Region or profile to work with.
+        :raises StoreUnavailable: the credentials cannot be obtained just now.
         """
         if self._options.client is not None:
-            client: DynamoDBClient = self._options.client
-            return client
+            given: DynamoDBClient = self._options.client
+            return given
         notice()
-        made = _clients.get(self._key)
-        if made is None:
-            with _lock:
-                made = _clients.get(self._key)
-                if made is None:
-                    made = _clients[self._key] = _make(self._options)
-                    _made[self._key] = monotonic()
-        return made
-
-    def failed(self, client: DynamoDBClient, error: Exception) -> None:
-        """Throw a client away that has found no credentials: it does not look for them again.
-
-        :param error: what a call of this client has raised.
-        """
-        from botocore.exceptions import NoCredentialsError
-
-        if not isinstance(error, NoCredentialsError):
-            return
-        with _lock:
-            old = _clients.get(self._key) is client
-            if old and monotonic() >= _made.get(self._key, 0.0) + REMAKE_SECONDS:
-                del _clients[self._key]
-
-
-def _make(options: Options) -> Any:
-    try:
-        # What boto3's own Session makes a client by. boto3 beside it would be another tenth of the
-        # first request (docs/performance.md).
-        import botocore.session
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
-    except ImportError as error:
-        raise ConfigurationError(f"boto3 is missing ({error}): pip install boto3") from error
-    # total_max_attempts counts the first try; max_attempts in a Config does not.
-    attempts = options.max_attempts
-    if options.transport == "lean":
-        attempts = max(1, attempts - 1)  # its own is the first one
-    retries: Any = {"total_max_attempts": attempts, "mode": options.retry_mode}
-    config = Config(
-        connect_timeout=options.connect_timeout,
-        read_timeout=options.read_timeout,
-        retries=retries,
-        max_pool_connections=options.max_pool_connections,
-        tcp_keepalive=True,
-        # Both save processor time at every call: botocore otherwise makes its user agent anew, and
-        # checks shapes that are always the same here.
-        user_agent=f"beaker_dynamodb Botocore/{botocore.__version__}",
-        parameter_validation=False,
-    )
-    if options.config is not None:
-        config = config.merge(options.config)
-    try:
-        # A session of our own: a shared one is not safe in threads.
-        session = botocore.session.Session(profile=options.profile_name)
-        client, credentials = _client(session, options, config)
-    except (BotoCoreError, ValueError) as error:
-        raise ConfigurationError(
-            f"boto3 cannot make a DynamoDB client: {error} (options region_name, profile_name, "
-            "endpoint_url)"
-        ) from error
-    guard(client)
-    save_work(client, credentials)
-    if options.transport != "lean":
+        shared = self._shared()
+        client: DynamoDBClient = shared.client or shared.make(self._options)
         return client
-    from beaker_dynamodb.storage.lean import LeanClient
 
-    return LeanClient(client, credentials)
+    def renew(self, client: DynamoDBClient) -> bool:
+        """Discard a client whose credentials DynamoDB has refused.
 
+        The application's own client is never replaced, and keys in the options stay the same.
 
-def _client(session: Session, options: Options, config: Config) -> tuple[Any, Any]:
-    """Give a client, and the credentials that it signs with; None: there are none."""
-    from botocore.credentials import CredentialResolver, Credentials
+        :returns: whether a call with fresh credentials makes sense now.
+        """
+        options = self._options
+        if options.client is not None or options.aws_access_key_id is not None:
+            return False
+        return self._shared().renew(client, options.clock())
 
-    credentials: Any
-    if options.aws_access_key_id is None:
-        credentials = session.get_credentials()
-        if credentials is None:  # that may have taken seconds, and is not to be done twice
-            session.register_component("credential_provider", CredentialResolver([]))
-    else:
-        credentials = Credentials(
-            options.aws_access_key_id,
-            options.aws_secret_access_key or "",
-            options.aws_session_token,
-        )
-    # botocore otherwise looks through the folders of all services for that of this one, a tenth of
-    # the first request. Credentials need other services later on.
-    loader = session.get_component("data_loader")
-    loader.list_available_services = lambda type_name: ["dynamodb"]
-    try:
-        client = session.create_client(
-            "dynamodb",
-            region_name=options.region_name,
-            endpoint_url=options.endpoint_url,
-            aws_access_key_id=options.aws_access_key_id,
-            aws_secret_access_key=options.aws_secret_access_key,
-            aws_session_token=options.aws_session_token,
-            config=config,
-        )
-    finally:
-        del loader.list_available_services
-    return client, credentials
+    def accepted(self) -> None:
+        """Note that a call with fresh credentials was answered."""
+        self._shared().accepted()
+
+    def search_again(self, client: DynamoDBClient) -> bool:
+        """Discard a client that found no credentials, at most once in `REMAKE_SECONDS`.
+
+        :returns: whether a call with another client makes sense now.
+        """
+        options = self._options
+        return options.client is None and self._shared().search_again(client, options.clock())
+
+    def _shared(self) -> _SharedClient:
+        shared = _clients.get(self._key)
+        return shared or _clients.setdefault(self._key, _SharedClient())
 
 
-def _forget_clients() -> None:
-    # A client's connections and locks belong to the process that made them.
-    global _lock
-    _lock = threading.Lock()
-    _clients.clear()
-
-
-after_fork(_forget_clients)
+# A client's connections and locks belong to the process that made them.
+after_fork(lambda: _clients.clear())

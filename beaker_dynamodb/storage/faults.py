@@ -1,4 +1,4 @@
-"""What botocore raises, as an error of ours: one map from AWS's code to a class."""
+"""What botocore raises, as this package's errors: one map from AWS's code to a class."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from beaker_dynamodb.errors import (
     ItemTooLarge,
     StoreUnavailable,
 )
+from beaker_dynamodb.storage.authentication import Remedy, clock_difference, remedy_of_answer
 
 #: Largest item, attribute names counted (AWS developer guide, quotas).
 MAX_ITEM_BYTES = 409_600
+#: An address with a user or a password in it.
+_USERINFO = re.compile(r"//[^/\s\"]*@")
 
 
 class Contended(StoreUnavailable):
@@ -37,6 +40,7 @@ _CLASSES |= dict.fromkeys(
         "ExpiredTokenException",
         "IncompleteSignature",
         "IncompleteSignatureException",
+        "InvalidAccessKeyId",
         "InternalFailure",
         "InternalServerError",
         "InvalidClientTokenId",
@@ -47,12 +51,15 @@ _CLASSES |= dict.fromkeys(
         "OptInRequired",
         "ProvisionedThroughputExceededException",
         "RequestExpired",
+        "RequestInTheFuture",
         "RequestLimitExceeded",
+        "RequestTimeTooSkewed",
         "ServiceUnavailable",
         "SignatureDoesNotMatch",
         "ThrottledException",
         "Throttling",
         "ThrottlingException",
+        "TokenRefreshRequired",
         "TransactionInProgressException",
         "UnrecognizedClientException",
     ),
@@ -100,25 +107,80 @@ def translate(error: Exception, operation: str, table: str) -> Exception:
         return DynamoDBError(
             f"{operation}: botocore refused the parameters", operation=operation, table=table
         )
-    if isinstance(error, (BotoCoreError, ResponseParserError)):
-        return StoreUnavailable(
-            f"{operation} on table {table!r}: no answer ({type(error).__name__})",
-            operation=operation,
-            table=table,
+    if isinstance(error, StoreUnavailable):
+        return error  # of a hook of this package, or of a test's
+    what = "no answer" if isinstance(error, (BotoCoreError, ResponseParserError)) else "failed"
+    # Everything else, too, must not reach Beaker: it reads a KeyError or TypeError as "no session".
+    return StoreUnavailable(
+        f"{operation} on table {table!r}: {what} ({describe(error)})",
+        operation=operation,
+        table=table,
+    )
+
+
+def client_error(error: Exception, table: str) -> DynamoDBError:
+    """Return the exception to raise for an error that prevents a client from being made.
+
+    What an option or AWS's configuration can cure is a `ConfigurationError`. Everything else may
+    pass, as an outage does: a helper that failed, a file that is being written.
+    """
+    from botocore import exceptions
+
+    configuration = (
+        exceptions.BaseEndpointResolverError,  # no Region
+        exceptions.InvalidConfigError,
+        exceptions.InvalidRetryConfigurationError,
+        exceptions.ProfileNotFound,
+        exceptions.UnknownServiceError,
+        exceptions.UnknownSignatureVersionError,
+        exceptions.UnsupportedSignatureVersionError,
+        ValueError,  # an endpoint or Region of another form
+    )
+    explicit = isinstance(error, exceptions.PartialCredentialsError) and (
+        error.kwargs.get("provider") == "explicit"
+    )
+    if explicit or isinstance(error, configuration):
+        return ConfigurationError(
+            f"boto3 cannot make a DynamoDB client: {error} (options region_name, profile_name, "
+            "endpoint_url)"
         )
-    return error
+    return StoreUnavailable(
+        f"boto3 cannot make a DynamoDB client just now ({describe(error)})", table=table
+    )
+
+
+def describe(error: Exception) -> str:
+    """Describe an error without what a helper has printed, and without any value."""
+    from botocore.exceptions import ConfigParseError, CredentialRetrievalError
+
+    name = type(error).__name__
+    if isinstance(error, CredentialRetrievalError):
+        provider = error.kwargs.get("provider")
+        return f"{name}: {provider} gave no credentials; its output is not shown"
+    if isinstance(error, ConfigParseError):
+        return f"{name}: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f": {error.filename!r}"
+        return f"{name}: {error.strerror}{where}"
+    return name
 
 
 def cause(error: Exception) -> Exception | None:
-    """Give what may stand under an error of ours in a traceback: nothing that quotes a value.
+    """Return the error to show as the cause in a traceback, or None if it may quote a value.
 
-    A `UnicodeError` and a `JSONDecodeError`, which are `ValueError`s, hold the whole text.
+    A `UnicodeError` and a `JSONDecodeError`, which are `ValueError`s, hold the whole text; an error
+    about credentials holds what a helper printed; one about an address holds its password.
     """
     if isinstance(error, (ValueError, LookupError)):
         return None
-    from botocore.exceptions import ParamValidationError
+    from botocore.exceptions import (
+        CredentialRetrievalError,
+        MetadataRetrievalError,
+        ParamValidationError,
+    )
 
-    return None if isinstance(error, ParamValidationError) else error
+    quoting = (CredentialRetrievalError, MetadataRetrievalError, ParamValidationError)
+    return None if isinstance(error, quoting) or _USERINFO.search(str(error)) else error
 
 
 def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Exception:
@@ -141,6 +203,11 @@ def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Excep
             table=table,
         )
     cls = _CLASSES.get(code, StoreUnavailable if status >= 500 else DynamoDBError)
+    if remedy_of_answer(response) is Remedy.FRESH_SIGNATURE:
+        message = (
+            f"{clock_difference(response)}, so the signature is refused; synchronize this host's "
+            f"clock (NTP). {message}"
+        )
     text = f"{operation} on table {table!r}: {code or 'HTTP'} ({status}): {message}"
     if cls is AccessDenied:
         action = _missing_action(operation, message)

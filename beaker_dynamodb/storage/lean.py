@@ -2,8 +2,9 @@
 
 Only the request is made here, from shapes that are always the same, and signed (wire.py). All else
 is the boto3 client's own: credentials and their renewal, the endpoint, the connections with their
-proxies, certificates and time-outs. Any answer but a plain, whole 200 counts for nothing: the
-client then makes the same call as ever, tries again, and raises.
+proxies, certificates and time-outs. A refusal of the credentials or the signature is raised. Any
+other answer but a plain, whole 200 counts for nothing: the client then makes the same call as ever,
+tries again, and raises.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import BotoCoreError
 from botocore.hooks import first_non_none_response
-from botocore.parsers import ResponseParserError
+from botocore.parsers import ResponseParserError, create_parser
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from beaker_dynamodb.storage import wire
+from beaker_dynamodb.storage.authentication import remedy_of_answer
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -80,6 +82,7 @@ class LeanClient:
         self._credentials = credentials
         self._events, self._service = client.meta.events, client.meta.service_model
         self._http: Any = client._endpoint.http_session  # type: ignore[attr-defined]
+        self._parser: Any = create_parser(self._service.metadata["protocol"])
         self._way: Way | None = None
         self._events.register_last("request-created.dynamodb", self._learn)
 
@@ -118,16 +121,39 @@ class LeanClient:
             request = AWSPreparedRequest("POST", way.url, headers, body, False)
             hooked = first_non_none_response(emit(f"before-send.{name}", request=request))
             answer = hooked or self._answer(way, request)
-            if answer.status_code != 200:
+            # Read to its end, whatever it is, or the connection cannot be used again.
+            content = answer.content
+            if answer.status_code == 400:
+                parsed = self._refusal(answer)
+            elif answer.status_code == 200:
+                parsed = wire.loads(content)
+            else:
                 return None
-            parsed = wire.loads(answer.content)
+            if parsed is None:
+                return None
             emit(f"after-call.{name}", http_response=answer, parsed=parsed, **about)
         except (BotoCoreError, HTTPError, ResponseParserError, ValueError):
             return None
+        if answer.status_code == 400:
+            exceptions: Any = self._client.exceptions
+            raise exceptions.from_code(parsed["Error"]["Code"])(parsed, operation)
         return parsed
 
+    def _refusal(self, answer: Any) -> dict[str, Any] | None:
+        """Parse a refusal of the credentials or the signature; return None for anything else.
+
+        Such a call is not repeated by the client: it would be refused again (calls.py).
+        """
+        told = {
+            "status_code": answer.status_code,
+            "headers": answer.headers,
+            "body": answer.content,
+        }
+        parsed: dict[str, Any] = self._parser.parse(told, None)
+        return None if remedy_of_answer(parsed) is None else parsed
+
     def _answer(self, way: Way, request: AWSPreparedRequest) -> Any:
-        """Send a request over a connection of botocore's, and read the answer to its end."""
+        """Send a request over a connection of botocore's."""
         if way.pool is None:
             return self._http.send(request)
         raw = way.pool.urlopen(
@@ -140,9 +166,7 @@ class LeanClient:
             preload_content=False,
             decode_content=False,
         )
-        answer: Any = AWSResponse(request.url, raw.status, raw.headers, raw)
-        assert answer.content is not None  # read by that
-        return answer
+        return AWSResponse(request.url, raw.status, raw.headers, raw)
 
     def _learn(self, request: AWSRequest, **_: Any) -> None:
         """Keep the way of a request of the client's own, if it is one that can be imitated."""

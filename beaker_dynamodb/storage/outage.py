@@ -70,7 +70,7 @@ class Outage:
             "table %r: a cache does without DynamoDB (option on_error): %s, %s; faults since the "
             "last such warning: %d",
             self._table,
-            error.operation,
+            error.operation or "no client",
             error.aws_code or "no answer",
             since,
         )

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import shlex
-import time
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.errors import AccessDenied, ConfigurationError, StoreUnavailable
-from beaker_dynamodb.storage import indexes
-from beaker_dynamodb.storage.faults import MissingTable, translate
+from beaker_dynamodb.errors import AccessDenied, ConfigurationError, DynamoDBError
+from beaker_dynamodb.storage import indexes, table_state
+from beaker_dynamodb.storage.faults import cause, missing_table, translate
 from beaker_dynamodb.storage.indexes import throughput
 
 if TYPE_CHECKING:
@@ -23,11 +21,6 @@ if TYPE_CHECKING:
     from beaker_dynamodb.options import Options
 
 log = logging.getLogger("beaker_dynamodb")
-
-#: Longest wait for a new table; DynamoDB usually takes 5 to 20 seconds.
-CREATE_TIMEOUT_SECONDS = 120.0
-#: Between two looks at a table that is being created.
-POLL_SECONDS = 0.5
 
 
 def definition(options: Options) -> dict[str, Any]:
@@ -83,29 +76,58 @@ def aws_command(options: Options) -> str:
     )
 
 
+def make_usable(client: DynamoDBClient, options: Options) -> bool:
+    """Create a table that was not found, or wait until it can be used; return True.
+
+    :raises ConfigurationError: it does not exist and ``create_table`` is off.
+    :raises AccessDenied: a permission is missing; the message says what to run instead.
+    :raises StoreUnavailable: the table cannot be used now; the message names its state.
+    """
+    if options.create_table:
+        create(client, options)
+        return True
+    found: str | None
+    try:
+        found = table_state.status(client, options.table_name)
+    except DynamoDBError:
+        found = None  # such as a policy without DescribeTable
+    if found is None:
+        raise missing_table(options.table_name, aws_command(options))
+    table_state.refuse_lasting(found, options.table_name)
+    if not table_state.wait_until_usable(client, options, found):
+        raise missing_table(options.table_name, aws_command(options))
+    return True
+
+
 def create(client: DynamoDBClient, options: Options) -> None:
     """Create the table, wait until it can be used and turn on its time to live.
 
     Several processes may do this at once: all of them return when the table is there.
 
     :raises AccessDenied: a permission is missing; the message says what to run instead.
-    :raises StoreUnavailable: it was not there in time.
+    :raises StoreUnavailable: the table cannot be used in time.
     """
+    try:
+        _create(client, options)
+        while not table_state.wait_until_usable(client, options):
+            _create(client, options)  # the old table was still being deleted
+    except AccessDenied as error:
+        raise _explained(error, options) from error.__cause__
+    enable_time_to_live(client, options)
+
+
+def _create(client: DynamoDBClient, options: Options) -> None:
     table = options.table_name
     try:
         client.create_table(**definition(options))
         log.info("created table %r", table)
     except client.exceptions.ResourceInUseException:
-        pass  # somebody else was quicker
+        pass  # another process created it first, or it is in a state that wait_until_usable names
     except Exception as error:
-        raise _explained(translate(error, "CreateTable", table), options) from error
-    _wait_until_active(client, options)
-    _enable_time_to_live(client, options)
+        raise translate(error, "CreateTable", table) from cause(error)
 
 
-def _explained(error: Exception, options: Options) -> Exception:
-    if not isinstance(error, AccessDenied):
-        return error
+def _explained(error: AccessDenied, options: Options) -> AccessDenied:
     return AccessDenied(
         f"{error}; allow it, or create the table with: {aws_command(options)}",
         operation=error.operation,
@@ -114,31 +136,8 @@ def _explained(error: Exception, options: Options) -> Exception:
     )
 
 
-def _wait_until_active(client: DynamoDBClient, options: Options) -> None:
-    table = options.table_name
-    give_up = time.monotonic() + CREATE_TIMEOUT_SECONDS
-    while True:
-        try:
-            # A table in UPDATING serves items as well.
-            status = client.describe_table(TableName=table)["Table"]["TableStatus"]
-            if status in ("ACTIVE", "UPDATING"):
-                return
-        except Exception as error:
-            translated = translate(error, "DescribeTable", table)
-            # A table that was created a moment ago may not be seen yet.
-            if not isinstance(translated, MissingTable):
-                raise _explained(translated, options) from error
-        if time.monotonic() > give_up:
-            raise StoreUnavailable(
-                f"table {table!r} is not ACTIVE {CREATE_TIMEOUT_SECONDS:.0f} seconds after it was "
-                "created",
-                operation="DescribeTable",
-                table=table,
-            )
-        time.sleep(random.uniform(POLL_SECONDS / 2, POLL_SECONDS))
-
-
-def _enable_time_to_live(client: DynamoDBClient, options: Options) -> None:
+def enable_time_to_live(client: DynamoDBClient, options: Options) -> None:
+    """Turn on the table's time to live; log a warning if that fails."""
     try:
         client.update_time_to_live(
             TableName=options.table_name,

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
 
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def dumps(params: Mapping[str, Any]) -> bytes:
@@ -55,11 +55,21 @@ def _bytes(attribute: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=16)
 def host(url: str) -> str | None:
-    """Give the header ``Host`` of a POST to an address; None: it has a path, or no such scheme."""
+    """Return the header ``Host`` of a POST, or None if the address has a path or is not HTTP.
+
+    As botocore makes it: in lower case, without user, password and default port.
+    """
     parts = urlsplit(url)
-    if parts.path not in ("", "/") or parts.query or parts.scheme not in _DEFAULT_PORTS:
+    name = parts.hostname
+    if parts.path not in ("", "/") or parts.query or name is None:
         return None
-    return parts.netloc.lower().removesuffix(_DEFAULT_PORTS[parts.scheme])
+    if parts.scheme not in _DEFAULT_PORTS:
+        return None
+    if ":" in name:
+        name = f"[{name}]"
+    if parts.port in (None, _DEFAULT_PORTS[parts.scheme]):
+        return name
+    return f"{name}:{parts.port}"
 
 
 def date(now: float) -> str:

@@ -6,7 +6,7 @@ import json
 import socketserver
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -36,6 +36,11 @@ class LeanServer(socketserver.ThreadingTCPServer):
         self.answer = answer
         #: What happens to the next requests: status, body (None: no answer), crc.
         self.faults: list[dict[str, Any]] = []
+        #: The same for any request, where nothing is in `faults`.
+        self.plan: Callable[[Request], dict[str, Any]] = lambda request: {}
+        #: The header ``Date``, in epoch seconds; None for the present time.
+        self.date: float | None = None
+        self.connections = 0
         self.requests: list[Request] = []
         scheme, host = ("http", "127.0.0.1") if context is None else ("https", "localhost")
         self.url = f"{scheme}://{host}:{self.server_address[1]}"
@@ -62,12 +67,22 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: LeanServer
 
+    def setup(self) -> None:
+        """Count a connection."""
+        super().setup()
+        self.server.connections += 1
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the header ``Date``."""
+        return super().date_time_string(self.server.date)
+
     def do_POST(self) -> None:
         """Answer one call."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.requests.append(Request(self.path, headers, body))
-        plan = self.server.faults.pop(0) if self.server.faults else {}
+        request = Request(self.path, headers, body)
+        self.server.requests.append(request)
+        plan = self.server.faults.pop(0) if self.server.faults else self.server.plan(request)
         answer = plan.get("body", json.dumps(self.server.answer).encode())
         if answer is None:
             self.close_connection = True

@@ -20,6 +20,7 @@ from botocore.parsers import ResponseParserError
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.storage import client as module
 from beaker_dynamodb.storage import hooks
+from beaker_dynamodb.storage.client_factory import make_client
 from tests.clock import Clock
 from tests.unit.stubbed import offline_client
 
@@ -43,7 +44,7 @@ def test_opening_makes_no_client_and_sends_nothing(
 ) -> None:
     """Beaker opens a namespace for every request: that must cost next to nothing."""
     made: list[object] = []
-    monkeypatch.setattr(module, "_make", made.append)
+    monkeypatch.setattr("beaker_dynamodb.storage.client.make_client", made.append)
     for _ in range(2):
         manager = DynamoDBNamespaceManager("id", **options)
         assert manager.timeout is None
@@ -120,17 +121,17 @@ def test_threads_that_start_together_share_one_client(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     """Eight first requests at once make one client."""
-    make, made, barrier = module._make, [], threading.Barrier(8)
+    made, barrier = [], threading.Barrier(8)
 
     def counted(options: Any) -> Any:
-        made.append(make(options))
+        made.append(make_client(options))
         return made[-1]
 
     def first_request(number: int) -> object:
         barrier.wait()
         return DynamoDBNamespaceManager(f"id{number}", **options).client
 
-    monkeypatch.setattr(module, "_make", counted)
+    monkeypatch.setattr("beaker_dynamodb.storage.client.make_client", counted)
     with ThreadPoolExecutor(8) as threads:
         clients = list(threads.map(first_request, range(8)))
     assert 1 == len(made)
@@ -149,7 +150,7 @@ def test_no_client_is_shared_across_fork(options: dict[str, Any]) -> None:
     forking = multiprocessing.get_context("fork")
     results = forking.SimpleQueue()
     child = forking.Process(target=_in_the_child, args=(manager, id(client), results))
-    with module._lock:
+    with module._clients[module.connection_key(manager.store.options)]._lock:
         child.start()
     child.join()
     assert 0 == child.exitcode
@@ -160,9 +161,8 @@ def test_no_client_is_shared_across_fork(options: dict[str, Any]) -> None:
 def test_credentials_that_appear_later_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client made without credentials gives way to a new one, at most once a second."""
     clock = Clock(0.0)
-    monkeypatch.setattr(module, "monotonic", clock)
     options = {"region_name": f"eu-{uuid4().hex}-1", "endpoint_url": "http://127.0.0.1:1"}
-    manager = DynamoDBNamespaceManager("id", **options, max_attempts=1)
+    manager = DynamoDBNamespaceManager("id", **options, max_attempts=1, clock=clock)
     first = manager.client
 
     def read() -> None:
@@ -184,7 +184,7 @@ def test_credentials_that_appear_later_are_found(monkeypatch: pytest.MonkeyPatch
     clock.now += 1
     read()
     read()
-    assert ["NoCredentialsError"] * 4 + ["EndpointConnectionError"] == reasons
+    assert ["NoCredentialsError"] * 3 + ["EndpointConnectionError"] * 2 == reasons
 
 
 @pytest.mark.parametrize(("seconds", "keys"), [(60, 3), (3600, 1)], ids=["expiring", "lasting"])

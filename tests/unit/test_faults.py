@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +57,6 @@ NO_ANSWER = [
     botocore.exceptions.ConnectionClosedError(endpoint_url="http://127.0.0.1:1"),
     botocore.exceptions.NoCredentialsError(),
     botocore.exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
-    botocore.exceptions.CredentialRetrievalError(provider="iam-role", error_msg="gone"),
     botocore.exceptions.TokenRetrievalError(provider="sso", error_msg="expired"),
 ]
 
@@ -187,6 +187,36 @@ def test_no_answer_is_store_unavailable(
     assert StoreUnavailable is type(error)
     assert raised is error.__cause__
     assert (operation, TABLE, None) == (error.operation, error.table, error.aws_code)
+    assert type(raised).__name__ in str(error)
+
+
+def test_no_output_of_a_credentials_helper_is_in_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(**_: object) -> None:
+        raise botocore.exceptions.CredentialRetrievalError(
+            provider="custom-process", error_msg="hunter2"
+        )
+
+    script = Script()
+    monkeypatch.setattr(script.client, "get_item", fail)
+    error = catch(script, lambda manager: manager["session"])
+    assert StoreUnavailable is type(error)
+    assert "custom-process" in str(error)
+    assert "hunter2" not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("raised", [KeyError("x"), TypeError("x"), OSError(2, "x"), RuntimeError()])
+def test_no_error_inside_the_client_reads_as_a_new_session(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception
+) -> None:
+    def fail(**_: object) -> None:
+        raise raised
+
+    script = Script()
+    monkeypatch.setattr(script.client, "get_item", fail)
+    error = catch(script, lambda manager: manager["session"])
+    assert StoreUnavailable is type(error)
     assert type(raised).__name__ in str(error)
 
 

@@ -78,10 +78,10 @@ def signed(request: Request) -> list[str]:
     return request.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
 
 
-def botocore_s(request: Request, server: LeanServer, token: str | None = None) -> str:
+def botocore_s(request: Request, address: str, token: str | None = None) -> str:
     """Give what botocore says to sign the same headers and body with, at the same time."""
     names = [name for name in signed(request) if name != "host"]  # it makes that one itself
-    theirs = AWSRequest("POST", server.url + request.path, data=request.body)
+    theirs = AWSRequest("POST", address + request.path, data=request.body)
     for name in names:
         theirs.headers[name] = request.headers[name]
     theirs.context["timestamp"] = request.headers["x-amz-date"]
@@ -105,7 +105,9 @@ def test_each_request_is_signed_as_botocore_would(
     ours, theirs = server.requests
     wanted = ["content-type", "host", "x-amz-date", "x-amz-security-token", "x-amz-target"]
     assert [name for name in wanted if token or name != "x-amz-security-token"] == signed(ours)
-    assert ours.headers["authorization"].endswith(f"Signature={botocore_s(ours, server, token)}")
+    assert ours.headers["authorization"].endswith(
+        f"Signature={botocore_s(ours, server.url, token)}"
+    )
     assert token == ours.headers.get("x-amz-security-token")
     assert theirs.body == ours.body
     assert {*theirs.headers, *signed(ours)} == {*ours.headers}
@@ -118,7 +120,7 @@ def test_a_second_try_is_signed_again(server: LeanServer) -> None:
     assert 2 == len(server.requests)
     for request in server.requests:
         assert request.headers["authorization"].count("AWS4") == 1
-        assert request.headers["authorization"].endswith(botocore_s(request, server))
+        assert request.headers["authorization"].endswith(botocore_s(request, server.url))
 
 
 def test_headers_of_the_application_s_hooks_are_signed(server: LeanServer) -> None:
@@ -132,7 +134,7 @@ def test_headers_of_the_application_s_hooks_are_signed(server: LeanServer) -> No
     client.get_item(TableName="table", Key=KEY)
     (request,) = server.requests
     assert "x-amz-trace" in signed(request)
-    assert request.headers["authorization"].endswith(botocore_s(request, server))
+    assert request.headers["authorization"].endswith(botocore_s(request, server.url))
 
 
 def test_an_address_with_a_path_is_signed_by_botocore(
@@ -142,7 +144,7 @@ def test_an_address_with_a_path_is_signed_by_botocore(
     client = our_client(server, endpoint_url=f"{server.url}/some/path")
     client.get_item(TableName="table", Key=KEY)
     (request,) = server.requests
-    assert request.headers["authorization"].endswith(botocore_s(request, server))
+    assert request.headers["authorization"].endswith(botocore_s(request, server.url))
     assert not ours_signed.called
 
 
@@ -162,7 +164,7 @@ def test_a_handler_of_the_application_s_may_choose_a_signer(
     client.meta.events.register_first("choose-signer.dynamodb", lambda **_: "v4")
     client.get_item(TableName="table", Key=KEY)
     (request,) = server.requests
-    assert request.headers["authorization"].endswith(botocore_s(request, server))
+    assert request.headers["authorization"].endswith(botocore_s(request, server.url))
     assert not ours_signed.called
 
 
