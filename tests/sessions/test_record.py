@@ -209,11 +209,49 @@ def test_a_session_that_ends_meanwhile_does_not_move(moved: dict[str, Any]) -> N
     assert reads(moved, "new") is None
 
 
-def test_a_move_takes_other_requests_changes_along(moved: dict[str, Any]) -> None:
-    old, new, other = (record(moved, name) for name in ("old", "new", "old"))
+@pytest.mark.parametrize("rivals", [1, 2])
+def test_a_move_takes_other_requests_changes_along(moved: dict[str, Any], rivals: int) -> None:
+    old, new = record(moved, "old"), record(moved, "new")
     old.write(payload(a=1, b=1))
-    other.read()
-    other.write(payload(a=1, b=2))
+    client = DynamoDBNamespaceManager("any", **moved).client
+    event = "before-parameter-build.dynamodb.TransactWriteItems"
+    left = list(range(rivals))
+
+    def be_quicker(**_: object) -> None:
+        if left:
+            other = record(moved, "old")
+            other.read()
+            other.write(payload(a=1, b=f"rival {left.pop()}"))
+
+    client.meta.events.register(event, be_quicker)
     new.move_from(old, payload(a=2, b=1))
-    assert {"a": 2, "b": 2} == reads(moved, "new")
+    client.meta.events.unregister(event, be_quicker)
+    assert {"a": 2, "b": "rival 0"} == reads(moved, "new")
     assert reads(moved, "old") is None
+
+
+def test_a_save_that_waits_is_dropped_when_the_session_ends_meanwhile(
+    moved: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = record(moved, "id")
+    mine.write(payload(a=1))
+    events = DynamoDBNamespaceManager("any", **moved).client.meta.events
+    event = "before-parameter-build.dynamodb.PutItem"
+    left = [1, 2]
+
+    def be_quicker(**_: object) -> None:
+        events.unregister(event, be_quicker)
+        other = record(moved, "id")
+        other.read()
+        other.write(payload(a=1, b=left.pop()))
+        if left:
+            events.register(event, be_quicker)
+
+    def end(seconds: float) -> None:
+        record(moved, "id").delete()
+
+    events.register(event, be_quicker)
+    monkeypatch.setattr("beaker_dynamodb.patience.time.sleep", end)
+    mine.write(payload(a=2))
+    assert mine.gone
+    assert reads(moved, "id") is None

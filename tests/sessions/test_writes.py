@@ -208,6 +208,7 @@ def test_merging_ends(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None
     events.unregister(event, quicker)
 
     assert "PutItem" == caught.value.operation
+    assert str(caught.value).endswith(": another request saved it meanwhile, 1 times")
     assert visitor.id is not None
     assert visitor.id not in str(caught.value)
     assert {"quicker": False} == visitor.finds()
