@@ -10,6 +10,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, PayloadEr
 from beaker_dynamodb.options import FIXED_ATTRIBUTES
 from tests.beaker import Browser, items, values
 from tests.clock import Clock
+from tests.sessions.driven import stored_sessions
 from tests.values import BOTH, NEW, OLD, overwrite, share_cookies
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ def manager(session_id: str, options: dict[str, Any], **more: Any) -> DynamoDBNa
 
 
 def signatures(client: DynamoDBClient, table_name: str) -> list[bytes | None]:
-    """Give the signature of every item of a table."""
-    stored = items(client, table_name).values()
+    """Return the signature of every session of a table."""
+    stored = stored_sessions(client, table_name)
     return [item["signature"]["B"] if "signature" in item else None for item in stored]
 
 
