@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from waitress.server import create_server
 
 from tests.processes.test_wsgi_servers import running
+from tests.servers.web import serving
 from tests.wsgi.raw import Response
 from tests.wsgi.served import THIS_FILE, make
 
@@ -24,15 +23,8 @@ if TYPE_CHECKING:
 @contextmanager
 def in_waitress(options: dict[str, Any]) -> Iterator[int]:
     """Serve from a thread of this process, and give the port."""
-    server: Any = create_server(make(**options), listen="127.0.0.1:0")
-    serving = threading.Thread(target=server.run)
-    serving.start()
-    try:
-        yield server.effective_port
-    finally:
-        # The loop ends once nothing is left to wait for.
-        server.trigger.pull_trigger(server.close)
-        serving.join()
+    with serving(make(**options)) as port:
+        yield port
 
 
 @contextmanager

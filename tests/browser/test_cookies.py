@@ -1,0 +1,126 @@
+"""Which of our cookies a browser keeps and sends, where it decides: domains, paths, SameSite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from selenium.webdriver.support.wait import WebDriverWait
+
+from beaker_dynamodb.middleware import SessionMiddleware
+from tests.beaker import items
+from tests.browser.conftest import DOMAIN
+from tests.sessions.site import COOKIE, store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from selenium.webdriver import Chrome
+    from types_boto3_dynamodb import DynamoDBClient
+
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.parametrize("endpoint", ["moto"], indirect=True),
+]
+#: Seconds after which a page that does not come is considered lost.
+HANGS = 60
+
+
+def page(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """Log in at ``…/log-in``; say in the title who is logged in."""
+    session: Any = environ["beaker.session"]
+    if environ["PATH_INFO"].endswith("log-in"):
+        store(user="Ada")(session)
+    elif environ["PATH_INFO"].endswith("visit"):
+        store(visits=session.get("visits", 0) + 1)(session)
+    start_response("200 OK", [("Content-Type", "text/html"), ("Cache-Control", "no-store")])
+    return [f"<title>user: {session.get('user')}</title>".encode()]
+
+
+class Window:
+    """A browser window, and what the configuration of the moment says.
+
+    :param options: of the session, besides those that tests change.
+    """
+
+    def __init__(
+        self, browser: Chrome, options: dict[str, Any], serve: Callable[[WSGIApplication], str]
+    ) -> None:
+        self._browser = browser
+        self._options = options
+        self.configure()
+        self._url = serve(lambda *request: self._app(*request))
+
+    def configure(self, **options: object) -> None:
+        """Let an application with these options, too, answer from now on."""
+        config = {f"session.{name}": value for name, value in {**self._options, **options}.items()}
+        self._app = SessionMiddleware(page, config)
+
+    def user(self, path: str) -> str:
+        """Load a page, and return who is logged in there."""
+        self._browser.get("about:blank")
+        self._browser.get(self._url + path)
+        wait = WebDriverWait(self._browser, HANGS)
+        wait.until(lambda _: self._browser.title.startswith("user: "))
+        return self._browser.title.removeprefix("user: ")
+
+    @property
+    def cookies(self) -> list[tuple[str, str]]:
+        """Domain and path of each of our cookies that the browser sends to this page."""
+        found = [one for one in self._browser.get_cookies() if one["name"] == COOKIE]
+        return [(one["domain"], one["path"]) for one in found]
+
+
+@pytest.fixture
+def window(
+    browser: Chrome, options: dict[str, Any], serve: Callable[[WSGIApplication], str]
+) -> Window:
+    return Window(browser, options, serve)
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [{"cookie_path": "/shop"}, {"cookie_domain": f".{DOMAIN}", "cookie_path": "/shop"}],
+    ids=["path", "domain and path"],
+)
+def test_a_stale_cookie_that_is_sent_first_hides_no_good_one(
+    window: Window, client: DynamoDBClient, table_name: str, stale: dict[str, object]
+) -> None:
+    """The browser sends the cookie with the longer path first."""
+    window.configure(**stale)
+    window.user("/shop/log-in")
+    (id,) = items(client, table_name)
+    client.delete_item(TableName=table_name, Key={"id": {"S": id}})
+    assert "None" == window.user("/shop/")
+    window.configure()
+    window.user("/log-in")
+    assert "Ada" == window.user("/shop/")
+    assert 2 == len(window.cookies)
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept"),
+    [
+        ({"cookie_path": "/shop"}, (f"www.{DOMAIN}", "/shop")),
+        ({"cookie_domain": f".{DOMAIN}"}, (f".{DOMAIN}", "/")),
+        ({"cookie_domain": f".{DOMAIN}", "cookie_path": "/shop"}, (f".{DOMAIN}", "/shop")),
+    ],
+    ids=["path", "domain", "both"],
+)
+def test_a_changed_domain_or_path_leaves_one_cookie(
+    window: Window, changed: dict[str, object], kept: tuple[str, str]
+) -> None:
+    window.user("/shop/log-in")
+    window.configure(**changed)
+    assert "Ada" == window.user("/shop/visit")
+    assert [kept] == window.cookies
+    assert "Ada" == window.user("/shop/")
+    assert "None" == window.user("/") or changed.get("cookie_path") is None
+
+
+def test_same_site_none_without_secure_is_dropped(window: Window) -> None:
+    """That is why the middleware warns of it."""
+    window.configure(samesite="None")
+    window.user("/log-in")
+    assert [] == window.cookies
+    assert "None" == window.user("/")

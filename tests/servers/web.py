@@ -1,0 +1,33 @@
+"""A WSGI application served by waitress on a thread of this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from waitress.server import create_server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+@contextmanager
+def serving(app: WSGIApplication) -> Iterator[int]:
+    """Serve an application for the block, and yield the port."""
+    server: Any = create_server(app, listen="127.0.0.1:0", threads=8)
+
+    def close() -> None:
+        # The loop ends once nothing is left to wait for; a browser keeps its connections.
+        server.close()
+        for channel in list(server.active_channels.values()):
+            channel.handle_close()
+
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server.effective_port
+    finally:
+        server.trigger.pull_trigger(close)
+        thread.join()
