@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from beaker_dynamodb.errors import StoreUnavailable
 from beaker_dynamodb.locks import held_lock
-from beaker_dynamodb.storage.faults import ConditionFailed
+from beaker_dynamodb.storage.codec import Undecodable
+from beaker_dynamodb.storage.entries import Making
 from beaker_dynamodb.storage.layout import CACHE, Item
 
 if TYPE_CHECKING:
@@ -31,14 +32,16 @@ class CacheEntries:
         self._namespace = namespace
 
     def read(self, key: str | bytes, default: object) -> Any:
-        """Give the value, or ``default`` where there is none or it has expired: one GetItem.
+        """Return the value, or ``default`` if there is none or it has expired: one GetItem.
 
-        One that Beaker itself knows to be expired is given for ``stale_grace`` more.
+        One that Beaker itself knows to be expired is returned for ``stale_grace`` more seconds. One
+        that this process cannot decode counts as missing.
         """
         store = self._store
         # Under its creation lock an entry is read once more, to see whether the holder before
         # has made it: that has to be what was written last.
         lock = self._creation_lock(key)
+        making = None if lock is None else self._begin(lock)
         consistent = not store.options.consistent_read and lock is not None
         if store.outage.skips():
             return default
@@ -48,20 +51,36 @@ class CacheEntries:
                 CACHE,
                 grace_ms=store.stale_grace_ms,
                 consistent_read=consistent or None,
+                saw=None if making is None else making.saw,
             ),
             lock,
         )
-        return default if item is None else store.codec.decode(item)
+        if item is None:
+            return default
+        try:
+            return store.codec.decode(item)
+        except Undecodable as error:
+            if since := store.undecodable.add():
+                log.warning(
+                    "table %r: a cache entry counts as missing: %s; such entries since the last "
+                    "warning: %d",
+                    store.options.table_name,
+                    error,
+                    since,
+                )
+            return default
 
     def write(self, key: str | bytes, value: Any, expiretime: float | None) -> None:
         """Store a value: one PutItem, whatever is there.
 
-        Only a value that was made under a creation lock which is lost by now gives way, without
-        an error, to what another caller has made meanwhile.
+        Only a value that is made under its creation lock gives way, without an error, to anything
+        that was written to or removed from its key since its maker began.
 
         :param expiretime: its life in seconds; None: the options say.
         """
         store = self._store
+        lock = self._creation_lock(key)
+        making = None if lock is None else lock.making
         data, codec = store.codec.encode_value(value)
         now_ms = store.items.now_ms()
         item = Item(
@@ -69,24 +88,45 @@ class CacheEntries:
             kind=CACHE,
             data=data,
             codec=codec,
-            created_ms=now_ms,
+            created_ms=now_ms if making is None or making.finished else making.begun_ms,
             deadline_ms=store.entry_deadline_ms(now_ms, expiretime),
             grace_ms=store.stale_grace_ms if _tells_expiry(value, expiretime) else 0,
         )
         store.codec.sign(item)
-        lock = self._creation_lock(key)
-        if lock is not None and store.outage.skips():
-            return  # who made it found nothing that would still be right
-        condition = store.items.if_new() if lock is not None and lock.lost else None
-        try:
-            self._ask(lambda: store.items.put(item, condition), lock)
-        except ConditionFailed:
-            log.warning("a cache value was made too late; another one is there and stays")
+        if lock is None:
+            self._ask(lambda: store.entries.put(item))
+        elif not store.outage.skips():  # its maker found nothing that would still be right
+            self._ask(lambda: self._write_made(item, lock, making), lock)
+
+    def _write_made(self, item: Item, lock: DynamoDBSynchronizer, making: Making | None) -> None:
+        if lock.lost:
+            stored = lock.reclaim() and self._store.entries.put_made(item, making)
+        elif making is None:
+            self._store.entries.put(item)
+            return
+        else:
+            stored = self._store.entries.put_made(item, making)
+        if making is not None:
+            making.finished = True
+        if not stored:
+            log.info("a cache value was not stored: its key was written or removed meanwhile")
 
     def delete(self, key: str | bytes) -> None:
-        """Delete an entry: one DeleteItem."""
+        """Remove an entry, and refuse a value that is being made: one PutItem, of a tombstone."""
         store = self._store
-        self._ask(lambda: store.items.delete(store.keys.entry(self._namespace, key)))
+        lock = self._creation_lock(key)
+        tombstone = self._ask(
+            lambda: store.entries.remove(store.keys.entry(self._namespace, key)), lock
+        )
+        if lock is not None and lock.making is not None and tombstone is not None:
+            lock.making.saw(tombstone)  # the maker's own removal does not refuse its value
+
+    def _begin(self, lock: DynamoDBSynchronizer) -> Making | None:
+        """Return what is to remember the read with which a making begins; None for later reads."""
+        if lock.making is not None and not lock.making.finished:
+            return None
+        lock.making = making = Making(self._store.items.now_ms())
+        return making
 
     def keys(self) -> Iterator[bytes]:
         """Give the keys of the entries that have not expired."""
@@ -95,9 +135,8 @@ class CacheEntries:
             yield keys.entry_key(self._namespace, key)
 
     def remove(self) -> None:
-        """Delete every entry."""
-        store = self._store
-        store.listing.delete(store.keys.entries(self._namespace))
+        """Delete every entry, and refuse the values that are being made."""
+        self._store.listing.delete(self._namespace)
 
     def _ask(self, call: Callable[[], T], lock: DynamoDBSynchronizer | None = None) -> T | None:
         """Make a call of DynamoDB; None where a fault is passed over.

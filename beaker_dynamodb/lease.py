@@ -60,8 +60,7 @@ class Held:
 
     def renew(self) -> bool:
         """Write the lock's next version, and say whether the lock has still to be renewed."""
-        lock, started = self._lock, monotonic()
-        lock = LockItem(lock.owner, lock.version + 1, lock.lease)
+        lock, started = self._next(), monotonic()
         with self._mutex:
             if self._ended:
                 return False
@@ -80,6 +79,21 @@ class Held:
             self._lock, self._renewed = lock, started
             self.due = started + lock.lease * RENEW_PART
             return True
+
+    def reclaim(self) -> bool:
+        """Renew the lock although its lease may be over; False if another caller has taken it."""
+        with self._mutex:
+            lock, started = self._next(), monotonic()
+            try:
+                self._items.renew(self._key, lock)
+            except ConditionFailed:
+                self._ended = True
+                return False
+            self._lock, self._renewed, self._ended = lock, started, False
+            return True
+
+    def _next(self) -> LockItem:
+        return LockItem(self._lock.owner, self._lock.version + 1, self._lock.lease)
 
     def abandon(self) -> None:
         """Renew the lock no longer: it ends with its lease."""

@@ -20,6 +20,7 @@ from beaker_dynamodb.storage.forks import after_fork
 from beaker_dynamodb.storage.lock_items import LockItem, LockItems
 
 if TYPE_CHECKING:
+    from beaker_dynamodb.storage.entries import Making
     from beaker_dynamodb.storage.items import ItemStore
     from beaker_dynamodb.storage.keys import Key
     from beaker_dynamodb.storage.outage import Outage
@@ -65,6 +66,9 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         self._turn_of: int | None = None  # a thread's ident
         self._waiting = 0
         self._held: lease.Held | None = None
+        # What the threads with the lock have read of their entry, by ident: several at once if
+        # DynamoDB does not answer.
+        self._making: dict[int, Making] = {}
         # Whose turn it is has the lock without DynamoDB, which did not answer.
         self._alone = False
         #: Set by the holder when DynamoDB did not answer: it is then not told of the release, which
@@ -76,6 +80,20 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
         """Whether this thread holds the lock, but others may have taken it over."""
         mine = self._turn_of == threading.get_ident()
         return mine and self._held is not None and self._held.lost
+
+    def reclaim(self) -> bool:
+        """Renew a lock that is lost; False if another caller has it, or may have had it."""
+        held = self._held
+        return held is not None and held.reclaim()
+
+    @property
+    def making(self) -> Making | None:
+        """What this thread has read under the lock; None: nothing yet."""
+        return self._making.get(threading.get_ident())
+
+    @making.setter
+    def making(self, making: Making) -> None:
+        self._making[threading.get_ident()] = making
 
     @property
     def mine(self) -> bool:
@@ -114,6 +132,7 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
 
         Most of those who waited only look whether the value is there.
         """
+        self._making.pop(threading.get_ident(), None)
         with self._turn:
             if self._turn_of != threading.get_ident():
                 # This process was forked while its parent held the lock, or the wait for those

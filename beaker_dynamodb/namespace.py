@@ -62,6 +62,14 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """
         return self.store.outage.passed
 
+    @property
+    def undecodable_missed(self) -> int:
+        """Reads of caches with these options that found an entry this process cannot decode.
+
+        Such an entry counts as missing.
+        """
+        return self.store.undecodable.total
+
     # -- values -------------------------------------------------------------------------------
 
     def __getitem__(self, key: str | bytes) -> Any:
@@ -78,9 +86,15 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         return value
 
     def __contains__(self, key: str | bytes) -> bool:
-        """Whether there is a value to be had by `[]`: one GetItem."""
+        """Return whether there is a value to be had by `[]`: one GetItem.
+
+        Inside a write lock always True, without a call: Beaker asks there before it removes a
+        value. A removal is needed even if nothing is stored, because the value may be being made.
+        """
         if key == SESSION_KEY:
             return self.session.exists()
+        if self._scope.writing:
+            return True
         return self._read(key) is not _NOTHING
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
@@ -145,6 +159,15 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         if not scope.depth:
             scope.read.clear()
 
+    def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
+        """Begin a write by this thread. Nothing is locked: every write is one call."""
+        self._scope.writing += 1
+        return True
+
+    def release_write_lock(self) -> None:
+        """End a write."""
+        self._scope.writing -= 1
+
     def get_creation_lock(self, key: str | bytes) -> DynamoDBSynchronizer:
         """Give the lock under which one caller, of all processes and hosts, makes a value."""
         from beaker_dynamodb.locks import creation_lock
@@ -193,6 +216,7 @@ class _ReadScope(threading.local):
 
     def __init__(self) -> None:
         self.depth = 0
+        self.writing = 0
         self.read: dict[bytes, Any] = {}
 
     def forget(self, key: str | bytes) -> None:

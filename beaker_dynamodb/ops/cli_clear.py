@@ -48,7 +48,7 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
         progress("items deleted") as advance,
         Capacity(store.items.client(), on_deletes=advance) as used,
     ):
-        store.listing.delete(store.keys.entries(namespace))
+        store.listing.delete(namespace)
     if as_json:
         print_json({"deleted": used.batch_deletes, "capacity_units": used.as_json()})
     else:

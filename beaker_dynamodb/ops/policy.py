@@ -48,7 +48,8 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
     # Values and sessions of more than 400 KB.
     "large-values": lambda _: ("BatchGetItem", "BatchWriteItem"),
     "keys": _listing,
-    "clear": lambda options: (*_listing(options), "BatchWriteItem"),
+    # A PutItem for each value that is being made.
+    "clear": lambda options: (*_listing(options), "BatchWriteItem", "PutItem"),
     # SessionStore, and the command `sessions`: by id and by special key.
     "session-store": lambda options: ("GetItem", "DeleteItem", *_indexes(options)),
     # Without a special key, or by a digest of the id.

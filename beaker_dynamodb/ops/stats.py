@@ -9,7 +9,7 @@ from typing import Any
 
 from beaker_dynamodb.config import Options
 from beaker_dynamodb.ops.meter import READ_UNIT_BYTES, WRITE_UNIT_BYTES
-from beaker_dynamodb.storage.layout import item_size, milliseconds
+from beaker_dynamodb.storage.layout import TOMBSTONE, item_size, milliseconds
 
 #: Upper ends of the histogram's bars, in bytes; the last is DynamoDB's limit of an item.
 BARS = tuple(1024 * kb for kb in (1, 2, 4, 8, 16, 32, 64, 128, 256, 400))
@@ -52,7 +52,7 @@ class Group:
 
 
 class Stats:
-    """Counts items; those that are not ours only by number.
+    """Counts items; those that are not ours only by number, and no tombstones.
 
     :param options: name the attributes, and say whether reads are strongly consistent.
     :param now_ms: the time, milliseconds since the epoch.
@@ -71,7 +71,7 @@ class Stats:
             key = item.get(self._options.hash_key, {}).get("S", "")
             if kind in TYPES:
                 self._count(self.groups.setdefault((prefix(key), kind), Group()), item)
-            else:
+            elif kind != TOMBSTONE:
                 self.foreign += 1
 
     def _count(self, group: Group, item: Mapping[str, Any]) -> None:

@@ -72,6 +72,10 @@ class Raw(bytes):
         return payload._text
 
 
+class Undecodable(PayloadError):
+    """A value that is whole, as far as can be told, but that this process cannot decode."""
+
+
 class Codec:
     """Encodes, signs and decodes values.
 
@@ -148,18 +152,23 @@ class Codec:
         """Give the value of an item, once its signature was found to be right; base64 as `Raw`.
 
         :raises PayloadError: wrong signature, unknown codec, or bytes that are not what it says.
+        :raises Undecodable: a PayloadError, of an item that is not damaged.
         :raises ConfigurationError: it was compressed with zstd, which is not installed.
         """
-        self.verify(item)
+        signed = self._signatures.verify(item)
         codec, _, step = item.codec.partition(",")
-        data = decompress(item.data, step) if step else item.data
         try:
-            return self._deserialize(data, codec)
+            return self._deserialize(decompress(item.data, step) if step else item.data, codec)
+        except PayloadError as error:
+            if not signed or isinstance(error, Undecodable):
+                raise
+            # It is as it was written, whatever this process makes of it.
+            raise Undecodable(str(error)) from error.__cause__
         except DynamoDBError:
             raise
         except Exception as error:
             # Unpickling runs the value's own code, which may raise anything at all.
-            raise PayloadError(
+            raise (Undecodable if signed else PayloadError)(
                 f"stored bytes cannot be decoded as {codec}: {type(error).__name__}"
             ) from cause(error)
 
@@ -167,7 +176,7 @@ class Codec:
         if codec == "b64":
             return Raw(data)
         if codec == "pickle":
-            return pickle.loads(data)
+            return _unpickle(data)
         if codec == "json":
             return json.loads(data)
         if codec == "nonce+b64":
@@ -181,8 +190,40 @@ class Codec:
 
     def _loads(self, data: bytes | str) -> Any:
         if isinstance(self._serializer, str):
-            raise PayloadError("the value was written by a serializer object that is not set here")
-        return self._serializer.loads(data)
+            raise Undecodable("the value was written by a serializer object that is not set here")
+        try:
+            return self._serializer.loads(data)
+        except Exception as error:
+            raise Undecodable(
+                f"the option serializer cannot decode a stored value: {type(error).__name__}"
+            ) from cause(error)
+
+
+def _unpickle(data: bytes) -> Any:
+    try:
+        return pickle.loads(data)
+    except (pickle.UnpicklingError, EOFError):
+        raise  # the bytes are no pickle
+    except Exception as error:
+        if not _is_pickle(data):
+            raise
+        # For instance a class that is not there any more, or takes other arguments by now.
+        raise Undecodable(
+            f"a stored value cannot be unpickled here: {type(error).__name__}"
+        ) from cause(error)
+
+
+def _is_pickle(data: bytes) -> bool:
+    """Return whether bytes are one whole pickle; nothing in it is run."""
+    from pickletools import genops
+
+    end = 0
+    try:
+        for _, _, position in genops(data):
+            end = (position or 0) + 1  # ends with STOP, of one byte
+    except Exception:
+        return False
+    return end == len(data)
 
 
 def _session_bytes(payload: str) -> tuple[bytes, str]:

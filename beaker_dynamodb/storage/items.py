@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import PayloadError
@@ -11,8 +11,10 @@ from beaker_dynamodb.storage.chunks import Chunks
 from beaker_dynamodb.storage.faults import ConditionFailed, NoTransactions
 from beaker_dynamodb.storage.keys import Key
 from beaker_dynamodb.storage.layout import (
+    CACHE,
     MARKER,
     SESSION,
+    TOMBSTONE,
     Attributes,
     Item,
     Layout,
@@ -47,19 +49,32 @@ class ItemStore(TableCalls):
     # -- one item -----------------------------------------------------------------------------
 
     def get(
-        self, key: Key, kind: str, *, grace_ms: int = 0, consistent_read: bool | None = None
+        self,
+        key: Key,
+        kind: str,
+        *,
+        grace_ms: int = 0,
+        consistent_read: bool | None = None,
+        saw: Callable[[Mapping[str, Any] | None], object] | None = None,
     ) -> Item | None:
         """Return an item, or None if there is none, it has expired, or only a marker is left.
 
         :param grace_ms: how long after its expiry it is still wanted.
         :param consistent_read: overrides the option; None: as the option says.
+        :param saw: is called with all that is stored, expired or not.
         :raises PayloadError: it is damaged, or chunks of it are missing.
         """
-        found = self.find(key, kind, grace_ms=grace_ms, consistent_read=consistent_read)
+        found = self.find(key, kind, grace_ms=grace_ms, consistent_read=consistent_read, saw=saw)
         return None if isinstance(found, Marker) else found
 
     def find(
-        self, key: Key, kind: str, *, grace_ms: int = 0, consistent_read: bool | None = None
+        self,
+        key: Key,
+        kind: str,
+        *,
+        grace_ms: int = 0,
+        consistent_read: bool | None = None,
+        saw: Callable[[Mapping[str, Any] | None], object] | None = None,
     ) -> Item | Marker | None:
         """Return an item as `get` does, or the marker that a session has left in its place."""
         if consistent_read is None:
@@ -69,7 +84,10 @@ class ItemStore(TableCalls):
             answer = self.call(
                 "get_item", Key=self.layout.key_attributes(key), ConsistentRead=consistent_read
             )
-            item = self._item(answer.get("Item"), key, kind, grace_ms)
+            attributes = answer.get("Item")
+            if saw is not None:
+                saw(attributes)
+            item = self._item(attributes, key, kind, grace_ms)
             if item is None or isinstance(item, Marker):
                 return item
             if item.chunks is None or self.chunks.read(item, consistent_read=consistent_read):
@@ -174,14 +192,14 @@ class ItemStore(TableCalls):
         try:
             self.call("put_item", Item=attributes, **self.if_new())
         except ConditionFailed as failed:
-            if not _same_writer(failed, attributes):
+            if not same_writer(failed, attributes):
                 raise
         # Always a marker, never a deletion: sent twice, it recognizes itself.
         marker = self._marker(old_key)
         try:
             self.call("put_item", Item=marker, **unchanged)
         except ConditionFailed as failed:
-            if not _same_writer(failed, marker):
+            if not same_writer(failed, marker):
                 self._withdraw(item)
                 raise
 
@@ -213,6 +231,8 @@ class ItemStore(TableCalls):
             return None
         if kind == SESSION and attributes.get("type") == {"S": MARKER}:
             return None if self.layout.expired(attributes, self.now_ms()) else Marker()
+        if kind == CACHE and attributes.get("type") == {"S": TOMBSTONE}:
+            return None
         item = self.layout.item(key, kind, attributes)
         return None if item.expired(self.now_ms(), grace_ms) else item
 
@@ -221,7 +241,7 @@ class ItemStore(TableCalls):
     def if_new(self) -> Condition:
         """Return the condition for a first write."""
         # Holds when there is no item, or one that has expired and only waits for the sweeper.
-        return self._condition(
+        return self.condition(
             "attribute_not_exists(#key) OR #deadline <= :now",
             {"#key": self.options.hash_key, "#deadline": "deadline"},
             {":now": seconds(self.now_ms())},
@@ -254,7 +274,7 @@ class ItemStore(TableCalls):
             expression = f"{new['ConditionExpression']} OR {expression}"
             names |= new["ExpressionAttributeNames"]
             values |= new["ExpressionAttributeValues"]
-        return self._condition(expression, names, values)
+        return self.condition(expression, names, values)
 
     def if_unchanged(self, loaded: Item, *, accessed_by_ms: int | None = None) -> Condition:
         """Give the condition under which ``loaded`` may be replaced by what was made of it.
@@ -266,7 +286,7 @@ class ItemStore(TableCalls):
         values = {":now": seconds(self.now_ms())}
         if loaded.writer is None:
             # Holds when the item is alive and was, as when loaded, never written by us.
-            return self._condition(
+            return self.condition(
                 "attribute_not_exists(#writer) AND attribute_exists(#key) AND "
                 "(attribute_not_exists(#deadline) OR #deadline > :now)",
                 {**names, "#key": self.options.hash_key},
@@ -280,32 +300,35 @@ class ItemStore(TableCalls):
             expression += " AND #accessed <= :accessed"
             names["#accessed"] = "accessed"
             values[":accessed"] = seconds(accessed_by_ms)
-        return self._condition(expression, names, values)
+        return self.condition(expression, names, values)
 
     def if_there(self, loaded: Item) -> Condition:
         """Give the condition under which ``loaded`` may be replaced without having been merged."""
         # Holds when the item is alive and still the one that was loaded, not a later one that
         # has the same id.
-        return self._condition(
+        return self.condition(
             "#created = :created AND (attribute_not_exists(#deadline) OR #deadline > :now)",
             {"#created": "created", "#deadline": "deadline"},
             {":created": seconds(loaded.created_ms), ":now": seconds(self.now_ms())},
         )
 
     @staticmethod
-    def _condition(
+    def condition(
         expression: str, names: dict[str, str], values: dict[str, Attributes]
     ) -> Condition:
-        return {
+        """Return the parameters of a write that make it conditional."""
+        condition: Condition = {
             "ConditionExpression": expression,
             "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
             # The present item comes with the error, at the price of no further read.
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+        if values:
+            condition["ExpressionAttributeValues"] = values
+        return condition
 
 
-def _same_writer(failed: ConditionFailed, attributes: Attributes) -> bool:
+def same_writer(failed: ConditionFailed, attributes: Attributes) -> bool:
     """Return whether a write met itself: it had arrived, and botocore sent it again."""
     writer = (failed.attributes or {}).get("writer")
     return writer is not None and writer == attributes.get("writer")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SESSION_PREFIX = "sess:"
 CACHE_PREFIX = "cache:"
+#: What follows the prefix in the partition key of a creation lock.
+LOCKS = "|lock|"
 #: The sort key of a session's item; every other item's begins with ``|``.
 SESSION_SORT = "session"
 
@@ -120,7 +122,19 @@ class Keys:
 
     def lock(self, namespace: str, key: str | bytes) -> Key:
         """Give the key of the creation lock of a cache entry."""
-        return self._two_parts(self._cache + "|lock|", namespace, key)
+        return self._two_parts(self._cache + LOCKS, namespace, key)
+
+    def locks(self, namespace: str) -> Key:
+        """Return the beginning of the keys of a namespace's creation locks, as `entries` does."""
+        return self._beginning(self._cache + LOCKS, namespace)
+
+    def is_lock(self, key: Key) -> bool:
+        """Return whether a key that was found is that of a creation lock of this prefix."""
+        return key.partition.startswith(self._cache + LOCKS)
+
+    def entry_of_lock(self, lock: Key) -> Key:
+        """Return the key of the cache entry that a creation lock is for."""
+        return Key(self._cache + lock.partition[len(self._cache + LOCKS) :], lock.sort)
 
     def chunk(self, name: str, number: int, *, of_session: bool) -> Key:
         """Give the key of one chunk of a value; each has a partition of its own."""
@@ -143,7 +157,10 @@ class Keys:
         On a table with a sort key, ``partition`` is whole and ``sort`` is the beginning;
         otherwise ``partition`` is the beginning, up to the ``|`` that no neighbour shares.
         """
-        partition = self._cache + _part(namespace, "namespace", {})
+        return self._beginning(self._cache, namespace)
+
+    def _beginning(self, prefix: str, namespace: str) -> Key:
+        partition = prefix + _part(namespace, "namespace", {})
         return Key(partition, "|") if self._sorted else Key(partition + "|")
 
     def entry_key(self, namespace: str, key: Key) -> bytes:

@@ -24,6 +24,8 @@ SESSION = "beaker-session"
 CACHE = "beaker-cache"
 CHUNK = "beaker-chunk"
 MARKER = "beaker-marker"
+#: In place of a cache entry that was removed (storage/entries.py).
+TOMBSTONE = "beaker-tombstone"
 #: More chunks than this no value has (casters.MAX_VALUE_BYTES): the item is damaged.
 MAX_CHUNKS = 200
 
@@ -57,13 +59,14 @@ class Item:
     :param kind: `SESSION` or `CACHE`.
     :param data: the payload's bytes.
     :param codec: how ``data`` is encoded (storage/codec.py).
-    :param created_ms: when the item was first written.
+    :param created_ms: when the item was first written; of a value made under a creation lock, when
+        its maker began.
     :param deadline_ms: from then on it has expired; None: never.
     :param grace_ms: so long after the deadline Beaker, which can tell by the value of a cache
         entry that it has expired, may still read it; 0: not at all.
     :param accessed_ms: last use of a session, as far as it was written.
     :param version: goes up by one at every change of a session's data.
-    :param writer: a token of the last change of a session's data.
+    :param writer: a token of the last change of a session's data, or write of a cache entry.
     :param cookie_name: name of the cookie that carries a session's id; None: not known.
     :param special: a session's special keys, by name, as DynamoDB has them.
     :param signature: of key, codec and data (storage/signature.py); None: it carries none.
@@ -147,14 +150,14 @@ class Layout:
             attributes[name] = {"B": original}
         return attributes
 
-    def marker(self, key: Key, now_ms: int, seconds_left: float) -> Attributes:
-        """Return all attributes of a marker.
+    def marker(self, key: Key, now_ms: int, seconds_left: float, kind: str = MARKER) -> Attributes:
+        """Return all attributes of a marker, or of a tombstone.
 
         :param seconds_left: how long it lasts.
         """
         return {
             **self.key_attributes(key),
-            "type": {"S": MARKER},
+            "type": {"S": kind},
             "writer": {"S": secrets.token_urlsafe(9)},
             **self.expiry(now_ms + round(seconds_left * 1000)),
         }

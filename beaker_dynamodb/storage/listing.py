@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.storage import batches
 from beaker_dynamodb.storage.layout import CACHE
+from beaker_dynamodb.storage.lock_items import LOCK
 from beaker_dynamodb.storage.scan import scan
 
 if TYPE_CHECKING:
+    from beaker_dynamodb.storage.entries import EntryItems
     from beaker_dynamodb.storage.items import ItemStore
-    from beaker_dynamodb.storage.keys import Key
+    from beaker_dynamodb.storage.keys import Key, Keys
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -30,10 +32,13 @@ class Listing:
     """The cache entries of a table, by what their keys begin with.
 
     :param items: the table.
+    :param entries: puts the tombstones of entries that are being made.
     """
 
-    def __init__(self, items: ItemStore) -> None:
+    def __init__(self, items: ItemStore, keys: Keys, entries: EntryItems) -> None:
         self._items = items
+        self._keys = keys
+        self._entries = entries
         self._options = items.options
         self._layout = items.layout
 
@@ -44,32 +49,78 @@ class Listing:
         which reads (and pays for) the whole table to find a few items.
         """
         now_ms = self._items.now_ms()
-        with closing(self._find(beginning)) as found:
+        params = self._params(beginning, CACHE)
+        find = self._scan if self._options.sort_key is None else self._query
+        with closing(find(params)) as found:
             for attributes in found:
                 if not self._layout.expired(attributes, now_ms):
                     yield self._layout.key(attributes)
 
-    def delete(self, beginning: Key) -> None:
-        """Delete the cache entries that begin with ``beginning``, page by page.
+    def delete(self, namespace: str) -> None:
+        """Delete the cache entries of a namespace, page by page, and refuse those being made.
 
-        Those that are written after this has begun stay, by the clocks of the two hosts. One that
-        is overwritten between being listed and being deleted goes: a batch takes no conditions. So
-        a page of a Query is short; one of a Scan, which counts other items too, has its 1 MB.
+        A value that is being made has a creation lock; a tombstone under its key refuses the
+        maker's write. Values whose making, or writing, begins later stay, by the clocks of the two
+        hosts. One that is overwritten between being listed and being deleted goes: a batch takes no
+        conditions. So a page of a Query is short; one of a Scan, which counts other items too, has
+        its 1 MB.
+
+        On a table with a sort key the locks are listed before the entries, both strongly
+        consistent, so no value that was being made at the beginning stays. A Scan meets locks and
+        entries in any order: a value that is stored while it runs, in a part that it has already
+        read, may stay if its lock is gone by the time that the Scan gets there.
         """
         began_ms = self._items.now_ms()
-        with closing(self._find(beginning, page=DELETED_PAGE)) as found:
-            old = (entry for entry in found if not self._layout.written_after(entry, began_ms))
-            while batch := list(islice(old, batches.WRITES)):
-                keys = [self._layout.key_attributes(self._layout.key(entry)) for entry in batch]
-                batches.write(self._items, [{"DeleteRequest": {"Key": key}} for key in keys])
-                # After the items: nobody may read one whose chunks are gone.
-                for entry in batch:
-                    self._items.chunks.delete_of(entry)
+        entries, locks = self._keys.entries(namespace), self._keys.locks(namespace)
+        refused: set[Key] = set()
+        found: list[Found] = []
+        if self._options.sort_key is not None:
+            found.append(self._query(self._params(locks, LOCK, consistent_read=True)))
+            params = self._params(entries, CACHE, consistent_read=True)
+            found.append(self._query({**params, "Limit": DELETED_PAGE}))
+        else:
+            found.append(self._scan(self._params(entries, CACHE, locks=locks)))
+        for listed in found:
+            with closing(listed):
+                self._delete(listed, began_ms, refused)
 
-    def _find(self, beginning: Key, *, page: int | None = None) -> Found:
-        """Give key, times and chunks of each entry.
+    def _delete(self, listed: Found, began_ms: int, refused: set[Key]) -> None:
+        """Delete the entries among the items listed, and put a tombstone for each lock.
 
-        :param page: entries that a Query reads at once; None: 1 MB of them.
+        :param refused: collects the keys with a tombstone.
+        """
+        old = self._without_locks(listed, began_ms, refused)
+        while batch := list(islice(old, batches.WRITES)):
+            # One whose lock came after it is a tombstone by now.
+            batch = [entry for entry in batch if self._layout.key(entry) not in refused]
+            keys = [self._layout.key_attributes(self._layout.key(entry)) for entry in batch]
+            batches.write(self._items, [{"DeleteRequest": {"Key": key}} for key in keys])
+            # After the items: nobody may read one whose chunks are gone.
+            for entry in batch:
+                self._items.chunks.delete_of(entry)
+
+    def _without_locks(self, listed: Found, began_ms: int, refused: set[Key]) -> Found:
+        for attributes in listed:
+            key = self._layout.key(attributes)
+            if self._keys.is_lock(key):
+                entry = self._keys.entry_of_lock(key)
+                refused.add(entry)
+                self._entries.remove(entry)
+            elif not self._layout.written_after(attributes, began_ms):
+                yield attributes
+
+    def _params(
+        self,
+        beginning: Key,
+        kind: str,
+        *,
+        locks: Key | None = None,
+        consistent_read: bool | None = None,
+    ) -> dict[str, Any]:
+        """Return the parameters that find key, times and chunks of items of one kind.
+
+        :param locks: on a table without a sort key, find the locks that begin with this as well.
+        :param consistent_read: overrides the option.
         """
         names = {
             "#key": self._options.hash_key,
@@ -80,27 +131,29 @@ class Listing:
             "#set": "chunk_set",
             "#chunks": "chunks",
         }
-        values = {":key": {"S": beginning.partition}, ":cache": {"S": CACHE}}
+        values = {":key": {"S": beginning.partition}, ":kind": {"S": kind}}
         params: dict[str, Any] = {
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
             "ProjectionExpression": "#key, #type, #created, #deadline, #long, #set, #chunks",
-            "ConsistentRead": bool(self._options.consistent_read),
+            "ConsistentRead": consistent_read or bool(self._options.consistent_read),
         }
         if self._options.sort_key is None:
-            # The cache entries of one namespace: the beginning ends with a "|" that stands in no
-            # namespace, so neighbours and other prefixes do not match.
-            params["FilterExpression"] = "begins_with(#key, :key) AND #type = :cache"
-            return self._scan(params)
-        # The cache entries of one namespace; a session in the same partition has no "|".
+            # The items of one namespace: the beginning ends with a "|" that stands in no namespace,
+            # so neighbours and other prefixes do not match.
+            params["FilterExpression"] = "begins_with(#key, :key) AND #type = :kind"
+            if locks is not None:
+                # Or its creation locks.
+                params["FilterExpression"] += " OR begins_with(#key, :locks) AND #type = :lock"
+                values |= {":locks": {"S": locks.partition}, ":lock": {"S": LOCK}}
+            return params
+        # The items of one namespace; a session in the same partition has no "|".
         params["KeyConditionExpression"] = "#key = :key AND begins_with(#sort, :sort)"
-        params["FilterExpression"] = "#type = :cache"
+        params["FilterExpression"] = "#type = :kind"
         params["ProjectionExpression"] += ", #sort"
         names["#sort"] = self._options.sort_key
         values[":sort"] = {"S": beginning.sort or ""}
-        if page is not None:
-            params["Limit"] = page
-        return self._query(params)
+        return params
 
     def _query(self, params: dict[str, Any]) -> Found:
         while True:

@@ -24,6 +24,29 @@ PAUSE_SECONDS = 5.0
 WARNING_SECONDS = 60.0
 
 
+class Tally:
+    """Counts events, and says once a minute that a warning is due. Threads may share it."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._told = 0
+        self._quiet_until = float("-inf")
+
+    def add(self, *, warn: bool = True) -> int:
+        """Count an event.
+
+        :returns: how many came since the last warning, if another one is due, or else 0.
+        """
+        with _lock:
+            self.total += 1
+            now = monotonic()
+            if not warn or now < self._quiet_until:
+                return 0
+            self._quiet_until = now + WARNING_SECONDS
+            since, self._told = self.total - self._told, self.total
+            return since
+
+
 class Outage:
     """Passes over `StoreUnavailable` where ``on_error`` is ``miss``, and lets all else through.
 
@@ -33,12 +56,14 @@ class Outage:
     def __init__(self, options: Options) -> None:
         self._miss = options.on_error == "miss"
         self._table = options.table_name
-        #: Faults that were passed over in this process, and calls that were left out after one.
-        self.passed = 0
+        self._tally = Tally()
         #: When DynamoDB is asked again.
         self.until = float("-inf")
-        self._told = 0
-        self._quiet_until = float("-inf")
+
+    @property
+    def passed(self) -> int:
+        """Faults that were passed over in this process, and calls that were left out after one."""
+        return self._tally.total
 
     @property
     def lasts(self) -> bool:
@@ -49,31 +74,24 @@ class Outage:
         """Whether the caller is to leave a call out; if so, this has counted it as a fault."""
         if not self.lasts:
             return False
-        with _lock:
-            self.passed += 1
+        self._tally.add(warn=False)
         return True
 
     def passes(self, error: StoreUnavailable) -> bool:
         """Whether the caller is to do without an answer; if so, this has counted the fault."""
         if not self._miss:
             return False
-        with _lock:
-            self.passed += 1
-            now = monotonic()
-            if error.aws_code is None:
-                self.until = now + PAUSE_SECONDS
-            if now < self._quiet_until:
-                return True
-            self._quiet_until = now + WARNING_SECONDS
-            since, self._told = self.passed - self._told, self.passed
-        log.warning(
-            "table %r: a cache does without DynamoDB (option on_error): %s, %s; faults since the "
-            "last such warning: %d",
-            self._table,
-            error.operation or "no client",
-            error.aws_code or "no answer",
-            since,
-        )
+        if error.aws_code is None:
+            self.until = monotonic() + PAUSE_SECONDS
+        if since := self._tally.add():
+            log.warning(
+                "table %r: a cache does without DynamoDB (option on_error): %s, %s; faults since "
+                "the last such warning: %d",
+                self._table,
+                error.operation or "no client",
+                error.aws_code or "no answer",
+                since,
+            )
         return True
 
 

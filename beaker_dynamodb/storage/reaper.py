@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.storage.faults import ConditionFailed
-from beaker_dynamodb.storage.layout import CACHE, CHUNK, MARKER, SESSION, milliseconds, seconds
+from beaker_dynamodb.storage.layout import (
+    CACHE,
+    CHUNK,
+    MARKER,
+    SESSION,
+    TOMBSTONE,
+    milliseconds,
+    seconds,
+)
 from beaker_dynamodb.storage.scan import Page, Rate, scan
 
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ class Reaped:
     """What was done so far.
 
     :param scanned: items that were read, of whatever kind; what the Scan is billed for.
-    :param found: sessions, cache entries and chunks of this prefix that have expired.
+    :param found: sessions, cache entries, tombstones and chunks of this prefix that have expired.
     :param deleted: those of them that are deleted.
     :param capacity_units: units consumed, of reads and of writes.
     :param state: where to go on, in JSON's types; None: all is done. It has primary keys in it,
@@ -52,7 +60,7 @@ def reap(
     dry_run: bool = False,
     state: Mapping[str, Any] | None = None,
 ) -> Iterator[Reaped]:
-    """Delete the expired items of a prefix: its sessions and cache entries, and their chunks.
+    """Delete the expired items of a prefix: sessions, cache entries, tombstones and chunks.
 
     Gives the sums after every page, the last time with all. Locks are left alone: they have no
     expiry, but are taken over. An item goes on the condition that it is still the one that was
@@ -138,13 +146,14 @@ class _Run:
             ":session": {"S": SESSION},
             ":marker": {"S": MARKER},
             ":cache": {"S": CACHE},
+            ":tombstone": {"S": TOMBSTONE},
             ":chunk": {"S": CHUNK},
             ":now": seconds(now_ms),
         }
-        # Sessions, their markers and cache entries whose deadline has come; chunks that DynamoDB
-        # may sweep, since they have no deadline of their own.
+        # Sessions, cache entries, and what marks the end of either, past their deadline; chunks
+        # that DynamoDB may sweep, since they have no deadline of their own.
         expired = (
-            "(#type IN (:session, :marker, :cache) AND #deadline <= :now"
+            "(#type IN (:session, :marker, :cache, :tombstone) AND #deadline <= :now"
             " OR #type = :chunk AND #swept <= :now)"
         )
         beginnings = dict.fromkeys(self._store.keys.beginnings)
@@ -188,7 +197,7 @@ class _Run:
             over_ms = milliseconds(attributes["deadline"])
             if "grace" in attributes:
                 over_ms += milliseconds(attributes["grace"])
-            ours = (keys.is_entry if kind == CACHE else keys.is_session)(key)
+            ours = (keys.is_entry if kind in (CACHE, TOMBSTONE) else keys.is_session)(key)
         except (KeyError, ValueError, TypeError, OverflowError):
             return False
         return ours and over_ms <= now_ms

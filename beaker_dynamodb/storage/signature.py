@@ -32,20 +32,22 @@ class Signatures:
         """Set the item's signature, for the key, codec and bytes that it has now."""
         item.signature = _signature(self._keys[0], item) if self._keys else None
 
-    def verify(self, item: Item) -> None:
+    def verify(self, item: Item) -> bool:
         """Refuse what was not signed, where there are keys.
 
+        :returns: whether a signature vouches for the item.
         :raises PayloadError: there is no signature, or it is not one of ours for this item.
         """
         if not self._keys:
-            return
+            return False
         if item.signature is None:
             if self._accept_unsigned:
-                return
+                return False
             raise PayloadError("an item carries no signature (option signing_keys)")
         signature = item.signature
         if not any(hmac.compare_digest(_signature(key, item), signature) for key in self._keys):
             raise PayloadError("an item's signature is wrong (option signing_keys)")
+        return True
 
 
 def _signature(key: bytes, item: Item) -> bytes:

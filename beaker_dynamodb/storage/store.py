@@ -6,10 +6,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.storage.codec import Codec
+from beaker_dynamodb.storage.entries import EntryItems
 from beaker_dynamodb.storage.items import ItemStore
 from beaker_dynamodb.storage.keys import Keys
 from beaker_dynamodb.storage.listing import Listing
-from beaker_dynamodb.storage.outage import Outage
+from beaker_dynamodb.storage.outage import Outage, Tally
 from beaker_dynamodb.storage.refreshes import refreshes_of
 from beaker_dynamodb.storage.session_items import SessionItems
 from beaker_dynamodb.storage.special import SpecialKeys
@@ -44,9 +45,12 @@ class Store:
         self.codec = Codec(options)
         self.special = SpecialKeys(options)
         self.items = ItemStore(options)
-        self.listing = Listing(self.items)
+        self.entries = EntryItems(self.items)
+        self.listing = Listing(self.items, self.keys, self.entries)
         self.outage = Outage(options)
         self.refreshes = refreshes_of(options)
+        #: Cache entries that count as missing because this process cannot decode them.
+        self.undecodable = Tally()
         self.sessions = SessionItems(self.items, self.keys)
         self.touch_interval_ms = _touch_interval_ms(options)
         self.stale_grace_ms = round(options.stale_grace * 1000)

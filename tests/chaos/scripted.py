@@ -50,6 +50,8 @@ class Script:
         self.failed = self.wrote = self.refused = False
         #: What was deleted, by key.
         self.deleted: list[str] = []
+        #: What was put, by key.
+        self.put: list[str] = []
 
     def call(
         self, real: Callable[..., Any], items: ItemStore, method: str, params: dict[str, Any]
@@ -84,6 +86,8 @@ class Script:
         self.wrote = self.wrote or method in WRITES
         if method == "delete_item":
             self.deleted.append(params["Key"]["id"]["S"])
+        elif method == "put_item":
+            self.put.append(params["Item"]["id"]["S"])
 
     def _fault(self) -> StoreUnavailable:
         self.failed = True

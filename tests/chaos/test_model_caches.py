@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -15,7 +16,7 @@ from beaker_dynamodb import lease, locks
 from beaker_dynamodb.lock import DynamoDBSynchronizer
 from beaker_dynamodb.locks import creation_lock
 from tests.chaos.inputs import HOW_MANY
-from tests.chaos.scripted import FINE, PLANS, Machine, run_model
+from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.clock import Clock
 
 if TYPE_CHECKING:
@@ -24,7 +25,36 @@ if TYPE_CHECKING:
 #: Seconds: an entry's life, its grace after that, and a lock's life without a renewal.
 EXPIRE, GRACE, LEASE = 10, 60, 30
 KEY = b"k"
+ENTRY = "cache:news|k"
 WHO = st.integers(0, 1)
+#: Seconds for which a tombstone is left alone.
+TOMBSTONE = 86_400
+
+
+@dataclass
+class Stored:
+    """What is under the key.
+
+    :param value: None: a tombstone.
+    :param at: when it was written, and
+    :param begun: when its making began.
+    """
+
+    value: int | None
+    at: float
+    begun: float
+
+
+@dataclass
+class Begun:
+    """A making: what its maker has read.
+
+    :param saw: the number of the last change; None: the read failed.
+    """
+
+    at: float
+    saw: int | None = None
+    finished: bool = False
 
 
 class Process:
@@ -37,6 +67,7 @@ class Process:
             patch.setattr(locks, "_locks", self.locks)
             store = self.cache.namespace.store
             self.lock = creation_lock(store, store.keys.lock("news", KEY))
+        self.making: Begun | None = None
 
 
 class Caches(Machine):
@@ -50,7 +81,8 @@ class Caches(Machine):
         options = {"client": self.client, "table_name": self.table_name, "clock": self.clock}
         limits = {"expire": EXPIRE, "stale_grace": GRACE, "lock_lease": LEASE}
         self.processes = [Process({**options, **limits}) for _ in range(2)]
-        self.entry: tuple[int, float] | None = None  # the value and when it was stored
+        self.entry: Stored | None = None
+        self.changes = 0
         self.numbers = 0
 
     def attempt_by(self, who: int, plan: list[str], action: Callable[[], object]) -> bool:
@@ -63,32 +95,65 @@ class Caches(Machine):
         """Give the value that may be seen; None: there is none."""
         if self.entry is None:
             return None
-        value, stored = self.entry
-        return value if self.clock.now < stored + EXPIRE + grace else None
+        return self.entry.value if self.clock.now < self.entry.at + EXPIRE + grace else None
+
+    def change(self, entry: Stored | None) -> None:
+        self.entry = entry
+        self.changes += 1
+
+    def may_fill(self) -> bool:
+        """Whether there is nothing alive, nor a tombstone."""
+        if self.entry is None:
+            return True
+        life = TOMBSTONE if self.entry.value is None else EXPIRE
+        return self.clock.now >= self.entry.at + life
+
+    def may_store(self, process: Process) -> bool:
+        """Whether what a process puts now is stored, if nothing fails."""
+        making, held = process.making, process.lock._held
+        if not process.lock.mine:
+            return True
+        if process.lock.lost:
+            assert held is not None
+            item = self.lock_item()
+            if item is None or item["owner"] != {"S": held._lock.owner}:
+                return False
+        elif making is None:
+            return True
+        if making is None or making.saw is None:
+            return self.may_fill()
+        return making.saw == self.changes
 
     # -- the value ----------------------------------------------------------------------------
 
     @rule(who=WHO, plan=PLANS)
     def put(self, who: int, plan: list[str]) -> None:
-        """Store a value; one made under a lock that is lost gives way to a living one."""
+        """Store a value; one made under the lock gives way to all that has happened since."""
         process = self.processes[who]
         self.numbers += 1
-        value, late = self.numbers, process.lock.lost
+        value, making, stores = self.numbers, process.making, self.may_store(process)
         acknowledged = self.attempt_by(who, plan, lambda: process.cache.put("k", value))
-        gives_way = late and self.current() is not None
-        if acknowledged and FINE == (plan or [FINE])[0]:
-            assert gives_way is not self.script.wrote
-        if self.script.wrote:
-            assert not gives_way
-            self.entry = value, self.clock.now
+        stored = ENTRY in self.script.put
+        assert stores or not stored
+        assert stored is stores or not acknowledged
+        if stored:
+            made = making is not None and not making.finished
+            begun = making.at if made and making is not None else self.clock.now
+            self.change(Stored(value, self.clock.now, begun))
+        if acknowledged and making is not None:
+            making.finished = True
+            making.saw = self.changes if stored else making.saw
 
     @rule(who=WHO, plan=PLANS)
     def get(self, who: int, plan: list[str]) -> None:
-        """Read: what was stored last, unless it has expired."""
+        """Read: what was stored last, unless it has expired. Under the lock a making begins."""
         found: list[int | None] = []
-        cache = self.processes[who].cache
-        if self.attempt_by(who, plan, lambda: found.append(look(cache))):
+        process = self.processes[who]
+        answered = self.attempt_by(who, plan, lambda: found.append(look(process.cache)))
+        if answered:
             assert [self.current()] == found
+        if process.lock.mine and (process.making is None or process.making.finished):
+            process.making = Begun(self.clock.now, self.changes if answered else None)
 
     @rule(who=WHO)
     def get_stale(self, who: int) -> None:
@@ -98,11 +163,28 @@ class Caches(Machine):
 
     @rule(who=WHO, plan=PLANS)
     def remove(self, who: int, plan: list[str]) -> None:
-        """Delete."""
-        cache = self.processes[who].cache
-        self.attempt_by(who, plan, lambda: cache.remove_value("k"))
-        if self.script.wrote:
-            self.entry = None
+        """Remove; the maker's own removal does not refuse its value."""
+        process = self.processes[who]
+        acknowledged = self.attempt_by(who, plan, lambda: process.cache.remove_value("k"))
+        if ENTRY in self.script.put:
+            self.change(Stored(None, self.clock.now, self.clock.now))
+        if acknowledged and process.making is not None:
+            process.making.saw = self.changes
+
+    @rule(who=WHO)
+    def clear(self, who: int) -> None:
+        """Clear; what is being made is refused, what was made later by the clock stays."""
+        locked = self.lock_item() is not None
+        assert self.attempt_by(who, [], self.processes[who].cache.clear)
+        assert locked is (ENTRY in self.script.put)
+        if locked:
+            self.change(Stored(None, self.clock.now, self.clock.now))
+        elif (
+            self.entry is not None
+            and self.entry.value is not None
+            and self.entry.begun <= self.clock.now
+        ):
+            self.change(None)
 
     # -- the lock -----------------------------------------------------------------------------
 
@@ -133,6 +215,7 @@ class Caches(Machine):
         assert self.attempt_by(who, plan, mine.release)
         after = self.lock_item()
         assert not mine.mine
+        self.processes[who].making = None
         assert after in (None, before)
         if others:
             assert after is not None

@@ -80,7 +80,7 @@ def test_a_session_s_missing_permission_is_named(
 CALLS: list[tuple[str, Callable[[DynamoDBNamespaceManager], object]]] = [
     ("GetItem", lambda manager: manager[b"k"]),
     ("PutItem", lambda manager: manager.set_value(b"k", 2)),
-    ("DeleteItem", lambda manager: manager.__delitem__(b"k")),
+    ("PutItem", lambda manager: manager.__delitem__(b"k")),
     ("Scan", lambda manager: manager.keys()),
     ("Scan", lambda manager: manager.remove()),
     ("BatchWriteItem", lambda manager: manager.remove()),

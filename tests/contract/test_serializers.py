@@ -91,13 +91,24 @@ def test_an_object_that_cannot_encode_leaves_the_old_value(
     assert "old" == manager[b"k"]
 
 
-def test_an_object_that_cannot_decode_is_a_payload_error(open_namespace: Opener) -> None:
-    """Whatever it raises when it reads is a PayloadError, not a missing key."""
+@pytest.mark.parametrize("error", [KeyError("k"), TypeError(), RecursionError()], ids=repr)
+def test_what_an_object_cannot_decode_is_a_miss(open_namespace: Opener, error: Exception) -> None:
     serializer = Serializer(b"stored")
     manager = open_namespace(serializer=serializer)
     manager[b"k"] = 1
+    serializer.dumped = error
+    for reader in (manager, open_namespace()):
+        assert b"k" not in reader
+        with pytest.raises(KeyError):
+            reader[b"k"]
+        assert 2 == reader.undecodable_missed
+
+
+def test_a_session_that_an_object_cannot_decode_stays_an_error(open_namespace: Opener) -> None:
+    serializer = Serializer(b"stored")
+    open_namespace("id", serializer=serializer)["session"] = {"no": "text"}
     serializer.dumped = KeyError("k")
     with pytest.raises(PayloadError):
-        manager[b"k"]
+        open_namespace("id", serializer=serializer)["session"]
     with pytest.raises(PayloadError, match="serializer object"):
-        open_namespace()[b"k"]
+        open_namespace("id")["session"]

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.beaker import items, used_client
@@ -200,6 +201,22 @@ def test_killed(make_stage: MakeStage, record_property: Callable[[str, object], 
     stage.until("calls", by=second)
     assert [second.value] == stage.values()
     assert second.value == stage.stored()
+
+
+@pytest.mark.parametrize("remove", [Cache.clear, lambda cache: cache.remove_value("key")])
+@pytest.mark.parametrize("shape", [{}, {"sort_key": "part"}], ids=["hash only", "sorted"])
+def test_what_another_process_removes_does_not_come_back(
+    make_stage: MakeStage, remove: Callable[[Cache], None], shape: dict[str, str]
+) -> None:
+    stage = make_stage(**shape)
+    maker = stage.worker()
+    maker.tell()
+    stage.until("creating", by=maker)
+    remove(Cache("news", "ext:dynamodb", **stage.options))
+    maker.tell()
+    stage.until("calls", by=maker)
+    assert [maker.value] == stage.values()
+    assert b"key" not in DynamoDBNamespaceManager("news", **stage.options)
 
 
 @pytest.fixture

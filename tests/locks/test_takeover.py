@@ -70,6 +70,26 @@ def test_late_release(process: Process, time: Time, caplog: pytest.LogCaptureFix
     assert ["a creation lock had been taken over before it was released"] == caplog.messages
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_a_late_maker_stores_nothing_once_another_had_the_lock(
+    options: dict[str, Any], process: Process, time: Time, read: bool
+) -> None:
+    late, other = (DynamoDBNamespaceManager("news", **options) for _ in range(2))
+    mine = late.get_creation_lock(b"key")
+    mine.acquire()
+    if read:
+        assert b"key" not in late
+    time.advance(LEASE)
+    theirs = process()
+    theirs.acquire()
+    other[b"key"] = "made by another"
+    theirs.release()
+    other.remove()
+    late[b"key"] = "late"
+    assert b"key" not in other
+    mine.release()
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_late_maker(options: dict[str, Any], time: Time, there: bool) -> None:
     """A value made under a lost lock replaces none that is there, and fills a gap."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.ops.stats import BARS, prefix
 from tests.ops.conftest import Run
 
@@ -25,6 +26,14 @@ def test_stats(run: Run, filled: dict[str, Any]) -> None:
     assert 1.0 == sessions["read_units_per_request"]
     assert 1.0 == sessions["write_units_per_request"]
     assert 3000 > caches["largest"], "it is compressed"
+
+
+def test_removed_entries_are_not_counted(run: Run, filled: dict[str, Any]) -> None:
+    del DynamoDBNamespaceManager("news", **filled)["key-0"]
+    answer = json.loads(run("stats", "--json").stdout)
+    assert ["beaker-cache", "beaker-session"] == [group["type"] for group in answer["groups"]]
+    assert 2 == answer["groups"][0]["live"]
+    assert 1 == answer["foreign"]
 
 
 def test_stats_for_people(run: Run, filled: dict[str, Any]) -> None:

@@ -99,6 +99,17 @@ def test_what_has_expired_goes_and_nothing_else(table: Opener, store: Store, clo
     lock.release()
 
 
+def test_the_tombstone_of_a_removed_entry_goes_after_a_day(
+    table: Opener, store: Store, clock: Clock
+) -> None:
+    del table("news")[b"k"]
+    clock.advance(86_399)
+    assert 0 == last(reap(store)).found
+    clock.advance(1)
+    assert 1 == last(reap(store)).deleted
+    assert [] == table.items()
+
+
 # moto does not answer a comparison with another type.
 @pytest.mark.parametrize("endpoint", ["local"], indirect=True)
 def test_a_damaged_item_stops_nothing(table: Opener, store: Store, clock: Clock) -> None:

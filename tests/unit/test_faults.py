@@ -43,7 +43,7 @@ VERBS: list[tuple[str, str, Callable[[DynamoDBNamespaceManager], Any]]] = [
     ("put_item", "PutItem", lambda manager: manager.set_value("session", "gAJ9")),
     ("put_item", "PutItem", lambda manager: manager.set_value(b"k", 1)),
     ("put_item", "PutItem", lambda manager: manager.__delitem__("session")),
-    ("delete_item", "DeleteItem", lambda manager: manager.__delitem__(b"k")),
+    ("put_item", "PutItem", lambda manager: manager.__delitem__(b"k")),
     ("scan", "Scan", lambda manager: manager.keys()),
     ("scan", "Scan", lambda manager: manager.remove()),
 ]

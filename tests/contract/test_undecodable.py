@@ -1,0 +1,151 @@
+"""A cache entry that is whole, but that this process cannot decode, counts as missing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_dynamodb import PayloadError
+from beaker_dynamodb.storage import outage
+from tests.clock import Clock
+
+if TYPE_CHECKING:
+    from tests.contract.opening import Opener
+
+SIGNED = {"signing_keys": "a-key-of-20-bytes-or-more"}
+
+
+class Page:
+    """What an earlier release of the application stored."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def old_format(data: Any) -> Any:
+    """Refuse what the release before has written."""
+    raise ValueError(f"not in the new format: {data}")
+
+
+OLD = SimpleNamespace(dumps=json.dumps, loads=json.loads)
+NEW = SimpleNamespace(dumps=lambda value: json.dumps(["new", value]), loads=old_format)
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A module of the application, with the class that values are of."""
+    module = ModuleType("pages_of_the_application")
+    module.Page = Page  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(Page, "__module__", module.__name__)
+    return module
+
+
+def make_cache(open_namespace: Opener, **options: Any) -> Cache:
+    return Cache("pages", "ext:dynamodb", **{**open_namespace.options, **options})
+
+
+@pytest.mark.parametrize("signed", [{}, SIGNED], ids=["unsigned", "signed"])
+def test_a_value_of_a_serializer_that_changed_is_made_again(
+    open_namespace: Opener, signed: dict[str, str]
+) -> None:
+    make_cache(open_namespace, serializer=OLD, **signed).put("k", "old")
+    cache = make_cache(open_namespace, serializer=NEW, **signed)
+    assert "k" not in cache
+    assert "made" == cache.get("k", createfunc=lambda: "made")
+    assert 3 == cache.namespace.undecodable_missed
+    stored = json.loads(bytes(open_namespace.item()["data"]["B"]))
+    assert "made" == stored[1][2]
+
+
+@pytest.mark.parametrize("gone", ["the module", "the class", "an argument"])
+def test_a_pickle_of_a_class_that_changed_is_made_again(
+    open_namespace: Opener, module: ModuleType, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    cache = make_cache(open_namespace)
+    cache.put("k", Page("old"))
+    if gone == "the module":
+        monkeypatch.delitem(sys.modules, module.__name__)
+    elif gone == "the class":
+        monkeypatch.delattr(module, "Page")
+    else:
+        monkeypatch.setattr(Page, "__setstate__", old_format, raising=False)
+    assert b"k" not in cache.namespace
+    assert "made" == cache.get("k", createfunc=lambda: "made")
+    assert "made" == cache.get("k")
+
+
+def test_what_is_undecodable_by_one_process_is_removed_while_another_makes_it(
+    open_namespace: Opener,
+) -> None:
+    """It is there for all that, and the maker's write takes its place only if it is still there."""
+    make_cache(open_namespace, serializer=OLD).put("k", "old")
+    cache = make_cache(open_namespace, serializer=NEW)
+
+    def create() -> str:
+        make_cache(open_namespace, serializer=OLD, lock_lease=29).remove_value("k")
+        return "made"
+
+    assert "made" == cache.get("k", createfunc=create)
+    assert b"k" not in open_namespace()
+
+
+@pytest.mark.parametrize("codec", ["rot13", "pickle,lz4"])
+def test_what_a_later_version_has_signed_is_a_miss(
+    open_namespace: Opener, monkeypatch: pytest.MonkeyPatch, codec: str
+) -> None:
+    """Unsigned, it may as well be damaged: that stays an error."""
+    monkeypatch.setattr(
+        "beaker_dynamodb.storage.codec.Codec.encode_value", lambda *_: (b"later", codec)
+    )
+    for options in ({}, SIGNED):
+        open_namespace(**options)[b"k"] = 1
+        if options:
+            assert b"k" not in open_namespace(**options)
+        else:
+            with pytest.raises(PayloadError, match="unknown to this version"):
+                assert b"k" in open_namespace(**options)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [pickle.dumps("text", 5)[:-1], pickle.dumps(Page("x"), 5)[:-3], b"", b"cno_such\nname\n."[:-1]],
+    ids=["no end", "cut off", "empty", "no end of a class"],
+)
+def test_a_damaged_pickle_is_an_error(open_namespace: Opener, data: bytes) -> None:
+    open_namespace()[b"k"] = 1
+    open_namespace.put({**open_namespace.item(), "data": {"B": data}})
+    with pytest.raises(PayloadError):
+        assert b"k" in open_namespace()
+
+
+def test_a_wrong_signature_is_an_error(open_namespace: Opener) -> None:
+    open_namespace(serializer=OLD, **SIGNED)[b"k"] = 1
+    open_namespace.put({**open_namespace.item(), "data": {"B": b"[]"}})
+    with pytest.raises(PayloadError, match="signature is wrong"):
+        assert b"k" in open_namespace(serializer=NEW, **SIGNED)
+
+
+def test_it_is_logged_once_a_minute_without_the_value(
+    open_namespace: Opener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    time = Clock()
+    monkeypatch.setattr(outage, "monotonic", time)
+    caplog.set_level(logging.WARNING, "beaker_dynamodb")
+    open_namespace(serializer=OLD)[b"secret-key"] = "secret-value"
+    manager = open_namespace(serializer=NEW)
+    for seconds in (0.0, 1.0, 58.9, 5.1, 59.9):
+        time.advance(seconds)
+        assert b"secret-key" not in manager
+    told = f"table '{open_namespace.table_name}': a cache entry counts as missing: the option "
+    told += "serializer cannot decode a stored value: ValueError; such entries since the last "
+    assert [f"{told}warning: 1", f"{told}warning: 3"] == caplog.messages
+    assert 5 == manager.undecodable_missed
+    assert 0 == manager.faults_missed
