@@ -18,7 +18,8 @@ from beaker_dynamodb.ops.policy import INDEX_QUERY
 from beaker_dynamodb.ops.provision import call
 from beaker_dynamodb.storage import indexes
 from beaker_dynamodb.storage import table as tables
-from beaker_dynamodb.storage.faults import MissingTable, client_error
+from beaker_dynamodb.storage.client_factory import client_error
+from beaker_dynamodb.storage.faults import MissingTable
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.errors import ConfigurationError
-from beaker_dynamodb.storage.faults import client_error
+from beaker_dynamodb.errors import ConfigurationError, DynamoDBError, StoreUnavailable
+from beaker_dynamodb.storage.faults import describe
 from beaker_dynamodb.storage.hooks import guard, save_work
 from beaker_dynamodb.urls import has_userinfo, without_userinfo
 
@@ -38,6 +38,39 @@ def make_client(options: Options) -> Any:
         return LeanClient(client, credentials)
     # Outside of the `except` block, so that no traceback leads to a helper's output.
     raise failure
+
+
+def client_error(error: Exception, table: str) -> DynamoDBError:
+    """Return the exception to raise for an error that prevents a client from being made.
+
+    What an option or AWS's configuration can cure is a `ConfigurationError`. Everything else may
+    pass, as an outage does: a helper that failed, a file that is being written.
+    """
+    from botocore import exceptions
+
+    configuration = (
+        exceptions.BaseEndpointResolverError,  # no Region
+        exceptions.InvalidConfigError,
+        exceptions.InvalidRetryConfigurationError,
+        exceptions.ProfileNotFound,
+        exceptions.UnknownServiceError,
+        exceptions.UnknownSignatureVersionError,
+        exceptions.UnsupportedSignatureVersionError,
+        ValueError,  # an endpoint or Region of another form
+    )
+    explicit = isinstance(error, exceptions.PartialCredentialsError) and (
+        error.kwargs.get("provider") == "explicit"
+    )
+    if explicit or isinstance(error, configuration):
+        # An address of another form, from AWS_ENDPOINT_URL, may hold a password anywhere.
+        text = "not a valid endpoint address" if "@" in str(error) else str(error)
+        return ConfigurationError(
+            f"boto3 cannot make a DynamoDB client: {text} (options region_name, profile_name, "
+            "endpoint_url)"
+        )
+    return StoreUnavailable(
+        f"boto3 cannot make a DynamoDB client just now ({describe(error)})", table=table
+    )
 
 
 def _client_and_credentials(options: Options) -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ from beaker_dynamodb.storage.authentication import Remedy, clock_difference, rem
 #: Largest item, attribute names counted (AWS developer guide, quotas).
 MAX_ITEM_BYTES = 409_600
 #: An address with a user or a password in it.
-_USERINFO = re.compile(r"//[^/\s\"]*@")
+_USERINFO = re.compile(r"//[^/\"]*@")
 
 
 class Contended(StoreUnavailable):
@@ -115,37 +115,6 @@ def translate(error: Exception, operation: str, table: str) -> Exception:
         f"{operation} on table {table!r}: {what} ({describe(error)})",
         operation=operation,
         table=table,
-    )
-
-
-def client_error(error: Exception, table: str) -> DynamoDBError:
-    """Return the exception to raise for an error that prevents a client from being made.
-
-    What an option or AWS's configuration can cure is a `ConfigurationError`. Everything else may
-    pass, as an outage does: a helper that failed, a file that is being written.
-    """
-    from botocore import exceptions
-
-    configuration = (
-        exceptions.BaseEndpointResolverError,  # no Region
-        exceptions.InvalidConfigError,
-        exceptions.InvalidRetryConfigurationError,
-        exceptions.ProfileNotFound,
-        exceptions.UnknownServiceError,
-        exceptions.UnknownSignatureVersionError,
-        exceptions.UnsupportedSignatureVersionError,
-        ValueError,  # an endpoint or Region of another form
-    )
-    explicit = isinstance(error, exceptions.PartialCredentialsError) and (
-        error.kwargs.get("provider") == "explicit"
-    )
-    if explicit or isinstance(error, configuration):
-        return ConfigurationError(
-            f"boto3 cannot make a DynamoDB client: {error} (options region_name, profile_name, "
-            "endpoint_url)"
-        )
-    return StoreUnavailable(
-        f"boto3 cannot make a DynamoDB client just now ({describe(error)})", table=table
     )
 
 

@@ -13,7 +13,6 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.storage import client as clients
 from tests.clock import Clock
 from tests.sessions.site import UNKNOWN, Site, store, values
 from tests.unit.credentials import SECRET, Helper, helper  # noqa: F401
@@ -24,14 +23,10 @@ from tests.unit.test_lean import ITEM
 THREADS = 8
 
 
-@pytest.fixture(autouse=True)
-def _own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_clients", {})
-
-
 @pytest.fixture
-def server() -> Iterator[LeanServer]:
-    """A server that knows one cache value."""
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LeanServer]:
+    """A server that knows one cache value; no client of before is left for it."""
+    monkeypatch.setattr("beaker_dynamodb.storage.client._clients", {})
     with LeanServer({"Item": ITEM}) as server:
         yield server
 

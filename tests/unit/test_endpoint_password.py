@@ -130,6 +130,17 @@ def test_an_address_that_is_none_is_refused_without_showing_it(address: str) -> 
     assert PASSWORD not in repr(Options(endpoint_url=address))
 
 
+@pytest.mark.parametrize("address", [f"http://u:{PASSWORD}@:80", f"u:{PASSWORD}@localhost"])
+def test_an_address_of_the_environment_is_refused_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr(clients, "_clients", {})
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", address)
+    with pytest.raises(ConfigurationError, match="endpoint") as caught:
+        DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": None})["session"]
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+
+
 def test_an_address_without_secret_is_shown_where_it_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="'localhost:8000'"):
         parse({"endpoint_url": "localhost:8000"})

@@ -12,7 +12,6 @@ import boto3
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.storage import client as clients
 from tests.clock import Clock
 from tests.unit.credentials import NO_KEYS, Helper, KeyFile, helper, key_file  # noqa: F401
 from tests.unit.lean_server import LeanServer, Request
@@ -57,14 +56,10 @@ def key(request: Request) -> str:
     return request.headers["authorization"].partition("Credential=")[2].partition("/")[0]
 
 
-@pytest.fixture(autouse=True)
-def _own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_clients", {})
-
-
 @pytest.fixture
-def server() -> Iterator[Doorkeeper]:
-    """A server that accepts the key ``old``."""
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Doorkeeper]:
+    """A server that accepts the key ``old``; no client of before is left for it."""
+    monkeypatch.setattr("beaker_dynamodb.storage.client._clients", {})
     server = Doorkeeper()
     with server:
         yield server
