@@ -20,6 +20,7 @@ from beaker_dynamodb import (
     LockTimeout,
     StoreUnavailable,
     lock,
+    namespace,
 )
 from beaker_dynamodb.record import SessionRecord
 from beaker_dynamodb.storage import outage
@@ -37,9 +38,10 @@ Faults = set[str]
 
 
 @pytest.fixture(autouse=True)
-def _own_clients_and_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_clients_stores_and_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("beaker_dynamodb.storage.client._clients", {})
-    # A lock of an earlier test on the same key would bring that test's outage along.
+    # A store or a lock of an earlier test with the same options would bring its outage along.
+    namespace._store_of.cache_clear()
     monkeypatch.setattr("beaker_dynamodb.locks._locks", WeakValueDictionary())
 
 
