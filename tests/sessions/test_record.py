@@ -62,6 +62,14 @@ def test_every_save_keeps_the_creation_time_and_counts_the_version_up(
     assert float(first["accessed"]["N"]) + 10 == float(second["accessed"]["N"])
 
 
+def test_a_life_that_is_given_with_a_save_is_the_life_of_the_session(
+    moved: dict[str, Any], endpoint: Endpoint
+) -> None:
+    record(moved, "id").write(payload(a=1), 60)
+    stored = item(endpoint, Visitor(moved))
+    assert float(stored["accessed"]["N"]) + 60 == float(stored["deadline"]["N"])
+
+
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
 def test_every_save_writes_the_special_keys(
     visitor: Visitor, endpoint: Endpoint, mode: str

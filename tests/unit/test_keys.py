@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -164,3 +166,14 @@ def test_dynamodbs_limits_are_kept(
             assert one.sort is None
         else:
             assert 1 <= len((one.sort or "").encode()) <= 1024
+
+
+def test_a_key_shows_a_digest_of_itself() -> None:
+    digest = hashlib.sha256(b"sess:secret session").hexdigest()[:16]
+    assert f"<Key {digest}>" == repr(Key("sess:secret", "session"))
+
+
+def test_the_digest_of_an_id_is_a_key_in_each_shape_of_table() -> None:
+    digest = "%#" + "0" * 64
+    assert Key(f"sess:{digest}") == keys(None, None).of_digest(digest)
+    assert Key(f"sess:{digest}", "session") == keys(None, "part").of_digest(digest)
