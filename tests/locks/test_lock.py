@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, lease, lock
+from beaker_dynamodb.locks import held_lock
 from tests.beaker import items
 from tests.locks.elsewhere import LEASE, Process, Time
 from tests.servers.recorder import CallRecorder
@@ -155,3 +156,19 @@ def test_limits_and_clients_of_their_own_have_locks_of_their_own(
         for more in ({}, {option: values[option]})
     )
     assert one is not two
+
+
+def test_a_lock_is_held_by_the_thread_that_has_acquired_it(options: dict[str, Any]) -> None:
+    manager = DynamoDBNamespaceManager("news", **options)
+    key = manager.store.keys.lock("news", b"key")
+    mine = manager.get_creation_lock(b"key")
+    assert held_lock(manager.store, key) is None
+    mine.acquire()
+    assert mine is held_lock(manager.store, key)
+    elsewhere: list[object] = []
+    thread = threading.Thread(target=lambda: elsewhere.append(held_lock(manager.store, key)))
+    thread.start()
+    thread.join()
+    assert [None] == elsewhere
+    mine.release()
+    assert held_lock(manager.store, key) is None
