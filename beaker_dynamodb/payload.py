@@ -15,7 +15,9 @@ from typing import Any
 
 from beaker.util import JsonSerializer, PickleSerializer
 
+from beaker_dynamodb.errors import PayloadError
 from beaker_dynamodb.storage.codec import Raw, unbase64
+from beaker_dynamodb.storage.faults import cause
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
@@ -54,7 +56,13 @@ def _loads(payload: Any) -> dict[str, Any] | None:
 
 
 def _dumps(session: Mapping[str, Any], like: Any) -> Raw:
-    return Raw(_SERIALIZERS[Raw.of(like)[:1]].dumps(dict(session)))
+    try:
+        return Raw(_SERIALIZERS[Raw.of(like)[:1]].dumps(dict(session)))
+    except Exception as error:
+        # Pickling runs the values' own code.
+        raise PayloadError(
+            f"a merged session cannot be encoded: {type(error).__name__}"
+        ) from cause(error)
 
 
 #: What plain Beaker writes.

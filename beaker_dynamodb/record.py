@@ -1,67 +1,22 @@
-"""One session in the table, as one request sees it: loaded, saved, touched, moved, deleted.
-
-Two views are kept apart. ``_seen`` is what the application knows: what it loaded, or saved last.
-``_stored`` is the item in the table. They differ once another request's changes were merged in;
-a save carries the difference between ``_seen`` and what the application has now over to
-``_stored``.
-"""
+"""One session in the table, as one request sees it: loaded, saved, touched, moved, deleted."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import secrets
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb import last_access, merge
 from beaker_dynamodb.comparison import same
-from beaker_dynamodb.errors import DynamoDBError, SessionConflict
-from beaker_dynamodb.patience import Patience
-from beaker_dynamodb.payload import BEAKER, PayloadFormat, same_but_last_use
+from beaker_dynamodb.errors import DynamoDBError
+from beaker_dynamodb.merging_record import MergingRecord
+from beaker_dynamodb.payload import same_but_last_use
 from beaker_dynamodb.storage.codec import Raw
 from beaker_dynamodb.storage.faults import ConditionFailed
-from beaker_dynamodb.storage.keys import Key, key_bytes
 from beaker_dynamodb.storage.layout import SESSION, Item, Marker
 
-if TYPE_CHECKING:
-    from beaker_dynamodb.storage.layout import Attributes
-    from beaker_dynamodb.storage.store import Store
 
-log = logging.getLogger("beaker_dynamodb")
-
-#: Longest time that one save may spend on merging.
-MERGE_SECONDS = 5.0
-
-
-class SessionRecord:
-    """The item of one session.
-
-    :param store: the configuration's store.
-    :param session_id: the session's id, as the browser sent it: anything at all.
-    """
-
-    def __init__(self, store: Store, session_id: str) -> None:
-        self._store = store
-        self._session_id = session_id
-        self._key = store.keys.session(session_id)
-        self._stored: Item | None = None
-        self._stored_payload: Any = None
-        self._seen_payload: Any = None
-        #: It was there when it was loaded, and is not any more: it stays gone.
-        self._gone = False
-        #: Whether it was found to have ended, or got another id, a moment ago.
-        self.ended = False
-        #: Whether what was read may be a moment old.
-        self.perhaps_behind = False
-        self._expiretime: float | None = None
-        #: The payloads of saves that raised, by writer: they may have been stored all the same.
-        self._unanswered: dict[str | None, Any] = {}
-        #: Reads and writes payloads; a session that encrypts them sets its own.
-        self.format: PayloadFormat = BEAKER
-        #: Name of the cookie that carries the id. A session of another cookie, as an admin area
-        #: may have its own, is not found; one that names no cookie is.
-        self.cookie_name: str | None = None
+class SessionRecord(MergingRecord):
+    """The item of one session."""
 
     # -- read ---------------------------------------------------------------------------------
 
@@ -141,7 +96,7 @@ class SessionRecord:
         :param payload: what Beaker's Session hands over, or `Raw` of it.
         :param expiretime: its life in seconds; None: the options say.
         :raises SessionConflict: another request saved meanwhile, and merging is not wanted, or
-            did not settle within 5 seconds.
+            did not settle in time (conflict_retry.py).
         """
         self._expiretime = expiretime
         if self.fresh and same_but_last_use(self._seen_payload, payload):
@@ -235,95 +190,6 @@ class SessionRecord:
             return
         self._remember(item, payload, payload)
 
-    def _save(
-        self,
-        mine: dict[str, Any],
-        payload: Any,
-        old: Key | None = None,
-    ) -> None:
-        """Write on the condition that nobody has since we read; otherwise merge and try again.
-
-        :param old: the key under which the session was loaded, if it is to move.
-        """
-        rebased = self._stored_payload is not self._seen_payload
-        with Patience((self._store.options.table_name, self._key), MERGE_SECONDS) as patience:
-            while True:
-                merged, text = self._merged(mine, payload, rebased=rebased)
-                item = self._item(text, self._stored, self._store.special.attributes(merged))
-                try:
-                    self._put(item, old, self._accessed_by_ms(merged))
-                except ConditionFailed as failed:
-                    theirs = self._store.items.found(failed, self._key, SESSION)
-                    # The same writer: our own write. It had arrived, its answer was lost, and
-                    # botocore sent it again.
-                    if not isinstance(theirs, Item) or theirs.writer != item.writer:
-                        if not self._take_over(theirs, old, patience):
-                            self._drop()
-                            return
-                        if self._stored is not None and self._stored.writer in self._unanswered:
-                            # An earlier save of this request, which raised, had arrived.
-                            self._seen_payload = self._unanswered[self._stored.writer]
-                            rebased = True
-                        continue
-                except BaseException:
-                    self._unanswered[item.writer] = payload
-                    raise
-                self._unanswered.clear()
-                self._remember(item, text, payload)
-                return
-
-    def _put(self, item: Item, old: Key | None, accessed_by_ms: int) -> None:
-        items, stored = self._store.items, self._stored
-        if stored is None:
-            items.put(item, items.if_no_session())
-        elif old is None:
-            unchanged = items.if_unchanged(stored, accessed_by_ms=accessed_by_ms)
-            items.put(item, unchanged, replaced=stored)
-        else:
-            items.move(item, stored, old, marker=True, accessed_by_ms=accessed_by_ms)
-
-    def _take_over(self, theirs: Item | Marker | None, old: Key | None, patience: Patience) -> bool:
-        """Take another request's item for what is stored; False if the session is gone."""
-        if self._is_gone(theirs):
-            return False
-        stored = self._stored
-        # No other request has changed anything, only used it.
-        touched = isinstance(theirs, Item) and (
-            theirs.writer in self._unanswered
-            or (stored is not None and theirs.writer == stored.writer)
-        )
-        reject = self._store.options.concurrency == "reject" and not touched
-        if reject or not patience.again():
-            raise SessionConflict(
-                f"session {self.hashed_id}: another request saved it meanwhile"
-                + ("" if reject else f", {patience.conflicts} times"),
-                operation="PutItem",
-                table=self._store.options.table_name,
-                aws_code="ConditionalCheckFailedException",
-            )
-        if patience.waited:
-            theirs = self._store.items.find(old or self._key, SESSION, consistent_read=True)
-            if self._is_gone(theirs):
-                return False
-        if isinstance(theirs, Item):
-            self._stored, self._stored_payload = theirs, self._decode(theirs)
-        return True
-
-    def _is_gone(self, theirs: Item | Marker | None) -> bool:
-        """Return whether the session that was loaded has ended, or is another one by now."""
-        stored = self._stored
-        return stored is not None and (
-            not isinstance(theirs, Item) or theirs.created_ms != stored.created_ms
-        )
-
-    def _accessed_by_ms(self, merged: dict[str, Any]) -> int:
-        return last_access.overwritable_ms(
-            None if self._stored is None else self._stored.accessed_ms,
-            merged,
-            now_ms=self._store.items.now_ms(),
-            touch_interval_ms=self._store.touch_interval_ms,
-        )
-
     def _never_earlier(
         self, mine: dict[str, Any] | None, payload: Any, seen: dict[str, Any]
     ) -> tuple[dict[str, Any] | None, Any]:
@@ -336,61 +202,10 @@ class SessionRecord:
 
     # -- parts --------------------------------------------------------------------------------
 
-    def _merged(
-        self, mine: dict[str, Any], payload: Any, *, rebased: bool = False
-    ) -> tuple[dict[str, Any], Any]:
-        """Return the session to write over what is stored, and its payload.
-
-        :param rebased: what is stored contains what the application knows, see `merge.merge`.
-        """
-        if self._stored is not None and self._stored_payload is not self._seen_payload:
-            theirs = self.format.loads(self._stored_payload)
-            if theirs is not None:
-                merged = merge.merge(
-                    self._seen() or {}, mine, theirs, self._store.special.names, rebased=rebased
-                )
-                return merged, self.format.dumps(merged, payload)
-        return mine, payload
-
-    def _item(self, payload: Any, stored: Item | None, special: Attributes) -> Item:
-        store = self._store
-        data, codec = store.codec.encode_session(payload)
-        store.note_session_size(len(data))
-        now_ms = store.items.now_ms()
-        # Another host's clock may be ahead of this one's: its access time stays.
-        accessed_ms = now_ms if stored is None else max(now_ms, stored.accessed_ms or 0)
-        item = Item(
-            key=self._key,
-            kind=SESSION,
-            data=data,
-            codec=codec,
-            created_ms=now_ms if stored is None else stored.created_ms,
-            deadline_ms=store.session_deadline_ms(accessed_ms, self._expiretime),
-            accessed_ms=accessed_ms,
-            version=1 if stored is None else (stored.version or 0) + 1,
-            # Unlike a version, no two writes have the same.
-            writer=secrets.token_urlsafe(9),
-            cookie_name=self.cookie_name or (None if stored is None else stored.cookie_name),
-            special=special,
-        )
-        store.codec.sign(item)
-        return item
-
     def _of_another_cookie(self, item: Item) -> bool:
         return None not in (self.cookie_name, item.cookie_name) and (
             item.cookie_name != self.cookie_name
         )
-
-    def _decode(self, item: Item) -> Any:
-        return self._store.codec.decode_session(item)
-
-    def _seen(self) -> dict[str, Any] | None:
-        return None if self._seen_payload is None else self.format.loads(self._seen_payload)
-
-    def _remember(self, stored: Item | None, stored_payload: Any, seen_payload: Any) -> None:
-        self._stored, self._stored_payload = stored, stored_payload
-        self._seen_payload = seen_payload
-        self._gone = False
 
     def own_changes(self, payload: Any) -> dict[str, Any]:
         """Return the keys of a payload that this request set, compared with what it loaded."""
@@ -400,15 +215,6 @@ class SessionRecord:
             for key, value in mine.items()
             if key not in merge.BEAKER_KEYS and not (key in seen and same(seen[key], value))
         }
-
-    def _drop(self) -> None:
-        self._gone = True
-        log.info("session %s is gone; a save of it was dropped", self.hashed_id)
-
-    @property
-    def hashed_id(self) -> str:
-        """What logs and messages call the session: nobody can take it over by that."""
-        return hashlib.sha256(key_bytes(self._session_id)).hexdigest()[:16]
 
     def _migrate(self) -> Item | None:
         """Move the session from the key that it had before `hash_ids`, if it is there."""

@@ -35,8 +35,8 @@ HOSTILE = {
 # The demo, but merging takes as long as it takes: how fast this machine is decides nothing.
 PATIENT = """
 import runpy
-from beaker_dynamodb import record
-record.MERGE_SECONDS = 120.0
+from beaker_dynamodb import conflict_retry
+conflict_retry.CONFLICT_SECONDS = 120.0
 runpy.run_path("example_wsgi.py", run_name="__main__")
 """
 #: After so many seconds a thread that does not come is taken for dead.

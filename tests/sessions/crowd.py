@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb import record
+from beaker_dynamodb import conflict_retry
 from tests.sessions.site import Site, values
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def work(end: Connection[Any, Any]) -> None:
 
     :param end: where orders come from and results go to; its end is this process's end.
     """
-    record.MERGE_SECONDS = HANGS  # how fast this machine is decides nothing
+    conflict_retry.CONFLICT_SECONDS = HANGS  # how fast this machine is decides nothing
     try:
         while True:
             order: Order = end.recv()

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from beaker.session import Session
 
-from beaker_dynamodb import SessionConflict, record
-from beaker_dynamodb.patience import Patience
+from beaker_dynamodb import SessionConflict, conflict_retry
 from beaker_dynamodb.session import DynamoDBSession
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
@@ -171,26 +170,10 @@ def test_a_late_touch_keeps_what_the_request_saved(moved: dict[str, object]) -> 
     assert {"a": 1, "b": 2} == visitor.finds()
 
 
-def test_waiting_for_a_turn_ends(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A save that met another one's, and never gets its turn, raises SessionConflict too."""
-    monkeypatch.setattr(record, "MERGE_SECONDS", 0.01)
-    visitor.starts()
-    session = visitor.request()
-    save(visitor.request(), other=True)
-    manager = session.namespace
-    name = manager.store.options.table_name, manager.store.keys.session(session.id)
-    with Patience(name, 60) as holder:
-        assert holder.again()
-        with pytest.raises(SessionConflict):
-            save(session, a=1)
-    monkeypatch.undo()
-    save(session, a=1)
-    assert {"other": True, "a": 1} == visitor.finds()
-
-
 def test_merging_ends(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where somebody else is always quicker, the save raises SessionConflict after its time."""
-    monkeypatch.setattr(record, "MERGE_SECONDS", 0)
+    monkeypatch.setattr(conflict_retry, "CONFLICT_SECONDS", 0)
+    monkeypatch.setattr(conflict_retry, "ROUND_TRIPS", 0)
     visitor.starts()
     session = visitor.request()
 

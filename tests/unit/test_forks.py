@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager, lease, locks, patience
+from beaker_dynamodb import DynamoDBNamespaceManager, combine, lease, locks
 from beaker_dynamodb import lock as lock_module
 from beaker_dynamodb.storage import forks
 from tests.unit.test_client import OFFLINE
@@ -27,13 +27,13 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 def test_a_fork_that_python_knows_nothing_of(child: SimpleNamespace) -> None:
     """UWSGI forks in C: the first use of anything in the child notices, and the later do not."""
     manager = DynamoDBNamespaceManager("id", **OFFLINE)
-    client, heart, turns = manager.client, lease.heart, patience._registry
+    client, heart, turns = manager.client, lease.heart, combine._registry
     child.begins()
     mine = manager.client
     assert mine is not client
     assert lease.heart is not heart
     assert isinstance(lease.heart, lease.Heart)
-    assert patience._registry is not turns
+    assert combine._registry is not turns
     assert mine is manager.client
 
 
