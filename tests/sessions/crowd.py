@@ -40,15 +40,19 @@ class Crowd(AbstractContextManager["Crowd"]):
     """Processes that make requests when told to.
 
     :param processes: how many.
+    :param conflict_seconds: how long a save spends on conflicts; None: as in an application. How
+        fast this machine is should decide nothing.
     """
 
-    def __init__(self, processes: int) -> None:
-        spawn = multiprocessing.get_context("spawn")
+    def __init__(self, processes: int, conflict_seconds: float | None = HANGS) -> None:
+        # Each is new, as with "spawn", but what they all need is imported only once.
+        spawn = multiprocessing.get_context("forkserver")
+        spawn.set_forkserver_preload([__name__, "botocore.session", "botocore.client"])
         self._ends: list[Connection[Any, Any]] = []
         self._processes = []
         for _ in range(processes):
             ours, theirs = spawn.Pipe()
-            process = spawn.Process(target=work, args=(theirs,), daemon=True)
+            process = spawn.Process(target=work, args=(theirs, conflict_seconds), daemon=True)
             process.start()
             theirs.close()
             self._ends.append(ours)
@@ -86,12 +90,14 @@ class Crowd(AbstractContextManager["Crowd"]):
         return received
 
 
-def work(end: Connection[Any, Any]) -> None:
+def work(end: Connection[Any, Any], conflict_seconds: float | None) -> None:
     """Be one of the processes.
 
     :param end: where orders come from and results go to; its end is this process's end.
+    :param conflict_seconds: see `Crowd`.
     """
-    conflict_retry.CONFLICT_SECONDS = HANGS  # how fast this machine is decides nothing
+    if conflict_seconds is not None:
+        conflict_retry.CONFLICT_SECONDS = conflict_seconds
     try:
         while True:
             order: Order = end.recv()
