@@ -73,6 +73,7 @@ TESTS = {
     "beaker_dynamodb/merge_values.py": _MERGE,
     "beaker_dynamodb/comparison.py": _MERGE,
     "beaker_dynamodb/record.py": _SESSIONS,
+    "beaker_dynamodb/merging_record.py": _SESSIONS,
     "beaker_dynamodb/session.py": _SESSIONS,
     "beaker_dynamodb/storage/keys.py": _KEYS,
     "beaker_dynamodb/storage/items.py": _ITEMS,

@@ -245,7 +245,7 @@ def test_a_save_that_waits_is_dropped_when_the_session_ends_meanwhile(
     mine.write(payload(a=1))
     events = DynamoDBNamespaceManager("any", **moved).client.meta.events
     event = "before-parameter-build.dynamodb.PutItem"
-    left = [1, 2]
+    left = [1, 2, 3, 4]
 
     def be_quicker(**_: object) -> None:
         events.unregister(event, be_quicker)
@@ -259,7 +259,7 @@ def test_a_save_that_waits_is_dropped_when_the_session_ends_meanwhile(
         record(moved, "id").delete()
 
     events.register(event, be_quicker)
-    monkeypatch.setattr("beaker_dynamodb.patience.time.sleep", end)
+    monkeypatch.setattr("beaker_dynamodb.conflict_retry.time.sleep", end)
     mine.write(payload(a=2))
     assert mine.gone
     assert reads(moved, "id") is None
