@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.lock import DynamoDBSynchronizer
@@ -71,3 +72,22 @@ def test_a_write_whose_answer_was_lost_keeps_its_chunks(
     sent_twice(client)
     manager["session"] = large
     assert large == open_namespace("id")["session"]
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_value_is_stored_unless_it_was_removed_meanwhile(
+    here: dict[str, Any], client: DynamoDBClient, removed: bool
+) -> None:
+    """Though the write that stores it is sent twice."""
+    cache = Cache("news", "ext:dynamodb", compression="off", **here)
+    assert "key" not in cache
+
+    def create() -> str:
+        if removed:
+            Cache("news", "ext:dynamodb", lock_lease=29, **here).remove_value("key")
+        sent_twice(client)
+        return "x" * 500_000
+
+    made = cache.get("key", createfunc=create)
+    assert removed is (b"key" not in cache.namespace)
+    assert removed or made == cache.get("key")

@@ -280,3 +280,15 @@ def test_a_write_that_arrived_before_its_answer_was_lost_is_stored(
     assert "ConditionalCheckFailedException" in {call.error_code for call in calls}
     assert "m" * 500_000 == look(cache)
     assert 2 == kinds(client, options)["beaker-chunk"]
+
+
+def test_a_tombstone_holds_nothing_of_what_was_removed(
+    cache: Cache, clock: Clock, client: DynamoDBClient, options: dict[str, Any]
+) -> None:
+    cache.put("k", "secret")
+    cache.remove_value("k")
+    (item,) = client.scan(TableName=options["table_name"])["Items"]
+    key = {"id", "part"} if "sort_key" in options else {"id"}
+    assert key | {"type", "writer", "deadline", "expires"} == item.keys()
+    assert {"S": "beaker-tombstone"} == item["type"]
+    assert {"N": str(int(clock.now) + 86_400)} == item["expires"]
