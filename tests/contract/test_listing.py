@@ -174,7 +174,7 @@ def test_what_a_scan_amounts_to_is_logged_once(
 def test_ten_thousand_entries_are_cleared_in_400_batches(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
-    """25 deletes a batch, on top of the pages of the Query and one for the locks; the neighbours stay."""
+    """25 deletes a batch, besides the pages of the Query and one for the locks; neighbours stay."""
     manager, neighbour = open_namespace("user1"), open_namespace("user10")
     fill(manager, 10_000)
     fill(neighbour, 30)
