@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sessions.crowd import Crowd, Order
+from tests.sessions.driven import stored_sessions
 from tests.sessions.site import ENCRYPTED, Site, log_out, store, values
 
 if TYPE_CHECKING:
@@ -96,4 +97,4 @@ def test_a_log_out_wins(
 
         assert {"done"} == crowd.results()
         assert {} == site(values, cookie).result
-        assert 0 == local_endpoint.client.scan(TableName=options["table_name"])["Count"]
+        assert [] == list(stored_sessions(local_endpoint.client, options["table_name"]))
