@@ -11,8 +11,8 @@ from contextlib import contextmanager
 #: has its own bound, the timeouts of a call.
 CONFLICT_SECONDS = 5.0
 #: With a slow store it is the time of this many calls instead, within limits. Twenty processes that
-#: save one session at the same moment need about thirty.
-ROUND_TRIPS = 60
+#: save one session at the same moment need thirty to forty.
+ROUND_TRIPS = 100
 MAX_CONFLICT_SECONDS = 60.0
 #: A save pauses before every fourth retry. The others are made at once, with the item that came
 #: with the error: of all writers that do so one succeeds in each round trip.
