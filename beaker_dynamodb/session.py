@@ -182,8 +182,6 @@ class DynamoDBSession(SessionWithCookie):
         self.id = new_id()
         if set_new:
             self.is_new, self.last_accessed = True, None
-        if self.use_cookies:
-            self._update_cookie_out(set_cookie=not set_new)
 
     def save(self, accessed_only: bool = False) -> None:
         """Save the session, unless nothing has changed.
@@ -203,10 +201,14 @@ class DynamoDBSession(SessionWithCookie):
             return
         data = dict(self._saved or self.accessed_dict) if accessed_only else dict(self)
         if data.keys() <= BOOKKEEPING:
-            self._remove()  # it was deleted or cleared
+            if self._stored_id is not None:  # cleared; `delete` has done all this before
+                self.request["set_cookie"] = False
+            self._remove()
             return
-        if self._ended and not (self._detached and data.keys() - BEAKER_KEYS):
+        if self._ended and not self._detached:
             self.request["set_cookie"] = False
+            return
+        if self._ended and not data.keys() - BEAKER_KEYS:
             return
         if self._deleted:
             data = self._restart(data)
@@ -297,14 +299,16 @@ class DynamoDBSession(SessionWithCookie):
     # -- cookie -------------------------------------------------------------------------------
 
     def _announce(self) -> None:
-        """Set the cookie, unless the browser has it as it is."""
+        """Set the cookie, unless the browser has it as it is: the session is stored now."""
         self._tell_version()
         if self.id != self._browser_id or self._scope_changed:
-            self._update_cookie_out()
+            super()._update_cookie_out()
 
     def _update_cookie_out(self, set_cookie: bool = True) -> None:
-        stored = not self._in_dynamodb or self.id == self._stored_id
-        super()._update_cookie_out(set_cookie and stored)
+        # What changes the cookie (an id, a path) waits for `_announce`, unless a save came before.
+        announced = self.request["set_cookie"] and self.id == self._stored_id
+        if announced or not self._in_dynamodb:
+            super()._update_cookie_out(set_cookie)
 
     @property
     def unsettled(self) -> bool:
@@ -325,7 +329,7 @@ class DynamoDBSession(SessionWithCookie):
         version = self._version
         if self.use_cookies and version is not None and version[:1] != (self._seen or ())[:1]:
             self._seen = version
-            self._update_cookie_out()
+            super()._update_cookie_out()
 
     @property
     def _version(self) -> tuple[int, int] | None:

@@ -58,6 +58,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
             id, self._other_ids = next(iter(ids), None), ids[1:]
             # Nothing is left for Beaker's parser, which one odd cookie defeats.
             request["cookie"] = ""
+        request.setdefault("set_cookie", False)
         super().__init__(request, id=id, **params)
 
     # -- domain and path ----------------------------------------------------------------------

@@ -19,7 +19,7 @@ HEADERS = [("X-Page", "served")]
 THIS_FILE = Path(__file__)
 
 
-def make(table_name: str, endpoint: dict[str, Any]) -> SessionMiddleware:
+def make(table_name: str, endpoint: dict[str, Any]) -> Any:
     """Make the application.
 
     :param endpoint: options that lead to a server, as boto3 has them.
@@ -39,6 +39,9 @@ def make(table_name: str, endpoint: dict[str, Any]) -> SessionMiddleware:
             session["visits"] = session.get("visits", 0) + 1
             session["flash"] = "saved"
             session.save()
+        if path == "/len":
+            start_response("200 OK", HEADERS)
+            return [str((len(session), bool(session))).encode()]
         said = repr((session.get("visits"), session.get("flash"))) if path != "/plain" else "plain"
         if path == "/failing":
             session["lost"] = True
@@ -49,9 +52,30 @@ def make(table_name: str, endpoint: dict[str, Any]) -> SessionMiddleware:
             start_response("200 OK", HEADERS)
         return [said.encode()]
 
-    return SessionMiddleware(
-        app, {"session.on_save_error": "503"}, table_name=table_name, client=client
-    )
+    options: dict[str, Any] = {"table_name": table_name, "client": client}
+    whole = SessionMiddleware(app, {"session.on_save_error": "503"}, **options)
+    parts = {
+        "shop": SessionMiddleware(app, {"session.cookie_path": "/shop"}, **options),
+        "admin": SessionMiddleware(app, {"session.key": "admin.id"}, **options),
+    }
+
+    def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
+        _, part, *_ = environ["PATH_INFO"].split("/")
+        if part == "error":
+            # As TurboGears makes an error document: the page, and then another in its place.
+            environ["PATH_INFO"] = "/visit"
+            list(whole(environ, _ignored))
+            environ["PATH_INFO"] = "/read"
+        if part not in parts:
+            return whole(environ, start_response)
+        environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(f"/{part}")
+        return parts[part](environ, start_response)
+
+    return dispatch
+
+
+def _ignored(*_: Any) -> Any:
+    """Start a response that nobody sees."""
 
 
 def stream(session: Any, start_response: Any) -> Iterator[bytes]:

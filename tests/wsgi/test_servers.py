@@ -13,6 +13,7 @@ import pytest
 
 from tests.processes.test_wsgi_servers import running
 from tests.servers.web import serving
+from tests.sessions.site import UNKNOWN
 from tests.wsgi.raw import Response
 from tests.wsgi.served import THIS_FILE, make
 
@@ -108,3 +109,36 @@ def test_waitress_recognizes_a_file_and_a_list(visit: Visit) -> None:
     for path, known in (("/file", True), ("/read", True), ("/stream", False)):
         response = visit(path)
         assert ([str(len(response.body))] if known else []) == response.all("Content-Length")
+
+
+def test_a_cookie_among_others(visit: Visit) -> None:
+    """Another program's cookie hides ours no more than a stale one of ours does."""
+    cookie = visit("/visit").cookie
+    for header in (f'p={{"a": 1}}; {cookie}', f"{cookie}; p=a b", f"{UNKNOWN}; {cookie}"):
+        assert b"(1, 'saved')" == visit("/read", header).body
+
+
+def test_a_changed_path_moves_the_cookie(visit: Visit) -> None:
+    cookie = visit("/visit").cookie
+    assert [] == visit("/shop/read", cookie).all("Set-Cookie")
+    new, old = visit("/shop/visit", cookie).all("Set-Cookie")
+    assert new.startswith(cookie)
+    assert "Path=/shop" in new
+    assert "expires=" in old
+    assert old.endswith("Path=/")
+
+
+def test_two_middlewares_keep_apart(visit: Visit) -> None:
+    cookie = visit("/visit").cookie
+    assert b"(None, None)" == visit("/admin/read", f"admin.id={cookie.partition('=')[2]}").body
+
+
+def test_an_error_document_uses_the_session_of_the_page(visit: Visit) -> None:
+    response = visit("/error")
+    assert b"(1, 'saved')" == response.body
+    assert b"(1, 'saved')" == visit("/read", response.cookie).body
+
+
+def test_the_length_of_a_session(visit: Visit) -> None:
+    length, truth = visit("/len").body.strip(b"()").split(b", ")
+    assert (True, b"True") == (int(length) > 0, truth)
