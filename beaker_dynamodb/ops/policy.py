@@ -33,6 +33,13 @@ ON_TABLE = frozenset(
 INDEX_QUERY = "Query on the indexes"
 
 
+def _sessions(options: Options) -> tuple[str, ...]:
+    # A session that ends is replaced by a marker, unless that is turned off. What `hash_ids` moves
+    # leaves none.
+    deletes = not options.marker_seconds or options.hash_ids == "migrate"
+    return REQUESTS if deletes else ("GetItem", "PutItem")
+
+
 def _listing(options: Options) -> tuple[str, ...]:
     return ("Scan",) if options.sort_key is None else ("Query",)
 
@@ -43,7 +50,7 @@ def _indexes(options: Options) -> tuple[str, ...]:
 
 #: What a program or an operator may want to do, and which actions that takes.
 USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
-    "sessions": lambda _: REQUESTS,
+    "sessions": _sessions,
     "cache": lambda _: REQUESTS,
     # Values and sessions of more than 400 KB.
     "large-values": lambda _: ("BatchGetItem", "BatchWriteItem"),

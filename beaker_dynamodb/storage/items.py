@@ -134,10 +134,13 @@ class ItemStore(TableCalls):
             answer = self.call(
                 "put_item",
                 Item=self._marker(key),
-                # Holds when there is a session, so that invented ids leave nothing behind.
-                ConditionExpression="#type = :session",
-                ExpressionAttributeNames={"#type": "type"},
-                ExpressionAttributeValues={":session": {"S": SESSION}},
+                # Holds when there is an item, damaged or not, that is no marker already; so that
+                # invented ids leave nothing behind.
+                ConditionExpression=(
+                    "attribute_exists(#key) AND (attribute_not_exists(#type) OR #type <> :marker)"
+                ),
+                ExpressionAttributeNames={"#key": self.options.hash_key, "#type": "type"},
+                ExpressionAttributeValues={":marker": {"S": MARKER}},
                 ReturnValues="ALL_OLD",
             )
         except ConditionFailed:
@@ -183,14 +186,14 @@ class ItemStore(TableCalls):
         else:
             key = self.layout.key_attributes(old_key)
             end = {"Delete": {**table, "Key": key, **unchanged}}
-        put = {"Put": {**table, "Item": attributes, **self.if_new()}}
+        put = {"Put": {**table, "Item": attributes, **self.if_no_session()}}
         self.call("transact_write_items", TransactItems=[end, put])
 
     def _move_in_two_writes(
         self, attributes: Attributes, item: Item, unchanged: Condition, old_key: Key
     ) -> None:
         try:
-            self.call("put_item", Item=attributes, **self.if_new())
+            self.call("put_item", Item=attributes, **self.if_no_session())
         except ConditionFailed as failed:
             if not same_writer(failed, attributes):
                 raise
@@ -204,10 +207,9 @@ class ItemStore(TableCalls):
                 raise
 
     def _withdraw(self, item: Item) -> None:
-        """Delete an item that was written a moment ago, unless it has changed since."""
+        """Replace an item that was written a moment ago by a marker, unless it has changed."""
         try:
-            key = self.layout.key_attributes(item.key)
-            self.call("delete_item", Key=key, **self.if_unchanged(item))
+            self.call("put_item", Item=self._marker(item.key), **self.if_unchanged(item))
         except ConditionFailed:
             return
 

@@ -253,7 +253,7 @@ def test_leading_keys() -> None:
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["shop${*}:*"]},
         "Null": {"dynamodb:LeadingKeys": "false"},
     } == items["Condition"]
-    assert {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"} == set(items["Action"])
+    assert {"dynamodb:GetItem", "dynamodb:PutItem"} == set(items["Action"])
     assert "Condition" not in on_table
 
 

@@ -65,9 +65,11 @@ def test_ending_a_session_puts_a_marker_in_its_place() -> None:
     request = {
         "TableName": TABLE,
         "Item": MARKER,
-        "ConditionExpression": "#type = :session",
-        "ExpressionAttributeNames": {"#type": "type"},
-        "ExpressionAttributeValues": {":session": {"S": "beaker-session"}},
+        "ConditionExpression": (
+            "attribute_exists(#key) AND (attribute_not_exists(#type) OR #type <> :marker)"
+        ),
+        "ExpressionAttributeNames": {"#key": "id", "#type": "type"},
+        "ExpressionAttributeValues": {":marker": {"S": "beaker-marker"}},
         "ReturnValues": "ALL_OLD",
     }
     with Script().answer("put_item", request, {}) as script:
@@ -91,7 +93,7 @@ def test_a_session_moves_in_one_transaction(
         if leaves_one
         else {"Delete": {**unchanged, "Key": {"id": {"S": "sess:old"}}}}
     )
-    put = {"Put": {"TableName": TABLE, "Item": ITEM, **conditions.if_new()}}
+    put = {"Put": {"TableName": TABLE, "Item": ITEM, **conditions.if_no_session()}}
     with Script().answer("transact_write_items", {"TransactItems": [end, put]}, {}) as script:
         store = items(script, marker_seconds=seconds)
         store.move(session(NEW), session(OLD), OLD, marker=marker)

@@ -248,9 +248,9 @@ def test_policies() -> None:
     requests, everything = map(json.loads, blocks("json", "IAM permissions"))
     options = Options(table_name="myapp-sessions", region_name="eu-west-1")
     indexed = replace(options, special_keys=(("userId", "S"),), index_keys=("userId",))
-    uses = ["sessions", "large-values", "clear", "create", "session-store"]
+    uses = ["sessions", "cache", "large-values", "clear", "create", "session-store"]
     place = Place("123456789012")
-    assert policy(options, ["sessions"], place) == requests
+    assert policy(options, ["sessions", "cache"], place) == requests
     assert policy(indexed, uses, place) == everything
 
 

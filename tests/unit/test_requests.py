@@ -16,7 +16,14 @@ ENTRY: dict[str, Any] = {
     "data": {"B": pickle.dumps(1, 5)},
     "codec": {"S": "pickle"},
     "created": {"N": "1700000000.125"},
+    "writer": {"S": "token"},
 }
+
+
+@pytest.fixture(autouse=True)
+def _tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every write has the same token."""
+    monkeypatch.setattr("secrets.token_urlsafe", lambda _: "token")
 
 
 def get(key: dict[str, Any], *, consistent: bool = True) -> dict[str, Any]:
@@ -91,32 +98,17 @@ def test_a_key_that_is_too_long_is_kept_beside_its_digest() -> None:
         script.manager()[b"k" * 3000] = 1
 
 
-def test_deleting_an_entry_is_one_unconditional_delete_item() -> None:
-    entry = {"TableName": TABLE, "Key": {"id": {"S": "cache:pages|k"}}, "ReturnValues": "ALL_OLD"}
-    with Script().answer("delete_item", entry, {}) as script:
-        del script.manager()[b"k"]
-
-
-def test_deleting_a_session_is_one_conditional_put_of_a_marker(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("secrets.token_urlsafe", lambda _: "token")
-    marker = {
-        "TableName": TABLE,
-        "Item": {
-            "id": {"S": "sess:abc"},
-            "type": {"S": "beaker-marker"},
-            "writer": {"S": "token"},
-            "deadline": {"N": "1700000010.125"},
-            "expires": {"N": "1700000011"},
-        },
-        "ConditionExpression": "#type = :session",
-        "ExpressionAttributeNames": {"#type": "type"},
-        "ExpressionAttributeValues": {":session": {"S": "beaker-session"}},
-        "ReturnValues": "ALL_OLD",
+def test_removing_an_entry_is_one_unconditional_put_of_a_tombstone() -> None:
+    """It lasts a day."""
+    tombstone = {
+        "id": {"S": "cache:pages|k"},
+        "type": {"S": "beaker-tombstone"},
+        "writer": {"S": "token"},
+        "deadline": {"N": "1700086400.125"},
+        "expires": {"N": "1700086401"},
     }
-    with Script().answer("put_item", marker, {}) as script:
-        del script.manager("abc")["session"]
+    with Script().answer("put_item", put(tombstone), {}) as script:
+        del script.manager()[b"k"]
 
 
 def test_deleting_a_session_without_a_marker_is_one_delete_item() -> None:
