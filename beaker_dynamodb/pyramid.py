@@ -7,6 +7,7 @@ that a view for `StoreUnavailable` sees a save that failed.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -123,7 +124,12 @@ def save_session_tween_factory(
             if instead is None:
                 raise
             return instead
-        return _save(request, response.status, None) or response
+        instead = _save(request, response.status, None)
+        if instead is not None or "session" not in request.__dict__:
+            return instead or response
+        # A view may return one and the same response to every visitor: the headers of this one's
+        # session go into a copy.
+        return copy.copy(response)
 
     return save_session_tween
 

@@ -242,3 +242,17 @@ def test_changed_marks_the_session(options: Options, cookie: str) -> None:
 
     site = Site(append, options)
     assert [b"1", b"2"] == [site(cookie).body, site(cookie).body]
+
+
+def test_a_response_that_all_visitors_share_gives_no_cookie_away(options: Options) -> None:
+    shared = Page("welcome")
+
+    def welcome(request: Any) -> Page:
+        if request.cookies.get("log-in"):
+            request.session["user"] = "Ada"
+        return shared
+
+    site = Site(welcome, options)
+    session_cookie(site("log-in=1"))
+    stranger = site()
+    assert ([], []) == (stranger.all("Set-Cookie"), stranger.all("Vary"))
