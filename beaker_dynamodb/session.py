@@ -228,7 +228,7 @@ class DynamoDBSession(SessionWithCookie):
             record.move_from(old, payload)
             self._old_record = None
         if not record.gone:
-            self._saved, self._stored_id = data, self.id
+            self._saved, self._stored_id, self._ended = data, self.id, False
             return
         self._ended, self._detached = True, old is not None
         self._stored_id, self.request["set_cookie"] = None, False

@@ -86,6 +86,8 @@ class Script:
         self.wrote = self.wrote or method in WRITES
         if method == "delete_item":
             self.deleted.append(params["Key"]["id"]["S"])
+        elif method == "put_item" and params["Item"].get("type") == {"S": "beaker-marker"}:
+            self.deleted.append(params["Item"]["id"]["S"])
         elif method == "put_item":
             self.put.append(params["Item"]["id"]["S"])
 

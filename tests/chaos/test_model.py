@@ -15,7 +15,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from beaker_dynamodb import DynamoDBSession
 from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
-from tests.chaos.session_model import INTERVAL, LIFE, Request, Table
+from tests.chaos.session_model import INTERVAL, LIFE, Request, Stored, Table
 from tests.clock import Clock
 from tests.sessions.site import ENCRYPTED
 
@@ -79,13 +79,11 @@ class Sessions(Machine):
             return
         (session,) = made
         found = None if id is None else self.table.find(id)
-        request = Request(session, session.id, dict(found.data) if found else None, found)
+        base = dict(found.data) if found else None
+        request = Request(session, session.id, base, found, looked=id is not None)
         assert (request.base or {}) == request.mine
         assert (found is None) is session.is_new
-        if id is not None and (found is not None or not self.ours):
-            assert id == session.id
-        elif id is not None:
-            assert id != session.id
+        assert id in (None, session.id)
         self.know(session.id)
         self.requests.append(request)
 
@@ -143,6 +141,9 @@ class Sessions(Machine):
     def compare_save(self, request: Request, mine: dict[str, int], acknowledged: bool) -> None:
         """Hold a save of data against the model."""
         present = self.table.present(request)
+        if self.ours and request.old_id is not None and self.is_gone(request, present):
+            mine = self.keep_own(request, mine)
+            present = None
         item = self.table.saved(request, mine)
         if acknowledged:
             assert (item is not None) is self.script.wrote
@@ -154,6 +155,21 @@ class Sessions(Machine):
             request.base, request.old_id = (mine if item else request.base), None
         elif self.script.refused and present is not None and request.old_id is None:
             request.known = present
+
+    def is_gone(self, request: Request, present: Stored | None) -> bool:
+        """Whether a request that changes the id has found out that the session is gone."""
+        lost = request.known is not None and present is None
+        return request.gone or (lost and self.script.refused)
+
+    def keep_own(self, request: Request, mine: dict[str, int]) -> dict[str, int]:
+        """Let a request go on with what it set itself, as a session of its own, if there is any."""
+        base = request.base or {}
+        own = {key: mine[key] for key in mine if base.get(key) != mine[key]}
+        request.old_id, request.gone = None, not own
+        if own:
+            request.base, request.known = None, None
+            assert own == request.mine
+        return own
 
     def compare_touch(self, request: Request, acknowledged: bool) -> None:
         """Hold the end of a request that has changed nothing against the model."""
@@ -223,6 +239,7 @@ class Sessions(Machine):
             return
         request.id, request.base, request.known = request.session.id, None, None
         request.gone, request.old_id, request.tried = False, None, None
+        request.looked = False
         self.know(request.id)
         assert {} == request.mine
 
@@ -253,7 +270,7 @@ class Sessions(Machine):
             request.base, request.known, request.gone = None, None, False
             request.old_id = None
             request.saved = True
-        elif request.known is not None or request.tried:
+        elif request.looked or request.tried:
             request.old_id = request.old_id or old_id
 
     @rule(seconds=st.sampled_from([0.001, 1, INTERVAL, LIFE // 2, LIFE, -1, -3600, 3600]))
@@ -268,6 +285,7 @@ class Sessions(Machine):
         found = {
             item["id"]["S"].removeprefix("sess:"): round(float(item["deadline"]["N"]) * 1000)
             for item in scanned
+            if item["type"]["S"] != "beaker-marker"
         }
         assert {id: item.deadline_ms for id, item in self.table.items.items()} == found
 

@@ -43,13 +43,12 @@ def regenerate(session: Any) -> None:
 REQUESTS = [
     ("beaker", "GetItem", "dynamodb:GetItem", values),
     ("beaker", "PutItem", "dynamodb:PutItem", store(a=1)),
-    ("beaker", "DeleteItem", "dynamodb:DeleteItem", log_out),
+    ("beaker", "PutItem", "dynamodb:PutItem", log_out),
     ("ours", "GetItem", "dynamodb:GetItem", values),
     ("ours", "GetItem", "kms:Decrypt", values),
     ("ours", "PutItem", "dynamodb:PutItem", store(a=1)),
-    ("ours", "DeleteItem", "dynamodb:DeleteItem", log_out),
-    # There is no permission of that name.
-    ("ours", "TransactWriteItems", "dynamodb:DeleteItem", regenerate),
+    ("ours", "PutItem", "dynamodb:PutItem", log_out),
+    ("ours", "TransactWriteItems", "dynamodb:PutItem", regenerate),
 ]
 
 
