@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
+#: Changes whose tokens an item keeps. A write whose answer was lost is recognized as long as no
+#: more than this many others came after it.
+KEPT_WRITERS = 8
+
 
 class MergingRecord:
     """What is known of the item of one session, and how changes of it are written.
@@ -173,10 +177,12 @@ class MergingRecord:
 
     def _settled(self, theirs: Item | Marker | None, combined: CombinedSave) -> bool:
         """Return whether the present item tells what became of a save."""
-        if isinstance(theirs, Item) and combined.contains(theirs.writer):
+        writers = theirs.writers if isinstance(theirs, Item) else ()
+        own = next(filter(combined.contains, writers), None)
+        if isinstance(theirs, Item) and own is not None:
             # The write had arrived: its answer was lost and botocore sent it again, or the thread
-            # that wrote it was aborted.
-            combined.settle(Stored(theirs, self._decode(theirs)), theirs.writer)
+            # that wrote it was aborted. Others may have saved on top of it since.
+            combined.settle(Stored(theirs, self._decode(theirs)), own)
         elif self._is_gone(theirs):
             combined.settle(Dropped())
         return combined.save.outcome is not None
@@ -191,9 +197,10 @@ class MergingRecord:
     def _rebase(self, stored: Stored, save: Save) -> None:
         """Let a save change a later state of the session."""
         self._stored, self._stored_payload = stored.item, stored.payload
-        if stored.item.writer in self._unanswered:
+        arrived = next((one for one in stored.item.writers if one in self._unanswered), None)
+        if arrived is not None:
             # An earlier save of this request, which raised, had arrived.
-            self._seen_payload = save.seen_payload = self._unanswered[stored.item.writer]
+            self._seen_payload = save.seen_payload = self._unanswered[arrived]
             save.rebased = True
 
     def _conflict(self, how: str) -> SessionConflict:
@@ -272,6 +279,7 @@ class MergingRecord:
             version=1 if stored is None else (stored.version or 0) + 1,
             # Unlike a version, no two writes have the same.
             writer=secrets.token_urlsafe(9),
+            earlier=() if stored is None else _kept(stored),
             cookie_name=self.cookie_name or (None if stored is None else stored.cookie_name),
             special=special,
         )
@@ -297,3 +305,7 @@ class MergingRecord:
     def hashed_id(self) -> str:
         """What logs and messages call the session: nobody can take it over by that."""
         return hashlib.sha256(key_bytes(self._session_id)).hexdigest()[:16]
+
+
+def _kept(stored: Item) -> tuple[str, ...]:
+    return tuple(filter(None, stored.writers))[:KEPT_WRITERS]

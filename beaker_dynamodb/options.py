@@ -25,6 +25,7 @@ FIXED_ATTRIBUTES = frozenset(
         "created",
         "data",
         "deadline",
+        "earlier",
         "grace",
         "key",
         "lease",

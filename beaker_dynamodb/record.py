@@ -168,6 +168,7 @@ class SessionRecord(MergingRecord):
             _, text = self._merged(mine, payload)
             item = self._item(text, stored, stored.special)
             item.version, item.writer = stored.version, stored.writer
+            item.earlier = stored.earlier
             unused = items.if_unchanged(stored, accessed_by_ms=stored.accessed_ms)
             items.put(item, unused, replaced=stored)
         except ConditionFailed:

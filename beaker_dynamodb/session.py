@@ -201,8 +201,9 @@ class DynamoDBSession(SessionWithCookie):
             return
         data = dict(self._saved or self.accessed_dict) if accessed_only else dict(self)
         if data.keys() <= BOOKKEEPING:
-            if self._stored_id is not None:  # cleared; `delete` has done all this before
-                self.request["set_cookie"] = False
+            if self._stored_id is not None:
+                # It was cleared, and not deleted, which expires the cookie by itself.
+                self._expire_cookie()
             self._remove()
             return
         if self._ended and not self._detached:

@@ -68,6 +68,7 @@ class Item:
     :param version: goes up by one at every change of a session's data.
     :param writer: a token of the last change of a session's data, or write of a cache entry.
     :param cookie_name: name of the cookie that carries a session's id; None: not known.
+    :param earlier: the tokens of the changes before the last one, the newest first.
     :param special: a session's special keys, by name, as DynamoDB has them.
     :param signature: of key, codec and data (storage/signature.py); None: it carries none.
     :param chunks: the chunks in which ``data`` is stored; None: in the item itself.
@@ -85,8 +86,14 @@ class Item:
     signature: bytes | None = None
     grace_ms: int = 0
     cookie_name: str | None = None
+    earlier: tuple[str, ...] = ()
     special: Attributes = field(default_factory=dict, repr=False)
     chunks: ChunkSet | None = None
+
+    @property
+    def writers(self) -> tuple[str | None, ...]:
+        """The tokens of the last changes that this session contains, the newest first."""
+        return self.writer, *self.earlier
 
     def expired(self, now_ms: int, grace_ms: int = 0) -> bool:
         """Whether the deadline has come; at that very millisecond it has.
@@ -139,6 +146,8 @@ class Layout:
             attributes["version"] = {"N": str(item.version)}
         if item.writer is not None:
             attributes["writer"] = {"S": item.writer}
+        if item.earlier:
+            attributes["earlier"] = {"S": " ".join(item.earlier)}
         if item.cookie_name is not None:
             attributes["cookie"] = {"S": item.cookie_name}
         if item.signature is not None:
@@ -235,6 +244,8 @@ class Layout:
                 item.version = int(attributes["version"]["N"])
             if "writer" in attributes:
                 item.writer = attributes["writer"]["S"]
+            if "earlier" in attributes:
+                item.earlier = tuple(attributes["earlier"]["S"].split(" "))
             if "cookie" in attributes:
                 item.cookie_name = attributes["cookie"]["S"]
             if "signature" in attributes:

@@ -51,9 +51,9 @@ def test_new(options: dict[str, Any], sent: CallRecorder) -> None:
 
 
 def test_log_out(browser: Browser, sent: CallRecorder) -> None:
-    """A log-out is one DeleteItem, after the read."""
+    """A log-out is one PutItem, of a marker, after the read."""
     browser.visit(lambda session: session.delete())
-    assert ["GetItem", "DeleteItem"] == sent.operations
+    assert ["GetItem", "PutItem"] == sent.operations
 
 
 def test_encrypted(options: dict[str, Any], sent: CallRecorder) -> None:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from beaker.exceptions import BeakerWarning
 from botocore.config import Config
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from pyramid.testing import DummyRequest
 from pyramid_beaker import session_factory_from_settings
 
@@ -59,7 +59,7 @@ def test_unknown_codec(options: dict[str, Any], client: DynamoDBClient, table_na
 
 @pytest.fixture
 def faulty(endpoint: Endpoint) -> tuple[DynamoDBClient, Callable[[int], None]]:
-    """A client that tries once, and a function that lets its next so many reads time out."""
+    """A client that tries once, and a function that lets its next so many reads be throttled."""
     once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
     client = boto3.session.Session().client("dynamodb", **endpoint.options, config=once)
     left = 0
@@ -68,7 +68,7 @@ def faulty(endpoint: Endpoint) -> tuple[DynamoDBClient, Callable[[int], None]]:
         nonlocal left
         if left:
             left -= 1
-            raise ReadTimeoutError(endpoint_url=endpoint.url)
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
 
     def arm(times: int) -> None:
         nonlocal left
@@ -90,6 +90,21 @@ def test_short_fault_logs_out(table_name: str, faulty: Faulty, setting: dict[str
     fail(1)
     with pytest.warns(BeakerWarning, match=CORRUPT):
         assert {} == browser.contents()
+
+
+def test_silence_logs_nobody_out(table_name: str, client: DynamoDBClient) -> None:
+    """The same request does not ask again, so that plain Beaker gets no new session either."""
+
+    def time_out(**_: object) -> None:
+        raise ReadTimeoutError(endpoint_url="")
+
+    browser = Browser({"table_name": table_name, "client": client})
+    browser.save(name="Ada")
+    client.meta.events.register("before-send.dynamodb.GetItem", time_out)
+    with pytest.warns(BeakerWarning, match=CORRUPT), pytest.raises(StoreUnavailable):
+        browser.contents()
+    client.meta.events.unregister("before-send.dynamodb.GetItem", time_out)
+    assert {"name": "Ada"} == browser.contents()
 
 
 def test_way_out(table_name: str, faulty: Faulty) -> None:

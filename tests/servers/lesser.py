@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -62,12 +62,16 @@ def lesser(
         client.meta.events.unregister(event, handler)
 
 
-def sent_twice(client: DynamoDBClient) -> None:
-    """Send the next PutItem twice, as botocore does when an answer was lost."""
+def sent_twice(client: DynamoDBClient, between: Callable[[], object] = bool) -> None:
+    """Send the next PutItem twice, as botocore does when an answer was lost.
+
+    :param between: what happens after the first time.
+    """
     event = "before-parameter-build.dynamodb.PutItem"
 
     def send_before(params: dict[str, Any], **_: object) -> None:
         client.meta.events.unregister(event, send_before)
         client.put_item(**params)
+        between()
 
     client.meta.events.register(event, send_before)

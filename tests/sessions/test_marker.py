@@ -163,6 +163,17 @@ def expires(answer: Answer) -> bool:
     return "expires=" in header
 
 
+def test_clearing_a_session_expires_the_cookie(site: Site) -> None:
+    """Otherwise the next request would meet the marker, and store nothing for ten seconds."""
+    cookie = site(store(user="Ada")).cookie
+
+    def clear(session: Any) -> None:
+        session.clear()
+        session.save()
+
+    assert expires(site(clear, cookie))
+
+
 @pytest.mark.parametrize("end", ["delete", "invalidate"])
 def test_ending_without_a_save_expires_the_cookie(site: Site, end: str) -> None:
     cookie = site(store(user="Ada")).cookie

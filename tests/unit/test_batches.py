@@ -14,7 +14,7 @@ QUERY: dict[str, Any] = {
     "TableName": TABLE,
     "ConsistentRead": True,
     "KeyConditionExpression": "#key = :key AND begins_with(#sort, :sort)",
-    "FilterExpression": "#type = :cache",
+    "FilterExpression": "#type = :kind",
     "ProjectionExpression": "#key, #type, #created, #deadline, #long, #set, #chunks, #sort",
     "ExpressionAttributeNames": {
         "#key": "id",
@@ -28,12 +28,21 @@ QUERY: dict[str, Any] = {
     },
     "ExpressionAttributeValues": {
         ":key": {"S": "cache:pages"},
-        ":cache": {"S": "beaker-cache"},
+        ":kind": {"S": "beaker-cache"},
         ":sort": {"S": "|"},
     },
 }
 #: What is to be deleted is listed in short pages, so that little is overwritten meanwhile.
 CLEAR_QUERY = {**QUERY, "Limit": 250}
+#: Before that, the creation locks of the namespace are listed; what is being made is refused.
+LOCKS_QUERY: dict[str, Any] = {
+    **QUERY,
+    "ExpressionAttributeValues": {
+        ":key": {"S": "cache:|lock|pages"},
+        ":kind": {"S": "beaker-lock"},
+        ":sort": {"S": "|"},
+    },
+}
 
 
 def key(name: str) -> dict[str, Any]:
@@ -65,9 +74,8 @@ def test_deletes_go_in_batches_of_25_as_pages_arrive() -> None:
     """Fifty-one entries, over two pages, are three batches; the first before the second page."""
     names = [f"{number:02d}" for number in range(51)]
     pages = [[key(name) for name in names[:40]], [key(name) for name in names[40:]]]
-    script = Script().answer(
-        "query", CLEAR_QUERY, {"Items": pages[0], "LastEvaluatedKey": key("39")}
-    )
+    script = Script().answer("query", LOCKS_QUERY, {"Items": []})
+    script.answer("query", CLEAR_QUERY, {"Items": pages[0], "LastEvaluatedKey": key("39")})
     script.answer("batch_write_item", {"RequestItems": deletes(*names[:25])}, {})
     script.answer("query", {**CLEAR_QUERY, "ExclusiveStartKey": key("39")}, {"Items": pages[1]})
     script.answer("batch_write_item", {"RequestItems": deletes(*names[25:50])}, {})
@@ -78,7 +86,8 @@ def test_deletes_go_in_batches_of_25_as_pages_arrive() -> None:
 
 def test_an_empty_namespace_asks_for_no_batch() -> None:
     """There is nothing to delete, and BatchWriteItem is not called."""
-    with Script().answer("query", CLEAR_QUERY, {"Items": []}) as script:
+    script = Script().answer("query", LOCKS_QUERY, {"Items": []})
+    with script.answer("query", CLEAR_QUERY, {"Items": []}):
         manager(script).remove()
 
 
@@ -86,7 +95,8 @@ def test_what_is_left_unprocessed_is_sent_again(monkeypatch: pytest.MonkeyPatch)
     """Only the rest is sent, after a pause that may grow."""
     pauses: list[float] = []
     monkeypatch.setattr(batches, "sleep", pauses.append)
-    script = Script().answer("query", CLEAR_QUERY, {"Items": [key("a"), key("b"), key("c")]})
+    script = Script().answer("query", LOCKS_QUERY, {"Items": []})
+    script.answer("query", CLEAR_QUERY, {"Items": [key("a"), key("b"), key("c")]})
     for asked, left in (("abc", "bc"), ("bc", "c"), ("c", "")):
         answer = {"UnprocessedItems": deletes(*left)} if left else {}
         script.answer("batch_write_item", {"RequestItems": deletes(*asked)}, answer)
@@ -100,7 +110,8 @@ def test_what_is_never_processed_is_an_outage(monkeypatch: pytest.MonkeyPatch) -
     """After ten tries the rest is given up, loudly."""
     pauses: list[float] = []
     monkeypatch.setattr(batches, "sleep", pauses.append)
-    script = Script().answer("query", CLEAR_QUERY, {"Items": [key("a")]})
+    script = Script().answer("query", LOCKS_QUERY, {"Items": []})
+    script.answer("query", CLEAR_QUERY, {"Items": [key("a")]})
     for _ in range(10):
         script.answer("batch_write_item", None, {"UnprocessedItems": deletes("a")})
     with script, pytest.raises(StoreUnavailable) as caught:
