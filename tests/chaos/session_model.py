@@ -38,6 +38,7 @@ class Request:
     :param base: what it has loaded, or saved last; None: neither.
     :param known: the item as it knows it; None: it has found none.
     :param gone: it knows that the session which it had loaded is not there any more.
+    :param ended: it has found that out and has stored nothing since: an empty session is not kept.
     :param looked: it has looked under the id that it had at first.
     :param old_id: the id before `regenerate_id`, until it is saved.
     :param tried: the id under which it has tried to save last, so that there may be an item.
@@ -48,6 +49,7 @@ class Request:
     base: Data | None
     known: Stored | None
     gone: bool = False
+    ended: bool = False
     looked: bool = False
     old_id: str | None = None
     tried: str | None = None

@@ -140,6 +140,9 @@ class Sessions(Machine):
 
     def compare_save(self, request: Request, mine: dict[str, int], acknowledged: bool) -> None:
         """Hold a save of data against the model."""
+        if self.ours and request.ended and not request.gone and not mine:
+            assert not self.script.wrote
+            return
         present = self.table.present(request)
         if self.ours and request.old_id is not None and self.is_gone(request, present):
             mine = self.keep_own(request, mine)
@@ -152,6 +155,7 @@ class Sessions(Machine):
             self.table.put(request, item)
         if acknowledged:
             request.known, request.gone = item, item is None
+            request.ended = item is None
             request.base, request.old_id = (mine if item else request.base), None
         elif self.script.refused and present is not None and request.old_id is None:
             request.known = present
@@ -165,7 +169,7 @@ class Sessions(Machine):
         """Let a request go on with what it set itself, as a session of its own, if there is any."""
         base = request.base or {}
         own = {key: mine[key] for key in mine if base.get(key) != mine[key]}
-        request.old_id, request.gone = None, not own
+        request.old_id, request.gone, request.ended = None, not own, True
         if own:
             request.base, request.known = None, None
             assert own == request.mine
