@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @contextmanager
 def serving(app: WSGIApplication) -> Iterator[int]:
     """Serve an application for the block, and yield the port."""
-    server: Any = create_server(app, listen="127.0.0.1:0", threads=8)
+    server: Any = create_server(
+        app, listen="127.0.0.1:0", threads=8, clear_untrusted_proxy_headers=True
+    )
 
     def close() -> None:
         # The loop ends once nothing is left to wait for; a browser keeps its connections.
