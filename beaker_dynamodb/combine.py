@@ -186,7 +186,7 @@ class CombinedSave:
             return any(writer in save.tried for save in self._queue.saves)
 
     def settle(self, outcome: Stored | Dropped, writer: str | None = None) -> None:
-        """Give saves their outcome: those that a write contained, or all of the same session.
+        """Record the outcome of saves: of those a write contained, or of all of the session.
 
         :param writer: the token of the write.
         """

@@ -2,8 +2,9 @@
 
 Plain Beaker over ``ext:dynamodb`` already merges concurrent saves and lets a log-out win. This
 subclass adds: encrypted payloads can be merged too; ``invalidate``, ``regenerate_id`` and
-``delete`` remove the old item; an id that the store does not know is replaced by a fresh one; and
-a fault of the store is raised to the application instead of logging the user out.
+``delete`` end the old session and leave a marker in its place; an unknown id is replaced by a fresh
+one; no cookie announces an id under which nothing is stored; and a store error is raised to the
+application instead of logging the user out.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class DynamoDBSession(SessionWithCookie):
         try:
             self._load()
         except PayloadError as error:
-            # The item stays for whoever mends a wrong key or a missing class.
+            # The item stays: a wrong key or a missing class can be fixed.
             hashed_id = self.namespace.session.hashed_id
             del self.namespace
             if not self.invalidate_corrupt:

@@ -45,8 +45,8 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
     def get_by_id(self, id: str) -> Any:
         """Return the session with this id, or None if there is none; nothing is created.
 
-        Its methods act at once, since no response saves it: ``get_by_id(id).delete()`` logs out
-        whoever has that session.
+        Its methods act at once, since no response saves it: ``get_by_id(id).delete()`` ends
+        that session.
 
         :raises DynamoDBError: the store did not answer, or the session cannot be read.
         """
@@ -90,7 +90,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         self._end(lambda: self._session().invalidate())
 
     def regenerate_id(self) -> None:
-        """Give the session a fresh id when it is saved."""
+        """Change the id when the session is saved."""
         self._end(lambda: self._session().regenerate_id())
 
     def _end(self, act: Callable[[], None]) -> None:

@@ -92,7 +92,7 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
         retries=retries,
         max_pool_connections=options.max_pool_connections,
         tcp_keepalive=True,
-        # Both save processor time at every call: botocore otherwise makes its user agent anew, and
+        # Both save processor time at every call: botocore otherwise rebuilds its user agent, and
         # checks shapes that are always the same here.
         user_agent=f"beaker_dynamodb Botocore/{botocore.__version__}",
         parameter_validation=False,

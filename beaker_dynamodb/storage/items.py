@@ -134,8 +134,8 @@ class ItemStore(TableCalls):
             answer = self.call(
                 "put_item",
                 Item=self._marker(key),
-                # Holds when there is an item, damaged or not, that is no marker already; so that
-                # invented ids leave nothing behind.
+                # Holds when there is an item, damaged or not, that is not a marker yet. So invented
+                # ids leave nothing behind.
                 ConditionExpression=(
                     "attribute_exists(#key) AND (attribute_not_exists(#type) OR #type <> :marker)"
                 ),
