@@ -36,10 +36,10 @@ from webob import Request, Response
 from webob.exc import HTTPBadRequest, HTTPNotFound, HTTPSeeOther, HTTPServiceUnavailable
 
 from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager
+from beaker_dynamodb.items.item import item_size
 from beaker_dynamodb.middleware import SessionMiddleware
-from beaker_dynamodb.ops.local import EmbeddedDynamoDB
-from beaker_dynamodb.ops.meter import Call, CallMeter, count_text, units_text
-from beaker_dynamodb.storage.layout import item_size
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
+from beaker_dynamodb.testing.meter import Call, CallMeter, count_text, units_text
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

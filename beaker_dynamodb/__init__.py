@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from beaker_dynamodb.errors import (
+from beaker_dynamodb.exceptions import (
     AccessDenied,
     ConfigurationError,
     DynamoDBError,
@@ -25,8 +25,8 @@ from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManage
 from beaker_dynamodb.session import DynamoDBSession
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.session_store import SessionStore
-    from beaker_dynamodb.stored_session import StoredSession
+    from beaker_dynamodb.sessions.session_store import SessionStore
+    from beaker_dynamodb.sessions.stored_session import StoredSession
 
 __version__ = "0.1.0"
 
@@ -50,8 +50,11 @@ __all__ = [
 ]
 
 
-#: What no request needs is imported when it is asked for, and where it is.
-_LATER = {"SessionStore": "session_store", "StoredSession": "stored_session"}
+#: Imported lazily: no request needs them.
+_LATER = {
+    "SessionStore": "sessions.session_store",
+    "StoredSession": "sessions.stored_session",
+}
 
 
 def __getattr__(name: str) -> object:

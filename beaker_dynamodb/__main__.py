@@ -17,7 +17,7 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    from beaker_dynamodb.ops.cli import cli
+    from beaker_dynamodb.cli.main import cli
 
     cli(prog_name="beaker-dynamodb")
 

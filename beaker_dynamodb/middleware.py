@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import beaker.middleware
 
-from beaker_dynamodb import casters, save_errors
-from beaker_dynamodb.exchange import Exchange
+from beaker_dynamodb.config import converters
 from beaker_dynamodb.namespace import register
 from beaker_dynamodb.session import DynamoDBSession
-from beaker_dynamodb.session_cookie import warn_of_dropped_cookies
-from beaker_dynamodb.session_object import SessionObject, new_session
+from beaker_dynamodb.wsgi import save_errors
+from beaker_dynamodb.wsgi.exchange import Exchange
+from beaker_dynamodb.wsgi.session_cookie import warn_of_dropped_cookies
+from beaker_dynamodb.wsgi.session_object import SessionObject, new_session
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -43,7 +44,7 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
         if not self.options.get("type"):
             self.options["type"] = "ext:dynamodb"
         # Beaker takes this one as it is, and the text "false" of an INI file for true.
-        self.options["invalidate_corrupt"] = casters.boolean(self.options["invalidate_corrupt"])
+        self.options["invalidate_corrupt"] = converters.boolean(self.options["invalidate_corrupt"])
         # An INI file can only hold a text, which Beaker would refuse as a class.
         if not isinstance(self.options.get("session_class"), type):
             self.options["session_class"] = DynamoDBSession

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from beaker.container import Container, NamespaceManager
 
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.record import SessionRecord
-from beaker_dynamodb.storage.codec import Raw
-from beaker_dynamodb.storage.keys import key_bytes
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.keys import key_bytes
+from beaker_dynamodb.sessions.record import SessionRecord
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from beaker_dynamodb.cache import CacheEntries
-    from beaker_dynamodb.lock import DynamoDBSynchronizer
-    from beaker_dynamodb.storage.store import Store
+    from beaker_dynamodb.backend import Store
+    from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
+    from beaker_dynamodb.caches.entries import CacheEntries
 
 #: The one key of a session's namespace.
 SESSION_KEY = "session"
@@ -170,7 +170,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def get_creation_lock(self, key: str | bytes) -> DynamoDBSynchronizer:
         """Give the lock under which one caller, of all processes and hosts, makes a value."""
-        from beaker_dynamodb.locks import creation_lock
+        from beaker_dynamodb.caches.lock_registry import creation_lock
 
         return creation_lock(self.store, self.store.keys.lock(self.namespace, key))
 
@@ -187,13 +187,13 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def _reap(self) -> None:
         """Start the legacy reaper of this process, if it is wanted and does not run yet."""
         if self.store.options.reap_interval:
-            from beaker_dynamodb.reaping import keep_reaping
+            from beaker_dynamodb.items.background_reaper import keep_reaping
 
             keep_reaping(self.store)
 
     def _entries(self) -> CacheEntries:
         # Sessions do without caches and their locks.
-        from beaker_dynamodb.cache import CacheEntries
+        from beaker_dynamodb.caches.entries import CacheEntries
 
         self._reap()
         return CacheEntries(self.store, self.namespace)
@@ -263,6 +263,6 @@ def _store_of(items: tuple[tuple[str, Any], ...]) -> Store:
 
 
 def _make_store(options: dict[str, Any]) -> Store:
-    from beaker_dynamodb.storage.store import Store
+    from beaker_dynamodb.backend import Store
 
     return Store(parse(options))

@@ -13,13 +13,14 @@ from typing import Any
 
 import beaker.session
 
-from beaker_dynamodb import casters, save_errors
-from beaker_dynamodb.errors import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.config import converters
+from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.namespace import register
-from beaker_dynamodb.response_headers import with_session
 from beaker_dynamodb.session import DynamoDBSession
-from beaker_dynamodb.session_cookie import warn_of_dropped_cookies
-from beaker_dynamodb.session_object import SessionObject
+from beaker_dynamodb.wsgi import save_errors
+from beaker_dynamodb.wsgi.response_headers import with_session
+from beaker_dynamodb.wsgi.session_cookie import warn_of_dropped_cookies
+from beaker_dynamodb.wsgi.session_object import SessionObject
 
 _SESSION_PREFIXES = ("session.", "beaker.session.")
 
@@ -55,7 +56,7 @@ def session_factory_from_settings(given: Mapping[str, Any]) -> Any:
         name = f"{prefix}invalidate_corrupt"
         if name in settings:
             # Beaker takes it as it is, and the string "false" of an INI file as true.
-            settings[name] = casters.boolean(settings[name])
+            settings[name] = converters.boolean(settings[name])
     settings["session.session_class"] = DynamoDBSession
     session_class = pyramid_beaker.session_factory_from_settings(settings)
     warn_of_dropped_cookies(session_class._options)

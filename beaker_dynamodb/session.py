@@ -16,15 +16,15 @@ from typing import Any
 
 from beaker.exceptions import BeakerWarning
 
-from beaker_dynamodb.cookies import ISSUED, new_id
-from beaker_dynamodb.errors import DynamoDBError, PayloadError
-from beaker_dynamodb.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
+from beaker_dynamodb.dynamodb.error_mapping import cause
+from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
+from beaker_dynamodb.items.codec import Raw
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
-from beaker_dynamodb.payload import PayloadFormat
-from beaker_dynamodb.record import SessionRecord
-from beaker_dynamodb.session_cookie import SessionWithCookie
-from beaker_dynamodb.storage.codec import Raw
-from beaker_dynamodb.storage.faults import cause
+from beaker_dynamodb.sessions.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
+from beaker_dynamodb.sessions.payload import PayloadFormat
+from beaker_dynamodb.sessions.record import SessionRecord
+from beaker_dynamodb.wsgi.cookie_header import ISSUED, new_id
+from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
 
 #: Replicas are behind for less than that: "usually one second or less" (AWS developer guide, read
 #: consistency).

@@ -114,9 +114,9 @@ def around_the_calls() -> dict[str, Part]:
 
 def the_calls(url: str) -> dict[str, Part]:
     """The same calls by our store, by its client, and by a client with default settings."""
-    from beaker_dynamodb.config import parse
-    from beaker_dynamodb.storage.layout import SESSION
-    from beaker_dynamodb.storage.store import Store as TableStore
+    from beaker_dynamodb.backend import Store as TableStore
+    from beaker_dynamodb.config.parse import parse
+    from beaker_dynamodb.items.item import SESSION
 
     where = {
         "endpoint_url": url,
@@ -158,10 +158,10 @@ def the_calls(url: str) -> dict[str, Part]:
 
 def our_steps() -> dict[str, Part]:
     """The steps between Beaker's Session and the call."""
-    from beaker_dynamodb import merge
+    from beaker_dynamodb.items.item import SESSION
     from beaker_dynamodb.namespace import DynamoDBNamespaceManager
-    from beaker_dynamodb.payload import BEAKER
-    from beaker_dynamodb.storage.layout import SESSION
+    from beaker_dynamodb.sessions import merge
+    from beaker_dynamodb.sessions.payload import BEAKER
 
     options = {"client": InstantClient(), "timeout": 1920, "data_dir": None}
     manager = DynamoDBNamespaceManager("0123456789abcdef" * 2, **options)
@@ -198,8 +198,8 @@ def stored_session() -> dict[str, Any]:
 
 def special_keys(rounds: int) -> list[dict[str, Any]]:
     """Give what a request costs with more and more special keys."""
+    from beaker_dynamodb.items.item import item_size
     from beaker_dynamodb.middleware import SessionMiddleware
-    from beaker_dynamodb.storage.layout import item_size
     from benchmarks.workload import visit
 
     def page(environ: Any, start_response: Any) -> list[bytes]:

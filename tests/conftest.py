@@ -14,8 +14,8 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from beaker_dynamodb.ops.local import EmbeddedDynamoDB
-from beaker_dynamodb.options import Options
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.watch import RUN, whole_run
 from tests.clock import Clock
 from tests.once import look_for_garbage_less, parse_models_once

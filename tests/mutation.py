@@ -1,7 +1,7 @@
 """Run mutmut over the core, print the score of each module and check the list of survivors.
 
     tox -e mutation                                 # every module
-    tox -e mutation -- beaker_dynamodb/merge.py     # the module in hand
+    tox -e mutation -- beaker_dynamodb/sessions/merge.py     # the module in hand
     tox -e mutation -- --again                      # only the last run's survivors
 
 A mutant is a copy of the package with one small change, which some test should notice. The command
@@ -69,20 +69,20 @@ _LOCKS = [
 ]
 #: The modules that are mutated, each with the tests that should notice.
 TESTS = {
-    "beaker_dynamodb/merge.py": _MERGE,
-    "beaker_dynamodb/merge_values.py": _MERGE,
-    "beaker_dynamodb/comparison.py": _MERGE,
-    "beaker_dynamodb/record.py": _SESSIONS,
-    "beaker_dynamodb/merging_record.py": _SESSIONS,
+    "beaker_dynamodb/sessions/merge.py": _MERGE,
+    "beaker_dynamodb/sessions/merge_values.py": _MERGE,
+    "beaker_dynamodb/sessions/comparison.py": _MERGE,
+    "beaker_dynamodb/sessions/record.py": _SESSIONS,
+    "beaker_dynamodb/sessions/merging_record.py": _SESSIONS,
     "beaker_dynamodb/session.py": _SESSIONS,
-    "beaker_dynamodb/storage/keys.py": _KEYS,
-    "beaker_dynamodb/storage/items.py": _ITEMS,
-    "beaker_dynamodb/storage/chunks.py": _ITEMS,
-    "beaker_dynamodb/storage/signature.py": _SIGNATURES,
-    "beaker_dynamodb/storage/lock_items.py": _LOCKS,
-    "beaker_dynamodb/lease.py": _LOCKS,
-    "beaker_dynamodb/lock.py": _LOCKS,
-    "beaker_dynamodb/locks.py": _LOCKS,
+    "beaker_dynamodb/items/keys.py": _KEYS,
+    "beaker_dynamodb/items/store.py": _ITEMS,
+    "beaker_dynamodb/items/chunks.py": _ITEMS,
+    "beaker_dynamodb/items/signing.py": _SIGNATURES,
+    "beaker_dynamodb/caches/lock_items.py": _LOCKS,
+    "beaker_dynamodb/caches/lease.py": _LOCKS,
+    "beaker_dynamodb/caches/creation_lock.py": _LOCKS,
+    "beaker_dynamodb/caches/lock_registry.py": _LOCKS,
 }
 
 #: Outcomes, in mutmut's words, of a mutant that a test noticed; a timeout is an endless loop.

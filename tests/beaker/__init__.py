@@ -12,7 +12,7 @@ from beaker.middleware import SessionMiddleware
 from webtest import TestApp
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.storage import client as clients
+from beaker_dynamodb.dynamodb import client as clients
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.servers.demo import HOSTILE, Demo, Visitor, announced, demos, start, stop
 
 if TYPE_CHECKING:

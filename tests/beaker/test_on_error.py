@@ -19,11 +19,11 @@ from beaker_dynamodb import (
     DynamoDBNamespaceManager,
     LockTimeout,
     StoreUnavailable,
-    lock,
     namespace,
 )
-from beaker_dynamodb.record import SessionRecord
-from beaker_dynamodb.storage import outage
+from beaker_dynamodb.caches import creation_lock as lock
+from beaker_dynamodb.caches import outage
+from beaker_dynamodb.sessions.record import SessionRecord
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.unit.stubbed import Script
@@ -39,10 +39,10 @@ Faults = set[str]
 
 @pytest.fixture(autouse=True)
 def _own_clients_stores_and_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("beaker_dynamodb.storage.client._clients", {})
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients", {})
     # A store or a lock of an earlier test with the same options would bring its outage along.
     namespace._store_of.cache_clear()
-    monkeypatch.setattr("beaker_dynamodb.locks._locks", WeakValueDictionary())
+    monkeypatch.setattr("beaker_dynamodb.caches.lock_registry._locks", WeakValueDictionary())
 
 
 def make_cache(options: dict[str, Any], **more: Any) -> Cache:
@@ -297,7 +297,7 @@ def test_nobody_waits_for_a_fault_for_ever() -> None:
 def test_nobody_fails_while_a_fault_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who began before DynamoDB was asked anew, and has waited lock_timeout, makes the value."""
     time = Clock()
-    monkeypatch.setattr("beaker_dynamodb.lease.monotonic", time)
+    monkeypatch.setattr("beaker_dynamodb.caches.lease.monotonic", time)
     monkeypatch.setattr(outage, "monotonic", time)
     mine = make_cache(DEAD, lock_timeout=0.05).namespace.get_creation_lock(b"key")
     mine.acquire()

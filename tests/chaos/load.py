@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.errors import DynamoDBError
+from beaker_dynamodb.exceptions import DynamoDBError
 from tests.chaos.faults import Kind
 from tests.chaos.proxy import FaultProxy, Plan
 from tests.sessions.site import Action, Site, store, values

@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from moto import mock_aws
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.errors import StoreUnavailable
-from beaker_dynamodb.storage.faults import ConditionFailed
-from beaker_dynamodb.storage.items import ItemStore
+from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
+from beaker_dynamodb.exceptions import StoreUnavailable
+from beaker_dynamodb.items.store import ItemStore
 from tests.clock import Clock
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 from beaker.cache import CacheManager
 
 from beaker_dynamodb import StoreUnavailable
-from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.faults import silence
 from tests.chaos.load import SITES
 from tests.chaos.proxy import FaultProxy, Plan

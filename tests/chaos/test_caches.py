@@ -9,7 +9,7 @@ import pytest
 from beaker.cache import Cache, CacheManager
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.errors import DynamoDBError
+from beaker_dynamodb.exceptions import DynamoDBError
 from tests.chaos.faults import KINDS
 from tests.chaos.load import short_pauses
 from tests.chaos.proxy import FaultProxy, Plan

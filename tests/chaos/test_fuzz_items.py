@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager
-from beaker_dynamodb.storage.lock_items import LockItem, LockItems
+from beaker_dynamodb.caches.lock_items import LockItem, LockItems
 from tests.chaos.inputs import ATTRIBUTES, FUZZ, keys_sent
 from tests.clock import Clock
 from tests.contract.opening import payload

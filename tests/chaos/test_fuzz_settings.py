@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
-from beaker_dynamodb.options import Options
+from beaker_dynamodb.config.options import Options
 from tests.chaos.inputs import FUZZ
 
 SECRET = "hush-hush-hush-hush"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBNamespaceManager, SpecialKeyError
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.storage.special import SpecialKeys
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.special_keys import SpecialKeys
 from tests.chaos.inputs import FUZZ, NUMBERS, TEXTS
 
 if TYPE_CHECKING:

@@ -309,6 +309,6 @@ def test_sessions(
     monkeypatch.setattr("beaker.session.time", moved)
     monkeypatch.setattr("beaker_dynamodb.session.time", moved)
     # The model knows of no pauses.
-    monkeypatch.setattr("beaker_dynamodb.storage.refreshes.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("beaker_dynamodb.sessions.refreshes.PAUSE_SECONDS", 0.0)
     Sessions.session_class, Sessions.more = session_class, more
     run_model(Sessions, clock, HOW_MANY.sessions)

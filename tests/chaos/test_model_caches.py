@@ -12,9 +12,9 @@ from beaker.cache import Cache
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from beaker_dynamodb import lease, locks
-from beaker_dynamodb.lock import DynamoDBSynchronizer
-from beaker_dynamodb.locks import creation_lock
+from beaker_dynamodb.caches import lease, lock_registry
+from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
+from beaker_dynamodb.caches.lock_registry import creation_lock
 from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.clock import Clock
@@ -58,13 +58,13 @@ class Begun:
 
 
 class Process:
-    """What one process knows of locks."""
+    """What one process knows of lock_registry."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.cache = Cache("news", "ext:dynamodb", **options)
         self.locks: WeakValueDictionary[Any, DynamoDBSynchronizer] = WeakValueDictionary()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(locks, "_locks", self.locks)
+            patch.setattr(lock_registry, "_locks", self.locks)
             store = self.cache.namespace.store
             self.lock = creation_lock(store, store.keys.lock("news", KEY))
         self.making: Begun | None = None
@@ -88,7 +88,7 @@ class Caches(Machine):
     def attempt_by(self, who: int, plan: list[str], action: Callable[[], object]) -> bool:
         """Do something in a process; whether it was acknowledged."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(locks, "_locks", self.processes[who].locks)
+            patch.setattr(lock_registry, "_locks", self.processes[who].locks)
             return self.attempt(plan, action)
 
     def current(self, grace: float = 0) -> int | None:

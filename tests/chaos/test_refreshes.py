@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import AccessDenied, DynamoDBError, StoreUnavailable
-from beaker_dynamodb.storage import refreshes
-from beaker_dynamodb.storage.refreshes import PAUSE_SECONDS, WARNING_SECONDS
+from beaker_dynamodb.sessions import refreshes
+from beaker_dynamodb.sessions.refreshes import PAUSE_SECONDS, WARNING_SECONDS
 from tests.chaos.faults import answers, refusal, silence
 from tests.chaos.load import SITES
 from tests.chaos.proxy import Fault, Plan

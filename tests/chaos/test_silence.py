@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beaker_dynamodb import StoreUnavailable
-from beaker_dynamodb.config import Options
+from beaker_dynamodb.config.parse import Options
 from tests.chaos.faults import READ_TIMEOUT_SECONDS, silence
 from tests.chaos.proxy import Plan
 from tests.chaos.silence import SCENES

@@ -10,8 +10,8 @@ from pyramid.testing import DummyRequest
 from pyramid_beaker import session_factory_from_settings
 
 from beaker_dynamodb import DynamoDBSession, StoreUnavailable
-from beaker_dynamodb.storage import silence as memory
-from beaker_dynamodb.storage.silence import MEMORY_SECONDS
+from beaker_dynamodb.dynamodb import silence as memory
+from beaker_dynamodb.dynamodb.silence import MEMORY_SECONDS
 from tests.chaos.faults import answers, refusal, silence
 from tests.chaos.load import SITES
 from tests.chaos.proxy import Plan

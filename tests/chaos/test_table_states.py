@@ -12,10 +12,10 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.ops.provision import Extras, Provisioner
-from beaker_dynamodb.options import Options
-from beaker_dynamodb.storage import client as clients
-from beaker_dynamodb.storage import table_state
+from beaker_dynamodb.cli.provision import Extras, Provisioner
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.dynamodb import client as clients
+from beaker_dynamodb.dynamodb import table_state
 from tests.chaos.load import SITES
 from tests.clock import Clock
 from tests.sessions.site import UNKNOWN, Site, store, values

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
-from beaker_dynamodb.payload import BEAKER
-from beaker_dynamodb.storage.codec import Raw
-from beaker_dynamodb.storage.layout import SESSION
+from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.item import SESSION
+from beaker_dynamodb.sessions.payload import BEAKER
 from tests.clock import Clock
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, store, values

@@ -42,7 +42,7 @@ def test_the_watch_over_the_run_sees() -> None:
         logging.getLogger().warning(ids[0])
         logging.getLogger("boto3").info("%s", ids[1])
         logging.getLogger("urllib3.util").info("%s", ids[2])
-        logging.getLogger("beaker_dynamodb.storage").debug("%s", ids[3])
+        logging.getLogger("beaker_dynamodb.dynamodb").debug("%s", ids[3])
         ours = {"__name__": "beaker_dynamodb.session", "warnings": warnings}
         with pytest.warns(BeakerWarning):
             exec("warnings.warn(shown, kind)", {**ours, "shown": ids[4], "kind": BeakerWarning})

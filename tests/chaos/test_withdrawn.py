@@ -13,7 +13,7 @@ from beaker_dynamodb import (
     DynamoDBNamespaceManager,
     StoreUnavailable,
 )
-from beaker_dynamodb.options import Options
+from beaker_dynamodb.config.options import Options
 from tests.chaos.faults import refusal
 from tests.chaos.load import SITES
 from tests.chaos.proxy import Exchange, Fault, FaultProxy, Plan

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBNamespaceManager, ItemTooLarge, PayloadError
-from beaker_dynamodb.storage import batches, chunks
-from beaker_dynamodb.storage.faults import ConditionFailed
+from beaker_dynamodb.dynamodb import batches
+from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
+from beaker_dynamodb.items import chunks
 from tests.contract.opening import payload
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.lock import DynamoDBSynchronizer
+from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
 from tests.contract.opening import Opener, payload
 from tests.servers.lesser import lesser, sent_twice
 from tests.servers.recorder import CallRecorder

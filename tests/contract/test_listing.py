@@ -11,9 +11,10 @@ from unittest import mock
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.storage import batches, listing
-from beaker_dynamodb.storage.keys import key_bytes
-from beaker_dynamodb.storage.layout import CACHE, Item
+from beaker_dynamodb.caches import query
+from beaker_dynamodb.dynamodb import batches
+from beaker_dynamodb.items.item import CACHE, Item
+from beaker_dynamodb.items.keys import key_bytes
 from tests.contract.opening import Opener, payload
 from tests.servers.recorder import CallRecorder
 
@@ -112,7 +113,7 @@ def test_what_is_overwritten_before_its_page_is_listed_stays(
             manager[b"late"] = manager[b"59"] = "after"  # of the last page
         return real(method, **params)
 
-    with mock.patch.object(items, "call", call), mock.patch.object(listing, "DELETED_PAGE", 25):
+    with mock.patch.object(items, "call", call), mock.patch.object(query, "DELETED_PAGE", 25):
         manager.remove()
     left = names(manager)
     assert b"late" in left

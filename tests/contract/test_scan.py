@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import StoreUnavailable
-from beaker_dynamodb.storage.scan import Page, scan
+from beaker_dynamodb.dynamodb.scan import Page, scan
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.storage.items import ItemStore
+    from beaker_dynamodb.items.store import ItemStore
     from tests.contract.opening import Opener
     from tests.servers.recorder import CallRecorder
 

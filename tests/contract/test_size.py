@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from beaker_dynamodb import ItemTooLarge
-from beaker_dynamodb.storage.chunks import CHUNK_BYTES
-from beaker_dynamodb.storage.layout import item_size
+from beaker_dynamodb.items.chunks import CHUNK_BYTES
+from beaker_dynamodb.items.item import item_size
 
 if TYPE_CHECKING:
     from tests.clock import Clock

@@ -13,7 +13,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import PayloadError
-from beaker_dynamodb.storage import outage
+from beaker_dynamodb.caches import outage
 from tests.clock import Clock
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def test_what_a_later_version_has_signed_is_a_miss(
 ) -> None:
     """Unsigned, it may as well be damaged: that stays an error."""
     monkeypatch.setattr(
-        "beaker_dynamodb.storage.codec.Codec.encode_value", lambda *_: (b"later", codec)
+        "beaker_dynamodb.items.codec.Codec.encode_value", lambda *_: (b"later", codec)
     )
     for options in ({}, SIGNED):
         open_namespace(**options)[b"k"] = 1

@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.clock import Clock
 from tests.format.contents import CONTENTS, WRITTEN, Content
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.storage.keys import Key
-from beaker_dynamodb.storage.layout import CACHE, SESSION, ChunkSet, Item
+from beaker_dynamodb.items.item import CACHE, SESSION, ChunkSet, Item
+from beaker_dynamodb.items.keys import Key
 from tests.servers.recorder import CallRecorder
 from tests.unit.stubbed import Script
 

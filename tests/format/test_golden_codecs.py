@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.storage.codec import Raw
+from beaker_dynamodb.items.codec import Raw
 from tests.values import codec, item
 
 VALUE = {"name": "Zoë"}

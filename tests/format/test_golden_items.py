@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import PayloadError
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.storage.keys import Key
-from beaker_dynamodb.storage.layout import (
+from beaker_dynamodb.caches.lock_items import LockItem, LockItems
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.item import (
     CACHE,
     SESSION,
     ChunkSet,
@@ -19,7 +19,7 @@ from beaker_dynamodb.storage.layout import (
     milliseconds,
     seconds,
 )
-from beaker_dynamodb.storage.lock_items import LockItem, LockItems
+from beaker_dynamodb.items.keys import Key
 from tests.servers.recorder import CallRecorder
 from tests.unit.stubbed import Script
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from beaker_dynamodb import ConfigurationError, SpecialKeyError
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.storage.keys import Key, Keys
-from beaker_dynamodb.storage.special import SpecialKeys
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.keys import Key, Keys
+from beaker_dynamodb.items.special_keys import SpecialKeys
 
 #: Stand for themselves in an id or a namespace; a cache key keeps ``|`` and ``:`` as well.
 SAFE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beaker_dynamodb import PayloadError
-from beaker_dynamodb.storage.keys import Key
+from beaker_dynamodb.items.keys import Key
 from tests.values import codec, item
 
 KEY = "signing-key-of-the-fixture"

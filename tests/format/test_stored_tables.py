@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.storage.compression import decompress
+from beaker_dynamodb.items.compression import decompress
 from tests.clock import Clock
 from tests.format import tables
 from tests.format.contents import CONTENTS, READ, WRITTEN, Content, InCache, Lock

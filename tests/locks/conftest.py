@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager, lease, lock
-from beaker_dynamodb.lock import DynamoDBSynchronizer
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.caches import creation_lock as lock
+from beaker_dynamodb.caches import lease
+from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
 from tests.beaker import used_client
 from tests.locks.elsewhere import Process, Time
 from tests.servers.recorder import CallRecorder

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from beaker_dynamodb import lease
-from beaker_dynamodb.lock import DynamoDBSynchronizer
-from beaker_dynamodb.storage.lock_items import LockItem
+from beaker_dynamodb.caches import lease
+from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
+from beaker_dynamodb.caches.lock_items import LockItem
 from tests.clock import Clock
 
 #: Seconds without a renewal after which others take over: the option's default.

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from beaker_dynamodb import lease
-from beaker_dynamodb.storage.faults import ConditionFailed
+from beaker_dynamodb.caches import lease
+from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from tests.locks.elsewhere import LEASE, Time, hold
 
 

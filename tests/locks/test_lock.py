@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager, lease, lock
-from beaker_dynamodb.locks import held_lock
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.caches import creation_lock as lock
+from beaker_dynamodb.caches import lease
+from beaker_dynamodb.caches.lock_registry import held_lock
 from tests.beaker import items
 from tests.locks.elsewhere import LEASE, Process, Time
 from tests.servers.recorder import CallRecorder

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from beaker_dynamodb import DynamoDBNamespaceManager, lease
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.caches import lease
 from tests.locks.elsewhere import Time
 from tests.servers.recorder import CallRecorder
 
@@ -36,7 +37,7 @@ def faulty(options: dict[str, Any], time: Time) -> DynamoDBNamespaceManager:
 
 @pytest.fixture
 def _own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("beaker_dynamodb.storage.client._clients", {})
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients", {})
 
 
 @pytest.mark.usefixtures("_own_clients")

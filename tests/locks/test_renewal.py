@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from beaker_dynamodb import lease
-from beaker_dynamodb.storage.lock_items import LockItem
+from beaker_dynamodb.caches import lease
+from beaker_dynamodb.caches.lock_items import LockItem
 from tests.locks.elsewhere import LEASE, Process, Time, hold
 from tests.servers.recorder import CallRecorder
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, lease, lock
+from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout
+from beaker_dynamodb.caches import creation_lock as lock
+from beaker_dynamodb.caches import lease
 from tests.locks.elsewhere import LEASE, Process, Time
 from tests.servers.recorder import CallRecorder
 

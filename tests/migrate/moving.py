@@ -7,12 +7,12 @@ from typing import Any
 
 from beaker.session import Session
 
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.ops.migrate import Migration
-from beaker_dynamodb.ops.migrate_report import Report
-from beaker_dynamodb.ops.sources.opening import source_of_url
-from beaker_dynamodb.storage.layout import SESSION, Item
-from beaker_dynamodb.storage.store import Store
+from beaker_dynamodb.backend import Store
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.item import SESSION, Item
+from beaker_dynamodb.migrate.migration import Migration
+from beaker_dynamodb.migrate.report import Report
+from beaker_dynamodb.migrate.sources.opening import source_of_url
 
 
 def target(options: Mapping[str, object]) -> Store:

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.errors import ConfigurationError, StoreUnavailable
-from beaker_dynamodb.ops.migrate import Migration
-from beaker_dynamodb.ops.migrate_state import State
-from beaker_dynamodb.ops.sources import Entry, Found, Mark, digest_of
-from beaker_dynamodb.ops.sources.dynamodb import DynamoDBSource
-from beaker_dynamodb.ops.sources.files import FileSource
-from beaker_dynamodb.storage import scan
-from beaker_dynamodb.storage.items import ItemStore
-from beaker_dynamodb.storage.layout import Item
+from beaker_dynamodb.dynamodb import scan
+from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.items.item import Item
+from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.migrate.migration import Migration
+from beaker_dynamodb.migrate.sources import Entry, Found, Mark, digest_of
+from beaker_dynamodb.migrate.sources.dynamodb import DynamoDBSource
+from beaker_dynamodb.migrate.sources.files import FileSource
+from beaker_dynamodb.migrate.state import State
 from tests.beaker import Browser
 from tests.migrate.moving import counts, move, saved, stored, target
 from tests.servers.recorder import CallRecorder

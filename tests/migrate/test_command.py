@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from beaker_dynamodb.ops.cli import cli
+from beaker_dynamodb.cli.main import cli
 from tests.beaker import Browser
 from tests.migrate.moving import saved, stored
 

@@ -12,9 +12,9 @@ import pytest
 from beaker.cache import Cache
 from beaker.session import Session
 
-from beaker_dynamodb.ops.sources.dynamodb import DynamoDBSource
-from beaker_dynamodb.storage.codec import Codec
-from beaker_dynamodb.storage.layout import SESSION, Item, item_size
+from beaker_dynamodb.items.codec import Codec
+from beaker_dynamodb.items.item import SESSION, Item, item_size
+from beaker_dynamodb.migrate.sources.dynamodb import DynamoDBSource
 from tests.clock import Clock
 from tests.migrate.moving import counts, move, saved, stored, target
 from tests.servers.recorder import CallRecorder

@@ -19,18 +19,18 @@ import sqlalchemy
 from beaker.cache import Cache
 from beaker.ext.mongodb import MongoNamespaceManager
 
-from beaker_dynamodb.errors import ConfigurationError, StoreUnavailable
-from beaker_dynamodb.ops.sources import Entry, Foreign, Found, Mark, Unreadable, digest_of
-from beaker_dynamodb.ops.sources.dynamodb import DynamoDBSource
-from beaker_dynamodb.ops.sources.files import DbmSource
-from beaker_dynamodb.ops.sources.mongodb import MongoSource
-from beaker_dynamodb.ops.sources.opening import (
+from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.migrate.sources import Entry, Foreign, Found, Mark, Unreadable, digest_of
+from beaker_dynamodb.migrate.sources.dynamodb import DynamoDBSource
+from beaker_dynamodb.migrate.sources.files import DbmSource
+from beaker_dynamodb.migrate.sources.mongodb import MongoSource
+from beaker_dynamodb.migrate.sources.opening import (
     source_of_settings,
     source_of_url,
     target_of_settings,
     target_of_url,
 )
-from beaker_dynamodb.ops.sources.redis_keys import RedisSource
+from beaker_dynamodb.migrate.sources.redis_keys import RedisSource
 from tests.clock import Clock
 from tests.migrate.moving import saved, target
 from tests.sessions.site import ENCRYPTED

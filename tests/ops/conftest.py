@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.ops.cli import cli
+from beaker_dynamodb.cli.main import cli
 from tests.contract.opening import payload
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.ops.cli import cli
-from beaker_dynamodb.ops.provision import CHANGED, KEPT, Extras, Provisioner
-from beaker_dynamodb.ops.template import LOGICAL_NAME
-from beaker_dynamodb.storage.client import ClientSource
+from beaker_dynamodb.cli.main import cli
+from beaker_dynamodb.cli.provision import CHANGED, KEPT, Extras, Provisioner
+from beaker_dynamodb.cli.table_template import LOGICAL_NAME
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb.client import ClientSource
 from tests.conftest import dynamodb_local
 from tests.ops.conftest import Run
 from tests.servers.endpoint import create_table

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import PayloadError
-from beaker_dynamodb.ops.describe import (
+from beaker_dynamodb.cli.describe import (
     CUT,
     MAX_VALUES,
     Description,

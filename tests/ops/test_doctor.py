@@ -12,15 +12,15 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.config import Options, parse
-from beaker_dynamodb.ops import checks
-from beaker_dynamodb.ops.checks import ERROR, OK, WARNING
-from beaker_dynamodb.ops.checks_items import ThrowAway
-from beaker_dynamodb.ops.cli import cli
-from beaker_dynamodb.ops.doctor import examine
-from beaker_dynamodb.ops.policy import ON_TABLE, USES, policy
-from beaker_dynamodb.ops.settings import Settings
-from beaker_dynamodb.storage.items import ItemStore
+from beaker_dynamodb.cli import checks
+from beaker_dynamodb.cli.checks import ERROR, OK, WARNING
+from beaker_dynamodb.cli.checks_items import ThrowAway
+from beaker_dynamodb.cli.diagnosis import examine
+from beaker_dynamodb.cli.iam_policy import ON_TABLE, USES, policy
+from beaker_dynamodb.cli.main import cli
+from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.config.parse import Options, parse
+from beaker_dynamodb.items.store import ItemStore
 from tests.contract.opening import payload
 from tests.ops.conftest import Run
 from tests.ops.test_policy import allowed

@@ -9,8 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from beaker_dynamodb.ops.cli import cli
-from beaker_dynamodb.ops.frame import Command
+from beaker_dynamodb.cli.frame import Command
+from beaker_dynamodb.cli.main import cli
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, SessionStore
-from beaker_dynamodb.config import Options, parse
-from beaker_dynamodb.ops.cli import cli
-from beaker_dynamodb.ops.policy import USES, Place, policy
-from beaker_dynamodb.storage import table
-from beaker_dynamodb.storage.reaper import reap
+from beaker_dynamodb.cli.iam_policy import USES, Place, policy
+from beaker_dynamodb.cli.main import cli
+from beaker_dynamodb.config.parse import Options, parse
+from beaker_dynamodb.dynamodb import table
+from beaker_dynamodb.items.reaper import reap
 from tests.contract.opening import payload
 from tests.migrate.moving import move, saved
 from tests.ops.conftest import Run

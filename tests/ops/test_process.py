@@ -167,9 +167,10 @@ def test_help_imports_no_command() -> None:
     program = (
         "import sys\n"
         "from click.testing import CliRunner\n"
-        "from beaker_dynamodb.ops.cli import cli\n"
+        "from beaker_dynamodb.cli.main import cli\n"
         "assert CliRunner().invoke(cli, ['--help']).exit_code == 0\n"
-        "print([name for name in sys.modules if name.startswith('beaker_dynamodb.ops.cli_')])\n"
+        "commands = 'beaker_dynamodb.cli.commands.'\n"
+        "print([name for name in sys.modules if name.startswith(commands)])\n"
         "print([name for name in ('boto3', 'rich') if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -10,9 +10,9 @@ import pytest
 from botocore.stub import Stubber
 
 from beaker_dynamodb import DynamoDBError
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.ops.provision import CHANGED, KEPT, Extras, Provisioner
-from beaker_dynamodb.storage.client import ClientSource
+from beaker_dynamodb.cli.provision import CHANGED, KEPT, Extras, Provisioner
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb.client import ClientSource
 
 FAKE_KEYS = {"aws_access_key_id": "testkey", "aws_secret_access_key": "testsecret"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"

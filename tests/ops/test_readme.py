@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.ops.cli import cli
+from beaker_dynamodb.cli.main import cli
 from tests.beaker import aws_is
 from tests.contract.opening import payload
 from tests.servers.endpoint import Endpoint

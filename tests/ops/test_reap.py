@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb.ops import cli_reap
+from beaker_dynamodb.cli.commands import reap
 from tests.ops.conftest import Run, ids
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def test_reap_goes_on_where_it_was_left(
     """A state file is read, and gone when all is done."""
     state = tmp_path / "reap.json"
     words = ("reap", "--state", str(state), "--segments", "2")
-    monkeypatch.setattr(cli_reap, "reaped", lambda *_, **__: (_ for _ in ()))
+    monkeypatch.setattr(reap, "reaped", lambda *_, **__: (_ for _ in ()))
     assert 0 == run(*words).exit_code
     assert 0o600 == state.stat().st_mode & 0o777
     monkeypatch.undo()
@@ -73,7 +73,7 @@ def test_reap_takes_no_state_of_another_place(
     state = tmp_path / "reap.json"
     words = ("reap", "--state", str(state))
     before = ids(client, table_name)
-    monkeypatch.setattr(cli_reap, "reaped", lambda *_, **__: (_ for _ in ()))
+    monkeypatch.setattr(reap, "reaped", lambda *_, **__: (_ for _ in ()))
     assert 0 == run(*words).exit_code
     monkeypatch.undo()
     left = state.read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from beaker_dynamodb import ConfigurationError
-from beaker_dynamodb.ops.settings import load
+from beaker_dynamodb.cli.settings import load
 
 INI = """
 [DEFAULT]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.ops.stats import BARS, prefix
+from beaker_dynamodb.cli.statistics import BARS, prefix
 from tests.ops.conftest import Run
 
 if TYPE_CHECKING:

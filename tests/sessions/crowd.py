@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb import conflict_retry
+from beaker_dynamodb.sessions import conflict_retry
 from tests.sessions.site import Site, values
 
 if TYPE_CHECKING:

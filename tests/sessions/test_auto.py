@@ -8,8 +8,8 @@ from unittest import mock
 
 import pytest
 
+from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.session import SETTLED_SECONDS
-from beaker_dynamodb.storage.items import ItemStore
 from tests.clock import Clock
 from tests.sessions.site import Site, store, values
 

@@ -8,7 +8,7 @@ import pytest
 from beaker.session import _session_id
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
-from beaker_dynamodb.cookies import ISSUED, new_id
+from beaker_dynamodb.wsgi.cookie_header import ISSUED, new_id
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import COOKIE, Site, log_out, store, values

@@ -20,10 +20,9 @@ from beaker_dynamodb import (
     PayloadError,
     SessionConflict,
     StoreUnavailable,
-    combine,
-    conflict_retry,
 )
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.sessions import combined_saves, conflict_retry
 from tests.servers.recorder import CallRecorder
 from tests.sessions.crowd import HANGS
 from tests.sessions.driven import Visitor, save
@@ -107,7 +106,7 @@ class Threads:
 
 def waiting() -> int:
     """Return the number of saves in all queues."""
-    return sum(len(queue.saves) for queue in list(combine._queues.values()))
+    return sum(len(queue.saves) for queue in list(combined_saves._queues.values()))
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -402,7 +401,7 @@ def test_another_caller_takes_over_from_one_that_is_aborted_while_it_waits(
         aborted_thread.append(threading.current_thread())
         save(sessions[1], a=1)
 
-    monkeypatch.setattr(combine, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(combined_saves, "POLL_SECONDS", 0.01)
     with Threads(client_of(sessions[0])) as threads, threads.leader(sessions[0], b=1) as leader:
         before = waiting()
         first = threads.run("a", aborted)
@@ -425,7 +424,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     now = SimpleNamespace(seconds=0.0, pauses=[])
     moved = SimpleNamespace(monotonic=lambda: now.seconds, sleep=now.pauses.append)
     monkeypatch.setattr(conflict_retry, "time", moved)
-    monkeypatch.setattr(combine, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(combined_saves, "POLL_SECONDS", 0.01)
     return now
 
 
@@ -465,7 +464,7 @@ def test_a_save_whose_time_is_over_while_it_is_written_waits_for_the_result(
         with threads.leader(sessions[0], first=False):
             futures = [threads.follow("a", sessions[1], a=1), threads.follow("b", sessions[2], b=1)]
         assert writes.wait(HANGS)
-        (queue,) = (queue for queue in combine._queues.values() if queue.saves)
+        (queue,) = (queue for queue in combined_saves._queues.values() if queue.saves)
         time.seconds += 1000
         wait_until(lambda: queue.saves[1].withdrawn)
         assert not futures[1].done()

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb.comparison import same
-from beaker_dynamodb.merge import differs, merge
+from beaker_dynamodb.sessions.comparison import same
+from beaker_dynamodb.sessions.merge import differs, merge
 
 SCALARS = (
     st.none()

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import merge_values
-from beaker_dynamodb.comparison import same
-from beaker_dynamodb.merge import merge
-from beaker_dynamodb.merge_values import MISSING, merge_value
+from beaker_dynamodb.sessions import merge_values
+from beaker_dynamodb.sessions.comparison import same
+from beaker_dynamodb.sessions.merge import merge
+from beaker_dynamodb.sessions.merge_values import MISSING, merge_value
 
 #: A key that no request changes, so that no dict counts as replaced by another record.
 ANCHOR = "anchor"

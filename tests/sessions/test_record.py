@@ -9,10 +9,10 @@ from beaker.session import Session
 from beaker.util import PickleSerializer
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.record import SessionRecord
+from beaker_dynamodb.items import chunks
+from beaker_dynamodb.items.codec import Raw
 from beaker_dynamodb.session import DynamoDBSession
-from beaker_dynamodb.storage import chunks
-from beaker_dynamodb.storage.codec import Raw
+from beaker_dynamodb.sessions.record import SessionRecord
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save, stored_sessions
 
@@ -259,7 +259,7 @@ def test_a_save_that_waits_is_dropped_when_the_session_ends_meanwhile(
         record(moved, "id").delete()
 
     events.register(event, be_quicker)
-    monkeypatch.setattr("beaker_dynamodb.conflict_retry.time.sleep", end)
+    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.time.sleep", end)
     mine.write(payload(a=2))
     assert mine.gone
     assert reads(moved, "id") is None

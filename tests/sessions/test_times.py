@@ -9,8 +9,8 @@ import pytest
 from beaker.session import Session
 
 from beaker_dynamodb import SessionConflict
-from beaker_dynamodb.merge import differs, merge
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.sessions.merge import differs, merge
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
@@ -74,9 +74,9 @@ def test_merging_takes_at_most_5_seconds(
 ) -> None:
     monotonic = Clock(0)
     moved = SimpleNamespace(monotonic=monotonic, sleep=monotonic.advance)
-    monkeypatch.setattr("beaker_dynamodb.conflict_retry.time", moved)
+    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.time", moved)
     # Time passes inside a call here, which does not make the store slow.
-    monkeypatch.setattr("beaker_dynamodb.conflict_retry.ROUND_TRIPS", 0)
+    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.ROUND_TRIPS", 0)
     visitor.starts()
     session = visitor.request()
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from beaker_dynamodb.comparison import same
+from beaker_dynamodb.sessions.comparison import same
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 

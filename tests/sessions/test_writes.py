@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from beaker.session import Session
 
-from beaker_dynamodb import SessionConflict, conflict_retry
+from beaker_dynamodb import SessionConflict
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.sessions import conflict_retry
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 

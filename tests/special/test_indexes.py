@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
-from beaker_dynamodb.config import Options, parse
-from beaker_dynamodb.storage import indexes, table
+from beaker_dynamodb.config.parse import Options, parse
+from beaker_dynamodb.dynamodb import indexes, table
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.options import FIXED_ATTRIBUTES
+from beaker_dynamodb.config.options import FIXED_ATTRIBUTES
+from beaker_dynamodb.config.parse import parse
 
 PARSED = (("userId", "S"), ("logins", "N"), ("user.blob", "B"), ("admin", "BOOL"))
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.items import reaper
+from beaker_dynamodb.items.reaper import Reaped, reap
 from beaker_dynamodb.namespace import store_for
-from beaker_dynamodb.storage import reaper
-from beaker_dynamodb.storage.reaper import Reaped, reap
 from tests.clock import Clock
 from tests.contract.opening import payload
 from tests.servers.recorder import CallRecorder
@@ -19,7 +19,7 @@ from tests.servers.recorder import CallRecorder
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from beaker_dynamodb.storage.store import Store
+    from beaker_dynamodb.backend import Store
     from tests.contract.opening import Opener
 
 
@@ -216,7 +216,7 @@ def test_reads_and_deletes_keep_to_the_rate(
         return time.now + seconds
 
     monkeypatch.setattr(reaper, "pause", pause)
-    monkeypatch.setattr("beaker_dynamodb.storage.scan.monotonic", time)
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.scan.monotonic", time)
     for n in range(20):
         table(f"{n}", timeout=100)["session"] = payload(userId=n)
     clock.advance(100)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import reaping
+from beaker_dynamodb.items import background_reaper
 from beaker_dynamodb.namespace import store_for
 from tests.contract.opening import payload
 
@@ -68,13 +68,13 @@ from beaker_dynamodb.storage import reaper
 
 options = json.loads(sys.argv[1])
 runs = threading.Semaphore(0)
-once = reaping.reap_once
+once = background_reaper.reap_once
 
 def counted(store):
     once(store)
     runs.release()
 
-reaping.reap_once = counted
+background_reaper.reap_once = counted
 DynamoDBNamespaceManager("news", **{**options, "reap_interval": 1e-6})[b"k"] = 1
 for _ in range(3):
     runs.acquire()
@@ -116,9 +116,9 @@ def test_runs_are_an_interval_apart(
         if len(pauses) == 4:
             raise SystemExit
 
-    monkeypatch.setattr(reaping, "sleep", sleep)
+    monkeypatch.setattr(background_reaper, "sleep", sleep)
     with pytest.raises(SystemExit):
-        reaping._run(store_for({**options, "reap_interval": "60"}))
+        background_reaper._run(store_for({**options, "reap_interval": "60"}))
     assert 0 <= pauses[0] <= 60
     assert pytest.approx([60, 60, 60], rel=0.1) == pauses[1:]
     # The others were deleted before it was written.
@@ -131,7 +131,7 @@ def test_a_fault_is_logged_and_nothing_more(
     """A run that fails says why, and the next one comes."""
     store = store_for({**options, "endpoint_url": "http://127.0.0.1:1", "max_attempts": 1})
     with caplog.at_level(logging.INFO, "beaker_dynamodb"):
-        reaping.reap_once(store)
+        background_reaper.reap_once(store)
     (record,) = caplog.records
     assert "WARNING" == record.levelname
     assert "expired items were not all deleted: StoreUnavailable" in record.getMessage()
@@ -144,7 +144,7 @@ def test_a_run_is_logged(
     table("secret-id", timeout=100)["session"] = payload(a=1)
     clock.advance(100)
     with caplog.at_level(logging.INFO, "beaker_dynamodb"):
-        reaping.reap_once(store_for(options))
+        background_reaper.reap_once(store_for(options))
     messages = [one.getMessage() for one in caplog.records if "reaped" in one.getMessage()]
     assert 1 == len(messages)
     assert "1 items read, 1 expired, 1 deleted" in messages[0]

@@ -18,8 +18,8 @@ from beaker_dynamodb import (
     MissingSpecialKeys,
     SpecialKeyError,
 )
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.storage.special import SpecialKeys
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.special_keys import SpecialKeys
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save, stored_sessions
 

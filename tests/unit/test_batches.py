@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.storage import batches
+from beaker_dynamodb.dynamodb import batches
 from tests.unit.stubbed import TABLE, Script
 
 QUERY: dict[str, Any] = {

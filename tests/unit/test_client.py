@@ -18,9 +18,9 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.storage import client as module
-from beaker_dynamodb.storage import hooks
-from beaker_dynamodb.storage.client_factory import make_client
+from beaker_dynamodb.dynamodb import client as module
+from beaker_dynamodb.dynamodb import hooks
+from beaker_dynamodb.dynamodb.client_factory import make_client
 from tests.clock import Clock
 from tests.unit.stubbed import offline_client
 
@@ -44,7 +44,7 @@ def test_opening_makes_no_client_and_sends_nothing(
 ) -> None:
     """Beaker opens a namespace for every request: that must cost next to nothing."""
     made: list[object] = []
-    monkeypatch.setattr("beaker_dynamodb.storage.client.make_client", made.append)
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client.make_client", made.append)
     for _ in range(2):
         manager = DynamoDBNamespaceManager("id", **options)
         assert manager.timeout is None
@@ -131,7 +131,7 @@ def test_threads_that_start_together_share_one_client(
         barrier.wait()
         return DynamoDBNamespaceManager(f"id{number}", **options).client
 
-    monkeypatch.setattr("beaker_dynamodb.storage.client.make_client", counted)
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client.make_client", counted)
     with ThreadPoolExecutor(8) as threads:
         clients = list(threads.map(first_request, range(8)))
     assert 1 == len(made)

@@ -11,7 +11,7 @@ from beaker.session import Session
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from beaker_dynamodb.errors import PayloadError
+from beaker_dynamodb.exceptions import PayloadError
 from tests.values import codec as make
 from tests.values import item
 

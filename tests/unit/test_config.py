@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError
-from beaker_dynamodb.config import LET_BY, Options, option_rows, parse
+from beaker_dynamodb.config.parse import LET_BY, Options, option_rows, parse
 
 SECRETS = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb.cookies import cookie_values
+from beaker_dynamodb.wsgi.cookie_header import cookie_values
 
 OURS = "id=0123"
 

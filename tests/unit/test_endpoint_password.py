@@ -11,10 +11,10 @@ import boto3
 import pytest
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.options import Options
-from beaker_dynamodb.storage import client as clients
-from beaker_dynamodb.storage import wire
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb import client as clients
+from beaker_dynamodb.dynamodb import wire
 from tests.unit.lean_server import LeanServer
 from tests.unit.test_client import OFFLINE
 from tests.unit.test_hooks import KEY, botocore_s

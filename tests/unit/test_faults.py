@@ -18,7 +18,7 @@ from beaker_dynamodb import (
     ItemTooLarge,
     StoreUnavailable,
 )
-from beaker_dynamodb.storage.faults import translate
+from beaker_dynamodb.dynamodb.error_mapping import translate
 from tests.unit.stubbed import TABLE, Script
 
 UNAVAILABLE = [

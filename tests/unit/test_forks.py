@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager, combine, lease, locks
-from beaker_dynamodb import lock as lock_module
-from beaker_dynamodb.storage import forks
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.caches import creation_lock as lock_module
+from beaker_dynamodb.caches import lease, lock_registry
+from beaker_dynamodb.dynamodb import forks
+from beaker_dynamodb.sessions import combined_saves
 from tests.unit.test_client import OFFLINE
 
 
@@ -27,13 +29,13 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 def test_a_fork_that_python_knows_nothing_of(child: SimpleNamespace) -> None:
     """UWSGI forks in C: the first use of anything in the child notices, and the later do not."""
     manager = DynamoDBNamespaceManager("id", **OFFLINE)
-    client, heart, turns = manager.client, lease.heart, combine._registry
+    client, heart, turns = manager.client, lease.heart, combined_saves._registry
     child.begins()
     mine = manager.client
     assert mine is not client
     assert lease.heart is not heart
     assert isinstance(lease.heart, lease.Heart)
-    assert combine._registry is not turns
+    assert combined_saves._registry is not turns
     assert mine is manager.client
 
 
@@ -42,7 +44,7 @@ def test_a_lock_is_asked_for_first(child: SimpleNamespace) -> None:
     manager = DynamoDBNamespaceManager("news", **OFFLINE)
     lock = manager.get_creation_lock(b"k")
     lock._turn_of = -1
-    locks._registry.acquire()
+    lock_registry._registry.acquire()
     lock_module._watching.acquire()
     child.begins()
     assert lock is manager.get_creation_lock(b"k")

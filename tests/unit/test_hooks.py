@@ -20,8 +20,8 @@ from botocore.credentials import Credentials
 from botocore.parsers import ResponseParserError
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.storage import client as clients
-from beaker_dynamodb.storage import hooks, wire
+from beaker_dynamodb.dynamodb import client as clients
+from beaker_dynamodb.dynamodb import hooks, wire
 from tests.unit.lean_server import LeanServer, Request
 from tests.unit.test_client import OFFLINE
 

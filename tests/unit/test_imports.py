@@ -49,7 +49,10 @@ from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb import DynamoDBNamespaceManager
 manager = DynamoDBNamespaceManager("id", region_name="eu-west-1")
 manager.client, manager.session
-print(sorted({"boto3", "beaker_dynamodb.lock", "beaker_dynamodb.session_store"} & set(sys.modules)))
+unneeded = {
+    "boto3", "beaker_dynamodb.caches.creation_lock", "beaker_dynamodb.sessions.session_store"
+}
+print(sorted(unneeded & set(sys.modules)))
 import beaker_dynamodb
 print(beaker_dynamodb.SessionStore.__name__, beaker_dynamodb.StoredSession.__name__)
 try:

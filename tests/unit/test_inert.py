@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.ops import inert
+from beaker_dynamodb.migrate import inert_pickle
 
 
 class Colour(enum.Enum):
@@ -63,7 +63,7 @@ def test_plain_values_beside_objects(
         "list": [1, None, True],
         "nested": {"a": (1,)},
     }
-    read = inert.loads(pickle.dumps({**plain, "objects": OBJECTS}, protocol))
+    read = inert_pickle.loads(pickle.dumps({**plain, "objects": OBJECTS}, protocol))
     assert {**plain, "objects": read["objects"]} == read
     assert len(OBJECTS) == len(read["objects"])
     assert [] == list(tmp_path.iterdir())
@@ -71,14 +71,14 @@ def test_plain_values_beside_objects(
 
 def test_decimals_are_plain_values() -> None:
     """Boto3's numbers are read as such: special keys hold them."""
-    assert [decimal.Decimal("1.10")] == inert.loads(pickle.dumps([decimal.Decimal("1.10")]))
+    assert [decimal.Decimal("1.10")] == inert_pickle.loads(pickle.dumps([decimal.Decimal("1.10")]))
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", b"garbage", pickle.dumps("whole")[:-3]])
 def test_damage_is_a_value_error(data: bytes) -> None:
     """Bytes that are no pickle are told."""
     with pytest.raises(ValueError, match="not a pickle"):
-        inert.loads(data)
+        inert_pickle.loads(data)
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_damage_is_a_value_error(data: bytes) -> None:
 )
 def test_session_values(payload: Any, values: dict[str, int] | None) -> None:
     """The two serializers of Beaker's are read, everything else is not."""
-    assert values == inert.session_values(payload)
+    assert values == inert_pickle.session_values(payload)

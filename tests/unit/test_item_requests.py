@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.storage.items import ItemStore
-from beaker_dynamodb.storage.keys import Key
-from beaker_dynamodb.storage.layout import SESSION, Item
+from beaker_dynamodb.items.item import SESSION, Item
+from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.store import ItemStore
 from tests.unit.stubbed import TABLE, Script
 
 OLD, NEW = Key("sess:old"), Key("sess:new")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.storage.keys import Key, Keys
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.keys import Key, Keys
 
 # Every Python text, lone surrogates too, and texts that look like what the encoding gives.
 LOOKALIKES = ["", "%", "%%", "|", "a|b", "|lock|", "lock", ":", "a:b", "%7C", "%#" + "0" * 64]

@@ -24,9 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.ops.local import EmbeddedDynamoDB
-from beaker_dynamodb.storage import client as clients
-from beaker_dynamodb.storage.lean import Way
+from beaker_dynamodb.dynamodb import client as clients
+from beaker_dynamodb.dynamodb.lean import Way
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.unit.lean_server import LeanServer
 from tests.unit.test_client import OFFLINE
 

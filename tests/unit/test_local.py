@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from beaker_dynamodb.errors import ConfigurationError
-from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+from beaker_dynamodb.exceptions import ConfigurationError
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TestEmbeddedDynamoDB:
-    """`beaker_dynamodb.ops.local`, as a program uses it."""
+    """`beaker_dynamodb.testing.local`, as a program uses it."""
 
     def test_a_stopped_server_leaves_nothing_behind(self) -> None:
         """The port is free again and the threads are gone."""
@@ -95,7 +95,7 @@ class TestEmbeddedDynamoDB:
 
     def test_without_moto_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A missing extra is a ConfigurationError with the command that mends it."""
-        monkeypatch.delitem(sys.modules, "beaker_dynamodb.ops._moto", raising=False)
+        monkeypatch.delitem(sys.modules, "beaker_dynamodb.testing._moto", raising=False)
         monkeypatch.setitem(sys.modules, "moto.moto_server.werkzeug_app", None)
         with pytest.raises(ConfigurationError, match=r"pip install 'beaker-dynamodb\[local\]'"):
             EmbeddedDynamoDB().start()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import PayloadError
-from beaker_dynamodb.storage.keys import Key
-from beaker_dynamodb.storage.lock_items import LockItem, LockItems
+from beaker_dynamodb.caches.lock_items import LockItem, LockItems
+from beaker_dynamodb.items.keys import Key
 from tests.unit.stubbed import TABLE, Script
 
 KEY = Key("cache:|lock|pages|k")

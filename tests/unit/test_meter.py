@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beaker_dynamodb.ops.meter import Call, CallMeter, count_text, units_text
+from beaker_dynamodb.testing.meter import Call, CallMeter, count_text, units_text
 from tests.servers.endpoint import create_table
 from tests.servers.recorder import CallRecorder
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import merge, record
-from beaker_dynamodb.payload import same_but_last_use
-from beaker_dynamodb.storage.codec import Raw
+from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.sessions import merge, record
+from beaker_dynamodb.sessions.payload import same_but_last_use
 from tests.sessions.site import MIDDLEWARES, Site, store
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from beaker.util import parse_cache_config_options
 from paste.deploy import loadapp
 from webtest import TestApp
 
-from beaker_dynamodb import DynamoDBSession, SessionStore, errors
-from beaker_dynamodb.config import Options, option_rows
-from beaker_dynamodb.merge_values import merge_value
+from beaker_dynamodb import DynamoDBSession, SessionStore, exceptions
+from beaker_dynamodb.cli.iam_policy import Place, policy
+from beaker_dynamodb.config.parse import Options, option_rows
+from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.middleware import SessionMiddleware
-from beaker_dynamodb.ops.policy import Place, policy
-from beaker_dynamodb.storage import table
+from beaker_dynamodb.sessions.merge_values import merge_value
 from tests.beaker import aws_is, items, own_caches, used_client
 from tests.servers.recorder import CallRecorder
 from tests.wsgi.outage import Outage
@@ -107,7 +107,7 @@ def test_error_table() -> None:
     """The error table has every error but the root of the tree."""
     section = README.split("## When DynamoDB does not answer")[1].split("\n#")[0]
     named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    assert sorted(set(errors.__all__) - {"DynamoDBError"}) == sorted(named)
+    assert sorted(set(exceptions.__all__) - {"DynamoDBError"}) == sorted(named)
 
 
 def visits(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
-from beaker_dynamodb.ops.local import EmbeddedDynamoDB
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.servers.endpoint import create_table
 from tests.servers.recorder import CallRecorder
 

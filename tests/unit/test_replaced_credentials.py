@@ -59,7 +59,7 @@ def key(request: Request) -> str:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Doorkeeper]:
     """A server that accepts the key ``old``; no client of before is left for it."""
-    monkeypatch.setattr("beaker_dynamodb.storage.client._clients", {})
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients", {})
     server = Doorkeeper()
     with server:
         yield server
@@ -71,7 +71,7 @@ def options(
 ) -> dict[str, Any]:
     """Options that lead to the server, without credentials."""
     # No jitter: each wait is as long as it can be.
-    monkeypatch.setattr("beaker_dynamodb.storage.client.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client.random.uniform", lambda low, high: high)
     return {
         **OFFLINE,
         **NO_KEYS,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.storage import scan
+from beaker_dynamodb.dynamodb import scan
 from tests.clock import Clock
 from tests.unit.stubbed import Script
 

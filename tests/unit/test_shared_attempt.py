@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from beaker_dynamodb.errors import ConfigurationError, DynamoDBError, StoreUnavailable
-from beaker_dynamodb.storage.shared_attempt import Pause, SharedAttempt
+from beaker_dynamodb.dynamodb.shared_attempt import Pause, SharedAttempt
+from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError, StoreUnavailable
 from tests.clock import Clock
 
 WAITING = 7
@@ -27,7 +27,7 @@ class Waits:
                 return super().wait(timeout)
 
         names = SimpleNamespace(Event=Event, Lock=threading.Lock)
-        monkeypatch.setattr("beaker_dynamodb.storage.shared_attempt.threading", names)
+        monkeypatch.setattr("beaker_dynamodb.dynamodb.shared_attempt.threading", names)
 
     def until(self, callers: int) -> None:
         """Return when so many callers wait."""

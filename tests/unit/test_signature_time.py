@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.storage import client as clients
-from beaker_dynamodb.storage.authentication import clock_difference
+from beaker_dynamodb.dynamodb import client as clients
+from beaker_dynamodb.dynamodb.authentication import clock_difference
 from tests.unit.lean_server import LeanServer
 from tests.unit.test_client import OFFLINE
 from tests.unit.test_hooks import their_client

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError
-from beaker_dynamodb.config import parse
+from beaker_dynamodb.config.parse import parse
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.storage.codec import Codec
-from beaker_dynamodb.storage.keys import Key
-from beaker_dynamodb.storage.layout import CACHE, Item
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.codec import Codec
+from beaker_dynamodb.items.item import CACHE, Item
+from beaker_dynamodb.items.keys import Key
 from tests.beaker import items
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from beaker.util import PickleSerializer
 
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.storage import compression
-from beaker_dynamodb.storage.keys import Keys
-from beaker_dynamodb.storage.layout import SESSION, Item, Layout, item_size
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items import compression
+from beaker_dynamodb.items.item import SESSION, Item, Layout, item_size
+from beaker_dynamodb.items.keys import Keys
 from tests.values import NEW, codec
 
 README = Path(__file__).parent.parent.parent / "README.md"

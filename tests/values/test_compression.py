@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError, DynamoDBSession, PayloadError
-from beaker_dynamodb.storage import compression
-from beaker_dynamodb.storage.compression import MAX_BYTES, decompress
+from beaker_dynamodb.items import compression
+from beaker_dynamodb.items.compression import MAX_BYTES, decompress
 from tests.beaker import Browser
 from tests.values import codec, item, share_cookies, written
 

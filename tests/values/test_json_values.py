@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import PayloadError
-from beaker_dynamodb.storage import json_values
+from beaker_dynamodb.items import json_values
 from tests.values import codec, item
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import ConfigurationError, PayloadError
-from beaker_dynamodb.config import parse
-from beaker_dynamodb.storage.keys import Key
-from beaker_dynamodb.storage.layout import Item, Layout
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.item import Item, Layout
+from beaker_dynamodb.items.keys import Key
 from tests.values import BOTH, KEY, NEW, OLD, codec, item, written
 
 SIGNED = codec(signing_keys=NEW)

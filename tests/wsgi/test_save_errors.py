@@ -21,7 +21,7 @@ from beaker_dynamodb import (
     StoreUnavailable,
 )
 from beaker_dynamodb.middleware import SessionMiddleware
-from beaker_dynamodb.save_errors import service_unavailable
+from beaker_dynamodb.wsgi.save_errors import service_unavailable
 from tests.sessions.site import store, values
 from tests.wsgi.outage import WRITES, Outage
 from tests.wsgi.raw import Response, send

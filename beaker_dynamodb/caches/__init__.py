@@ -1,0 +1,1 @@
+"""Cache entries, and the lock under which a missing entry is computed once."""

@@ -1,0 +1,1 @@
+"""One file per subcommand: its flags, and what it prints."""

@@ -1,0 +1,55 @@
+"""`beaker-dynamodb clear`."""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+import click
+
+from beaker_dynamodb.backend import Store
+from beaker_dynamodb.cli.capacity import Capacity
+from beaker_dynamodb.cli.console import counted, print_json, progress
+from beaker_dynamodb.cli.frame import command, json_flag
+from beaker_dynamodb.cli.settings import CACHE, Settings
+from beaker_dynamodb.cli.settings_flags import with_settings
+
+
+@command(
+    "clear",
+    example="clear --ini production.ini --namespace news\n"
+    "clear --url dynamodb://eu-west-1/myapp-sessions --namespace news --yes",
+)
+@click.option("--namespace", required=True, metavar="NAME", help="The cache's namespace.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_flag
+@functools.partial(with_settings, purpose=CACHE)
+def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
+    """Delete all entries of one cache namespace, and nothing else.
+
+    It does what the cache's clear() does. On a table without a sort key that reads the whole
+    table. Entries that are written while it runs stay. A value of more than 400 KB is more than
+    one item.
+    """
+    if not yes:
+        table = settings.options.table_name
+        question = f"Delete all entries of the cache namespace {namespace!r} in table {table!r}?"
+        try:
+            agreed = click.confirm(question, err=True)
+        except click.Abort:
+            if sys.stdin.isatty():
+                raise
+            click.echo(err=True)
+            raise click.UsageError("there is nobody to ask: give --yes") from None
+        if not agreed:
+            raise click.Abort
+    store = Store(settings.existing)
+    with (
+        progress("items deleted") as advance,
+        Capacity(store.items.client(), on_deletes=advance) as used,
+    ):
+        store.listing.delete(namespace)
+    if as_json:
+        print_json({"deleted": used.batch_deletes, "capacity_units": used.as_json()})
+    else:
+        click.echo(f"{counted(used.batch_deletes, 'item', 'items')} deleted; {used} used.")

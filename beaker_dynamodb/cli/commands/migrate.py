@@ -1,0 +1,189 @@
+"""`beaker-dynamodb migrate`: sessions from another store, nobody logged out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from beaker_dynamodb.backend import Store
+from beaker_dynamodb.cli import console
+from beaker_dynamodb.cli.capacity import Capacity
+from beaker_dynamodb.cli.frame import FAILED, command, json_flag
+from beaker_dynamodb.cli.settings import read_ini
+from beaker_dynamodb.migrate.migration import Migration
+from beaker_dynamodb.migrate.places import place
+from beaker_dynamodb.migrate.report import Report
+from beaker_dynamodb.migrate.sources import Source
+from beaker_dynamodb.migrate.sources.dynamodb import DynamoDBSource
+from beaker_dynamodb.migrate.sources.opening import (
+    source_of_settings,
+    source_of_url,
+    target_of_settings,
+    target_of_url,
+)
+from beaker_dynamodb.migrate.state import State
+
+#: What the counts of a report are called.
+LABELS = {
+    "found": "found in the old store",
+    "copied": "copied",
+    "already_there": "already there",
+    "logged_out_since": "logged out since an earlier run",
+    "expired": "expired",
+    "empty": "logged out before",
+    "unreadable": "damaged",
+    "too_large": "too large",
+    "missing": "unaccounted for",
+    "verified": "copies read back, the same",
+    "changed_since": "copies read back, changed by their users",
+    "differing": "copies read back, different",
+}
+#: Those that are printed even if they are 0.
+ALWAYS = ("found", "copied", "already_there", "expired", "verified")
+
+
+@command(
+    "migrate",
+    example="migrate --from file:///var/cache/sessions --to dynamodb://eu-west-1/sessions "
+    "--timeout 1800\n"
+    "migrate --from-ini old.ini --to-ini new.ini --state migrate.state --verify all",
+)
+@click.option("--from", "from_url", metavar="URL", help="The old store, as above.")
+@click.option("--from-ini", metavar="FILE", help="Or the INI file that the old store is set in.")
+@click.option(
+    "--from-section", metavar="NAME", default="app:main", show_default=True, help="Its section."
+)
+@click.option("--to", "to_url", metavar="URL", help="The new: dynamodb://REGION/TABLE?option=value")
+@click.option("--to-ini", metavar="FILE", help="Or the INI file that the new store is set in.")
+@click.option(
+    "--to-section", metavar="NAME", help="Its section; without, the one that says ext:dynamodb."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="session.timeout of the new application, for --to. Without one a session ends a day "
+    "after its last use.",
+)
+@click.option(
+    "--state",
+    "state_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep what was done in a file, and go on from there. It has keys in it: keep it safe.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 50),
+    default=8,
+    show_default=True,
+    metavar="NUMBER",
+    help="Writes at the same time.",
+)
+@click.option(
+    "--write-units-per-second",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="UNITS",
+    help="Write capacity to consume at most, on an average; without, as fast as it goes.",
+)
+@click.option(
+    "--read-units-per-second",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="UNITS",
+    help="The same for reading, from an old store in DynamoDB.",
+)
+@click.option(
+    "--verify",
+    type=click.Choice(["sample", "all", "none"]),
+    default="sample",
+    show_default=True,
+    help="Which copies are read back and compared; sample: one of a hundred.",
+)
+@click.option("--dry-run", is_flag=True, help="Read the old store only, and say what would be.")
+@json_flag
+@click.pass_context
+def migrate(
+    ctx: click.Context,
+    from_url: str | None,
+    from_ini: str | None,
+    from_section: str,
+    to_url: str | None,
+    to_ini: str | None,
+    to_section: str | None,
+    timeout: float | None,
+    state_path: Path | None,
+    threads: int,
+    write_units_per_second: float | None,
+    read_units_per_second: float | None,
+    verify: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Copy the live sessions of another Beaker backend to DynamoDB; nobody is logged out.
+
+    The old store is one of file:///FOLDER, dbm:///FOLDER (Beaker's data_dir), redis://HOST/0,
+    mongodb://HOST/DATABASE, dynamodb://REGION/TABLE?prefix=…, or else a url of SQLAlchemy. It is
+    only read. A session that is already in the new store is left as it is, so an interrupted
+    migration is run again. Exit code 1: not every session could be copied.
+    """
+    source = _source(from_url, from_ini, from_section, read_units_per_second)
+    target = _target(to_url, to_ini, to_section, timeout)
+    clients = [source.client] if isinstance(source, DynamoDBSource) else []
+    with (
+        State(state_path, source.name, place(target)) as state,
+        Capacity(*clients, target.items.client()) as used,
+        console.progress("sessions") as advance,
+    ):
+        report = Migration(
+            source,
+            target,
+            threads=threads,
+            units_per_second=write_units_per_second,
+            dry_run=dry_run,
+            verify=verify,
+            state=state,
+        ).run(advance)
+    if as_json:
+        told = {"dry_run": dry_run, "to": place(target), "table_created": bool(used.tables)}
+        console.print_json({**told, **report.as_dict(), "capacity_units": used.as_json()})
+    else:
+        new = ", which did not exist and was made" if used.tables else ""
+        click.echo(f"to {place(target)}{new}")
+        _print(report, dry_run)
+        click.echo(f"{used} used")
+    if not report.complete:
+        ctx.exit(FAILED)
+
+
+def _source(
+    url: str | None, ini: str | None, section: str, units_per_second: float | None
+) -> Source:
+    if url is not None and ini is None:
+        return source_of_url(url, units_per_second)
+    if ini is not None and url is None:
+        return source_of_settings(read_ini(ini, section)[1], units_per_second)
+    raise click.UsageError("give one of --from and --from-ini")
+
+
+def _target(url: str | None, ini: str | None, section: str | None, timeout: float | None) -> Store:
+    if url is not None and ini is None:
+        return target_of_url(url, timeout)
+    if ini is not None and url is None:
+        settings = read_ini(ini, section)[1]
+        return target_of_settings(settings if timeout is None else {**settings, "timeout": timeout})
+    raise click.UsageError("give one of --to and --to-ini")
+
+
+def _print(report: Report, dry_run: bool) -> None:
+    counts = report.as_dict()
+    for name, label in LABELS.items():
+        if counts[name] or name in ALWAYS:
+            click.echo(f"{counts[name]:>10,}  {label}")
+    if report.opaque:
+        click.echo(f"{report.opaque:,} of those copied are encrypted: read by the application only")
+    if report.foreign:
+        click.echo(f"{report.foreign:,} things in the old store are no sessions")
+    if dry_run:
+        units = f"{report.write_units:,} write units, by the sizes of the sessions"
+        click.echo(f"dry run: nothing was written, which would have taken {units}")

@@ -1,0 +1,194 @@
+"""The least IAM policy for what is to be done: actions and resources by name, no wildcards.
+
+A TransactWriteItems needs the permissions of the writes in it, and has none of its own. The
+lists are held against what is really called by tests/ops/test_policy.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.dynamodb.indexes import index_name
+from beaker_dynamodb.exceptions import ConfigurationError
+from beaker_dynamodb.items.keys import Keys
+
+REQUESTS = ("GetItem", "PutItem", "DeleteItem")
+CREATION = ("CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive")
+#: Actions about the table as a whole: no key leads them.
+ON_TABLE = frozenset(
+    {
+        *CREATION,
+        "DescribeContinuousBackups",
+        "ListTagsOfResource",
+        "TagResource",
+        "UpdateContinuousBackups",
+        "UpdateTable",
+    }
+)
+#: What Query is to be allowed on, where it is not the table: its indexes.
+INDEX_QUERY = "Query on the indexes"
+
+
+def _sessions(options: Options) -> tuple[str, ...]:
+    # A session that ends is replaced by a marker, unless that is turned off. What `hash_ids` moves
+    # leaves none.
+    deletes = not options.marker_seconds or options.hash_ids == "migrate"
+    return REQUESTS if deletes else ("GetItem", "PutItem")
+
+
+def _listing(options: Options) -> tuple[str, ...]:
+    return ("Scan",) if options.sort_key is None else ("Query",)
+
+
+def _indexes(options: Options) -> tuple[str, ...]:
+    return (INDEX_QUERY,) if options.index_keys else ()
+
+
+#: What a program or an operator may want to do, and which actions that takes.
+USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
+    "sessions": _sessions,
+    "cache": lambda _: REQUESTS,
+    # Values and sessions of more than 400 KB.
+    "large-values": lambda _: ("BatchGetItem", "BatchWriteItem"),
+    "keys": _listing,
+    # A PutItem for each value that is being made.
+    "clear": lambda options: (*_listing(options), "BatchWriteItem", "PutItem"),
+    # SessionStore, and the command `sessions`: by id and by special key.
+    "session-store": lambda options: ("GetItem", "DeleteItem", *_indexes(options)),
+    # Without a special key, or by a digest of the id.
+    "all-sessions": lambda _: ("Scan",),
+    "create": lambda _: CREATION,
+    # The commands of these names.
+    "create-table": lambda _: (*CREATION, "UpdateTable"),
+    "create-table-extras": lambda _: (
+        "ListTagsOfResource",
+        "TagResource",
+        "DescribeContinuousBackups",
+        "UpdateContinuousBackups",
+    ),
+    "doctor": lambda options: (
+        *REQUESTS,
+        "BatchGetItem",
+        "BatchWriteItem",
+        "Scan",
+        *(("Query",) if options.sort_key is not None else ()),
+        *_indexes(options),
+        "DescribeTable",
+        "DescribeTimeToLive",
+    ),
+    "stats": lambda _: ("Scan",),
+    # Into this table; the old store is another.
+    "migrate": lambda _: ("GetItem", "PutItem"),
+    "reap": lambda _: ("Scan", "DeleteItem"),
+}
+
+
+#: Uses of one kind of items; any other, such as large values, is one of both kinds.
+OF_SESSIONS = frozenset({"sessions", "session-store", "migrate"})
+OF_CACHES = frozenset({"cache", "keys", "clear"})
+
+#: What the Regions of AWS's partitions other than `aws` begin with (AWS general reference, ARNs).
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the table is, as an ARN has it.
+
+    :param account: AWS account number, or something that stands for it.
+    :param partition: None: that of the Region.
+    """
+
+    account: str = "ACCOUNT"
+    partition: str | None = None
+
+
+def policy(
+    options: Options,
+    uses: Iterable[str],
+    place: Place = Place(),  # frozen
+    *,
+    leading_keys: bool = False,
+) -> dict[str, Any]:
+    """Give the policy document.
+
+    :param uses: of `USES`.
+    :param leading_keys: allow only items whose partition key begins with the prefixes of these
+        uses, for a table that several applications share.
+    :raises ConfigurationError: ``leading_keys`` with a use that reads items of any key.
+    """
+    uses = list(uses)
+    wanted = [(use, action) for use in uses for action in USES[use](options)]
+    actions = list(dict.fromkeys(action for _, action in wanted))
+    table = arn(options, place)
+    on_items = [action for action in actions if action not in ON_TABLE | {INDEX_QUERY}]
+    statements = []
+    if leading_keys:
+        for use, action in wanted:
+            if action in ("Scan", INDEX_QUERY):
+                raise ConfigurationError(
+                    f"--leading-keys: {use} reads the items of all prefixes ({action}), which "
+                    "cannot be allowed for one prefix only; name other uses, such as "
+                    "--use sessions, or give each application a table"
+                )
+        if on_items:
+            condition = _leading_keys(options, set(uses))
+            statements.append({**_statement("BeakerItems", on_items, [table]), **condition})
+    elif on_items:
+        statements.append(_statement("BeakerItems", on_items, [table]))
+    if INDEX_QUERY in actions:
+        indexes = [f"{table}/index/{index_name(key)}" for key in options.index_keys]
+        statements.append(_statement("BeakerIndexes", ["Query"], indexes))
+    on_table = [action for action in actions if action in ON_TABLE]
+    if on_table:
+        statements.append(_statement("BeakerTable", on_table, [table]))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def arn(options: Options, place: Place) -> str:
+    """Give the table's ARN; what stands in the option's own, if it is one, goes before ``place``.
+
+    Without a Region it has REGION in its place.
+    """
+    name = options.table_name
+    if name.startswith("arn:"):
+        return name
+    region = options.region_name or "REGION"
+    found = (one for beginning, one in PARTITIONS.items() if region.startswith(beginning))
+    partition = place.partition or next(found, "aws")
+    return f"arn:{partition}:dynamodb:{region}:{place.account}:table/{name}"
+
+
+def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": [f"dynamodb:{action}" for action in actions],
+        "Resource": resources[0] if len(resources) == 1 else resources,
+    }
+
+
+def _leading_keys(options: Options, uses: set[str]) -> dict[str, Any]:
+    session, cache = Keys(options).beginnings
+    prefixes = [session] * bool(uses & OF_SESSIONS) + [cache] * bool(uses & OF_CACHES)
+    if not all(prefixes := list(dict.fromkeys(prefixes or [session, cache]))):
+        raise ConfigurationError("--leading-keys: the option prefix is empty")
+    # How a policy spells these characters where they are meant literally (IAM user guide,
+    # policy variables).
+    literal = [re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", prefix) for prefix in prefixes]
+    return {
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{one}*" for one in literal]},
+            # ForAllValues also holds where there is no key at all.
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+    }

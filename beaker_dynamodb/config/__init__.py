@@ -1,0 +1,1 @@
+"""Options: the table of them, converters, parsing."""

@@ -1,0 +1,1 @@
+"""Calls to DynamoDB: client, transport, retries, errors, tables."""

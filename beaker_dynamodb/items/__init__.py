@@ -1,0 +1,1 @@
+"""Items: keys, values, and how both are stored, read and deleted."""

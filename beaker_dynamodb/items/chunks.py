@@ -1,0 +1,173 @@
+"""Values larger than one item: their bytes lie in chunks, the item itself names them.
+
+A writer puts the chunks first, under a fresh random name that nobody reads yet. The one write of
+the item then publishes them, under whatever condition it has, and only after it are the chunks of
+the value before deleted. A reader who holds the old item and misses a chunk reads the item anew.
+So everybody sees the old value or the new one, wherever a writer is stopped; the chunks that it
+leaves behind have a time to live.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.dynamodb import batches
+from beaker_dynamodb.dynamodb.error_mapping import MAX_ITEM_BYTES, ConditionFailed
+from beaker_dynamodb.exceptions import DynamoDBError, ItemTooLarge
+from beaker_dynamodb.items.item import CHUNK, SESSION, Attributes, ChunkSet, Item, item_size
+from beaker_dynamodb.items.keys import Key, Keys
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.items.store import ItemStore
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: Bytes in one chunk: what fits into an item beside the longest key and attribute names, and into
+#: one of moto, which counts some more.
+CHUNK_BYTES = MAX_ITEM_BYTES - 20_480
+#: Chunks in one BatchWriteItem: 1.5 MB, which arrive within the time-out of one call.
+CHUNKS_A_WRITE = 4
+#: A chunk is swept so long after the item that names it, so that a late reader finds it.
+SPARE_SECONDS = 3_600
+#: Life of a value in chunks that has no expiry. It must have one: there would be no other end to
+#: the chunks that a writer has left behind.
+LONGEST_LIFE_MS = 366 * 86_400_000
+
+
+class Chunks:
+    """Writes, reads and deletes the chunks of items.
+
+    :param items: the table.
+    """
+
+    def __init__(self, items: ItemStore) -> None:
+        self._items = items
+        self._options = items.options
+        self._keys = Keys(items.options)
+        self._layout = items.layout
+
+    # -- write --------------------------------------------------------------------------------
+
+    def prepare(self, item: Item) -> Attributes:
+        """Give the attributes of an item to be written; if need be its chunks are there by then.
+
+        :raises ItemTooLarge: before anything is sent.
+        """
+        item.chunks = None
+        if len(item.data) > self._options.max_value_size:
+            raise self._too_large(item, len(item.data), self._options.max_value_size)
+        attributes = self._layout.attributes(item)
+        # Only what is near the limit is worth counting; special keys and over-long keys, which are
+        # kept in attributes, may be of any size.
+        counted = item.special or item.key.originals or len(item.data) >= MAX_ITEM_BYTES - 20_000
+        if not counted or item_size(attributes) <= MAX_ITEM_BYTES:
+            return attributes
+        if item.deadline_ms is None:
+            item.deadline_ms = self._items.now_ms() + LONGEST_LIFE_MS
+        count = -(-len(item.data) // CHUNK_BYTES)
+        item.chunks = ChunkSet(item.kind, secrets.token_urlsafe(12), count)
+        attributes = self._layout.attributes(item)
+        if (size := item_size(attributes)) > MAX_ITEM_BYTES:
+            raise self._too_large(item, size, MAX_ITEM_BYTES)
+        self._write(item, item.chunks, item.deadline_ms)
+        return attributes
+
+    def _write(self, item: Item, chunks: ChunkSet, deadline_ms: int) -> None:
+        swept = -(-(deadline_ms + item.grace_ms) // 1000) + SPARE_SECONDS
+        requests = []
+        for number, key in enumerate(self.keys(chunks)):
+            attributes: Attributes = {
+                **self._layout.key_attributes(key),
+                "type": {"S": CHUNK},
+                "data": {"B": item.data[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]},
+                self._options.ttl_attribute: {"N": str(swept)},
+            }
+            requests.append({"PutRequest": {"Item": attributes}})
+        for start in range(0, len(requests), CHUNKS_A_WRITE):
+            batches.write(self._items, requests[start : start + CHUNKS_A_WRITE])
+
+    @contextmanager
+    def publishing(self, item: Item, replaced: Item | None) -> Iterator[None]:
+        """Around the conditional write of an item: delete the chunks that nobody needs after it.
+
+        Those of the item that was replaced; or, if the condition fails, those that were to
+        replace it. After any other error neither, since the write may have arrived.
+        """
+        old = None if replaced is None else replaced.chunks
+        try:
+            yield
+        except ConditionFailed as failed:
+            # The same chunks: our own write had arrived, and botocore sent it again.
+            arrived = item.chunks is not None and item.chunks == self._layout.chunks(
+                failed.attributes or {}
+            )
+            self.delete(old if arrived else item.chunks)
+            raise
+        self.delete(old)
+
+    def _too_large(self, item: Item, size: int, limit: int) -> ItemTooLarge:
+        key = f"{item.key.partition} {item.key.sort}"
+        hashed_key = hashlib.sha256(key.encode()).hexdigest()[:16]
+        return ItemTooLarge(
+            f"item {hashed_key} has {size} bytes, more than {limit}",
+            size=size,
+            limit=limit,
+            hashed_key=hashed_key,
+            operation="PutItem",
+            table=self._options.table_name,
+        )
+
+    # -- read, delete -------------------------------------------------------------------------
+
+    def read(self, item: Item, *, consistent_read: bool) -> bool:
+        """Put the data of an item together; False if a chunk is not there."""
+        keys = self.keys(item.chunks)
+        found = {
+            self._layout.key(attributes): attributes
+            for attributes in batches.get(
+                self._items,
+                [self._layout.key_attributes(key) for key in keys],
+                consistent_read=consistent_read,
+            )
+        }
+        try:
+            item.data = b"".join(bytes(found[key]["data"]["B"]) for key in keys)
+        except KeyError:
+            return False
+        return True
+
+    def delete_of(self, attributes: Mapping[str, Any], *, but: ChunkSet | None = None) -> None:
+        """Delete the chunks of an item that was replaced or deleted.
+
+        :param but: what has replaced it. They are the same where a write had arrived, its answer
+            was lost, and botocore sent it again.
+        """
+        chunks = self._layout.chunks(attributes)
+        if chunks != but:
+            self.delete(chunks)
+
+    def delete(self, chunks: ChunkSet | None) -> None:
+        """Delete chunks that no item names any more; None: there are none."""
+        if chunks is None:
+            return
+        keys = [self._layout.key_attributes(key) for key in self.keys(chunks)]
+        try:
+            batches.write(self._items, [{"DeleteRequest": {"Key": key}} for key in keys])
+        except DynamoDBError as error:
+            # What was asked for is done: not the time to fail.
+            log.warning("chunks of an old value were left to time to live: %s", error)
+
+    def keys(self, chunks: ChunkSet | None) -> list[Key]:
+        """Give the primary keys of chunks, in the order of their bytes."""
+        if chunks is None:
+            return []
+        of_session = chunks.kind == SESSION
+        return [
+            self._keys.chunk(chunks.name, number, of_session=of_session)
+            for number in range(chunks.count)
+        ]

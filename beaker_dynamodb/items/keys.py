@@ -1,0 +1,200 @@
+"""(namespace, key) to a primary key and back, one to one.
+
+===========  ==============================  ==========================================
+item         table with a partition key      table with a sort key: partition, sort
+===========  ==============================  ==========================================
+session      ``sess:ID``                     ``sess:ID``, ``session``
+cache entry  ``cache:NAMESPACE|KEY``         ``cache:NAMESPACE``, ``|KEY``
+lock         ``cache:|lock|NAMESPACE|KEY``   ``cache:|lock|NAMESPACE``, ``|KEY``
+chunk        ``cache:|chunk|NAME|NUMBER``    ``cache:|chunk|NAME|NUMBER``, ``|``
+===========  ==============================  ==========================================
+
+ID and NAMESPACE are percent-encoded, ``|``, ``:`` and ``%`` among the encoded; the empty text is
+``%``. KEY comes last and keeps its ``|`` and ``:``. A part that is too long for DynamoDB is
+replaced by ``%#`` and its SHA-256, which no encoding gives, and kept whole in an attribute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote_to_bytes
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.config.options import Options
+
+SESSION_PREFIX = "sess:"
+CACHE_PREFIX = "cache:"
+#: What follows the prefix in the partition key of a creation lock.
+LOCKS = "|lock|"
+#: The sort key of a session's item; every other item's begins with ``|``.
+SESSION_SORT = "session"
+
+#: Together with a prefix of 255 bytes under DynamoDB's 2048 bytes of partition key and 1024 of
+#: sort key (AWS developer guide, quotas).
+MAX_NAMESPACE_BYTES = 700
+MAX_KEY_BYTES = 1000
+
+_KEY_SAFE = "".join(sorted(set(string.printable) - set(string.whitespace) - set("%"))) + " "
+_NAMESPACE_SAFE = _KEY_SAFE.replace("|", "").replace(":", "")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Key:
+    """A primary key.
+
+    :param partition: value of the partition key.
+    :param sort: value of the sort key, None on a table that has none.
+    :param originals: the parts that were too long and stand in the key as a digest, by the name
+        of the attribute that keeps them.
+    """
+
+    partition: str
+    sort: str | None = None
+    originals: dict[str, bytes] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        # A key may hold a session's id, and a traceback with local variables their reprs.
+        return f"<Key {_digest(f'{self.partition} {self.sort}'.encode())[2:18]}>"
+
+
+class Keys:
+    """The keys of one prefix in one table."""
+
+    def __init__(self, options: Options) -> None:
+        prefix = options.prefix
+        self._sorted = options.sort_key is not None
+        self._hash_ids = bool(options.hash_ids)
+        self._session = SESSION_PREFIX if prefix is None else prefix
+        self._cache = CACHE_PREFIX if prefix is None else prefix
+        #: What the partition keys of sessions and of cache entries begin with.
+        self.beginnings = (self._session, self._cache)
+
+    def session(self, session_id: str, *, hashed: bool = True) -> Key:
+        """Give the key of a session.
+
+        :param hashed: False gives the key that it has without the option ``hash_ids``.
+        """
+        sort = SESSION_SORT if self._sorted else None
+        if self._hash_ids and hashed:
+            return Key(self._session + _digest(key_bytes(session_id)), sort)
+        originals: dict[str, bytes] = {}
+        part = _part(session_id, "namespace", originals)
+        return Key(self._session + part, sort, originals)
+
+    def is_session(self, key: Key) -> bool:
+        """Whether a key that was found in the table is that of a session of this prefix."""
+        return key.sort in (None, SESSION_SORT) and _continues(self._session, key.partition)
+
+    def session_id(self, key: Key) -> tuple[str, bool]:
+        """Give back the id of a session, or its digest; and whether it is a digest.
+
+        :raises ValueError: it is no session's key.
+        """
+        raw = key.originals.get("namespace")
+        if raw is None:
+            text = key.partition[len(self._session) :]
+            if text.startswith("%#"):
+                return text, True
+            raw = b"" if text == "%" else unquote_to_bytes(text)
+        return raw.decode("utf-8", "surrogatepass"), False
+
+    def of_digest(self, digest: str) -> Key:
+        """Give the key of the session of which `session_id` gives this digest."""
+        return Key(self._session + digest, SESSION_SORT if self._sorted else None)
+
+    def entry(self, namespace: str, key: str | bytes) -> Key:
+        """Give the key of a cache entry; ``"k"`` and ``b"k"`` are the same entry."""
+        return self._two_parts(self._cache, namespace, key)
+
+    def is_entry(self, key: Key) -> bool:
+        """Whether a key that was found is that of a cache entry of this prefix; no lock's is."""
+        partition, bar, _ = key.partition.partition("|")
+        if key.sort is not None:
+            return not bar and key.sort.startswith("|") and _continues(self._cache, partition)
+        return bool(bar) and _continues(self._cache, partition)
+
+    def is_chunk(self, key: Key) -> bool:
+        """Whether a key that was found is that of a chunk of a value of this prefix."""
+        return key.partition.startswith(tuple(f"{one}|chunk|" for one in self.beginnings))
+
+    def lock(self, namespace: str, key: str | bytes) -> Key:
+        """Give the key of the creation lock of a cache entry."""
+        return self._two_parts(self._cache + LOCKS, namespace, key)
+
+    def locks(self, namespace: str) -> Key:
+        """Return the beginning of the keys of a namespace's creation locks, as `entries` does."""
+        return self._beginning(self._cache + LOCKS, namespace)
+
+    def is_lock(self, key: Key) -> bool:
+        """Return whether a key that was found is that of a creation lock of this prefix."""
+        return key.partition.startswith(self._cache + LOCKS)
+
+    def entry_of_lock(self, lock: Key) -> Key:
+        """Return the key of the cache entry that a creation lock is for."""
+        return Key(self._cache + lock.partition[len(self._cache + LOCKS) :], lock.sort)
+
+    def chunk(self, name: str, number: int, *, of_session: bool) -> Key:
+        """Give the key of one chunk of a value; each has a partition of its own."""
+        prefix = self._session if of_session else self._cache
+        return Key(f"{prefix}|chunk|{name}|{number}", "|" if self._sorted else None)
+
+    def _two_parts(self, prefix: str, namespace: str, key: str | bytes) -> Key:
+        originals: dict[str, bytes] = {}
+        partition = prefix + _part(namespace, "namespace", originals)
+        sort = "|" + _part(key, "key", originals)
+        return (
+            Key(partition, sort, originals)
+            if self._sorted
+            else Key(partition + sort, None, originals)
+        )
+
+    def entries(self, namespace: str) -> Key:
+        """Give what the keys of a namespace's cache entries begin with.
+
+        On a table with a sort key, ``partition`` is whole and ``sort`` is the beginning;
+        otherwise ``partition`` is the beginning, up to the ``|`` that no neighbour shares.
+        """
+        return self._beginning(self._cache, namespace)
+
+    def _beginning(self, prefix: str, namespace: str) -> Key:
+        partition = prefix + _part(namespace, "namespace", {})
+        return Key(partition, "|") if self._sorted else Key(partition + "|")
+
+    def entry_key(self, namespace: str, key: Key) -> bytes:
+        """Give back the key that Beaker knows a cache entry by."""
+        if "key" in key.originals:
+            return key.originals["key"]
+        beginning = self.entries(namespace)
+        text = key.partition[len(beginning.partition) :] if key.sort is None else key.sort[1:]
+        return b"" if text == "%" else unquote_to_bytes(text)
+
+
+def key_bytes(key: str | bytes) -> bytes:
+    """Give the bytes that a key stands for: ``"k"`` and ``b"k"`` are the same key."""
+    # surrogatepass: any Python text is a key, also one that UTF-8 proper refuses.
+    return key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
+
+
+def _continues(prefix: str, text: str) -> bool:
+    """Whether a text is the prefix and then one encoded part, and not another, longer prefix."""
+    part = text[len(prefix) :]
+    return text.startswith(prefix) and bool(part) and ":" not in part and "|" not in part
+
+
+def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> str:
+    raw = key_bytes(value)
+    safe, limit = (
+        (_KEY_SAFE, MAX_KEY_BYTES) if attribute == "key" else (_NAMESPACE_SAFE, MAX_NAMESPACE_BYTES)
+    )
+    text = quote(raw, safe=safe) or "%"
+    if len(text) <= limit:
+        return text
+    originals[attribute] = raw
+    return _digest(raw)
+
+
+def _digest(raw: bytes) -> str:
+    return "%#" + hashlib.sha256(raw).hexdigest()

@@ -1,0 +1,1 @@
+"""Copies the sessions of other stores into DynamoDB."""

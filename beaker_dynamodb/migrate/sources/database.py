@@ -1,0 +1,78 @@
+"""Beaker's backends ``ext:database`` and ``ext:sqla``: a row for each session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from beaker_dynamodb.exceptions import ConfigurationError
+from beaker_dynamodb.migrate.sources import Entry, Unreadable, of_namespace, reading
+
+#: Rows that are fetched at a time.
+BATCH_ROWS = 500
+#: Packages that are not called as the module is that they have.
+PACKAGES = {"MySQLdb": "mysqlclient"}
+
+
+class DatabaseSource:
+    """A table with the columns ``namespace``, ``accessed`` and ``data``.
+
+    :param url: SQLAlchemy's.
+    :param table_name: the option of the same name; Beaker's default.
+    :param schema_name: likewise.
+    :raises ConfigurationError: SQLAlchemy, or the driver of the database, is missing.
+    """
+
+    def __init__(
+        self, url: str, table_name: str = "beaker_cache", schema_name: str | None = None
+    ) -> None:
+        try:
+            import sqlalchemy
+        except ImportError as error:
+            raise ConfigurationError(
+                f"SQLAlchemy is missing ({error}): pip install sqlalchemy"
+            ) from error
+        try:
+            self._engine = sqlalchemy.create_engine(url)
+        except ImportError as error:
+            package = PACKAGES.get(error.name or "", error.name)
+            raise ConfigurationError(
+                f"the driver of the database is missing: pip install {package}"
+            ) from error
+        except sqlalchemy.exc.ArgumentError:
+            # Its text may repeat the url, and with it a password.
+            raise ConfigurationError("SQLAlchemy cannot read the url of the database") from None
+        path = self._engine.url.database or ""
+        is_file = self._engine.dialect.name == "sqlite" and not path.startswith("file:")
+        if is_file and not Path(path).is_file():
+            # SQLite would make it.
+            raise ConfigurationError(f"there is no database {path}")
+        # Not a Column of PickleType, as Beaker has it: that would unpickle.
+        columns: list[sqlalchemy.ColumnClause[Any]] = [
+            sqlalchemy.column("namespace", sqlalchemy.String),
+            sqlalchemy.column("accessed", sqlalchemy.DateTime),
+            sqlalchemy.column("data", sqlalchemy.LargeBinary),
+        ]
+        table = sqlalchemy.table(table_name, *columns, schema=schema_name)
+        self._select = sqlalchemy.select(*table.columns)
+        self.name = f"the table {table_name} of {self._engine.url.render_as_string()}"
+
+    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
+        """Give what is in the rows."""
+        with reading(self.name):
+            try:
+                connection = self._engine.connect()
+                with connection.execution_options(yield_per=BATCH_ROWS) as connected:
+                    for session_id, accessed, pickled in connected.execute(self._select):
+                        yield _entry(session_id, accessed, pickled)
+            finally:
+                self._engine.dispose()
+
+
+def _entry(session_id: str, accessed: datetime, pickled: bytes | None) -> Entry:
+    if pickled is None:
+        return Unreadable("no data")
+    # Beaker writes the local time of the machine, without saying so.
+    return of_namespace(session_id, pickled, round(accessed.timestamp() * 1000))

@@ -1,0 +1,68 @@
+"""Beaker's backend ``ext:redis``: the key ``beaker_cache:ID:session`` for each session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+from beaker_dynamodb.exceptions import ConfigurationError
+from beaker_dynamodb.migrate.sources import Entry, of_value, reading
+
+BEGINNING, END = b"beaker_cache:", b":session"
+#: Keys that are asked for at a time.
+BATCH_KEYS = 500
+
+
+class RedisSource:
+    """One database of a Redis server.
+
+    :param url: the option of the same name, ``redis://HOST:6379/0``.
+    :param clock: gives epoch seconds.
+    :raises ConfigurationError: redis, the library, is missing, or it cannot read the url.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+        try:
+            import redis
+        except ImportError as error:
+            raise ConfigurationError(f"redis is missing ({error}): pip install redis") from error
+        try:
+            self._client: Any = redis.Redis.from_url(url)
+        except ValueError:
+            raise ConfigurationError("redis cannot read the url") from None
+        parts = urlsplit(url)
+        self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self._clock = clock
+
+    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
+        """Give what is under the keys."""
+        with reading(self.name):
+            try:
+                found = self._client.scan_iter(match=BEGINNING + b"*" + END, count=BATCH_KEYS)
+                for keys in _batches(found):
+                    yield from self._values(keys)
+            finally:
+                self._client.close()
+
+    def _values(self, keys: list[bytes]) -> Iterator[Entry]:
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.get(key)
+            pipeline.pttl(key)
+        answers = pipeline.execute()
+        now_ms = int(self._clock() * 1000)
+        for key, pickled, left_ms in zip(keys, answers[::2], answers[1::2], strict=True):
+            if pickled is not None:  # it has not expired since it was listed
+                session_id = key[len(BEGINNING) : -len(END)].decode("utf-8", "surrogateescape")
+                # -1: it never expires.
+                expires_ms = now_ms + left_ms if left_ms >= 0 else None
+                yield of_value(session_id, pickled, expires_ms=expires_ms)
+
+
+def _batches(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
+    keys = iter(keys)
+    while batch := list(islice(keys, BATCH_KEYS)):
+        yield batch

@@ -1,1 +1,0 @@
-"""What an operator or a developer runs; nothing in here is on the way of a request."""

@@ -1,0 +1,1 @@
+"""Sessions: loading, merging and saving one, listing and ending many."""

@@ -1,0 +1,69 @@
+"""Tell what a request changed in a session, and merge the changes of two requests.
+
+Pure functions over dicts. They work on copies that were read from stored bytes, never on the
+application's own objects, so that a change inside a nested list is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from beaker_dynamodb.sessions.comparison import SCALARS, same
+from beaker_dynamodb.sessions.merge_values import MISSING, merge_value, names_inside
+
+#: Beaker's last access time: every request refreshes it, so a change of it is not a change of data.
+ACCESSED = "_accessed_time"
+CREATED = "_creation_time"
+#: The keys that remain in a session that was deleted or cleared.
+BOOKKEEPING = frozenset({"_cookie_scope", "_domain", "_path"})
+#: What Beaker keeps in every session.
+BEAKER_KEYS = BOOKKEEPING | {ACCESSED, CREATED}
+
+
+def differs(base: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
+    """Return whether anything but the last access time was changed, added or removed."""
+    if base.keys() - {ACCESSED} != mine.keys() - {ACCESSED}:
+        return True
+    pairs = [(base[key], value) for key, value in mine.items() if key != ACCESSED]
+    # What is quick to compare comes first: it is what changes most, too.
+    pairs.sort(key=lambda pair: type(pair[1]) not in SCALARS)
+    return not all(same(a, b) for a, b in pairs)
+
+
+def merge(
+    base: Mapping[str, Any],
+    mine: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    special_keys: Collection[str] = (),
+    *,
+    rebased: bool = False,
+) -> dict[str, Any]:
+    """Apply what changed between ``base`` and ``mine`` to ``theirs``, key by key.
+
+    `merge_value` says what happens to a key that both have changed. The later access time and the
+    earlier creation time are kept.
+
+    :param base: what this request loaded, or saved last.
+    :param mine: what it wants to save.
+    :param theirs: what is stored now.
+    :param special_keys: names of the special keys; ``user.id`` is the key ``id`` in ``user``.
+    :param rebased: ``theirs`` contains ``base`` already, merged with another request's changes:
+        this is not the first save of its request.
+    """
+    merged = {}
+    for key in dict.fromkeys([*theirs, *mine]):
+        value = merge_value(
+            base.get(key, MISSING),
+            mine.get(key, MISSING),
+            theirs.get(key, MISSING),
+            names_inside(key, special_keys),
+            rebased=rebased,
+        )
+        if value is not MISSING:
+            merged[key] = value
+    for key, choose in ((ACCESSED, max), (CREATED, min)):
+        times = [side[key] for side in (mine, theirs) if isinstance(side.get(key), (int, float))]
+        if key in merged and times:
+            merged[key] = choose(times)
+    return merged

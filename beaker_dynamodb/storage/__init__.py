@@ -1,1 +1,0 @@
-"""Everything that knows DynamoDB; imports nothing from the rooms above."""

@@ -1,0 +1,1 @@
+"""What a session needs of a WSGI request and its response."""

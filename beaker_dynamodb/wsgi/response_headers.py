@@ -1,0 +1,43 @@
+"""What a session adds to the headers of a response."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.wsgi.session_object import SessionObject
+
+Headers = list[tuple[str, str]]
+
+
+def with_session(headers: Iterable[tuple[str, str]], session: SessionObject) -> Headers:
+    """Return the application's headers with those of the session; change no object of its own.
+
+    Adds ``Cookie`` to ``Vary`` if the session was read, and ``Set-Cookie`` if there is a cookie to
+    set. That comes with ``Cache-Control: no-store``, unless the application has sent a
+    ``Cache-Control`` itself.
+    """
+    merged = [*headers]
+    if session.depends_on_cookie:
+        _vary_by_cookie(merged)
+    cookies = session.cookies_to_set
+    if cookies:
+        merged += [("Set-Cookie", cookie) for cookie in cookies]
+        if not any(name.lower() == "cache-control" for name, _ in merged):
+            merged.append(("Cache-Control", "no-store"))
+    return merged
+
+
+def _vary_by_cookie(headers: Headers) -> None:
+    last = None
+    for index, (name, value) in enumerate(headers):
+        if name.lower() == "vary":
+            if {"cookie", "*"} & {field.strip().lower() for field in value.split(",")}:
+                return
+            last = index
+    if last is None:
+        headers.append(("Vary", "Cookie"))
+    else:
+        name, value = headers[last]
+        headers[last] = (name, f"{value}, Cookie" if value.strip() else "Cookie")
