@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 
 CACHE = Path(__file__).parent.parent / ".cache"
 
+# Fixture, the mark with which a test asks for every value of it, and the values: the first is what
+# other tests get.
+AXES = [
+    ("server", "both_servers", ["moto", "local"]),
+    ("shape", "both_shapes", ["hash-only", "sorted"]),
+]
+
 # Examples per property. `quick` is for every Python version, `full` for one of them; `long` is for
 # a night on which somebody has a suspicion.
 PROFILES = {"quick": 25, "full": 100, "long": 20_000}
@@ -71,6 +78,15 @@ def pytest_configure() -> None:
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on moto alone, unless its marks ask for another server or table shape too."""
+    for name, mark, values in AXES:
+        chosen = (mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+        if name in metafunc.fixturenames and not any(name in names for names in chosen):
+            marked = metafunc.definition.get_closest_marker(mark)
+            metafunc.parametrize(name, values if marked else values[:1], scope="session")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs DynamoDB Local, and the second shape of tables; slow tests come first."""
     # So that no core waits for another one's last, long test.
@@ -78,9 +94,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = getattr(item, "fixturenames", ())
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        if "local_endpoint" in names or parameters.get("endpoint") == "local":
+        if "local_endpoint" in names or parameters.get("server") == "local":
             item.add_marker(pytest.mark.local)
-        if parameters.get("options") == "sorted":
+        if parameters.get("shape") == "sorted":
             item.add_marker(pytest.mark.full)
 
 
@@ -143,10 +159,10 @@ def local_endpoint() -> Iterator[Endpoint]:
         yield endpoint
 
 
-@pytest.fixture(scope="session", params=["moto", "local"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    """Each server in turn: a test that asks for this runs on both."""
-    endpoint: Endpoint = request.getfixturevalue(f"{request.param}_endpoint")
+@pytest.fixture(scope="session")
+def endpoint(request: pytest.FixtureRequest, server: str) -> Endpoint:
+    """The server of the test: moto, and with the mark `both_servers` DynamoDB Local as well."""
+    endpoint: Endpoint = request.getfixturevalue(f"{server}_endpoint")
     return endpoint
 
 

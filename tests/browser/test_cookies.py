@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.full,
-    pytest.mark.parametrize("endpoint", ["moto"], indirect=True),
 ]
 #: Seconds after which a page that does not come is considered lost.
 HANGS = 60

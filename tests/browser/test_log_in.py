@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.full,
-    pytest.mark.parametrize("endpoint", ["moto"], indirect=True),
     pytest.mark.parametrize("ending", ["regenerate_id", "invalidate"]),
 ]
 #: Seconds after which a thread that does not come is considered dead.

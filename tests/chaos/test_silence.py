@@ -26,7 +26,6 @@ ATTEMPTS = 3
 
 
 # Whose silence it is makes no difference: the server never hears of the calls.
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 @pytest.mark.parametrize("name", SCENES)
 def test_a_request_asks_as_often_as_configured(
     proxy: FaultProxy,

@@ -28,7 +28,6 @@ ALL_SITES: dict[str, dict[str, object]] = {**SITES, "beaker, by default": {}}
 
 # Whose silence it is makes no difference: the server never hears of the calls.
 pytestmark = [
-    pytest.mark.parametrize("endpoint", ["moto"], indirect=True),
     # Beaker's own warning, where it answers the error with a new session.
     pytest.mark.filterwarnings("ignore:Invalidating corrupt session"),
 ]

@@ -26,13 +26,11 @@ def clock() -> Clock:
     return Clock(FAR_AHEAD)
 
 
-@pytest.fixture(params=["hash-only", "sorted"])
-def options(
-    request: pytest.FixtureRequest, options: dict[str, object], clock: Clock
-) -> dict[str, object]:
-    """Options for the test's own table, in each shape, and its clock."""
-    shape: dict[str, object] = {"sort_key": "part"} if request.param == "sorted" else {}
-    return {**options, **shape, "clock": clock}
+@pytest.fixture
+def options(options: dict[str, object], shape: str, clock: Clock) -> dict[str, object]:
+    """Options for the test's own table, with the clock."""
+    sort_key: dict[str, object] = {"sort_key": "part"} if shape == "sorted" else {}
+    return {**options, **sort_key, "clock": clock}
 
 
 @pytest.fixture

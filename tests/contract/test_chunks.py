@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.contract.opening import Opener
     from tests.servers.recorder import CallRecorder
 
+pytestmark = pytest.mark.both_servers
+
 #: Bytes in an item and in a chunk, so that few bytes are many chunks.
 ITEM, CHUNK = 1000, 100
 OLD, NEW = b"old" * 500, b"new" * 600

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tests.clock import Clock
     from tests.contract.opening import Opener
 
+pytestmark = pytest.mark.both_servers
+
 
 @pytest.mark.parametrize(
     ("key", "value"), [(b"k", "cached"), ("session", payload(a=1))], ids=["cache", "session"]

@@ -18,8 +18,6 @@ from tests.sessions.driven import Visitor, save
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-pytestmark = pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
-
 
 @pytest.fixture
 def here(client: DynamoDBClient, table_name: str) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,8 @@ from tests.servers.recorder import CallRecorder
 if TYPE_CHECKING:
     from tests.clock import Clock
 
+pytestmark = [pytest.mark.both_servers, pytest.mark.both_shapes]
+
 
 def fill(manager: DynamoDBNamespaceManager, count: int) -> None:
     """Put so many entries into a cache, as the package would."""
@@ -170,8 +172,8 @@ def test_what_a_scan_amounts_to_is_logged_once(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("endpoint", ["local"], indirect=True)  # moto takes minutes
-@pytest.mark.parametrize("options", ["sorted"], indirect=True)
+@pytest.mark.parametrize("server", ["local"])  # moto takes minutes
+@pytest.mark.parametrize("shape", ["sorted"])
 def test_ten_thousand_entries_are_cleared_in_400_batches(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:

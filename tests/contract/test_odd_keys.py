@@ -11,6 +11,8 @@ from tests.contract.opening import payload
 if TYPE_CHECKING:
     from tests.contract.opening import Opener
 
+pytestmark = pytest.mark.both_shapes
+
 NAMESPACES = {
     "empty": "",
     "separators": "a|b%c:d/e#f",

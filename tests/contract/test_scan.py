@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.contract.opening import Opener
     from tests.servers.recorder import CallRecorder
 
+pytestmark = [pytest.mark.both_servers, pytest.mark.both_shapes]
+
 ITEMS = 40
 SMALL: dict[str, Any] = {"Limit": 3, "ConsistentRead": True}
 

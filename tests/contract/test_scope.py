@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tests.contract.opening import Opener
     from tests.servers.recorder import CallRecorder
 
+pytestmark = pytest.mark.both_shapes
+
 NEIGHBOURS = ["user1", "user10", "user", "user1|k", "user1%7Ck", "user1:", "", "|", "|lock|user1"]
 
 

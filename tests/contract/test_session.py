@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.contract.opening import Opener
     from tests.servers.recorder import CallRecorder
 
+pytestmark = [pytest.mark.both_servers, pytest.mark.both_shapes]
+
 
 def test_a_new_session_is_a_key_error(open_namespace: Opener) -> None:
     """A session that nobody has saved raises KeyError, which Beaker reads as a new one."""

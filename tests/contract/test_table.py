@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.contract.opening import Opener
     from tests.servers.recorder import CallRecorder
 
+pytestmark = pytest.mark.both_servers
+
 READ_AND_WRITE: list[Callable[[DynamoDBNamespaceManager], Any]] = [
     lambda manager: manager["session"],
     lambda manager: manager.set_value(b"k", 1),
@@ -137,7 +139,7 @@ def test_a_table_of_another_shape_is_named_with_both(open_namespace: Opener) -> 
 
 
 # moto takes a text for a number.
-@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+@pytest.mark.parametrize("server", ["local"])
 def test_a_table_with_a_key_of_another_type_is_named_with_both(open_namespace: Opener) -> None:
     """A partition key that holds numbers is told from one that holds texts."""
     open_namespace.client.create_table(

@@ -13,6 +13,8 @@ from beaker_dynamodb import DynamoDBContainer, DynamoDBNamespaceManager
 if TYPE_CHECKING:
     from tests.contract.opening import Opener
 
+pytestmark = [pytest.mark.both_servers, pytest.mark.both_shapes]
+
 VALUES = [
     None,
     "",

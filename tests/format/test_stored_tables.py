@@ -42,22 +42,24 @@ each_content = pytest.mark.parametrize("content", CONTENTS, ids=lambda content: 
 
 
 @pytest.fixture(scope="module", params=SHAPES)
-def shape(request: pytest.FixtureRequest) -> str:
+def table_shape(request: pytest.FixtureRequest) -> str:
     shape: str = request.param
     return shape
 
 
 @pytest.fixture(scope="module")
-def place(moto_endpoint: Endpoint, shape: str) -> dict[str, Any]:
+def place(moto_endpoint: Endpoint, table_shape: str) -> dict[str, Any]:
     """Options that lead to a server, for a table of this shape."""
-    return {**moto_endpoint.options, **SHAPES[shape]}
+    return {**moto_endpoint.options, **SHAPES[table_shape]}
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def stored(request: pytest.FixtureRequest, place: dict[str, Any], shape: str) -> dict[str, Any]:
+def stored(
+    request: pytest.FixtureRequest, place: dict[str, Any], table_shape: str
+) -> dict[str, Any]:
     """Options that lead to a table as a version has written it."""
     options = {**place, "table_name": f"stored-{request.param}-{uuid4().hex}"}
-    tables.put(options, tables.load(request.param, shape))
+    tables.put(options, tables.load(request.param, table_shape))
     return options
 
 
@@ -135,9 +137,9 @@ def test_lock_is_taken_over_after_its_lease(
 
 @each_content
 def test_this_version_writes_the_newest_format(
-    written: tables.Table, shape: str, content: Content
+    written: tables.Table, table_shape: str, content: Content
 ) -> None:
-    stored = comparable(tables.load(NEWEST, shape)[content.name])
+    stored = comparable(tables.load(NEWEST, table_shape)[content.name])
     found = comparable(written[content.name])
     assert stored == {key: common(stored[key], found[key]) for key in stored}
 

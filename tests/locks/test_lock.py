@@ -18,6 +18,8 @@ from tests.servers.recorder import CallRecorder
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+pytestmark = pytest.mark.both_servers
+
 
 def test_exclusive(process: Process, time: Time) -> None:
     """One of two processes has the lock; the other has it after the release."""

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 EXPIRE, GRACE = 10, 60
 
 
-@pytest.fixture(params=["hash-only", "sorted"])
-def options(request: pytest.FixtureRequest, options: dict[str, object]) -> dict[str, object]:
-    """Options in each shape of table."""
-    shape: dict[str, object] = {"sort_key": "part"} if request.param == "sorted" else {}
-    return {**options, **shape}
+pytestmark = [pytest.mark.both_shapes, pytest.mark.both_servers]
+
+
+@pytest.fixture
+def options(options: dict[str, object], shape: str) -> dict[str, object]:
+    """Options for a table of the shape."""
+    return {**options, "sort_key": "part"} if shape == "sorted" else options
 
 
 @pytest.fixture

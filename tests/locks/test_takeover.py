@@ -10,6 +10,8 @@ import pytest
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.locks.elsewhere import LEASE, Process, Time, die
 
+pytestmark = pytest.mark.both_servers
+
 
 def test_dead_holder(process: Process, time: Time) -> None:
     """A waiter takes over from a dead holder after one lease of its own clock, not before."""

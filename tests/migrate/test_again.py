@@ -22,6 +22,8 @@ from tests.beaker import Browser
 from tests.migrate.moving import counts, move, saved, stored, target
 from tests.servers.recorder import CallRecorder
 
+pytestmark = pytest.mark.both_servers
+
 
 @pytest.fixture
 def old(tmp_path: Path) -> dict[str, Any]:

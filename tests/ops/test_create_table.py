@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from tests.servers.endpoint import Endpoint
 
+pytestmark = pytest.mark.both_servers
+
 INDEXED = ("--special-keys", "userId:S, logins:N", "--index-keys", "userId, logins")
 INDEX = {"special_keys": "userId:S", "index_keys": "userId"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -36,13 +38,13 @@ EXTRAS = (*TAGS, "--kms-key", KEY)
 PROTECTED = ("--deletion-protection", "--point-in-time-recovery")
 
 
-@pytest.fixture(scope="module", params=["moto", "local"])
-def endpoint(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
+@pytest.fixture(scope="module")
+def endpoint(request: pytest.FixtureRequest, server: str) -> Iterator[Endpoint]:
     """Each server in turn; a DynamoDB Local of these tests' own.
 
     One that has served for long makes no more indexes: they stay in CREATING for ever.
     """
-    if request.param == "moto":
+    if server == "moto":
         yield request.getfixturevalue("moto_endpoint")
     else:
         with dynamodb_local() as endpoint:
@@ -114,7 +116,6 @@ def test_an_existing_table_gets_what_it_lacks(
     assert {"beaker-userId", "beaker-logins"} == set(described(client, table_name)["indexes"])
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)  # DynamoDB Local has none of these
 @pytest.mark.parametrize("when", ["when it is made", "later"])
 def test_tags_and_protection(run: Run, client: DynamoDBClient, table_name: str, when: str) -> None:
     """They are set on a new table and added to an existing one; a second run changes nothing."""
@@ -133,7 +134,6 @@ def test_tags_and_protection(run: Run, client: DynamoDBClient, table_name: str, 
     assert "Nothing to do." == again.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 def test_encryption(run: Run, table_name: str, endpoint: Endpoint, client: DynamoDBClient) -> None:
     """A new table is encrypted with the key; a table that has another gets it by UpdateTable."""
     assert 0 == run("create-table", "--kms-key", KEY).exit_code
@@ -253,7 +253,6 @@ def test_the_template_is_the_table_that_create_table_makes(
     assert described(client, table_name) == of_template(properties)
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 @pytest.mark.parametrize("flags", SHAPES)
 def test_terraform_and_cdk_say_the_same(run: Run, flags: tuple[str, ...]) -> None:
     """The three formats are one table."""
@@ -358,7 +357,6 @@ def of_terraform(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 @pytest.mark.parametrize("flags", SHAPES)
 def test_cfn_lint_passes(run: Run, flags: tuple[str, ...], tmp_path: Path) -> None:
     """AWS's own linter finds nothing in the CloudFormation template."""

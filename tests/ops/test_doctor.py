@@ -176,7 +176,6 @@ def denying(endpoint: Endpoint, *operations: str) -> Any:
     return client
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 @pytest.mark.parametrize(
     ("operation", "status"),
     [
@@ -206,7 +205,6 @@ def test_each_permission_is_tried(
     assert {OK} == others
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 def test_the_least_policy_is_enough(
     run: Run, endpoint: Endpoint, client: DynamoDBClient, table_name: str
 ) -> None:
@@ -230,7 +228,6 @@ def test_the_least_policy_is_enough(
     assert "policy --use doctor prints what to allow" in found["table"].mend
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 def test_a_missing_table_that_may_not_be_described(endpoint: Endpoint, table_name: str) -> None:
     """The reads and writes tell that it is not there, and how it is made."""
     denied = denying(endpoint, "DescribeTable")

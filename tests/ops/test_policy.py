@@ -208,9 +208,8 @@ def flags(given: dict[str, Any]) -> list[str]:
 # Which calls are made does not depend on the server, but Amazon's DynamoDB Local knows no tags, and
 # moto lets time to live be turned on twice, and counts a batch as one item.
 @pytest.mark.parametrize(
-    ("use", "endpoint"),
+    ("use", "server"),
     [(use, "local" if use in ("create", "large-values") else "moto") for use in DO],
-    indirect=["endpoint"],
 )
 def test_a_use_needs_what_the_policy_allows_and_no_more(
     use: str, sort_key: str | None, options: dict[str, Any], run: Run

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.full
 
 
-@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+@pytest.mark.parametrize("server", ["local"])
 def test_a_table_from_its_making_to_its_doctor(
     process: Process, options: dict[str, object], table_name: str, tmp_path: Path
 ) -> None:
@@ -46,7 +46,7 @@ def test_a_table_from_its_making_to_its_doctor(
     assert 1 == counted["groups"][0]["live"]
 
 
-@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+@pytest.mark.parametrize("server", ["local"])
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -72,7 +72,6 @@ def test_errors_are_one_line_and_a_code(process: Process, words: list[str], code
         assert done.stderr.startswith("beaker-dynamodb: error: ")
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 def test_verbose_shows_where(process: Process) -> None:
     """-v has the traceback, and the one line after it."""
     done = process("stats", "-v", "--table-name", "missing")
@@ -81,14 +80,12 @@ def test_verbose_shows_where(process: Process) -> None:
     assert done.stderr.splitlines()[-1].startswith("beaker-dynamodb: error: ")
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 def test_the_module_is_the_same_command(process: Process) -> None:
     """`python -m beaker_dynamodb` says what the script says."""
     module = [sys.executable, "-W", "error", "-m", "beaker_dynamodb", "--version"]
     assert process("--version").stdout == subprocess.check_output(module, text=True)
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 def test_on_a_terminal_a_long_list_goes_through_the_pager(
     on_terminal: Callable[..., str], options: dict[str, object], table_name: str
 ) -> None:
@@ -103,7 +100,6 @@ def test_on_a_terminal_a_long_list_goes_through_the_pager(
         assert f"{number} sessions listed; " in shown[-1]
 
 
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 def test_on_a_terminal_long_work_has_a_progress_bar(
     on_terminal: Callable[..., str],
     process: Process,

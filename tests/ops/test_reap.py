@@ -46,7 +46,6 @@ def test_reap_goes_on_where_it_was_left(
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"segments": 2, "last_keys": {}}'])
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 def test_reap_takes_its_own_state_only(run: Run, tmp_path: Path, text: str) -> None:
     """Another file is left alone: exit code 2, before anything is deleted."""
     state = tmp_path / "reap.json"

@@ -95,7 +95,6 @@ def test_revoke_one(run: Run, filled: dict[str, Any]) -> None:
         (["list", "--where", "name=x"], "is none of the option special_keys"),
     ],
 )
-@pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 def test_wrong_use(run: Run, words: list[str], said: str) -> None:
     """Is said in one line, with exit code 2, before anything is read."""
     result = run("sessions", *words, *SPECIAL)

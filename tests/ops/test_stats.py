@@ -14,6 +14,8 @@ from tests.ops.conftest import Run
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+pytestmark = pytest.mark.both_servers
+
 
 def test_stats(run: Run, filled: dict[str, Any]) -> None:
     """Counts by prefix and type, live and expired; strangers only by number."""

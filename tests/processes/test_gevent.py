@@ -63,7 +63,7 @@ PATIENT = {"lock_timeout": 600, "connect_timeout": 60, "read_timeout": 60}
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("endpoint", ["local"], indirect=True)  # whose connections stay open
+@pytest.mark.parametrize("server", ["local"])  # whose connections stay open
 def test_200_greenlets(options: dict[str, Any]) -> None:
     """All 200 requests at once on one session are kept, and one of them makes the value."""
     pytest.importorskip("gevent", reason="no gevent: pip install 'beaker-dynamodb[servers]'")

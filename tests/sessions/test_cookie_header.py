@@ -18,8 +18,6 @@ from tests.unit.test_cookies import OTHERS
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-pytestmark = pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
-
 
 @pytest.fixture
 def here(client: DynamoDBClient, table_name: str) -> dict[str, object]:

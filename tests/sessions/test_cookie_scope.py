@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from tests.sessions.site import Action, Answer
 
-pytestmark = pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 SHOP: dict[str, object] = {"cookie_domain": ".example.org", "cookie_path": "/shop"}
 
 

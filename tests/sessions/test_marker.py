@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from tests.sessions.site import Action, Answer
 
+pytestmark = pytest.mark.both_servers
+
 DOUBLE_CLICKS = 50
 #: Methods that end the session before a log-in.
 ENDINGS = ["regenerate_id", "invalidate"]
-
-pytestmark = pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 
+pytestmark = pytest.mark.both_servers
+
 
 @pytest.fixture(params=[Session, DynamoDBSession], ids=["beaker", "ours"])
 def visitor(request: pytest.FixtureRequest, moved: dict[str, object]) -> Visitor:

@@ -8,8 +8,6 @@ import pytest
 
 from tests.sessions.site import Site, store, values
 
-pytestmark = pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
-
 
 def renamed(cookie: str, name: str) -> str:
     return f"{name}={cookie.partition('=')[2]}"

@@ -16,8 +16,6 @@ from tests.sessions.driven import Visitor, save, stored_sessions
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-pytestmark = pytest.mark.parametrize("endpoint", ["moto"], indirect=True)
-
 
 @pytest.fixture
 def visitor(client: DynamoDBClient, table_name: str) -> Visitor:

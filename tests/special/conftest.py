@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from tests.clock import Clock
 
 
-@pytest.fixture(params=["hash-only", "sorted"])
+@pytest.fixture
 def options(
-    request: pytest.FixtureRequest,
     options: dict[str, object],
+    shape: str,
     clock: Clock,  # noqa: F811
 ) -> dict[str, Any]:
-    """Options for the test's own table, in each shape, its clock and its special keys."""
-    shape: dict[str, object] = {"sort_key": "part"} if request.param == "sorted" else {}
+    """Options for the test's own table, with the clock and special keys."""
+    sort_key: dict[str, object] = {"sort_key": "part"} if shape == "sorted" else {}
     return {
         **options,
-        **shape,
+        **sort_key,
         "clock": clock,
         "special_keys": "userId:N, user.name:S, token:B, admin:BOOL",
         "skip_throw_missing_special_keys": "true",

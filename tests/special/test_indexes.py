@@ -15,6 +15,8 @@ from beaker_dynamodb.dynamodb import indexes, table
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+pytestmark = [pytest.mark.both_servers, pytest.mark.both_shapes]
+
 SPECIAL = {"special_keys": "userId:S, logins:N, user.blob:B, admin:BOOL"}
 INDEXED = {**SPECIAL, "index_keys": "userId, logins, user.blob"}
 NAMES = ["beaker-logins", "beaker-user.blob", "beaker-userId"]

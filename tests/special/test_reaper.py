@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from beaker_dynamodb.backend import Store
     from tests.contract.opening import Opener
 
+pytestmark = pytest.mark.both_servers
+
 
 @pytest.fixture
 def store(options: dict[str, Any]) -> Store:
@@ -111,7 +113,7 @@ def test_the_tombstone_of_a_removed_entry_goes_after_a_day(
 
 
 # moto does not answer a comparison with another type.
-@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+@pytest.mark.parametrize("server", ["local"])
 def test_a_damaged_item_stops_nothing(table: Opener, store: Store, clock: Clock) -> None:
     """Items whose expiry cannot be read stay, and the others go."""
     table("id", timeout=100)["session"] = payload(a=1)
@@ -130,7 +132,7 @@ def test_a_damaged_item_stops_nothing(table: Opener, store: Store, clock: Clock)
 
 
 # moto counts the bytes of an item in another way.
-@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+@pytest.mark.parametrize("server", ["local"])
 def test_chunks_go_when_nobody_can_read_them(table: Opener, store: Store, clock: Clock) -> None:
     """The chunks of a large value go, an hour after it, and those of a live one stay."""
     table("large", timeout=100, compression="off")["session"] = payload(text="x" * 500_000)
@@ -200,7 +202,7 @@ def test_a_state_of_something_else_is_refused(state: Any) -> None:
 
 
 # moto reports other units.
-@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+@pytest.mark.parametrize("server", ["local"])
 def test_reads_and_deletes_keep_to_the_rate(
     table: Opener, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.clock import Clock
     from tests.contract.opening import Opener
 
+pytestmark = [pytest.mark.both_servers, pytest.mark.both_shapes]
+
 IDS = ["1b3f", "", "|", "a:b", "%#" + "0" * 64, "größe", "\ud800", "x" * 800]
 
 
@@ -333,7 +335,7 @@ def test_nothing_is_revoked_without_a_special_key(store: SessionStore, table: Op
 
 
 # moto says that the table is not there.
-@pytest.mark.parametrize("endpoint", ["local"], indirect=True)
+@pytest.mark.parametrize("server", ["local"])
 def test_a_table_without_the_index_is_explained(options: dict[str, Any], table: Opener) -> None:
     """The option is set, the table is older: the error names the index."""
     table.options["index_keys"] = ""
