@@ -1,0 +1,69 @@
+"""Print docstrings and comments that use a phrase this project avoids, and fail if there are any.
+
+python -m tests.prose                # package, tests, benchmarks and demo
+python -m tests.prose tests/cli      # a part
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PLACES = ["beaker_dynamodb", "tests", "benchmarks", "example_wsgi.py"]
+
+#: What to avoid, and what to write instead.
+PHRASES = {
+    r'"""(Give|Tell|Let|Make up)\b': "Return …",
+    r"\b(is|are|was|were) (no|none)\b(?! (longer|more|other))": "is not a, has no, does not exist",
+    r"\bthere is none\b": "it does not exist",
+    r"\bhas not got\b": "does not have",
+    r"\b(some|no)body\b|\bwho(m|so)?ever\b": "another process, another request, the caller",
+    r"\b(he|him|his)\b": "the caller, it",
+    r"(^|[.:;,] )(but )?who (has|is|wants|asks|waits|calls|reads)\b": "a caller that …",
+    r"\bby a name that\b": "pass it in",
+    r"\banew\b|\bat will\b|\bon an average\b|\bin vain\b|\bfor ever\b": "again, on average, forever",
+    r"\btime[- ]outs?\b": "timeout",
+    r"\b(last use|time of the last)\b": "last access",
+    r"\bmend(s|ed)?\b": "fix",
+    r"\b(is|are) to (be|[a-z]+)\b(?<!is to say)": "must, should, will",
+    r"\bgoes? (before|by)\b": "takes precedence over, uses",
+    r"\b(so|as) (long|often|much|many)\b(?! as)": "for N seconds, every N seconds",
+    r"\b(ours|theirs)\b": "name the thing",
+    r"\bis taken for\b": "is treated as",
+    r"\bwas quicker\b": "created it first",
+}
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """Return the docstrings and comments of a Python file, each with its first line's number."""
+    with tokenize.open(path) as file:
+        for token in tokenize.generate_tokens(file.readline):
+            if token.type == tokenize.COMMENT or token.string.startswith('"""'):
+                yield token.start[0], token.string
+
+
+def main() -> None:
+    """Check the files or folders named on the command line, or all of them."""
+    count = 0
+    for place in sys.argv[1:] or PLACES:
+        found = ROOT / place
+        for path in sorted(found.rglob("*.py")) if found.is_dir() else [found]:
+            if path == Path(__file__).resolve():
+                continue
+            for line, text in prose(path):
+                joined = re.sub(r"\s*\n\s*#?:?\s*", " ", text)
+                for phrase, instead in PHRASES.items():
+                    for match in re.finditer(phrase, joined):
+                        count += 1
+                        where = joined[max(0, match.start() - 30) : match.end() + 30]
+                        print(f"{path.relative_to(ROOT)}:{line}: …{where}… ({instead})")
+    if count:
+        sys.exit(f"{count} phrases to rewrite")
+
+
+if __name__ == "__main__":
+    main()
