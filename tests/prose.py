@@ -25,7 +25,7 @@ PHRASES = {
     r"\b(he|him|his)\b": "the caller, it",
     r"(^|[.:;,] )(but )?who (has|is|wants|asks|waits|calls|reads)\b": "a caller that …",
     r"\bby a name that\b": "pass it in",
-    r"\banew\b|\bat will\b|\bon an average\b|\bin vain\b|\bfor ever\b": "again, on average, forever",
+    r"\b(anew|at will|on an average|in vain|for ever)\b": "again, on average, forever",
     r"\btime[- ]outs?\b": "timeout",
     r"\b(last use|time of the last)\b": "last access",
     r"\bmend(s|ed)?\b": "fix",

@@ -52,11 +52,11 @@ def leave_out_servers_and_protocol() -> None:
     from botocore.serialize import JSONSerializer
     from botocore.session import Session
     from botocore.validate import ParamValidationDecorator
+    from flask import Flask
     from moto.core.botocore_stubber import BotocoreStubber
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
     places: list[tuple[type, str]] = [
-        (DomainDispatcherApplication, "__call__"),  # of the embedded server
+        (Flask, "wsgi_app"),  # of the embedded server
         (BotocoreStubber, "__call__"),  # of `mock_aws`
         (BotoSession, "client"),
         (Session, "create_client"),
