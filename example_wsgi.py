@@ -298,7 +298,7 @@ class Demo:
         cost = {"count": count_text(calls), "units": units_text(calls), "requests": joined(rows)}
         # Not part of the cost: an application has no reason to do this.
         self.meter.begin()
-        store = self.manager.store
+        store = self.manager.backend
         key, table = store.keys.session(session.id).partition, store.options.table_name
         item = self.manager.client.get_item(
             TableName=table, Key={"id": {"S": key}}, ConsistentRead=True

@@ -7,22 +7,22 @@ and Beaker's Cache turns every key into bytes before it gets here.
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from beaker.container import Container, NamespaceManager
 
-from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.items.codec import Raw
 from beaker_dynamodb.items.keys import key_bytes
 from beaker_dynamodb.sessions.record import SessionRecord
+from beaker_dynamodb.sessions.storage import session_storage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from beaker_dynamodb.backend import Store
     from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
     from beaker_dynamodb.caches.entries import CacheEntries
+    from beaker_dynamodb.caches.storage import CacheStorage
 
 #: The one key of a session's namespace.
 SESSION_KEY = "session"
@@ -40,19 +40,19 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def __init__(self, namespace: str, **options: Any) -> None:
         super().__init__(namespace)
-        self.store = store_for(options)
+        self.backend = backend_for(options)
         self._scope = _ReadScope()
         self._record: SessionRecord | None = None
 
     @property
     def timeout(self) -> float | None:
         """Life of an item after its last write, in seconds, as Beaker set it."""
-        return self.store.options.timeout
+        return self.backend.options.timeout
 
     @property
     def client(self) -> DynamoDBClient:
         """The boto3 client in use."""
-        return self.store.items.client()
+        return self.backend.items.client()
 
     @property
     def faults_missed(self) -> int:
@@ -60,7 +60,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
         By the option ``on_error``.
         """
-        return self.store.outage.passed
+        return self._cache_storage().outage.passed
 
     @property
     def undecodable_missed(self) -> int:
@@ -68,7 +68,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
         Such an entry counts as missing.
         """
-        return self.store.undecodable.total
+        return self._cache_storage().undecodable.total
 
     # -- values -------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """Give the lock under which one caller, of all processes and hosts, makes a value."""
         from beaker_dynamodb.caches.lock_registry import creation_lock
 
-        return creation_lock(self.store, self.store.keys.lock(self.namespace, key))
+        return creation_lock(self._cache_storage(), self.backend.keys.lock(self.namespace, key))
 
     # -- the two kinds ------------------------------------------------------------------------
 
@@ -181,22 +181,27 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """The session whose id is this namespace."""
         self._reap()
         if self._record is None:
-            self._record = SessionRecord(self.store, self.namespace)
+            self._record = SessionRecord(session_storage(self.backend), self.namespace)
         return self._record
 
     def _reap(self) -> None:
         """Start the legacy reaper of this process, if it is wanted and does not run yet."""
-        if self.store.options.reap_interval:
+        if self.backend.options.reap_interval:
             from beaker_dynamodb.items.background_reaper import keep_reaping
 
-            keep_reaping(self.store)
+            keep_reaping(self.backend.items)
 
     def _entries(self) -> CacheEntries:
-        # Sessions do without caches and their locks.
+        # Lazy: sessions need no caches and no locks.
         from beaker_dynamodb.caches.entries import CacheEntries
 
         self._reap()
-        return CacheEntries(self.store, self.namespace)
+        return CacheEntries(self._cache_storage(), self.namespace)
+
+    def _cache_storage(self) -> CacheStorage:
+        from beaker_dynamodb.caches.storage import cache_storage
+
+        return cache_storage(self.backend)
 
     def _read(self, key: str | bytes) -> Any:
         scope = self._scope
@@ -242,27 +247,3 @@ def register() -> None:
             clsmap[name]  # loads the entry points, which refuse a name that is already taken
         except KeyError:
             clsmap._clsmap[name] = DynamoDBNamespaceManager
-
-
-def store_for(options: dict[str, Any]) -> Store:
-    """Give the store of a configuration: one for all managers of equal options.
-
-    :raises ConfigurationError: an option is unknown or does not fit.
-    """
-    try:
-        return _store_of(tuple(options.items()))
-    except TypeError:
-        # A value that cannot be hashed, such as a list: nothing to find the store again by.
-        return _make_store(options)
-
-
-# typed: 1 and True, which are equal, are different values of an option.
-@lru_cache(maxsize=256, typed=True)
-def _store_of(items: tuple[tuple[str, Any], ...]) -> Store:
-    return _make_store(dict(items))
-
-
-def _make_store(options: dict[str, Any]) -> Store:
-    from beaker_dynamodb.backend import Store
-
-    return Store(parse(options))

@@ -338,7 +338,7 @@ class DynamoDBSession(SessionWithCookie):
         namespace = self.__dict__.get("namespace")
         if namespace is None or not self._in_dynamodb or namespace.namespace != self.id:
             return None
-        if namespace.store.options.consistent_read != "auto":
+        if namespace.backend.options.consistent_read != "auto":
             return None
         version: tuple[int, int] | None = namespace.session.version
         return version

@@ -114,7 +114,7 @@ def around_the_calls() -> dict[str, Part]:
 
 def the_calls(url: str) -> dict[str, Part]:
     """The same calls by our store, by its client, and by a client with default settings."""
-    from beaker_dynamodb.backend import Store as TableStore
+    from beaker_dynamodb.backend import Backend
     from beaker_dynamodb.config.parse import parse
     from beaker_dynamodb.items.item import SESSION
 
@@ -125,8 +125,8 @@ def the_calls(url: str) -> dict[str, Part]:
         "aws_secret_access_key": SECRET_ACCESS_KEY,
     }
     settings = {"table_name": TABLE, "timeout": 1920, **where}
-    store = TableStore(parse(settings))
-    lean = TableStore(parse({"transport": "lean", **settings}))
+    store = Backend(parse(settings))
+    lean = Backend(parse({"transport": "lean", **settings}))
     client, default = store.items.client(), dynamodb_client(Store("", "dynamodb", url))
     create_table(default, TABLE)
     attributes = stored_session()
@@ -165,7 +165,7 @@ def our_steps() -> dict[str, Part]:
 
     options = {"client": InstantClient(), "timeout": 1920, "data_dir": None}
     manager = DynamoDBNamespaceManager("0123456789abcdef" * 2, **options)
-    store, attributes = manager.store, stored_session()
+    store, attributes = manager.backend, stored_session()
     key = manager.session._key
     item = store.items.layout.item(key, SESSION, attributes)
     payload = store.codec.decode(item)

@@ -34,7 +34,7 @@ CACHE = Path(__file__).parent.parent / ".cache"
 # Fixture, the mark with which a test asks for every value of it, and the values: the first is what
 # other tests get.
 AXES = [
-    ("server", "both_servers", ["moto", "local"]),
+    ("engine", "both_servers", ["moto", "local"]),
     ("shape", "both_shapes", ["hash-only", "sorted"]),
 ]
 
@@ -94,7 +94,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = getattr(item, "fixturenames", ())
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        if "local_endpoint" in names or parameters.get("server") == "local":
+        if "local_endpoint" in names or parameters.get("engine") == "local":
             item.add_marker(pytest.mark.local)
         if parameters.get("shape") == "sorted":
             item.add_marker(pytest.mark.full)
@@ -160,9 +160,9 @@ def local_endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture(scope="session")
-def endpoint(request: pytest.FixtureRequest, server: str) -> Endpoint:
+def endpoint(request: pytest.FixtureRequest, engine: str) -> Endpoint:
     """The server of the test: moto, and with the mark `both_servers` DynamoDB Local as well."""
-    endpoint: Endpoint = request.getfixturevalue(f"{server}_endpoint")
+    endpoint: Endpoint = request.getfixturevalue(f"{engine}_endpoint")
     return endpoint
 
 

@@ -13,8 +13,8 @@ from beaker_dynamodb.items.codec import Undecodable
 from beaker_dynamodb.items.item import CACHE, Item
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.backend import Store
     from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
+    from beaker_dynamodb.caches.storage import CacheStorage
 
 log = logging.getLogger("beaker_dynamodb")
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class CacheEntries:
     :param namespace: name of the cache's namespace.
     """
 
-    def __init__(self, store: Store, namespace: str) -> None:
+    def __init__(self, store: CacheStorage, namespace: str) -> None:
         self._store = store
         self._namespace = namespace
 
@@ -89,7 +89,7 @@ class CacheEntries:
             data=data,
             codec=codec,
             created_ms=now_ms if making is None or making.finished else making.begun_ms,
-            deadline_ms=store.entry_deadline_ms(now_ms, expiretime),
+            deadline_ms=store.deadline_ms(now_ms, expiretime),
             grace_ms=store.stale_grace_ms if _tells_expiry(value, expiretime) else 0,
         )
         store.codec.sign(item)
@@ -131,12 +131,12 @@ class CacheEntries:
     def keys(self) -> Iterator[bytes]:
         """Give the keys of the entries that have not expired."""
         keys = self._store.keys
-        for key in self._store.listing.keys(keys.entries(self._namespace)):
+        for key in self._store.query.keys(keys.entries(self._namespace)):
             yield keys.entry_key(self._namespace, key)
 
     def remove(self) -> None:
         """Delete every entry, and refuse the values that are being made."""
-        self._store.listing.delete(self._namespace)
+        self._store.query.delete(self._namespace)
 
     def _ask(self, call: Callable[[], T], lock: DynamoDBSynchronizer | None = None) -> T | None:
         """Make a call of DynamoDB; None where a fault is passed over.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import PayloadError
-from beaker_dynamodb.items.item import Attributes, Layout
+from beaker_dynamodb.items.item import Attributes
 
 if TYPE_CHECKING:
     from beaker_dynamodb.items.keys import Key
@@ -40,7 +40,7 @@ class LockItems:
     def __init__(self, items: ItemStore) -> None:
         self._items = items
         self._options = items.options
-        self._layout = Layout(items.options)
+        self._layout = items.layout
 
     def take(self, key: Key, lock: LockItem, abandoned: LockItem | None) -> LockItem | None:
         """Take a lock.

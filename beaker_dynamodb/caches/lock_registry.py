@@ -11,14 +11,14 @@ from beaker_dynamodb.dynamodb.client import connection_key
 from beaker_dynamodb.dynamodb.forks import after_fork, notice
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.backend import Store
+    from beaker_dynamodb.caches.storage import CacheStorage
     from beaker_dynamodb.items.keys import Key
 
 _registry = threading.Lock()
 _locks: WeakValueDictionary[Any, DynamoDBSynchronizer] = WeakValueDictionary()
 
 
-def creation_lock(store: Store, key: Key) -> DynamoDBSynchronizer:
+def creation_lock(store: CacheStorage, key: Key) -> DynamoDBSynchronizer:
     """Give the lock with this primary key: one object per process, table and set of limits."""
     notice()
     name = _name(store, key)
@@ -29,7 +29,7 @@ def creation_lock(store: Store, key: Key) -> DynamoDBSynchronizer:
         return lock
 
 
-def held_lock(store: Store, key: Key) -> DynamoDBSynchronizer | None:
+def held_lock(store: CacheStorage, key: Key) -> DynamoDBSynchronizer | None:
     """Give the lock with this primary key if this thread holds it."""
     if not _locks:
         return None
@@ -37,7 +37,7 @@ def held_lock(store: Store, key: Key) -> DynamoDBSynchronizer | None:
     return lock if lock is not None and lock.mine else None
 
 
-def _name(store: Store, key: Key) -> tuple[Any, ...]:
+def _name(store: CacheStorage, key: Key) -> tuple[Any, ...]:
     options = store.options
     limits = options.lock_lease, options.lock_timeout, options.on_error
     return connection_key(options), id(options.client), options.table_name, limits, key

@@ -131,7 +131,7 @@ def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[
 
 
 def _beaker_timeout(text: Any) -> float:
-    from beaker_dynamodb.backend import BEAKER_SLACK_SECONDS
+    from beaker_dynamodb.sessions.storage import BEAKER_SLACK_SECONDS
 
     try:
         return float(text) + BEAKER_SLACK_SECONDS

@@ -13,7 +13,7 @@ from beaker_dynamodb.dynamodb.forks import after_fork, notice
 from beaker_dynamodb.items.reaper import reap
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.backend import Store
+    from beaker_dynamodb.items.store import ItemStore
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -24,39 +24,39 @@ _threads: dict[tuple[Any, ...], threading.Thread] = {}
 _lock = threading.Lock()
 
 
-def keep_reaping(store: Store) -> None:
+def keep_reaping(items: ItemStore) -> None:
     """Begin to reap a table every ``reap_interval`` seconds, if this process does not already.
 
     One thread for each table and prefix. It ends with the process, and holds its end up for
     nothing.
     """
     notice()
-    options = store.options
+    options = items.options
     key = (options.client, connection_key(options), options.table_name, options.prefix)
     if key in _threads:
         return
     with _lock:
         if key not in _threads:
             thread = threading.Thread(
-                target=_run, args=(store,), name="beaker-dynamodb-reaper", daemon=True
+                target=_run, args=(items,), name="beaker-dynamodb-reaper", daemon=True
             )
             thread.start()
             _threads[key] = thread
 
 
-def _run(store: Store) -> None:
-    interval = store.options.reap_interval
+def _run(items: ItemStore) -> None:
+    interval = items.options.reap_interval
     # Servers that were started together are not to read the table together.
     sleep(random.uniform(0, interval))
     while threading.main_thread().is_alive():
-        reap_once(store)
+        reap_once(items)
         sleep(interval * random.uniform(0.9, 1.1))
 
 
-def reap_once(store: Store) -> None:
+def reap_once(items: ItemStore) -> None:
     """Delete what has expired, one call at a time; a fault is logged, and raised to nobody."""
     try:
-        *_, reaped = reap(store, segments=1, threads=1)
+        *_, reaped = reap(items, segments=1, threads=1)
     except Exception as error:  # whatever it is, it must not end the thread
         # A process that ends starts no thread any more, and nobody is to be alarmed by that.
         if threading.main_thread().is_alive():
@@ -64,7 +64,7 @@ def reap_once(store: Store) -> None:
         return
     log.info(
         "reaped table %r: %d items read, %d expired, %d deleted, %.1f capacity units",
-        store.options.table_name,
+        items.options.table_name,
         reaped.scanned,
         reaped.found,
         reaped.deleted,

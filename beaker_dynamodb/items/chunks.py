@@ -20,7 +20,7 @@ from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.dynamodb.error_mapping import MAX_ITEM_BYTES, ConditionFailed
 from beaker_dynamodb.exceptions import DynamoDBError, ItemTooLarge
 from beaker_dynamodb.items.item import CHUNK, SESSION, Attributes, ChunkSet, Item, item_size
-from beaker_dynamodb.items.keys import Key, Keys
+from beaker_dynamodb.items.keys import Key
 
 if TYPE_CHECKING:
     from beaker_dynamodb.items.store import ItemStore
@@ -48,7 +48,7 @@ class Chunks:
     def __init__(self, items: ItemStore) -> None:
         self._items = items
         self._options = items.options
-        self._keys = Keys(items.options)
+        self._keys = items.keys
         self._layout = items.layout
 
     # -- write --------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ from beaker_dynamodb.items.item import (
 )
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.backend import Store
     from beaker_dynamodb.items.item import Attributes
+    from beaker_dynamodb.items.store import ItemStore
 
 #: A pause, cut short when the reaper ends: by a name that tests replace.
 pause = threading.Event.wait
@@ -52,7 +52,7 @@ class Reaped:
 
 
 def reap(
-    store: Store,
+    items: ItemStore,
     *,
     segments: int = 4,
     threads: int = 8,
@@ -78,11 +78,11 @@ def reap(
     last_keys: dict[int, Any] = {}
     if state is not None:
         segments, last_keys = _read_state(state)
-    run = _Run(store, threads, units_per_second, dry_run)
+    run = _Run(items, threads, units_per_second, dry_run)
     sums = Reaped()
     with (
         closing(run),
-        closing(scan(store.items, run.params(), segments=segments, start=last_keys)) as pages,
+        closing(scan(items, run.params(), segments=segments, start=last_keys)) as pages,
     ):
         for page in pages:
             found, deleted, units = run.page(page)
@@ -120,10 +120,9 @@ class _Run:
     """What the pages of one run share."""
 
     def __init__(
-        self, store: Store, threads: int, units_per_second: float | None, dry_run: bool
+        self, items: ItemStore, threads: int, units_per_second: float | None, dry_run: bool
     ) -> None:
-        self._store = store
-        self._items, self._options = store.items, store.options
+        self._items, self._options = items, items.options
         self._dry_run = dry_run
         self._rate = None if units_per_second is None else Rate(units_per_second)
         self._stopped = threading.Event()
@@ -156,7 +155,7 @@ class _Run:
             "(#type IN (:session, :marker, :cache, :tombstone) AND #deadline <= :now"
             " OR #type = :chunk AND #swept <= :now)"
         )
-        beginnings = dict.fromkeys(self._store.keys.beginnings)
+        beginnings = dict.fromkeys(self._items.keys.beginnings)
         if all(beginnings):
             # ... of this prefix.
             ours = [f"begins_with(#key, :b{n})" for n in range(len(beginnings))]
@@ -188,7 +187,7 @@ class _Run:
 
     def _expired(self, attributes: Mapping[str, Any]) -> bool:
         """Whether an item is ours, and over; one that is damaged is left to whoever reads it."""
-        keys, now_ms = self._store.keys, self._items.now_ms()
+        keys, now_ms = self._items.keys, self._items.now_ms()
         try:
             kind, key = attributes["type"]["S"], self._items.layout.key(attributes)
             if kind == CHUNK:

@@ -20,7 +20,7 @@ from beaker_dynamodb.items.item import (
     Marker,
     seconds,
 )
-from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.keys import Key, Keys
 
 if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
@@ -37,6 +37,7 @@ class ItemStore(TableCalls):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
+        self.keys = Keys(options)
         self.layout = Layout(options)
         self.chunks = Chunks(self)
         # The client whose server, or table, was found to lack transactions.

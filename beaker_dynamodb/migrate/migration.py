@@ -18,7 +18,6 @@ from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any
 
-from beaker_dynamodb.backend import Store
 from beaker_dynamodb.dynamodb import scan
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import ConfigurationError, ItemTooLarge, SpecialKeyError
@@ -29,6 +28,7 @@ from beaker_dynamodb.migrate.sources import Entry, Foreign, Found, Mark, Source,
 from beaker_dynamodb.migrate.sources.dynamodb import DIGEST
 from beaker_dynamodb.migrate.state import State
 from beaker_dynamodb.sessions.merge import ACCESSED, BOOKKEEPING, CREATED
+from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: What the writer token of a copy begins with; it goes with the first change of the session.
 WRITER = "migrated-"
@@ -57,7 +57,7 @@ class Migration:
     def __init__(
         self,
         source: Source,
-        target: Store,
+        target: SessionStorage,
         *,
         threads: int = 8,
         units_per_second: float | None = None,
@@ -166,7 +166,7 @@ class Migration:
         if entry.expires_ms is not None and (entry.expires_ms <= now_ms or accessed_ms is None):
             return entry.expires_ms
         used_ms = now_ms if accessed_ms is None else accessed_ms
-        return self._target.session_deadline_ms(used_ms, None)
+        return self._target.deadline_ms(used_ms, None)
 
     def _item(
         self,

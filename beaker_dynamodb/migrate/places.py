@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 
-from beaker_dynamodb.backend import Store
+from beaker_dynamodb.items.store import ItemStore
 
 
-def place(store: Store) -> str:
+def place(items: ItemStore) -> str:
     """Name the server, table and prefix of a configuration.
 
     :raises ConfigurationError: no Region is set, or boto3 is missing.
     """
-    options = store.options
-    prefixes = " and ".join(map(repr, dict.fromkeys(store.keys.beginnings)))
+    options = items.options
+    prefixes = " and ".join(map(repr, dict.fromkeys(items.keys.beginnings)))
     hashed = ", ids hashed" if options.hash_ids else ""
-    endpoint = store.items.client().meta.endpoint_url
+    endpoint = items.client().meta.endpoint_url
     return f"table {options.table_name} at {endpoint}, prefix {prefixes}{hashed}"
 
 

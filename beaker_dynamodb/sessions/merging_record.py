@@ -31,8 +31,8 @@ from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.payload import BEAKER, PayloadFormat
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.backend import Store
     from beaker_dynamodb.items.item import Attributes
+    from beaker_dynamodb.sessions.storage import SessionStorage
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -48,7 +48,7 @@ class MergingRecord:
     :param session_id: the session's id, as the browser sent it: anything at all.
     """
 
-    def __init__(self, store: Store, session_id: str) -> None:
+    def __init__(self, store: SessionStorage, session_id: str) -> None:
         self._store = store
         self._session_id = session_id
         self._key = store.keys.session(session_id)
@@ -264,7 +264,7 @@ class MergingRecord:
     def _item(self, payload: Any, stored: Item | None, special: Attributes) -> Item:
         store = self._store
         data, codec = store.codec.encode_session(payload)
-        store.note_session_size(len(data))
+        store.warn_of_size(len(data))
         now_ms = store.items.now_ms()
         # Another host's clock may be ahead of this one's: its access time stays.
         accessed_ms = now_ms if stored is None else max(now_ms, stored.accessed_ms or 0)
@@ -274,7 +274,7 @@ class MergingRecord:
             data=data,
             codec=codec,
             created_ms=now_ms if stored is None else stored.created_ms,
-            deadline_ms=store.session_deadline_ms(accessed_ms, self._expiretime),
+            deadline_ms=store.deadline_ms(accessed_ms, self._expiretime),
             accessed_ms=accessed_ms,
             version=1 if stored is None else (stored.version or 0) + 1,
             # Unlike a version, no two writes have the same.

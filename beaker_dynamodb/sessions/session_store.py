@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from beaker.session import Session
 
+from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 from beaker_dynamodb.items.item import SESSION
-from beaker_dynamodb.namespace import store_for
+from beaker_dynamodb.sessions.storage import session_storage
 from beaker_dynamodb.sessions.stored_session import StoredSession, stored_session
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class SessionStore:
     """
 
     def __init__(self, **options: Any) -> None:
-        self._store = store_for(options)
+        self._store = session_storage(backend_for(options))
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], prefix: str = "session.") -> Self:
@@ -80,7 +81,7 @@ class SessionStore:
         :raises SpecialKeyError: a value is not of the declared type.
         """
         conditions = self._conditions({**(wanted or {}), **more})
-        listed = self._store.sessions.find(conditions) if conditions else self._store.sessions.all()
+        listed = self._store.query.find(conditions) if conditions else self._store.query.all()
         # Whoever leaves early leaves no call behind.
         with closing(listed):
             for key, attributes in listed:
@@ -143,7 +144,7 @@ class SessionStore:
         revoked = 0
         tried: set[Key] = set()
         for _ in range(REVOKE_PASSES):
-            found = {key for key, _ in self._store.sessions.find(conditions)} - kept - tried
+            found = {key for key, _ in self._store.query.find(conditions)} - kept - tried
             if not found:
                 break
             revoked += sum(self._delete(key, conditions) for key in found)
@@ -175,7 +176,7 @@ class SessionStore:
 
     def _delete(self, key: Key, conditions: Mapping[str, Any]) -> bool:
         items = self._store.items
-        found = self._store.sessions.delete(key, conditions)
+        found = self._store.query.delete(key, conditions)
         return found is not None and not items.layout.expired(found, items.now_ms())
 
     def _stored(self, key: Key, attributes: Mapping[str, Any]) -> StoredSession | None:

@@ -12,8 +12,8 @@ from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.sessions.payload import BEAKER
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.backend import Store
     from beaker_dynamodb.items.keys import Key
+    from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: How a session's payload is encoded that Beaker's Session wrote, and no other kind of value
 #: (items/codec.py).
@@ -40,7 +40,7 @@ class StoredSession:
     expires: datetime | None
     special: Mapping[str, Any] = field(repr=False)
     _key: Key = field(repr=False, compare=False)
-    _store: Store = field(repr=False, compare=False)
+    _store: SessionStorage = field(repr=False, compare=False)
 
     def text(self) -> str:
         """Give what Beaker's Session stored, its signature verified: one GetItem. Runs nothing.
@@ -73,7 +73,7 @@ class StoredSession:
         return payload
 
 
-def stored_session(store: Store, item: Item) -> StoredSession:
+def stored_session(store: SessionStorage, item: Item) -> StoredSession:
     """Make one of an item, whose data may be missing.
 
     :raises ValueError: its key is no session's.

@@ -19,7 +19,7 @@ from beaker_dynamodb import (
     DynamoDBNamespaceManager,
     LockTimeout,
     StoreUnavailable,
-    namespace,
+    backend,
 )
 from beaker_dynamodb.caches import creation_lock as lock
 from beaker_dynamodb.caches import outage
@@ -41,7 +41,7 @@ Faults = set[str]
 def _own_clients_stores_and_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients", {})
     # A store or a lock of an earlier test with the same options would bring its outage along.
-    namespace._store_of.cache_clear()
+    backend._backend_of.cache_clear()
     monkeypatch.setattr("beaker_dynamodb.caches.lock_registry._locks", WeakValueDictionary())
 
 

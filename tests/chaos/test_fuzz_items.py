@@ -96,8 +96,8 @@ def use(options: dict[str, Any], key: str | bytes, value: str) -> None:
 
 def use_lock(manager: DynamoDBNamespaceManager) -> None:
     """Ask for a lock whose item is damaged."""
-    items = LockItems(manager.store.items)
-    key = manager.store.keys.lock("pages", b"k")
+    items = LockItems(manager.backend.items)
+    key = manager.backend.keys.lock("pages", b"k")
     mine = LockItem("me", 1, 30.0)
     verbs: list[Callable[[], object]] = [
         lambda: items.take(key, mine, None),

@@ -44,6 +44,6 @@ def test_any_setting(given: dict[str, str | None]) -> None:
     except ConfigurationError as error:
         shown = str(error)
     else:
-        shown = repr(manager.store.options)
+        shown = repr(manager.backend.options)
     if "signing_keys" in options:
         assert SECRET not in shown

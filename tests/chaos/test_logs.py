@@ -98,7 +98,7 @@ def test_reprs(session_class: type[Any], moto_endpoint: Endpoint, table_name: st
     visitor.starts(a=secret("payload"), user=secret("user"))
     session = visitor.request()
     found = objects(session.namespace)
-    assert {"Item", "Key", "Options", "PayloadFormat", "SessionRecord", "Store"} <= {
+    assert {"Item", "Key", "Options", "PayloadFormat", "SessionRecord", "Backend"} <= {
         type(one).__name__ for one in found
     }
     watch = Watch()
@@ -226,7 +226,7 @@ def test_a_refused_parameter() -> None:
     client = boto3.session.Session().client("dynamodb", region_name=REGION)
     manager = DynamoDBNamespaceManager("pages", client=client)
     with all_is_seen() as watch:
-        items = manager.store.items
+        items = manager.backend.items
         reveal(lambda: items.call("get_item", Key=secret("id")), DynamoDBError, watch)
     assert [] == watch.found
 
@@ -243,7 +243,7 @@ def test_conflicts(moto_endpoint: Endpoint, table_name: str) -> None:
     namespace = cache.namespace
     lock = namespace.get_creation_lock(secret("key"))
     elsewhere = type(lock)(
-        namespace.store.items, namespace.store.keys.lock(secret("namespace"), secret("key"))
+        namespace.backend.items, namespace.backend.keys.lock(secret("namespace"), secret("key"))
     )
     with all_is_seen() as watch:
         reveal(lambda: save(late, a=secret("mine")), SessionConflict, watch)

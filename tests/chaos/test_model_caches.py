@@ -15,6 +15,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from beaker_dynamodb.caches import lease, lock_registry
 from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
 from beaker_dynamodb.caches.lock_registry import creation_lock
+from beaker_dynamodb.caches.storage import cache_storage
 from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.clock import Clock
@@ -65,7 +66,7 @@ class Process:
         self.locks: WeakValueDictionary[Any, DynamoDBSynchronizer] = WeakValueDictionary()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(lock_registry, "_locks", self.locks)
-            store = self.cache.namespace.store
+            store = cache_storage(self.cache.namespace.backend)
             self.lock = creation_lock(store, store.keys.lock("news", KEY))
         self.making: Begun | None = None
 

@@ -149,7 +149,7 @@ def test_locks_see_no_wall_clock(options: dict[str, Any], clock: Clock, jump: fl
     """A clock that is set ends no lock, and lets nobody else have it."""
     manager = DynamoDBNamespaceManager("news", **options, clock=clock)
     mine = manager.get_creation_lock(b"k")
-    elsewhere = type(mine)(manager.store.items, manager.store.keys.lock("news", b"k"))
+    elsewhere = type(mine)(manager.backend.items, manager.backend.keys.lock("news", b"k"))
     assert mine.acquire()
     got: list[bool] = []
     for _ in range(2):

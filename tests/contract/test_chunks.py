@@ -115,7 +115,7 @@ def test_clear_leaves_no_item_without_its_chunks(open_namespace: Opener) -> None
     keys = [b"1", b"2", b"3"]
     for key in keys:
         manager[key] = OLD
-    items = manager.store.items
+    items = manager.backend.items
     real = items.call
     found: list[object] = []
 
@@ -183,7 +183,7 @@ def dying(manager: DynamoDBNamespaceManager, calls: int, *, sent: bool) -> Any:
     :param calls: how many calls it makes before.
     :param sent: whether the fatal call still reaches DynamoDB.
     """
-    items = manager.store.items
+    items = manager.backend.items
     real, count = items.call, 0
 
     def call(method: str, **params: Any) -> Any:
@@ -381,7 +381,7 @@ def test_a_save_that_is_dropped_leaves_no_chunks(open_namespace: Opener) -> None
 
 def writing_twice(manager: DynamoDBNamespaceManager) -> Any:
     """Have each item written twice, as botocore does where the first answer was lost."""
-    items = manager.store.items
+    items = manager.backend.items
     real = items.call
 
     def twice(method: str, **params: Any) -> Any:
@@ -429,7 +429,7 @@ def test_chunks_that_cannot_be_deleted(
     """The new value counts; what is left of the old one is time to live's."""
     manager = cache(open_namespace)
     manager[b"k"] = OLD
-    items = manager.store.items
+    items = manager.backend.items
     real = items.call
 
     def no_batches(method: str, **params: Any) -> Any:
@@ -447,10 +447,10 @@ def test_a_condition_that_fails_on_a_damaged_item(open_namespace: Opener) -> Non
     """The chunks that were to be published are deleted, whatever is in the way."""
     manager = cache(open_namespace)
     manager[b"k"] = "there"
-    item = manager.store.items.get(manager.store.keys.entry("pages", b"k"), "beaker-cache")
+    item = manager.backend.items.get(manager.backend.keys.entry("pages", b"k"), "beaker-cache")
     assert item is not None
     open_namespace.put({**open_namespace.item(), "chunk_set": {"N": "1"}})
     item.data = OLD
     with pytest.raises(ConditionFailed):
-        manager.store.items.put(item, manager.store.items.if_new())
+        manager.backend.items.put(item, manager.backend.items.if_new())
     assert {"beaker-cache": 1} == kinds(open_namespace)

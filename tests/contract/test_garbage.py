@@ -169,7 +169,7 @@ def test_garbage_can_be_got_rid_of(open_namespace: Opener, key: str | bytes, val
 
 
 # moto answers 500 to a condition that compares a text with a number.
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_garbage_comes_in_the_middle_of_a_request(open_namespace: Opener) -> None:
     """A save either is one, and the session is whole again, or is a PayloadError."""
     open_namespace("id")["session"] = payload(a=1)

@@ -27,7 +27,7 @@ def here(client: DynamoDBClient, table_name: str) -> Iterator[dict[str, Any]]:
 
 
 def test_a_lock_that_another_process_holds_is_left_to_it(here: dict[str, Any]) -> None:
-    store = DynamoDBNamespaceManager("news", **here).store
+    store = DynamoDBNamespaceManager("news", **here).backend
     holder, other = (
         DynamoDBSynchronizer(store.items, store.keys.lock("news", b"key")) for _ in range(2)
     )

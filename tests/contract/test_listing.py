@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.both_servers, pytest.mark.both_shapes]
 
 def fill(manager: DynamoDBNamespaceManager, count: int) -> None:
     """Put so many entries into a cache, as the package would."""
-    store = manager.store
+    store = manager.backend
     now_ms = store.items.now_ms()
     puts = []
     for number in range(count):
@@ -84,7 +84,7 @@ def test_clear_amid_writes(open_namespace: Opener, clock: Clock) -> None:
     """What is new, or was overwritten before `clear()` has listed it, is there afterwards."""
     manager = open_namespace()
     fill(manager, 100)
-    items = manager.store.items
+    items = manager.backend.items
     real, first = items.call, threading.Lock()
 
     def call(method: str, **params: Any) -> Any:
@@ -106,7 +106,7 @@ def test_what_is_overwritten_before_its_page_is_listed_stays(
     """With a sort key `clear()` lists few entries at once; what is overwritten meanwhile stays."""
     manager = open_namespace()
     fill(manager, 60)
-    items = manager.store.items
+    items = manager.backend.items
     real = items.call
 
     def call(method: str, **params: Any) -> Any:
@@ -172,7 +172,7 @@ def test_what_a_scan_amounts_to_is_logged_once(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("server", ["local"])  # moto takes minutes
+@pytest.mark.parametrize("engine", ["local"], scope="session")  # moto takes minutes
 @pytest.mark.parametrize("shape", ["sorted"])
 def test_ten_thousand_entries_are_cleared_in_400_batches(
     open_namespace: Opener, sent: CallRecorder

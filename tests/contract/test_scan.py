@@ -25,10 +25,10 @@ SMALL: dict[str, Any] = {"Limit": 3, "ConsistentRead": True}
 def items(open_namespace: Opener) -> ItemStore:
     """A table with 40 items."""
     manager = open_namespace()
-    manager.store.items.call("scan")  # makes the table
+    manager.backend.items.call("scan")  # makes the table
     for number in range(ITEMS):
         open_namespace(f"n{number}")[b"k"] = number
-    return manager.store.items
+    return manager.backend.items
 
 
 def names(page: Page) -> list[str]:

@@ -34,7 +34,7 @@ class Raw:
 
 
 # moto counts differently.
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 # Numbers take more bytes the more digits they have.
 @pytest.mark.parametrize("now", [4_000_000_000.0, 4_123_456_789.125])
 def test_the_limit_is_dynamodbs_to_the_byte(
@@ -59,7 +59,7 @@ def test_the_limit_is_dynamodbs_to_the_byte(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 @pytest.mark.parametrize("size", [400_000, LIMIT, LIMIT + 1, 2 * CHUNK_BYTES, 16 * 2**20])
 def test_values_of_any_size_up_to_16_mb(open_namespace: Opener, size: int) -> None:
     """A value of the largest size comes back byte by byte, and goes without a trace."""

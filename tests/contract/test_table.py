@@ -139,7 +139,7 @@ def test_a_table_of_another_shape_is_named_with_both(open_namespace: Opener) -> 
 
 
 # moto takes a text for a number.
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_a_table_with_a_key_of_another_type_is_named_with_both(open_namespace: Opener) -> None:
     """A partition key that holds numbers is told from one that holds texts."""
     open_namespace.client.create_table(

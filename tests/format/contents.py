@@ -215,7 +215,7 @@ class Lock(Content):
     def synchronizer(self, options: Options) -> Any:
         """Return the lock as a process that has just started sees it."""
         manager = DynamoDBNamespaceManager("news", **options, **self.options)
-        kind, store = type(manager.get_creation_lock(b"key")), manager.store
+        kind, store = type(manager.get_creation_lock(b"key")), manager.backend
         return kind(store.items, store.keys.lock("news", self.name))
 
 

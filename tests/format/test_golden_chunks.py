@@ -24,7 +24,7 @@ def prepared(item: Item, *batches: int, **options: str) -> tuple[dict[str, Any],
     for _ in batches:
         script.answer("batch_write_item", None, {})
     with script, CallRecorder(script.client) as sent:
-        attributes = script.manager(**options).store.items.chunks.prepare(item)
+        attributes = script.manager(**options).backend.items.chunks.prepare(item)
     written = [call.params["RequestItems"]["sessions"] for call in sent]
     assert list(batches) == [len(batch) for batch in written]
     return attributes, [one["PutRequest"]["Item"] for batch in written for one in batch]
@@ -122,7 +122,7 @@ def test_chunks_are_read_in_their_order(shape: dict[str, str], sort: str | None)
 
 
 def test_chunk_set_names_its_keys() -> None:
-    chunks = Script().manager().store.items.chunks
+    chunks = Script().manager().backend.items.chunks
     assert [Key("sess:|chunk|NAME|0"), Key("sess:|chunk|NAME|1")] == chunks.keys(
         ChunkSet("beaker-session", "NAME", 2)
     )

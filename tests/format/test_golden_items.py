@@ -222,7 +222,7 @@ def test_lock(shape: dict[str, str], key: dict[str, Any]) -> None:
     script = Script().answer("put_item", None, {}).answer("get_item", None, {"Item": attributes})
     held = LockItem("OwnerToken", 3, 30.0)
     with script, CallRecorder(script.client) as sent:
-        store = script.manager("news", **shape).store
+        store = script.manager("news", **shape).backend
         locks, primary = LockItems(store.items), store.keys.lock("news", "key")
         assert locks.take(primary, held, None) is None
         assert held == locks.read(primary)

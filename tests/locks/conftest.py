@@ -31,7 +31,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 @pytest.fixture
 def process(options: dict[str, Any], time: Time) -> Process:
     """A factory of locks on one key, each as if in a process of its own."""
-    store = DynamoDBNamespaceManager("news", **options).store
+    store = DynamoDBNamespaceManager("news", **options).backend
     return lambda: DynamoDBSynchronizer(store.items, store.keys.lock("news", b"key"))
 
 

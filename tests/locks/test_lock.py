@@ -11,6 +11,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.caches import creation_lock as lock
 from beaker_dynamodb.caches import lease
 from beaker_dynamodb.caches.lock_registry import held_lock
+from beaker_dynamodb.caches.storage import cache_storage
 from tests.beaker import items
 from tests.locks.elsewhere import LEASE, Process, Time
 from tests.servers.recorder import CallRecorder
@@ -164,15 +165,17 @@ def test_limits_and_clients_of_their_own_have_locks_of_their_own(
 
 def test_a_lock_is_held_by_the_thread_that_has_acquired_it(options: dict[str, Any]) -> None:
     manager = DynamoDBNamespaceManager("news", **options)
-    key = manager.store.keys.lock("news", b"key")
+    key = manager.backend.keys.lock("news", b"key")
     mine = manager.get_creation_lock(b"key")
-    assert held_lock(manager.store, key) is None
+    assert held_lock(cache_storage(manager.backend), key) is None
     mine.acquire()
-    assert mine is held_lock(manager.store, key)
+    assert mine is held_lock(cache_storage(manager.backend), key)
     elsewhere: list[object] = []
-    thread = threading.Thread(target=lambda: elsewhere.append(held_lock(manager.store, key)))
+    thread = threading.Thread(
+        target=lambda: elsewhere.append(held_lock(cache_storage(manager.backend), key))
+    )
     thread.start()
     thread.join()
     assert [None] == elsewhere
     mine.release()
-    assert held_lock(manager.store, key) is None
+    assert held_lock(cache_storage(manager.backend), key) is None

@@ -111,7 +111,7 @@ def has_expired(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
 def is_of_an_older_version(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
     """An entry without a token."""
     cache.put("k", "old")
-    table = cache.namespace.store.options.table_name
+    table = cache.namespace.backend.options.table_name
     (item,) = client.scan(TableName=table)["Items"]
     client.put_item(
         TableName=table, Item={name: value for name, value in item.items() if name != "writer"}
@@ -187,7 +187,7 @@ def test_clear_takes_what_began_to_be_made_before_it(
     cache: Cache, other: Cache, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if it is stored, and its lock given back, when the clear has already begun."""
-    items = other.namespace.store.listing._items
+    items = other.namespace.backend.items
     real, turn = items.call, Lock()
 
     def call(method: str, **params: Any) -> Any:

@@ -38,7 +38,7 @@ class Elsewhere:
     """Another process that holds the creation lock of the key."""
 
     def __init__(self, cache: Cache) -> None:
-        store = cache.namespace.store
+        store = cache.namespace.backend
         self._lock = type(cache.namespace.get_creation_lock(KEY))(
             store.items, store.keys.lock("news", KEY)
         )

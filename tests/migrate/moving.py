@@ -7,17 +7,18 @@ from typing import Any
 
 from beaker.session import Session
 
-from beaker_dynamodb.backend import Store
+from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.migrate.migration import Migration
 from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.sources.opening import source_of_url
+from beaker_dynamodb.sessions.storage import SessionStorage
 
 
-def target(options: Mapping[str, object]) -> Store:
+def target(options: Mapping[str, object]) -> SessionStorage:
     """Give the new store."""
-    return Store(parse(options))
+    return SessionStorage(Backend(parse(options)))
 
 
 def move(source: Any, options: Mapping[str, object], **more: Any) -> Report:

@@ -39,12 +39,12 @@ PROTECTED = ("--deletion-protection", "--point-in-time-recovery")
 
 
 @pytest.fixture(scope="module")
-def endpoint(request: pytest.FixtureRequest, server: str) -> Iterator[Endpoint]:
+def endpoint(request: pytest.FixtureRequest, engine: str) -> Iterator[Endpoint]:
     """Each server in turn; a DynamoDB Local of these tests' own.
 
     One that has served for long makes no more indexes: they stay in CREATING for ever.
     """
-    if server == "moto":
+    if engine == "moto":
         yield request.getfixturevalue("moto_endpoint")
     else:
         with dynamodb_local() as endpoint:

@@ -157,7 +157,7 @@ def use_migrate(given: dict[str, Any], run: Run) -> None:
 def use_reap(given: dict[str, Any], run: Run) -> None:
     """An expired entry is deleted."""
     late = {**given, "clock": lambda: time.time() + 1e6}
-    *_, reaped = reap(DynamoDBNamespaceManager("any", **late).store)
+    *_, reaped = reap(DynamoDBNamespaceManager("any", **late).backend.items)
     assert 1 == reaped.deleted
     done(run("reap", *flags(given)))
 
@@ -208,8 +208,9 @@ def flags(given: dict[str, Any]) -> list[str]:
 # Which calls are made does not depend on the server, but Amazon's DynamoDB Local knows no tags, and
 # moto lets time to live be turned on twice, and counts a batch as one item.
 @pytest.mark.parametrize(
-    ("use", "server"),
+    ("use", "engine"),
     [(use, "local" if use in ("create", "large-values") else "moto") for use in DO],
+    scope="session",
 )
 def test_a_use_needs_what_the_policy_allows_and_no_more(
     use: str, sort_key: str | None, options: dict[str, Any], run: Run

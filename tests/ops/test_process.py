@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.full
 
 
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_a_table_from_its_making_to_its_doctor(
     process: Process, options: dict[str, object], table_name: str, tmp_path: Path
 ) -> None:
@@ -46,7 +46,7 @@ def test_a_table_from_its_making_to_its_doctor(
     assert 1 == counted["groups"][0]["live"]
 
 
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 @pytest.mark.parametrize(
     ("words", "code"),
     [

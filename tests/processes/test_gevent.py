@@ -17,7 +17,7 @@ import json, sys, warnings
 from gevent.pool import Pool
 from beaker.cache import CacheManager
 from webtest import TestApp
-from beaker_dynamodb import conflict_retry
+from beaker_dynamodb.sessions import conflict_retry
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.sessions.site import values
 
@@ -63,7 +63,7 @@ PATIENT = {"lock_timeout": 600, "connect_timeout": 60, "read_timeout": 60}
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("server", ["local"])  # whose connections stay open
+@pytest.mark.parametrize("engine", ["local"], scope="session")  # whose connections stay open
 def test_200_greenlets(options: dict[str, Any]) -> None:
     """All 200 requests at once on one session are kept, and one of them makes the value."""
     pytest.importorskip("gevent", reason="no gevent: pip install 'beaker-dynamodb[servers]'")

@@ -88,7 +88,7 @@ def visit(url: str, times: int) -> list[dict[str, Any]]:
 
 # DynamoDB Local keeps connections open, so that a worker could go on with its parent's; the
 # embedded server closes each after its answer.
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 @pytest.mark.parametrize("name", SERVERS)
 def test_server(name: str, options: dict[str, Any]) -> None:
     """Every visitor's visits all count, in each worker, which has a client of its own."""

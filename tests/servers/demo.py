@@ -35,7 +35,7 @@ HOSTILE = {
 # The demo, but merging takes as long as it takes: how fast this machine is decides nothing.
 PATIENT = """
 import runpy
-from beaker_dynamodb import conflict_retry
+from beaker_dynamodb.sessions import conflict_retry
 conflict_retry.CONFLICT_SECONDS = 120.0
 runpy.run_path("example_wsgi.py", run_name="__main__")
 """

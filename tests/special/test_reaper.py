@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.items import reaper
 from beaker_dynamodb.items.reaper import Reaped, reap
-from beaker_dynamodb.namespace import store_for
 from tests.clock import Clock
 from tests.contract.opening import payload
 from tests.servers.recorder import CallRecorder
@@ -19,16 +19,16 @@ from tests.servers.recorder import CallRecorder
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from beaker_dynamodb.backend import Store
+    from beaker_dynamodb.items.store import ItemStore
     from tests.contract.opening import Opener
 
 pytestmark = pytest.mark.both_servers
 
 
 @pytest.fixture
-def store(options: dict[str, Any]) -> Store:
+def store(options: dict[str, Any]) -> ItemStore:
     """The store of the test's table."""
-    return store_for(options)
+    return backend_for(options).items
 
 
 def last(sums: Iterable[Reaped]) -> Reaped:
@@ -83,7 +83,9 @@ def expired_and_others(table: Opener, clock: Clock) -> tuple[list[str], list[str
     return gone, others
 
 
-def test_what_has_expired_goes_and_nothing_else(table: Opener, store: Store, clock: Clock) -> None:
+def test_what_has_expired_goes_and_nothing_else(
+    table: Opener, store: ItemStore, clock: Clock
+) -> None:
     """Sessions and entries of this prefix, after their grace; no lock, and nobody else's item."""
     lock = table("news").get_creation_lock(b"locked")
     assert lock.acquire(wait=False)
@@ -102,7 +104,7 @@ def test_what_has_expired_goes_and_nothing_else(table: Opener, store: Store, clo
 
 
 def test_the_tombstone_of_a_removed_entry_goes_after_a_day(
-    table: Opener, store: Store, clock: Clock
+    table: Opener, store: ItemStore, clock: Clock
 ) -> None:
     del table("news")[b"k"]
     clock.advance(86_399)
@@ -113,8 +115,8 @@ def test_the_tombstone_of_a_removed_entry_goes_after_a_day(
 
 
 # moto does not answer a comparison with another type.
-@pytest.mark.parametrize("server", ["local"])
-def test_a_damaged_item_stops_nothing(table: Opener, store: Store, clock: Clock) -> None:
+@pytest.mark.parametrize("engine", ["local"], scope="session")
+def test_a_damaged_item_stops_nothing(table: Opener, store: ItemStore, clock: Clock) -> None:
     """Items whose expiry cannot be read stay, and the others go."""
     table("id", timeout=100)["session"] = payload(a=1)
     item = table.item()
@@ -132,8 +134,8 @@ def test_a_damaged_item_stops_nothing(table: Opener, store: Store, clock: Clock)
 
 
 # moto counts the bytes of an item in another way.
-@pytest.mark.parametrize("server", ["local"])
-def test_chunks_go_when_nobody_can_read_them(table: Opener, store: Store, clock: Clock) -> None:
+@pytest.mark.parametrize("engine", ["local"], scope="session")
+def test_chunks_go_when_nobody_can_read_them(table: Opener, store: ItemStore, clock: Clock) -> None:
     """The chunks of a large value go, an hour after it, and those of a live one stay."""
     table("large", timeout=100, compression="off")["session"] = payload(text="x" * 500_000)
     table("large", timeout=1e6, compression="off")[b"k"] = "x" * 500_000
@@ -147,7 +149,7 @@ def test_chunks_go_when_nobody_can_read_them(table: Opener, store: Store, clock:
     assert 3 == len(table.items())
 
 
-def test_what_was_written_meanwhile_stays(table: Opener, store: Store, clock: Clock) -> None:
+def test_what_was_written_meanwhile_stays(table: Opener, store: ItemStore, clock: Clock) -> None:
     """A new session of the same id, saved between the read and the delete, is not deleted."""
     table("id", timeout=100)["session"] = payload(a=1)
     clock.advance(100)
@@ -156,14 +158,14 @@ def test_what_was_written_meanwhile_stays(table: Opener, store: Store, clock: Cl
         events.unregister("before-parameter-build.dynamodb.DeleteItem", save)
         table("id", timeout=100)["session"] = payload(a=2)
 
-    events = store.items.client().meta.events
+    events = store.client().meta.events
     events.register("before-parameter-build.dynamodb.DeleteItem", save)
     done = last(reap(store))
     assert (1, 0) == (done.found, done.deleted)
     assert payload(a=2) == table("id")["session"]
 
 
-def test_a_run_that_was_left_goes_on(table: Opener, store: Store, clock: Clock) -> None:
+def test_a_run_that_was_left_goes_on(table: Opener, store: ItemStore, clock: Clock) -> None:
     """The state of every page, as JSON, is a place to go on from, and nothing is left out."""
     for n in range(12):
         table(f"{n}", timeout=100)["session"] = payload(text="x" * 300_000)
@@ -198,13 +200,13 @@ def test_a_run_that_was_left_goes_on(table: Opener, store: Store, clock: Clock) 
 def test_a_state_of_something_else_is_refused(state: Any) -> None:
     """What no reaper has given is an error, before anything is read."""
     with pytest.raises(ConfigurationError, match="state to go on from"):
-        next(reap(store_for({"table_name": "none"}), state=state))
+        next(reap(backend_for({"table_name": "none"}).items, state=state))
 
 
 # moto reports other units.
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_reads_and_deletes_keep_to_the_rate(
-    table: Opener, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    table: Opener, store: ItemStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At 10 units a second the pauses add up to a tenth of a second for each unit of both."""
     time, lock, paused = Clock(0.0), threading.Lock(), []
@@ -222,7 +224,7 @@ def test_reads_and_deletes_keep_to_the_rate(
     for n in range(20):
         table(f"{n}", timeout=100)["session"] = payload(userId=n)
     clock.advance(100)
-    with CallRecorder(store.items.client()) as calls:
+    with CallRecorder(store.client()) as calls:
         done = last(reap(store, segments=1, threads=1, units_per_second=10))
     assert 20 == done.deleted
     assert calls.capacity_units == pytest.approx(done.capacity_units)
@@ -238,14 +240,14 @@ def test_a_fault_ends_the_run_and_leaves_no_thread(
     for n in range(30):
         table(f"{n}", timeout=100)["session"] = payload(n=n)
     clock.advance(100)
-    store = store_for({**options, "max_attempts": 1})
+    store = backend_for({**options, "max_attempts": 1}).items
 
     def fail(**_: object) -> None:
         from botocore.exceptions import EndpointConnectionError
 
         raise EndpointConnectionError(endpoint_url="none")
 
-    events = store.items.client().meta.events
+    events = store.client().meta.events
     events.register("before-send.dynamodb.DeleteItem", fail)
     try:
         with pytest.raises(StoreUnavailable):
@@ -253,7 +255,7 @@ def test_a_fault_ends_the_run_and_leaves_no_thread(
     finally:
         events.unregister("before-send.dynamodb.DeleteItem", fail)
     assert [] == [t for t in threading.enumerate() if t.name.startswith("beaker-dynamodb-")]
-    assert 30 == last(reap(store_for(options))).deleted
+    assert 30 == last(reap(backend_for(options).items)).deleted
 
 
 def test_an_empty_prefix_reaps_its_own(
@@ -264,12 +266,12 @@ def test_an_empty_prefix_reaps_its_own(
     table("news", prefix="", timeout=100)[b"k"] = 1
     table("id", timeout=100)["session"] = payload(a=1)
     clock.advance(100)
-    assert 2 == last(reap(store_for({**options, "prefix": ""}))).deleted
+    assert 2 == last(reap(backend_for({**options, "prefix": ""}).items)).deleted
     assert ["sess:id"] == ids(table)
 
 
 @pytest.mark.full
-def test_thousands(table: Opener, store: Store, clock: Clock, endpoint: Any) -> None:
+def test_thousands(table: Opener, store: ItemStore, clock: Clock, endpoint: Any) -> None:
     """5,000 expired among 5,000 live ones and 1,000 foreign ones: exactly 6,000 are left."""
     many = 5_000 if endpoint.name == "local" else 500
     table("template", timeout=100)["session"] = payload(userId=1)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.items import background_reaper
-from beaker_dynamodb.namespace import store_for
 from tests.contract.opening import payload
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 THREADS = """
 import json, os, sys, threading
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.storage import forks
+from beaker_dynamodb.dynamodb import forks
 
 options = json.loads(sys.argv[1])
 
@@ -63,8 +63,9 @@ print(json.dumps(said))
 #: Of a process that ends while its reaper is at work: runs follow upon each other at once.
 ENDING = """
 import json, sys, threading
-from beaker_dynamodb import DynamoDBNamespaceManager, reaping
-from beaker_dynamodb.storage import reaper
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.items import background_reaper
+from beaker_dynamodb.items import reaper
 
 options = json.loads(sys.argv[1])
 runs = threading.Semaphore(0)
@@ -118,7 +119,7 @@ def test_runs_are_an_interval_apart(
 
     monkeypatch.setattr(background_reaper, "sleep", sleep)
     with pytest.raises(SystemExit):
-        background_reaper._run(store_for({**options, "reap_interval": "60"}))
+        background_reaper._run(backend_for({**options, "reap_interval": "60"}).items)
     assert 0 <= pauses[0] <= 60
     assert pytest.approx([60, 60, 60], rel=0.1) == pauses[1:]
     # The others were deleted before it was written.
@@ -129,7 +130,7 @@ def test_a_fault_is_logged_and_nothing_more(
     options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A run that fails says why, and the next one comes."""
-    store = store_for({**options, "endpoint_url": "http://127.0.0.1:1", "max_attempts": 1})
+    store = backend_for({**options, "endpoint_url": "http://127.0.0.1:1", "max_attempts": 1}).items
     with caplog.at_level(logging.INFO, "beaker_dynamodb"):
         background_reaper.reap_once(store)
     (record,) = caplog.records
@@ -144,7 +145,7 @@ def test_a_run_is_logged(
     table("secret-id", timeout=100)["session"] = payload(a=1)
     clock.advance(100)
     with caplog.at_level(logging.INFO, "beaker_dynamodb"):
-        background_reaper.reap_once(store_for(options))
+        background_reaper.reap_once(backend_for(options).items)
     messages = [one.getMessage() for one in caplog.records if "reaped" in one.getMessage()]
     assert 1 == len(messages)
     assert "1 items read, 1 expired, 1 deleted" in messages[0]

@@ -335,7 +335,7 @@ def test_nothing_is_revoked_without_a_special_key(store: SessionStore, table: Op
 
 
 # moto says that the table is not there.
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_a_table_without_the_index_is_explained(options: dict[str, Any], table: Opener) -> None:
     """The option is set, the table is older: the error names the index."""
     table.options["index_keys"] = ""

@@ -242,7 +242,7 @@ def test_special_keys_count_in_an_items_size(options: dict[str, Any], table: Ope
 
 
 # moto reports other units.
-@pytest.mark.parametrize("server", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_what_an_index_costs(visitor: Visitor, table: Opener, clock: Clock) -> None:
     """A write costs one unit more for each index that the session is in; two if the key changes."""
     visitor.options |= {"special_keys": "userId:N, user.name:S", "index_keys": "userId, user.name"}

@@ -150,7 +150,7 @@ def test_no_client_is_shared_across_fork(options: dict[str, Any]) -> None:
     forking = multiprocessing.get_context("fork")
     results = forking.SimpleQueue()
     child = forking.Process(target=_in_the_child, args=(manager, id(client), results))
-    with module._clients[module.connection_key(manager.store.options)]._lock:
+    with module._clients[module.connection_key(manager.backend.options)]._lock:
         child.start()
     child.join()
     assert 0 == child.exitcode

@@ -19,7 +19,7 @@ NEW = "attribute_not_exists(#key) OR #deadline <= :now"
 @pytest.fixture
 def store() -> ItemStore:
     """The items of a table whose partition key is called `hash`."""
-    return Script().manager(hash_key="hash").store.items
+    return Script().manager(hash_key="hash").backend.items
 
 
 def loaded(writer: str | None = None, accessed_ms: int | None = None) -> Item:

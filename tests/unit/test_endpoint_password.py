@@ -92,7 +92,7 @@ def test_no_error_and_no_log_line_shows_the_password(
     with pytest.raises(StoreUnavailable) as caught:
         manager["session"]
     assert caught.value.__cause__ is not None
-    shown = [*traceback.format_exception(caught.value), caplog.text, repr(manager.store.options)]
+    shown = [*traceback.format_exception(caught.value), caplog.text, repr(manager.backend.options)]
     shown += [str(manager.client.meta.endpoint_url), repr(vars(manager))]
     assert PASSWORD not in "".join(shown)
 

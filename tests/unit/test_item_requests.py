@@ -52,7 +52,7 @@ MARKER: dict[str, Any] = {
 
 def items(script: Script, **options: object) -> ItemStore:
     """Open the items of the table."""
-    return script.manager("old", **{"marker_seconds": MARKER_SECONDS, **options}).store.items
+    return script.manager("old", **{"marker_seconds": MARKER_SECONDS, **options}).backend.items
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def put(condition: str, names: dict[str, str], **values: dict[str, str]) -> dict
 
 def lock_items(script: Script) -> LockItems:
     """Open the locks of the table."""
-    return LockItems(script.manager(ttl_attribute="ttl").store.items)
+    return LockItems(script.manager(ttl_attribute="ttl").backend.items)
 
 
 def test_a_free_lock_is_taken_if_no_item_is_there() -> None:

@@ -45,7 +45,7 @@ def test_what_was_consumed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
     """At 10 units a second a page of 128 units is followed by 12.8 seconds; the last by none."""
     pauses = Pauses(monkeypatch)
     with answers(128.0, 5.0, 0.5, 128.0) as script:
-        items = script.manager().store.items
+        items = script.manager().backend.items
         pages = list(scan.scan(items, {}, segments=1, units_per_second=10))
     assert [128.0, 5.0, 0.5, 128.0] == [page.capacity_units for page in pages]
     assert [12.8, 0.5, 0.05] == pytest.approx(pauses.seconds)
@@ -73,7 +73,7 @@ def test_without_a_rate_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Units are counted, and that is all."""
     pauses = Pauses(monkeypatch)
     with answers(128.0, 128.0) as script:
-        assert 2 == len(list(scan.scan(script.manager().store.items, {}, segments=1)))
+        assert 2 == len(list(scan.scan(script.manager().backend.items, {}, segments=1)))
     assert [] == pauses.seconds
 
 
@@ -88,7 +88,7 @@ def test_a_pause_ends_when_the_scan_does(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(scan, "pause", announced)
     with answers(128.0, ended=False) as script:
-        pages = scan.scan(script.manager().store.items, {}, segments=1, units_per_second=0.001)
+        pages = scan.scan(script.manager().backend.items, {}, segments=1, units_per_second=0.001)
         next(pages)
         assert waiting.wait(60)
         pages.close()

@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from beaker_dynamodb.backend import Store
+from beaker_dynamodb.backend import Backend
+from beaker_dynamodb.caches.storage import CacheStorage
 from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.console import counted, print_json, progress
 from beaker_dynamodb.cli.frame import command, json_flag
@@ -43,12 +44,12 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
             raise click.UsageError("there is nobody to ask: give --yes") from None
         if not agreed:
             raise click.Abort
-    store = Store(settings.existing)
+    store = CacheStorage(Backend(settings.existing))
     with (
         progress("items deleted") as advance,
         Capacity(store.items.client(), on_deletes=advance) as used,
     ):
-        store.listing.delete(namespace)
+        store.query.delete(namespace)
     if as_json:
         print_json({"deleted": used.batch_deletes, "capacity_units": used.as_json()})
     else:

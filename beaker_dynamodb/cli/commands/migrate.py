@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from beaker_dynamodb.backend import Store
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.frame import FAILED, command, json_flag
@@ -23,6 +22,7 @@ from beaker_dynamodb.migrate.sources.opening import (
     target_of_url,
 )
 from beaker_dynamodb.migrate.state import State
+from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: What the counts of a report are called.
 LABELS = {
@@ -131,7 +131,7 @@ def migrate(
     target = _target(to_url, to_ini, to_section, timeout)
     clients = [source.client] if isinstance(source, DynamoDBSource) else []
     with (
-        State(state_path, source.name, place(target)) as state,
+        State(state_path, source.name, place(target.items)) as state,
         Capacity(*clients, target.items.client()) as used,
         console.progress("sessions") as advance,
     ):
@@ -145,11 +145,11 @@ def migrate(
             state=state,
         ).run(advance)
     if as_json:
-        told = {"dry_run": dry_run, "to": place(target), "table_created": bool(used.tables)}
+        told = {"dry_run": dry_run, "to": place(target.items), "table_created": bool(used.tables)}
         console.print_json({**told, **report.as_dict(), "capacity_units": used.as_json()})
     else:
         new = ", which did not exist and was made" if used.tables else ""
-        click.echo(f"to {place(target)}{new}")
+        click.echo(f"to {place(target.items)}{new}")
         _print(report, dry_run)
         click.echo(f"{used} used")
     if not report.complete:
@@ -166,7 +166,9 @@ def _source(
     raise click.UsageError("give one of --from and --from-ini")
 
 
-def _target(url: str | None, ini: str | None, section: str | None, timeout: float | None) -> Store:
+def _target(
+    url: str | None, ini: str | None, section: str | None, timeout: float | None
+) -> SessionStorage:
     if url is not None and ini is None:
         return target_of_url(url, timeout)
     if ini is not None and url is None:

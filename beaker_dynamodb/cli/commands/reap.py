@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from beaker_dynamodb.backend import Store
 from beaker_dynamodb.cli.console import counted, print_json, progress
 from beaker_dynamodb.cli.frame import command, json_flag
 from beaker_dynamodb.cli.scan_flags import with_scan
@@ -19,6 +18,7 @@ from beaker_dynamodb.cli.settings_flags import with_settings
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.reaper import Reaped
 from beaker_dynamodb.items.reaper import reap as reaped
+from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.places import digest, place
 
 
@@ -53,11 +53,11 @@ def reap(
     """
     if dry_run and state is not None:
         raise click.UsageError("--state remembers what was deleted: it does not go with --dry-run")
-    store = Store(settings.existing)
-    file = None if state is None else StateFile(Path(state), place(store), segments)
+    items = ItemStore(settings.existing)
+    file = None if state is None else StateFile(Path(state), place(items), segments)
     sums = Reaped()
     runs = reaped(
-        store,
+        items,
         segments=segments,
         units_per_second=units_per_second,
         dry_run=dry_run,

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from beaker_dynamodb.backend import Store
 from beaker_dynamodb.dynamodb import scan
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.migrate.places import place
 from beaker_dynamodb.migrate.sources import Entry, Foreign, Found, Mark, Unreadable, digest_of
+from beaker_dynamodb.sessions.storage import SessionStorage
 from beaker_dynamodb.sessions.stored_session import TEXTS
 
 #: Parts of the table that are read at once; a state file's marks are of these parts.
@@ -27,12 +27,12 @@ class DynamoDBSource:
     :param units_per_second: read units that reading may consume; None: as they come.
     """
 
-    def __init__(self, store: Store, units_per_second: float | None = None) -> None:
+    def __init__(self, store: SessionStorage, units_per_second: float | None = None) -> None:
         self._store = store
         self._units_per_second = units_per_second
         options = store.options
         beginning = store.keys.beginnings[0]
-        self.name = place(store)
+        self.name = place(store.items)
         self.client = store.items.client()
         self._params: dict[str, Any] = {
             # The sessions, of whatever prefix.

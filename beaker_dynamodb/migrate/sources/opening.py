@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from beaker_dynamodb.backend import Store
+from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.settings import SESSIONS, TYPES, split
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.sources import Source
+from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: Kinds of sessions that no store can list.
 UNLISTED = {
@@ -95,11 +96,11 @@ def source_of_settings(
 
         # Reading must not make a table of a name that was mistyped.
         options = replace(parse(split(settings, SESSIONS)[0]), create_table=False)
-        return DynamoDBSource(Store(options), units_per_second)
+        return DynamoDBSource(SessionStorage(Backend(options)), units_per_second)
     raise ConfigurationError(f"the session type {kind!r} is unknown")
 
 
-def target_of_url(url: str, timeout: float | None = None) -> Store:
+def target_of_url(url: str, timeout: float | None = None) -> SessionStorage:
     """Open the table that sessions are copied to.
 
     :param url: ``dynamodb://REGION/TABLE?option=value&…``
@@ -109,7 +110,7 @@ def target_of_url(url: str, timeout: float | None = None) -> Store:
     return target_of_settings({"type": "ext:dynamodb", "url": url, "timeout": timeout})
 
 
-def target_of_settings(settings: Mapping[str, Any]) -> Store:
+def target_of_settings(settings: Mapping[str, Any]) -> SessionStorage:
     """Open the table that the settings of the middleware describe.
 
     :param settings: as they are in an INI file, ``session.`` taken off.
@@ -117,7 +118,7 @@ def target_of_settings(settings: Mapping[str, Any]) -> Store:
     """
     if settings.get("type", "ext:dynamodb") not in TYPES:
         raise ConfigurationError(f"sessions can be moved to ext:dynamodb, not {settings['type']}")
-    return Store(parse(split(settings, SESSIONS)[0]))
+    return SessionStorage(Backend(parse(split(settings, SESSIONS)[0])))
 
 
 def _needed(settings: Mapping[str, Any], *names: str) -> str:

@@ -1,0 +1,46 @@
+"""What all cache namespaces of one configuration share."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from beaker_dynamodb.caches.entry_items import EntryItems
+from beaker_dynamodb.caches.outage import Outage, Tally
+from beaker_dynamodb.caches.query import Listing
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.backend import Backend
+
+
+class CacheStorage:
+    """A backend, with what only caches need."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.options = backend.options
+        self.items = backend.items
+        self.keys = backend.keys
+        self.codec = backend.codec
+        self.entries = EntryItems(backend.items)
+        self.query = Listing(backend.items, backend.keys, self.entries)
+        self.outage = Outage(backend.options)
+        #: Entries that count as missing because this process cannot decode them.
+        self.undecodable = Tally()
+        self.stale_grace_ms = round(backend.options.stale_grace * 1000)
+
+    def deadline_ms(self, now_ms: int, lifetime: float | None) -> int | None:
+        """Return when an entry that is written now expires, or None if it never does.
+
+        :param lifetime: in seconds; None for the configured one.
+        """
+        options = self.options
+        if lifetime is None:
+            # 0 means forever in the option default_ttl, but at once in Beaker's `expire`.
+            lifetime = options.default_ttl or None if options.timeout is None else options.timeout
+        return None if lifetime is None else now_ms + round(lifetime * 1000)
+
+
+@lru_cache(maxsize=256)
+def cache_storage(backend: Backend) -> CacheStorage:
+    """Return the one storage of a backend."""
+    return CacheStorage(backend)

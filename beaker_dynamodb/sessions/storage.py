@@ -1,0 +1,91 @@
+"""What all sessions of one configuration share."""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from beaker_dynamodb.sessions.query import SessionItems
+from beaker_dynamodb.sessions.refreshes import refreshes_of
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.backend import Backend
+    from beaker_dynamodb.config.options import Options
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: Lifetime of a session if neither option sets one: one day, the forerunner's default.
+DEFAULT_TTL_SECONDS = 86_400.0
+#: Beaker's Session adds this to its own timeout before it passes it on (beaker/session.py).
+BEAKER_SLACK_SECONDS = 120.0
+#: The default touch interval: this fraction of a session's lifetime, limited to this many seconds.
+TOUCH_FRACTION, MAX_TOUCH_SECONDS = 0.05, 300.0
+#: The largest fraction of a session's lifetime that a touch interval can be.
+MAX_TOUCH_FRACTION = 0.1
+#: Stored size in bytes above which a session is worth a warning.
+LARGE_SESSION_BYTES = 64 * 1024
+
+
+class SessionStorage:
+    """A backend, with what only sessions need."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.options = backend.options
+        self.items = backend.items
+        self.keys = backend.keys
+        self.codec = backend.codec
+        self.special = backend.special
+        self.query = SessionItems(backend.items, backend.keys)
+        self.refreshes = refreshes_of(backend.options)
+        self.touch_interval_ms = _touch_interval_ms(backend.options)
+        self._warned = False
+
+    def warn_of_size(self, size: int) -> None:
+        """Warn once if a session is large, because each change writes all of it.
+
+        :param size: stored size in bytes.
+        """
+        if size > LARGE_SESSION_BYTES and not self._warned:
+            self._warned = True
+            log.warning(
+                "a session has a stored size of %d KB: each change of it costs as many write "
+                "units. Keep large data in a cache, and its key in the session",
+                size // 1024,
+            )
+
+    def deadline_ms(self, accessed_ms: int, lifetime: float | None) -> int | None:
+        """Return when a session expires, or None if it never does.
+
+        :param accessed_ms: its last access, in milliseconds since the epoch.
+        :param lifetime: in seconds; None for the configured one.
+        """
+        if lifetime is None:
+            lifetime = _lifetime(self.options)
+        return None if lifetime is None else accessed_ms + round(lifetime * 1000)
+
+
+@lru_cache(maxsize=256)
+def session_storage(backend: Backend) -> SessionStorage:
+    """Return the one storage of a backend."""
+    return SessionStorage(backend)
+
+
+def _lifetime(options: Options) -> float | None:
+    """Return the configured lifetime of a session in seconds, or None if it never expires."""
+    if options.timeout is not None:
+        return options.timeout
+    return (DEFAULT_TTL_SECONDS if options.default_ttl is None else options.default_ttl) or None
+
+
+def _touch_interval_ms(options: Options) -> float:
+    wanted = options.touch_interval
+    lifetime = _lifetime(options)
+    if lifetime is None:
+        return (MAX_TOUCH_SECONDS if wanted is None else wanted) * 1000
+    if options.timeout is not None and options.timeout > BEAKER_SLACK_SECONDS:
+        # Beaker ends the session by its own, shorter timeout.
+        lifetime = options.timeout - BEAKER_SLACK_SECONDS
+    if wanted is None:
+        wanted = min(lifetime * TOUCH_FRACTION, MAX_TOUCH_SECONDS)
+    return min(wanted, lifetime * MAX_TOUCH_FRACTION) * 1000
