@@ -22,11 +22,11 @@ from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb import client as clients
 from beaker_dynamodb.dynamodb.lean import Way
-from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.unit.lean_server import LeanServer
 from tests.unit.test_client import OFFLINE
 
@@ -238,10 +238,15 @@ def test_an_assumed_role(
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     options = {"aws_access_key_id": None, "aws_secret_access_key": None, "profile_name": "role"}
-    with EmbeddedDynamoDB() as embedded:  # moto, which is an STS as well
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", embedded.endpoint_url)
+    token_service = ThreadedMotoServer(port=0, verbose=False)
+    token_service.start()
+    try:
+        host, port = token_service.get_host_and_port()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://{host}:{port}")
         cache = manager(server, **options, transport=transport)
         assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
+    finally:
+        token_service.stop()
     assert [False, transport == "lean"] == lean(server)
     theirs, ours = (request.headers for request in server.requests)
     assert "testkey" not in ours["authorization"]
