@@ -98,13 +98,13 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         return self._read(key) is not _NOTHING
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
-        """Store a value; its life is the option ``timeout``, or else ``default_ttl``."""
+        """Store a value; its life is the option ``timeout``."""
         self.set_value(key, value)
 
     def set_value(self, key: str | bytes, value: Any, expiretime: float | None = None) -> None:
         """Store a value.
 
-        :param expiretime: its life in seconds; None: the option ``timeout``, or ``default_ttl``.
+        :param expiretime: its life in seconds; None: the option ``timeout``.
         :raises PayloadError: the value cannot be encoded; the old one stays.
         :raises ItemTooLarge: it does not fit into an item; the old one stays.
         """

@@ -41,7 +41,7 @@ class DynamoDBSynchronizer(SynchronizerImpl):  # type: ignore[misc]  # Beaker ha
 
     A thread that has it may take it again. A read lock is as exclusive as a write lock.
 
-    :param items: the table; the options ``lock_lease`` and ``lock_timeout`` are its.
+    :param items: the table; the option ``lock_timeout`` is its.
     :param key: the lock's primary key.
     :param outage: decides when DynamoDB does not answer; if that is to be passed over, one thread
         of this process has the lock, and other processes know nothing of it.

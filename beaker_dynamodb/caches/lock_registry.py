@@ -39,7 +39,7 @@ def held_lock(store: CacheStorage, key: Key) -> DynamoDBSynchronizer | None:
 
 def _name(store: CacheStorage, key: Key) -> tuple[Any, ...]:
     options = store.options
-    limits = options.lock_lease, options.lock_timeout, options.on_error
+    limits = options.lock_timeout, options.on_error
     return connection_key(options), id(options.client), options.table_name, limits, key
 
 

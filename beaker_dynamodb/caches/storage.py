@@ -33,10 +33,9 @@ class CacheStorage:
 
         :param lifetime: in seconds; None for the configured one.
         """
-        options = self.options
         if lifetime is None:
-            # 0 means forever in the option default_ttl, but at once in Beaker's `expire`.
-            lifetime = options.default_ttl or None if options.timeout is None else options.timeout
+            # 0 means forever in the option `timeout`, but immediately in Beaker's `expire`.
+            lifetime = self.options.timeout or None
         return None if lifetime is None else now_ms + round(lifetime * 1000)
 
 

@@ -34,10 +34,8 @@ INDEX_QUERY = "Query on the indexes"
 
 
 def _sessions(options: Options) -> tuple[str, ...]:
-    # A session that ends is replaced by a marker, unless that is turned off. What `hash_ids` moves
-    # leaves none.
-    deletes = not options.marker_seconds or options.hash_ids == "migrate"
-    return REQUESTS if deletes else ("GetItem", "PutItem")
+    # A session that ends is replaced by a marker; one that `hash_ids` moves is deleted.
+    return REQUESTS if options.hash_ids == "migrate" else ("GetItem", "PutItem")
 
 
 def _listing(options: Options) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What an option's text may be: each caster gives the value or a ValueError with the reason."""
+"""Option converters: each returns the value or raises ValueError with the reason."""
 
 from __future__ import annotations
 
@@ -12,69 +12,63 @@ from beaker_dynamodb.config import urls
 _TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "f", "0"})
 
-#: Table names have 3 to 255 of these characters (AWS developer guide, "Naming rules"); DynamoDB
-#: takes the table's ARN as well.
+#: A table name (AWS developer guide, "Naming rules") or ARN.
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}|arn:[^:\s]+:dynamodb:[^:\s]+:\d+:table/\S{3,255}")
 
-#: An attribute name that is part of a key has at most 255 bytes (AWS developer guide, quotas).
+#: DynamoDB's limit for attribute names that are part of a key (AWS developer guide, quotas).
 MAX_ATTRIBUTE_NAME_BYTES = 255
-#: Keeps every key under DynamoDB's 2048 bytes; the parts of a key are bounded in items/keys.py.
+#: Keeps keys under DynamoDB's 2048 bytes; items/keys.py limits the other parts of a key.
 MAX_PREFIX_BYTES = 255
-#: 128 bits, where every byte is random.
+#: 128 bits, if every byte is random.
 MIN_SIGNING_KEY_BYTES = 16
-#: Types of special keys, by DynamoDB's names; one that has an index cannot be a BOOL.
+#: DynamoDB types of special keys. BOOL cannot be indexed.
 SPECIAL_TYPES = ("S", "N", "B", "BOOL")
-#: Three hundred years in seconds: times beyond it are more than DynamoDB's numbers, or Python's
-#: dates, can hold.
+#: Three hundred years in seconds. Later times do not fit in DynamoDB's numbers or Python's dates.
 MAX_NUMBER = 1e10
-#: What no value exceeds, compressed (items/compression.py) or not: 64 MB.
+#: Limit of any value, compressed (items/compression.py) or not: 64 MB.
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 
 
 def live(value: Any) -> Any:
-    """Take a Python object as it is."""
+    """Accept any Python object except a string."""
     if isinstance(value, str):
-        raise ValueError("takes a Python object, not a text")
+        raise ValueError("must be a Python object, not a string")
     return value
 
 
-def text(value: Any) -> str:
-    """Take a text."""
+def string(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("is not a text")
+        raise ValueError("must be a string")
     return value.strip()
 
 
 def endpoint_url(value: Any) -> str:
-    """Take an address; a user or password in it is left out, as botocore does not send them."""
-    return urls.endpoint_url(text(value))
+    """Remove user and password from the URL, as botocore does not send them."""
+    return urls.endpoint_url(string(value))
 
 
 def boolean(value: Any) -> bool:
-    """Take true or false and their usual synonyms."""
     word = str(value).strip().lower()
     if word in _TRUE:
         return True
     if word in _FALSE:
         return False
-    raise ValueError("is neither true nor false")
+    raise ValueError("must be true or false")
 
 
 def number(value: Any) -> float:
-    """Take a number that is not negative."""
     try:
         result = float(value)
     except (TypeError, ValueError):
         result = math.nan
     if isinstance(value, bool) or not 0 <= result < math.inf:
-        raise ValueError("is not a number of at least 0")
+        raise ValueError("must be a number of at least 0")
     if result > MAX_NUMBER:
-        raise ValueError(f"is more than {MAX_NUMBER:.0f}")
+        raise ValueError(f"must be at most {MAX_NUMBER:.0f}")
     return result
 
 
 def positive_number(value: Any) -> float:
-    """Take a number above 0."""
     result = number(value)
     if result == 0:
         raise ValueError("must be above 0")
@@ -82,89 +76,85 @@ def positive_number(value: Any) -> float:
 
 
 def positive_integer(value: Any) -> int:
-    """Take a whole number above 0."""
     result = positive_number(value)
     if result != int(result):
-        raise ValueError("is not a whole number")
+        raise ValueError("must be an integer")
     return int(result)
 
 
 def value_size(value: Any) -> int:
-    """Take a whole number of bytes, above 0 and at most `MAX_VALUE_BYTES`."""
     result = positive_integer(value)
     if result > MAX_VALUE_BYTES:
-        raise ValueError(f"is more than {MAX_VALUE_BYTES}")
+        raise ValueError(f"must be at most {MAX_VALUE_BYTES}")
     return result
 
 
 def choice(*words: str) -> Callable[[Any], str]:
-    """Make a caster that takes one of ``words``, in any case of letters."""
+    """Return a converter that accepts one of ``words``, ignoring case."""
 
-    def caster(value: Any) -> str:
+    def convert(value: Any) -> str:
         for word in words:
             if str(value).strip().lower() == word.lower():
                 return word
-        raise ValueError(f"is none of {', '.join(words)}")
+        raise ValueError(f"must be one of {', '.join(words)}")
 
-    return caster
+    return convert
 
 
 def table_name(value: Any) -> str:
-    """Take a table's name or ARN."""
-    name = text(value)
+    name = string(value)
     if not _TABLE_NAME.fullmatch(name):
-        raise ValueError("is no table name: 3 to 255 of a-z, A-Z, 0-9, _ - and .")
+        raise ValueError("is not a table name: 3 to 255 of a-z, A-Z, 0-9, _ - and .")
     return name
 
 
 def attribute_name(value: Any) -> str:
-    """Take the name of an attribute."""
-    name = text(value)
+    name = string(value)
     if not 1 <= len(name.encode()) <= MAX_ATTRIBUTE_NAME_BYTES:
         raise ValueError(f"must have 1 to {MAX_ATTRIBUTE_NAME_BYTES} bytes")
     return name
 
 
 def prefix(value: Any) -> str:
-    """Take a key prefix, and end it with a colon where it does not.
+    """Accept a key prefix and add a missing final colon.
 
-    Ids and namespaces never hold an unescaped colon in a key (items/keys.py), so none of them
-    can continue one prefix into a longer one.
+    Ids and namespaces in a key never contain an unescaped colon (items/keys.py), so none of them
+    can extend one prefix to a longer one.
     """
-    name = text(value)
+    name = string(value)
     if "|" in name or "%" in name:
-        raise ValueError("cannot hold | or %, which have a meaning in keys")
+        raise ValueError("must not contain | or %, which have a meaning in keys")
     if len(name.encode()) > MAX_PREFIX_BYTES:
-        raise ValueError(f"has more than {MAX_PREFIX_BYTES} bytes")
+        raise ValueError(f"must have at most {MAX_PREFIX_BYTES} bytes")
     return name if not name or name.endswith(":") else name + ":"
 
 
 def hash_ids(value: Any) -> bool | str:
-    """Take true, false or ``migrate``."""
+    """Accept true, false or ``migrate``."""
     return "migrate" if str(value).strip().lower() == "migrate" else boolean(value)
 
 
 def consistent_read(value: Any) -> bool | str:
-    """Take true, false or ``auto``."""
+    """Accept true, false or ``auto``."""
     return "auto" if str(value).strip().lower() == "auto" else boolean(value)
 
 
 def signing_keys(value: Any) -> tuple[bytes, ...]:
-    """Take keys, as a text with commas between them or as a list of texts or bytes.
+    """Accept a comma-separated string, or a list of strings or bytes.
 
-    No message holds a key, and none says how long one is.
+    No message contains a key or its length.
     """
     if isinstance(value, str):
         value = value.split(",")
     elif isinstance(value, bytes):
         value = [value]
     if not isinstance(value, (list, tuple)):
-        # In particular no set: which key comes first has to be known.
-        raise ValueError("is neither a text nor a list of keys")
+        # Not a set, because the first key signs.
+        raise ValueError("must be a string or a list of keys")
     keys = []
     for key in value:
         if not isinstance(key, (str, bytes)):
-            raise ValueError("holds something that is neither a text nor bytes")
+            raise ValueError("must contain only strings or bytes")
         keys.append(key.strip().encode("utf-8", "surrogatepass") if isinstance(key, str) else key)
     if not keys or any(len(key) < MIN_SIGNING_KEY_BYTES for key in keys):
         raise ValueError(f"every key must have at least {MIN_SIGNING_KEY_BYTES} bytes")
@@ -172,33 +162,32 @@ def signing_keys(value: Any) -> tuple[bytes, ...]:
 
 
 def special_keys(value: Any) -> tuple[tuple[str, str], ...]:
-    """Take ``name:TYPE, …``, a dict of names and types, or a list of pairs.
+    """Accept ``name:TYPE, …``, a dict of names and types, or a list of pairs.
 
-    Also a list of dicts with ``name`` and ``type``, as the forerunner has it.
+    The forerunner's list of dicts with ``name`` and ``type`` is accepted too.
     """
     if isinstance(value, str):
-        # What is behind the last comma may be nothing.
         pairs = [_named(part.strip()) for part in value.split(",") if part.strip()]
     elif isinstance(value, Mapping):
         pairs = list(value.items())
     elif isinstance(value, (list, tuple)):
         pairs = [_pair(one) for one in value]
     else:
-        raise ValueError("is neither name:TYPE, … nor a dict or a list of names and types")
-    kinds = choice(*SPECIAL_TYPES)
+        raise ValueError("must be name:TYPE, … or a dict or a list of names and types")
+    convert_type = choice(*SPECIAL_TYPES)
     found = {}
     for name, kind in pairs:
         name = attribute_name(name)
         if name in found:
-            raise ValueError(f"names {name!r} twice")
-        found[name] = kinds(kind)
+            raise ValueError(f"contains {name!r} twice")
+        found[name] = convert_type(kind)
     return tuple(found.items())
 
 
 def _named(part: str) -> tuple[str, str]:
     name, colon, kind = part.rpartition(":")
     if not colon or not name:
-        raise ValueError(f"holds {part!r}, which is not name:TYPE")
+        raise ValueError(f"contains {part!r}, which is not name:TYPE")
     return name, kind
 
 
@@ -207,22 +196,22 @@ def _pair(value: Any) -> tuple[Any, Any]:
         return value["name"], value["type"]
     if isinstance(value, (list, tuple)) and len(value) == 2:
         return value[0], value[1]
-    raise ValueError("holds something that is not a name and a type")
+    raise ValueError("must contain only pairs of a name and a type")
 
 
 def names(value: Any) -> tuple[str, ...]:
-    """Take names, as a text with commas between them or as a list of texts."""
+    """Accept names as a comma-separated string or a list of strings."""
     if isinstance(value, str):
         value = [name for name in value.split(",") if name.strip()]
     if not isinstance(value, (list, tuple)):
-        raise ValueError("is neither a text nor a list of names")
+        raise ValueError("must be a string or a list of names")
     return tuple(dict.fromkeys(attribute_name(name) for name in value))
 
 
 def serializer(value: Any) -> Any:
-    """Take ``pickle``, ``json`` or an object that has ``dumps`` and ``loads``."""
+    """Accept ``pickle``, ``json`` or an object with ``dumps`` and ``loads``."""
     if isinstance(value, str):
         return choice("pickle", "json")(value)
     if not callable(getattr(value, "dumps", None)) or not callable(getattr(value, "loads", None)):
-        raise ValueError("is neither pickle nor json nor an object with dumps and loads")
+        raise ValueError("must be pickle, json or an object with dumps and loads")
     return value

@@ -1,4 +1,4 @@
-"""What a configuration says, as `Options`: names, aliases, the url form, clear refusals."""
+"""Turn a configuration into `Options`: names, aliases, the URL form, clear errors."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from beaker_dynamodb.config.options import Options, option_rows, shown
+from beaker_dynamodb.config.declare import shown_value
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import ConfigurationError
 
-__all__ = ["LET_BY", "Options", "by_name", "option_rows", "parse"]
+__all__ = ["IGNORED_OPTIONS", "Options", "by_name", "parse"]
 
-#: Names that Beaker, pyramid_beaker and Paste hand to every backend and that mean nothing here.
-LET_BY = frozenset(
+#: Names that Beaker, pyramid_beaker and Paste pass to every backend; they mean nothing here.
+IGNORED_OPTIONS = frozenset(
     {
         "auto",
         "constant_csrf_token",
@@ -33,8 +34,8 @@ LET_BY = frozenset(
         "webtest_varname",
     }
 )
-#: Beaker's middleware also hands over its keyword arguments under their dotted names.
-LET_BY_PREFIXES = ("session.", "cache.", "beaker.")
+#: Beaker's middleware also passes its keyword arguments under their dotted names.
+IGNORED_PREFIXES = ("session.", "cache.", "beaker.")
 
 _FIELDS = {spec.name: spec for spec in fields(Options)}
 _CANONICAL = {
@@ -45,21 +46,20 @@ _CANONICAL = {
 
 
 def parse(given: Mapping[str, Any]) -> Options:
-    """Make `Options` of what a configuration says.
+    """Parse option names (without ``session.`` or ``cache.``) and their values.
 
-    :param given: option names (without ``session.`` or ``cache.``) and their values, texts of an
-        INI file or Python values. None means "not set", and so does an empty text, except as a
-        prefix.
-    :raises ConfigurationError: an unknown name (the closest known one is named), a value that
-        does not fit, or two names of one option that disagree.
+    :param given: strings from an INI file, or Python values. None and an empty string mean "not
+        set"; an empty prefix is a prefix.
+    :raises ConfigurationError: an unknown name, a wrong value, or two names of one option with
+        different values.
     """
-    return Options(**{name: _cast(name, value) for name, value in by_name(given).items()})
+    return Options(**{name: _convert(name, value) for name, value in by_name(given).items()})
 
 
 def by_name(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a configuration says by the options' own names, those in its url among them.
+    """Return the given options by canonical name, including those in a URL, without parsing values.
 
-    :raises ConfigurationError: as `parse`, but values are not looked at.
+    :raises ConfigurationError: as `parse`, except for values.
     """
     named = _by_canonical_name(given.items(), live=True)
     url = named.pop("url", None)
@@ -71,13 +71,13 @@ def _by_canonical_name(given: Iterable[tuple[str, Any]], *, live: bool) -> dict[
     for name, value in given:
         canonical = _CANONICAL.get(name)
         if canonical is None:
-            if name in LET_BY or name.startswith(LET_BY_PREFIXES):
+            if name in IGNORED_OPTIONS or name.startswith(IGNORED_PREFIXES):
                 continue
             raise ConfigurationError(_unknown(name))
         if value is None or (isinstance(value, str) and not value and canonical != "prefix"):
             continue
         if not live and _FIELDS[canonical].metadata["live"]:
-            raise ConfigurationError(f"option {name} is a Python object; a url cannot hold it")
+            raise ConfigurationError(f"option {name} is a Python object; a URL cannot hold it")
         if canonical in named and named[canonical] != value:
             raise ConfigurationError(f"option {canonical} is set twice, to different values")
         named[canonical] = value
@@ -90,12 +90,12 @@ def _unknown(name: str) -> str:
     return f"unknown option {name!r}: {hint}"
 
 
-def _cast(name: str, value: Any) -> Any:
+def _convert(name: str, value: Any) -> Any:
     spec = _FIELDS[name]
     try:
-        return spec.metadata["caster"](value)
+        return spec.metadata["convert"](value)
     except (ValueError, TypeError) as error:
-        given = "" if spec.metadata["secret"] else f" {shown(name, value)}"
+        given = "" if spec.metadata["secret"] else f" {shown_value(spec, value)}"
         raise ConfigurationError(f"option {name}{given}: {error}") from None
 
 
@@ -106,16 +106,16 @@ def _url_options(url: str) -> dict[str, Any]:
         host, table = parts.hostname or "", unquote(parts.path).strip("/")
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
-        raise ConfigurationError("option url: cannot be read as a url") from None
+        raise ConfigurationError("option url: cannot be parsed as a URL") from None
     if parts.scheme != "dynamodb" or "@" in parts.netloc or parts.fragment or ":" in parts.netloc:
         raise ConfigurationError(
-            "option url: has the form dynamodb://REGION/TABLE?option=value&…, where the Region "
-            "may be empty and credentials are the options aws_access_key_id and so on"
+            "option url: must have the form dynamodb://REGION/TABLE?option=value&…; the Region may "
+            "be empty, and credentials are options such as aws_access_key_id"
         )
     named = _by_canonical_name(
         [("region_name", host), ("table_name", table), *query],
         live=False,
     )
     if "url" in named:
-        raise ConfigurationError("option url: cannot hold another url")
+        raise ConfigurationError("option url: cannot contain another url")
     return named

@@ -1,17 +1,17 @@
-"""Addresses of endpoints: checked, and without the user and password that some carry."""
+"""Check endpoint URLs and remove credentials from them."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit, urlunsplit
 
-#: What is shown in place of an address that may hold a password.
+#: Shown instead of a secret.
 HIDDEN = "***"
 
 
 def endpoint_url(value: str) -> str:
-    """Return an endpoint's address without user and password, which botocore never sends.
+    """Return an endpoint URL without user and password, which botocore never sends.
 
-    :raises ValueError: it is not an http or https address; the message does not quote it.
+    :raises ValueError: not an http or https URL; the message does not quote it.
     """
     try:
         parts = urlsplit(value)
@@ -19,23 +19,23 @@ def endpoint_url(value: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError("must be an address such as http://127.0.0.1:8000")
+        raise ValueError("must be a URL such as http://127.0.0.1:8000")
     return without_userinfo(value)
 
 
 def has_userinfo(url: str) -> bool:
-    """Return whether an address has a user or a password."""
+    """Return whether a URL contains a user or a password."""
     return "@" in urlsplit(url).netloc
 
 
 def without_userinfo(url: str) -> str:
-    """Return an address without user and password."""
+    """Return a URL without user and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def shown(url: str) -> str:
-    """Return what a repr or a message may show of an address."""
+    """Return a URL as a repr or a message may show it."""
     try:
         url = without_userinfo(url)
     except ValueError:

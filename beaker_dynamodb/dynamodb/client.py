@@ -30,13 +30,10 @@ def connection_key(options: Options) -> tuple[Any, ...]:
         options.profile_name,
         options.aws_access_key_id,
         options.aws_secret_access_key,
-        options.aws_session_token,
         options.config,
         options.connect_timeout,
         options.read_timeout,
         options.max_attempts,
-        options.retry_mode,
-        options.max_pool_connections,
         options.transport,
     )
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from beaker_dynamodb.config.options import Options
 
+#: Connections that one process keeps open. A `config` with another number overrides it.
+MAX_POOL_CONNECTIONS = 50
+
 
 def make_client(options: Options) -> Any:
     """Make a client.
@@ -85,12 +88,12 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
     attempts = options.max_attempts
     if options.transport == "lean":
         attempts = max(1, attempts - 1)  # its own is the first one
-    retries: Any = {"total_max_attempts": attempts, "mode": options.retry_mode}
+    retries: Any = {"total_max_attempts": attempts, "mode": "standard"}
     config = Config(
         connect_timeout=options.connect_timeout,
         read_timeout=options.read_timeout,
         retries=retries,
-        max_pool_connections=options.max_pool_connections,
+        max_pool_connections=MAX_POOL_CONNECTIONS,
         tcp_keepalive=True,
         # Both save processor time at every call: botocore otherwise rebuilds its user agent, and
         # checks shapes that are always the same here.
@@ -126,7 +129,6 @@ def _client(session: Session, options: Options, config: Config) -> tuple[Any, An
         credentials = Credentials(
             options.aws_access_key_id,
             options.aws_secret_access_key or "",
-            options.aws_session_token,
         )
     # botocore otherwise looks through the folders of all services for that of this one, a tenth of
     # the first request. Credentials need other services later on.
@@ -149,6 +151,5 @@ def _create(session: Session, options: Options, config: Config, endpoint_url: st
         endpoint_url=endpoint_url,
         aws_access_key_id=options.aws_access_key_id,
         aws_secret_access_key=options.aws_secret_access_key,
-        aws_session_token=options.aws_session_token,
         config=config,
     )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.config.options import INDEXED_ATTRIBUTES
+from beaker_dynamodb.config.attributes import INDEXED_ATTRIBUTES
 from beaker_dynamodb.exceptions import ConfigurationError
 
 if TYPE_CHECKING:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: No value is larger than this, in bytes, before it is compressed or after it was decompressed: a
 #: few hundred bytes in the table must not be able to fill the memory.
 MAX_BYTES = 64 * 1024 * 1024
+#: Smaller values are not compressed: DynamoDB bills a write per started KB.
+THRESHOLD_BYTES = 1024
 ZLIB_LEVEL = 6
 ZSTD_LEVEL = 3
 #: ``auto`` keeps what became smaller by a tenth or more.
@@ -35,7 +37,7 @@ class Compression:
     """
 
     def __init__(self, options: Options) -> None:
-        self._threshold = options.compression_threshold
+        self._threshold = THRESHOLD_BYTES
         self._step = "zlib" if options.compression == "auto" else options.compression
         self._part = AUTO_PART if options.compression == "auto" else 1.0
         if self._step == "off":

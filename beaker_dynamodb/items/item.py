@@ -26,7 +26,7 @@ CHUNK = "beaker-chunk"
 MARKER = "beaker-marker"
 #: In place of a cache entry that was removed (caches/entry_items.py).
 TOMBSTONE = "beaker-tombstone"
-#: More chunks than this no value has (casters.MAX_VALUE_BYTES): the item is damaged.
+#: More chunks than this no value has (converters.MAX_VALUE_BYTES): the item is damaged.
 MAX_CHUNKS = 200
 
 

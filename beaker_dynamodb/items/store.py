@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: A condition: the parameters that it adds to a write.
 Condition = dict[str, Any]
+#: Lifetime of a marker. Requests that carry the old cookie have ended by then.
+MARKER_SECONDS = 10.0
 
 
 class ItemStore(TableCalls):
@@ -124,13 +126,7 @@ class ItemStore(TableCalls):
         self.chunks.delete_of(answer.get("Attributes", {}))
 
     def end(self, key: Key) -> None:
-        """Put a marker in a session's place, and delete its chunks; without a session do nothing.
-
-        With ``marker_seconds = 0`` the session is deleted.
-        """
-        if not self.options.marker_seconds:
-            self.delete(key)
-            return
+        """Replace a session by a marker and delete its chunks; without a session do nothing."""
         try:
             answer = self.call(
                 "put_item",
@@ -182,7 +178,7 @@ class ItemStore(TableCalls):
     ) -> None:
         table = {"TableName": self.options.table_name}
         end: dict[str, Any]
-        if marker and self.options.marker_seconds:
+        if marker:
             end = {"Put": {**table, "Item": self._marker(old_key), **unchanged}}
         else:
             key = self.layout.key_attributes(old_key)
@@ -215,7 +211,7 @@ class ItemStore(TableCalls):
             return
 
     def _marker(self, key: Key) -> Attributes:
-        return self.layout.marker(key, self.now_ms(), self.options.marker_seconds)
+        return self.layout.marker(key, self.now_ms(), MARKER_SECONDS)
 
     def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | Marker | None:
         """Return the current item that a failed condition told of, as `find` does."""

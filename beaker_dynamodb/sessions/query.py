@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.config.options import INDEXED_ATTRIBUTES
+from beaker_dynamodb.config.attributes import INDEXED_ATTRIBUTES
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.indexes import index_name
 from beaker_dynamodb.dynamodb.scan import scan

@@ -73,9 +73,7 @@ def session_storage(backend: Backend) -> SessionStorage:
 
 def _lifetime(options: Options) -> float | None:
     """Return the configured lifetime of a session in seconds, or None if it never expires."""
-    if options.timeout is not None:
-        return options.timeout
-    return (DEFAULT_TTL_SECONDS if options.default_ttl is None else options.default_ttl) or None
+    return (DEFAULT_TTL_SECONDS if options.timeout is None else options.timeout) or None
 
 
 def _touch_interval_ms(options: Options) -> float:

@@ -110,7 +110,7 @@ def test_a_value_is_made_in_spite_of_a_fault(
     assert "key" not in cache
     time.advance(outage.PAUSE_SECONDS)
     assert "key" not in cache
-    elsewhere = make_cache(options, lock_timeout=0.01, lock_lease=1)
+    elsewhere = make_cache(options, lock_timeout=0.01)
     if broken == "writes":  # its lock ends with its lease
         with pytest.raises(LockTimeout):
             elsewhere.get("key", createfunc=make)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from tests.chaos import faults
@@ -28,7 +29,12 @@ def test_half_an_item_is_no_answer(
     mode: str,
 ) -> None:
     """Neither "there is none" nor half a value; the second try gets the whole one."""
-    options: dict[str, object] = {**through, "retry_mode": mode, "max_attempts": 2}
+    retries: Any = {"total_max_attempts": 2, "mode": mode}
+    options: dict[str, object] = {
+        **through,
+        "max_attempts": 2,
+        "config": Config(retries=retries),
+    }
     if given:
         session = boto3.session.Session()
         client = session.client("dynamodb", **{**endpoint.options, "endpoint_url": proxy.url})

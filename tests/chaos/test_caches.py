@@ -44,7 +44,7 @@ def test_a_fault_makes_no_wrong_value(local_endpoint: Endpoint, table_name: str,
             "endpoint_url": proxy.url,
             "table_name": table_name,
             "read_timeout": kind.read_timeout,
-            "lock_lease": 1,
+            "lock_timeout": 4,
         }
         cache = CacheManager(type="ext:dynamodb", **options).get_cache(table_name, expire=600)
         plan = proxy.inject(Plan(kind.fault, 0.5))

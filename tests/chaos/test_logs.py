@@ -45,7 +45,6 @@ SETTINGS: dict[str, dict[str, object]] = {
 CREDENTIALS = {
     "aws_access_key_id": secret("accesskey"),
     "aws_secret_access_key": secret("secretkey"),
-    "aws_session_token": secret("token"),
 }
 
 

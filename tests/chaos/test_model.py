@@ -69,7 +69,7 @@ class Sessions(Machine):
                     client=self.client,
                     table_name=self.table_name,
                     clock=self.clock,
-                    default_ttl=LIFE,
+                    url=f"dynamodb://?timeout={LIFE}",
                     touch_interval=INTERVAL,
                     **self.more,
                 )

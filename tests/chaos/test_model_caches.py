@@ -80,7 +80,7 @@ class Caches(Machine):
         super().__init__()
         self.monotonic.now = 0.0
         options = {"client": self.client, "table_name": self.table_name, "clock": self.clock}
-        limits = {"expire": EXPIRE, "stale_grace": GRACE, "lock_lease": LEASE}
+        limits = {"expire": EXPIRE, "stale_grace": GRACE, "lock_timeout": 2 * LEASE}
         self.processes = [Process({**options, **limits}) for _ in range(2)]
         self.entry: Stored | None = None
         self.changes = 0

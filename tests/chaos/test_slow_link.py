@@ -84,8 +84,7 @@ def test_twenty_clients_that_know_nothing_of_each_other(
 ) -> None:
     """As twenty processes: each with a client of its own, and one save."""
     sites = [
-        Site("beaker", {**through, **PATIENT, "max_pool_connections": 10 + number})
-        for number in range(20)
+        Site("beaker", {**through, **PATIENT, "read_timeout": 60 + number}) for number in range(20)
     ]
     cookie = sites[0](store(name="Ada")).cookie
     proxy.inject(Plan(slow(0.3)))

@@ -203,7 +203,7 @@ def test_a_writer_may_die_anywhere(open_namespace: Opener, sent: bool) -> None:
     """After any call of a write readers have the old value or the new one, whole."""
     seen = []
     for calls in range(20):
-        writer = cache(open_namespace, default_ttl=1000 + calls)
+        writer = cache(open_namespace, timeout=1000 + calls)
         writer[b"k"] = OLD
         with dying(writer, calls, sent=sent):
             try:
@@ -312,7 +312,7 @@ def test_another_value_s_chunks(open_namespace: Opener) -> None:
 def test_chunks_outlive_their_item(open_namespace: Opener, clock: Clock) -> None:
     """Time to live takes a chunk an hour after its item; a value without expiry gets a year."""
     for ttl, life in ((500, 500), (0, 366 * 86_400)):
-        manager = cache(open_namespace, default_ttl=ttl)
+        manager = cache(open_namespace, timeout=ttl)
         manager[b"k"] = OLD
         expires: dict[str, set[float]] = {}
         for item in open_namespace.items():

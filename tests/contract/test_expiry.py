@@ -85,8 +85,8 @@ class TestBoundary:
     def test_the_option_timeout_is_the_life_of_an_item(
         self, open_namespace: Opener, clock: Clock, key: str | bytes, value: str
     ) -> None:
-        """`timeout` counts where no `expiretime` is given, and before `default_ttl`."""
-        open_namespace(timeout=300, default_ttl=1)[key] = value
+        """`timeout` counts if no `expiretime` is given."""
+        open_namespace(timeout=300)[key] = value
         assert clock.now + 300 == float(open_namespace.item()["deadline"]["N"])
 
     def test_expiretime_goes_before_timeout(
@@ -96,18 +96,11 @@ class TestBoundary:
         open_namespace(timeout=300).set_value(key, value, expiretime=10)
         assert clock.now + 10 == float(open_namespace.item()["deadline"]["N"])
 
-    def test_default_ttl_counts_where_nothing_else_is_given(
-        self, open_namespace: Opener, clock: Clock, key: str | bytes, value: str
-    ) -> None:
-        """`default_ttl` is the life of an item that nobody gave one."""
-        open_namespace(default_ttl="7")[key] = value
-        assert clock.now + 7 == float(open_namespace.item()["deadline"]["N"])
-
-    def test_a_default_ttl_of_0_is_for_ever(
+    def test_a_timeout_of_0_is_forever(
         self, open_namespace: Opener, clock: Clock, key: str | bytes, value: str
     ) -> None:
         """An item without a deadline has no expiry at all, and is read a century later."""
-        open_namespace(default_ttl=0)[key] = value
+        open_namespace(timeout=0)[key] = value
         assert not {"expires", "deadline"} & set(open_namespace.item())
         clock.advance(100 * 365 * 86_400)
         assert value == open_namespace()[key]

@@ -49,7 +49,7 @@ def test_concurrent_changes_are_merged(here: dict[str, Any], client: DynamoDBCli
 
 
 def test_a_session_that_is_gone_stays_gone(here: dict[str, Any]) -> None:
-    visitor = Visitor({**here, "marker_seconds": 0})
+    visitor = Visitor(here)
     visitor.starts(a=1)
     late = visitor.request()
     session = visitor.request()
@@ -82,7 +82,7 @@ def test_a_value_is_stored_unless_it_was_removed_meanwhile(
 
     def create() -> str:
         if removed:
-            Cache("news", "ext:dynamodb", lock_lease=29, **here).remove_value("key")
+            Cache("news", "ext:dynamodb", lock_timeout=58, **here).remove_value("key")
         sent_twice(client)
         return "x" * 500_000
 

@@ -90,7 +90,7 @@ def test_what_is_undecodable_by_one_process_is_removed_while_another_makes_it(
     cache = make_cache(open_namespace, serializer=NEW)
 
     def create() -> str:
-        make_cache(open_namespace, serializer=OLD, lock_lease=29).remove_value("k")
+        make_cache(open_namespace, serializer=OLD, lock_timeout=58).remove_value("k")
         return "made"
 
     assert "made" == cache.get("k", createfunc=create)

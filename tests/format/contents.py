@@ -235,6 +235,8 @@ SPECIAL_SESSION = {
         "2023-11-15T22:13:20.125000+00:00",
     ],
 }
+#: In a URL, because Beaker keeps a session's own `timeout` option to itself.
+FOREVER = {"url": "dynamodb://?timeout=0"}
 JSON, EXPIRE = {"serializer": "json"}, {"expire": 600}
 
 CONTENTS: list[Content] = [
@@ -254,8 +256,8 @@ CONTENTS: list[Content] = [
     InOurMiddleware("hashed id, signed", USER, {"hash_ids": True, **SIGNED}),
     InOurMiddleware("prefix", USER, {"prefix": "app"}),
     InOurMiddleware("half an hour", USER, {"timeout": 1800}),
-    InOurMiddleware("for ever", USER, {"default_ttl": 0}),
-    InOurMiddleware("for ever, chunked", HUGE, {"default_ttl": 0, **OFF}),
+    InOurMiddleware("for ever", USER, FOREVER),
+    InOurMiddleware("for ever, chunked", HUGE, {**FOREVER, **OFF}),
     ChangedLater("second version", USER),
     InSessionStore("special keys", SPECIAL_SESSION, SPECIAL),
     InBeaker("odd id", {"id": "user|42:50% Zoë"}),
@@ -281,5 +283,5 @@ CONTENTS: list[Content] = [
     InCache("empty key", "empty", namespace="", key=""),
     InCache("long key", "long", namespace="n" * 701, key="k" * 1001),
     Lock("lock", True),
-    Lock("lock with a lease", True, {"lock_lease": 45.5}),
+    Lock("lock with a lease", True, {"lock_timeout": 91}),
 ]

@@ -144,18 +144,18 @@ def test_a_lock_that_was_released_is_not_renewed(process: Process) -> None:
 def test_one_object(options: dict[str, Any]) -> None:
     """In one process a key has one lock, however many managers ask for it."""
     one, two = (
-        DynamoDBNamespaceManager("news", default_ttl=ttl, **options).get_creation_lock(b"key")
-        for ttl in (60, 120)
+        DynamoDBNamespaceManager("news", timeout=life, **options).get_creation_lock(b"key")
+        for life in (60, 120)
     )
     assert one is two
     assert one is not DynamoDBNamespaceManager("news", **options).get_creation_lock(b"another")
 
 
-@pytest.mark.parametrize("option", ["lock_lease", "lock_timeout", "on_error", "client"])
+@pytest.mark.parametrize("option", ["lock_timeout", "on_error", "client"])
 def test_limits_and_clients_of_their_own_have_locks_of_their_own(
     options: dict[str, Any], client: DynamoDBClient, option: str
 ) -> None:
-    values = {"lock_lease": 20, "lock_timeout": 40, "on_error": "miss", "client": client}
+    values = {"lock_timeout": 40, "on_error": "miss", "client": client}
     one, two = (
         DynamoDBNamespaceManager("news", **{**options, **more}).get_creation_lock(b"key")
         for more in ({}, {option: values[option]})

@@ -185,7 +185,7 @@ def test_stale(make_stage: MakeStage) -> None:
 
 def test_killed(make_stage: MakeStage, record_property: Callable[[str, object], None]) -> None:
     """When the process that makes a value is killed, another one makes it."""
-    stage = make_stage(lock_lease=1)
+    stage = make_stage(lock_timeout=4)
     first, second = stage.worker(), stage.worker()
     first.tell()
     stage.until("creating", by=first)
@@ -222,7 +222,7 @@ def test_what_another_process_removes_does_not_come_back(
 @pytest.fixture
 def stopped(make_stage: MakeStage) -> tuple[Stage, Worker, Worker]:
     """A holder that was stopped while it made the value, and another that took over."""
-    stage = make_stage(lock_lease=3)
+    stage = make_stage(lock_timeout=6)
     first, second = stage.worker(), stage.worker()
     first.tell()
     stage.until("creating", by=first)

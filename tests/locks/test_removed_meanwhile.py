@@ -51,7 +51,7 @@ def cache(options: dict[str, Any], clock: Clock) -> Cache:
 @pytest.fixture
 def other(options: dict[str, Any], clock: Clock) -> Cache:
     """The same cache, with nothing in common but the table."""
-    more = {"clock": clock, "lock_lease": 29, "max_pool_connections": 9}
+    more = {"clock": clock, "lock_timeout": 58, "max_attempts": 2}
     return Cache("news", "ext:dynamodb", expire=EXPIRE, **more, **options)
 
 

@@ -96,7 +96,7 @@ def test_another_key_and_a_missing_index_are_errors(run: Run) -> None:
 
 def test_a_sample_tells_what_was_written_otherwise(run: Run, options: dict[str, object]) -> None:
     """Items of another codec, and items without a signature, are warnings."""
-    session = DynamoDBNamespaceManager("id", **options, compression="zlib", compression_threshold=1)
+    session = DynamoDBNamespaceManager("id", **options, compression="zlib")
     session["session"] = payload(text="x" * 2000)
     assert OK == statuses(run)["codec"]
     found = statuses(run, "--compression", "off", *KEYS)

@@ -36,7 +36,6 @@ SETTINGS: list[dict[str, object]] = [
     {"auto": True},
     {"save_accessed_time": False},
     {"consistent_read": "auto"},
-    {"marker_seconds": 0},
 ]
 
 

@@ -196,7 +196,7 @@ def test_only_saves_of_the_same_client_and_key_are_combined(
     """With a client of its own, as for another Region, a save does not wait for another's."""
     plain.starts()
     first = plain.request()
-    other = Visitor({**plain.options, "max_pool_connections": 7})
+    other = Visitor({**plain.options, "max_attempts": 7})
     other.id = plain.id
     second = other.request()
     apart = Visitor(plain.options)
@@ -480,7 +480,7 @@ def test_another_caller_takes_over_from_one_whose_time_is_over(
     monkeypatch.setattr(conflict_retry, "ROUND_TRIPS", 0)
     visitor.starts()
     sessions = [visitor.request() for _ in range(2)]
-    stranger = visitor.request(max_pool_connections=7)
+    stranger = visitor.request(max_attempts=7)
     save(visitor.request(), first=True)
 
     def late(params: dict[str, Any]) -> None:

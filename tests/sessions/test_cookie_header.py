@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.cookies
 from collections.abc import Callable
+from time import time
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
@@ -33,7 +34,7 @@ def site(request: pytest.FixtureRequest, here: dict[str, object]) -> Site:
 def ended(site: Site) -> str:
     """Return the cookie of a session that has ended and left no marker."""
     cookie = site(store(user="before")).cookie
-    Site("ours", {**site.options, "marker_seconds": 0})(log_out, cookie)
+    Site("ours", {**site.options, "clock": lambda: time() - 60})(log_out, cookie)
     return cookie
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError
-from beaker_dynamodb.config.options import FIXED_ATTRIBUTES
+from beaker_dynamodb.config.attributes import FIXED_ATTRIBUTES
 from beaker_dynamodb.config.parse import parse
 
 PARSED = (("userId", "S"), ("logins", "N"), ("user.blob", "B"), ("admin", "BOOL"))
@@ -60,7 +60,7 @@ def test_what_is_no_list_of_names_and_types_is_refused(given: Any) -> None:
 def test_a_key_without_a_type_is_named(given: str) -> None:
     """The error says what is missing of which part."""
     part = given.rpartition(", ")[2]
-    with pytest.raises(ConfigurationError, match=f"holds '{part}', which is not name:TYPE"):
+    with pytest.raises(ConfigurationError, match=f"contains '{part}', which is not name:TYPE"):
         parse({"special_keys": given})
 
 
@@ -95,10 +95,10 @@ def test_index_keys_are_a_text_or_a_list(given: Any) -> None:
 @pytest.mark.parametrize(
     ("special_keys", "index_keys", "reason"),
     [
-        ("userId:S", "user", "'user' is none of special_keys"),
-        ("", "userId", "'userId' is none of special_keys"),
+        ("userId:S", "user", "'user' is not in special_keys"),
+        ("", "userId", "'userId' is not in special_keys"),
         ("admin:BOOL", "admin", "'admin' is a BOOL, not S, N or B"),
-        ("userId:S", 7, "neither a text nor a list"),
+        ("userId:S", 7, "must be a string or a list"),
         (", ".join(f"k{n}:S" for n in range(15)), "k0", None),
         (", ".join(f"k{n}:S" for n in range(16)), "k0", "1 indexes of 21 attributes"),
         (", ".join(f"k{n}:S" for n in range(7)), ",".join(f"k{n}" for n in range(7)), None),

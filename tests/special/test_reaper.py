@@ -58,7 +58,7 @@ def expired_and_others(table: Opener, clock: Clock) -> tuple[list[str], list[str
     """
     table("gone", timeout=100)["session"] = payload(userId=1)
     table("live", timeout=101)["session"] = payload(userId=2)
-    table("for ever", default_ttl=0)["session"] = payload(userId=3)
+    table("for ever", timeout=0)["session"] = payload(userId=3)
     table("news", timeout=100)[b"gone"] = 1
     table("news", timeout=101)[b"live"] = 1
     table("news")[b"for ever"] = 1
@@ -170,7 +170,7 @@ def test_a_run_that_was_left_goes_on(table: Opener, store: ItemStore, clock: Clo
     for n in range(12):
         table(f"{n}", timeout=100)["session"] = payload(text="x" * 300_000)
         table(f"{n}", timeout=100)["session"] = payload(n=n)
-        table(f"large{n}", default_ttl=0, compression="off")["session"] = payload(t="x" * 300_000)
+        table(f"large{n}", timeout=0, compression="off")["session"] = payload(t="x" * 300_000)
     clock.advance(100)
     state, runs, deleted = None, 0, 0
     while True:

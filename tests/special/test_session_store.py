@@ -122,7 +122,7 @@ def test_expired_ones_are_left_out(store: SessionStore, table: Opener, clock: Cl
 def test_a_session_without_expiry_has_none(options: dict[str, Any], table: Opener) -> None:
     """A session that is for ever says so, and one far ahead ends at the last time there is."""
     write(table, "always", userId=42)
-    table.options["default_ttl"] = 0
+    table.options["timeout"] = 0
     write(table, "for ever", userId=43)
     write(table, "far", userId=44)
     (far,) = (item for item in table.items() if item["userId"] == {"N": "44"})

@@ -36,7 +36,7 @@ OFFLINE = {
 @pytest.fixture
 def options() -> dict[str, Any]:
     """Options that no other test has, so that their client is not made yet."""
-    return {**OFFLINE, "aws_session_token": uuid4().hex}
+    return {**OFFLINE, "aws_access_key_id": uuid4().hex}
 
 
 def test_opening_makes_no_client_and_sends_nothing(
@@ -69,7 +69,6 @@ def test_equal_options_share_one_client(options: dict[str, Any]) -> None:
         {"aws_secret_access_key": "othersecret"},
         {"read_timeout": 9},
         {"max_attempts": 1},
-        {"max_pool_connections": 3},
     ],
     ids=str,
 )
@@ -88,10 +87,10 @@ def config_of(**options: Any) -> Any:
 
 def test_the_client_is_made_as_the_options_say(options: dict[str, Any]) -> None:
     """Time-outs, tries and connections are those of the options."""
-    limits = {"connect_timeout": "0.5", "read_timeout": 7, "max_pool_connections": 3}
-    made = config_of(**options, **limits, max_attempts=4, retry_mode="legacy")
-    assert (0.5, 7.0, 3) == (made.connect_timeout, made.read_timeout, made.max_pool_connections)
-    assert ("legacy", 4) == (made.retries["mode"], made.retries["total_max_attempts"])
+    limits = {"connect_timeout": "0.5", "read_timeout": 7}
+    made = config_of(**options, **limits, max_attempts=4)
+    assert (0.5, 7.0, 50) == (made.connect_timeout, made.read_timeout, made.max_pool_connections)
+    assert ("standard", 4) == (made.retries["mode"], made.retries["total_max_attempts"])
 
 
 def test_a_config_wins_over_the_options(options: dict[str, Any]) -> None:

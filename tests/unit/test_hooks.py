@@ -96,10 +96,15 @@ def botocore_s(request: Request, address: str, token: str | None = None) -> str:
 @pytest.mark.parametrize("token", [None, "a/session+token=="])
 @pytest.mark.parametrize("method", CALLS)
 def test_each_request_is_signed_as_botocore_would(
-    server: LeanServer, method: str, token: str | None
+    server: LeanServer, monkeypatch: pytest.MonkeyPatch, method: str, token: str | None
 ) -> None:
     """What AWS demands is signed, and right; the rest of the request is botocore's."""
-    client = our_client(server, aws_session_token=token)
+    if token is not None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", OFFLINE["aws_access_key_id"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", OFFLINE["aws_secret_access_key"])
+        monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    static = {"aws_access_key_id": None, "aws_secret_access_key": None} if token else {}
+    client = our_client(server, **static)
     getattr(client, method)(TableName="table", **CALLS[method])
     getattr(their_client(server), method)(TableName="table", **CALLS[method])
     ours, theirs = server.requests

@@ -12,7 +12,6 @@ from beaker_dynamodb.items.store import ItemStore
 from tests.unit.stubbed import TABLE, Script
 
 OLD, NEW = Key("sess:old"), Key("sess:new")
-MARKER_SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +44,14 @@ MARKER: dict[str, Any] = {
     "id": {"S": "sess:old"},
     "type": {"S": "beaker-marker"},
     "writer": {"S": "9 bytes"},
-    "deadline": {"N": "1700000030.125"},
-    "expires": {"N": "1700000031"},
+    "deadline": {"N": "1700000010.125"},
+    "expires": {"N": "1700000011"},
 }
 
 
 def items(script: Script, **options: object) -> ItemStore:
     """Open the items of the table."""
-    return script.manager("old", **{"marker_seconds": MARKER_SECONDS, **options}).backend.items
+    return script.manager("old", **options).backend.items
 
 
 @pytest.fixture
@@ -81,19 +80,15 @@ def test_ending_a_session_that_is_not_there_is_no_error() -> None:
         items(script).end(OLD)
 
 
-@pytest.mark.parametrize(
-    ("marker", "seconds", "leaves_one"), [(True, 30, True), (True, 0, False), (False, 30, False)]
-)
-def test_a_session_moves_in_one_transaction(
-    conditions: ItemStore, marker: bool, seconds: int, leaves_one: bool
-) -> None:
+@pytest.mark.parametrize("marker", [True, False])
+def test_a_session_moves_in_one_transaction(conditions: ItemStore, marker: bool) -> None:
     unchanged = {"TableName": TABLE, **conditions.if_unchanged(session(OLD))}
     end = (
         {"Put": {**unchanged, "Item": MARKER}}
-        if leaves_one
+        if marker
         else {"Delete": {**unchanged, "Key": {"id": {"S": "sess:old"}}}}
     )
     put = {"Put": {"TableName": TABLE, "Item": ITEM, **conditions.if_no_session()}}
     with Script().answer("transact_write_items", {"TransactItems": [end, put]}, {}) as script:
-        store = items(script, marker_seconds=seconds)
+        store = items(script)
         store.move(session(NEW), session(OLD), OLD, marker=marker)

@@ -21,7 +21,8 @@ from webtest import TestApp
 
 from beaker_dynamodb import DynamoDBSession, SessionStore, exceptions
 from beaker_dynamodb.cli.iam_policy import Place, policy
-from beaker_dynamodb.config.parse import Options, option_rows
+from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.reference import option_rows
 from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.sessions.merge_values import merge_value

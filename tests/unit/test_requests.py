@@ -111,12 +111,6 @@ def test_removing_an_entry_is_one_unconditional_put_of_a_tombstone() -> None:
         del script.manager()[b"k"]
 
 
-def test_deleting_a_session_without_a_marker_is_one_delete_item() -> None:
-    session = {"TableName": TABLE, "Key": {"id": {"S": "sess:abc"}}, "ReturnValues": "ALL_OLD"}
-    with Script().answer("delete_item", session, {}) as script:
-        del script.manager("abc", marker_seconds=0)["session"]
-
-
 def test_the_table_is_made_with_these_requests() -> None:
     """A missing table: CreateTable, a look, time to live, and the operation once more."""
     definition = {

@@ -69,12 +69,6 @@ def test_threshold(setting: str, size: int, steps: int) -> None:
     assert (len(made.data) == size) == (steps == 1)
 
 
-def test_threshold_is_an_option() -> None:
-    """The threshold can be set."""
-    made = written(codec(compression_threshold="10", serializer="json"), "x" * 60)
-    assert "json,zlib" == made.codec
-
-
 @pytest.mark.parametrize(
     ("setting", "noise", "compressed"),
     [("auto", 8000, True), ("auto", 9200, False), ("zlib", 9200, True), ("zlib", 10_000, False)],
@@ -221,13 +215,3 @@ def test_session_without_zstd(
         lacking.contents()
     install(monkeypatch, names["own"])
     assert {"name": "Ada" * 1000} == browser.contents()
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"compression": "gzip"}, {"compression_threshold": "-1"}, {"compression_threshold": "1k"}],
-)
-def test_wrong_options(options: dict[str, str]) -> None:
-    """A setting that does not exist is a ConfigurationError that names the option."""
-    with pytest.raises(ConfigurationError, match=next(iter(options))):
-        codec(**options)

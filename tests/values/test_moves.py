@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, PayloadError
-from beaker_dynamodb.config.options import FIXED_ATTRIBUTES
+from beaker_dynamodb.config.attributes import FIXED_ATTRIBUTES
 from tests.beaker import Browser, items, values
 from tests.clock import Clock
 from tests.sessions.driven import stored_sessions

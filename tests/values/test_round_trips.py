@@ -22,7 +22,6 @@ OBJECTS = [
     SimpleNamespace(dumps=lambda value: pickle.dumps(value, 4), loads=pickle.loads),
 ]
 COMPRESSIONS = st.sampled_from(["auto", "zlib", "zstd", "off"])
-THRESHOLDS = st.sampled_from([1, 64, 1024])
 #: The keys of a writer and of a reader, who may also be in the middle of a migration.
 KEYS: st.SearchStrategy[tuple[dict[str, Any], ...]] = st.sampled_from(
     [
@@ -54,7 +53,6 @@ def two_sides(draw: st.DrawFn, serializers: list[Any]) -> tuple[dict[str, Any], 
         {
             "serializer": draw(st.sampled_from(serializers)),
             "compression": draw(COMPRESSIONS),
-            "compression_threshold": draw(THRESHOLDS),
             **side,
         }
         for side in sides

@@ -1,0 +1,51 @@
+"""How an option is declared, and how its value may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import Field, field
+from typing import Any
+
+from beaker_dynamodb.config import urls
+
+
+def option(
+    convert: Callable[[Any], Any],
+    help: str,
+    *,
+    default: Any = None,
+    default_text: str | None = None,
+    unit: str = "",
+    aliases: tuple[str, ...] = (),
+    secret: bool = False,
+    live: bool = False,
+) -> Any:
+    """Declare an option as a dataclass field.
+
+    :param convert: converts a string or a Python value; raises ValueError with the reason.
+    :param help: description for the README and ``--help``.
+    :param default_text: the default in words, if ``default`` does not say it.
+    :param unit: unit of the number.
+    :param aliases: other names of the same option.
+    :param secret: the value never appears in a repr or message.
+    :param live: the value is a Python object, which an INI file or URL cannot hold.
+    """
+    metadata = {
+        "convert": convert,
+        "help": help,
+        "default_text": default_text,
+        "unit": unit,
+        "aliases": aliases,
+        "secret": secret,
+        "live": live,
+    }
+    return field(default=default, metadata=metadata)
+
+
+def shown_value(spec: Field[Any], value: object) -> str:
+    """Return the repr of an option's value, without secrets."""
+    if spec.metadata["secret"]:
+        return urls.HIDDEN
+    if spec.name == "endpoint_url" and isinstance(value, str):
+        value = urls.shown(value)
+    return repr(value)
