@@ -8,14 +8,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from beaker.session import Session
-
 from beaker_dynamodb.backend import backend_for
+from beaker_dynamodb.config.beaker_settings import beaker_parameters
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 from beaker_dynamodb.items.item import SESSION
 from beaker_dynamodb.sessions.storage import session_storage
@@ -28,11 +26,6 @@ if TYPE_CHECKING:
 
 #: Passes of `SessionStore.revoke`: each but the last has found a session that is new in the index.
 REVOKE_PASSES = 10
-
-
-def beaker_parameters() -> frozenset[str]:
-    """Give the names of ``session.*`` that Beaker's Session takes for itself."""
-    return frozenset(inspect.signature(Session.__init__).parameters)
 
 
 class SessionStore:

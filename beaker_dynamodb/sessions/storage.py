@@ -6,6 +6,7 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
 from beaker_dynamodb.sessions.query import SessionItems
 from beaker_dynamodb.sessions.refreshes import refreshes_of
 
@@ -17,8 +18,6 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: Lifetime of a session if neither option sets one: one day, the forerunner's default.
 DEFAULT_TTL_SECONDS = 86_400.0
-#: Beaker's Session adds this to its own timeout before it passes it on (beaker/session.py).
-BEAKER_SLACK_SECONDS = 120.0
 #: The default touch interval: this fraction of a session's lifetime, limited to this many seconds.
 TOUCH_FRACTION, MAX_TOUCH_SECONDS = 0.05, 300.0
 #: The largest fraction of a session's lifetime that a touch interval can be.

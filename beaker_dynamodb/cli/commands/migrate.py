@@ -9,7 +9,7 @@ import click
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.frame import FAILED, command, json_flag
-from beaker_dynamodb.cli.settings import read_ini
+from beaker_dynamodb.config.ini import read_ini
 from beaker_dynamodb.migrate.migration import Migration
 from beaker_dynamodb.migrate.places import place
 from beaker_dynamodb.migrate.report import Report

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from beaker_dynamodb.backend import Backend
-from beaker_dynamodb.cli.settings import SESSIONS, TYPES, split
+from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.sources import Source

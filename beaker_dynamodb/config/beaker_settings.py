@@ -1,0 +1,45 @@
+"""Tell this package's options from the settings that Beaker itself reads."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from beaker.session import Session
+
+from beaker_dynamodb.exceptions import ConfigurationError
+
+SESSIONS, CACHE = "sessions", "cache"
+#: Beaker's names of this backend.
+TYPES = frozenset({"ext:dynamodb", "dynamodb"})
+#: Beaker's Session adds this to its own timeout before it passes it on (beaker/session.py).
+BEAKER_SLACK_SECONDS = 120.0
+
+
+def beaker_parameters() -> frozenset[str]:
+    """Return the names of ``session.*`` settings that Beaker's Session reads."""
+    return frozenset(inspect.signature(Session.__init__).parameters)
+
+
+def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return this package's options and Beaker's settings.
+
+    A session's ``timeout`` becomes the option, with the 120 seconds that Beaker adds.
+
+    :param given: settings without ``session.`` or ``cache.``.
+    :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
+    """
+    of_beaker = beaker_parameters() if purpose == SESSIONS else {"type"}
+    own = {name: value for name, value in given.items() if name not in of_beaker}
+    beaker = {name: value for name, value in given.items() if name in of_beaker}
+    if purpose == SESSIONS and beaker.get("timeout"):
+        own["timeout"] = _beaker_timeout(beaker["timeout"])
+    return own, beaker
+
+
+def _beaker_timeout(value: Any) -> float:
+    try:
+        return float(value) + BEAKER_SLACK_SECONDS
+    except ValueError:
+        raise ConfigurationError(f"session.timeout {value!r}: must be a number") from None

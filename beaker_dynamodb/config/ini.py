@@ -1,0 +1,96 @@
+"""Read the settings of sessions or a cache from an INI file, as Paste and Pyramid do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from configparser import ConfigParser
+from configparser import Error as IniError
+from pathlib import Path
+from typing import Any
+
+from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES
+from beaker_dynamodb.exceptions import ConfigurationError
+
+#: A Paste filter that needs no `session.type`.
+PASTE_FILTER = "egg:beaker-dynamodb#session"
+
+
+def read_ini(
+    path: str, section: str | None = None, purpose: str = SESSIONS
+) -> tuple[str, dict[str, Any]]:
+    """Return the section's name and its settings, without ``session.`` or ``beaker.cache.``.
+
+    ``%(here)s`` and ``[DEFAULT]`` work as in Paste.
+
+    :param section: may use any type of store. None selects the section that uses DynamoDB.
+    :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
+    :raises ConfigurationError: the file cannot be read, or the section does not exist or is
+        ambiguous.
+    """
+    parser = _parser(path)
+    names = parser.sections() or ["DEFAULT"]
+    if section is not None:
+        if section not in names:
+            raise ConfigurationError(f"{path} has no section [{section}], but {_listed(names)}")
+        return section, _settings(parser, path, section, purpose)
+    settings = {name: _settings(parser, path, name, purpose) for name in names}
+    matching = {name: given for name, given in settings.items() if given.get("type") in TYPES}
+    if not matching:
+        key = "session.type" if purpose == SESSIONS else f"{purpose}.type"
+        raise ConfigurationError(
+            f"{path}: no section has {key} = ext:dynamodb; choose one with --section"
+        )
+    first = next(iter(matching))
+    # Sections may be the same, for instance if [DEFAULT] has all settings.
+    if any(given != matching[first] for given in matching.values()):
+        raise ConfigurationError(f"{path}: choose one with --section: {_listed(list(matching))}")
+    return first, matching[first]
+
+
+def _parser(path: str) -> ConfigParser:
+    file = Path(path)
+    here = str(file.resolve().parent)
+    parser = ConfigParser(defaults={"here": here, "__file__": str(file.resolve())}, strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
+    try:
+        parser.read_string(file.read_text(encoding="utf-8"), str(file))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except (IniError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    return parser
+
+
+def _settings(parser: ConfigParser, path: str, section: str, purpose: str) -> dict[str, Any]:
+    prefix = "session." if purpose == SESSIONS else "cache."
+    given: dict[str, Any] = {}
+    try:
+        for name in parser[section]:
+            # Other settings, such as logging formats, contain % with another meaning.
+            for start in (f"beaker.{prefix}", prefix):
+                if name.startswith(start):
+                    given[name[len(start) :]] = parser.get(section, name).strip()
+        if purpose == SESSIONS and parser.get(section, "use", fallback=None) == PASTE_FILTER:
+            given.setdefault("type", "ext:dynamodb")
+    except IniError as error:
+        raise ConfigurationError(f"{path} [{section}]: {error}") from None
+    return given if purpose == SESSIONS else _cache_settings(given, purpose.partition(".")[2])
+
+
+def _cache_settings(given: Mapping[str, Any], region: str) -> dict[str, Any]:
+    """Return the settings of one region, or without ``region`` of the cache itself."""
+    regions = [name.strip() for name in given.get("regions", "").split(",") if name.strip()]
+    if not region:
+        prefixes = tuple(f"{name}." for name in regions)
+        return {name: value for name, value in given.items() if not name.startswith(prefixes)}
+    if region not in regions:
+        return {}
+    # Beaker passes type and expire on to regions; pyramid_beaker also passes the url.
+    inherited = {name: given[name] for name in ("type", "expire", "url") if name in given}
+    prefix = f"{region}."
+    own = {name[len(prefix) :]: given[name] for name in given if name.startswith(prefix)}
+    return {**inherited, **own}
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"[{name}]" for name in names)
