@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: the servers, a client, names and options for a test, a clock."""
+"""Fixtures of the whole suite: servers, a client, a table name, options and a clock."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.watch import RUN, whole_run
 from tests.clock import Clock
-from tests.once import look_for_garbage_less, parse_models_once
+from tests.once import cache_botocore_models, collect_garbage_less_often
 from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
-from tests.untraced import leave_out_servers_and_protocol
+from tests.untraced import exclude_moto_and_botocore
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -31,30 +31,29 @@ if TYPE_CHECKING:
 
 CACHE = Path(__file__).parent.parent / ".cache"
 
-# Fixture, the mark with which a test asks for every value of it, and the values: the first is what
-# other tests get.
+# Fixtures that have one value, the first, unless a test's mark asks for all of them.
 AXES = [
     ("engine", "both_servers", ["moto", "local"]),
     ("shape", "both_shapes", ["hash-only", "sorted"]),
 ]
 
-# Examples per property. `quick` is for every Python version, `full` for one of them; `long` is for
-# a night on which somebody has a suspicion.
+# Hypothesis examples per property: `quick` on every Python version, `full` on one of them, `long`
+# on request.
 PROFILES = {"quick": 25, "full": 100, "long": 20_000}
 
 
 def pytest_configure() -> None:
-    """Cut the run off from the developer's AWS account and choose hypothesis's profile."""
+    """Hide the developer's AWS account and choose the hypothesis profile."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.devnull
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    # All servers are on this machine: a proxy on the way out must not be asked for them.
+    # All servers are on this machine: never ask a proxy for them.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
     if transport := os.environ.get("BEAKER_DYNAMODB_TRANSPORT"):
-        # As if it were the default: for every test that does not say.
+        # Make it the default for all tests that do not set it.
         defaults = Options.__init__.__kwdefaults__
         assert defaults is not None
         defaults["transport"] = transport
@@ -62,11 +61,11 @@ def pytest_configure() -> None:
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(CACHE / "hypothesis")
     database = DirectoryBasedExampleDatabase(CACHE / "hypothesis" / "examples")
     for profile, examples in PROFILES.items():
-        # No deadline: a machine that is busy with four other test runs is slow, not wrong.
+        # No deadline: a busy machine is slow, not wrong.
         settings.register_profile(
             profile, max_examples=examples, deadline=None, database=database, print_blob=True
         )
-    # For tests/mutation.py: the same few examples for every mutant, and no time spent on shrinking.
+    # For tests/mutation.py: the same few examples for each mutant, without shrinking.
     settings.register_profile(
         "mutation",
         max_examples=10,
@@ -88,8 +87,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs DynamoDB Local, and the second shape of tables; slow tests come first."""
-    # So that no core waits for another one's last, long test.
+    """Mark tests on DynamoDB Local and on sorted tables; run slow tests first."""
+    # No core should wait for another one's last, long test.
     items.sort(key=lambda item: item.get_closest_marker("full") is None)
     for item in items:
         names = getattr(item, "fixturenames", ())
@@ -101,16 +100,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Save what all tests together would spend on other people's code: a third of their time."""
-    parse_models_once()
+    """Save a third of the suite's time, which it would spend in other packages."""
+    cache_botocore_models()
     if sys.gettrace() is not None:  # coverage measures
-        leave_out_servers_and_protocol()
-    look_for_garbage_less()
+        exclude_moto_and_botocore()
+    collect_garbage_less_often()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_secret_is_shown() -> Iterator[None]:
-    """In no log record, error or output of the whole run is a session's id, or what was planted."""
+    """Fail if a log record, an error or an output of the run shows a session id or a secret."""
     with whole_run():
         yield
     assert [] == RUN.found
@@ -118,14 +117,13 @@ def _no_secret_is_shown() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _errors_are_looked_at() -> Iterator[None]:
-    """With their causes, and not longer kept than for the test."""
     yield
     RUN.look_at_errors()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Look at what tests, and the processes that they have started, have printed."""
+    """Check what tests and the processes that they started have printed."""
     report = yield
     RUN.look(report.capstdout, report.capstderr)
     return report
@@ -133,14 +131,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def moto_endpoint() -> Iterator[Endpoint]:
-    """The embedded DynamoDB: always there."""
     with EmbeddedDynamoDB() as server:
         yield Endpoint("moto", server.endpoint_url)
 
 
 @contextmanager
 def dynamodb_local() -> Iterator[Endpoint]:
-    """Run Amazon's DynamoDB Local; if it is not here, skip, or fail where it was promised."""
+    """Run Amazon's DynamoDB Local; where it is not available, skip, or fail if it is required."""
     try:
         server = DynamoDBLocal(CACHE / "dynamodb-local")
     except Unavailable as error:
@@ -154,21 +151,20 @@ def dynamodb_local() -> Iterator[Endpoint]:
 
 @pytest.fixture(scope="session")
 def local_endpoint() -> Iterator[Endpoint]:
-    """Amazon's DynamoDB Local, one for the whole run."""
     with dynamodb_local() as endpoint:
         yield endpoint
 
 
 @pytest.fixture(scope="session")
 def endpoint(request: pytest.FixtureRequest, engine: str) -> Endpoint:
-    """The server of the test: moto, and with the mark `both_servers` DynamoDB Local as well."""
+    """The server of the test: moto, or with the mark `both_servers` each of the two."""
     endpoint: Endpoint = request.getfixturevalue(f"{engine}_endpoint")
     return endpoint
 
 
 @pytest.fixture
 def client(endpoint: Endpoint) -> DynamoDBClient:
-    """A plain boto3 client, to look at a table behind the package's back."""
+    """A plain boto3 client, to inspect a table independently of the package."""
     return endpoint.client
 
 
@@ -181,19 +177,18 @@ def calls(client: DynamoDBClient) -> Iterator[CallRecorder]:
 
 @pytest.fixture
 def table_name(request: pytest.FixtureRequest) -> str:
-    """The name of a table that no other test has, and that does not exist yet."""
-    # DynamoDB takes 3 to 255 of these characters.
+    """The name of a table that does not exist yet and is unique to the test."""
+    # DynamoDB allows 3 to 255 of these characters.
     readable = re.sub(r"[^A-Za-z0-9_.-]", "-", request.node.name)[:60]
     return f"{readable}-{uuid4().hex}"
 
 
 @pytest.fixture
 def options(endpoint: Endpoint, table_name: str) -> dict[str, object]:
-    """Options for a namespace manager: the test's own table on the server of the moment."""
+    """Options of a namespace manager for the test's table."""
     return {"table_name": table_name, **endpoint.options}
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still until the test moves it."""
     return Clock()

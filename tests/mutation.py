@@ -1,4 +1,4 @@
-"""Run mutmut over the core, print the score of each module and check the list of survivors.
+"""Run mutmut on the core, print each module's score and check the list of survivors.
 
     tox -e mutation                                 # every module
     tox -e mutation -- beaker_dynamodb/sessions/merge.py     # the module in hand
@@ -85,7 +85,7 @@ TESTS = {
     "beaker_dynamodb/caches/lock_registry.py": _LOCKS,
 }
 
-#: Outcomes, in mutmut's words, of a mutant that a test noticed; a timeout is an endless loop.
+#: mutmut's outcomes for a mutant that a test noticed; a timeout is an endless loop.
 CAUGHT = ("killed", "timeout")
 #: A mutant: the function that was changed, and the lines removed (-) and added (+).
 Mutant = tuple[str, str]
@@ -118,7 +118,7 @@ def prepare(module: str) -> Path:
         "also_copy": ["README.md"],
         "pytest_add_cli_args": ["-m", "not full and not local"],
         "pytest_add_cli_args_test_selection": TESTS[module],
-        # A mutant may loop for ever: stop it after four times what its tests take, and 20 s more.
+        # A mutant may loop forever: stop it after four times the duration of its tests, plus 20 s.
         "timeout_multiplier": 4.0,
         "timeout_constant": 5.0,
     }

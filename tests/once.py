@@ -1,4 +1,4 @@
-"""What every test would do anew, done once: botocore's models parsed, what is loaded collected."""
+"""Save work that every test would repeat: parsing botocore's models, collecting garbage."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from botocore.loaders import JSONFileLoader
 
-#: Container objects that are made until Python looks for garbage; the default is 700.
+#: New container objects after which Python collects garbage; its default is 700.
 GARBAGE_THRESHOLD = 50_000
 
 
-def parse_models_once() -> None:
-    """Keep botocore's own JSON files, of two megabytes, beyond the session that has read them.
+def cache_botocore_models() -> None:
+    """Keep botocore's parsed JSON files (2 MB) for all its sessions.
 
-    The clients of one session share them in any case, and change nothing in them.
+    The clients of one session already share them, and never change them.
     """
     real = JSONFileLoader.load_file
     parsed: dict[str, Any] = {}
@@ -27,9 +27,9 @@ def parse_models_once() -> None:
     setattr(JSONFileLoader, "load_file", load_file)  # noqa: B010
 
 
-def look_for_garbage_less() -> None:
-    """Leave out what is there before the first test: moto, botocore and all tests do not go."""
-    if not gc.get_freeze_count():  # in a fork of a run that has done it, it is done
+def collect_garbage_less_often() -> None:
+    """Exclude modules that are loaded before the first test: they stay until the end."""
+    if not gc.get_freeze_count():  # a fork inherits frozen objects
         gc.collect()
         gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)

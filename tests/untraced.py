@@ -1,7 +1,7 @@
-"""Other people's code, run without coverage's tracer: what is not measured, but takes the time.
+"""Run moto and parts of botocore without coverage's tracer.
 
-The tracer is called for every line of every file; moto and botocore take two to three times as
-long with it, and an answer of moto's is a thousand lines and more.
+Coverage does not measure them, but its tracer is called for each of their lines, which makes them
+two to three times slower.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 def untraced(function: Callable[P, T]) -> Callable[P, T]:
-    """Make a function during which nothing is measured; its caller goes on being so.
+    """Return a function that runs without the tracer; tracing resumes in its caller.
 
-    :param function: one that calls nothing of the package.
+    :param function: must not call the package.
     """
 
     @wraps(function)
@@ -31,8 +31,8 @@ def untraced(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
         finally:
             sys.settrace(tracer)
-            # Coverage's tracer, given back to Python so, gets into its old place at the next call.
-            # There it has to be when this function returns, whose call it has counted.
+            # Coverage's tracer reinstalls itself at the next call. It has counted the call of this
+            # function, so it must be back before this function returns.
             _call()
 
     return run
@@ -42,8 +42,8 @@ def _call() -> None:
     pass
 
 
-def leave_out_servers_and_protocol() -> None:
-    """Trace neither moto's answers nor what botocore does by itself; it calls no hook in these."""
+def exclude_moto_and_botocore() -> None:
+    """Exclude moto's responses and those parts of botocore that call no hook of the package."""
     from boto3.session import Session as BotoSession
     from botocore.auth import SigV4Auth
     from botocore.httpsession import URLLib3Session
