@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
 from beaker_dynamodb.dynamodb.client import connection_key
-from beaker_dynamodb.dynamodb.forks import after_fork, notice
+from beaker_dynamodb.dynamodb.forks import after_fork, check_process
 
 if TYPE_CHECKING:
     from beaker_dynamodb.caches.storage import CacheStorage
@@ -20,7 +20,7 @@ _locks: WeakValueDictionary[Any, DynamoDBSynchronizer] = WeakValueDictionary()
 
 def creation_lock(store: CacheStorage, key: Key) -> DynamoDBSynchronizer:
     """Give the lock with this primary key: one object per process, table and set of limits."""
-    notice()
+    check_process()
     name = _name(store, key)
     with _registry:
         lock = _locks.get(name)

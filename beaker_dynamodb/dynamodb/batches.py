@@ -1,90 +1,74 @@
-"""Many writes, or reads, at once: what a batch leaves unprocessed is sent again."""
+"""Batches of writes or reads. Unprocessed items are sent again, with backoff."""
 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.exceptions import StoreUnavailable
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.items.item import Attributes
-    from beaker_dynamodb.items.store import ItemStore
+    from beaker_dynamodb.dynamodb.calls import TableCalls
+    from beaker_dynamodb.dynamodb.expressions import Attributes
 
-#: The pause between two tries, by a name that tests replace.
-sleep = time.sleep
-
-#: Writes in one BatchWriteItem (AWS API reference).
+#: Largest number of requests in one BatchWriteItem (AWS API reference).
 WRITES = 25
-#: Reads in one BatchGetItem (AWS API reference).
+#: Largest number of keys in one BatchGetItem (AWS API reference).
 READS = 100
-#: Tries of what a batch left unprocessed; the longest wait before the first of them, which
-#: doubles each time, and before any of them.
+#: Attempts until unprocessed items are an error.
 ATTEMPTS = 10
+#: The backoff doubles with each attempt, up to the maximum.
 BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.05, 1.0
 
 
-def write(items: ItemStore, requests: Sequence[dict[str, Any]]) -> None:
-    """Put or delete items, 25 a call; BatchWriteItem takes no conditions.
+def write(calls: TableCalls, requests: Sequence[dict[str, Any]]) -> None:
+    """Put or delete items, 25 per call. BatchWriteItem does not support conditions.
 
-    :param requests: as BatchWriteItem has them: ``{"DeleteRequest": {"Key": …}}``. No two of them
-        may have the same primary key.
-    :raises StoreUnavailable: some were left unprocessed ten times. Others may have been written.
+    :param requests: in the form of BatchWriteItem: ``{"DeleteRequest": {"Key": …}}``. The primary
+        keys must differ.
+    :raises StoreUnavailable: DynamoDB left some of them unprocessed. Others may be written.
     """
+    table = calls.options.table_name
     for first in range(0, len(requests), WRITES):
-        _write(items, list(requests[first : first + WRITES]))
-
-
-def _write(items: ItemStore, requests: list[dict[str, Any]]) -> None:
-    table = items.options.table_name
-    rest: dict[str, Any] = {table: requests}
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            _back_off(attempt)
-        rest = items.call("batch_write_item", RequestItems=rest).get("UnprocessedItems", {})
-        if not rest:
-            return
-    raise _unprocessed("BatchWriteItem", table)
+        rest: dict[str, Any] = {table: list(requests[first : first + WRITES])}
+        attempt = 0
+        while rest:
+            _back_off(calls, attempt, "BatchWriteItem")
+            rest = calls.call("batch_write_item", RequestItems=rest).get("UnprocessedItems", {})
+            attempt += 1
 
 
 def get(
-    items: ItemStore, keys: Sequence[Attributes], *, consistent_read: bool
+    calls: TableCalls, keys: Sequence[Attributes], *, consistent_read: bool
 ) -> Iterator[Attributes]:
-    """Read items, 100 a call, in any order; those that are not there are left out.
+    """Yield items, 100 per call, in any order. Items that do not exist are left out.
 
-    :param keys: primary keys, as attributes.
-    :raises StoreUnavailable: some were left unprocessed ten times.
+    :param keys: primary keys.
+    :raises StoreUnavailable: DynamoDB left some of them unprocessed.
     """
+    table = calls.options.table_name
     for first in range(0, len(keys), READS):
-        yield from _get(items, list(keys[first : first + READS]), consistent_read)
+        batch = list(keys[first : first + READS])
+        rest: dict[str, Any] = {table: {"Keys": batch, "ConsistentRead": consistent_read}}
+        attempt = 0
+        while rest:
+            _back_off(calls, attempt, "BatchGetItem")
+            answer = calls.call("batch_get_item", RequestItems=rest)
+            found = answer.get("Responses", {}).get(table, [])
+            yield from found
+            rest = answer.get("UnprocessedKeys", {})
+            # A response holds at most 16 MB: unprocessed keys beside items are no reason to wait.
+            attempt = 0 if found else attempt + 1
 
 
-def _get(items: ItemStore, keys: list[Attributes], consistent_read: bool) -> Iterator[Attributes]:
-    table = items.options.table_name
-    rest: dict[str, Any] = {table: {"Keys": keys, "ConsistentRead": consistent_read}}
-    attempt = 0
-    while attempt < ATTEMPTS:
-        if attempt:
-            _back_off(attempt)
-        answer = items.call("batch_get_item", RequestItems=rest)
-        yield from (found := answer.get("Responses", {}).get(table, []))
-        rest = answer.get("UnprocessedKeys", {})
-        if not rest:
-            return
-        # An answer holds at most 16 MB: a rest beside items that came is no reason to wait.
-        attempt = 0 if found else attempt + 1
-    raise _unprocessed("BatchGetItem", table)
-
-
-def _back_off(attempt: int) -> None:
-    sleep(random.uniform(0, min(BACKOFF_SECONDS * 2**attempt, MAX_BACKOFF_SECONDS)))
-
-
-def _unprocessed(operation: str, table: str) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"{operation} on table {table!r} left items unprocessed {ATTEMPTS} times",
-        operation=operation,
-        table=table,
-    )
+def _back_off(calls: TableCalls, attempt: int, operation: str) -> None:
+    if attempt == ATTEMPTS:
+        table = calls.options.table_name
+        raise StoreUnavailable(
+            f"{operation} on table {table!r} left items unprocessed {ATTEMPTS} times",
+            operation=operation,
+            table=table,
+        )
+    if attempt:
+        calls.sleep(random.uniform(0, min(BACKOFF_SECONDS * 2**attempt, MAX_BACKOFF_SECONDS)))

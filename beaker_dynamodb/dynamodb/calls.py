@@ -16,13 +16,16 @@ from beaker_dynamodb.dynamodb.error_mapping import (
     cause,
     translate,
 )
-from beaker_dynamodb.dynamodb.forks import after_fork
+from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.shared_attempt import SharedAttempt
 from beaker_dynamodb.dynamodb.table_state import TableNotReady
 from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from beaker_dynamodb.config.options import Options
+    from beaker_dynamodb.dynamodb.expressions import Attributes
 
 #: Tries after the table was created: a new table may answer "not found" for a moment longer.
 CREATED_ATTEMPTS = 6
@@ -49,11 +52,12 @@ CONTENDED_BACKOFF_SECONDS = 0.02
 class TableCalls:
     """Calls on one table.
 
-    :param options: of the configuration.
+    :param sleep: waits between attempts, in seconds.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, sleep: Callable[[float], None] = time.sleep) -> None:
         self.options = options
+        self.sleep = sleep
         self.client = ClientSource(options)
         #: Whether time to live must still be turned on: the table took longer than callers wait.
         self._unfinished = False
@@ -71,6 +75,15 @@ class TableCalls:
         except StoreUnavailable as error:
             silence.note(error)
             raise
+
+    def query(self, **params: Any) -> Iterator[Attributes]:
+        """Yield the items that a Query finds, over all its pages."""
+        while True:
+            page = self.call("query", **params)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _call(self, method: str, params: dict[str, Any]) -> Any:
         try:
@@ -132,7 +145,7 @@ class TableCalls:
             attempt = tried.count(None)
             if not isinstance(failure, Contended) or attempt >= CONTENDED_ATTEMPTS:
                 return False
-            time.sleep(random.uniform(0, CONTENDED_BACKOFF_SECONDS * 2**attempt))
+            self.sleep(random.uniform(0, CONTENDED_BACKOFF_SECONDS * 2**attempt))
         tried.append(cure)
         return True
 
@@ -166,7 +179,7 @@ class TableCalls:
             try:
                 return self._send(method, params)
             except MissingTable:
-                time.sleep(random.uniform(0, 0.1 * 2**attempt))
+                self.sleep(random.uniform(0, 0.1 * 2**attempt))
         raise StoreUnavailable(
             f"table {self.options.table_name!r} can be used, but {OPERATIONS[method]} does not "
             "find it yet",
@@ -178,7 +191,7 @@ class TableCalls:
         """Create the table, or wait until it can be used: one thread per process and table."""
         options = self.options
         key = (connection_key(options), options.client, options.table_name)
-        attempt = _attempts.setdefault(key, SharedAttempt())
+        attempt = _attempts().setdefault(key, SharedAttempt())
         try:
             attempt(lambda: table.make_usable(self.client(), options), options.clock)
         except TableNotReady:
@@ -187,6 +200,4 @@ class TableCalls:
 
 
 #: Attempts to make a table usable, by connection and table.
-_attempts: dict[tuple[Any, ...], SharedAttempt[bool]] = {}
-
-after_fork(_attempts.clear)
+_attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[bool]]] = PerProcess(dict)

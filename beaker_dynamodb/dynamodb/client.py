@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.client_factory import make_client
-from beaker_dynamodb.dynamodb.forks import after_fork, notice
+from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.hooks import guard
 from beaker_dynamodb.dynamodb.shared_attempt import Pause, SharedAttempt
 
@@ -101,7 +101,8 @@ class _SharedClient:
             return True
 
 
-_clients: dict[tuple[Any, ...], _SharedClient] = {}
+#: The clients of this process, by connection. Connections must not be shared between processes.
+_clients: PerProcess[dict[tuple[Any, ...], _SharedClient]] = PerProcess(dict)
 
 
 class ClientSource:
@@ -122,7 +123,6 @@ class ClientSource:
         if self._options.client is not None:
             given: DynamoDBClient = self._options.client
             return given
-        notice()
         shared = self._shared()
         client: DynamoDBClient = shared.client or shared.make(self._options)
         return client
@@ -152,9 +152,5 @@ class ClientSource:
         return options.client is None and self._shared().search_again(client, options.clock())
 
     def _shared(self) -> _SharedClient:
-        shared = _clients.get(self._key)
-        return shared or _clients.setdefault(self._key, _SharedClient())
-
-
-# A client's connections and locks belong to the process that made them.
-after_fork(lambda: _clients.clear())
+        clients = _clients()
+        return clients.get(self._key) or clients.setdefault(self._key, _SharedClient())

@@ -1,32 +1,28 @@
-"""A Scan of the whole table in parallel segments, as fast as it may be, to be resumed at will."""
+"""A parallel Scan of the whole table that can be limited in speed, left and resumed."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 
-#: The clock of the rate, in seconds, by a name that tests replace.
-monotonic = time.monotonic
-#: A pause, cut short when the scan ends: by a name that tests replace.
-pause = threading.Event.wait
+if TYPE_CHECKING:
+    from beaker_dynamodb.dynamodb.calls import TableCalls
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one call gave.
+    """The result of one call.
 
-    :param segment: which part of the table it is of, counted from 0.
-    :param items: attributes as boto3's client gives them; those that the filter let through.
-    :param scanned: how many items were read, filtered out or not.
-    :param capacity_units: read units that the page has consumed.
-    :param last_key: where the segment goes on; None: it is done.
+    :param segment: the number of the table's segment, from 0.
+    :param items: the items that match the filter, as boto3's client returns them.
+    :param scanned: number of items read, before the filter.
+    :param capacity_units: read units consumed.
+    :param last_key: where the segment's next page starts, or None on its last page.
     """
 
     segment: int
@@ -37,75 +33,74 @@ class Page:
 
 
 def scan(
-    items: ItemStore,
+    calls: TableCalls,
     params: Mapping[str, Any],
     *,
     segments: int = 4,
-    units_per_second: float | None = None,
+    limiter: RateLimiter | None = None,
     start: Mapping[int, Mapping[str, Any] | None] | None = None,
 ) -> Generator[Page, None, None]:
-    """Give the pages of a table: those of a segment in their order, the segments mixed.
+    """Yield the pages of a table: in order within a segment, interleaved between segments.
 
-    At most one page a segment is read ahead of the caller. When he leaves early (``close()``),
-    calls under way are waited for and no other is begun.
+    Each segment reads at most one page ahead of the caller. Closing the generator waits for the
+    calls in progress.
 
-    :param params: of Scan, without those that this function sets.
-    :param segments: how many calls run at once, each in a thread.
-    :param units_per_second: read units that all segments together may consume, on an average;
-        None: as they come. The first page of every segment is not held back.
-    :param start: where to go on, for each segment the ``last_key`` of its last page that was
-        dealt with; a segment that is not named begins at its beginning. The number of segments
-        has to be the same as before.
-    :raises DynamoDBError: what one segment's call raised; it ends the others.
+    :param params: additional parameters of Scan.
+    :param segments: number of parallel calls, each in its own thread.
+    :param limiter: limits the read units per second. It does not delay a segment's first page.
+    :param start: where to resume: for each segment the ``last_key`` of its last processed page. A
+        segment that is missing here starts at its beginning. ``segments`` must be the same as in
+        the scan that is resumed.
+    :raises DynamoDBError: a call failed; the other segments stop.
     """
     start = start or {}
     if not set(start) <= set(range(segments)):
         raise ValueError(f"there are {segments} segments, and start names {sorted(start)}")
     running = [n for n in range(segments) if n not in start or start[n] is not None]
-    work = _Work(items, {**params, "TotalSegments": segments}, len(running), units_per_second)
+    reader = _Reader(calls, {**params, "TotalSegments": segments}, len(running), limiter)
     threads = [
         threading.Thread(
-            target=work.read, args=(n, start.get(n)), name=f"beaker-dynamodb-scan-{n}", daemon=True
+            target=reader.read,
+            args=(n, start.get(n)),
+            name=f"beaker-dynamodb-scan-{n}",
+            daemon=True,
         )
         for n in running
     ]
     try:
         for thread in threads:
             thread.start()
-        left = len(threads)
-        while left:
-            page = work.pages.get()
-            work.room.release()
+        unfinished = len(threads)
+        while unfinished:
+            page = reader.pages.get()
+            reader.room.release()
             if isinstance(page, BaseException):
                 raise page
-            left -= page.last_key is None
+            unfinished -= page.last_key is None
             yield page
     finally:
-        work.stopped.set()
-        work.room.release(len(threads) + 1)  # whoever waits for room is to look
+        reader.stopped.set()
+        reader.room.release(len(threads) + 1)  # wakes the threads that wait for room
         for thread in threads:
             if thread.ident is not None:
                 thread.join()
 
 
-class _Work:
-    """What the threads of one scan share.
-
-    :param threads: how many they are.
-    """
+class _Reader:
+    """Reads the segments of one scan. Its threads share it."""
 
     def __init__(
         self,
-        items: ItemStore,
+        calls: TableCalls,
         params: dict[str, Any],
         threads: int,
-        units_per_second: float | None,
+        limiter: RateLimiter | None,
     ) -> None:
-        self._items = items
+        self._calls = calls
         self._params = params
-        self._rate = Rate(units_per_second) if units_per_second is not None else None
+        self._limiter = limiter or RateLimiter(None)
         self.pages: SimpleQueue[Page | BaseException] = SimpleQueue()
-        # Taken before a page is read, given back when the caller has it: bounds the memory.
+        # Acquired before a page is read, released when the caller gets it. Bounds the memory.
         self.room = threading.Semaphore(threads)
         self.stopped = threading.Event()
 
@@ -121,18 +116,15 @@ class _Work:
                 last_key = page.last_key
                 if last_key is None:
                     return
-                if self._rate is not None:
-                    seconds = self._rate.spend(page.capacity_units)
-                    if seconds > 0:
-                        pause(self.stopped, seconds)
-        except BaseException as error:  # whatever it is, the caller waits for it
+                self._limiter.spend(page.capacity_units, self.stopped)
+        except BaseException as error:  # otherwise the caller would wait forever
             self.pages.put(error)
 
     def _page(self, segment: int, last_key: Mapping[str, Any] | None) -> Page:
         params = {**self._params, "Segment": segment, "ReturnConsumedCapacity": "TOTAL"}
         if last_key is not None:
             params["ExclusiveStartKey"] = last_key
-        answer = self._items.call("scan", **params)
+        answer = self._calls.call("scan", **params)
         return Page(
             segment,
             answer["Items"],
@@ -140,22 +132,3 @@ class _Work:
             answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
             answer.get("LastEvaluatedKey"),
         )
-
-
-class Rate:
-    """Units a second that several threads share: who has spent some waits until they are earned.
-
-    :param units_per_second: how many are earned.
-    """
-
-    def __init__(self, units_per_second: float) -> None:
-        self._units_per_second = units_per_second
-        self._lock = threading.Lock()
-        self._earned_at = monotonic()
-
-    def spend(self, units: float) -> float:
-        """Spend units, and say how many seconds to wait."""
-        with self._lock:
-            now = monotonic()
-            self._earned_at = max(self._earned_at, now) + units / self._units_per_second
-            return self._earned_at - now

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.client import connection_key
-from beaker_dynamodb.dynamodb.forks import after_fork, notice
+from beaker_dynamodb.dynamodb.forks import after_fork, check_process
 from beaker_dynamodb.items.reaper import reap
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def keep_reaping(items: ItemStore) -> None:
     One thread for each table and prefix. It ends with the process, and holds its end up for
     nothing.
     """
-    notice()
+    check_process()
     options = items.options
     key = (options.client, connection_key(options), options.table_name, options.prefix)
     if key in _threads:

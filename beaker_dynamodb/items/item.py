@@ -11,14 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.dynamodb.expressions import Attributes as Attributes
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.keys import Key
 
 if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
-
-#: Attribute values as boto3's low-level client takes and gives them: ``{"id": {"S": "sess:…"}}``.
-Attributes = dict[str, Any]
 
 SESSION = "beaker-session"
 CACHE = "beaker-cache"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
-from beaker_dynamodb.dynamodb.scan import Page, Rate, scan
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
+from beaker_dynamodb.dynamodb.scan import Page, scan
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.item import (
     CACHE,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from beaker_dynamodb.items.item import Attributes
     from beaker_dynamodb.items.store import ItemStore
 
-#: A pause, cut short when the reaper ends: by a name that tests replace.
-pause = threading.Event.wait
 #: Units of a DeleteItem whose condition fails: DynamoDB does not tell, and the item is a small one.
 FAILED_UNITS = 1.0
 
@@ -56,7 +55,7 @@ def reap(
     *,
     segments: int = 4,
     threads: int = 8,
-    units_per_second: float | None = None,
+    limiter: RateLimiter | None = None,
     dry_run: bool = False,
     state: Mapping[str, Any] | None = None,
 ) -> Iterator[Reaped]:
@@ -68,8 +67,8 @@ def reap(
 
     :param segments: how many parts of the table are read at once.
     :param threads: how many items are deleted at once.
-    :param units_per_second: capacity units that reads and deletes together may consume, on an
-        average; None: as they come. One page of each segment is read ahead.
+    :param limiter: limits the capacity units of reads and deletes together. One page of each
+        segment is read ahead.
     :param dry_run: only count.
     :param state: `Reaped.state` of a run that was left; its number of segments is kept.
     :raises ConfigurationError: the state is none of ours.
@@ -78,7 +77,7 @@ def reap(
     last_keys: dict[int, Any] = {}
     if state is not None:
         segments, last_keys = _read_state(state)
-    run = _Run(items, threads, units_per_second, dry_run)
+    run = _Run(items, threads, limiter, dry_run)
     sums = Reaped()
     with (
         closing(run),
@@ -120,11 +119,11 @@ class _Run:
     """What the pages of one run share."""
 
     def __init__(
-        self, items: ItemStore, threads: int, units_per_second: float | None, dry_run: bool
+        self, items: ItemStore, threads: int, limiter: RateLimiter | None, dry_run: bool
     ) -> None:
         self._items, self._options = items, items.options
         self._dry_run = dry_run
-        self._rate = None if units_per_second is None else Rate(units_per_second)
+        self._limiter = limiter or RateLimiter(None)
         self._stopped = threading.Event()
         # One thread is the caller's own: at the end of a process no other can be begun.
         self._pool = ThreadPoolExecutor(threads, "beaker-dynamodb-reap") if threads > 1 else None
@@ -174,7 +173,7 @@ class _Run:
 
     def page(self, page: Page) -> tuple[int, int, float]:
         """Delete what has expired on a page: how many that are, how many went, units consumed."""
-        self._spend(page.capacity_units)
+        self._limiter.spend(page.capacity_units, self._stopped)
         found = [attributes for attributes in page.items if self._expired(attributes)]
         if self._dry_run:
             return len(found), 0, page.capacity_units
@@ -219,9 +218,5 @@ class _Run:
             units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         except ConditionFailed:
             deleted, units = False, FAILED_UNITS
-        self._spend(units)
+        self._limiter.spend(units, self._stopped)
         return deleted, units
-
-    def _spend(self, units: float) -> None:
-        if self._rate is not None and (wait := self._rate.spend(units)) > 0:
-            pause(self._stopped, wait)

@@ -18,8 +18,8 @@ from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any
 
-from beaker_dynamodb.dynamodb import scan
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError, ItemTooLarge, SpecialKeyError
 from beaker_dynamodb.items.item import MARKER, SESSION, Item, item_size
 from beaker_dynamodb.migrate.inert_pickle import session_values
@@ -48,7 +48,7 @@ class Migration:
     :param source: the old store.
     :param target: the new one.
     :param threads: writes at the same time.
-    :param units_per_second: write units that they may consume, on an average; None: any.
+    :param limiter: limits the write units per second.
     :param dry_run: only read the old store, and make no call to the new one.
     :param verify: ``sample``: read one of a hundred copies back, and the first; ``all``; ``none``.
     :param state: what earlier runs did; None: nothing is known, and nothing kept.
@@ -60,7 +60,7 @@ class Migration:
         target: SessionStorage,
         *,
         threads: int = 8,
-        units_per_second: float | None = None,
+        limiter: RateLimiter | None = None,
         dry_run: bool = False,
         verify: str = "sample",
         state: State | None = None,
@@ -68,7 +68,7 @@ class Migration:
         self._source = source
         self._target = target
         self._threads = threads
-        self._rate = None if units_per_second is None else scan.Rate(units_per_second)
+        self._limiter = limiter or RateLimiter(None)
         self._stopped = threading.Event()
         self._dry_run = dry_run
         self._verify_each = {"sample": SAMPLE, "all": 1, "none": 0}[verify]
@@ -240,10 +240,8 @@ class Migration:
         units = -(-item_size(self._target.items.layout.attributes(item)) // UNIT_BYTES)
         with self._lock:
             self.report.write_units += units
-        if self._rate is not None and not self._dry_run:
-            seconds = self._rate.spend(units)
-            if seconds > 0:
-                scan.pause(self._stopped, seconds)
+        if not self._dry_run:
+            self._limiter.spend(units, self._stopped)
 
     def _verify(self, entry: Found, item: Item) -> None:
         if not self._verify_each or next(self._copies) % self._verify_each:

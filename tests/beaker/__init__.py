@@ -107,7 +107,7 @@ def aws_is(endpoint: Endpoint) -> Iterator[None]:
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
         patch.setenv("AWS_ACCESS_KEY_ID", endpoint.options["aws_access_key_id"])
         patch.setenv("AWS_SECRET_ACCESS_KEY", endpoint.options["aws_secret_access_key"])
-        patch.setattr(clients, "_clients", {})
+        patch.setattr(clients._clients, "_value", {})
         before = tables(endpoint.client)
         yield
         for name in tables(endpoint.client) - before:

@@ -39,7 +39,7 @@ Faults = set[str]
 
 @pytest.fixture(autouse=True)
 def _own_clients_stores_and_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients", {})
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients._value", {})
     # A store or a lock of an earlier test with the same options would bring its outage along.
     backend._backend_of.cache_clear()
     monkeypatch.setattr("beaker_dynamodb.caches.lock_registry._locks", WeakValueDictionary())

@@ -73,7 +73,7 @@ class Table(LeanServer):
 @pytest.fixture
 def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
     """A table that is being created."""
-    monkeypatch.setattr(clients, "_clients", {})
+    monkeypatch.setattr(clients._clients, "_value", {})
     monkeypatch.setattr(table_state, "POLL_SECONDS", 0.0)
     table = Table(clock, "CREATING")
     with table:

@@ -37,7 +37,7 @@ def faulty(options: dict[str, Any], time: Time) -> DynamoDBNamespaceManager:
 
 @pytest.fixture
 def _own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients", {})
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients._value", {})
 
 
 @pytest.mark.usefixtures("_own_clients")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.dynamodb import scan
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.items.store import ItemStore
@@ -303,15 +303,16 @@ def test_a_long_scan_goes_on_where_it_stopped(options: dict[str, object], state:
 
 
 def test_the_rate_bounds_the_writes(
-    old: dict[str, Any], url: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    old: dict[str, Any], url: str, options: dict[str, object]
 ) -> None:
     """Ten sessions of one unit each, at two units a second, wait half a second longer each."""
     for number in range(10):
         saved(old, user=number)
     pauses: list[float] = []
-    monkeypatch.setattr(scan, "monotonic", lambda: 100.0)
-    monkeypatch.setattr(scan, "pause", lambda stopped, seconds: pauses.append(seconds))
+    limiter = RateLimiter(
+        2.0, clock=lambda: 100.0, wait=lambda stopped, seconds: pauses.append(seconds)
+    )
     source = FileSource(Path(old["data_dir"]))
-    migration = Migration(source, target(options), threads=1, units_per_second=2.0)
+    migration = Migration(source, target(options), threads=1, limiter=limiter)
     assert 10 == migration.run().write_units
     assert [number / 2 for number in range(1, 11)] == pauses

@@ -10,7 +10,7 @@ import pytest
 
 from beaker_dynamodb import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.backend import backend_for
-from beaker_dynamodb.items import reaper
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.items.reaper import Reaped, reap
 from tests.clock import Clock
 from tests.contract.opening import payload
@@ -205,9 +205,7 @@ def test_a_state_of_something_else_is_refused(state: Any) -> None:
 
 # moto reports other units.
 @pytest.mark.parametrize("engine", ["local"], scope="session")
-def test_reads_and_deletes_keep_to_the_rate(
-    table: Opener, store: ItemStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reads_and_deletes_keep_to_the_rate(table: Opener, store: ItemStore, clock: Clock) -> None:
     """At 10 units a second the pauses add up to a tenth of a second for each unit of both."""
     time, lock, paused = Clock(0.0), threading.Lock(), []
 
@@ -219,13 +217,12 @@ def test_reads_and_deletes_keep_to_the_rate(
     def spent_until(seconds: float) -> float:
         return time.now + seconds
 
-    monkeypatch.setattr(reaper, "pause", pause)
-    monkeypatch.setattr("beaker_dynamodb.dynamodb.scan.monotonic", time)
     for n in range(20):
         table(f"{n}", timeout=100)["session"] = payload(userId=n)
     clock.advance(100)
+    limiter = RateLimiter(10, clock=time, wait=pause)
     with CallRecorder(store.client()) as calls:
-        done = last(reap(store, segments=1, threads=1, units_per_second=10))
+        done = last(reap(store, segments=1, threads=1, limiter=limiter))
     assert 20 == done.deleted
     assert calls.capacity_units == pytest.approx(done.capacity_units)
     assert done.capacity_units >= 20

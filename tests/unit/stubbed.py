@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,12 @@ import boto3
 from botocore.stub import Stubber
 
 from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb.calls import TableCalls
 from tests.clock import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from types_boto3_dynamodb import DynamoDBClient
     from typing_extensions import Self
@@ -60,6 +63,10 @@ class Script:
     def manager(self, namespace: str = "pages", **options: object) -> DynamoDBNamespaceManager:
         """Open a namespace over the client."""
         return DynamoDBNamespaceManager(namespace, client=self.client, clock=Clock(NOW), **options)
+
+    def calls(self, sleep: Callable[[float], None] = time.sleep) -> TableCalls:
+        """Return the calls on a table over the client."""
+        return TableCalls(parse({"client": self.client, "clock": Clock(NOW)}), sleep)
 
     def __enter__(self) -> Self:
         self._stubber.activate()

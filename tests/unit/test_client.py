@@ -149,7 +149,7 @@ def test_no_client_is_shared_across_fork(options: dict[str, Any]) -> None:
     forking = multiprocessing.get_context("fork")
     results = forking.SimpleQueue()
     child = forking.Process(target=_in_the_child, args=(manager, id(client), results))
-    with module._clients[module.connection_key(manager.backend.options)]._lock:
+    with module._clients()[module.connection_key(manager.backend.options)]._lock:
         child.start()
     child.join()
     assert 0 == child.exitcode
@@ -261,6 +261,6 @@ def test_credentials_are_looked_for_once(
     )
     if not keys:
         options = {"region_name": "eu-west-1", "endpoint_url": "http://127.0.0.1:1"}
-        monkeypatch.setattr(module, "_clients", {})
+        monkeypatch.setattr(module._clients, "_value", {})
     _ = DynamoDBNamespaceManager("a", **options).client
     assert (0 if keys else 1) == len([providers for providers in looked if providers])

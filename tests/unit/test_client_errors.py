@@ -26,7 +26,7 @@ THREADS = 8
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LeanServer]:
     """A server that knows one cache value; no client of before is left for it."""
-    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients", {})
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients._value", {})
     with LeanServer({"Item": ITEM}) as server:
         yield server
 

@@ -25,7 +25,7 @@ PASSWORD = "hunter2"
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LeanServer]:
     """A server that knows nothing."""
-    monkeypatch.setattr(clients, "_clients", {})
+    monkeypatch.setattr(clients._clients, "_value", {})
     with LeanServer({}) as server:
         yield server
 
@@ -85,7 +85,7 @@ def test_no_error_and_no_log_line_shows_the_password(
     transport: str,
     way: Way,
 ) -> None:
-    monkeypatch.setattr(clients, "_clients", {})
+    monkeypatch.setattr(clients._clients, "_value", {})
     caplog.set_level(logging.DEBUG, "beaker_dynamodb")
     options = {**OFFLINE, **way(with_password("http://127.0.0.1:1"), monkeypatch)}
     manager = DynamoDBNamespaceManager("n", **options, transport=transport, max_attempts=1)
@@ -134,7 +134,7 @@ def test_an_address_that_is_none_is_refused_without_showing_it(address: str) -> 
 def test_an_address_of_the_environment_is_refused_without_showing_it(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr(clients, "_clients", {})
+    monkeypatch.setattr(clients._clients, "_value", {})
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", address)
     with pytest.raises(ConfigurationError, match="endpoint") as caught:
         DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": None})["session"]

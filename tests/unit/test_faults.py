@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -80,13 +79,12 @@ def test_no_service_is_store_unavailable(code: str, status: int) -> None:
     assert isinstance(error.__cause__, botocore.exceptions.ClientError)
 
 
-def test_another_ones_transaction_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_ones_transaction_is_waited_for() -> None:
     """A write that met a transaction on the same item, which botocore gives up, is sent again."""
     pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
     script = Script().refuse("put_item", "TransactionConflictException")
     with script.answer("put_item", None, {}):
-        script.manager()[b"k"] = 1
+        script.calls(pauses.append).call("put_item", Item={})
     assert 1 == len(pauses)
 
 

@@ -23,7 +23,7 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(
             begins=lambda: patch.setattr(forks, "os", SimpleNamespace(getpid=lambda: process.id))
         )
-    forks.notice()
+    forks.check_process()
 
 
 def test_a_fork_that_python_knows_nothing_of(child: SimpleNamespace) -> None:

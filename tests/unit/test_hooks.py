@@ -55,7 +55,7 @@ def ours_signed() -> Iterator[mock.Mock]:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LeanServer]:
     """A server whose answers the test chooses; no client of before is left for it."""
-    monkeypatch.setattr(clients, "_clients", {})
+    monkeypatch.setattr(clients._clients, "_value", {})
     with LeanServer({}) as server:
         yield server
 

@@ -42,7 +42,7 @@ ITEM = {
 
 @pytest.fixture(autouse=True)
 def _own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_clients", {})
+    monkeypatch.setattr(clients._clients, "_value", {})
 
 
 @pytest.fixture

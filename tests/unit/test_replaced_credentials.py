@@ -59,7 +59,7 @@ def key(request: Request) -> str:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Doorkeeper]:
     """A server that accepts the key ``old``; no client of before is left for it."""
-    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients", {})
+    monkeypatch.setattr("beaker_dynamodb.dynamodb.client._clients._value", {})
     server = Doorkeeper()
     with server:
         yield server

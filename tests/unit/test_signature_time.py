@@ -40,7 +40,7 @@ def refusal(message: str, code: str = "InvalidSignatureException") -> dict[str, 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LeanServer]:
     """A server that knows one cache value."""
-    monkeypatch.setattr(clients, "_clients", {})
+    monkeypatch.setattr(clients._clients, "_value", {})
     with LeanServer({"Item": ITEM}) as server:
         yield server
 

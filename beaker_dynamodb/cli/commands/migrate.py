@@ -10,6 +10,7 @@ from beaker_dynamodb.cli import console
 from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.frame import FAILED, command, json_flag
 from beaker_dynamodb.config.ini import read_ini
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.migrate.migration import Migration
 from beaker_dynamodb.migrate.places import place
 from beaker_dynamodb.migrate.report import Report
@@ -139,7 +140,7 @@ def migrate(
             source,
             target,
             threads=threads,
-            units_per_second=write_units_per_second,
+            limiter=RateLimiter(write_units_per_second),
             dry_run=dry_run,
             verify=verify,
             state=state,

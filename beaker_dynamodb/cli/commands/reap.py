@@ -15,6 +15,7 @@ from beaker_dynamodb.cli.frame import command, json_flag
 from beaker_dynamodb.cli.scan_flags import with_scan
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.settings_flags import with_settings
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.reaper import Reaped
 from beaker_dynamodb.items.reaper import reap as reaped
@@ -59,7 +60,7 @@ def reap(
     runs = reaped(
         items,
         segments=segments,
-        units_per_second=units_per_second,
+        limiter=RateLimiter(units_per_second),
         dry_run=dry_run,
         state=None if file is None else file.state,
     )

@@ -15,6 +15,7 @@ from beaker_dynamodb.cli.scan_flags import with_scan
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.settings_flags import with_settings
 from beaker_dynamodb.cli.statistics import BARS, Group, Stats
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import scan
 from beaker_dynamodb.items.store import ItemStore
 
@@ -39,7 +40,7 @@ def stats(settings: Settings, segments: int, units_per_second: float | None, as_
     counted = Stats(settings.options, items.now_ms())
     used = 0.0
     with progress("items") as advance:
-        pages = scan(items, {}, segments=segments, units_per_second=units_per_second)
+        pages = scan(items, {}, segments=segments, limiter=RateLimiter(units_per_second))
         with closing(pages):
             for page in pages:
                 counted.count(page.items)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from beaker_dynamodb.dynamodb import scan
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
+from beaker_dynamodb.dynamodb.scan import scan
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.migrate.places import place
@@ -50,11 +51,11 @@ class DynamoDBSource:
 
     def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
         """Give what is in the items."""
-        pages = scan.scan(
+        pages = scan(
             self._store.items,
             self._params,
             segments=SEGMENTS,
-            units_per_second=self._units_per_second,
+            limiter=RateLimiter(self._units_per_second),
             start=marks,
         )
         with closing(pages):

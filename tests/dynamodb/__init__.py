@@ -1,0 +1,1 @@
+"""Tests of the package's DynamoDB layer: clients, calls, errors, tables, scans."""

@@ -1,0 +1,162 @@
+"""The parallel Scan: complete, resumable, bounded, and without threads left over."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import StoreUnavailable
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb.calls import TableCalls
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
+from beaker_dynamodb.dynamodb.scan import Page, scan
+from tests.servers.recorder import CallRecorder
+from tests.unit.stubbed import Script
+
+NAMES = {f"item {number}" for number in range(24)}
+SMALL: dict[str, Any] = {"Limit": 3, "ConsistentRead": True}
+KEY = {"id": {"S": "x"}}
+
+
+@pytest.fixture
+def calls(options: dict[str, object]) -> TableCalls:
+    """Calls on a table with 24 items."""
+    calls = TableCalls(parse(options))
+    for name in NAMES:
+        calls.call("put_item", Item={"id": {"S": name}})
+    return calls
+
+
+def names(page: Page) -> list[str]:
+    return [item["id"]["S"] for item in page.items]
+
+
+def scan_threads() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name.startswith("beaker-dynamodb-scan")]
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize("segments", [1, 4])
+def test_every_item_is_read_once(calls: TableCalls, segments: int) -> None:
+    pages = list(scan(calls, SMALL, segments=segments))
+    assert sorted(NAMES) == sorted(name for page in pages for name in names(page))
+    assert len(NAMES) == sum(page.scanned for page in pages)
+    assert set(range(segments)) == {page.segment for page in pages}
+    assert segments == sum(page.last_key is None for page in pages)
+    assert all(page.capacity_units > 0 for page in pages if page.items)
+    assert [] == scan_threads()
+
+
+@pytest.mark.parametrize("taken", [0, 1, 5])
+def test_a_closed_scan_can_be_resumed(calls: TableCalls, taken: int) -> None:
+    seen: list[str] = []
+    last_keys: dict[int, Any] = {}
+    pages = scan(calls, SMALL, segments=2)
+    for _ in range(taken):
+        page = next(pages)
+        seen += names(page)
+        last_keys[page.segment] = page.last_key
+    pages.close()
+    for page in scan(calls, SMALL, segments=2, start=last_keys):
+        seen += names(page)
+    assert sorted(NAMES) == sorted(seen)
+
+
+def test_finished_segments_are_not_read_again(calls: TableCalls) -> None:
+    with CallRecorder(calls.client()) as sent:
+        assert [] == list(scan(calls, SMALL, segments=2, start={0: None, 1: None}))
+    assert 0 == len(sent)
+
+
+def test_resuming_with_fewer_segments_is_refused(calls: TableCalls) -> None:
+    with pytest.raises(ValueError, match="there are 2 segments"):
+        next(scan(calls, SMALL, segments=2, start={2: None}))
+
+
+def test_closing_ends_the_threads(calls: TableCalls) -> None:
+    with CallRecorder(calls.client()) as sent:
+        pages = scan(calls, SMALL, segments=4)
+        next(pages)
+        pages.close()
+    assert [] == scan_threads()
+    assert len(sent) <= 5
+    assert [] == list(pages)
+
+
+def test_a_segment_reads_one_page_ahead(calls: TableCalls, monkeypatch: pytest.MonkeyPatch) -> None:
+    call, count, settled = calls.call, [0], threading.Event()
+
+    def counted(method: str, **params: Any) -> Any:
+        count[0] += 1
+        if count[0] > 2:
+            settled.set()
+        return call(method, **params)
+
+    class Room(threading.Semaphore):
+        def acquire(self, *_: object) -> bool:
+            if not super().acquire(blocking=False):
+                settled.set()
+                super().acquire()
+            return True
+
+    monkeypatch.setattr(threading, "Semaphore", Room)
+    monkeypatch.setattr(calls, "call", counted)
+    pages = scan(calls, {"Limit": 1}, segments=1)
+    next(pages)
+    assert settled.wait(60)
+    assert count[0] <= 2
+    pages.close()
+
+
+def test_an_error_in_one_segment_ends_the_scan(
+    calls: TableCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = calls.call
+
+    def failing(method: str, **params: Any) -> Any:
+        if params["Segment"] == 2 and "ExclusiveStartKey" in params:
+            raise StoreUnavailable("no answer")
+        return call(method, **params)
+
+    monkeypatch.setattr(calls, "call", failing)
+    with pytest.raises(StoreUnavailable, match="no answer"):
+        list(scan(calls, {"Limit": 1}, segments=4))
+    assert [] == scan_threads()
+
+
+def pages_of(*units: float, last: bool = True) -> Script:
+    """Script pages that consume these units."""
+    script = Script()
+    for number, consumed in enumerate(units, 1):
+        page: dict[str, Any] = {"Items": [], "ScannedCount": 9}
+        page["ConsumedCapacity"] = {"CapacityUnits": consumed}
+        if number < len(units) or not last:
+            page["LastEvaluatedKey"] = KEY
+        script.answer("scan", None, page)
+    return script
+
+
+def test_every_page_but_the_last_is_limited() -> None:
+    waits: list[float] = []
+    limiter = RateLimiter(10, clock=lambda: 0.0, wait=lambda _, seconds: waits.append(seconds))
+    with pages_of(128.0, 5.0, 128.0) as script:
+        pages = list(scan(script.calls(), {}, segments=1, limiter=limiter))
+    assert [128.0, 5.0, 128.0] == [page.capacity_units for page in pages]
+    assert [12.8, 13.3] == pytest.approx(waits)
+
+
+def test_closing_ends_the_wait() -> None:
+    waiting = threading.Event()
+
+    def wait(stopped: threading.Event, seconds: float) -> None:
+        waiting.set()
+        stopped.wait(seconds)
+
+    with pages_of(128.0, last=False) as script:
+        pages = scan(script.calls(), {}, segments=1, limiter=RateLimiter(0.001, wait=wait))
+        next(pages)
+        assert waiting.wait(60)
+        pages.close()
+    assert [] == scan_threads()
