@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import TYPE_CHECKING
 
-from beaker_dynamodb.dynamodb.forks import after_fork
+from beaker_dynamodb.dynamodb.event_counter import EventCounter
 from beaker_dynamodb.exceptions import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -20,31 +19,6 @@ monotonic = time.monotonic
 #: After a call that DynamoDB did not answer, which took all its time-outs, it is not asked for so
 #: long by those who can do without.
 PAUSE_SECONDS = 5.0
-#: At least so many seconds lie between two warnings of one store.
-WARNING_SECONDS = 60.0
-
-
-class Tally:
-    """Counts events, and says once a minute that a warning is due. Threads may share it."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self._told = 0
-        self._quiet_until = float("-inf")
-
-    def add(self, *, warn: bool = True) -> int:
-        """Count an event.
-
-        :returns: how many came since the last warning, if another one is due, or else 0.
-        """
-        with _lock:
-            self.total += 1
-            now = monotonic()
-            if not warn or now < self._quiet_until:
-                return 0
-            self._quiet_until = now + WARNING_SECONDS
-            since, self._told = self.total - self._told, self.total
-            return since
 
 
 class Outage:
@@ -56,7 +30,7 @@ class Outage:
     def __init__(self, options: Options) -> None:
         self._miss = options.on_error == "miss"
         self._table = options.table_name
-        self._tally = Tally()
+        self._tally = EventCounter(lambda: monotonic())
         #: When DynamoDB is asked again.
         self.until = float("-inf")
 
@@ -93,15 +67,3 @@ class Outage:
                 since,
             )
         return True
-
-
-_lock = threading.Lock()
-
-
-def _after_fork() -> None:
-    # Another thread of the parent may have held it.
-    global _lock
-    _lock = threading.Lock()
-
-
-after_fork(_after_fork)

@@ -6,8 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.caches.entry_items import EntryItems
-from beaker_dynamodb.caches.outage import Outage, Tally
+from beaker_dynamodb.caches.outage import Outage
 from beaker_dynamodb.caches.query import Listing
+from beaker_dynamodb.dynamodb.event_counter import EventCounter
 
 if TYPE_CHECKING:
     from beaker_dynamodb.backend import Backend
@@ -25,7 +26,7 @@ class CacheStorage:
         self.query = Listing(backend.items, backend.keys, self.entries)
         self.outage = Outage(backend.options)
         #: Entries that count as missing because this process cannot decode them.
-        self.undecodable = Tally()
+        self.undecodable = EventCounter()
         self.stale_grace_ms = round(backend.options.stale_grace * 1000)
 
     def deadline_ms(self, now_ms: int, lifetime: float | None) -> int | None:

@@ -162,7 +162,7 @@ class SessionRecord(MergingRecord):
         The application did not ask for this write, so a failure must not fail its page.
         """
         stored, items, refreshes = self._stored, self._store.items, self._store.refreshes
-        if self.fresh or stored is None or not refreshes.may_try():
+        if self.fresh or stored is None or not refreshes.allowed():
             return
         try:
             _, text = self._merged(mine, payload)

@@ -1,7 +1,7 @@
-"""Refreshes of sessions' access times that fail: skipped, logged, and not repeated at once.
+"""Skip and log failed refreshes of access times.
 
-No application asks for a refresh, so a failed one fails no page. Nor may every page wait for it:
-after a failure this process tries none for some seconds, then one page tries.
+The application never asks for a refresh, so a failed one must not fail or delay its page: after a
+failure the process skips refreshes for `PAUSE_SECONDS`, then one page tries again.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.dynamodb.event_counter import EventCounter
 from beaker_dynamodb.dynamodb.forks import after_fork
 from beaker_dynamodb.exceptions import ItemTooLarge, PayloadError
 
@@ -20,77 +22,69 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: The clock of pauses and warnings, in seconds; tests replace it.
-monotonic = time.monotonic
-#: Seconds after a failed refresh during which this process tries none.
 PAUSE_SECONDS = 5.0
-#: Least seconds between two warnings about one table.
-WARNING_SECONDS = 60.0
 
 
 class Refreshes:
-    """Decides whether a process refreshes access times in one table. Thread-safe."""
+    """Decides whether this process refreshes access times in one table. Thread-safe.
 
-    def __init__(self, table: str) -> None:
+    :param monotonic: the clock, in seconds.
+    """
+
+    def __init__(self, table: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._table = table
-        self._failing = False
-        self._paused_until = self._quiet_until = float("-inf")
-        #: Refreshes that failed or were skipped since the last warning.
-        self._missed = 0
+        self._monotonic = monotonic
+        self._paused_until: float | None = None
+        self._missed = EventCounter(monotonic)
 
-    def may_try(self) -> bool:
-        """Return whether the caller may refresh now. If not, it counts as skipped."""
-        if not self._failing:
+    def allowed(self) -> bool:
+        """Return whether the caller may refresh now. A refusal counts as a skipped refresh."""
+        if self._paused_until is None:
             return True
         with _lock:
-            now = monotonic()
-            if now < self._paused_until:
-                self._missed += 1
-                return False
-            # One page finds out whether it works again; meanwhile the others skip theirs.
-            self._paused_until = now + PAUSE_SECONDS
-        return True
+            now = self._monotonic()
+            if now >= (self._paused_until or 0.0):
+                # This caller tries. The others skip until it has succeeded.
+                self._paused_until = now + PAUSE_SECONDS
+                return True
+        self._missed.add(warn=False)
+        return False
 
     def succeeded(self) -> None:
-        """Let every page refresh again."""
-        self._failing = False
+        """Allow all refreshes again."""
+        self._paused_until = None
 
     def failed(self, error: DynamoDBError) -> None:
-        """Log a failed refresh, at most once a minute, and pause the others."""
-        with _lock:
-            now = monotonic()
-            # The other two are about one session, and about no other.
-            if not isinstance(error, (ItemTooLarge, PayloadError)):
-                self._failing, self._paused_until = True, now + PAUSE_SECONDS
-            self._missed += 1
-            if now < self._quiet_until:
-                return
-            self._quiet_until = now + WARNING_SECONDS
-            missed, self._missed = self._missed, 0
-        log.warning(
-            "table %r: a session's access time was not refreshed: %s, %s; refreshes that failed or "
-            "were skipped since the last such warning: %d. If none succeeds for the length of "
-            "session.timeout, active users are logged out",
-            self._table,
-            type(error).__name__,
-            error.aws_code or "no answer",
-            missed,
-        )
+        """Pause refreshes, and log the failure unless one was logged within the last minute."""
+        # Size and encoding are errors of one session. Others can still be refreshed.
+        if not isinstance(error, (ItemTooLarge, PayloadError)):
+            self._paused_until = self._monotonic() + PAUSE_SECONDS
+        missed = self._missed.add()
+        if missed:
+            log.warning(
+                "table %r: cannot refresh a session's access time: %s, %s; refreshes that failed "
+                "or were skipped since the last warning: %d. If none succeeds for "
+                "session.timeout, active users are logged out",
+                self._table,
+                type(error).__name__,
+                error.aws_code or "no answer",
+                missed,
+            )
 
 
 def refreshes_of(options: Options) -> Refreshes:
-    """Return the one object of this process for a table, whatever the other options are."""
+    """Return this process's `Refreshes` for a table, whatever the other options are."""
     client = None if options.client is None else id(options.client)
-    place = (options.table_name, options.region_name, options.endpoint_url, client)
-    return _places.setdefault(place, Refreshes(options.table_name))
+    table = (options.table_name, options.region_name, options.endpoint_url, client)
+    return _tables.setdefault(table, Refreshes(options.table_name))
 
 
-_places: dict[tuple[Any, ...], Refreshes] = {}
+_tables: dict[tuple[Any, ...], Refreshes] = {}
 _lock = threading.Lock()
 
 
 def _after_fork() -> None:
-    # Another thread of the parent may have held it.
+    # A thread of the parent may hold the lock.
     global _lock
     _lock = threading.Lock()
 

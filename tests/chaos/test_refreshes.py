@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import AccessDenied, DynamoDBError, StoreUnavailable
+from beaker_dynamodb.dynamodb.event_counter import WARNING_SECONDS
 from beaker_dynamodb.sessions import refreshes
-from beaker_dynamodb.sessions.refreshes import PAUSE_SECONDS, WARNING_SECONDS
+from beaker_dynamodb.sessions.refreshes import PAUSE_SECONDS, Refreshes
 from tests.chaos.faults import answers, refusal, silence
 from tests.chaos.load import SITES
 from tests.chaos.proxy import Fault, Plan
@@ -43,10 +44,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def watch(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def watch(through: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of pauses and warnings."""
     watch = Clock(0.0)
-    monkeypatch.setattr(refreshes, "monotonic", watch)
+    monkeypatch.setattr(refreshes, "Refreshes", lambda table: Refreshes(table, watch))
     return watch
 
 
@@ -128,8 +129,8 @@ def test_a_warning_a_minute_tells_how_many_were_left_out(
     site(values, cookie)
     first, second = warnings(caplog)
     assert "ThrottlingException" in first
-    assert "last such warning: 1." in first
-    assert "last such warning: 24." in second
+    assert "last warning: 1." in first
+    assert "last warning: 24." in second
 
 
 def test_an_active_user_stays_while_refreshes_fail_for_nine_tenths_of_the_life(

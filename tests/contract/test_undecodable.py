@@ -13,7 +13,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import PayloadError
-from beaker_dynamodb.caches import outage
+from beaker_dynamodb.caches.storage import cache_storage
 from tests.clock import Clock
 
 if TYPE_CHECKING:
@@ -137,10 +137,11 @@ def test_it_is_logged_once_a_minute_without_the_value(
     open_namespace: Opener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     time = Clock()
-    monkeypatch.setattr(outage, "monotonic", time)
     caplog.set_level(logging.WARNING, "beaker_dynamodb")
     open_namespace(serializer=OLD)[b"secret-key"] = "secret-value"
     manager = open_namespace(serializer=NEW)
+    undecodable = cache_storage(manager.backend).undecodable
+    monkeypatch.setattr(undecodable, "_monotonic", time)
     for seconds in (0.0, 1.0, 58.9, 5.1, 59.9):
         time.advance(seconds)
         assert b"secret-key" not in manager

@@ -1,0 +1,51 @@
+"""Count events, such as failed calls, and limit how often they are logged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from beaker_dynamodb.dynamodb.forks import after_fork
+
+#: Minimum seconds between two warnings about the same kind of event.
+WARNING_SECONDS = 60.0
+
+
+class EventCounter:
+    """Counts events and decides when a warning about them is due. Thread-safe.
+
+    :param monotonic: the clock, in seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.total = 0
+        self._monotonic = monotonic
+        self._reported = 0
+        self._next_warning = float("-inf")
+
+    def add(self, *, warn: bool = True) -> int:
+        """Count an event.
+
+        :returns: the number of events since the last warning if a warning is due, or else 0.
+        """
+        with _lock:
+            self.total += 1
+            now = self._monotonic()
+            if not warn or now < self._next_warning:
+                return 0
+            self._next_warning = now + WARNING_SECONDS
+            unreported, self._reported = self.total - self._reported, self.total
+            return unreported
+
+
+_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    # A thread of the parent may hold the lock.
+    global _lock
+    _lock = threading.Lock()
+
+
+after_fork(_after_fork)
