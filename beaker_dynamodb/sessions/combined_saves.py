@@ -1,11 +1,9 @@
 """Combine the saves of one session that wait in one process into one write.
 
-The first try of a save does not wait. A save that met another one's joins the queue of its session.
-The first in the queue writes for all that wait in it; the others return as soon as their data is
-stored. They hand over bytes, so that no thread reads objects that another thread may change.
-
-If the writing thread ends for a reason of its own (an exception that aborts it, or its time is
-over), the next in the queue takes over.
+A save's first attempt does not wait. After a conflict, the save joins the queue of its session.
+The first save in the queue is written together with all others that wait. Each thread returns as
+soon as its data is stored. If the writing thread is aborted or runs out of time, the next one in
+the queue takes over.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ import copy
 import threading
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -26,52 +23,18 @@ from beaker_dynamodb.exceptions import (
     SessionConflict,
     SpecialKeyError,
 )
+from beaker_dynamodb.sessions.state import Stored
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.items.item import Item
+    from typing_extensions import Self
+
     from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
+    from beaker_dynamodb.sessions.payload import Payload
 
-#: A waiting save looks at its state at least this often, even if no other thread wakes it.
+#: A waiting save checks its state at least this often, even if no other thread wakes it.
 POLL_SECONDS = 1.0
-#: Errors that concern one save and not the store: the others go on.
-OWN_ERRORS = (ItemTooLarge, PayloadError, SessionConflict, SpecialKeyError)
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What is in the table.
-
-    :param payload: the item's payload, decoded from its data.
-    """
-
-    item: Item
-    payload: Any
-
-
-@dataclass(eq=False)
-class Save:
-    """A save as bytes.
-
-    :param payload: what the application wants to store.
-    :param seen_payload: what it loaded, or saved last; None if there was no session.
-    :param rebased: see `merge.merge`.
-    :param terms: what two saves must have in common to be written as one item.
-    """
-
-    payload: Any = field(repr=False)
-    seen_payload: Any = field(repr=False)
-    rebased: bool
-    terms: Any = field(repr=False)
-    #: When the session was created that this save changes.
-    created_ms: int | None = None
-    #: Writer tokens of the writes that contained this save.
-    tried: set[str | None] = field(default_factory=set)
-    #: Whether another thread is writing it right now.
-    in_flight: bool = False
-    #: Whether its time is over: it returns when the write that contains it has ended.
-    withdrawn: bool = False
-    #: What became of it; None as long as that is open.
-    outcome: Stored | Dropped | DynamoDBError | None = None
+#: Errors of a single save. Any other error concerns all saves of the write.
+SINGLE_SAVE_ERRORS = (ItemTooLarge, PayloadError, SessionConflict, SpecialKeyError)
 
 
 class Dropped:
@@ -79,15 +42,45 @@ class Dropped:
 
 
 @dataclass(eq=False)
+class Save:
+    """One request's save.
+
+    :param payload: what the application wants to store.
+    :param seen: what it loaded or saved last; None if there was no session.
+    :param rebased: see `merge`.
+    :param terms: only saves with equal terms are written as one item.
+    """
+
+    payload: Payload = field(repr=False)
+    seen: Payload | None = field(repr=False)
+    rebased: bool
+    terms: Any = field(repr=False)
+    #: Creation time of the session that this save changes, or None if it creates one.
+    created_ms: int | None = None
+    #: Writer tokens of the writes that contained this save.
+    tried: set[str | None] = field(default_factory=set)
+    #: Whether its time is over. No further write may contain it.
+    withdrawn: bool = False
+    outcome: Stored | Dropped | DynamoDBError | None = None
+
+
+@dataclass(eq=False)
 class _Queue:
     """The waiting saves of one session, in order of arrival.
 
-    :param stored: what the last write of this process stored.
+    :param in_flight: the saves that the first one's thread is writing together with it.
+    :param stored: what this process stored last.
     """
 
     condition: threading.Condition = field(default_factory=threading.Condition)
     saves: list[Save] = field(default_factory=list)
+    in_flight: list[Save] = field(default_factory=list)
     stored: Stored | None = None
+
+    def finish(self, save: Save, outcome: Stored | Dropped | DynamoDBError) -> None:
+        save.outcome = outcome
+        if save in self.saves:
+            self.saves.remove(save)
 
 
 _queues: WeakValueDictionary[Hashable, _Queue] = WeakValueDictionary()
@@ -103,153 +96,139 @@ def _queue_of(name: Hashable) -> _Queue:
 
 
 class CombinedSave:
-    """One thread's save, which may have to write others' as well.
+    """One thread's save, which may have to write other threads' saves as well.
 
-    :param name: the session: client, table and key.
-    :param save: is alone until it joins the queue.
+    :param name: client, table and key of the session.
     """
 
     def __init__(self, name: Hashable, save: Save) -> None:
         self._name = name
-        self.save = save
+        self._save = save
+        #: None until the save has met a conflict.
         self._queue: _Queue | None = None
-        #: The others' saves in the present write.
+        #: Other threads' saves in the current write.
         self.others: list[Save] = []
         self._most_others: int | None = None
-        self._left_out: set[int] = set()
+        self._left_out: list[Save] = []
 
     def join(self, retry: ConflictRetry) -> bool:
-        """Wait until the save is settled or this thread must write; False if its time is over."""
+        """Wait until the save has an outcome or is first in the queue; False if time is over."""
         if self._queue is None:
             self._queue = _queue_of(self._name)
             with self._queue.condition:
-                self._queue.saves.append(self.save)
-        queue, save = self._queue, self.save
+                self._queue.saves.append(self._save)
+        queue, save = self._queue, self._save
         with queue.condition:
             while save.outcome is None and queue.saves[0] is not save:
                 left = retry.seconds_left
                 if left <= 0:
                     save.withdrawn = True
-                    if not save.in_flight:
+                    if save not in queue.in_flight:
                         return False
+                    # The write that contains it decides the outcome.
                     left = POLL_SECONDS
                 queue.condition.wait(min(left, POLL_SECONDS))
         return True
 
     @property
     def last_stored(self) -> Stored | None:
-        """What this process stored last, as far as the queue knows."""
+        """What this process stored last, if other saves still wait."""
         return None if self._queue is None else self._queue.stored
 
     def take(self) -> list[Save]:
-        """Return the others' saves that the next write must contain, in order of arrival."""
-        if self._queue is None:
+        """Return other threads' saves for the next write, in order of arrival."""
+        queue, own = self._queue, self._save
+        if queue is None:
             return []
-        with self._queue.condition:
-            self._release()
+        with queue.condition:
             fitting = [
                 other
-                for other in self._queue.saves
-                if other is not self.save
+                for other in queue.saves
+                if other is not own
                 and not other.withdrawn
-                and id(other) not in self._left_out
-                and (other.created_ms, other.terms) == (self.save.created_ms, self.save.terms)
+                and other not in self._left_out
+                and (other.created_ms, other.terms) == (own.created_ms, own.terms)
             ]
-            self.others = fitting[: self._most_others]
-            for other in self.others:
-                other.in_flight = True
+            self.others = queue.in_flight = fitting[: self._most_others]
         return list(self.others)
 
     def leave_out(self, other: Save) -> None:
-        """Take a save out of this thread's writes: it writes itself later."""
-        self._left_out.add(id(other))
+        """Exclude another thread's save. That thread will write it."""
+        self._left_out.append(other)
         self.others.remove(other)
-        other.in_flight = False
 
     def halve(self) -> bool:
-        """Let the next write contain half as many saves; False if it contained only one."""
+        """Let the next write contain half as many other saves; False if there were none."""
         if not self.others:
             return False
         self._most_others = len(self.others) // 2
         return True
 
     def begin(self, writer: str | None) -> None:
-        """Note the token of a write before it is sent."""
-        for save in (self.save, *self.others):
+        """Note a write's token before it is sent."""
+        for save in (self._save, *self.others):
             save.tried.add(writer)
 
     def contains(self, writer: str | None) -> bool:
-        """Return whether the write with this token contained this save, or one that waits."""
+        """Return whether the write with this token contained this save or a waiting one."""
         if self._queue is None:
-            return writer in self.save.tried
+            return writer in self._save.tried
         with self._queue.condition:
             return any(writer in save.tried for save in self._queue.saves)
 
     def settle(self, outcome: Stored | Dropped, writer: str | None = None) -> None:
-        """Record the outcome of saves: of those a write contained, or of all of the session.
+        """Set the outcome of the saves that a write contained, or of all saves of a gone session.
 
-        :param writer: the token of the write.
+        :param writer: the write's token.
         """
-        if self._queue is None:
-            self.save.outcome = outcome
+        queue, own = self._queue, self._save
+        if queue is None:
+            own.outcome = outcome
             return
-        queue = self._queue
         with queue.condition:
-            # Another thread may write from now on.
-            self._release()
+            self._end_write(queue)
             if isinstance(outcome, Stored):
                 queue.stored = outcome
                 settled = [save for save in queue.saves if writer in save.tried]
             else:
-                created_ms = self.save.created_ms
-                settled = [save for save in queue.saves if save.created_ms == created_ms]
+                settled = [save for save in queue.saves if save.created_ms == own.created_ms]
             for save in settled:
-                self._finish(save, outcome)
+                queue.finish(save, outcome)
             queue.condition.notify_all()
 
-    def __enter__(self) -> CombinedSave:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         queue = self._queue
         if queue is None:
             return
         with queue.condition:
-            if isinstance(exc, DynamoDBError) and not isinstance(exc, OWN_ERRORS):
+            if isinstance(error, DynamoDBError) and not isinstance(error, SINGLE_SAVE_ERRORS):
                 for other in self.others:
-                    self._finish(other, _copy(exc))
-            self._release()
-            if self.save in queue.saves:
-                queue.saves.remove(self.save)
+                    queue.finish(other, _copy(error))
+            self._end_write(queue)
+            if self._save in queue.saves:
+                queue.saves.remove(self._save)
             if not queue.saves:
                 queue.stored = None
             queue.condition.notify_all()
 
-    def _finish(self, save: Save, outcome: Stored | Dropped | DynamoDBError) -> None:
-        save.outcome = outcome
-        if self._queue is not None and save in self._queue.saves:
-            self._queue.saves.remove(save)
-
-    def _release(self) -> None:
-        for other in self.others:
-            other.in_flight = False
+    def _end_write(self, queue: _Queue) -> None:
+        if queue.in_flight is self.others:
+            queue.in_flight = []
         self.others = []
 
 
 def _copy(error: DynamoDBError) -> DynamoDBError:
-    """Return an exception for another thread: one that two threads raise gets both tracebacks."""
+    """Copy an error for another thread, so that each has its own traceback."""
     copied = copy.copy(error)
     copied.__cause__ = error.__cause__
     return copied
 
 
 def _forget_queues() -> None:
-    # The threads that wait and write in the parent are not in this process.
+    # The threads of the parent do not exist in the child.
     global _queues, _registry
     _queues, _registry = WeakValueDictionary(), threading.Lock()
 

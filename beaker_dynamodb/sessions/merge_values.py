@@ -8,9 +8,9 @@ from typing import Any
 from beaker_dynamodb.items.special_keys import find
 from beaker_dynamodb.sessions.comparison import same
 
-#: Stands for the value of a key that is not there.
+#: The value of a missing key.
 MISSING: Any = object()
-#: Values that are nested deeper, or have more entries in all, are not merged.
+#: Limits for merging. The later save wins where a value is nested deeper, or has more entries.
 MAX_DEPTH = 50
 MAX_ENTRIES = 100_000
 
@@ -20,34 +20,34 @@ def merge_value(
 ) -> Any:
     """Return the value to store for a key that two requests may have changed.
 
-    If only one of them changed it, that one's value is taken. If both did, and all three values
-    have the same built-in type, they are merged:
+    If only one request changed it, that request's value wins. If both did, values of the same
+    built-in type are merged:
 
-    - a dict key by key, recursively, unless one request replaced the whole record: it changed a
-      special key in it, or left no key of ``base`` unchanged;
-    - a set by the additions and removals of both;
-    - a list by what each request consumed from its front and appended to its end. Removing the
+    - a dict: key by key, recursively, unless a request replaced the whole record, that is, changed
+      a special key in it or left no key of ``base`` unchanged;
+    - a set: by the additions and removals of both requests;
+    - a list: by what each request consumed from its front and appended to its end. Removing the
       list counts as consuming all of it.
 
-    Two dicts that both requests created are joined if they do not contradict each other. In any
-    other case the later save wins, which is ``mine``.
+    If both requests created a dict, the two are joined unless they contradict each other. In all
+    other cases the later save, ``mine``, wins.
 
     :param base: what this request loaded, or `MISSING`.
     :param mine: what it wants to save, or `MISSING`.
     :param theirs: what is stored now, or `MISSING`.
     :param special_keys: names of the special keys inside the value, relative to it.
     :param rebased: ``theirs`` already contains ``base``, merged with another request's changes.
-    :returns: the value, which may share parts with the three, or `MISSING` to remove the key.
+    :returns: the value, or `MISSING` to remove the key. It may share parts with the arguments.
     """
     try:
         return _Merge(rebased).value(base, mine, theirs, special_keys, 0)
     except Exception:
-        # The value is too large, or the code of a dict's key or a set's element raised.
+        # The value is too large, or a custom __hash__ or __eq__ raised.
         return mine
 
 
 def names_inside(key: Any, special_keys: Collection[str]) -> list[str]:
-    """Return the names of those special keys that lie in the value of ``key``, relative to it."""
+    """Return the special keys inside the value of ``key``, relative to it."""
     parts = (name.partition(".") for name in special_keys)
     return [rest for head, _, rest in parts if rest and head == key]
 
@@ -57,7 +57,7 @@ class _TooLarge(Exception):
 
 
 class _Merge:
-    """One run of `merge_value`, which counts the entries that it meets."""
+    """One call of `merge_value`. Counts the entries it compares."""
 
     def __init__(self, rebased: bool) -> None:
         self._rebased = rebased
@@ -112,7 +112,7 @@ class _Merge:
         return mine if joined is None else joined
 
     def _joined(self, mine: Any, theirs: Any, depth: int) -> dict[Any, Any] | None:
-        """Join two dicts; return None if they have different values for one key."""
+        """Return the union of two dicts, or None if they contradict each other."""
         self._charge(len(mine))
         joined = {**theirs, **mine}
         for key in [key for key in mine if key in theirs]:
@@ -128,9 +128,9 @@ class _Merge:
         return joined
 
     def _replaced(self, base: Any, side: Any) -> bool:
-        """Return whether a request put another record in the place of a dict.
+        """Return whether a request replaced the dict by another record.
 
-        It then left no key unchanged, and not only by changes inside the values.
+        Then no key is unchanged, and at least one value was replaced rather than edited.
         """
         self._charge(len(base))
         replaced = False
@@ -145,7 +145,7 @@ class _Merge:
         if type(value) is not type(other):
             return False
         if type(value) is dict:
-            # Whether that one was replaced is asked again when it is merged.
+            # Merging it decides whether it was replaced.
             return True
         if type(value) is list:
             return not value or not other or self._kept(value, other) > 0
@@ -159,7 +159,7 @@ class _Merge:
         removed = mine is MISSING or theirs is MISSING
         my_list, their_list = ([] if side is MISSING else side for side in (mine, theirs))
         kept, appended, recognizable = self._list_change(base, my_list)
-        # Nothing of the list is left, and something else is in it: it was replaced.
+        # Entries were added and none was kept: the list was replaced.
         if not recognizable or (base and appended and not kept):
             return mine
         their_kept, their_appended, recognizable = self._list_change(base, their_list)
@@ -177,8 +177,8 @@ class _Merge:
     def _list_change(self, base: list[Any], side: list[Any]) -> tuple[int, list[Any], bool]:
         """Return how many entries at the end of ``base`` were kept, and what was appended.
 
-        And whether that is what happened. Where consumed entries are found again among the
-        appended ones, the list was edited in the middle or put into another order.
+        The third value is False if the list changed in another way: a consumed entry that is among
+        the appended ones was not consumed, but moved.
         """
         kept = self._kept(base, side)
         consumed, appended = base[: len(base) - kept], side[kept:]
@@ -188,17 +188,13 @@ class _Merge:
     def _kept(self, base: list[Any], side: list[Any]) -> int:
         """Return the length of the longest end of ``base`` with which ``side`` begins."""
         self._charge(len(base) + len(side))
-        # The algorithm of Knuth, Morris and Pratt: borders[n] is the length of the longest proper
-        # beginning of side[:n] that is also its end.
-        borders = [0, 0]
-        for n in range(1, len(side)):
-            borders.append(_extended(side, borders, borders[n], side[n]))
-        matched = 0
-        for entry in base:
-            if matched == len(side):
-                matched = borders[matched]
-            matched = _extended(side, borders, matched, entry)
-        return matched
+        for length in range(min(len(base), len(side)), 0, -1):
+            start = len(base) - length
+            equal = next((n for n in range(length) if not same(base[start + n], side[n])), length)
+            if equal == length:
+                return length
+            self._charge(equal)
+        return 0
 
 
 def _unchanged(base: Any, side: Any) -> bool:
@@ -213,23 +209,15 @@ def _special_changed(base: Any, side: Any, special: Collection[str]) -> bool:
     )
 
 
-def _extended(side: list[Any], borders: list[int], matched: int, entry: Any) -> int:
-    """Return how many entries of ``side`` match once ``entry`` follows ``matched`` of them."""
-    while matched and not same(side[matched], entry):
-        matched = borders[matched]
-    return matched + 1 if side and same(side[matched], entry) else 0
-
-
 def _merged_set(base: Any, mine: Any, theirs: Any) -> Any:
-    # By type as well: 1, 1.0 and True are equal, and not the same. Where both requests have put in
-    # one that equals the other's, the first of them is stored.
+    # Elements are told apart by type too: 1, 1.0 and True are equal, but not the same.
     known, my_entries, their_entries = (
-        {_entry(entry): entry for entry in side} for side in (base, mine, theirs)
+        {_element(entry): entry for entry in side} for side in (base, mine, theirs)
     )
     kept = [key for key in their_entries if key in my_entries or key not in known]
     added = [key for key in my_entries if key not in known]
     return type(mine)([my_entries[key] for key in added] + [their_entries[key] for key in kept])
 
 
-def _entry(entry: Any) -> Hashable:
-    return type(entry), entry.hex() if type(entry) is float else entry
+def _element(value: Any) -> Hashable:
+    return type(value), value.hex() if type(value) is float else value

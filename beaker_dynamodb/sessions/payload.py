@@ -1,9 +1,8 @@
-"""What Beaker's Session stores, read and written as dicts.
+"""Read and write what Beaker's Session stores.
 
-Plain Beaker hands a text to its backend: base64 of a pickle, or of zlib-compressed JSON. Both can
-be told by their first byte, once the base64 is off (`Raw`). With ``encrypt_key``, or a serializer
-of the application's own, the text cannot be read; `DynamoDBSession`, which has the key, then reads
-and writes it for us.
+Beaker hands its backend a string: base64 of a pickle or of zlib-compressed JSON. The first byte
+after decoding the base64 (`Raw`) tells which. With ``encrypt_key`` or another serializer the
+payload is opaque here; `DynamoDBSession`, which has the key, then passes in its own format.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from beaker.util import JsonSerializer, PickleSerializer
@@ -21,36 +21,62 @@ from beaker_dynamodb.items.codec import Raw, unbase64
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
-#: What Beaker keeps in a session before the time of the last use: a key, and a text, a float, None,
-#: or a text that was there before.
+#: A key that Beaker puts before the access time, and its value: a string, a float, None, or a
+#: string that the pickle contains already.
 _ENTRY = (
     rb"X.\0\0\0(?:_domain|_path|_creation_time)q."
     rb"(?:X.\0\0\0[!-~]{0,255}q.|G.{8}|N|h.)"
 )
-#: How the pickle of a session begins, up to the eight bytes of its time of the last use.
+#: The beginning of a session's pickle, up to the eight bytes of the access time.
 _HEAD = re.compile(rb"\x80\x02}q\x00\((?:" + _ENTRY + rb")*X\x0e\0\0\0_accessed_timeq.G", re.DOTALL)
 
 
-# No repr: that of a bound method shows its session.
+# No repr: a bound method's repr would show its session.
 @dataclass(frozen=True, repr=False)
 class PayloadFormat:
-    """Reads and writes session payloads.
+    """Decodes and encodes session payloads.
 
-    :param loads: gives the dict of a payload, or None where it cannot be read.
-    :param dumps: gives the payload of a dict; its second argument is one that has the format.
+    :param loads: returns a payload's dict, or None if the payload is opaque.
+    :param dumps: encodes a dict in the format of its second argument, another payload.
     """
 
     loads: Callable[[Any], dict[str, Any] | None]
     dumps: Callable[[Mapping[str, Any], Any], Any]
 
 
-def _loads(payload: Any) -> dict[str, Any] | None:
-    raw = Raw.of(payload)
+class Payload:
+    """A session's payload, decoded on first use.
+
+    The decoded data shares no objects with the application. Other threads may read it, so nothing
+    may change it.
+
+    :param raw: `Raw`, or a string if the payload is not base64.
+    """
+
+    def __init__(self, raw: Any, format: PayloadFormat) -> None:
+        self.raw = raw
+        self._format = format
+
+    @cached_property
+    def data(self) -> dict[str, Any] | None:
+        """The session as a dict, or None if the payload is opaque."""
+        return self._format.loads(self.raw)
+
+    def with_data(self, data: Mapping[str, Any]) -> Payload:
+        """Return a payload of the same format that contains other data.
+
+        :raises PayloadError: the data cannot be encoded.
+        """
+        return Payload(self._format.dumps(data, self.raw), self._format)
+
+
+def _loads(raw: Any) -> dict[str, Any] | None:
+    raw = Raw.of(raw)
     try:
         session = _SERIALIZERS[raw[:1]].loads(raw)
     except Exception:
-        # Not base64, another serializer, or a class that cannot be imported: opaque to us, and
-        # written whole. What it means for Beaker, Beaker says when it reads it itself.
+        # Encrypted, another serializer, or a class that cannot be imported. Beaker raises the
+        # error itself when it loads the session.
         return None
     return session if isinstance(session, dict) else None
 
@@ -59,30 +85,30 @@ def _dumps(session: Mapping[str, Any], like: Any) -> Raw:
     try:
         return Raw(_SERIALIZERS[Raw.of(like)[:1]].dumps(dict(session)))
     except Exception as error:
-        # Pickling runs the values' own code.
+        # Pickling runs the code of the session's values.
         raise PayloadError(
-            f"a merged session cannot be encoded: {type(error).__name__}"
+            f"Cannot encode a merged session: {type(error).__name__}"
         ) from cause(error)
 
 
-#: What plain Beaker writes.
+#: The format of plain Beaker.
 BEAKER = PayloadFormat(_loads, _dumps)
 
 
-def same_but_last_use(seen: Any, payload: Any) -> bool:
-    """Whether two payloads are the same pickle, but for the time of the last use.
+def same_except_access_time(seen: Any, payload: Any) -> bool:
+    """Return whether two payloads are the same pickle except for the access time.
 
-    Much quicker than to read both; False tells nothing.
+    Much faster than decoding both. False means "unknown".
 
-    :param payload: `Raw`, or the text that plain Beaker hands over: only those of its characters
-        are decoded that hold the time.
+    :param payload: `Raw` or plain Beaker's base64. Of the base64, only the characters that hold
+        the access time are decoded.
     """
     head = _HEAD.match(seen) if isinstance(seen, Raw) else None
     if head is None:
         return False
     begin, end = head.end(), head.end() + 8
     if isinstance(payload, str):
-        # Base64 makes four characters of each three bytes.
+        # Base64 turns three bytes into four characters.
         first, last = begin // 3, -(-end // 3)
         text: str = Raw.text(seen)
         if not _same_around(text, payload, first * 4, last * 4):

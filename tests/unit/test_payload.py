@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from beaker_dynamodb.items.codec import Raw
 from beaker_dynamodb.sessions import merge, record
-from beaker_dynamodb.sessions.payload import same_but_last_use
+from beaker_dynamodb.sessions.payload import same_except_access_time
 from tests.sessions.site import MIDDLEWARES, Site, store
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def payload(session: Any, protocol: int = 2) -> Any:
 def test_the_last_use_makes_no_difference(first: dict[str, float]) -> None:
     """Sessions as Beaker writes them are the same, whenever they were used last."""
     one, two = ({**first, "_accessed_time": time, "a": "value"} for time in (8.25, 1e9))
-    assert same_but_last_use(payload(one), payload(two))
-    assert same_but_last_use(payload(one), Raw.text(payload(two)))
+    assert same_except_access_time(payload(one), payload(two))
+    assert same_except_access_time(payload(one), Raw.text(payload(two)))
 
 
 @given(VALUES, VALUES)
@@ -56,8 +56,8 @@ def test_it_never_overlooks_a_change(one: dict[str, Any], two: dict[str, Any]) -
     """What is called the same has no key that differs but the time of the last use."""
     for first in (one, {**TIMES, **one}):
         for second in (two, {**TIMES, **two}, {**first, "_accessed_time": 7.5}):
-            same = same_but_last_use(payload(first), payload(second))
-            assert same is same_but_last_use(payload(first), Raw.text(payload(second)))
+            same = same_except_access_time(payload(first), payload(second))
+            assert same is same_except_access_time(payload(first), Raw.text(payload(second)))
             assert not same or not merge.differs(first, second)
 
 
@@ -68,8 +68,8 @@ def test_it_overlooks_no_character(session: dict[str, str], data: st.DataObject)
     text = Raw.text(seen)
     place = data.draw(st.integers(0, len(text) - 1))
     other = text[:place] + data.draw(st.sampled_from("AQgwz09+/=*\né")) + text[place + 1 :]
-    same = same_but_last_use(seen, other)
-    assert same is (isinstance(Raw.of(other), Raw) and same_but_last_use(seen, Raw.of(other)))
+    same = same_except_access_time(seen, other)
+    assert same is (isinstance(Raw.of(other), Raw) and same_except_access_time(seen, Raw.of(other)))
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_it_overlooks_no_character(session: dict[str, str], data: st.DataObject)
 )
 def test_what_it_cannot_tell(other: Any) -> None:
     """Everything else is not called the same, whatever it is."""
-    assert not same_but_last_use(payload({**TIMES, "a": 1}), other)
-    assert not same_but_last_use(other, payload({**TIMES, "a": 1}))
+    assert not same_except_access_time(payload({**TIMES, "a": 1}), other)
+    assert not same_except_access_time(other, payload({**TIMES, "a": 1}))
 
 
 @pytest.mark.parametrize("middleware", MIDDLEWARES)
@@ -94,8 +94,8 @@ def test_sessions_of_the_middlewares(middleware: str, moto_endpoint: Endpoint) -
     """What the middlewares write is of that kind, if nothing but the last use has changed."""
     site = Site(middleware, {"table_name": f"payload-{middleware}", **moto_endpoint.options})
     cookie = site(store(name="Ada", basket=[1, 2, 3])).cookie
-    with mock.patch.object(record, "same_but_last_use", wraps=same_but_last_use) as compared:
+    with mock.patch.object(record, "same_except_access_time", wraps=same_except_access_time) as compared:
         site(lambda session: (session["name"], session.save()), cookie)
     payloads = [call.args for call in compared.call_args_list]
     assert payloads
-    assert all(seen != mine and same_but_last_use(seen, mine) for seen, mine in payloads)
+    assert all(seen != mine and same_except_access_time(seen, mine) for seen, mine in payloads)

@@ -1,0 +1,204 @@
+"""Save a session: conditional write, merge on conflict, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from beaker_dynamodb.dynamodb.client import connection_key
+from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
+from beaker_dynamodb.exceptions import (
+    DynamoDBError,
+    ItemTooLarge,
+    PayloadError,
+    SessionConflict,
+    SpecialKeyError,
+)
+from beaker_dynamodb.items.item import SESSION, Item, Marker
+from beaker_dynamodb.sessions.combined_saves import CombinedSave, Dropped, Save
+from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
+from beaker_dynamodb.sessions.last_access import overwritable_ms
+from beaker_dynamodb.sessions.merge import merge
+from beaker_dynamodb.sessions.state import SessionState, Stored
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.items.keys import Key
+    from beaker_dynamodb.sessions.payload import Payload
+
+
+class MergingSave:
+    """One save of a session. `run` it once.
+
+    :param state: is updated with the outcome.
+    :param mine: what the application wants to store.
+    :param old_key: the key under which the session was loaded, if its id changes.
+    """
+
+    def __init__(self, state: SessionState, mine: Payload, old_key: Key | None = None) -> None:
+        self._state = state
+        self._storage = state.storage
+        self._old_key = old_key
+        self._retry = ConflictRetry()
+        terms = (self._storage.options, state.lifetime, state.cookie_name)
+        self._save = Save(mine, state.seen, state.merged_since, terms)
+        self._combined = CombinedSave(self._queue_name(), self._save)
+
+    def _queue_name(self) -> tuple[Hashable, ...]:
+        """Return client, table and key. Saves that have these in common may be combined."""
+        options = self._storage.options
+        client = connection_key(options) if options.client is None else options.client
+        return client, options.table_name, self._state.key
+
+    def run(self) -> None:
+        """Write if no other request has written since the read; otherwise merge and retry.
+
+        After a conflict, the waiting saves of this session and process are combined.
+
+        :raises SessionConflict: merging is disabled, or did not succeed in time.
+        """
+        save = self._save
+        try:
+            with self._combined:
+                while save.outcome is None:
+                    try:
+                        self._write()
+                    except ConditionFailed as failed:
+                        self._handle_conflict(failed)
+                    except (ItemTooLarge, PayloadError, SpecialKeyError):
+                        # Another thread's save may be the cause: retry with fewer.
+                        if not self._combined.halve():
+                            raise
+        except BaseException:
+            self._note_unanswered()
+            raise
+        self._finish()
+
+    def _finish(self) -> None:
+        # Clear the outcome: an exception refers to its frames, and they refer to the save.
+        outcome, self._save.outcome = self._save.outcome, None
+        if isinstance(outcome, Stored):
+            self._state.unanswered.clear()
+            self._state.know(outcome, self._save.payload)
+        elif isinstance(outcome, DynamoDBError):
+            self._note_unanswered()
+            try:
+                raise outcome
+            finally:
+                del outcome
+        else:
+            self._state.drop()
+
+    def _note_unanswered(self) -> None:
+        self._state.unanswered.update(dict.fromkeys(self._save.tried, self._save.payload))
+
+    def _write(self) -> None:
+        """Try once to write this save, together with those of other threads that wait for it."""
+        combined, save, special = self._combined, self._save, self._storage.special
+        payload = self._state.merged(save.payload, rebased=save.rebased)
+        data = payload.data or {}
+        for other in combined.take():
+            seen = {} if other.seen is None else other.seen.data
+            if other.payload.data is None or seen is None:
+                combined.leave_out(other)
+            else:
+                data = merge(seen, other.payload.data, data, special.names, rebased=other.rebased)
+        if combined.others:
+            payload = payload.with_data(data)
+        item = self._state.new_item(payload, special.attributes(data))
+        accessed_by_ms = overwritable_ms(
+            None if self._state.item is None else self._state.item.accessed_ms,
+            data,
+            now_ms=self._storage.items.now_ms(),
+            touch_interval_ms=self._storage.touch_interval_ms,
+        )
+        combined.begin(item.writer)
+        with self._retry.timed():
+            self._put(item, accessed_by_ms)
+        combined.settle(Stored(item, payload), item.writer)
+
+    def _put(self, item: Item, accessed_by_ms: int) -> None:
+        items, loaded = self._storage.items, self._state.item
+        if loaded is None:
+            items.put(item, items.if_no_session())
+        elif self._old_key is None:
+            unchanged = items.if_unchanged(loaded, accessed_by_ms=accessed_by_ms)
+            items.put(item, unchanged, replaced=loaded)
+        else:
+            items.move(item, loaded, self._old_key, marker=True, accessed_by_ms=accessed_by_ms)
+
+    # -- conflicts ----------------------------------------------------------------------------
+
+    def _handle_conflict(self, failed: ConditionFailed) -> None:
+        """Settle the save if the current item decides its outcome; otherwise prepare a retry.
+
+        :raises SessionConflict: merging is disabled, or the time is over.
+        """
+        items, state, retry = self._storage.items, self._state, self._retry
+        rejecting = self._storage.options.concurrency == "reject"
+        current = items.found(failed, state.key, SESSION)
+        if self._settled(current):
+            return
+        if rejecting and not self._only_accessed(current):
+            raise self._conflict("")
+        if not retry.again():
+            raise self._conflict(f", {retry.conflicts} times")
+        if retry.waited:
+            current = items.find(self._old_key or state.key, SESSION, consistent_read=True)
+            if self._settled(current):
+                return
+        if isinstance(current, Item):
+            self._rebase(state.decoded(current))
+        if self._old_key is not None or rejecting:
+            return
+        self._save.created_ms = None if state.item is None else state.item.created_ms
+        if not self._combined.join(retry):
+            raise self._conflict(", and this save never got its turn")
+        # Another thread of this process may have stored a later state while this one waited.
+        last = self._combined.last_stored
+        if last is not None and self._is_later(last.item):
+            self._rebase(last)
+
+    def _settled(self, current: Item | Marker | None) -> bool:
+        """Return whether the current item decides the outcome of this save."""
+        combined = self._combined
+        writers = current.writers if isinstance(current, Item) else ()
+        own = next(filter(combined.contains, writers), None)
+        if isinstance(current, Item) and own is not None:
+            # An earlier attempt was stored, but its response was lost or its thread was aborted.
+            combined.settle(self._state.decoded(current), own)
+        elif self._state.has_ended(current):
+            combined.settle(Dropped())
+        return self._save.outcome is not None
+
+    def _only_accessed(self, current: Item | Marker | None) -> bool:
+        """Return whether no other request has changed the data."""
+        known = self._state.item
+        return isinstance(current, Item) and (
+            current.writer in self._state.unanswered
+            or (known is not None and current.writer == known.writer)
+        )
+
+    def _is_later(self, item: Item) -> bool:
+        """Return whether an item is a later state of the stored session."""
+        known = self._state.item
+        if known is None or self._state.has_ended(item):
+            return False
+        return (item.version or 0) > (known.version or 0)
+
+    def _rebase(self, stored: Stored) -> None:
+        """Apply the save to a later state of the session."""
+        state = self._state
+        state.stored = stored
+        arrived = next((one for one in stored.item.writers if one in state.unanswered), None)
+        if arrived is not None:
+            # A save of this request that raised was stored nevertheless.
+            state.seen = self._save.seen = state.unanswered[arrived]
+            self._save.rebased = True
+
+    def _conflict(self, details: str) -> SessionConflict:
+        return SessionConflict(
+            f"session {self._state.hashed_id}: another request saved it meanwhile{details}",
+            operation="PutItem",
+            table=self._storage.options.table_name,
+            aws_code="ConditionalCheckFailedException",
+        )

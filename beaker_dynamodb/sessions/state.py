@@ -1,0 +1,156 @@
+"""What a request knows of its session.
+
+There are two states. ``seen`` is what the application loaded or saved last. ``stored`` is what is
+in the table. They differ after another request's changes were merged in: a save then applies the
+application's changes since ``seen`` to ``stored``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.items.item import SESSION, Item, Marker
+from beaker_dynamodb.items.keys import key_bytes
+from beaker_dynamodb.sessions.merge import merge
+from beaker_dynamodb.sessions.payload import BEAKER, Payload, PayloadFormat
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.items.item import Attributes
+    from beaker_dynamodb.sessions.storage import SessionStorage
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: Number of writer tokens that an item keeps. A write whose response was lost is recognized unless
+#: more than this many other writes followed it.
+KEPT_WRITERS = 8
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An item in the table, and its payload."""
+
+    item: Item
+    payload: Payload
+
+
+class SessionState:
+    """What one request knows of the session with one id.
+
+    :param session_id: any string, as the browser sent it.
+    """
+
+    def __init__(self, storage: SessionStorage, session_id: str) -> None:
+        self.storage = storage
+        self.session_id = session_id
+        self.key = storage.keys.session(session_id)
+        self.stored: Stored | None = None
+        self.seen: Payload | None = None
+        #: Whether the session was loaded and has ended since: saves are dropped.
+        self.gone = False
+        #: The payloads of failed saves, by writer token. They may have been stored nevertheless.
+        self.unanswered: dict[str | None, Payload] = {}
+        #: Seconds; None for the configured lifetime.
+        self.lifetime: float | None = None
+        self.format: PayloadFormat = BEAKER
+        self.cookie_name: str | None = None
+
+    def know(self, stored: Stored | None, seen: Payload | None = None) -> None:
+        """Remember what is stored, and what the application has seen if that is not the same."""
+        self.stored = stored
+        self.seen = stored.payload if seen is None and stored is not None else seen
+        self.gone = False
+
+    def forget(self) -> None:
+        """Treat the session as gone."""
+        self.know(None)
+        self.gone = True
+
+    def drop(self) -> None:
+        """Drop a save, because the session is gone."""
+        self.gone = True
+        log.info("session %s is gone; a save of it was dropped", self.hashed_id)
+
+    @property
+    def hashed_id(self) -> str:
+        """The session's name in logs and messages, useless to an attacker."""
+        return hashlib.sha256(key_bytes(self.session_id)).hexdigest()[:16]
+
+    @property
+    def item(self) -> Item | None:
+        """The stored item."""
+        return None if self.stored is None else self.stored.item
+
+    @property
+    def seen_data(self) -> dict[str, Any]:
+        """What the application loaded or saved last; empty if nothing, or opaque."""
+        return (None if self.seen is None else self.seen.data) or {}
+
+    @property
+    def merged_since(self) -> bool:
+        """Whether the stored session contains changes that the application has not seen."""
+        return self.stored is not None and self.stored.payload is not self.seen
+
+    def has_ended(self, current: Item | Marker | None) -> bool:
+        """Return whether the loaded session has ended, even if its id is in use again."""
+        return self.item is not None and (
+            not isinstance(current, Item) or current.created_ms != self.item.created_ms
+        )
+
+    # -- payloads and items -------------------------------------------------------------------
+
+    def payload(self, raw: Any) -> Payload:
+        """Return a payload in this session's format."""
+        return Payload(raw, self.format)
+
+    def decoded(self, item: Item) -> Stored:
+        """Return an item with its payload.
+
+        :raises PayloadError: the item is damaged or not signed properly.
+        """
+        return Stored(item, self.payload(self.storage.codec.decode_session(item)))
+
+    def merged(self, mine: Payload, *, rebased: bool = False) -> Payload:
+        """Return what to write over the stored session.
+
+        :param rebased: see `merge`.
+        """
+        theirs = self.stored.payload.data if self.stored is not None and self.merged_since else None
+        if theirs is None:
+            return mine
+        names = self.storage.special.names
+        data = merge(self.seen_data, mine.data or {}, theirs, names, rebased=rebased)
+        return mine.with_data(data)
+
+    def new_item(self, payload: Payload, special: Attributes) -> Item:
+        """Return the signed item that replaces the stored one."""
+        storage, loaded = self.storage, self.item
+        data, codec = storage.codec.encode_session(payload.raw)
+        storage.warn_of_size(len(data))
+        now_ms = storage.items.now_ms()
+        # Keep a later access time: another host's clock may be ahead.
+        accessed_ms = now_ms if loaded is None else max(now_ms, loaded.accessed_ms or 0)
+        item = Item(
+            key=self.key,
+            kind=SESSION,
+            data=data,
+            codec=codec,
+            created_ms=now_ms,
+            deadline_ms=storage.deadline_ms(accessed_ms, self.lifetime),
+            accessed_ms=accessed_ms,
+            version=1,
+            # Unique per write, unlike the version.
+            writer=secrets.token_urlsafe(9),
+            cookie_name=self.cookie_name,
+            special=special,
+        )
+        if loaded is not None:
+            item.created_ms = loaded.created_ms
+            item.version = (loaded.version or 0) + 1
+            item.earlier = tuple(filter(None, loaded.writers))[:KEPT_WRITERS]
+            item.cookie_name = self.cookie_name or loaded.cookie_name
+        storage.codec.sign(item)
+        return item
