@@ -1,4 +1,4 @@
-"""Compare values that were read from stored bytes, strictly and without ever raising."""
+"""Compare decoded values by what would be stored. Never raises."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections import Counter
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-#: Types whose values are stored alike exactly if they have one type and ``==`` says so.
+#: Types whose values are stored alike if they have the same type and are equal.
 SCALARS = frozenset({str, bytes, bool, int, type(None)})
 
-#: Pairs that are being compared, by their ids. The objects are kept, so that no id is reused.
+#: Pairs that were compared, by their ids. Keeping the objects prevents reuse of the ids.
 _Seen = dict[tuple[int, int], tuple[Any, Any]]
 
 
 def same(a: Any, b: Any) -> bool:
-    """Return whether two values that were read from stored bytes would be stored alike.
+    """Return whether two decoded values would be stored alike.
 
-    Stricter than ``==``: True and 1, or 1 and 1.0, are different values. Never raises: values
-    that cannot be compared are different unless their pickles are equal.
+    Stricter than ``==``: True and 1, or 1 and 1.0, are different. Values that cannot be compared
+    are different unless their pickles are equal.
     """
     if type(a) is type(b) and type(a) in SCALARS:
         return bool(a == b)
     try:
         return bool(pickle.dumps(a, 5) == pickle.dumps(b, 5)) or _same_structure(a, b, {})
     except Exception:
-        # The values' own code runs here, and may raise anything; "different" loses no change.
+        # Pickling runs the values' own code. "Different" loses no change.
         return False
 
 
 def _same_structure(a: Any, b: Any, seen: _Seen) -> bool:
-    # Equal values can have different pickles: a set has no fixed order, and a string that occurs
-    # twice is written once if both are one object.
+    # Equal values can have different pickles: a set has no fixed order, and pickle writes a string
+    # that occurs twice only once if both are the same object.
     if type(a) is not type(b):
         return False
     if type(a) in SCALARS:
@@ -42,8 +42,7 @@ def _same_structure(a: Any, b: Any, seen: _Seen) -> bool:
         return a == b and Counter(map(type, a)) == Counter(map(type, b))
     if isinstance(a, (type, FunctionType, BuiltinFunctionType)):
         return a is b
-    # A pair that was met before is not compared again: a value may contain itself, or another
-    # value many times.
+    # A value may contain itself, or another value many times.
     if (id(a), id(b)) in seen:
         return True
     seen[id(a), id(b)] = a, b
@@ -52,7 +51,7 @@ def _same_structure(a: Any, b: Any, seen: _Seen) -> bool:
     if type(a) is dict:
         entries = list(a.items()), list(b.items())
         return _same_structure(*entries, seen)
-    # Any other object is what pickle would store of it.
+    # Compare other objects by what pickle would store.
     return _same_reduction(a.__reduce_ex__(2), b.__reduce_ex__(2), seen)
 
 
@@ -63,5 +62,5 @@ def _same_reduction(a: Any, b: Any, seen: _Seen) -> bool:
 
 
 def _plain(part: Any) -> Any:
-    # The fourth and fifth part of a reduction are iterators over items.
+    # The fourth and fifth element of a reduction are iterators.
     return list(part) if hasattr(part, "__next__") else part

@@ -1,8 +1,8 @@
-"""Access times of hosts whose clocks differ: the later one counts.
+"""Access times from hosts whose clocks differ: the later one counts.
 
-A refresh or a save by a host whose clock is behind must not shorten a session's life. So the access
-time that is written is the stored one or this host's time, whichever is later, and the deadline is
-the life after that. A shorter ``timeout`` still takes effect: only the access time is compared.
+A save by a host whose clock is behind must not shorten a session's life. It therefore writes the
+later of the stored access time and its own, and the expiry follows from that. A shorter
+``timeout`` takes effect nevertheless, because only access times are compared.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def later(seen: Mapping[str, Any], mine: Mapping[str, Any]) -> float | None:
 def overwritable_ms(
     stored_ms: int | None, data: Mapping[str, Any], *, now_ms: int, touch_interval_ms: float
 ) -> int:
-    """Return the latest access time in the table that a save may overwrite without merging it.
+    """Return the latest stored access time that a save may overwrite without merging.
 
     :param stored_ms: the access time of the item as it was loaded.
-    :param data: what is saved. Its own access time is when the request began, and Beaker ends the
-        session by that; a later one is overwritten only if less than ``touch_interval`` is lost.
-    :param now_ms: this host's time.
+    :param data: the session to save. Its access time is when the request began. Beaker ends the
+        session by this time, so a later one may be overwritten only if less than
+        ``touch_interval`` is lost.
     """
     latest: float = now_ms
     began = data.get(ACCESSED)

@@ -1,7 +1,7 @@
-"""Tell what a request changed in a session, and merge the changes of two requests.
+"""Compare two states of a session, and merge the changes of two requests.
 
-Pure functions over dicts. They work on copies that were read from stored bytes, never on the
-application's own objects, so that a change inside a nested list is seen.
+The functions work on dicts decoded from stored bytes, never on the application's objects. That is
+how they notice a change inside a nested list.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 from beaker_dynamodb.sessions.comparison import SCALARS, same
 from beaker_dynamodb.sessions.merge_values import MISSING, merge_value, names_inside
 
-#: Beaker's last access time: every request refreshes it, so a change of it is not a change of data.
+#: Beaker's last access time. Every request changes it, so it does not count as a change of data.
 ACCESSED = "_accessed_time"
 CREATED = "_creation_time"
 #: The keys that remain in a session that was deleted or cleared.
 BOOKKEEPING = frozenset({"_cookie_scope", "_domain", "_path"})
-#: What Beaker keeps in every session.
+#: Beaker's own keys.
 BEAKER_KEYS = BOOKKEEPING | {ACCESSED, CREATED}
 
 
@@ -26,7 +26,7 @@ def differs(base: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
     if base.keys() - {ACCESSED} != mine.keys() - {ACCESSED}:
         return True
     pairs = [(base[key], value) for key, value in mine.items() if key != ACCESSED]
-    # What is quick to compare comes first: it is what changes most, too.
+    # Scalars first: they are fast to compare, and change most often.
     pairs.sort(key=lambda pair: type(pair[1]) not in SCALARS)
     return not all(same(a, b) for a, b in pairs)
 
@@ -41,15 +41,15 @@ def merge(
 ) -> dict[str, Any]:
     """Apply what changed between ``base`` and ``mine`` to ``theirs``, key by key.
 
-    `merge_value` says what happens to a key that both have changed. The later access time and the
+    `merge_value` decides about keys that both requests changed. The later access time and the
     earlier creation time are kept.
 
-    :param base: what this request loaded, or saved last.
+    :param base: what this request loaded or saved last.
     :param mine: what it wants to save.
     :param theirs: what is stored now.
-    :param special_keys: names of the special keys; ``user.id`` is the key ``id`` in ``user``.
-    :param rebased: ``theirs`` contains ``base`` already, merged with another request's changes:
-        this is not the first save of its request.
+    :param special_keys: their names; ``user.id`` is the key ``id`` in ``user``.
+    :param rebased: whether ``theirs`` already contains an earlier save of this request, merged
+        with another request's changes.
     """
     merged = {}
     for key in dict.fromkeys([*theirs, *mine]):

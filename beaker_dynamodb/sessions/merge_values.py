@@ -32,11 +32,11 @@ def merge_value(
     If both requests created a dict, the two are joined unless they contradict each other. In all
     other cases the later save, ``mine``, wins.
 
-    :param base: what this request loaded, or `MISSING`.
-    :param mine: what it wants to save, or `MISSING`.
-    :param theirs: what is stored now, or `MISSING`.
+    :param base: the value that this request loaded, or `MISSING`.
+    :param mine: the value that it wants to save, or `MISSING`.
+    :param theirs: the value that is stored now, or `MISSING`.
     :param special_keys: names of the special keys inside the value, relative to it.
-    :param rebased: ``theirs`` already contains ``base``, merged with another request's changes.
+    :param rebased: see `merge.merge`.
     :returns: the value, or `MISSING` to remove the key. It may share parts with the arguments.
     """
     try:

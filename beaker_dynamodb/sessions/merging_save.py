@@ -142,7 +142,7 @@ class MergingSave:
             raise self._conflict("")
         if not retry.again():
             raise self._conflict(f", {retry.conflicts} times")
-        if retry.waited:
+        if retry.paused:
             current = items.find(self._old_key or state.key, SESSION, consistent_read=True)
             if self._settled(current):
                 return
