@@ -166,7 +166,7 @@ def our_steps() -> dict[str, Part]:
     options = {"client": InstantClient(), "timeout": 1920, "data_dir": None}
     manager = DynamoDBNamespaceManager("0123456789abcdef" * 2, **options)
     store, attributes = manager.backend, stored_session()
-    key = manager.session._key
+    key = manager.session.key
     item = store.items.layout.item(key, SESSION, attributes)
     payload = store.codec.decode(item)
     data = BEAKER.loads(payload)

@@ -16,7 +16,6 @@ from beaker_dynamodb.exceptions import (
 )
 from beaker_dynamodb.items.item import SESSION, Item, Marker
 from beaker_dynamodb.sessions.combined_saves import CombinedSave, Dropped, Save
-from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.last_access import overwritable_ms
 from beaker_dynamodb.sessions.merge import merge
 from beaker_dynamodb.sessions.state import SessionState, Stored
@@ -38,7 +37,7 @@ class MergingSave:
         self._state = state
         self._storage = state.storage
         self._old_key = old_key
-        self._retry = ConflictRetry()
+        self._retry = self._storage.conflict_retry()
         terms = (self._storage.options, state.lifetime, state.cookie_name)
         self._save = Save(mine, state.seen, state.merged_since, terms)
         self._combined = CombinedSave(self._queue_name(), self._save)

@@ -86,9 +86,8 @@ def _dumps(session: Mapping[str, Any], like: Any) -> Raw:
         return Raw(_SERIALIZERS[Raw.of(like)[:1]].dumps(dict(session)))
     except Exception as error:
         # Pickling runs the code of the session's values.
-        raise PayloadError(
-            f"Cannot encode a merged session: {type(error).__name__}"
-        ) from cause(error)
+        message = f"Cannot encode a merged session: {type(error).__name__}"
+        raise PayloadError(message) from cause(error)
 
 
 #: The format of plain Beaker.

@@ -221,5 +221,6 @@ class SessionRecord(SessionState):
 
     def _with_latest_access(self, mine: Payload) -> Payload:
         """Return the payload with the loaded access time if that is later than its own."""
-        later = None if mine.data is None else last_access.later(self.seen_data, mine.data)
-        return mine if later is None else mine.with_data({**mine.data, merge.ACCESSED: later})
+        data = mine.data or {}
+        later = last_access.later(self.seen_data, data)
+        return mine if later is None else mine.with_data({**data, merge.ACCESSED: later})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
+from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.query import SessionItems
 from beaker_dynamodb.sessions.refreshes import refreshes_of
 
@@ -37,6 +39,7 @@ class SessionStorage:
         self.special = backend.special
         self.query = SessionItems(backend.items, backend.keys)
         self.refreshes = refreshes_of(backend.options)
+        self.conflict_retry: Callable[[], ConflictRetry] = ConflictRetry
         self.touch_interval_ms = _touch_interval_ms(backend.options)
         self._warned = False
 

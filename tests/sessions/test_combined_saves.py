@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -422,8 +423,9 @@ def test_another_caller_takes_over_from_one_that_is_aborted_while_it_waits(
 def time(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The time by which saves give up; ``pauses`` are those before another try."""
     now = SimpleNamespace(seconds=0.0, pauses=[])
-    moved = SimpleNamespace(monotonic=lambda: now.seconds, sleep=now.pauses.append)
-    monkeypatch.setattr(conflict_retry, "time", moved)
+    retry = partial(conflict_retry.ConflictRetry, lambda: now.seconds, now.pauses.append)
+    monkeypatch.setattr("beaker_dynamodb.sessions.storage.ConflictRetry", retry)
+    monkeypatch.setattr(conflict_retry, "ConflictRetry", retry)
     monkeypatch.setattr(combined_saves, "POLL_SECONDS", 0.01)
     return now
 
@@ -528,7 +530,7 @@ def test_pauses_grow_with_latency_and_with_conflicts(
     waited = []
     for _ in range(20):
         assert retry.again()
-        waited.append(retry.waited)
+        waited.append(retry.paused)
     assert ([False] * 3 + [True]) * 5 == waited
     assert pytest.approx([0.2, 0.4, 0.8, 0.8, 0.8]) == time.pauses
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.items import chunks
 from beaker_dynamodb.items.codec import Raw
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.record import SessionRecord
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save, stored_sessions
@@ -239,7 +241,7 @@ def test_a_move_takes_other_requests_changes_along(moved: dict[str, Any], rivals
 
 
 def test_a_save_that_waits_is_dropped_when_the_session_ends_meanwhile(
-    moved: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    moved: dict[str, Any],
 ) -> None:
     mine = record(moved, "id")
     mine.write(payload(a=1))
@@ -259,7 +261,7 @@ def test_a_save_that_waits_is_dropped_when_the_session_ends_meanwhile(
         record(moved, "id").delete()
 
     events.register(event, be_quicker)
-    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.time.sleep", end)
+    mine.storage.conflict_retry = partial(ConflictRetry, sleep=end)
     mine.write(payload(a=2))
     assert mine.gone
     assert reads(moved, "id") is None

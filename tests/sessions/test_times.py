@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from beaker.session import Session
 
 from beaker_dynamodb import SessionConflict
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.merge import differs, merge
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
@@ -75,8 +76,8 @@ def test_merging_takes_at_most_5_seconds(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch, seconds: float, settles: bool
 ) -> None:
     monotonic = Clock(0)
-    moved = SimpleNamespace(monotonic=monotonic, sleep=monotonic.advance)
-    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.time", moved)
+    retry = partial(ConflictRetry, monotonic, monotonic.advance)
+    monkeypatch.setattr("beaker_dynamodb.sessions.storage.ConflictRetry", retry)
     # Time passes inside a call here, which does not make the store slow.
     monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.ROUND_TRIPS", 0)
     visitor.starts()

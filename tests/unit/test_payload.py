@@ -94,7 +94,9 @@ def test_sessions_of_the_middlewares(middleware: str, moto_endpoint: Endpoint) -
     """What the middlewares write is of that kind, if nothing but the last use has changed."""
     site = Site(middleware, {"table_name": f"payload-{middleware}", **moto_endpoint.options})
     cookie = site(store(name="Ada", basket=[1, 2, 3])).cookie
-    with mock.patch.object(record, "same_except_access_time", wraps=same_except_access_time) as compared:
+    with mock.patch.object(
+        record, "same_except_access_time", wraps=same_except_access_time
+    ) as compared:
         site(lambda session: (session["name"], session.save()), cookie)
     payloads = [call.args for call in compared.call_args_list]
     assert payloads
