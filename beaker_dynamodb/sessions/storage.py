@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
-from beaker_dynamodb.sessions.query import SessionItems
+from beaker_dynamodb.sessions.query import SessionQuery
 from beaker_dynamodb.sessions.refreshes import refreshes_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class SessionStorage:
         self.keys = backend.keys
         self.codec = backend.codec
         self.special = backend.special
-        self.query = SessionItems(backend.items, backend.keys)
+        self.query = SessionQuery(backend.items)
         self.refreshes = refreshes_of(backend.options)
         self.conflict_retry: Callable[[], ConflictRetry] = ConflictRetry
         self.touch_interval_ms = _touch_interval_ms(backend.options)

@@ -1,4 +1,4 @@
-"""A session that was found in the table, from outside of any request."""
+"""A session found in the table, outside of a request."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from beaker_dynamodb.items.keys import Key
     from beaker_dynamodb.sessions.storage import SessionStorage
 
-#: How a session's payload is encoded that Beaker's Session wrote, and no other kind of value
-#: (items/codec.py).
-TEXTS = frozenset({"b64", "nonce+b64", "text"})
+#: Codecs of payloads that Beaker's Session wrote (items/codec.py).
+SESSION_CODECS = frozenset({"b64", "nonce+b64", "text"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class StoredSession:
-    """A session as the table has it; the payload is read when it is asked for.
+    """A session in the table. The payload is read on demand.
 
-    :param id: the session's id; with ``hash_ids`` its digest, as it stands in the table.
+    :param id: the session's id, or its digest with ``hash_ids``.
     :param hashed: whether ``id`` is a digest.
     :param created: when it was first saved.
-    :param accessed: when it was last written, so as exact as ``touch_interval``; None: not known.
-    :param expires: when it ends; None: never.
-    :param special: its special keys, those that the index holds; numbers are int, or else float.
+    :param accessed: when it was last written, up to ``touch_interval`` before the last access;
+        None if unknown.
+    :param expires: when it expires; None if it never does.
+    :param special: the special keys that the index contains. Numbers are int or else float.
     """
 
     id: str = field(repr=False)
@@ -40,59 +40,61 @@ class StoredSession:
     expires: datetime | None
     special: Mapping[str, Any] = field(repr=False)
     _key: Key = field(repr=False, compare=False)
-    _store: SessionStorage = field(repr=False, compare=False)
+    _storage: SessionStorage = field(repr=False, compare=False)
 
     def text(self) -> str:
-        """Give what Beaker's Session stored, its signature verified: one GetItem. Runs nothing.
+        """Return what Beaker's Session stored, after verifying its signature: one GetItem.
 
-        :raises KeyError: the session has ended meanwhile.
-        :raises PayloadError: the item is damaged, or not signed as ``signing_keys`` demands.
+        Nothing is unpickled.
+
+        :raises KeyError: the session has ended.
+        :raises PayloadError: the item is damaged, or not signed as ``signing_keys`` requires.
         """
-        item = self._store.items.get(self._key, SESSION)
+        item = self._storage.items.get(self._key, SESSION)
         if item is None:
             raise KeyError("session")
-        if item.codec.partition(",")[0] not in TEXTS:
+        if item.codec.partition(",")[0] not in SESSION_CODECS:
             raise PayloadError(f"a session's payload is encoded as {item.codec!r}")
-        text: str = self._store.codec.decode(item)
+        text: str = self._storage.codec.decode(item)
         return text
 
     def payload(self) -> dict[str, Any]:
-        """Give the session as a dict, with Beaker's ``_accessed_time`` and ``_creation_time``.
+        """Return the session as a dict, with Beaker's ``_accessed_time`` and ``_creation_time``.
 
         Unpickles it, as every request does: see ``signing_keys``.
 
-        :raises KeyError: the session has ended meanwhile.
-        :raises PayloadError: as `text`; or it is encrypted, or of a serializer of your own.
+        :raises KeyError: the session has ended.
+        :raises PayloadError: as in `text`, or the payload is encrypted or of another serializer.
         """
         payload = BEAKER.loads(self.text())
         if payload is None:
             raise PayloadError(
-                "a session's payload cannot be read: it is encrypted, or of another serializer "
-                "than Beaker's pickle and json, or it holds a class that cannot be imported"
+                "Cannot decode a session's payload: it is encrypted, was not written by Beaker's "
+                "pickle or json serializer, or contains a class that cannot be imported"
             )
         return payload
 
 
-def stored_session(store: SessionStorage, item: Item) -> StoredSession:
-    """Make one of an item, whose data may be missing.
+def stored_session(storage: SessionStorage, item: Item) -> StoredSession:
+    """Return the session of an item, whose data may be missing.
 
-    :raises ValueError: its key is no session's.
+    :raises ValueError: the key is not a session's.
     """
-    id, hashed = store.keys.session_id(item.key)
+    id, hashed = storage.keys.session_id(item.key)
     return StoredSession(
         id=id,
         hashed=hashed,
-        created=_time(item.created_ms),
-        accessed=None if item.accessed_ms is None else _time(item.accessed_ms),
-        expires=None if item.deadline_ms is None else _time(item.deadline_ms),
+        created=_utc(item.created_ms),
+        accessed=None if item.accessed_ms is None else _utc(item.accessed_ms),
+        expires=None if item.deadline_ms is None else _utc(item.deadline_ms),
         special={name: _value(attribute) for name, attribute in item.special.items()},
         _key=item.key,
-        _store=store,
+        _storage=storage,
     )
 
 
-def _time(ms: int) -> datetime:
-    """Give a time in UTC; what no datetime can hold is the last, or the first, that can be."""
+def _utc(ms: int) -> datetime:
+    """Return a UTC time, limited to what a datetime can represent."""
     try:
         return _EPOCH + timedelta(milliseconds=ms)
     except OverflowError:

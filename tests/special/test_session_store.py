@@ -311,7 +311,7 @@ def test_neither_id_nor_special_keys_are_shown(store: SessionStore, table: Opene
 @pytest.mark.parametrize(
     ("wanted", "error", "match"),
     [
-        ({"user": 42}, ConfigurationError, "'user' is none of the option special_keys"),
+        ({"user": 42}, ConfigurationError, "'user' is not in the option special_keys"),
         ({"admin": True}, ConfigurationError, "'admin': none of them is in the option index_keys"),
         ({"userId": "42"}, SpecialKeyError, "'userId' is declared as N"),
         ({"userId": None}, SpecialKeyError, "'userId' is declared as N"),

@@ -13,7 +13,7 @@ from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.migrate.places import place
 from beaker_dynamodb.migrate.sources import Entry, Foreign, Found, Mark, Unreadable, digest_of
 from beaker_dynamodb.sessions.storage import SessionStorage
-from beaker_dynamodb.sessions.stored_session import TEXTS
+from beaker_dynamodb.sessions.stored_session import SESSION_CODECS
 
 #: Parts of the table that are read at once; a state file's marks are of these parts.
 SEGMENTS = 4
@@ -80,7 +80,7 @@ class DynamoDBSource:
             item = self._whole(attributes)
             if item is None:
                 return None
-            if item.codec.partition(",")[0] not in TEXTS:
+            if item.codec.partition(",")[0] not in SESSION_CODECS:
                 # Whoever can write to the table could have a pickle of theirs run here.
                 return Unreadable("a session that is no text")
             payload = store.codec.decode(item)
