@@ -1,23 +1,22 @@
-"""Every error that this package raises.
+"""The exceptions that this package raises.
 
 ::
 
     BeakerException
-    └── DynamoDBError               anything that went wrong between Beaker and DynamoDB
-        ├── ConfigurationError      unknown or bad option, table of another shape, missing boto3
-        ├── StoreUnavailable        network, throttling, 5xx, timeout, credentials, table state
-        ├── AccessDenied            IAM says no; the message names the missing action
-        ├── SessionConflict         concurrent saves of a session that could not be merged
-        ├── ItemTooLarge            more bytes than max_value_size, or than DynamoDB takes
-        ├── PayloadError            a value that cannot be encoded, or stored bytes that cannot
-        │                           be decoded
-        ├── LockTimeout             another caller makes a cache value for longer than one waits
-        └── SpecialKeyError         a session key that is copied is not of its declared type
-            └── MissingSpecialKeys  ... or not there at all
+    └── DynamoDBError
+        ├── ConfigurationError      an option, the table or the installation is wrong
+        ├── StoreUnavailable        DynamoDB could not answer; the call may succeed later
+        ├── AccessDenied            an IAM permission is missing
+        ├── SessionConflict         concurrent saves of a session could not be merged
+        ├── ItemTooLarge
+        ├── PayloadError            a value cannot be encoded or decoded
+        ├── LockTimeout             another caller holds a creation lock for too long
+        └── SpecialKeyError         a special key has another type than declared
+            └── MissingSpecialKeys
 
-A key that is not there is a plain ``KeyError``, as everywhere in Beaker. Nothing in the tree is
-a ``KeyError`` or a ``TypeError``, because Beaker's Session reads those two as "a new session":
-a fault of the store must never log anybody out.
+A missing key is a plain ``KeyError``, as everywhere in Beaker. None of these exceptions is a
+``KeyError`` or ``TypeError``, because Beaker's Session treats both as "new session": a store error
+must never log anybody out.
 """
 
 from __future__ import annotations
@@ -41,15 +40,14 @@ __all__ = [
 
 
 class DynamoDBError(BeakerException):  # type: ignore[misc]  # Beaker has no type hints
-    """Anything that went wrong between Beaker and DynamoDB.
+    """Base class of all exceptions of this package.
 
-    :param message: what happened and, where there is one, the way out.
-    :param operation: DynamoDB's name of the operation, for instance ``PutItem``.
+    :param operation: the DynamoDB operation that failed, for instance ``PutItem``.
     :param table: the table's name.
-    :param aws_code: the error code of AWS's answer, for instance ``ThrottlingException``; None
-        where there was no answer.
+    :param aws_code: AWS's error code, for instance ``ThrottlingException``; None if DynamoDB did
+        not answer.
 
-    The botocore exception, if there was one, is ``__cause__``.
+    If botocore raised an exception, it is the ``__cause__``.
     """
 
     def __init__(
@@ -67,30 +65,34 @@ class DynamoDBError(BeakerException):  # type: ignore[misc]  # Beaker has no typ
 
 
 class ConfigurationError(DynamoDBError):
-    """An option, the table or the installation has to be changed before this can work."""
+    """An option, the table or the installation must be changed."""
 
 
 class StoreUnavailable(DynamoDBError):
-    """DynamoDB could not answer; the same call may succeed later. Nobody is logged out by it."""
+    """DynamoDB could not answer; the same call may succeed later.
+
+    The reason may be the network, a timeout, throttling, the credentials, an internal error of
+    DynamoDB or the table's state.
+    """
 
 
 class AccessDenied(DynamoDBError):
-    """The credentials lack a permission; the message names the action, ``dynamodb:PutItem``."""
+    """The credentials lack a permission. The message names the action: ``dynamodb:PutItem``."""
 
 
 class SessionConflict(DynamoDBError):
-    """Another request saved the session meanwhile, and ``concurrency`` is ``reject``.
+    """Another request saved the session in the meantime.
 
-    With ``merge`` it means that merging did not settle within its time.
+    Raised with ``concurrency = reject``, or if merging does not succeed in time.
     """
 
 
 class ItemTooLarge(DynamoDBError):
-    """The value is larger than may be stored; nothing was written.
+    """The value is too large; nothing was written.
 
-    :param size: bytes that were to be stored.
-    :param limit: bytes that can be stored.
-    :param hashed_key: the beginning of the SHA-256 of the item's primary key.
+    :param size: size of the value in bytes.
+    :param limit: largest possible size in bytes.
+    :param hashed_key: the first digits of the SHA-256 of the item's primary key.
     """
 
     def __init__(
@@ -111,17 +113,17 @@ class ItemTooLarge(DynamoDBError):
 
 
 class PayloadError(DynamoDBError):
-    """A value cannot be turned into bytes, or stored bytes cannot be turned into a value."""
+    """A value cannot be encoded, or stored bytes cannot be decoded."""
 
 
 class LockTimeout(DynamoDBError):
-    """Another caller is making a cache value, and ``lock_timeout`` has passed."""
+    """Another caller is still creating a cache value after ``lock_timeout``."""
 
 
 class SpecialKeyError(DynamoDBError):
-    """A special key's value is not of the type that ``special_keys`` declares; nothing was saved.
+    """A special key's value has another type than ``special_keys`` declares; nothing was saved.
 
-    :param key: the special key's name.
+    :param key: the special key.
     :param type: the declared type, for instance ``N``.
     """
 
@@ -132,9 +134,9 @@ class SpecialKeyError(DynamoDBError):
 
 
 class MissingSpecialKeys(SpecialKeyError):
-    """The session lacks special keys; nothing was saved. ``key`` and ``type`` are the first's.
+    """The session lacks special keys; nothing was saved.
 
-    :param names: all that are missing.
+    :param names: all missing keys. ``key`` and ``type`` are those of the first.
     """
 
     def __init__(self, message: str, *, names: Sequence[str], key: str, type: str) -> None:

@@ -1,4 +1,4 @@
-"""What AWS says about credentials and signatures, and which errors a second try can cure."""
+"""Which errors about credentials and signatures a second attempt can fix."""
 
 from __future__ import annotations
 
@@ -12,71 +12,63 @@ from typing import Any
 
 
 class Remedy(Enum):
-    """What can cure a failed call."""
+    """What can fix a failed call."""
 
-    #: The credentials are no longer accepted.
-    FRESH_CREDENTIALS = "fresh credentials"
-    #: The signature is too old, or its time is in the future.
-    FRESH_SIGNATURE = "a fresh signature"
-    #: There are no credentials, or they could not be obtained.
-    LATER_CREDENTIALS = "credentials that appear later"
+    FRESH_CREDENTIALS = "DynamoDB refused the credentials"
+    FRESH_SIGNATURE = "the time of the signature is too far in the past or future"
+    NEW_CREDENTIAL_SEARCH = "no credentials were found, or they could not be obtained"
 
 
-_CREDENTIALS_REFUSED = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "SignatureDoesNotMatch",
-        "TokenRefreshRequired",
-        "UnrecognizedClientException",
-    }
-)
-_SIGNATURE_TIME = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
-#: One code for two causes: the time of the signature, or the key that it was made with.
-_INVALID_SIGNATURE = "InvalidSignatureException"
+_REMEDIES = {
+    "ExpiredToken": Remedy.FRESH_CREDENTIALS,
+    "ExpiredTokenException": Remedy.FRESH_CREDENTIALS,
+    "InvalidAccessKeyId": Remedy.FRESH_CREDENTIALS,
+    "InvalidClientTokenId": Remedy.FRESH_CREDENTIALS,
+    # Unless its message is about the time.
+    "InvalidSignatureException": Remedy.FRESH_CREDENTIALS,
+    "SignatureDoesNotMatch": Remedy.FRESH_CREDENTIALS,
+    "TokenRefreshRequired": Remedy.FRESH_CREDENTIALS,
+    "UnrecognizedClientException": Remedy.FRESH_CREDENTIALS,
+    "RequestExpired": Remedy.FRESH_SIGNATURE,
+    "RequestInTheFuture": Remedy.FRESH_SIGNATURE,
+    "RequestTimeTooSkewed": Remedy.FRESH_SIGNATURE,
+}
 _TIME_MESSAGES = ("Signature expired", "Signature not yet current")
-#: The time of the signature, and the server's.
+#: The time of the signature, and the server's time.
 _TIMES = re.compile(r"(\d{8}T\d{6}Z) is [a-z ]+ than \d{8}T\d{6}Z \((\d{8}T\d{6}Z) [+-]")
 
 
 def remedy(error: Exception) -> Remedy | None:
-    """Return what can cure a failed call, or None if nothing is known to."""
+    """Return what can fix a failed call, or None."""
     from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError
 
     if isinstance(error, ClientError):
-        return remedy_of_answer(error.response)
+        return remedy_of_response(error.response)
     if isinstance(error, (NoCredentialsError, CredentialRetrievalError)):
-        return Remedy.LATER_CREDENTIALS
+        return Remedy.NEW_CREDENTIAL_SEARCH
     return None
 
 
-def remedy_of_answer(answer: Mapping[str, Any]) -> Remedy | None:
-    """Return what can cure an error of AWS's, or None if nothing is known to.
+def remedy_of_response(response: Mapping[str, Any]) -> Remedy | None:
+    """Return what can fix the call that got an error response, or None.
 
-    :param answer: as in ``ClientError.response``.
+    :param response: as in ``ClientError.response``.
     """
-    code = answer.get("Error", {}).get("Code", "")
-    message = answer.get("Error", {}).get("Message", "")
-    if code in _CREDENTIALS_REFUSED:
-        return Remedy.FRESH_CREDENTIALS
-    if code in _SIGNATURE_TIME:
+    code = response.get("Error", {}).get("Code", "")
+    message = response.get("Error", {}).get("Message", "")
+    if code == "InvalidSignatureException" and message.startswith(_TIME_MESSAGES):
         return Remedy.FRESH_SIGNATURE
-    if code == _INVALID_SIGNATURE:
-        timed = message.startswith(_TIME_MESSAGES)
-        return Remedy.FRESH_SIGNATURE if timed else Remedy.FRESH_CREDENTIALS
-    return None
+    return _REMEDIES.get(code)
 
 
-def clock_difference(answer: Mapping[str, Any]) -> str:
-    """Say how far this host's clock is from the server's, as an answer tells it.
+def clock_difference(response: Mapping[str, Any]) -> str:
+    """Describe how far this host's clock is from the server's.
 
-    :param answer: a refusal of a signature's time, as in ``ClientError.response``.
+    :param response: an error response about a signature's time.
     """
-    times = _TIMES.search(answer.get("Error", {}).get("Message", ""))
+    times = _TIMES.search(response.get("Error", {}).get("Message", ""))
     host = _epoch_seconds(times[1]) if times else time.time()
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     try:
         server = parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The one place that calls boto3's item operations, repeats them and translates their errors."""
+"""Calls DynamoDB's item operations, retries them and translates their errors."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
     from beaker_dynamodb.dynamodb.expressions import Attributes
 
-#: Tries after the table was created: a new table may answer "not found" for a moment longer.
-CREATED_ATTEMPTS = 6
-
-#: DynamoDB's names of boto3's methods.
+#: DynamoDB's operation for each method of a boto3 client.
 OPERATIONS = {
     "get_item": "GetItem",
     "put_item": "PutItem",
@@ -41,12 +38,17 @@ OPERATIONS = {
     "batch_write_item": "BatchWriteItem",
     "transact_write_items": "TransactWriteItems",
 }
-#: Those that name the table inside their parameters.
-MANY_TABLES = frozenset({"batch_get_item", "batch_write_item", "transact_write_items"})
-#: Attempts and longest first backoff of a write that met another on the same item (`Contended`),
-#: which botocore does not retry.
-CONTENDED_ATTEMPTS = 8
+#: Methods without a parameter ``TableName``.
+MULTI_TABLE = frozenset({"batch_get_item", "batch_write_item", "transact_write_items"})
+#: Attempts after the table was created, since a new table may not be found at first.
+CREATED_ATTEMPTS = 6
+CREATED_BACKOFF_SECONDS = 0.1
+#: Retries of a write that conflicts with another write (`Contended`); botocore does not retry it.
+CONTENDED_RETRIES = 8
 CONTENDED_BACKOFF_SECONDS = 0.02
+
+#: Attempts to make a table usable, by connection and table.
+_attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[bool]]] = PerProcess(dict)
 
 
 class TableCalls:
@@ -59,16 +61,16 @@ class TableCalls:
         self.options = options
         self.sleep = sleep
         self.client = ClientSource(options)
-        #: Whether time to live must still be turned on: the table took longer than callers wait.
-        self._unfinished = False
+        #: Time to live must still be enabled, because the table was not ready in time.
+        self._without_ttl = False
 
     def call(self, method: str, **params: Any) -> Any:
-        """Make one call on the table, which is created first if it is missing and may be.
+        """Make one call. Create the table first if it is missing and ``create_table`` is on.
 
-        :param method: boto3's name of the operation.
+        :param method: a method of a boto3 client.
         """
         silence.check(OPERATIONS[method], self.options.table_name)
-        if method not in MANY_TABLES:
+        if method not in MULTI_TABLE:
             params["TableName"] = self.options.table_name
         try:
             return self._call(method, params)
@@ -87,82 +89,82 @@ class TableCalls:
 
     def _call(self, method: str, params: dict[str, Any]) -> Any:
         try:
-            answer = self._send(method, params)
+            response = self._send(method, params)
         except MissingTable:
             self._make_usable()
-            answer = self._send_when_found(method, params)
-        if self._unfinished:
-            self._unfinished = False
+            response = self._send_to_new_table(method, params)
+        if self._without_ttl:
+            self._without_ttl = False
             table.enable_time_to_live(self.client(), self.options)
-        return answer
+        return response
 
     def _send(self, method: str, params: dict[str, Any]) -> Any:
-        tried: list[Remedy | None] = []
+        retries: list[Remedy | None] = []
         while True:
             client = self.client()
             try:
-                answer = getattr(client, method)(**params)
+                response = getattr(client, method)(**params)
             except Exception as error:
-                failure = translate(error, OPERATIONS[method], self.options.table_name)
-                if self._retries(error, failure, client, tried):
+                translated = translate(error, OPERATIONS[method], self.options.table_name)
+                if self._should_retry(error, translated, client, retries):
                     continue
-                if failure is error:
+                if translated is error:
                     raise
-                if isinstance(failure, DynamoDBError):
-                    if failure.aws_code == "ValidationException":
-                        failure = table.mismatch(client, self.options) or failure
-                    raise failure from cause(error)
-                if isinstance(failure, ConditionFailed):
-                    self._accepted(tried)
-                    failure = self._with_item(failure, params)
-                raise failure from None
-            self._accepted(tried)
-            return answer
+                if isinstance(translated, DynamoDBError):
+                    if translated.aws_code == "ValidationException":
+                        translated = table.mismatch(client, self.options) or translated
+                    raise translated from cause(error)
+                if isinstance(translated, ConditionFailed):
+                    self._note_accepted_credentials(retries)
+                    translated = self._with_item(translated, params)
+                raise translated from None
+            self._note_accepted_credentials(retries)
+            return response
 
-    def _retries(
+    def _should_retry(
         self,
         error: Exception,
-        failure: Exception,
+        translated: Exception,
         client: Any,
-        tried: list[Remedy | None],
+        retries: list[Remedy | None],
     ) -> bool:
-        """Return whether to repeat a failed call, which botocore does not repeat by itself.
+        """Return whether to retry a failed call that botocore does not retry.
 
-        Once with other credentials, once with a fresh signature, and several times, with backoff,
-        where another write is at work on the item.
+        Retry once with other credentials and once with a fresh signature. If another write of the
+        item is in progress, wait and retry up to `CONTENDED_RETRIES` times.
 
-        :param failure: what the error means to a caller.
-        :param tried: why this call was repeated before; a new reason is appended.
+        :param retries: the reasons of earlier retries of this call; a new one is appended.
         """
-        cure = remedy(error)
-        if cure in tried and cure is not None:
-            return False
-        if cure is Remedy.FRESH_CREDENTIALS and not self.client.renew(client):
-            return False
-        if cure is Remedy.LATER_CREDENTIALS and not self.client.search_again(client):
-            return False
-        if cure is None:
-            attempt = tried.count(None)
-            if not isinstance(failure, Contended) or attempt >= CONTENDED_ATTEMPTS:
+        reason = remedy(error)
+        if reason is None:
+            attempt = retries.count(None)
+            if not isinstance(translated, Contended) or attempt >= CONTENDED_RETRIES:
                 return False
             self.sleep(random.uniform(0, CONTENDED_BACKOFF_SECONDS * 2**attempt))
-        tried.append(cure)
+        elif reason in retries:
+            return False
+        elif reason is Remedy.FRESH_CREDENTIALS:
+            if not self.client.renew(client):
+                return False
+        elif reason is Remedy.NEW_CREDENTIAL_SEARCH and not self.client.search_again(client):
+            return False
+        retries.append(reason)
         return True
 
-    def _accepted(self, tried: list[Remedy | None]) -> None:
-        if Remedy.FRESH_CREDENTIALS in tried:
+    def _note_accepted_credentials(self, retries: list[Remedy | None]) -> None:
+        if Remedy.FRESH_CREDENTIALS in retries:
             self.client.accepted()
 
     def _with_item(self, failed: ConditionFailed, params: dict[str, Any]) -> ConditionFailed:
-        """Complete a failed condition that was to bring the current item and did not.
+        """Add the current item to a failed condition that requested it but did not get it.
 
-        There may be none, or the server does not return it: one consistent read tells.
+        Either there is none or the server does not return it: a consistent read finds out.
         """
         write = params
         if "TransactItems" in params:
             (write,) = params["TransactItems"][failed.action].values()
-        wanted = write.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-        if failed.attributes is not None or not wanted:
+        requested = write.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        if failed.attributes is not None or not requested:
             return failed
         written = write.get("Key") or write["Item"]
         names = filter(None, (self.options.hash_key, self.options.sort_key))
@@ -174,30 +176,26 @@ class TableCalls:
         item = self._send("get_item", read).get("Item")
         return ConditionFailed(item, failed.action, reported=False)
 
-    def _send_when_found(self, method: str, params: dict[str, Any]) -> Any:
+    def _send_to_new_table(self, method: str, params: dict[str, Any]) -> Any:
         for attempt in range(CREATED_ATTEMPTS):
             try:
                 return self._send(method, params)
             except MissingTable:
-                self.sleep(random.uniform(0, 0.1 * 2**attempt))
+                self.sleep(random.uniform(0, CREATED_BACKOFF_SECONDS * 2**attempt))
         raise StoreUnavailable(
             f"table {self.options.table_name!r} can be used, but {OPERATIONS[method]} does not "
-            "find it yet",
+            "find it yet; try again later",
             operation=OPERATIONS[method],
             table=self.options.table_name,
         )
 
     def _make_usable(self) -> None:
-        """Create the table, or wait until it can be used: one thread per process and table."""
+        """Create the table, or wait until it can be used, in one thread of this process."""
         options = self.options
         key = (connection_key(options), options.client, options.table_name)
         attempt = _attempts().setdefault(key, SharedAttempt())
         try:
             attempt(lambda: table.make_usable(self.client(), options), options.clock)
         except TableNotReady:
-            self._unfinished = options.create_table
+            self._without_ttl = options.create_table
             raise
-
-
-#: Attempts to make a table usable, by connection and table.
-_attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[bool]]] = PerProcess(dict)

@@ -1,7 +1,7 @@
-"""Credentials that expire: a failed refresh is remembered, and shows nothing of a helper's output.
+"""Remembers failed refreshes of credentials for a moment, and hides a helper's output.
 
-botocore refreshes them, in one thread at a time. What a helper such as ``credential_process``
-prints may hold secrets; botocore puts it into its exceptions and into its log.
+botocore refreshes expiring credentials in one thread at a time. The output of a helper such as
+``credential_process`` may contain secrets, and botocore puts it into exceptions and its log.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from beaker_dynamodb.dynamodb.shared_attempt import REMEMBER_SECONDS, Pause
 
 
 def guard_refresh(credentials: Any, clock: Callable[[], float]) -> None:
-    """Have credentials remember for `REMEMBER_SECONDS` that they could not be refreshed.
+    """Make credentials raise a failed refresh again for `REMEMBER_SECONDS`.
 
-    :param credentials: botocore's; None, or some that never expire, are left as they are.
+    :param credentials: botocore's credentials or None. Those that do not expire are not changed.
     :param clock: epoch seconds.
     """
     refresh = getattr(credentials, "_refresh_using", None)
@@ -27,10 +27,12 @@ def guard_refresh(credentials: Any, clock: Callable[[], float]) -> None:
 
 
 class _Refresh:
-    """The function that botocore calls, under its lock, for fresh credentials."""
+    """botocore calls this function, under a lock, for fresh credentials."""
 
     def __init__(self, refresh: Callable[[], Any], method: str, clock: Callable[[], float]) -> None:
-        self._refresh, self._method, self._clock = refresh, method, clock
+        self._refresh = refresh
+        self._method = method
+        self._clock = clock
         self._error: Exception | None = None
         self._remembered = Pause()
 
@@ -39,12 +41,12 @@ class _Refresh:
             self._error = None
             try:
                 return self._refresh()
-            except ClientError as error:  # an answer of STS, which says why
+            except ClientError as error:  # a response of STS, without secrets
                 self._error = error
             except Exception as error:
                 self._error = CredentialRetrievalError(
                     provider=self._method, error_msg=type(error).__name__
                 )
             self._remembered.begin(self._clock(), REMEMBER_SECONDS)
-        # Outside of the `except` block, so that no traceback leads to the helper's own error.
+        # Raised outside of the `except` block, so that no traceback shows the helper's error.
         raise copy.copy(self._error)

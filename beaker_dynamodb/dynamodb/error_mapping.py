@@ -1,4 +1,4 @@
-"""What botocore raises, as this package's errors: one map from AWS's code to a class."""
+"""Maps botocore's exceptions to those of this package."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from beaker_dynamodb.dynamodb.authentication import Remedy, clock_difference, remedy_of_answer
+from beaker_dynamodb.dynamodb.authentication import Remedy, clock_difference, remedy_of_response
 from beaker_dynamodb.exceptions import (
     AccessDenied,
     ConfigurationError,
@@ -15,9 +15,9 @@ from beaker_dynamodb.exceptions import (
     StoreUnavailable,
 )
 
-#: Largest item, attribute names counted (AWS developer guide, quotas).
+#: Largest item in bytes, including attribute names (AWS developer guide, quotas).
 MAX_ITEM_BYTES = 409_600
-#: An address with a user or a password in it.
+#: A URL with a user name or password.
 _USERINFO = re.compile(r"//[^/\"]*@")
 
 
@@ -25,54 +25,12 @@ class Contended(StoreUnavailable):
     """Another transaction, or another Region, is writing the same item; retry soon."""
 
 
-_CLASSES: dict[str, type[DynamoDBError]] = {
-    "AccessDenied": AccessDenied,
-    "AccessDeniedException": AccessDenied,
-    "NotAuthorized": AccessDenied,
-    "ReplicatedWriteConflictException": Contended,
-    "TransactionConflictException": Contended,
-}
-# Not the caller's fault, or a matter of credentials that may be renewed: it may work later.
-# Every 5xx is one of these, whatever its code.
-_CLASSES |= dict.fromkeys(
-    (
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "IncompleteSignatureException",
-        "InvalidAccessKeyId",
-        "InternalFailure",
-        "InternalServerError",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "LimitExceededException",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "OptInRequired",
-        "ProvisionedThroughputExceededException",
-        "RequestExpired",
-        "RequestInTheFuture",
-        "RequestLimitExceeded",
-        "RequestTimeTooSkewed",
-        "ServiceUnavailable",
-        "SignatureDoesNotMatch",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TokenRefreshRequired",
-        "TransactionInProgressException",
-        "UnrecognizedClientException",
-    ),
-    StoreUnavailable,
-)
-
-
 class ConditionFailed(Exception):
     """The condition check failed.
 
-    :param attributes: the current item; None if there is none.
-    :param action: of a transaction, the number of the action whose check failed.
-    :param reported: whether the error itself carried the item.
+    :param attributes: the current item, or None if there is none.
+    :param action: in a transaction, the index of the action whose check failed.
+    :param reported: whether the error response contained the item.
     """
 
     def __init__(
@@ -89,43 +47,96 @@ class NoTransactions(Exception):
 
 
 class MissingTable(Exception):
-    """The table is not there (ResourceNotFoundException)."""
+    """The table does not exist (ResourceNotFoundException)."""
+
+
+#: The exception for each error code. For other codes: `StoreUnavailable` if the status is 5xx,
+#: else `DynamoDBError`.
+_EXCEPTIONS: dict[str, type[DynamoDBError]] = {
+    # permissions
+    "AccessDenied": AccessDenied,
+    "AccessDeniedException": AccessDenied,
+    "NotAuthorized": AccessDenied,
+    # another write of the same item
+    "ReplicatedWriteConflictException": Contended,
+    "TransactionConflictException": Contended,
+    "TransactionInProgressException": StoreUnavailable,
+    # capacity
+    "LimitExceededException": StoreUnavailable,
+    "ProvisionedThroughputExceededException": StoreUnavailable,
+    "RequestLimitExceeded": StoreUnavailable,
+    "ThrottledException": StoreUnavailable,
+    "Throttling": StoreUnavailable,
+    "ThrottlingException": StoreUnavailable,
+    # failures of the service
+    "InternalFailure": StoreUnavailable,
+    "InternalServerError": StoreUnavailable,
+    "ServiceUnavailable": StoreUnavailable,
+    # credentials, which may be renewed
+    "ExpiredToken": StoreUnavailable,
+    "ExpiredTokenException": StoreUnavailable,
+    "InvalidAccessKeyId": StoreUnavailable,
+    "InvalidClientTokenId": StoreUnavailable,
+    "MissingAuthenticationToken": StoreUnavailable,
+    "MissingAuthenticationTokenException": StoreUnavailable,
+    "OptInRequired": StoreUnavailable,
+    "TokenRefreshRequired": StoreUnavailable,
+    "UnrecognizedClientException": StoreUnavailable,
+    # signatures
+    "IncompleteSignature": StoreUnavailable,
+    "IncompleteSignatureException": StoreUnavailable,
+    "InvalidSignatureException": StoreUnavailable,
+    "RequestExpired": StoreUnavailable,
+    "RequestInTheFuture": StoreUnavailable,
+    "RequestTimeTooSkewed": StoreUnavailable,
+    "SignatureDoesNotMatch": StoreUnavailable,
+}
+
+
+_CHECK_ADDRESS = "; check the network and the options region_name and endpoint_url"
+#: What to do about botocore's exceptions.
+_ADVICE = {
+    "ConnectTimeoutError": _CHECK_ADDRESS,
+    "EndpointConnectionError": _CHECK_ADDRESS,
+    "NoCredentialsError": "; give the process an IAM role, or set the option profile_name",
+}
 
 
 def translate(error: Exception, operation: str, table: str) -> Exception:
-    """Give the exception to raise for what a call of the client raised.
+    """Return the exception to raise for an exception of the boto3 client.
 
-    :param operation: DynamoDB's name of the operation.
+    :param operation: the DynamoDB operation.
     """
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
     from botocore.parsers import ResponseParserError
 
     if isinstance(error, ClientError):
-        return _of_answer(error.response, operation, table)
+        return _translate_response(error.response, operation, table)
     if isinstance(error, ParamValidationError):
-        # Its text may hold values of the item.
+        # botocore's message may quote values of the item.
         return DynamoDBError(
             f"{operation}: botocore refused the parameters", operation=operation, table=table
         )
     if isinstance(error, StoreUnavailable):
-        return error  # of a hook of this package, or of a test's
-    what = "no answer" if isinstance(error, (BotoCoreError, ResponseParserError)) else "failed"
-    # Everything else, too, must not reach Beaker: it reads a KeyError or TypeError as "no session".
+        return error  # raised by one of this package's hooks
+    # Nothing else may reach Beaker either: it treats KeyError and TypeError as "no session".
+    problem = "no answer" if isinstance(error, (BotoCoreError, ResponseParserError)) else "failed"
+    advice = _ADVICE.get(type(error).__name__, "")
     return StoreUnavailable(
-        f"{operation} on table {table!r}: {what} ({describe(error)})",
+        f"{operation} on table {table!r}: {problem} ({describe(error)}){advice}",
         operation=operation,
         table=table,
     )
 
 
 def describe(error: Exception) -> str:
-    """Describe an error without what a helper has printed, and without any value."""
+    """Describe an exception without values and without the output of a credentials helper."""
     from botocore.exceptions import ConfigParseError, CredentialRetrievalError
 
     name = type(error).__name__
     if isinstance(error, CredentialRetrievalError):
         provider = error.kwargs.get("provider")
-        return f"{name}: {provider} gave no credentials; its output is not shown"
+        return f"{name}: {provider} returned no credentials; its output is not shown"
     if isinstance(error, ConfigParseError):
         return f"{name}: {error}"
     if isinstance(error, OSError) and error.strerror:
@@ -135,10 +146,10 @@ def describe(error: Exception) -> str:
 
 
 def cause(error: Exception) -> Exception | None:
-    """Return the error to show as the cause in a traceback, or None if it may quote a value.
+    """Return the error to chain as the cause, or None if it may quote a secret.
 
-    A `UnicodeError` and a `JSONDecodeError`, which are `ValueError`s, hold the whole text; an error
-    about credentials holds what a helper printed; one about an address holds its password.
+    `UnicodeError` and `JSONDecodeError`, both `ValueError`s, contain the whole input. Errors about
+    credentials contain a helper's output, errors about an address its password.
     """
     if isinstance(error, (ValueError, LookupError)):
         return None
@@ -152,42 +163,59 @@ def cause(error: Exception) -> Exception | None:
     return None if isinstance(error, quoting) or _USERINFO.search(str(error)) else error
 
 
-def _of_answer(response: Mapping[str, Any], operation: str, table: str) -> Exception:
+def _translate_response(response: Mapping[str, Any], operation: str, table: str) -> Exception:
+    """Return the exception to raise for an error response of DynamoDB."""
     code = response.get("Error", {}).get("Code", "")
     message = response.get("Error", {}).get("Message", "")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "ConditionalCheckFailedException":
         return ConditionFailed(response.get("Item"))
     if code == "TransactionCanceledException":
-        return _of_cancellation(response, operation, table)
+        return _translate_cancellation(response, operation, table)
     if code == "ResourceNotFoundException":
         return MissingTable()
-    if operation == "TransactWriteItems" and _lacks_transactions(code, message):
+    if operation == "TransactWriteItems" and _means_no_transactions(code, message):
         return NoTransactions()
     if code == "ValidationException" and "Item size" in message:
         return ItemTooLarge(
-            f"{operation} on table {table!r}: the item has more than {MAX_ITEM_BYTES} bytes",
+            f"{operation} on table {table!r}: the item is larger than {MAX_ITEM_BYTES} bytes",
             limit=MAX_ITEM_BYTES,
             operation=operation,
             table=table,
         )
-    cls = _CLASSES.get(code, StoreUnavailable if status >= 500 else DynamoDBError)
-    if remedy_of_answer(response) is Remedy.FRESH_SIGNATURE:
-        message = (
-            f"{clock_difference(response)}, so the signature is refused; synchronize this host's "
-            f"clock (NTP). {message}"
-        )
-    text = f"{operation} on table {table!r}: {code or 'HTTP'} ({status}): {message}"
+    cls = _EXCEPTIONS.get(code, StoreUnavailable if status >= 500 else DynamoDBError)
     if cls is AccessDenied:
         action = _missing_action(operation, message)
         text = f"the action {action} on table {table!r} is not allowed: {message}"
+    else:
+        if remedy_of_response(response) is Remedy.FRESH_SIGNATURE:
+            message = (
+                f"{clock_difference(response)}, so the signature is refused; synchronize this "
+                f"host's clock (NTP). {message}"
+            )
+        text = f"{operation} on table {table!r}: {code or 'HTTP'} ({status}): {message}"
     return cls(text, operation=operation, table=table, aws_code=code or None)
 
 
-def _lacks_transactions(code: str, message: str) -> bool:
-    """Return whether an answer can only mean that transactions are not supported.
+def _translate_cancellation(response: Mapping[str, Any], operation: str, table: str) -> Exception:
+    reasons = response.get("CancellationReasons", [])
+    for number, reason in enumerate(reasons):
+        if reason.get("Code") == "ConditionalCheckFailed":
+            return ConditionFailed(reason.get("Item"), number)
+    codes = sorted({reason.get("Code", "") for reason in reasons} - {"None", ""})
+    cls = Contended if codes == ["TransactionConflict"] else StoreUnavailable
+    return cls(
+        f"{operation} on table {table!r}: canceled ({', '.join(codes)})",
+        operation=operation,
+        table=table,
+        aws_code="TransactionCanceledException",
+    )
 
-    DynamoDB-compatible servers do not know the operation; a multi-Region strongly consistent table
+
+def _means_no_transactions(code: str, message: str) -> bool:
+    """Return whether an error can only mean that transactions are not supported.
+
+    DynamoDB-compatible servers do not know the operation; a strongly consistent global table
     refuses it. Other validation errors are about the items.
     """
     refused = re.search(r"transact.*not supported|not support.*transact", message, re.IGNORECASE)
@@ -197,31 +225,19 @@ def _lacks_transactions(code: str, message: str) -> bool:
 
 
 def _missing_action(operation: str, message: str) -> str:
-    """Name the action: AWS's own words know it, and it may be another service's, `kms:Decrypt`."""
+    """Return the IAM action to allow, which AWS's message may name: ``kms:Decrypt``."""
     if named := re.search(r"not authorized to perform: (\S+)", message):
         return named[1]
-    if operation == "TransactWriteItems":  # there is no such permission
+    if operation == "TransactWriteItems":  # IAM has no such action
         return "dynamodb:PutItem or dynamodb:DeleteItem"
     return f"dynamodb:{operation}"
 
 
-def _of_cancellation(response: Mapping[str, Any], operation: str, table: str) -> Exception:
-    reasons = response.get("CancellationReasons", [])
-    for number, reason in enumerate(reasons):
-        if reason.get("Code") == "ConditionalCheckFailed":
-            return ConditionFailed(reason.get("Item"), number)
-    codes = sorted({reason.get("Code", "") for reason in reasons} - {"None", ""})
-    cls = Contended if codes == ["TransactionConflict"] else StoreUnavailable
-    return cls(
-        f"{operation} on table {table!r}: cancelled ({', '.join(codes)})",
-        operation=operation,
-        table=table,
-        aws_code="TransactionCanceledException",
-    )
-
-
 def missing_table(table: str, command: str) -> ConfigurationError:
-    """Give the error for a table that is not there and may not be created."""
+    """Return the error for a table that does not exist and must not be created.
+
+    :param command: the command that creates it.
+    """
     return ConfigurationError(
         f"table {table!r} does not exist and create_table is false; create it with: {command}",
         table=table,

@@ -22,7 +22,7 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from beaker_dynamodb.dynamodb import wire
-from beaker_dynamodb.dynamodb.authentication import remedy_of_answer
+from beaker_dynamodb.dynamodb.authentication import remedy_of_response
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -150,7 +150,7 @@ class LeanClient:
             "body": answer.content,
         }
         parsed: dict[str, Any] = self._parser.parse(told, None)
-        return None if remedy_of_answer(parsed) is None else parsed
+        return None if remedy_of_response(parsed) is None else parsed
 
     def _answer(self, way: Way, request: AWSPreparedRequest) -> Any:
         """Send a request over a connection of botocore's."""

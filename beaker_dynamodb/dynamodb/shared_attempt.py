@@ -1,4 +1,4 @@
-"""One attempt that all threads of a process share, and times in which nothing is attempted."""
+"""One attempt shared by all threads of a process, and pauses in which nothing is attempted."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 
 T = TypeVar("T")
 
-#: A `StoreUnavailable` is raised again for this long, without another attempt.
+#: A `StoreUnavailable` is raised again for this long without another attempt.
 REMEMBER_SECONDS = 1.0
 
 
 class Pause:
-    """A time in which something is not tried. A clock that is set back ends it."""
+    """A period in which something is not attempted. Setting the clock back ends it."""
 
     def __init__(self) -> None:
-        self._since = self._until = float("-inf")
+        self.end()
 
     def begin(self, now: float, seconds: float) -> None:
         """Start the pause.
@@ -33,12 +33,12 @@ class Pause:
         self._since = self._until = float("-inf")
 
     def lasts(self, now: float) -> bool:
-        """Return whether the pause is not over yet."""
+        """Return whether the pause is still on."""
         return self._since <= now < self._until
 
 
 class _Running(Generic[T]):
-    """An attempt under way; neither result nor error at its end means that it was aborted."""
+    """An attempt in progress. One that ends without result and error was aborted."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -47,7 +47,7 @@ class _Running(Generic[T]):
 
 
 class SharedAttempt(Generic[T]):
-    """Runs a function in one thread; callers that arrive meanwhile wait for its result."""
+    """Runs a function in one thread; other threads that call it wait for the result."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,27 +56,27 @@ class SharedAttempt(Generic[T]):
         self._remembered = Pause()
 
     def __call__(self, function: Callable[[], T], clock: Callable[[], float]) -> T:
-        """Return what the function returns, in this thread or in the one that already runs it.
+        """Return the function's result, from this thread or the one that already runs it.
 
-        :param function: returns a result that is not None.
+        :param function: must not return None.
         :param clock: epoch seconds.
-        :raises DynamoDBError: the function failed; each caller gets an exception of its own.
+        :raises DynamoDBError: the function failed. Each thread gets its own exception.
         """
         while True:
             with self._lock:
                 if self._error is not None and self._remembered.lasts(clock()):
-                    raise _again(self._error)
-                others = self._running
-                if others is None:
-                    mine: _Running[T] = _Running()
-                    self._running = mine
-            if others is None:
-                return self._run(mine, function, clock)
-            others.ended.wait()
-            if others.error is not None:
-                raise _again(others.error)
-            if others.result is not None:
-                return others.result
+                    raise _copy(self._error)
+                running = self._running
+                if running is None:
+                    own: _Running[T] = _Running()
+                    self._running = own
+            if running is None:
+                return self._run(own, function, clock)
+            running.ended.wait()
+            if running.error is not None:
+                raise _copy(running.error)
+            if running.result is not None:
+                return running.result
 
     def _run(
         self, running: _Running[T], function: Callable[[], T], clock: Callable[[], float]
@@ -85,8 +85,8 @@ class SharedAttempt(Generic[T]):
             running.result = function()
             return running.result
         except DynamoDBError as error:
-            # A copy, because the frames of the traceback may hold secrets.
-            running.error = _again(error)
+            # Keep a copy, because the frames of the traceback may hold secrets.
+            running.error = _copy(error)
             if isinstance(error, StoreUnavailable):
                 self._error = running.error
                 self._remembered.begin(clock(), REMEMBER_SECONDS)
@@ -97,8 +97,8 @@ class SharedAttempt(Generic[T]):
             running.ended.set()
 
 
-def _again(error: DynamoDBError) -> DynamoDBError:
-    """Return a new exception for another thread: a traceback must not grow in two threads."""
+def _copy(error: DynamoDBError) -> DynamoDBError:
+    """Return a copy without traceback; two threads must not extend the same traceback."""
     copied = copy.copy(error)
     copied.__cause__ = error.__cause__
     copied.__suppress_context__ = True
