@@ -1,1 +1,1 @@
-"""Copies the sessions of other stores into DynamoDB."""
+"""Copies sessions from other Beaker backends to DynamoDB."""

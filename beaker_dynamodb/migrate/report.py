@@ -1,30 +1,41 @@
-"""What became of the sessions that a migration found, in numbers."""
+"""The result of a migration, in numbers."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
+#: Every session in the old store has exactly one of these outcomes.
+OUTCOMES = (
+    "copied",
+    "already_there",
+    "logged_out_since",
+    "expired",
+    "empty",
+    "unreadable",
+    "too_large",
+)
+
 
 @dataclass
 class Report:
-    """What a migration did. ``found`` is the sum of the seven counts after it.
+    """Counts of a migration.
 
     :param found: sessions in the old store.
-    :param copied: written to the new one; in a dry run: would be, if they are not there yet.
-    :param already_there: in the new one before, or copied there by an earlier run.
-    :param logged_out_since: copied by an earlier run, and gone from the new store since, though
-        it was used in the old one.
-    :param expired: not used for so long that they have ended.
-    :param empty: what Beaker leaves of a session that was logged out.
-    :param unreadable: damaged; Beaker could not read them either.
-    :param too_large: larger than the new store can take; their users are logged out.
-    :param opaque: of those copied, those whose payload only the application can read.
-    :param foreign: things in the old store that are no sessions; not among ``found``.
-    :param verified: of those copied, those that were read back and are the same.
-    :param changed_since: read back, but their users were quicker.
-    :param differing: read back, and not the same.
-    :param write_units: write capacity units, by the sizes of the items.
+    :param copied: written to the new store; in a dry run, sessions that may be written.
+    :param already_there: already in the new store.
+    :param logged_out_since: copied by an earlier run and since deleted from the new store, but
+        accessed again in the old store.
+    :param expired: expired before the migration.
+    :param empty: logged out; Beaker left an empty session.
+    :param unreadable: damaged, so Beaker cannot read them either.
+    :param too_large: larger than `max_value_size`. Their users are logged out.
+    :param opaque: copied, but only the application can read their payload.
+    :param foreign: items in the old store that are not sessions. ``found`` excludes them.
+    :param verified: copied, read back, and equal.
+    :param changed_since: copied, but already changed when read back.
+    :param differing: copied, read back, and different.
+    :param write_units: write capacity units, computed from the size of the items.
     """
 
     found: int = 0
@@ -42,24 +53,20 @@ class Report:
     differing: int = 0
     write_units: int = 0
 
+    def add(self, name: str, number: int = 1) -> None:
+        """Increase a count. Not thread-safe."""
+        setattr(self, name, getattr(self, name) + number)
+
     @property
     def missing(self) -> int:
-        """Sessions that were found and are in none of the seven counts."""
-        return self.found - (
-            self.copied
-            + self.already_there
-            + self.logged_out_since
-            + self.expired
-            + self.empty
-            + self.unreadable
-            + self.too_large
-        )
+        """Number of sessions found that have no outcome."""
+        return self.found - sum(int(getattr(self, outcome)) for outcome in OUTCOMES)
 
     @property
     def complete(self) -> bool:
-        """Whether every session that lives is in the new store, as it was in the old one."""
+        """Whether every live session is in the new store, unchanged."""
         return not (self.missing or self.differing or self.too_large)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the counts, and whether they are all right."""
+        """Return the counts, with `missing` and `complete`."""
         return {**asdict(self), "missing": self.missing, "complete": self.complete}

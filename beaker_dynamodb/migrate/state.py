@@ -1,15 +1,15 @@
-"""What a migration has done so far, in a file: to go on where it stopped, and to undo no log-out.
+"""The state file of a migration: what earlier runs have copied, and where to resume.
 
-Lines of text, only ever added to::
+Lines are only ever appended::
 
     beaker-dynamodb migrate 1 SHA-256 of source and target
-    copied 32-DIGITS-OF-THE-ID'S-SHA-256 ACCESSED
+    copied FIRST-32-DIGITS-OF-THE-ID'S-SHA-256 ACCESSED
     mark SEGMENT LAST-KEY-AS-JSON
     end
 
-``ACCESSED`` is the session's last use in the old store, in milliseconds since the epoch, or ``-``
-where that is not known. A mark holds a key of the old DynamoDB table, and with it, unless
-``hash_ids`` was on there, the id of a live session: the file is readable by its owner only.
+``ACCESSED`` is the session's last access in the old store, in milliseconds since the epoch, or
+``-`` if it is unknown. A mark holds a key of the old DynamoDB table. Without ``hash_ids``, that key
+contains the id of a live session, so only the file's owner may read it.
 """
 
 from __future__ import annotations
@@ -17,45 +17,40 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate import places
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
+from beaker_dynamodb.migrate.location import fingerprint
 
 HEADER = "beaker-dynamodb migrate 1 "
-#: 128 bits of an id's SHA-256 tell sessions apart as well, in half the memory.
+#: 128 bits of the SHA-256 are enough, and need half the memory.
 DIGEST_DIGITS = 32
 
 
-class State:
-    """The state file of a migration; a context manager, which closes it.
+class State(AbstractContextManager["State", None]):
+    """State file; a context manager that closes it.
 
-    :param path: of the file, which is made if it is missing; None: nothing is kept.
+    :param path: created if it does not exist. None stores nothing.
     :param source: name of the source.
-    :param target: name of the target.
-    :raises ConfigurationError: it cannot be read or written, or is another migration's.
+    :param target: location of the target.
+    :raises ConfigurationError: the file cannot be used, or belongs to another migration.
     """
 
     def __init__(self, path: Path | None, source: str, target: str) -> None:
-        #: Digest of the id: last use in the old store; some 120 bytes of memory for each.
+        #: Last access in the old store by digest; about 120 bytes of memory per session.
         self._copied: dict[bytes, int | None] = {}
-        #: Segment: where to go on in it.
+        #: Last key by segment; None if the whole segment was read.
         self.marks: dict[int, Mapping[str, Any] | None] = {}
         self._file = None
         if path is None:
             return
-        header = HEADER + places.digest(source, target)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            # A line at a time: what was done is known even if the process is killed.
+            # Line-buffered, so that a killed process has recorded what it did.
             self._file = os.fdopen(descriptor, "r+", encoding="utf-8", newline="\n", buffering=1)
-            self._read(self._file, header)
+            self._read(self._file, HEADER + fingerprint(source, target))
         except (OSError, ValueError, IndexError) as error:
             self.close()
             raise ConfigurationError(f"state file {path}: {error}") from None
@@ -64,17 +59,17 @@ class State:
         end = 0
         for line in iter(file.readline, ""):
             if not line.endswith("\n"):
-                break  # half a line: the process was killed
+                break  # the process was killed while it wrote
             if end == 0 and line.rstrip("\n") != header:
                 raise ValueError("is not of a migration from this source to this target")
             end += len(line.encode())
-            self._take(line)
+            self._read_line(line)
         file.seek(end)
         file.truncate()
         if end == 0:
-            self._add(header)
+            self._append(header)
 
-    def _take(self, line: str) -> None:
+    def _read_line(self, line: str) -> None:
         word, _, rest = line.rstrip("\n").partition(" ")
         if word == "copied":
             digest, accessed = rest.split()
@@ -86,33 +81,33 @@ class State:
             self.marks.clear()
 
     def has(self, digest: str) -> bool:
-        """Whether an earlier run has copied the session, or found it there.
+        """Return whether an earlier run has copied the session or found it in the new store.
 
-        :param digest: SHA-256 of the id, hexadecimal.
+        :param digest: hexadecimal SHA-256 of the id.
         """
         return _short(digest) in self._copied
 
-    def is_as_copied(self, digest: str, accessed_ms: int | None) -> bool:
-        """Whether the old store knows nothing newer of the session than what was copied."""
+    def is_current(self, digest: str, accessed_ms: int | None) -> bool:
+        """Return whether a session that `has` was not accessed in the old store since."""
         before = self._copied[_short(digest)]
         return before is None or accessed_ms is None or accessed_ms <= before
 
     def copied(self, digest: str, accessed_ms: int | None) -> None:
-        """Remember a session that is in the new store."""
+        """Record that a session is in the new store."""
         if self._file is not None:
             self._copied[_short(digest)] = accessed_ms
             shown = "-" if accessed_ms is None else accessed_ms
-            self._add(f"copied {digest[:DIGEST_DIGITS]} {shown}")
+            self._append(f"copied {digest[:DIGEST_DIGITS]} {shown}")
 
     def mark(self, segment: int, last_key: Mapping[str, Any] | None) -> None:
-        """Remember how far a part of the source was read, and everything in it dealt with."""
-        self._add(f"mark {segment} {json.dumps(last_key)}")
+        """Record that everything in a segment up to this key is done."""
+        self._append(f"mark {segment} {json.dumps(last_key)}")
 
     def end(self) -> None:
-        """Remember that all was read: the next run begins at the beginning."""
-        self._add("end")
+        """Record that the run is complete, so that the next one starts from the beginning."""
+        self._append("end")
 
-    def _add(self, line: str) -> None:
+    def _append(self, line: str) -> None:
         if self._file is not None:
             self._file.write(f"{line}\n")
 
@@ -121,15 +116,7 @@ class State:
         if self._file is not None:
             self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

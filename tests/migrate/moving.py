@@ -12,7 +12,7 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.migrate.migration import Migration
 from beaker_dynamodb.migrate.report import Report
-from beaker_dynamodb.migrate.sources.opening import source_of_url
+from beaker_dynamodb.migrate.stores import source_from_url
 from beaker_dynamodb.sessions.storage import SessionStorage
 
 
@@ -28,7 +28,7 @@ def move(source: Any, options: Mapping[str, object], **more: Any) -> Report:
     :param options: of the new store.
     """
     if isinstance(source, str):
-        source = source_of_url(source)
+        source = source_from_url(source)
     return Migration(source, target(options), **{"verify": "all", **more}).run()
 
 

@@ -13,10 +13,9 @@ from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.items.store import ItemStore
-from beaker_dynamodb.migrate.migration import Migration
-from beaker_dynamodb.migrate.sources import Entry, Found, Mark, digest_of
-from beaker_dynamodb.migrate.sources.dynamodb import DynamoDBSource
-from beaker_dynamodb.migrate.sources.files import FileSource
+from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
+from beaker_dynamodb.migrate.from_files import FileSource
+from beaker_dynamodb.migrate.source import Entry, Mark, SourceSession, digest_of
 from beaker_dynamodb.migrate.state import State
 from tests.beaker import Browser
 from tests.migrate.moving import counts, move, saved, stored, target
@@ -238,8 +237,8 @@ def test_half_a_line_is_nothing(state: Path) -> None:
         second.copied(digests[1], None)
     with opened(state) as third:
         assert [True, True] == [third.has(digest) for digest in digests]
-        assert [True, False] == [third.is_as_copied(digests[0], ms) for ms in (1000, 1001)]
-        assert third.is_as_copied(digests[1], 1001)
+        assert [True, False] == [third.is_current(digests[0], ms) for ms in (1000, 1001)]
+        assert third.is_current(digests[1], 1001)
 
 
 def test_marks_are_those_of_the_last_run_that_did_not_end(state: Path) -> None:
@@ -272,8 +271,8 @@ def test_a_mark_is_kept_once_everything_before_it_is_done(
     options: dict[str, object], state: Path
 ) -> None:
     """A session that could not be written is before the mark at which the next run begins."""
-    hashed = Found(None, "x", digest_of("x"))  # cannot be written where ids are not hashed
-    found = [Found(str(number), "x", digest_of(str(number))) for number in range(3)]
+    hashed = SourceSession(None, "x", digest_of("x"))  # cannot be written where ids are not hashed
+    found = [SourceSession(str(number), "x", digest_of(str(number))) for number in range(3)]
     marks = [Mark(0, {"id": {"S": "a"}}), Mark(0, {"id": {"S": "b"}})]
     source = Marked([*found, marks[0], hashed, marks[1]])
     with opened(state) as first, pytest.raises(ConfigurationError, match="set hash_ids"):
@@ -302,17 +301,10 @@ def test_a_long_scan_goes_on_where_it_stopped(options: dict[str, object], state:
     ]
 
 
-def test_the_rate_bounds_the_writes(
-    old: dict[str, Any], url: str, options: dict[str, object]
-) -> None:
-    """Ten sessions of one unit each, at two units a second, wait half a second longer each."""
+def test_writes_are_rate_limited(old: dict[str, Any], url: str, options: dict[str, object]) -> None:
     for number in range(10):
         saved(old, user=number)
-    pauses: list[float] = []
-    limiter = RateLimiter(
-        2.0, clock=lambda: 100.0, wait=lambda stopped, seconds: pauses.append(seconds)
-    )
-    source = FileSource(Path(old["data_dir"]))
-    migration = Migration(source, target(options), threads=1, limiter=limiter)
-    assert 10 == migration.run().write_units
-    assert [number / 2 for number in range(1, 11)] == pauses
+    waits: list[float] = []
+    limiter = RateLimiter(2, clock=lambda: 0, wait=lambda _, seconds: waits.append(seconds))
+    assert 10 == move(url, options, threads=1, limiter=limiter).write_units
+    assert [number / 2 for number in range(1, 11)] == waits

@@ -14,7 +14,7 @@ from beaker.session import Session
 
 from beaker_dynamodb.items.codec import Codec
 from beaker_dynamodb.items.item import SESSION, Item, item_size
-from beaker_dynamodb.migrate.sources.dynamodb import DynamoDBSource
+from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
 from tests.clock import Clock
 from tests.migrate.moving import counts, move, saved, stored, target
 from tests.servers.recorder import CallRecorder

@@ -20,17 +20,24 @@ from beaker.cache import Cache
 from beaker.ext.mongodb import MongoNamespaceManager
 
 from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
-from beaker_dynamodb.migrate.sources import Entry, Foreign, Found, Mark, Unreadable, digest_of
-from beaker_dynamodb.migrate.sources.dynamodb import DynamoDBSource
-from beaker_dynamodb.migrate.sources.files import DbmSource
-from beaker_dynamodb.migrate.sources.mongodb import MongoSource
-from beaker_dynamodb.migrate.sources.opening import (
-    source_of_settings,
-    source_of_url,
-    target_of_settings,
-    target_of_url,
+from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
+from beaker_dynamodb.migrate.from_files import DbmSource
+from beaker_dynamodb.migrate.from_mongodb import MongoSource
+from beaker_dynamodb.migrate.from_redis import RedisSource
+from beaker_dynamodb.migrate.source import (
+    Damaged,
+    Entry,
+    Mark,
+    NotASession,
+    SourceSession,
+    digest_of,
 )
-from beaker_dynamodb.migrate.sources.redis_keys import RedisSource
+from beaker_dynamodb.migrate.stores import (
+    source_from_settings,
+    source_from_url,
+    target_from_settings,
+    target_from_url,
+)
 from tests.clock import Clock
 from tests.migrate.moving import saved, target
 from tests.sessions.site import ENCRYPTED
@@ -48,10 +55,10 @@ def kinds_of_dbm() -> list[ModuleType]:
 KINDS_OF_DBM = kinds_of_dbm()
 
 
-def found(source: Any) -> dict[str | None, Found]:
+def found(source: Any) -> dict[str | None, SourceSession]:
     """Give the sessions in a source, by their ids; there is nothing else in it."""
     entries: list[Entry] = list(source.entries({}))
-    sessions = [entry for entry in entries if isinstance(entry, Found)]
+    sessions = [entry for entry in entries if isinstance(entry, SourceSession)]
     assert entries == sessions
     return {entry.session_id: entry for entry in sessions}
 
@@ -65,7 +72,7 @@ class TestFiles:
         old = {"type": "file", name: str(tmp_path), "lock_dir": str(tmp_path / "locks")}
         session_id = saved(old, user=1)
         (file,) = tmp_path.rglob("*.cache")
-        (entry,) = found(source_of_settings(old)).values()
+        (entry,) = found(source_from_settings(old)).values()
         assert (session_id, int(file.stat().st_mtime * 1000)) == (
             entry.session_id,
             entry.accessed_ms,
@@ -78,20 +85,20 @@ class TestFiles:
         assert ids == set(found(DbmSource(tmp_path)))
 
         Cache("news", **old).put("weather", "fine")
-        assert 1 == list(DbmSource(tmp_path).entries({})).count(Foreign())
+        assert 1 == list(DbmSource(tmp_path).entries({})).count(NotASession())
 
     def test_what_is_no_dbm_is_unreadable(self, tmp_path: Path) -> None:
         """A damaged file is told, and does not stop the others."""
         (tmp_path / "container_dbm").mkdir()
         (tmp_path / "container_dbm" / "x.dbm").write_bytes(b"not at all a dbm file")
         (entry,) = DbmSource(tmp_path).entries({})
-        assert isinstance(entry, Unreadable)
+        assert isinstance(entry, Damaged)
 
     @pytest.mark.parametrize("scheme", ["file", "dbm"])
     def test_a_folder_that_is_not_there(self, scheme: str, tmp_path: Path) -> None:
         """A mistyped folder is an error, not an empty store."""
         with pytest.raises(ConfigurationError, match="there is no folder"):
-            source_of_url(f"{scheme}://{tmp_path}/sesions")
+            source_from_url(f"{scheme}://{tmp_path}/sesions")
 
 
 class TestRedis:
@@ -120,7 +127,7 @@ class TestRedis:
 
     def test_a_server_that_is_not_there(self) -> None:
         """No answer is an error that names the server, and no password."""
-        source = source_of_url("redis://:secret-word@127.0.0.1:1/0")
+        source = source_from_url("redis://:secret-word@127.0.0.1:1/0")
         with pytest.raises(StoreUnavailable, match=r"redis://127.0.0.1:1/0 cannot be") as caught:
             list(source.entries({}))
         assert "secret-word" not in str(caught.value)
@@ -139,7 +146,7 @@ class TestDatabase:
         with engine.connect() as connection:
             ((written,),) = connection.execute(sqlalchemy.text("select accessed from kept"))
         engine.dispose()
-        (entry,) = found(source_of_settings(settings)).values()
+        (entry,) = found(source_from_settings(settings)).values()
         assert session_id == entry.session_id
         assert round(datetime.fromisoformat(written).timestamp() * 1000) == entry.accessed_ms
 
@@ -147,7 +154,7 @@ class TestDatabase:
         """A database of something else is an error."""
         file = tmp_path / "other.db"
         file.touch()
-        source = source_of_url(f"sqlite:///{file}")
+        source = source_from_url(f"sqlite:///{file}")
         with pytest.raises(StoreUnavailable, match="no such table: beaker_cache"):
             list(source.entries({}))
 
@@ -156,13 +163,13 @@ class TestDatabase:
         """It is an error, and SQLite makes no file of it."""
         path = f"{tmp_path}/{name}" if name else ""
         with pytest.raises(ConfigurationError, match=f"there is no database {path}"):
-            source_of_url(f"sqlite:///{path}")
+            source_from_url(f"sqlite:///{path}")
         assert [] == list(tmp_path.iterdir())
 
     def test_a_url_that_says_nothing(self) -> None:
         """What SQLAlchemy does not understand is refused, and the password in it not shown."""
         with pytest.raises(ConfigurationError) as caught:
-            source_of_url("nosuchdb://me:secret-word@host/db")
+            source_from_url("nosuchdb://me:secret-word@host/db")
         assert "secret-word" not in str(caught.value)
 
 
@@ -182,11 +189,11 @@ class TestDynamoDB:
         saved({**old, "hash_ids": True}, "hashed", user=1)
         saved({**old, "prefix": "another"}, "another", user=1)
         entries = list(DynamoDBSource(target({**options, "hash_ids": hash_ids})).entries({}))
-        sessions = [entry for entry in entries if isinstance(entry, Found)]
+        sessions = [entry for entry in entries if isinstance(entry, SourceSession)]
         digests = {"plain": digest_of("plain"), None: digest_of("hashed")}
         assert {digests[name] for name in expected} == {entry.digest for entry in sessions}
         assert set(expected) == {entry.session_id for entry in sessions}
-        assert 2 - len(expected) == entries.count(Foreign())
+        assert 2 - len(expected) == entries.count(NotASession())
 
     def test_odd_ids(self, options: dict[str, Any]) -> None:
         """Any id at all comes back, also one that is too long for a key."""
@@ -194,21 +201,21 @@ class TestDynamoDB:
         for session_id in ids:
             saved({"type": "ext:dynamodb", **options}, session_id, user=1)
         entries = DynamoDBSource(target(options)).entries({})
-        assert ids == {entry.session_id for entry in entries if isinstance(entry, Found)}
+        assert ids == {entry.session_id for entry in entries if isinstance(entry, SourceSession)}
 
     def test_a_forged_session_is_unreadable(self, options: dict[str, Any]) -> None:
         """What is not signed with the old application's keys is not brought over."""
         saved({"type": "ext:dynamodb", **options, "signing_keys": "0" * 16}, user=1)
         source = DynamoDBSource(target({**options, "signing_keys": "1" * 16}))
         kinds = [type(entry) for entry in source.entries({}) if not isinstance(entry, Mark)]
-        assert [Unreadable] == kinds
+        assert [Damaged] == kinds
 
     def test_an_empty_prefix(self, options: dict[str, Any]) -> None:
         """Of a table without prefixes all sessions are read."""
         bare = {**options, "prefix": ""}
         session_id = saved({"type": "ext:dynamodb", **bare}, user=1)
         entries = DynamoDBSource(target(bare)).entries({})
-        assert [session_id] == [e.session_id for e in entries if isinstance(e, Found)]
+        assert [session_id] == [e.session_id for e in entries if isinstance(e, SourceSession)]
 
 
 def test_mongodb() -> None:
@@ -227,7 +234,7 @@ def test_mongodb() -> None:
     assert sessions[session_id].expires_ms is None
     assert sessions["news"].expires_ms is not None
     with pytest.raises(ConfigurationError, match="mongodb://HOST/DATABASE"):
-        source_of_url("mongodb://127.0.0.1/")
+        source_from_url("mongodb://127.0.0.1/")
 
 
 def test_encrypted_sessions_are_read_as_they_are(tmp_path: Path) -> None:
@@ -235,7 +242,7 @@ def test_encrypted_sessions_are_read_as_they_are(tmp_path: Path) -> None:
     old = {"type": "file", "data_dir": str(tmp_path), **ENCRYPTED}
     saved(old, user=1)
     (file,) = tmp_path.rglob("*.cache")
-    (entry,) = found(source_of_url(f"file://{tmp_path}")).values()
+    (entry,) = found(source_from_url(f"file://{tmp_path}")).values()
     assert pickle.loads(file.read_bytes())["session"] == entry.payload
 
 
@@ -255,7 +262,7 @@ def test_a_missing_library_is_named(
     """What a source needs is imported when it is wanted; the error says what to install."""
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigurationError, match=f"pip install {package}"):
-        source_of_url(url)
+        source_from_url(url)
 
 
 @pytest.mark.parametrize(
@@ -272,29 +279,29 @@ def test_a_missing_library_is_named(
 def test_settings_that_cannot_be_read_from(settings: dict[str, str], said: str) -> None:
     """Each of them is an error that says why."""
     with pytest.raises(ConfigurationError, match=said):
-        source_of_settings(settings)
+        source_from_settings(settings)
 
 
 @pytest.mark.parametrize("url", ["sessions", "file://sessions", "file:"])
 def test_urls_that_cannot_be_read_from(url: str) -> None:
     """What is no url, or a folder without a path, is an error that shows the form."""
     with pytest.raises(ConfigurationError, match=r"file:///FOLDER"):
-        source_of_url(url)
+        source_from_url(url)
 
 
 def test_targets() -> None:
     """`session.timeout` becomes the items' life, with the 120 seconds that Beaker adds."""
-    assert 1920 == target_of_url("dynamodb://eu-west-1/mine", 1800).options.timeout
+    assert 1920 == target_from_url("dynamodb://eu-west-1/mine", 1800).options.timeout
     ini = {"type": "ext:dynamodb", "url": "dynamodb://eu-west-1/mine", "timeout": "1800"}
-    assert 1920 == target_of_settings({**ini, "encrypt_key": "e", "key": "id"}).options.timeout
-    assert target_of_url("dynamodb://eu-west-1/mine").options.timeout is None
+    assert 1920 == target_from_settings({**ini, "encrypt_key": "e", "key": "id"}).options.timeout
+    assert target_from_url("dynamodb://eu-west-1/mine").options.timeout is None
     with pytest.raises(ConfigurationError, match="not ext:redis"):
-        target_of_settings({"type": "ext:redis"})
+        target_from_settings({"type": "ext:redis"})
 
 
 def test_reading_makes_no_table(options: dict[str, Any]) -> None:
     """A mistyped name of the old table is an error."""
     query = "&".join(f"{name}={value}" for name, value in options.items() if name != "table_name")
-    source = source_of_url(f"dynamodb:///{options['table_name']}?{query}")
+    source = source_from_url(f"dynamodb:///{options['table_name']}?{query}")
     with pytest.raises(ConfigurationError, match="does not exist"):
         list(source.entries({}))

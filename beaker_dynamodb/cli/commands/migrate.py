@@ -11,18 +11,18 @@ from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.frame import FAILED, command, json_flag
 from beaker_dynamodb.config.ini import read_ini
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
+from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
+from beaker_dynamodb.migrate.location import location
 from beaker_dynamodb.migrate.migration import Migration
-from beaker_dynamodb.migrate.places import place
 from beaker_dynamodb.migrate.report import Report
-from beaker_dynamodb.migrate.sources import Source
-from beaker_dynamodb.migrate.sources.dynamodb import DynamoDBSource
-from beaker_dynamodb.migrate.sources.opening import (
-    source_of_settings,
-    source_of_url,
-    target_of_settings,
-    target_of_url,
-)
+from beaker_dynamodb.migrate.source import Source
 from beaker_dynamodb.migrate.state import State
+from beaker_dynamodb.migrate.stores import (
+    source_from_settings,
+    source_from_url,
+    target_from_settings,
+    target_from_url,
+)
 from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: What the counts of a report are called.
@@ -132,7 +132,7 @@ def migrate(
     target = _target(to_url, to_ini, to_section, timeout)
     clients = [source.client] if isinstance(source, DynamoDBSource) else []
     with (
-        State(state_path, source.name, place(target.items)) as state,
+        State(state_path, source.name, location(target.items)) as state,
         Capacity(*clients, target.items.client()) as used,
         console.progress("sessions") as advance,
     ):
@@ -145,12 +145,13 @@ def migrate(
             verify=verify,
             state=state,
         ).run(advance)
+    to = location(target.items)
     if as_json:
-        told = {"dry_run": dry_run, "to": place(target.items), "table_created": bool(used.tables)}
+        told = {"dry_run": dry_run, "to": to, "table_created": bool(used.tables)}
         console.print_json({**told, **report.as_dict(), "capacity_units": used.as_json()})
     else:
         new = ", which did not exist and was made" if used.tables else ""
-        click.echo(f"to {place(target.items)}{new}")
+        click.echo(f"to {to}{new}")
         _print(report, dry_run)
         click.echo(f"{used} used")
     if not report.complete:
@@ -161,9 +162,9 @@ def _source(
     url: str | None, ini: str | None, section: str, units_per_second: float | None
 ) -> Source:
     if url is not None and ini is None:
-        return source_of_url(url, units_per_second)
+        return source_from_url(url, units_per_second)
     if ini is not None and url is None:
-        return source_of_settings(read_ini(ini, section)[1], units_per_second)
+        return source_from_settings(read_ini(ini, section)[1], units_per_second)
     raise click.UsageError("give one of --from and --from-ini")
 
 
@@ -171,10 +172,12 @@ def _target(
     url: str | None, ini: str | None, section: str | None, timeout: float | None
 ) -> SessionStorage:
     if url is not None and ini is None:
-        return target_of_url(url, timeout)
+        return target_from_url(url, timeout)
     if ini is not None and url is None:
         settings = read_ini(ini, section)[1]
-        return target_of_settings(settings if timeout is None else {**settings, "timeout": timeout})
+        return target_from_settings(
+            settings if timeout is None else {**settings, "timeout": timeout}
+        )
     raise click.UsageError("give one of --to and --to-ini")
 
 

@@ -20,7 +20,7 @@ from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.reaper import Reaped
 from beaker_dynamodb.items.reaper import reap as reaped
 from beaker_dynamodb.items.store import ItemStore
-from beaker_dynamodb.migrate.places import digest, place
+from beaker_dynamodb.migrate.location import fingerprint, location
 
 
 @command(
@@ -55,7 +55,7 @@ def reap(
     if dry_run and state is not None:
         raise click.UsageError("--state remembers what was deleted: it does not go with --dry-run")
     items = ItemStore(settings.existing)
-    file = None if state is None else StateFile(Path(state), place(items), segments)
+    file = None if state is None else StateFile(Path(state), location(items), segments)
     sums = Reaped()
     runs = reaped(
         items,
@@ -98,7 +98,7 @@ class StateFile:
 
     def __init__(self, path: Path, where: str, segments: int) -> None:
         self._path = path
-        self._of = digest(where)
+        self._of = fingerprint(where)
         try:
             self.state = self._read() or {"segments": segments, "last_keys": {}}
             # Rather now than when the first items are deleted.

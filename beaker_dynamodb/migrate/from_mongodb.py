@@ -1,6 +1,6 @@
-"""Beaker's backend ``ext:mongodb``: a document with the ``_id`` ``ID:session`` for each session.
+"""Beaker's backend ``ext:mongodb``: one document per session, with the ``_id`` ``ID:session``.
 
-The collection is ``backer_cache``, which is how beaker/ext/mongodb.py spells it.
+The collection is ``backer_cache``, as in beaker/ext/mongodb.py.
 """
 
 from __future__ import annotations
@@ -9,19 +9,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.sources import Entry, Foreign, of_value, reading
+from beaker_dynamodb.migrate.source import Entry, NotASession, from_value, reading
 
-END = ":session"
-#: Documents that are fetched at a time.
+SUFFIX = ":session"
+#: Documents per fetch.
 BATCH_DOCUMENTS = 500
 
 
 class MongoSource:
     """The default database of a MongoDB server.
 
-    :param url: the option of the same name, ``mongodb://HOST/DATABASE``; or a client.
-    :raises ConfigurationError: pymongo is missing, or it cannot read the url, or the url names no
-        database.
+    :param url: Beaker's option, ``mongodb://HOST/DATABASE``, or a client.
+    :raises ConfigurationError: pymongo is missing, or the URL is invalid or names no database.
     """
 
     def __init__(self, url: Any) -> None:
@@ -38,17 +37,17 @@ class MongoSource:
             )
             self._database = self._client.get_default_database()
         except pymongo.errors.PyMongoError:
-            # Their texts may repeat the url, and with it a password.
+            # Its message may contain the URL, with a password.
             raise ConfigurationError(
-                "pymongo cannot read the url, which has the form mongodb://HOST/DATABASE"
+                "pymongo cannot read the url, which must have the form mongodb://HOST/DATABASE"
             ) from None
         self.name = f"the database {self._database.name} in MongoDB"
 
     def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
-        """Give what is in the documents."""
+        """Yield the documents."""
         with reading(self.name):
             try:
-                sessions = {"_id": {"$regex": f"{END}$"}}
+                sessions = {"_id": {"$regex": f"{SUFFIX}$"}}
                 documents = self._database.backer_cache.find(sessions, batch_size=BATCH_DOCUMENTS)
                 for document in documents:
                     yield _entry(document)
@@ -58,10 +57,10 @@ class MongoSource:
 
 def _entry(document: Mapping[str, Any]) -> Entry:
     if "value" not in document:
-        return Foreign()
+        return NotASession()
     expiration = document.get("expiration")  # epoch seconds
-    return of_value(
-        document["_id"][: -len(END)],
+    return from_value(
+        document["_id"][: -len(SUFFIX)],
         bytes(document["value"]),
         expires_ms=None if expiration is None else round(expiration * 1000),
     )

@@ -1,4 +1,4 @@
-"""Beaker's backends ``ext:database`` and ``ext:sqla``: a row for each session."""
+"""Beaker's backends ``ext:database`` and ``ext:sqla``: one row per session."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.sources import Entry, Unreadable, of_namespace, reading
+from beaker_dynamodb.migrate.source import Damaged, Entry, from_namespace, reading
 
-#: Rows that are fetched at a time.
+#: Rows per fetch.
 BATCH_ROWS = 500
-#: Packages that are not called as the module is that they have.
+#: Packages whose name differs from their module's.
 PACKAGES = {"MySQLdb": "mysqlclient"}
 
 
 class DatabaseSource:
     """A table with the columns ``namespace``, ``accessed`` and ``data``.
 
-    :param url: SQLAlchemy's.
-    :param table_name: the option of the same name; Beaker's default.
-    :param schema_name: likewise.
-    :raises ConfigurationError: SQLAlchemy, or the driver of the database, is missing.
+    :param url: SQLAlchemy URL.
+    :param table_name: Beaker's option.
+    :param schema_name: Beaker's option.
+    :raises ConfigurationError: SQLAlchemy or the database driver is missing, the URL is invalid, or
+        the SQLite file does not exist.
     """
 
     def __init__(
@@ -42,14 +43,14 @@ class DatabaseSource:
                 f"the driver of the database is missing: pip install {package}"
             ) from error
         except sqlalchemy.exc.ArgumentError:
-            # Its text may repeat the url, and with it a password.
+            # Its message may contain the URL, with a password.
             raise ConfigurationError("SQLAlchemy cannot read the url of the database") from None
         path = self._engine.url.database or ""
         is_file = self._engine.dialect.name == "sqlite" and not path.startswith("file:")
         if is_file and not Path(path).is_file():
-            # SQLite would make it.
+            # SQLite would create it.
             raise ConfigurationError(f"there is no database {path}")
-        # Not a Column of PickleType, as Beaker has it: that would unpickle.
+        # Beaker's own PickleType column would unpickle.
         columns: list[sqlalchemy.ColumnClause[Any]] = [
             sqlalchemy.column("namespace", sqlalchemy.String),
             sqlalchemy.column("accessed", sqlalchemy.DateTime),
@@ -60,7 +61,7 @@ class DatabaseSource:
         self.name = f"the table {table_name} of {self._engine.url.render_as_string()}"
 
     def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
-        """Give what is in the rows."""
+        """Yield the rows."""
         with reading(self.name):
             try:
                 connection = self._engine.connect()
@@ -73,6 +74,6 @@ class DatabaseSource:
 
 def _entry(session_id: str, accessed: datetime, pickled: bytes | None) -> Entry:
     if pickled is None:
-        return Unreadable("no data")
-    # Beaker writes the local time of the machine, without saying so.
-    return of_namespace(session_id, pickled, round(accessed.timestamp() * 1000))
+        return Damaged("no data")
+    # Beaker stores the machine's local time, without a time zone.
+    return from_namespace(session_id, pickled, round(accessed.timestamp() * 1000))

@@ -1,4 +1,4 @@
-"""Beaker's backend ``ext:redis``: the key ``beaker_cache:ID:session`` for each session."""
+"""Beaker's backend ``ext:redis``: one key per session, ``beaker_cache:ID:session``."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.sources import Entry, of_value, reading
+from beaker_dynamodb.migrate.source import Entry, from_value, reading
 
-BEGINNING, END = b"beaker_cache:", b":session"
-#: Keys that are asked for at a time.
+PREFIX, SUFFIX = b"beaker_cache:", b":session"
+#: Keys per pipeline.
 BATCH_KEYS = 500
 
 
 class RedisSource:
     """One database of a Redis server.
 
-    :param url: the option of the same name, ``redis://HOST:6379/0``.
-    :param clock: gives epoch seconds.
-    :raises ConfigurationError: redis, the library, is missing, or it cannot read the url.
+    :param url: Beaker's option, ``redis://HOST:6379/0``.
+    :param clock: returns epoch seconds.
+    :raises ConfigurationError: the redis package is missing, or the URL is invalid.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
@@ -38,10 +38,10 @@ class RedisSource:
         self._clock = clock
 
     def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
-        """Give what is under the keys."""
+        """Yield the values of the keys."""
         with reading(self.name):
             try:
-                found = self._client.scan_iter(match=BEGINNING + b"*" + END, count=BATCH_KEYS)
+                found = self._client.scan_iter(match=PREFIX + b"*" + SUFFIX, count=BATCH_KEYS)
                 for keys in _batches(found):
                     yield from self._values(keys)
             finally:
@@ -55,11 +55,11 @@ class RedisSource:
         answers = pipeline.execute()
         now_ms = int(self._clock() * 1000)
         for key, pickled, left_ms in zip(keys, answers[::2], answers[1::2], strict=True):
-            if pickled is not None:  # it has not expired since it was listed
-                session_id = key[len(BEGINNING) : -len(END)].decode("utf-8", "surrogateescape")
+            if pickled is not None:  # not expired since it was listed
+                session_id = key[len(PREFIX) : -len(SUFFIX)].decode("utf-8", "surrogateescape")
                 # -1: it never expires.
                 expires_ms = now_ms + left_ms if left_ms >= 0 else None
-                yield of_value(session_id, pickled, expires_ms=expires_ms)
+                yield from_value(session_id, pickled, expires_ms=expires_ms)
 
 
 def _batches(keys: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -1,0 +1,104 @@
+"""Sessions in DynamoDB: another table, prefix, signing key or setting of ``hash_ids``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
+from beaker_dynamodb.dynamodb.scan import scan
+from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.items.item import SESSION, Item
+from beaker_dynamodb.migrate.location import location
+from beaker_dynamodb.migrate.source import (
+    Damaged,
+    Entry,
+    Mark,
+    NotASession,
+    SourceSession,
+    digest_of,
+)
+from beaker_dynamodb.sessions.storage import SessionStorage
+from beaker_dynamodb.sessions.stored_session import SESSION_CODECS
+
+#: Segments of the table that are read at once. The marks in a state file depend on it.
+SEGMENTS = 4
+#: `Keys.session_id` returns this before a digest.
+DIGEST = "%#"
+
+
+class DynamoDBSource:
+    """The sessions of one configuration.
+
+    :param units_per_second: maximum read capacity. None means no limit.
+    """
+
+    def __init__(self, storage: SessionStorage, units_per_second: float | None = None) -> None:
+        self._storage = storage
+        self._units_per_second = units_per_second
+        options = storage.options
+        prefix = storage.keys.beginnings[0]
+        self.name = location(storage.items)
+        self.client = storage.items.client()
+        self._params: dict[str, Any] = {
+            "FilterExpression": "#type = :session",
+            "ExpressionAttributeNames": {"#type": "type"},
+            "ExpressionAttributeValues": {":session": {"S": SESSION}},
+            "ConsistentRead": options.consistent_read,
+        }
+        if prefix:
+            # Longer prefixes do not match: this one ends with a colon, and ids never contain one.
+            self._params["FilterExpression"] += " AND begins_with(#key, :prefix)"
+            self._params["ExpressionAttributeNames"]["#key"] = options.hash_key
+            self._params["ExpressionAttributeValues"][":prefix"] = {"S": prefix}
+
+    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
+        """Yield the items, and a mark after each page."""
+        pages = scan(
+            self._storage.items,
+            self._params,
+            segments=SEGMENTS,
+            limiter=RateLimiter(self._units_per_second),
+            start=marks,
+        )
+        with closing(pages):
+            for page in pages:
+                for attributes in page.items:
+                    entry = self._entry(attributes)
+                    if entry is not None:
+                        yield entry
+                yield Mark(page.segment, page.last_key)
+
+    def _entry(self, attributes: Mapping[str, Any]) -> Entry | None:
+        storage = self._storage
+        key = storage.items.layout.key(attributes)
+        if not storage.keys.is_session(key):
+            return NotASession()
+        session_id, hashed = storage.keys.session_id(key)
+        hash_ids = storage.options.hash_ids
+        if hash_ids != "migrate" and hashed != hash_ids:
+            # The old application cannot find it, because it has another setting of hash_ids.
+            return NotASession()
+        try:
+            item = self._with_data(attributes)
+            if item is None:
+                return None
+            if item.codec.partition(",")[0] not in SESSION_CODECS:
+                # Decoding it would unpickle, and other programs may write to the table.
+                return Damaged("the payload is not a string")
+            payload = storage.codec.decode(item)
+        except PayloadError as error:
+            return Damaged(str(error))
+        times = item.accessed_ms, item.deadline_ms
+        if hashed:
+            return SourceSession(None, payload, session_id.removeprefix(DIGEST), *times)
+        return SourceSession(session_id, payload, digest_of(session_id), *times)
+
+    def _with_data(self, attributes: Mapping[str, Any]) -> Item | None:
+        """Return the item with its data, or None if it was deleted after the scan."""
+        items = self._storage.items
+        item = items.layout.item(items.layout.key(attributes), SESSION, attributes)
+        if item.chunks is None or items.chunks.read(item, consistent_read=True):
+            return item
+        return items.get(item.key, SESSION, consistent_read=True)

@@ -1,0 +1,136 @@
+"""What a store to migrate from must provide. Each one is in a ``from_….py`` file.
+
+No source unpickles objects. Beaker's backends store pickles of strings and dicts, which
+``inert_pickle.py`` reads without running anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
+from beaker_dynamodb.items.keys import key_bytes
+from beaker_dynamodb.migrate import inert_pickle
+
+#: The only key in a session's namespace.
+SESSION_KEY = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSession:
+    """A session in the old store.
+
+    :param session_id: None if the store has only its digest.
+    :param payload: exactly what Beaker's Session stored.
+    :param digest: hexadecimal SHA-256 of the id.
+    :param accessed_ms: last write according to the store, in milliseconds since the epoch, or None
+        if it is unknown.
+    :param expires_ms: expiry according to the store, or None if it is unknown or never.
+    """
+
+    session_id: str | None
+    payload: Any
+    digest: str
+    accessed_ms: int | None = None
+    expires_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotASession:
+    """Something else in the old store, such as cache entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A session that Beaker cannot read either.
+
+    :param reason: what is wrong with it.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place to resume from. Everything before it in its segment was returned.
+
+    :param last_key: None at the end of the segment.
+    """
+
+    segment: int
+    last_key: Mapping[str, Any] | None
+
+
+Entry = SourceSession | NotASession | Damaged | Mark
+
+
+class Source(Protocol):
+    """A store to migrate from.
+
+    :param name: for messages; contains no password.
+    """
+
+    name: str
+
+    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
+        """Yield the contents of the store, in bounded memory.
+
+        :param marks: where to resume each segment; missing segments start at the beginning.
+        :raises StoreUnavailable: the store cannot be read.
+        :raises ConfigurationError: the store does not exist.
+        """
+        ...
+
+
+def digest_of(session_id: str) -> str:
+    """Return the hexadecimal SHA-256 of an id."""
+    return hashlib.sha256(key_bytes(session_id)).hexdigest()
+
+
+def from_namespace(session_id: str, pickled: bytes, accessed_ms: int | None) -> Entry:
+    """Return the entry of a backend that stores a namespace as one pickled dict."""
+    try:
+        namespace = inert_pickle.loads(pickled)
+    except ValueError as error:
+        return Damaged(str(error))
+    payload = namespace.get(SESSION_KEY) if isinstance(namespace, dict) else None
+    return _entry(session_id, payload, accessed_ms, None)
+
+
+def from_value(
+    session_id: str,
+    pickled: bytes,
+    accessed_ms: int | None = None,
+    expires_ms: int | None = None,
+) -> Entry:
+    """Return the entry of a backend that pickles each value by itself."""
+    try:
+        payload = inert_pickle.loads(pickled)
+    except ValueError as error:
+        return Damaged(str(error))
+    return _entry(session_id, payload, accessed_ms, expires_ms)
+
+
+def _entry(session_id: str, payload: Any, accessed_ms: int | None, expires_ms: int | None) -> Entry:
+    # A cache may also use the key "session", but its values are tuples.
+    if not isinstance(payload, str):
+        return NotASession()
+    return SourceSession(session_id, payload, digest_of(session_id), accessed_ms, expires_ms)
+
+
+@contextmanager
+def reading(name: str) -> Generator[None, None, None]:
+    """Raise StoreUnavailable for any error of a store's client library.
+
+    :param name: name of the source.
+    """
+    try:
+        yield
+    except DynamoDBError:
+        raise
+    except Exception as error:
+        raise StoreUnavailable(f"{name} cannot be read: {type(error).__name__}: {error}") from error

@@ -1,0 +1,148 @@
+"""Open the source and the target of a migration from a URL or Beaker's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from beaker_dynamodb.backend import Backend
+from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.exceptions import ConfigurationError
+from beaker_dynamodb.migrate.source import Source
+from beaker_dynamodb.sessions.storage import SessionStorage
+
+#: Why sessions of some types cannot be migrated.
+UNSUPPORTED = {
+    "cookie": "the sessions are in the browsers' cookies, there is nothing to copy",
+    "memory": "the sessions are in the memory of the application's processes",
+    "ext:google": "the datastore's sessions cannot be listed from here",
+    "ext:memcached": "memcached cannot list its contents",
+}
+#: Beaker's session type by URL scheme; every other scheme is for SQLAlchemy.
+TYPE_OF_SCHEME = {
+    "redis": "ext:redis",
+    "rediss": "ext:redis",
+    "unix": "ext:redis",
+    "mongodb": "ext:mongodb",
+    "mongodb+srv": "ext:mongodb",
+    "dynamodb": "ext:dynamodb",
+}
+
+
+def source_from_url(url: str, units_per_second: float | None = None) -> Source:
+    """Open a source.
+
+    ::
+
+        file:///var/cache/sessions     Beaker's data_dir or file_dir
+        dbm:///var/cache/sessions      data_dir or dbm_dir
+        redis://HOST:6379/0            also rediss:// and unix://
+        mongodb://HOST/DATABASE        also mongodb+srv://
+        dynamodb://REGION/TABLE?prefix=…&hash_ids=…
+        postgresql://…, sqlite:///…    any other: SQLAlchemy
+
+    :param units_per_second: maximum read capacity of a DynamoDB source.
+    :raises ConfigurationError: the URL is invalid, the store does not exist, or the package that
+        reads it is missing.
+    """
+    scheme, colon, _ = url.partition(":")
+    if not colon:
+        raise ConfigurationError(
+            "the source must be a URL: file:///FOLDER, redis://HOST/0, postgresql://…"
+        )
+    if scheme in ("file", "dbm"):
+        return source_from_settings({"type": scheme, "data_dir": _folder(url)})
+    kind = TYPE_OF_SCHEME.get(scheme, "ext:database")
+    return source_from_settings({"type": kind, "url": url}, units_per_second)
+
+
+def source_from_settings(
+    settings: Mapping[str, Any], units_per_second: float | None = None
+) -> Source:
+    """Open the source that settings of Beaker's middleware describe.
+
+    :param settings: names without ``session.``.
+    :raises ConfigurationError: see `source_from_url`.
+    """
+    kind = settings.get("type") or ("file" if settings.get("data_dir") else "memory")
+    if kind in UNSUPPORTED:
+        raise ConfigurationError(
+            f"sessions of the type {kind} cannot be migrated: {UNSUPPORTED[kind]}"
+        )
+    if kind == "file":
+        from beaker_dynamodb.migrate.from_files import FileSource
+
+        return FileSource(Path(_required(settings, "file_dir", "data_dir")))
+    if kind == "dbm":
+        from beaker_dynamodb.migrate.from_files import DbmSource
+
+        return DbmSource(Path(_required(settings, "dbm_dir", "data_dir")))
+    if kind in ("ext:database", "ext:sqla"):
+        from beaker_dynamodb.migrate.from_database import DatabaseSource
+
+        return DatabaseSource(
+            _required(settings, "url", "sa.url"),
+            settings.get("table_name") or "beaker_cache",
+            settings.get("schema_name") or None,
+        )
+    if kind == "ext:redis":
+        from beaker_dynamodb.migrate.from_redis import RedisSource
+
+        return RedisSource(_required(settings, "url"))
+    if kind == "ext:mongodb":
+        from beaker_dynamodb.migrate.from_mongodb import MongoSource
+
+        return MongoSource(_required(settings, "url"))
+    if kind in TYPES:
+        from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
+
+        # Do not create a table if its name is misspelled.
+        options = replace(_options(settings), create_table=False)
+        return DynamoDBSource(SessionStorage(Backend(options)), units_per_second)
+    raise ConfigurationError(f"the session type {kind!r} is unknown")
+
+
+def target_from_url(url: str, timeout: float | None = None) -> SessionStorage:
+    """Open the table to copy to.
+
+    :param url: ``dynamodb://REGION/TABLE?option=value&…``
+    :param timeout: ``session.timeout`` of the application, in seconds.
+    :raises ConfigurationError: the URL is invalid.
+    """
+    return target_from_settings({"type": "ext:dynamodb", "url": url, "timeout": timeout})
+
+
+def target_from_settings(settings: Mapping[str, Any]) -> SessionStorage:
+    """Open the table that settings of the middleware describe.
+
+    :param settings: names without ``session.``.
+    :raises ConfigurationError: another session type, or a wrong option.
+    """
+    if settings.get("type", "ext:dynamodb") not in TYPES:
+        raise ConfigurationError(
+            f"sessions can be migrated to ext:dynamodb, not {settings['type']}"
+        )
+    return SessionStorage(Backend(_options(settings)))
+
+
+def _options(settings: Mapping[str, Any]) -> Options:
+    return parse(split(settings, SESSIONS)[0])
+
+
+def _required(settings: Mapping[str, Any], *names: str) -> str:
+    for name in names:
+        if settings.get(name):
+            return str(settings[name])
+    raise ConfigurationError(f"the source needs the setting session.{names[-1]}")
+
+
+def _folder(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or not parts.path:
+        raise ConfigurationError(f"a folder must be written as {parts.scheme}:///FOLDER")
+    return unquote(parts.path)
