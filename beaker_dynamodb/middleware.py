@@ -7,29 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import beaker.middleware
 
-from beaker_dynamodb.config import converters
-from beaker_dynamodb.namespace import register
-from beaker_dynamodb.session import DynamoDBSession
-from beaker_dynamodb.wsgi import save_errors
+from beaker_dynamodb import session_options
 from beaker_dynamodb.wsgi.exchange import Exchange
-from beaker_dynamodb.wsgi.session_cookie import warn_of_dropped_cookies
 from beaker_dynamodb.wsgi.session_object import SessionObject, new_session
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Where `SessionMiddleware` keeps, in a session, which middleware made it and for which cookies.
-_MADE_FOR = "_made_for"
+#: Attribute of a session: the middleware that created it, and the request's ``Cookie`` header.
+_CREATED_FOR = "_created_for"
 
 
 class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[misc]  # no type hints
-    """Gives an application ``environ['beaker.session']``, kept in DynamoDB.
+    """Provides ``environ['beaker.session']``, stored in DynamoDB.
 
-    Takes the arguments of Beaker's own; ``type`` is ``ext:dynamodb`` where it is not set. The
-    option ``on_save_error`` decides what happens when the session cannot be saved at the start of
-    the response, because the store does not answer: ``raise`` StoreUnavailable (the default),
-    respond with ``503``, or a callable ``on_save_error(environ, error)``. It returns a WSGI
-    application that responds instead, or None to send the page as it is, or raises.
+    Takes the arguments of Beaker's SessionMiddleware. ``type`` defaults to ``ext:dynamodb``; any
+    other type is stored as Beaker stores it.
+
+    The option ``on_save_error`` applies if the session cannot be saved at the start of the response
+    because the store is unavailable:
+
+    - ``raise`` (default): raise StoreUnavailable;
+    - ``503``: respond with 503;
+    - a callable ``on_save_error(environ, error)``: return a WSGI application that responds instead,
+      return None to send the page as it is, or raise.
     """
 
     def __init__(
@@ -39,20 +40,11 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
         environ_key: str = "beaker.session",
         **kwargs: Any,
     ) -> None:
-        register()
         super().__init__(wrap_app, config, environ_key, **kwargs)
-        if not self.options.get("type"):
-            self.options["type"] = "ext:dynamodb"
-        # Beaker takes this one as it is, and the text "false" of an INI file for true.
-        self.options["invalidate_corrupt"] = converters.boolean(self.options["invalidate_corrupt"])
-        # An INI file can only hold a text, which Beaker would refuse as a class.
-        if not isinstance(self.options.get("session_class"), type):
-            self.options["session_class"] = DynamoDBSession
-        self._on_save_error = save_errors.parse(self.options.pop("on_save_error", None))
-        warn_of_dropped_cookies(self.options)
+        self._on_save_error = session_options.complete(self.options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Respond to a request, and save its session when the response starts."""
+        """Handle a request, and save its session when the response starts."""
         session = self._session_of(environ)
         registry = environ.get("paste.registry")
         if registry and registry.reglist:
@@ -64,25 +56,25 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
         return Exchange(session, environ, start_response, self._on_save_error).respond(self.app)
 
     def _session_of(self, environ: WSGIEnvironment) -> SessionObject:
-        """Return the request's session: the one that an earlier pass has made, or a new one."""
-        made_for = (self, environ.get("HTTP_COOKIE"))
+        """Return the request's session, or the one from an earlier pass of the same request."""
+        created_for = (self, environ.get("HTTP_COOKIE"))
         session = environ.get(self.environ_key)
-        # An error document is often made by a second pass of the same request.
-        if isinstance(session, SessionObject) and vars(session).get(_MADE_FOR) == made_for:
+        # Error documents are often produced by a second pass.
+        if isinstance(session, SessionObject) and vars(session).get(_CREATED_FOR) == created_for:
             return session
         session = SessionObject(environ, **self.options)
-        session.__dict__[_MADE_FOR] = made_for
+        session.__dict__[_CREATED_FOR] = created_for
         return session
 
     def _get_session(self) -> Any:
-        """Return a new session without a cookie, as ``environ['beaker.get_session']`` does."""
+        """Return a new session without a cookie, for ``environ['beaker.get_session']``."""
         return new_session(self.options)
 
 
 def session_filter_factory(
     global_conf: Mapping[str, Any], **kwargs: Any
 ) -> Callable[[WSGIApplication], SessionMiddleware]:
-    """Make a Paste filter: ``use = egg:beaker-dynamodb#session``."""
+    """Return a Paste filter: ``use = egg:beaker-dynamodb#session``."""
 
     def filter(app: WSGIApplication) -> SessionMiddleware:
         return SessionMiddleware(app, global_conf, **kwargs)
@@ -93,5 +85,5 @@ def session_filter_factory(
 def session_filter_app_factory(
     app: WSGIApplication, global_conf: Mapping[str, Any], **kwargs: Any
 ) -> SessionMiddleware:
-    """Make a Paste filter-app: ``use = egg:beaker-dynamodb#session`` with ``next``."""
+    """Return a Paste filter-app: ``use = egg:beaker-dynamodb#session`` with ``next``."""
     return SessionMiddleware(app, global_conf, **kwargs)

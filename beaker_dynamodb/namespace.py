@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from beaker_dynamodb.caches.entries import CacheEntries
     from beaker_dynamodb.caches.storage import CacheStorage
 
+#: Beaker's names for this backend, for ``type``.
+TYPES = ("ext:dynamodb", "dynamodb")
 #: The one key of a session's namespace.
 SESSION_KEY = "session"
 
@@ -242,7 +244,7 @@ def register() -> None:
     """
     from beaker.cache import clsmap
 
-    for name in ("ext:dynamodb", "dynamodb"):
+    for name in TYPES:
         try:
             clsmap[name]  # loads the entry points, which refuse a name that is already taken
         except KeyError:

@@ -1,28 +1,25 @@
 """``config.include('beaker_dynamodb.pyramid')``: pyramid_beaker with `DynamoDBSession`.
 
-Takes pyramid_beaker's settings (``session.*``, ``beaker.session.*``, cache regions) and replaces
-``config.include('pyramid_beaker')``. The session is saved in a tween below the exception views, so
-that a view for `StoreUnavailable` sees a save that failed.
+Replaces ``config.include('pyramid_beaker')`` and takes its settings (``session.*``,
+``beaker.session.*``, cache regions). A tween below the exception views saves the session, so that
+an exception view for `StoreUnavailable` also handles failed saves.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import beaker.session
 
-from beaker_dynamodb.config import converters
+from beaker_dynamodb import session_options
 from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
-from beaker_dynamodb.namespace import register
-from beaker_dynamodb.session import DynamoDBSession
-from beaker_dynamodb.wsgi import save_errors
 from beaker_dynamodb.wsgi.response_headers import with_session
-from beaker_dynamodb.wsgi.session_cookie import warn_of_dropped_cookies
 from beaker_dynamodb.wsgi.session_object import SessionObject
 
-_SESSION_PREFIXES = ("session.", "beaker.session.")
+if TYPE_CHECKING:
+    from beaker_dynamodb.wsgi.save_errors import SaveErrorHandler
 
 
 def includeme(config: Any) -> None:
@@ -37,37 +34,21 @@ def includeme(config: Any) -> None:
         raise ConfigurationError("pyramid_beaker is missing: pip install pyramid_beaker") from error
     from pyramid.tweens import EXCVIEW
 
-    register()
     config.set_session_factory(session_factory_from_settings(config.registry.settings))
     config.add_tween("beaker_dynamodb.pyramid.save_session_tween_factory", under=EXCVIEW)
     pyramid_beaker.set_cache_regions_from_settings(config.registry.settings)
 
 
-def session_factory_from_settings(given: Mapping[str, Any]) -> Any:
+def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
     """Return pyramid_beaker's session class for these settings, with sessions in DynamoDB."""
     import pyramid_beaker
 
-    settings = dict(given)
-    if not {f"{prefix}type" for prefix in _SESSION_PREFIXES} & settings.keys():
-        settings["session.type"] = "ext:dynamodb"
-    on_save_error = None
-    for prefix in _SESSION_PREFIXES:
-        on_save_error = settings.pop(f"{prefix}on_save_error", on_save_error)
-        name = f"{prefix}invalidate_corrupt"
-        if name in settings:
-            # Beaker takes it as it is, and the string "false" of an INI file as true.
-            settings[name] = converters.boolean(settings[name])
-    settings["session.session_class"] = DynamoDBSession
     session_class = pyramid_beaker.session_factory_from_settings(settings)
-    warn_of_dropped_cookies(session_class._options)
-    return _pyramid_session_class(session_class, save_errors.parse(on_save_error))
+    return _pyramid_session_class(session_class, session_options.complete(session_class._options))
 
 
-def _pyramid_session_class(base: Any, on_save_error: save_errors.SaveErrorHandler) -> Any:
-    """Return pyramid_beaker's session class as one of ours.
-
-    :param base: what pyramid_beaker has made of the settings; a subclass of Beaker's SessionObject.
-    """
+def _pyramid_session_class(base: Any, on_save_error: SaveErrorHandler) -> Any:
+    """Combine pyramid_beaker's session class with `SessionObject`."""
 
     class PyramidSession(base, SessionObject):  # type: ignore[misc]  # made at run time
         changed = SessionObject.save
@@ -78,8 +59,9 @@ def _pyramid_session_class(base: Any, on_save_error: save_errors.SaveErrorHandle
             request.add_response_callback(self.finish_response)
 
         def save_below(self, request: Any, status: str, error: Exception | None) -> Any:
-            """Save below the exception views; return the response to send instead, or None.
+            """Save below the exception views.
 
+            :returns: the response to send instead of the view's, or None.
             :raises DynamoDBError: the session was not saved.
             """
             if not self._wants_save(error):
@@ -96,10 +78,10 @@ def _pyramid_session_class(base: Any, on_save_error: save_errors.SaveErrorHandle
             return None
 
         def finish_response(self, request: Any, response: Any) -> None:
-            """Save what an exception view has changed, and set the headers."""
+            """Save what an exception view changed, and add the headers."""
             if not self._wants_save(getattr(request, "exception", None)):
                 return
-            # Without the tween (Pyramid's setting `pyramid.tweens`) this is the only save.
+            # If the setting `pyramid.tweens` leaves the tween out, this is the only save.
             if self.marked or self.unsettled or not self.__dict__["_saved_below"]:
                 self.save_at_start(response.status)
             response.headerlist = with_session(response.headerlist, self)
@@ -113,14 +95,14 @@ def _pyramid_session_class(base: Any, on_save_error: save_errors.SaveErrorHandle
 def save_session_tween_factory(
     handler: Callable[[Any], Any], registry: Any
 ) -> Callable[[Any], Any]:
-    """Make the tween that saves the session of a view; exception views are above it."""
+    """Return a tween that saves the session after the view and below the exception views."""
     from pyramid.httpexceptions import HTTPException
 
     def save_session_tween(request: Any) -> Any:
         try:
             response = handler(request)
         except HTTPException as raised:
-            # A response like any other, for instance the redirect after a log-in.
+            # A normal response, for example the redirect after a login.
             instead = _save(request, raised.status, raised)
             if instead is None:
                 raise
@@ -128,7 +110,7 @@ def save_session_tween_factory(
         instead = _save(request, response.status, None)
         if instead is not None or "session" not in request.__dict__:
             return instead or response
-        # A view may return one and the same response to every visitor: the headers of this one's
+        # A view may return the same response object to every visitor, so the headers of this
         # session go into a copy.
         return copy.copy(response)
 
@@ -136,7 +118,7 @@ def save_session_tween_factory(
 
 
 def _save(request: Any, status: str, error: Exception | None) -> Any:
-    # Pyramid keeps the session here once the application has asked for it.
+    # Pyramid caches the session here once the application has accessed it.
     session = request.__dict__.get("session")
     save_below = getattr(type(session), "save_below", None)
     return None if save_below is None else save_below(session, request, status, error)

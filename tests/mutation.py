@@ -76,6 +76,7 @@ TESTS = {
     "beaker_dynamodb/sessions/merging_save.py": _SESSIONS,
     "beaker_dynamodb/sessions/state.py": _SESSIONS,
     "beaker_dynamodb/session.py": _SESSIONS,
+    "beaker_dynamodb/session_item.py": _SESSIONS,
     "beaker_dynamodb/items/keys.py": _KEYS,
     "beaker_dynamodb/items/store.py": _ITEMS,
     "beaker_dynamodb/items/chunks.py": _ITEMS,

@@ -1,1 +1,1 @@
-"""What a session needs of a WSGI request and its response."""
+"""The session's side of WSGI: cookies, response headers and when to save."""

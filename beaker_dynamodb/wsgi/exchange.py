@@ -1,4 +1,4 @@
-"""One request and its response, between the WSGI server and the application."""
+"""One request and its response: when the session is saved, and what is sent if that fails."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 
 class Exchange:
-    """Saves the session when the response starts, and what was changed later when it ends.
+    """Saves the session when the response starts, and again when it ends if it changed since.
 
-    :param session: of the request.
-    :param environ: of the request.
     :param start_response: the server's.
-    :param on_save_error: decides what happens if the store does not answer at the start.
+    :param on_save_error: called if the store is unavailable when the response starts.
     """
 
     def __init__(
@@ -44,12 +42,12 @@ class Exchange:
 
     def respond(self, app: WSGIApplication) -> Iterable[bytes]:
         """Run the application and return the body of the response."""
-        made = _files_made(self._environ)
+        files = _record_files(self._environ)
         body = app(self._environ, self.start_response)
         if self.substitute is not None:
             return self.replace(body)
-        # No code of the application runs in these, and servers treat them specially.
-        if type(body) in (list, tuple) or _is_file(body, self._environ, made):
+        # Servers treat these types specially, and iterating them runs no application code.
+        if type(body) in (list, tuple) or _is_file(body, self._environ, files):
             self.end(streamed=False)
             return body
         return ResponseBody(self, body)
@@ -61,9 +59,9 @@ class Exchange:
         exc_info: OptExcInfo | None = None,
         /,
     ) -> Callable[[bytes], object]:
-        """Save the session, and start the response with the headers of both."""
+        """Save the session, and start the response with the session's headers added."""
         if self.substitute is not None:
-            # The application does not know that its response is not sent.
+            # The application called again; its response was already replaced.
             return _discard
         try:
             self._session.save_at_start(status)
@@ -78,7 +76,7 @@ class Exchange:
         return self._start_response(status, with_session(headers, self._session), exc_info)
 
     def replace(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """Close the application's body, and return the one that is sent instead."""
+        """Close the application's body, and return the body to send instead."""
         close(body)
         if self.substitute is None:
             return ()
@@ -92,29 +90,25 @@ class Exchange:
         /,
     ) -> Callable[[bytes], object]:
         if self._failure is not None and self._session.unsettled and status[:1] not in ("4", "5"):
-            # A delete or a change of id that failed must not look like a success.
+            # A failed delete or change of id must not look like a success.
             raise self._failure
         return self._start_response(status, headers, exc_info)
 
     def end(self, *, streamed: bool) -> None:
-        """Save what was changed after the response had started."""
+        """Save what changed after the response started."""
         if self.started:
             self._session.save_at_end(streamed=streamed)
 
 
 class ResponseBody:
-    """The body of a response in which code of the application may run.
-
-    :param exchange: that it belongs to.
-    :param body: what the application returned.
-    """
+    """A response body whose iteration may run application code."""
 
     def __init__(self, exchange: Exchange, body: Iterable[bytes]) -> None:
         self._exchange = exchange
         self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
-        # A generator calls start_response in its first step.
+        # A generator calls start_response during its first step.
         chunks = iter(self._body)
         if not self._exchange.started:
             first = next(chunks, None)
@@ -124,11 +118,11 @@ class ResponseBody:
             elif first is not None:
                 yield first
         yield from chunks
-        # Before the server ends the response, and the browser asks for the next page.
+        # Save before the server ends the response and the browser requests the next page.
         self._exchange.end(streamed=True)
 
     def close(self) -> None:
-        """Close the application's body, then save what was changed and is not saved yet."""
+        """Close the application's body, then save what is still unsaved."""
         try:
             close(self._body)
         finally:
@@ -136,36 +130,35 @@ class ResponseBody:
 
 
 def close(body: Iterable[bytes]) -> None:
-    """Close a body, if it can be closed (PEP 3333)."""
-    closing = getattr(body, "close", None)
-    if closing is not None:
-        closing()
+    """Call a body's ``close``, if it has one (PEP 3333)."""
+    if hasattr(body, "close"):
+        body.close()
 
 
-def _files_made(environ: WSGIEnvironment) -> list[object]:
-    """Return the list of what ``wsgi.file_wrapper`` will make, if that is a function.
+def _record_files(environ: WSGIEnvironment) -> list[object]:
+    """Return a list that collects what ``wsgi.file_wrapper`` returns, if it is a function.
 
-    uWSGI's is one, which returns the file itself.
+    uWSGI's is a function, and returns the file itself.
     """
-    made: list[object] = []
+    files: list[object] = []
     wrapper = environ.get("wsgi.file_wrapper")
     if wrapper is not None and not isinstance(wrapper, type):
 
-        def remember(*args: Any, **kwargs: Any) -> Any:
-            made.append(wrapper(*args, **kwargs))
-            return made[-1]
+        def record(*args: Any, **kwargs: Any) -> Any:
+            files.append(wrapper(*args, **kwargs))
+            return files[-1]
 
-        environ["wsgi.file_wrapper"] = remember
-    return made
+        environ["wsgi.file_wrapper"] = record
+    return files
 
 
-def _is_file(body: object, environ: WSGIEnvironment, made: list[object]) -> bool:
+def _is_file(body: object, environ: WSGIEnvironment, files: list[object]) -> bool:
     wrapper = environ.get("wsgi.file_wrapper")
     if isinstance(wrapper, type):
         return isinstance(body, wrapper)
-    return any(body is one for one in made)
+    return any(body is file for file in files)
 
 
 def _discard(data: bytes) -> object:
-    """Take the place of the server's ``write``."""
+    """A ``write`` that sends nothing."""
     return None

@@ -1,4 +1,4 @@
-"""What a session adds to the headers of a response."""
+"""The response headers that a session adds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Headers = list[tuple[str, str]]
 
 
 def with_session(headers: Iterable[tuple[str, str]], session: SessionObject) -> Headers:
-    """Return the application's headers with those of the session; change no object of its own.
+    """Return a copy of the application's headers with those of the session added.
 
-    Adds ``Cookie`` to ``Vary`` if the session was read, and ``Set-Cookie`` if there is a cookie to
-    set. That comes with ``Cache-Control: no-store``, unless the application has sent a
-    ``Cache-Control`` itself.
+    - ``Vary: Cookie``, if the session was read;
+    - ``Set-Cookie``, if there is a cookie to set;
+    - ``Cache-Control: no-store`` with it, unless the application sets ``Cache-Control``.
     """
     merged = [*headers]
     if session.depends_on_cookie:

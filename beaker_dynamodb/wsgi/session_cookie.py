@@ -1,67 +1,48 @@
-"""Beaker's Session with its cookie handling corrected.
+"""Beaker's Session with corrected cookie handling.
 
-The cookie is found beside any other cookie; of several, the first that leads to a session counts;
-and the configured domain and path take precedence over those stored with a session.
+- The cookie is found among any other cookies.
+- If the browser sends several, the first one that opens a session is used.
+- The configured domain and path take precedence over those stored with a session.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from beaker.cookie import SimpleCookie
 from beaker.session import Session
 
-from beaker_dynamodb.config import converters
 from beaker_dynamodb.wsgi.cookie_header import candidates
 
-log = logging.getLogger("beaker_dynamodb")
-
-#: In a session's data: which of ``_domain`` and ``_path`` the application set itself. Those take
-#: precedence over the configuration.
-CHOSEN = "_cookie_scope"
-
-
-def warn_of_dropped_cookies(options: Mapping[str, Any]) -> None:
-    """Log a warning if browsers would drop every cookie with these options.
-
-    :param options: of the session, as Beaker names them.
-    """
-    same_site = str(options.get("samesite")) if options.get("samesite") else ""
-    if same_site.lower() == "none" and not converters.boolean(options.get("secure") or False):
-        log.warning(
-            "session.samesite = None without session.secure = true: browsers drop a cookie with "
-            "SameSite=None that is not Secure, and nobody stays logged in. Set session.secure."
-        )
+#: Key in a session's data: which of ``_domain`` and ``_path`` the application has assigned. Those
+#: take precedence over the configuration.
+ASSIGNED_SCOPE = "_cookie_scope"
 
 
 class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hints
-    """A session whose cookie is read and written as browsers expect.
-
-    Takes the arguments of Beaker's Session.
-    """
+    """A session whose cookie works with every browser; takes the arguments of Beaker's Session."""
 
     id: str
     key: str
     request: dict[str, Any]
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
-        #: Further ids that the request's cookies carry.
-        self._other_ids: list[str] = []
-        #: Domain and path of the cookie that the browser has, if it has one.
+        #: The values of the request's session cookies after the first.
+        self._other_cookie_values: list[str] = []
+        #: Domain and path of the cookie that the browser has, if any.
         self._browser_scope: tuple[str | None, str] | None = None
         if id is None and params.get("use_cookies", True):
             key, secret = params.get("key", "beaker.session.id"), params.get("secret")
-            ids = candidates(request.get("cookie"), key, secret)
-            id, self._other_ids = next(iter(ids), None), ids[1:]
-            # Nothing is left for Beaker's parser, which one odd cookie defeats.
+            values = candidates(request.get("cookie"), key, secret)
+            id, self._other_cookie_values = next(iter(values), None), values[1:]
+            # Beaker's own parser fails on a header with a malformed cookie.
             request["cookie"] = ""
         request.setdefault("set_cookie", False)
         super().__init__(request, id=id, **params)
 
-    # -- domain and path ----------------------------------------------------------------------
+    # -- domain and path ------------------------------------------------------------------------
 
     @property
     def domain(self) -> str | None:
@@ -71,7 +52,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
 
     @domain.setter
     def domain(self, domain: str | None) -> None:
-        self._choose("_domain", domain)
+        self._assign("_domain", domain)
 
     @property
     def path(self) -> str:
@@ -81,45 +62,42 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
 
     @path.setter
     def path(self, path: str) -> None:
-        self._choose("_path", path)
+        self._assign("_path", path)
 
-    def _choose(self, name: str, value: str | None) -> None:
+    def _assign(self, name: str, value: str | None) -> None:
         self[name] = value
-        self[CHOSEN] = sorted({*self.get(CHOSEN, ()), name})
+        self[ASSIGNED_SCOPE] = sorted({*self.get(ASSIGNED_SCOPE, ()), name})
         self._update_cookie_out()
 
     def _apply_cookie_config(self, data: MutableMapping[str, Any]) -> None:
-        """Let the configuration override the stored domain and path, unless they were chosen.
-
-        :param data: a session as it was loaded.
-        """
+        """Override a loaded session's domain and path, unless the application assigned them."""
         self._browser_scope = data.get("_domain"), data.get("_path", "/")
-        chosen = data.get(CHOSEN, ())
-        data.update({name: value for name, value in self._config.items() if name not in chosen})
+        assigned = data.get(ASSIGNED_SCOPE, ())
+        data.update({name: value for name, value in self._config.items() if name not in assigned})
 
     @property
     def _scope_changed(self) -> bool:
         """Whether the browser's cookie has another domain or path than the session."""
         return self._browser_scope not in (None, (self.domain, self.path))
 
-    # -- writing the cookie -------------------------------------------------------------------
+    # -- Set-Cookie -----------------------------------------------------------------------------
 
     def _update_cookie_out(self, set_cookie: bool = True) -> None:
         super()._update_cookie_out(set_cookie)
         old = self._browser_scope
         self.request["cookies_expired"] = (
-            [self._expiry(*old)] if old is not None and self._scope_changed else []
+            [self._expired_cookie(*old)] if old is not None and self._scope_changed else []
         )
 
     def _expire_cookie(self) -> None:
-        """Make the browser forget its cookie, also one of an earlier domain or path."""
+        """Expire the browser's cookie, also under an earlier domain or path."""
         if self.use_cookies:
             scopes = dict.fromkeys([(self.domain, self.path), self._browser_scope])
-            cookie, *others = [self._expiry(*scope) for scope in scopes if scope is not None]
+            cookie, *others = [self._expired_cookie(*scope) for scope in scopes if scope]
             self.request.update(cookie_out=cookie, cookies_expired=others, set_cookie=True)
 
-    def _expiry(self, domain: str | None, path: str) -> str:
-        """Return a ``Set-Cookie`` value that makes the browser forget its cookie."""
+    def _expired_cookie(self, domain: str | None, path: str) -> str:
+        """Return a ``Set-Cookie`` value that makes the browser delete its cookie."""
         cookie = SimpleCookie({self.key: ""})
         if domain:
             cookie[self.key]["domain"] = domain
@@ -133,7 +111,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
 
     @staticmethod
     def serialize_cookie_date(v: datetime) -> str:
-        """Return a time as cookies have it; one without a time zone is in UTC already."""
+        """Return a time in the format of cookies; naive times are UTC."""
         utc = v if v.tzinfo is None else v.astimezone(timezone.utc)
-        text: str = Session.serialize_cookie_date(utc)
-        return text
+        formatted: str = Session.serialize_cookie_date(utc)
+        return formatted

@@ -1,6 +1,6 @@
-"""The lazy session of one request, as ``environ['beaker.session']`` holds it.
+"""``environ['beaker.session']``: the lazy session of one request.
 
-It also knows what the response needs: whether a save is due or has failed, and which cookie to set.
+It also tells the response whether a save is due or has failed, and which cookies to set.
 """
 
 from __future__ import annotations
@@ -17,38 +17,36 @@ log = logging.getLogger("beaker_dynamodb")
 
 
 class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no type hints
-    """Beaker's SessionObject whose sessions are all of the configured class.
+    """Beaker's SessionObject, for which every session has the configured class.
 
-    A proxy: assigned attributes are the session's. So its own state is assigned in ``__dict__``.
-
-    :param environ: of the request.
-    :param params: of the session; ``session_class`` among them.
+    It is a proxy: assigning an attribute sets it on the session. Its own state is therefore
+    assigned through ``__dict__``.
     """
 
-    #: Whether the session was marked to be saved and no save has been tried since.
+    #: Whether the session is marked to be saved and no save was tried since.
     marked = False
-    #: The values for ``Set-Cookie`` after the last save that succeeded.
+    #: The ``Set-Cookie`` values after the last successful save.
     cookies_to_set: tuple[str, ...] = ()
     #: The error of the last save, if it failed.
     _failure: Exception | None = None
-    #: Whether an attempt to end the session's id has failed.
+    #: Whether ending the session or changing its id failed.
     _end_failed = False
 
     def __len__(self) -> int:
-        """Return the number of keys, Beaker's own included, as iterating does."""
+        """Return the number of keys, including Beaker's own, as iteration does."""
         return len(self._session())
 
     def __bool__(self) -> bool:
-        """Return True, also for an empty session: applications test whether there is a session."""
+        """Return True even if the session is empty: applications test whether there is one."""
         return True
 
     def get_by_id(self, id: str) -> Any:
-        """Return the session with this id, or None if there is none; nothing is created.
+        """Return the session with this id, or None if there is none.
 
-        Its methods act at once, since no response saves it: ``get_by_id(id).delete()`` ends
-        that session.
+        No response saves it, so its methods act immediately: ``get_by_id(id).delete()`` ends that
+        session.
 
-        :raises DynamoDBError: the store did not answer, or the session cannot be read.
+        :raises DynamoDBError: the store is unavailable, or the session cannot be decoded.
         """
         session = new_session(self.__dict__["_params"], id=id)
         return None if session.is_new else session
@@ -56,13 +54,13 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
     # -- changes ------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Mark the session to be saved at the start of the response, or at the end of its body."""
+        """Mark the session to be saved when the response starts, or when its body ends."""
         self.__dict__.update(_dirty=True, marked=True)
 
     def persist(self) -> None:
-        """Save the session now, if it is marked; otherwise refresh its access time if that is due.
+        """Save the session now if it is marked; otherwise refresh its access time if due.
 
-        :raises DynamoDBError: it was not saved. The response does not try again.
+        :raises DynamoDBError: the session was not saved. The response does not try again.
         """
         try:
             super().persist()
@@ -70,31 +68,31 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
             self._failed(error)
             raise
         self._succeeded()
-        # Only a save that succeeded announces an id.
+        # No cookie is set before a successful save.
         self.__dict__.update(marked=False, cookies_to_set=self._pending_cookies())
 
     def _pending_cookies(self) -> tuple[str, ...]:
         headers = self.__dict__["_headers"]
         if not headers.get("set_cookie") or not headers.get("cookie_out"):
             return ()
-        # The browser may also have the cookie for another path or domain.
+        # The browser may have the cookie under another path or domain, too.
         return headers["cookie_out"].strip(), *headers.get("cookies_expired", ())
 
     def delete(self) -> None:
-        """Delete the stored session at once, and let the cookie expire."""
+        """Delete the stored session immediately, and expire the cookie."""
         self._end(super().delete)
         self.save()
 
     def invalidate(self) -> None:
-        """Delete the stored session at once, and start a new one with a fresh id."""
+        """Delete the stored session immediately, and start a new one with a fresh id."""
         self._end(lambda: self._session().invalidate())
 
     def regenerate_id(self) -> None:
-        """Change the id when the session is saved."""
+        """Change the session's id when it is saved."""
         self._end(lambda: self._session().regenerate_id())
 
     def _end(self, act: Callable[[], None]) -> None:
-        """End the session's id, which must not fail unnoticed."""
+        """End the session or change its id; a failure must not go unnoticed."""
         try:
             act()
         except Exception as error:
@@ -115,21 +113,21 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
     @property
     def unsettled(self) -> bool:
-        """Whether a delete or a change of id was asked for and has not been stored."""
+        """Whether a delete or a change of id was requested but is not stored."""
         return self._end_failed or getattr(self.__dict__["_sess"], "unsettled", False)
 
     @property
     def depends_on_cookie(self) -> bool:
-        """Whether the session was read, or tried to be, by the id in the request's cookie."""
+        """Whether the application tried to read the session of the request's cookie."""
         return bool(self.__dict__["_headers"]) and self.__dict__["_params"].get("use_cookies", True)
 
     def save_at_start(self, status: str) -> None:
-        """Save at the start of the response, unless a save has already failed in this request.
+        """Save the session when the response starts, unless a save already failed.
 
-        An error page (4xx or 5xx) is then sent as it is. Any other page after a failed delete or
-        change of id raises that error again: it must not look like a success.
+        After a failed save, an error page (4xx or 5xx) is sent as it is. Any other page raises the
+        error of a failed delete or change of id again, because it must not look like a success.
 
-        :param status: of the response, for example ``200 OK``.
+        :param status: the response's, for example ``200 OK``.
         :raises DynamoDBError: the session was not saved.
         """
         failure = self._failure
@@ -141,7 +139,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         if isinstance(failure, StoreUnavailable):
             self.__dict__["marked"] = False
         elif self.marked or self._auto:
-            # The application may have put right what could not be saved.
+            # The application may have corrected the data.
             self._save_again(error_page)
         if self.unsettled and not error_page:
             raise failure
@@ -155,26 +153,26 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
             log.warning("the session of an error page was not saved: %s", describe(error))
 
     def save_at_end(self, *, streamed: bool) -> None:
-        """Save what was marked while the body was made. Errors are logged: the page is sent.
+        """Save what changed while the body was produced. Log errors: the page is already sent.
 
-        :param streamed: code of the application has run since the response started.
+        :param streamed: application code ran after the response started.
         """
-        announced = self.cookies_to_set
+        sent = self.cookies_to_set
         try:
-            # With `session.auto` a change needs no mark. Once a save has failed it does.
-            unmarked = streamed and self._auto and self._failure is None and self.accessed()
-            if self.marked or (unmarked and self._changed()):
+            # With `session.auto` a change needs no mark, unless a save has failed.
+            autosave = streamed and self._auto and self._failure is None and self.accessed()
+            if self.marked or (autosave and self._changed()):
                 self.persist()
         except Exception as error:
             log.error(
-                "a session that was changed after the response had started was not saved: %s",
+                "a session that changed after the response started was not saved: %s",
                 describe(error),
             )
             return
-        if self.cookies_to_set not in ((), announced):
+        if self.cookies_to_set not in ((), sent):
             log.warning(
-                "a session was changed after the response had started, when its cookie could no "
-                "longer be set. Create and end sessions before start_response."
+                "a session changed after the response started, too late to set its cookie. "
+                "Create and end sessions before start_response."
             )
 
     @property
@@ -190,16 +188,16 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
 
 def new_session(params: Mapping[str, Any], id: str | None = None) -> Any:
-    """Return a session of the configured class that reads and sets no cookie.
+    """Return a session that neither reads nor sets a cookie.
 
-    :param id: of the session to load; None for a new session.
+    :param id: the session to load, or None for a new session.
     """
     session_class = params.get("session_class") or beaker.session.Session
-    chosen = {} if id is None else {"id": id}
-    return session_class({}, **{**params, **chosen, "use_cookies": False})
+    by_id = {} if id is None else {"id": id}
+    return session_class({}, **{**params, **by_id, "use_cookies": False})
 
 
 def describe(error: Exception) -> str:
-    """Return an error for a log line: only this package's messages are known to hold no secret."""
+    """Describe an error for the log. Only this package's own messages never contain secrets."""
     name = type(error).__name__
     return f"{name}: {error}" if isinstance(error, DynamoDBError) else name

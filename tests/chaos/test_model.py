@@ -307,7 +307,6 @@ def test_sessions(
     clock = Clock()
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     monkeypatch.setattr("beaker.session.time", moved)
-    monkeypatch.setattr("beaker_dynamodb.session.time", moved)
     # The model knows of no pauses.
     monkeypatch.setattr("beaker_dynamodb.sessions.refreshes.PAUSE_SECONDS", 0.0)
     Sessions.session_class, Sessions.more = session_class, more

@@ -39,7 +39,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(4_000_000_000.0)
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     monkeypatch.setattr("beaker.session.time", moved)
-    monkeypatch.setattr("beaker_dynamodb.session.time", moved)
     return clock
 
 

@@ -85,7 +85,6 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
     hosts = Hosts(4_000_000_000.0)
     moved = SimpleNamespace(time=hosts, strftime=time.strftime)
     monkeypatch.setattr("beaker.session.time", moved)
-    monkeypatch.setattr("beaker_dynamodb.session.time", moved)
     return hosts
 
 

@@ -19,7 +19,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(FAR_AHEAD)
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     monkeypatch.setattr("beaker.session.time", moved)
-    monkeypatch.setattr("beaker_dynamodb.session.time", moved)
     return clock
 
 

@@ -8,7 +8,7 @@ import pytest
 from beaker.session import _session_id
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
-from beaker_dynamodb.wsgi.cookie_header import ISSUED, new_id
+from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE, new_id
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import COOKIE, Site, log_out, store, values
@@ -109,7 +109,7 @@ def test_a_visitor_with_such_a_cookie_gets_a_session_of_his_own(options: dict[st
 
 def is_issued(id: str) -> bool:
     """Return whether a cookie opens it."""
-    return ISSUED.fullmatch(id) is not None
+    return COOKIE_VALUE.fullmatch(id) is not None
 
 
 @pytest.mark.parametrize("id", [*CHOSEN, "\u0660" * 32])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
 from beaker_dynamodb.session import DynamoDBSession
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import Site, store, values
@@ -89,14 +89,12 @@ def test_an_unsaved_new_session_costs_nothing(options: dict[str, object]) -> Non
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
-def test_another_type(tmp_path: Path, kind: str) -> None:
-    """With another type everything is Beaker's: here an unknown id is kept, and nothing is ours."""
+def test_another_type_is_stored_by_beaker(tmp_path: Path, kind: str) -> None:
     site = Site("ours", {"type": kind, "data_dir": str(tmp_path)})
     cookie = site(store(name="Ada")).cookie
     assert {"name": "Ada"} == site(values, cookie).result
 
     def regenerate(session: Any) -> bool:
-        assert isinstance(session._session(), DynamoDBSession)
         session.regenerate_id()
         session.save()
         return isinstance(session.namespace, DynamoDBNamespaceManager)
@@ -110,6 +108,17 @@ def test_another_type(tmp_path: Path, kind: str) -> None:
         session.delete()
 
     site(end, answer.cookie)
+
+
+def test_type_cookie_is_beakers_cookie_session() -> None:
+    site = Site("ours", {"type": "cookie", "validate_key": "v"})
+    cookie = site(store(name="Ada")).cookie
+    assert "Ada" == site(lambda session: session["name"], cookie).result
+
+
+def test_a_dynamodb_session_of_another_type_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="needs type = ext:dynamodb, not 'memory'"):
+        DynamoDBSession({}, type="memory")
 
 
 def test_len(options: dict[str, object]) -> None:

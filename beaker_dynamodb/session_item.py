@@ -1,0 +1,112 @@
+"""Where a session meets its item: find, decode and encode it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from beaker_dynamodb.dynamodb.error_mapping import cause
+from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
+from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.namespace import TYPES, DynamoDBNamespaceManager
+from beaker_dynamodb.sessions.payload import PayloadFormat
+from beaker_dynamodb.sessions.record import SessionRecord
+from beaker_dynamodb.wsgi.version_cookie import SessionWithVersionCookie
+
+
+class SessionWithItem(SessionWithVersionCookie):
+    """A session whose data is an item in DynamoDB; takes the arguments of Beaker's Session.
+
+    :raises ConfigurationError: ``type`` is not ``ext:dynamodb``.
+    """
+
+    def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
+        type_ = params["type"] = params.get("type") or TYPES[0]
+        if type_ not in TYPES:
+            raise ConfigurationError(f"DynamoDBSession needs type = ext:dynamodb, not {type_!r}")
+        clock = params.get("clock")
+        self._now: Callable[[], float] = clock if callable(clock) else time.time
+        super().__init__(request, id=id, **params)
+
+    @property
+    def _record(self) -> SessionRecord:
+        """The record of the current id."""
+        if not hasattr(self, "namespace") or self.namespace.namespace != self.id:
+            self._open()
+        record: SessionRecord = self.namespace.session
+        return record
+
+    def _open(self) -> None:
+        """Set ``namespace`` to a new manager for the current id."""
+        self.namespace: DynamoDBNamespaceManager = self.namespace_class(
+            self.id, data_dir=self.data_dir, digest_filenames=False, **self.namespace_args
+        )
+        record = self.namespace.session
+        record.format = PayloadFormat(self._decode_if_possible, self._encode_like)
+        if self.use_cookies:
+            record.cookie_name = self.key
+
+    def _close(self) -> None:
+        """Forget the manager; the next save opens one."""
+        self.__dict__.pop("namespace", None)
+
+    def _find(self, now: float) -> tuple[dict[str, Any], bool]:
+        """Return the data stored under the current id ({} if none), and whether it timed out."""
+        self._open()
+        data, timed_out = self._read(now, self._replicated_version(now))
+        if timed_out and self.namespace.session.perhaps_behind:
+            # A replica may lack the latest access time.
+            data, timed_out = self._read(now, None)
+        return data, timed_out
+
+    def _read(self, now: float, seen_version: int | None) -> tuple[dict[str, Any], bool]:
+        try:
+            data = self._decode(self.namespace.session.read(seen_version=seen_version))
+        except KeyError:
+            return {}, False
+        accessed = data.get("_accessed_time", now)
+        return data, self.timeout is not None and now - accessed > self.timeout
+
+    def _data_version(self) -> tuple[int, int] | None:
+        manager = self.__dict__.get("namespace")
+        if manager is None or manager.namespace != self.id:
+            return None
+        if manager.backend.options.consistent_read != "auto":
+            return None
+        version: tuple[int, int] | None = manager.session.version
+        return version
+
+    # -- payload --------------------------------------------------------------------------------
+
+    def _decode(self, payload: Any) -> dict[str, Any]:
+        try:
+            if isinstance(payload, Raw) and not self.encrypt_key:
+                return dict(self.serializer.loads(payload) or {})
+            return dict(self._decrypt_data(Raw.text(payload)) or {})
+        except Exception as error:
+            # Decrypting and unpickling may raise anything; Beaker reads a KeyError or TypeError as
+            # "no session".
+            raise PayloadError(
+                f"a session's payload cannot be decoded: {type(error).__name__}"
+            ) from cause(error)
+
+    def _encode(self, data: dict[str, Any]) -> Any:
+        try:
+            if self.encrypt_key:
+                return self._encrypt_data(data)
+            return Raw(self.serializer.dumps(data))
+        except Exception as error:
+            # Pickling runs the values' own code, which may raise anything.
+            raise PayloadError(
+                f"a session's data cannot be encoded: {type(error).__name__} (data_serializer)"
+            ) from cause(error)
+
+    def _decode_if_possible(self, payload: Any) -> dict[str, Any] | None:
+        try:
+            return self._decode(payload)
+        except PayloadError:
+            return None
+
+    def _encode_like(self, data: Mapping[str, Any], like: Any) -> Any:
+        return self._encode(dict(data))

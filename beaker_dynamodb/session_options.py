@@ -1,0 +1,53 @@
+"""The session options that the middleware and the Pyramid include complete and check."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import beaker.session
+
+from beaker_dynamodb.config import converters
+from beaker_dynamodb.namespace import TYPES, register
+from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.wsgi import save_errors
+from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
+
+log = logging.getLogger("beaker_dynamodb")
+
+
+def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
+    """Complete Beaker's session options, and take ``on_save_error`` out of them.
+
+    :returns: the handler for ``on_save_error``.
+    :raises ConfigurationError: ``on_save_error`` is invalid.
+    """
+    register()
+    options["type"] = options.get("type") or TYPES[0]
+    if "invalidate_corrupt" in options:
+        # Beaker does not convert it, and takes the string "false" of an INI file as true.
+        options["invalidate_corrupt"] = converters.boolean(options["invalidate_corrupt"])
+    # In an INI file it is a string, which Beaker refuses.
+    if not isinstance(options.get("session_class"), type):
+        options["session_class"] = session_class(options["type"])
+    _warn_of_dropped_cookies(options)
+    return save_errors.parse(options.pop("on_save_error", None))
+
+
+def session_class(session_type: str) -> type:
+    """Return the session class for a ``type``."""
+    if session_type in TYPES:
+        return DynamoDBSession
+    if session_type == "cookie":
+        cookie_session: type = beaker.session.CookieSession
+        return cookie_session
+    return SessionWithCookie
+
+
+def _warn_of_dropped_cookies(options: dict[str, Any]) -> None:
+    same_site = str(options.get("samesite") or "")
+    if same_site.lower() == "none" and not converters.boolean(options.get("secure") or False):
+        log.warning(
+            "session.samesite = None without session.secure = true: browsers drop a cookie with "
+            "SameSite=None that is not Secure, and no login lasts. Set session.secure."
+        )
