@@ -1,4 +1,4 @@
-"""Sessions through Beaker's SessionMiddleware: what a visitor and an application see."""
+"""Sessions through Beaker's own SessionMiddleware."""
 
 from __future__ import annotations
 
@@ -10,94 +10,68 @@ import pytest
 
 from tests.beaker import Browser, items, values
 from tests.clock import Clock
+from tests.sessions.site import ENCRYPTED
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-# Named, because Beaker 1.13 by itself looks for other libraries only, and then does not encrypt.
-ENCRYPTED = {"encrypt_key": "e", "validate_key": "v", "crypto_type": "cryptography"}
-WAYS = [
-    pytest.param({}, id="plain"),
-    pytest.param({"data_serializer": "json"}, id="json"),
-    pytest.param({"secret": "signs the cookie"}, id="secret"),
-    pytest.param(ENCRYPTED, id="encrypted"),
-    pytest.param({**ENCRYPTED, "data_serializer": "json"}, id="encrypted-json"),
-    pytest.param({"timeout": "1800"}, id="timeout"),
-    pytest.param({"sort_key": "part"}, id="sort-key"),
-]
+WAYS = {
+    "plain": {},
+    "json": {"data_serializer": "json"},
+    "secret": {"secret": "signs the cookie"},
+    "encrypted": ENCRYPTED,
+    "encrypted json": {**ENCRYPTED, "data_serializer": "json"},
+    "timeout": {"timeout": "1800"},
+    "sort key": {"sort_key": "part"},
+}
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_survives(options: dict[str, Any], way: dict[str, Any]) -> None:
-    """What one request saves, the next ones of the same browser read and change."""
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_later_requests_read_and_change_what_was_saved(
+    options: dict[str, Any], way: dict[str, Any]
+) -> None:
     browser = Browser(options, **way)
     browser.save(name="Ada", visits=1, tags=["a", "ü"])
-    assert {"name": "Ada", "visits": 1, "tags": ["a", "ü"]} == browser.contents()
-
     browser.save(visits=2)
-
     assert {"name": "Ada", "visits": 2, "tags": ["a", "ü"]} == browser.contents()
 
 
-def test_separate(options: dict[str, Any]) -> None:
-    """Two browsers have two sessions."""
+def test_two_browsers_have_two_sessions_in_every_process(options: dict[str, Any]) -> None:
     one, other = Browser(options), Browser(options)
     one.save(name="Ada")
     other.save(name="Grace")
     assert [{"name": "Ada"}, {"name": "Grace"}] == [one.contents(), other.contents()]
+    cookie = f"beaker.session.id={one.visit(lambda session: session.id)}"
+    assert {"name": "Ada"} == Browser(options).visit(values, cookie=cookie)
 
 
-def test_another_process(options: dict[str, Any]) -> None:
-    """A second instance of the application, with the cookie of the first, sees the session."""
-    first = Browser(options)
-    first.save(name="Ada")
-    session_id = first.visit(lambda session: session.id)
-
-    second = Browser(options)
-
-    assert {"name": "Ada"} == second.visit(values, cookie=f"beaker.session.id={session_id}")
+def test_changes_are_stored_only_by_save_or_auto(options: dict[str, Any]) -> None:
+    for auto in (False, True):
+        browser = Browser(options, auto=auto)
+        browser.save(name="Ada")
+        browser.visit(lambda session: session.update(name="Grace"))
+        assert {"name": "Grace" if auto else "Ada"} == browser.contents()
 
 
-def test_unsaved(options: dict[str, Any]) -> None:
-    """What an application changes without saving is not stored."""
-    browser = Browser(options)
-    browser.save(name="Ada")
-    browser.visit(lambda session: session.update(name="Grace"))
-    assert {"name": "Ada"} == browser.contents()
-
-
-def test_auto(options: dict[str, Any]) -> None:
-    """With `auto` what an application changes is stored without save()."""
-    browser = Browser(options, auto=True)
-    browser.visit(lambda session: session.update(name="Ada"))
-    assert {"name": "Ada"} == browser.contents()
-
-
-def test_encrypted_at_rest(
+def test_an_encrypted_session_cannot_be_read_in_the_table(
     options: dict[str, Any], client: DynamoDBClient, table_name: str
 ) -> None:
-    """With `encrypt_key` no word of the session can be read in the table."""
     for way in ({}, ENCRYPTED):
         Browser(options, **way).save(name="a word")
-
     stored = [item["data"]["B"] for item in items(client, table_name).values()]
-
     assert [False, True] == sorted(b"a word" in data for data in stored)
 
 
-def test_forged_cookie(options: dict[str, Any]) -> None:
-    """With `secret` an id that the application did not sign opens no session."""
+def test_a_forged_cookie_opens_no_session(options: dict[str, Any]) -> None:
     browser = Browser(options, secret="s")
     browser.save(name="Ada")
-    session_id = browser.visit(lambda session: session.id)
-
-    forged = f"beaker.session.id={'0' * 40}{session_id}"
-
+    forged = f"beaker.session.id={'0' * 40}{browser.visit(lambda session: session.id)}"
     assert {} == Browser(options, secret="s").visit(values, cookie=forged)
 
 
-def test_log_out(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> None:
-    """After delete() the session is empty, and only a marker is left in the table."""
+def test_a_deleted_session_leaves_a_marker(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
     browser = Browser(options)
     browser.save(name="Ada")
     browser.visit(lambda session: session.delete())
@@ -106,49 +80,33 @@ def test_log_out(options: dict[str, Any], client: DynamoDBClient, table_name: st
     assert {"S": "beaker-marker"} == left["type"]
 
 
-def test_invalidate(options: dict[str, Any]) -> None:
-    """invalidate() gives an empty session under another id."""
+@pytest.mark.parametrize(
+    ("method", "kept"), [("invalidate", {}), ("regenerate_id", {"name": "Ada"})]
+)
+def test_the_id_changes(options: dict[str, Any], method: str, kept: dict[str, Any]) -> None:
     browser = Browser(options)
     browser.save(name="Ada")
     before = browser.visit(lambda session: session.id)
 
-    def invalidate(session: Any) -> None:
-        session.invalidate()
-        session["name"] = "Grace"
+    def change(session: Any) -> None:
+        getattr(session, method)()
+        session["city"] = "London"
         session.save()
 
-    browser.visit(invalidate)
-
-    assert {"name": "Grace"} == browser.contents()
+    browser.visit(change)
+    assert {**kept, "city": "London"} == browser.contents()
     assert before != browser.visit(lambda session: session.id)
 
 
-def test_regenerate_id(options: dict[str, Any]) -> None:
-    """regenerate_id() keeps the values under another id."""
-    browser = Browser(options)
-    browser.save(name="Ada")
-    before = browser.visit(lambda session: session.id)
-
-    def regenerate(session: Any) -> None:
-        session.regenerate_id()
-        session.save()
-
-    browser.visit(regenerate)
-
-    assert {"name": "Ada"} == browser.contents()
-    assert before != browser.visit(lambda session: session.id)
-
-
-def test_timeout(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A session ends when nobody has used it for longer than `timeout`, and not before."""
-    # Near the real time: DynamoDB Local sweeps what has expired by its own clock.
+def test_a_session_times_out_after_its_last_access(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = Clock(time.time())
     monkeypatch.setattr("beaker.session.time", SimpleNamespace(time=clock))
     browser = Browser(options, timeout="1800", clock=clock)
     browser.save(name="Ada")
-    clock.advance(1799)
-    assert {"name": "Ada"} == browser.contents()
-    clock.advance(1799)
-    assert {"name": "Ada"} == browser.contents()
+    for _ in range(2):
+        clock.advance(1799)
+        assert {"name": "Ada"} == browser.contents()
     clock.advance(1801)
     assert {} == browser.contents()

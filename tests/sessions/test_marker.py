@@ -1,8 +1,4 @@
-"""A session that ended leaves a marker, so a late request stores and announces nothing.
-
-In each test a log-in has replaced the session of a cookie, or a log-out has ended it, while other
-requests with the same cookie are in flight.
-"""
+"""A session that ended leaves a marker, so a late request stores nothing and sets no cookie."""
 
 from __future__ import annotations
 
@@ -25,11 +21,8 @@ if TYPE_CHECKING:
 
     from tests.sessions.site import Action, Answer
 
-pytestmark = pytest.mark.both_servers
-
-DOUBLE_CLICKS = 50
-#: Methods that end the session before a log-in.
-ENDINGS = ["regenerate_id", "invalidate"]
+DOUBLE_CLICKS = 3
+LATE = pytest.mark.parametrize("loaded", [True, False], ids=["loaded before", "loads after"])
 
 
 @pytest.fixture
@@ -38,162 +31,141 @@ def site(moved: dict[str, object], client: DynamoDBClient) -> Site:
     return Site("ours", {**options, "client": client})
 
 
+@pytest.fixture
+def cookie(site: Site) -> str:
+    """The cookie of a visitor who has not logged in."""
+    return site(store(cart=["tea"], theme="dark")).cookie
+
+
 def stored(client: DynamoDBClient, site: Site) -> dict[str, dict[str, Any]]:
     return items(client, str(site.options["table_name"]))
 
 
-def log_in(ending: str, user: str = "Ada", meet: Callable[[], object] = bool) -> Action:
-    """Return an action that logs in.
-
-    :param ending: the method that ends the session before.
-    :param meet: called between loading the session and ending it.
-    """
+def log_in(ending: str, meet: Callable[[], object] = bool) -> Action:
+    """Return an action that loads the session, calls ``meet``, and logs in."""
 
     def action(session: Any) -> None:
         session.get("user")
         meet()
         getattr(session, ending)()
-        store(user=user)(session)
+        store(user="Ada")(session)
 
     return action
 
 
-def in_flight(site: Site, cookie: str, late: Action, meanwhile: Callable[[], object]) -> Answer:
-    """Make a request that has loaded its session before something else happens."""
+def change_id(session: Any) -> None:
+    session.regenerate_id()
+    session.save()
 
-    def action(session: Any) -> Any:
+
+def late_request(
+    site: Site, cookie: str, action: Action, meanwhile: Callable[[], object], loaded: bool
+) -> Answer:
+    """Send a request that loads its session before or after something else happens."""
+
+    def act(session: Any) -> Any:
         session.get("user")
         meanwhile()
-        return late(session)
+        return action(session)
 
+    if loaded:
+        return site(act, cookie)
+    meanwhile()
     return site(action, cookie)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_a_double_click_on_log_in_stays_logged_in(site: Site, ending: str) -> None:
-    """Whichever response comes last, its cookie is that of a session with the user."""
+@pytest.mark.both_servers
+@pytest.mark.parametrize("ending", ["regenerate_id", "invalidate"])
+def test_both_responses_to_a_double_click_on_log_in_are_logged_in(site: Site, ending: str) -> None:
     with ThreadPoolExecutor(2) as threads:
         for _ in range(DOUBLE_CLICKS):
             cookie = site(store(cart=["tea"])).cookie
-            both = Barrier(2)
-            clicks = [
-                threads.submit(site, log_in(ending, meet=both.wait), cookie) for _ in range(2)
-            ]
-            for click in clicks:
-                assert {"user": "Ada"} == {
-                    name: value
-                    for name, value in site(values, click.result().cookie).result.items()
-                    if name != "cart"
-                }
+            action = log_in(ending, meet=Barrier(2).wait)
+            for click in [threads.submit(site, action, cookie) for _ in range(2)]:
+                assert "Ada" == site(values, click.result().cookie).result["user"]
             assert {} == site(values, cookie).result
 
 
-@pytest.mark.parametrize("ending", [*ENDINGS, "delete"])
-@pytest.mark.parametrize("loaded", [True, False], ids=["loaded before", "loads after"])
-def test_a_late_save_stores_and_announces_nothing(
-    site: Site, client: DynamoDBClient, ending: str, loaded: bool
+@pytest.mark.both_servers
+@pytest.mark.parametrize("ending", ["regenerate_id", "invalidate", "delete"])
+@LATE
+def test_a_late_save_stores_nothing_and_sets_no_cookie(
+    site: Site, cookie: str, client: DynamoDBClient, ending: str, loaded: bool
 ) -> None:
-    cookie = site(store(cart=["tea"])).cookie
     before: list[Any] = []
 
     def end() -> None:
         site(log_in(ending) if ending != "delete" else log_out, cookie)
         before.extend(stored(client, site).items())
 
-    if loaded:
-        answer = in_flight(site, cookie, store(clicks=1), end)
-    else:
-        end()
-        answer = site(store(clicks=1), cookie)
+    answer = late_request(site, cookie, store(clicks=1), end, loaded)
     assert [] == answer.set_cookies
     assert dict(before) == stored(client, site)
 
 
-@pytest.mark.parametrize("loaded", [True, False], ids=["loaded before", "loads after"])
-def test_a_late_log_in_counts_and_takes_nothing_over(site: Site, loaded: bool) -> None:
-    """A browser cancels the first request of a double click, and never sees its cookie."""
-    cookie = site(store(cart=["tea"], theme="dark")).cookie
+@LATE
+def test_a_late_login_counts_and_keeps_only_what_it_set(
+    site: Site, cookie: str, loaded: bool
+) -> None:
+    """A browser cancels the first request of a double click and never receives its cookie."""
 
-    def log_in_too(session: Any) -> None:
+    def action(session: Any) -> None:
         session["theme"] = "light"
         log_in("regenerate_id")(session)
 
-    if loaded:
-        answer = in_flight(site, cookie, log_in_too, lambda: site(log_in("regenerate_id"), cookie))
-    else:
-        site(log_in("regenerate_id"), cookie)
-        answer = site(log_in_too, cookie)
+    answer = late_request(
+        site, cookie, action, lambda: site(log_in("regenerate_id"), cookie), loaded
+    )
     assert {"user": "Ada", "theme": "light"} == site(values, answer.cookie).result
 
 
-@pytest.mark.parametrize("loaded", [True, False], ids=["loaded before", "loads after"])
+@LATE
 def test_a_late_change_of_id_that_sets_nothing_stores_nothing(
-    site: Site, client: DynamoDBClient, loaded: bool
+    site: Site, cookie: str, client: DynamoDBClient, loaded: bool
 ) -> None:
-    cookie = site(store(user="Ada")).cookie
-
-    def change_id(session: Any) -> None:
-        session.regenerate_id()
-        session.save()
-
-    if loaded:
-        answer = in_flight(site, cookie, change_id, lambda: site(log_out, cookie))
-    else:
-        site(log_out, cookie)
-        answer = site(change_id, cookie)
+    answer = late_request(site, cookie, change_id, lambda: site(log_out, cookie), loaded)
     assert [] == answer.set_cookies
     assert [] == stored_sessions(client, site.options["table_name"])
 
 
-def test_after_delete_a_request_saves_under_another_id(site: Site) -> None:
-    cookie = site(store(user="Ada")).cookie
-
+def test_a_save_after_delete_uses_another_id(site: Site, cookie: str) -> None:
     def log_out_and_greet(session: Any) -> None:
         session.delete()
-        session["message"] = "Good-bye"
-        session.save()
+        store(message="Good-bye")(session)
 
     answer = site(log_out_and_greet, cookie)
     assert cookie != answer.cookie
     assert {"message": "Good-bye"} == site(values, answer.cookie).result
 
 
-def expires(answer: Answer) -> bool:
-    (header,) = answer.set_cookies
-    return "expires=" in header
+def clear(session: Any) -> None:
+    session.clear()
+    session.save()
 
 
-def test_clearing_a_session_expires_the_cookie(site: Site) -> None:
-    """Otherwise the next request would meet the marker, and store nothing for ten seconds."""
-    cookie = site(store(user="Ada")).cookie
-
-    def clear(session: Any) -> None:
-        session.clear()
-        session.save()
-
-    assert expires(site(clear, cookie))
+@pytest.mark.parametrize("end", [clear, log_out, lambda session: session.invalidate()])
+def test_ending_a_session_expires_the_cookie(site: Site, cookie: str, end: Action) -> None:
+    """Otherwise the next requests would find the marker and store nothing for ten seconds."""
+    (header,) = site(end, cookie).set_cookies
+    assert "expires=" in header
 
 
-@pytest.mark.parametrize("end", ["delete", "invalidate"])
-def test_ending_without_a_save_expires_the_cookie(site: Site, end: str) -> None:
-    cookie = site(store(user="Ada")).cookie
-    assert expires(site(lambda session: getattr(session, end)(), cookie))
+@pytest.mark.parametrize(
+    "action",
+    [
+        values,
+        lambda session: setattr(session, "path", "/shop"),
+        lambda session: setattr(session, "domain", ".example.org"),
+        lambda session: session.regenerate_id(),
+    ],
+)
+def test_an_unsaved_session_sets_no_cookie(site: Site, action: Action) -> None:
+    assert [] == site(action).set_cookies
 
 
-@pytest.mark.parametrize("name", ["path", "domain"])
-def test_a_path_of_an_unsaved_session_announces_nothing(site: Site, name: str) -> None:
-    assert [] == site(lambda session: setattr(session, name, "/shop")).set_cookies
-
-
-def test_changing_the_id_of_an_unsaved_session_announces_nothing(site: Site) -> None:
-    assert [] == site(lambda session: session.regenerate_id()).set_cookies
-
-
-def test_a_marker_holds_nothing_and_expires(
-    site: Site, client: DynamoDBClient, clock: Clock
+def test_a_marker_contains_nothing_and_expires(
+    site: Site, cookie: str, client: DynamoDBClient, clock: Clock
 ) -> None:
-    """It does not lead to the new session, and after ten seconds the old id is unknown again."""
-    cookie = site(store(user="Ada")).cookie
     new = site(log_in("regenerate_id"), cookie).cookie
     (marker,) = [
         item for item in stored(client, site).values() if item["type"] == {"S": "beaker-marker"}
@@ -201,35 +173,33 @@ def test_a_marker_holds_nothing_and_expires(
     assert {"id", "type", "writer", "deadline", "expires"} == marker.keys()
     assert new.partition("=")[2] not in str(marker)
     clock.advance(10)
-    answer = site(store(user="Eve"), cookie)
-    assert answer.cookie not in (cookie, new)
+    assert site(store(user="Eve"), cookie).cookie not in (cookie, new)
 
 
-def test_invented_ids_leave_no_marker(site: Site, client: DynamoDBClient) -> None:
-    site(store(user="Ada"))
+def test_unknown_ids_leave_no_marker(site: Site, cookie: str, client: DynamoDBClient) -> None:
     before = stored(client, site)
     for action in (log_out, lambda session: session.invalidate()):
         site(action, f"{COOKIE}={'0' * 32}")
     assert before == stored(client, site)
 
 
-def test_a_marker_costs_no_call(site: Site, client: DynamoDBClient) -> None:
-    cookies = [site(store(user="Ada")).cookie for _ in range(3)]
-    for cookie, action, write in zip(
-        cookies,
-        (log_out, log_in("regenerate_id"), lambda session: session.invalidate()),
-        ("PutItem", "TransactWriteItems", "PutItem"),
-        strict=True,
-    ):
-        with CallRecorder(client) as calls:
-            site(action, cookie)
-        assert [write] == [name for name in calls.operations if name != "GetItem"]
-        assert len(calls) <= 2
+@pytest.mark.parametrize(
+    ("action", "write"),
+    [
+        (log_out, "PutItem"),
+        (log_in("regenerate_id"), "TransactWriteItems"),
+        (lambda session: session.invalidate(), "PutItem"),
+    ],
+)
+def test_a_marker_costs_no_extra_call(
+    site: Site, cookie: str, client: DynamoDBClient, action: Action, write: str
+) -> None:
+    with CallRecorder(client) as calls:
+        site(action, cookie)
+    assert ["GetItem", write] == calls.operations
 
 
-def test_a_session_without_a_cookie_can_begin_again_at_once(site: Site) -> None:
-    """The program chose its id, and no browser has it."""
-
+def test_a_session_without_a_cookie_can_start_again_immediately(site: Site) -> None:
     def session() -> DynamoDBSession:
         return DynamoDBSession({}, id="device-1", use_cookies=False, **site.options)
 
@@ -237,18 +207,13 @@ def test_a_session_without_a_cookie_can_begin_again_at_once(site: Site) -> None:
     session().delete()
     assert {} == values(session())
     store(progress=2)(session())
+    assert {"progress": 2} == values(session())
 
 
-def test_get_by_id_takes_a_marker_for_no_session(site: Site) -> None:
-    cookie = site(store(user="Ada")).cookie
+def test_a_marker_is_no_session(site: Site, cookie: str) -> None:
+    """Plain Beaker may store a new session under the same id, as it does without markers."""
     site(log_out, cookie)
     assert site(lambda session: session.get_by_id(cookie.partition("=")[2])).result is None
-
-
-def test_plain_beaker_takes_a_marker_for_no_session(site: Site) -> None:
-    """It may store a new session under the same id, as without markers."""
-    cookie = site(store(user="Ada")).cookie
-    site(log_out, cookie)
     beaker = Site("beaker", site.options)
     assert {} == beaker(values, cookie).result
     beaker(store(user="Eve"), cookie)

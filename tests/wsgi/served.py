@@ -1,4 +1,4 @@
-"""The application that real servers run; its options come through the environment as JSON."""
+"""The application that real servers run. Its options are in the environment, as JSON."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from beaker_dynamodb.middleware import SessionMiddleware
+from tests.wsgi.apps import wrap
 from tests.wsgi.outage import WRITES, Outage
 
-#: What every page sends, the same list each time.
+#: The headers of every page, the same list each time.
 HEADERS = [("X-Page", "served")]
 THIS_FILE = Path(__file__)
 
 
 def make(table_name: str, endpoint: dict[str, Any]) -> Any:
-    """Make the application.
-
-    :param endpoint: options that lead to a server, as boto3 has them.
-    """
     once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
     client = boto3.session.Session().client("dynamodb", **endpoint, config=once)
     outage = Outage(client)
@@ -39,10 +35,7 @@ def make(table_name: str, endpoint: dict[str, Any]) -> Any:
             session["visits"] = session.get("visits", 0) + 1
             session["flash"] = "saved"
             session.save()
-        if path == "/len":
-            start_response("200 OK", HEADERS)
-            return [str((len(session), bool(session))).encode()]
-        said = repr((session.get("visits"), session.get("flash"))) if path != "/plain" else "plain"
+        body = b"plain" if path == "/plain" else repr(session.get("visits")).encode()
         if path == "/failing":
             session["lost"] = True
             session.save()
@@ -50,32 +43,17 @@ def make(table_name: str, endpoint: dict[str, Any]) -> Any:
                 start_response("200 OK", [*HEADERS, ("ETag", '"1"')])
         else:
             start_response("200 OK", HEADERS)
-        return [said.encode()]
+        return [body]
 
     options: dict[str, Any] = {"table_name": table_name, "client": client}
-    whole = SessionMiddleware(app, {"session.on_save_error": "503"}, **options)
-    parts = {
-        "shop": SessionMiddleware(app, {"session.cookie_path": "/shop"}, **options),
-        "admin": SessionMiddleware(app, {"session.key": "admin.id"}, **options),
-    }
+    root, shop = wrap(app, options, on_save_error="503"), wrap(app, options, cookie_path="/shop")
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
-        _, part, *_ = environ["PATH_INFO"].split("/")
-        if part == "error":
-            # As TurboGears makes an error document: the page, and then another in its place.
-            environ["PATH_INFO"] = "/visit"
-            list(whole(environ, _ignored))
-            environ["PATH_INFO"] = "/read"
-        if part not in parts:
-            return whole(environ, start_response)
-        environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(f"/{part}")
-        return parts[part](environ, start_response)
+        path = environ["PATH_INFO"]
+        environ["PATH_INFO"] = path.removeprefix("/shop")
+        return (shop if path.startswith("/shop") else root)(environ, start_response)
 
     return dispatch
-
-
-def _ignored(*_: Any) -> Any:
-    """Start a response that nobody sees."""
 
 
 def stream(session: Any, start_response: Any) -> Iterator[bytes]:

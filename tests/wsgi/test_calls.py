@@ -1,4 +1,4 @@
-"""The README's table of calls: what each kind of request costs, counted."""
+"""What each kind of request costs, in calls to the store; the README has the table."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from webtest import TestApp
 
 import beaker_dynamodb.middleware
 from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.beaker import used_client
 from tests.servers.recorder import CallRecorder
+from tests.sessions.site import ENCRYPTED, Site, store, values
+from tests.wsgi.apps import Options, page
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
     from tests.servers.endpoint import Endpoint
 
 README = Path(__file__).parent.parent.parent / "README.md"
 
-#: A request's kind, and what it does with the session.
+#: Kinds of requests, in order, and their actions.
 KINDS: dict[str, Callable[[Any], object]] = {
     "first visit, nothing kept": lambda session: session.get("user"),
     "first visit, a value kept": lambda session: session.update(user="bob") or session.save(),
@@ -41,51 +42,39 @@ KINDS: dict[str, Callable[[Any], object]] = {
 
 
 class Redis:
-    """As much of a Redis client as Beaker's backend uses, with its commands counted."""
+    """The part of a Redis client that Beaker uses; it counts commands."""
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
         self.reads = self.writes = 0
 
     def get(self, key: str) -> bytes | None:
-        """Give a value; counts as a read."""
         self.reads += 1
         return self.values.get(key)
 
     def set(self, key: str, value: bytes) -> None:
-        """Keep a value; counts as a write."""
         self.writes += 1
         self.values[key] = value
 
 
-def application(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-    """Do with the session what the path says."""
-    kind = list(KINDS)[int(environ["PATH_INFO"].strip("/"))]
-    KINDS[kind](environ["beaker.session"])
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"done"]
-
-
 def browse(
-    middleware: Callable[..., Any], options: dict[str, Any], counts: Callable[[], tuple[int, int]]
+    middleware: Callable[..., Any], options: Options, counts: Callable[[], tuple[int, int]]
 ) -> Iterator[str]:
-    """Make one request of each kind, in order, as one browser; give "reads + writes" of each."""
+    """Send one request of each kind as one browser; yield "reads + writes" of each."""
     cookies = CookieJar()
-    for number, kind in enumerate(KINDS):
+    for kind, action in KINDS.items():
         touch = {"touch_interval": 0} if "touch_interval" in kind and "table" in options else {}
         settings = {f"session.{name}": value for name, value in {**options, **touch}.items()}
-        browser = TestApp(middleware(application, settings), cookiejar=cookies, lint=False)
+        browser = TestApp(middleware(page(action), settings), cookiejar=cookies, lint=False)
         before = counts()
-        browser.get(f"/{number}")
+        browser.get("/")
         reads, writes = (after - earlier for after, earlier in zip(counts(), before, strict=True))
         yield f"{reads} + {writes}"
 
 
-@pytest.fixture
-def calls_table(
+def test_the_readmes_table_of_calls(
     moto_endpoint: Endpoint, table_name: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """The README's table, as counted now."""
+) -> None:
     monkeypatch.setattr(beaker.ext.redisnm, "redis", object())
     redis = Redis()
     table = {"table": table_name, **moto_endpoint.options}
@@ -108,16 +97,30 @@ def calls_table(
             browse(beaker_dynamodb.middleware.SessionMiddleware, options, dynamodb_counts),
         ]
         rows = zip(KINDS, *[list(column) for column in columns], strict=True)
-        yield "\n".join(
-            [
-                "| request | `ext:redis` | `ext:dynamodb` | with our middleware |",
-                "|---|---|---|---|",
-                *("| " + " | ".join(row) + " |" for row in rows),
-            ]
-        )
-
-
-def test_the_readme_tells_what_each_kind_of_request_costs(calls_table: str) -> None:
-    """The README's table of reads and writes is the one that is counted here."""
+    lines = [
+        "| request | `ext:redis` | `ext:dynamodb` | with our middleware |",
+        "|---|---|---|---|",
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
     found = re.search(r"<!-- calls -->\n(.*?)\n<!-- /calls -->", README.read_text(), re.DOTALL)
-    assert calls_table == (found[1] if found else "no table between the markers")
+    assert "\n".join(lines) == (found[1] if found else "no table between the markers")
+
+
+@pytest.mark.parametrize("middleware", ["beaker", "ours"])
+def test_a_request_that_ignores_the_session_makes_no_call(
+    options: Options, middleware: str
+) -> None:
+    site = Site(middleware, options)
+    cookie = site(store(name="Ada")).cookie
+    with CallRecorder(options["client"]) as sent:
+        site(lambda session: None, cookie)
+    assert [] == sent.operations
+
+
+def test_plain_beaker_writes_an_encrypted_session_that_was_only_read(options: Options) -> None:
+    """It cannot be compared with what was loaded."""
+    site = Site("beaker", {**options, **ENCRYPTED})
+    cookie = site(store(name="Ada")).cookie
+    with CallRecorder(used_client(options)) as sent:
+        site(values, cookie)
+    assert ["GetItem", "PutItem"] == sent.operations

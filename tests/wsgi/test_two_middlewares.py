@@ -1,4 +1,4 @@
-"""Two middlewares with cookies of their own keep their sessions apart in one table."""
+"""Two middlewares with different cookie names keep their sessions apart in one table."""
 
 from __future__ import annotations
 

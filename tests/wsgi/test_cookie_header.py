@@ -1,0 +1,176 @@
+"""The session cookies in a ``Cookie`` header, whatever else the header contains."""
+
+from __future__ import annotations
+
+import http.cookies
+from collections.abc import Callable
+from time import time
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import pytest
+from beaker.session import SignedCookie, _session_id
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beaker_dynamodb import StoreUnavailable
+from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE, candidates, cookie_values, new_id
+from tests.servers.recorder import CallRecorder
+from tests.sessions.site import COOKIE, Site, log_out, store, values
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+#: Cookies of other programs, as seen in the field.
+OTHERS = [
+    'p={"a": 1}',
+    "p=a b",
+    "p=\xe9",
+    "p",
+    "=x",
+    "",
+    'p="unterminated',
+    'p="\\',
+    "a[0]=1",
+    "p=1,2",
+    "expires=Mon, 01 Jan 2035",
+    "$Version=1",
+    "p=\0",
+    "(p)=<x>",
+    "ID=4567",
+    "id.=4567",
+    "p=id=4567",
+    'p="id=4567"',
+]
+ONE, TWO, THREE, FOUR = (digit * 32 for digit in "1234")
+
+# A browser may send anything but the separator, decoded as Latin-1 (PEP 3333).
+LATIN = st.text(st.characters(max_codepoint=255, exclude_characters=";"), max_size=20)
+NAMES = st.just("id") | LATIN.filter(lambda text: "=" not in text and text.strip(" \t") == text)
+VALUES = LATIN.filter(lambda text: text.strip(' \t"') == text)
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_programs_cookie_hides_nothing(other: str) -> None:
+    for header in (f"{other}; id=0123", f"id=0123; {other}", f"id=0123;{other}"):
+        assert ["0123"] == cookie_values(header, "id")
+
+
+@pytest.mark.parametrize("header", [None, "", ";", "id", "ID=1", "xid=1", "id[=1", "p=1,id=2"])
+def test_no_cookie_of_that_name(header: str | None) -> None:
+    assert [] == cookie_values(header, "id")
+
+
+def test_values_are_unquoted_and_in_order() -> None:
+    assert ["1", "2", "", '"', 'a"'] == cookie_values('id=1; p=3; id="2"; id=; id="; id=a"', "id")
+
+
+@given(st.lists(st.tuples(NAMES, VALUES)))
+def test_values_arrive_exactly_as_a_browser_sends_them(cookies: list[tuple[str, str]]) -> None:
+    header = "; ".join(f"{name}={value}" for name, value in cookies)
+    assert [value for name, value in cookies if name == "id"] == cookie_values(header, "id")
+
+
+@pytest.mark.parametrize("id", [new_id(), _session_id()], ids=["package", "Beaker"])
+def test_issued_ids_are_cookie_values(id: str) -> None:
+    assert COOKIE_VALUE.fullmatch(id)
+    assert COOKIE_VALUE.fullmatch(f"{id}.3.1700000000")
+
+
+NOT_ISSUED = ["", "device-1", ONE[1:], f"x{ONE}", f"{ONE[1:]}G", "A" * 32, "\u0660" * 32]
+NOT_ISSUED += [f"{ONE}.progress", f"{ONE}.1", f"{ONE}\n"]
+
+
+@pytest.mark.parametrize("value", NOT_ISSUED)
+def test_other_values_are_not_tried(value: str) -> None:
+    assert [TWO] == candidates(f"id={value}; id={TWO}", "id", None)
+
+
+def test_each_value_is_tried_once_and_three_at_most() -> None:
+    header = "; ".join(f"id={value}" for value in (ONE, ONE, TWO, THREE, FOUR))
+    assert [ONE, TWO, THREE] == candidates(header, "id", None)
+
+
+def test_with_a_secret_only_signed_values_are_tried() -> None:
+    signed = SignedCookie("a secret").value_encode(ONE)[1]
+    forged = f"{'0' * 40}{ONE}"
+    assert [ONE] == candidates(f"id={TWO}; id={forged}; id={signed}", "id", "a secret")
+
+
+# -- in a request -------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[{}, {"secret": "a secret"}], ids=["plain", "signed"])
+def site(request: pytest.FixtureRequest, options: dict[str, Any]) -> Site:
+    return Site("ours", {**options, **request.param})
+
+
+@pytest.fixture
+def good(site: Site) -> str:
+    return site(store(user="Ada")).cookie
+
+
+def ended(site: Site) -> str:
+    """Return the cookie of a session whose marker has expired."""
+    cookie = site(store(user="before")).cookie
+    Site("ours", {**site.options, "clock": lambda: time() - 60})(log_out, cookie)
+    return cookie
+
+
+def test_a_hostile_header_never_reaches_the_standard_parser(
+    site: Site, good: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its unquoting takes quadratic time (CVE-2024-7592): count its input."""
+    unquote: Callable[[str], str] = http.cookies._unquote
+    given = 0
+
+    def counted(text: str) -> str:
+        nonlocal given
+        given += len(text)
+        return unquote(text)
+
+    monkeypatch.setattr(http.cookies, "_unquote", counted)
+    hostile = '"' + "\\" * 65_536 + '"'
+    for header in (f"p={hostile}; {good}", f"{COOKIE}={hostile}; {good}", f"{COOKIE}={hostile}"):
+        assert ({"user": "Ada"} if good in header else {}) == site(values, header).result
+    assert given < 1000
+
+
+def test_a_stale_cookie_before_a_good_one_costs_one_more_read(
+    site: Site, good: str, client: DynamoDBClient
+) -> None:
+    stale = ended(site)
+    with CallRecorder(client) as calls:
+        assert {"user": "Ada"} == site(values, f"{stale}; {good}").result
+        assert {"user": "Ada"} == site(values, f"{good}; {stale}").result
+    assert ["GetItem"] * 3 == calls.operations
+
+
+def test_a_save_goes_to_the_session_that_was_found(site: Site, good: str) -> None:
+    answer = site(store(cart=["tea"]), f"{ended(site)}; {good}")
+    assert [] == answer.set_cookies
+    assert {"user": "Ada", "cart": ["tea"]} == site(values, good).result
+
+
+def test_a_marker_does_not_hide_a_good_cookie(site: Site, good: str) -> None:
+    left = site(store(user="Ada")).cookie
+    site(log_out, left)
+    assert {"user": "Ada"} == site(values, f"{left}; {good}").result
+
+
+def test_no_unknown_id_is_adopted(site: Site) -> None:
+    stale = [ended(site), ended(site)]
+    assert site(store(user="Eve"), "; ".join(stale)).cookie not in stale
+    assert [{}, {}] == [site(values, cookie).result for cookie in stale]
+
+
+def test_a_store_error_is_not_an_unknown_session(
+    site: Site, good: str, client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = ClientError({"Error": {"Code": "InternalServerError"}}, "GetItem")
+    refused = Mock(side_effect=error)
+    monkeypatch.setattr(client, "get_item", refused)
+    with pytest.raises(StoreUnavailable):
+        site(values, f"{good}; {COOKIE}={'0' * 32}")
+    assert 1 == refused.call_count

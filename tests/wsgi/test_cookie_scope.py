@@ -1,0 +1,117 @@
+"""The cookie's domain, path and expiry, and how they change for visitors who are logged in."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from http.cookies import Morsel, SimpleCookie
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.servers.recorder import CallRecorder
+from tests.sessions.site import COOKIE, Site, log_out, store, values
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.sessions.site import Action, Answer
+
+Options = dict[str, Any]
+
+SHOP: dict[str, object] = {"cookie_domain": ".example.org", "cookie_path": "/shop"}
+
+
+@pytest.fixture
+def cookie(options: Options) -> str:
+    """A cookie from before the configuration changed."""
+    return Site("ours", options)(store(user="Ada")).cookie
+
+
+def cookies(answer: Answer) -> list[tuple[str, str, str, bool]]:
+    """Return the value, domain and path of each cookie set, and whether it expires."""
+    morsels: list[Morsel[str]] = [SimpleCookie(one)[COOKIE] for one in answer.set_cookies]
+    return [(one.value, one["domain"], one["path"], bool(one["expires"])) for one in morsels]
+
+
+@pytest.mark.parametrize(
+    ("action", "touch_interval"),
+    [(store(cart=["tea"]), None), (values, 0)],
+    ids=["save", "access time"],
+)
+def test_the_next_write_moves_the_cookie_once(
+    options: Options, cookie: str, action: Action, touch_interval: object
+) -> None:
+    site = Site("ours", {**options, **SHOP, "touch_interval": touch_interval})
+    id = cookie.partition("=")[2]
+    new, old = cookies(site(action, cookie))
+    assert [(id, ".example.org", "/shop", False), ("", "", "/", True)] == [new, old]
+    assert [] == site(store(cart=["milk"]), cookie).set_cookies
+
+
+def test_a_request_that_writes_nothing_sets_no_cookie(
+    options: Options, client: DynamoDBClient, cookie: str
+) -> None:
+    """Otherwise a late read could put an old id back after a login."""
+    site = Site("ours", {**options, **SHOP})
+    with CallRecorder(client) as calls:
+        assert [] == site(values, cookie).set_cookies
+    assert ["GetItem"] == calls.operations
+
+
+@pytest.mark.parametrize("end", ["delete", "invalidate"])
+def test_a_session_that_ends_expires_both_cookies(options: Options, cookie: str, end: str) -> None:
+    site = Site("ours", {**options, **SHOP})
+    answer = site(lambda session: getattr(session, end)(), cookie)
+    assert [("", ".example.org", "/shop", True), ("", "", "/", True)] == cookies(answer)
+
+
+def test_a_login_expires_the_old_cookie(options: Options, cookie: str) -> None:
+    def log_in(session: Any) -> None:
+        session.invalidate()
+        store(user="Ada")(session)
+
+    new, old = cookies(Site("ours", {**options, **SHOP})(log_in, cookie))
+    assert (".example.org", "/shop", False) == new[1:]
+    assert ("", "", "/", True) == old
+
+
+def assign(**attributes: str) -> Action:
+    def action(session: Any) -> None:
+        for name, value in attributes.items():
+            setattr(session, name, value)
+        store(user="Ada")(session)
+
+    return action
+
+
+def test_an_assigned_path_overrides_the_configuration(options: Options) -> None:
+    cookie = Site("ours", options)(assign(path="/mine")).cookie
+    site = Site("ours", {**options, **SHOP})
+    answer = site(store(cart=["tea"]), cookie)
+    id = cookie.partition("=")[2]
+    assert [(id, ".example.org", "/mine", False), ("", "", "/mine", True)] == cookies(answer)
+    assert ("/mine", ".example.org") == site(
+        lambda session: (session.path, session.domain), cookie
+    ).result
+
+
+def test_a_path_assigned_later_expires_the_old_cookie(options: Options, cookie: str) -> None:
+    answer = Site("ours", options)(assign(path="/mine"), cookie)
+    assert [(cookie.partition("=")[2], "", "/mine", False), ("", "", "/", True)] == cookies(answer)
+
+
+def test_a_session_with_an_assigned_path_can_be_deleted(options: Options) -> None:
+    site = Site("ours", options)
+    cookie = site(assign(path="/mine")).cookie
+    assert ("", "", "/mine", True) in cookies(site(log_out, cookie))
+    assert {} == site(values, cookie).result
+
+
+@pytest.mark.parametrize(
+    "zone", [timezone.utc, timezone(timedelta(hours=2)), timezone(timedelta(hours=-8)), None]
+)
+def test_an_expiry_with_a_time_zone_is_sent_in_utc(options: Options, zone: timezone | None) -> None:
+    utc = datetime(2035, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    expires = utc.replace(tzinfo=None) if zone is None else utc.astimezone(zone)
+    (header,) = Site("ours", {**options, "cookie_expires": expires})(store(user="Ada")).set_cookies
+    assert "expires=Tue, 02-Jan-2035 03:04:05 GMT" in header

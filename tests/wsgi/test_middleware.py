@@ -1,0 +1,247 @@
+"""SessionMiddleware: its options, Paste, and sessions by id."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from paste.deploy import loadapp
+
+from beaker_dynamodb import (
+    DynamoDBNamespaceManager,
+    DynamoDBSession,
+    PayloadError,
+    StoreUnavailable,
+)
+from beaker_dynamodb.middleware import SessionMiddleware
+from tests.beaker import items
+from tests.servers.endpoint import Endpoint
+from tests.sessions.site import Site, paste_app, store, values, visit
+from tests.wsgi.apps import Options, page, stored, wrap
+from tests.wsgi.outage import WRITES, Outage
+from tests.wsgi.raw import new_environ, respond, send
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+def session_class(session: Any) -> type:
+    return type(session._session())
+
+
+# -- options ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["memory", "file", "cookie"])
+def test_another_type_is_stored_by_beaker(tmp_path: Path, kind: str) -> None:
+    site = Site("ours", {"type": kind, "data_dir": str(tmp_path), "validate_key": "v"})
+    cookie = site(store(name="Ada")).cookie
+    assert "Ada" == site(lambda session: session["name"], cookie).result
+    if kind == "cookie":
+        return
+
+    def regenerate(session: Any) -> bool:
+        session.regenerate_id()
+        session.save()
+        return isinstance(session.namespace, DynamoDBNamespaceManager)
+
+    answer = site(regenerate, cookie)
+    assert answer.result is False
+    assert {"name": "Ada"} == site(values, answer.cookie).result
+
+    def end(session: Any) -> None:
+        session.invalidate()
+        session.delete()
+
+    site(end, answer.cookie)
+
+
+@pytest.mark.parametrize("given", [None, "", "a string from an INI file"])
+def test_the_session_class_is_chosen_by_type(options: Options, given: object) -> None:
+    assert (
+        DynamoDBSession is Site("ours", {**options, "session_class": given})(session_class).result
+    )
+
+
+def test_beakers_middleware_takes_the_session_class(options: Options) -> None:
+    site = Site("beaker", {**options, "session_class": DynamoDBSession})
+    cookie = site(store(name="Ada")).cookie
+    assert {"name": "Ada"} == site(values, cookie).result
+    assert DynamoDBSession is site(session_class, cookie).result
+
+
+@pytest.mark.parametrize(
+    ("options", "warnings"),
+    [
+        ({"samesite": "none", "secure": "false"}, 1),
+        ({"samesite": "None", "secure": "true"}, 0),
+        ({"samesite": "Lax"}, 0),
+        ({"samesite": None}, 0),
+    ],
+)
+def test_a_cookie_that_browsers_drop_is_a_warning_at_startup(
+    caplog: pytest.LogCaptureFixture, options: Options, warnings: int
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        wrap(page(values), options)
+    assert warnings == sum("SameSite=None" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "use = egg:beaker-dynamodb#session",
+        "paste.filter_factory = beaker_dynamodb.middleware:session_filter_factory",
+        "paste.filter_app_factory = beaker_dynamodb.middleware:session_filter_app_factory",
+    ],
+)
+def test_paste(tmp_path: Path, moto_endpoint: Endpoint, table_name: str, use: str) -> None:
+    options = {"table_name": table_name, **moto_endpoint.options}
+    lines = "\n".join(f"beaker.session.{name} = {value}" for name, value in options.items())
+    (tmp_path / "app.ini").write_text(
+        "[pipeline:main]\npipeline = session app\n"
+        f"[filter:session]\n{use}\n{lines}\n"
+        "beaker.session.invalidate_corrupt = false\n"
+        "[app:app]\npaste.app_factory = tests.sessions.site:paste_app\n"
+    )
+    wsgi = loadapp(f"config:{tmp_path / 'app.ini'}")
+    cookie = visit(wsgi, store(name="Ada")).cookie
+    assert {"name": "Ada"} == visit(wsgi, values, cookie).result
+    assert DynamoDBSession is visit(wsgi, session_class, cookie).result
+    assert visit(wsgi, lambda session: session.invalidate_corrupt, cookie).result is False
+
+
+class Registry:
+    """Paste's registry of the objects of one request."""
+
+    def __init__(self) -> None:
+        self.reglist: list[object] = [{}]
+        self.registered: list[Any] = []
+
+    def register(self, proxy: Any, session: Any) -> None:
+        self.registered.append(session)
+
+
+def test_pastes_registry_and_webtest_get_the_session(options: Options) -> None:
+    wsgi = SessionMiddleware(paste_app({}), {"session.webtest_varname": "session"}, **options)
+    registry, variables = Registry(), dict[str, Any]()
+    extras = {"paste.registry": registry, "paste.testing_variables": variables}
+    respond(wsgi, new_environ(**{"test.action": values, **extras}))
+    assert [variables["session"]] == registry.registered
+    assert DynamoDBSession is session_class(variables["session"])
+
+
+def test_the_length_and_truth_of_a_session(options: Options) -> None:
+    """The truth of a session costs no read, because applications test for None by it."""
+
+    def look(session: Any) -> tuple[bool, bool, bool]:
+        truth, accessed = bool(session), session.accessed()
+        session["name"] = "Ada"
+        return truth, accessed, len(session) == len(list(session)) > 1
+
+    assert (True, False, True) == Site("ours", options)(look).result
+
+
+# -- sessions by id -----------------------------------------------------------------------------
+
+#: Beaker's own `get_by_id` raises TypeError if `use_cookies` is given.
+SETTINGS: list[Options] = [{}, {"use_cookies": True}, {"use_cookies": False}, {"secret": "s"}]
+
+
+@pytest.fixture(params=SETTINGS, ids=str)
+def admin(request: pytest.FixtureRequest, options: Options) -> Site:
+    """An administrator's application."""
+    return Site("ours", {**options, **request.param})
+
+
+@pytest.fixture
+def cookie(options: Options) -> str:
+    """The cookie of a visitor."""
+    return send(wrap(page(store(name="Ada")), options)).cookie
+
+
+@pytest.fixture
+def session_id(cookie: str) -> str:
+    return cookie.partition("=")[2]
+
+
+@pytest.mark.parametrize("end", ["delete", "invalidate"])
+def test_ending_a_session_by_id_acts_immediately(
+    options: Options, admin: Site, cookie: str, session_id: str, end: str
+) -> None:
+    def log_out(session: Any) -> None:
+        other = session.get_by_id(session_id)
+        assert type(other) is DynamoDBSession
+        getattr(other, end)()
+        assert {} == stored(options, cookie)
+
+    assert [] == admin(log_out).set_cookies
+    assert {} == stored(options, cookie)
+
+
+def test_saving_a_session_by_id_acts_immediately(
+    options: Options, admin: Site, cookie: str, session_id: str
+) -> None:
+    assert [] == admin(lambda s: store(name="Grace")(s.get_by_id(session_id))).set_cookies
+    assert {"name": "Grace"} == stored(options, cookie)
+
+
+def test_an_unknown_id_is_none_and_creates_nothing(
+    options: Options, admin: Site, session_id: str, client: DynamoDBClient
+) -> None:
+    ids = ["0123456789abcdef" * 2, "device-1", "", None]
+    assert [None] * 4 == admin(lambda session: [session.get_by_id(id) for id in ids]).result
+    assert 1 == len(items(client, options["table_name"]))
+
+
+def test_errors_of_a_session_by_id_are_raised_without_the_id(
+    options: Options, session_id: str, outage: Outage, client: DynamoDBClient
+) -> None:
+    site = Site("ours", {**options, "invalidate_corrupt": False})
+    with outage.of("GetItem"), pytest.raises(StoreUnavailable) as unread:
+        site(lambda session: session.get_by_id(session_id))
+
+    def delete(session: Any) -> str:
+        other = session.get_by_id(session_id)
+        with outage.of(*WRITES), pytest.raises(StoreUnavailable) as undeleted:
+            other.delete()
+        return str(undeleted.value)
+
+    messages = [str(unread.value), site(delete).result]
+    (item,) = items(client, options["table_name"]).values()
+    damaged = {**item, "data": {"B": b"\x80\x02garbage"}}
+    client.put_item(TableName=options["table_name"], Item=damaged)
+    with pytest.raises(PayloadError) as undecoded:
+        site(lambda session: session.get_by_id(session_id))
+    assert not any(session_id in message for message in [*messages, str(undecoded.value)])
+
+
+def test_get_session_of_the_environment_returns_a_new_session(
+    options: Options, client: DynamoDBClient
+) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        session = environ["beaker.get_session"]()
+        assert type(session) is DynamoDBSession
+        store(name="Ada")(session)
+        found.append(values(environ["beaker.session"].get_by_id(session.id)))
+        start_response("200 OK", [])
+        return [b""]
+
+    found: list[Any] = []
+    assert [] == send(wrap(app, options)).all("Set-Cookie")
+    assert [{"name": "Ada"}] == found
+    assert 1 == len(items(client, options["table_name"]))
+
+
+def test_sessions_by_id_are_of_the_applications_class(options: Options) -> None:
+    class Own(DynamoDBSession):
+        pass
+
+    def save(session: Any) -> list[type]:
+        store(name="Ada")(session)
+        session.persist()
+        return [session_class(session), type(session.get_by_id(session.id))]
+
+    assert [Own, Own] == Site("ours", {**options, "session_class": Own})(save).result
