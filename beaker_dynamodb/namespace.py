@@ -1,7 +1,7 @@
-"""Beaker's verbs: the namespace manager, for sessions and for caches, and its container.
+"""Beaker's interface to a backend: the namespace manager of sessions and caches.
 
-A manager whose key is the text ``'session'`` is a session's: Beaker's Session uses no other key,
-and Beaker's Cache turns every key into bytes before it gets here.
+The key ``'session'``, a ``str``, belongs to a session: Beaker's Session uses no other key, and
+Beaker's Cache encodes every key to bytes.
 """
 
 from __future__ import annotations
@@ -26,29 +26,28 @@ if TYPE_CHECKING:
 
 #: Beaker's names for this backend, for ``type``.
 TYPES = ("ext:dynamodb", "dynamodb")
-#: The one key of a session's namespace.
+#: The only key in a session's namespace.
 SESSION_KEY = "session"
+_MISSING = object()
 
 
 class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beaker has no type hints
-    """A namespace of values in a DynamoDB table.
-
-    Making one does no I/O: Beaker makes one per request.
+    """A namespace of values in a DynamoDB table. Creating one does no I/O.
 
     :param namespace: a session's id, or the name of a cache's namespace.
-    :param options: see the README's table; unknown ones are errors.
-    :raises ConfigurationError: an option is unknown or does not fit.
+    :param options: see the table in the README.
+    :raises ConfigurationError: an option is unknown or invalid.
     """
 
     def __init__(self, namespace: str, **options: Any) -> None:
         super().__init__(namespace)
         self.backend = backend_for(options)
-        self._scope = _ReadScope()
+        self._thread = _ThreadState()
         self._record: SessionRecord | None = None
 
     @property
     def timeout(self) -> float | None:
-        """Life of an item after its last write, in seconds, as Beaker set it."""
+        """The option ``timeout``, in seconds."""
         return self.backend.options.timeout
 
     @property
@@ -58,146 +57,140 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     @property
     def faults_missed(self) -> int:
-        """Faults of DynamoDB that caches with these options passed over in this process.
-
-        By the option ``on_error``.
-        """
+        """How many store errors the caches with these options ignored (``on_error = miss``)."""
         return self._cache_storage().outage.passed
 
     @property
     def undecodable_missed(self) -> int:
-        """Reads of caches with these options that found an entry this process cannot decode.
-
-        Such an entry counts as missing.
-        """
+        """How many reads by caches with these options treated an undecodable entry as missing."""
         return self._cache_storage().undecodable.total
 
-    # -- values -------------------------------------------------------------------------------
+    # -- values ---------------------------------------------------------------------------------
 
     def __getitem__(self, key: str | bytes) -> Any:
-        """Give the value: one GetItem.
+        """Return the value, with one GetItem.
 
-        :raises KeyError: there is none, or it has expired, and ``stale_grace`` is over.
-        :raises PayloadError: what is stored cannot be decoded.
+        :raises KeyError: it does not exist or has expired, ``stale_grace`` included.
+        :raises PayloadError: it cannot be decoded.
         """
         if key == SESSION_KEY:
             return Raw.text(self.session.read())
         value = self._read(key)
-        if value is _NOTHING:
+        if value is _MISSING:
             raise KeyError(key)
         return value
 
     def __contains__(self, key: str | bytes) -> bool:
-        """Return whether there is a value to be had by `[]`: one GetItem.
+        """Return whether `[]` would return a value, with one GetItem.
 
-        Inside a write lock always True, without a call: Beaker asks there before it removes a
-        value. A removal is needed even if nothing is stored, because the value may be being made.
+        Inside a write lock return True without a call. Beaker asks there before it removes a value,
+        and must remove one that another caller is still computing, too.
         """
         if key == SESSION_KEY:
             return self.session.exists()
-        if self._scope.writing:
+        if self._thread.write_locks:
             return True
-        return self._read(key) is not _NOTHING
+        return self._read(key) is not _MISSING
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
-        """Store a value; its life is the option ``timeout``."""
+        """Store a value for ``timeout`` seconds."""
         self.set_value(key, value)
 
     def set_value(self, key: str | bytes, value: Any, expiretime: float | None = None) -> None:
         """Store a value.
 
-        :param expiretime: its life in seconds; None: the option ``timeout``.
+        :param expiretime: lifetime in seconds; defaults to the option ``timeout``.
         :raises PayloadError: the value cannot be encoded; the old one stays.
-        :raises ItemTooLarge: it does not fit into an item; the old one stays.
+        :raises ItemTooLarge: the value is too large; the old one stays.
         """
-        self._scope.forget(key)
+        self._thread.forget(key)
         if key == SESSION_KEY:
             self.session.write(value, expiretime)
         else:
             self._entries().write(key, value, expiretime)
 
     def __delitem__(self, key: str | bytes) -> None:
-        """Delete a value; one that is not there is no error."""
-        self._scope.forget(key)
+        """Delete a value, if it exists."""
+        self._thread.forget(key)
         if key == SESSION_KEY:
             self.session.delete()
         else:
             self._entries().delete(key)
 
     def keys(self) -> list[str | bytes]:
-        """Give the keys of the values that have not expired.
+        """Return the keys of all values that have not expired.
 
-        Those of a cache are bytes, as Beaker's Cache passes them in. On a table without a sort
-        key this reads the whole table.
+        A cache's keys are bytes, as Beaker's Cache passes them. On a table without a sort key this
+        scans the whole table.
         """
         if self._record is not None:
             return [SESSION_KEY] if self._record.exists() else []
         return list(self._entries().keys())
 
     def do_remove(self) -> None:
-        """Delete every value of this namespace, and nothing else.
+        """Delete every value of this namespace.
 
-        On a table without a sort key this reads the whole table.
+        On a table without a sort key this scans the whole table.
         """
-        self._scope.read.clear()
+        self._thread.values.clear()
         if self._record is not None:
             self._record.delete()
         else:
             self._entries().remove()
 
-    # -- locks --------------------------------------------------------------------------------
+    def _read(self, key: str | bytes) -> Any:
+        if not self._thread.read_locks:
+            return self._entries().read(key, _MISSING)
+        values, name = self._thread.values, key_bytes(key)
+        if name not in values:
+            values[name] = self._entries().read(key, _MISSING)
+        return values[name]
+
+    # -- locks ----------------------------------------------------------------------------------
 
     def acquire_read_lock(self) -> None:
-        """Begin a read: until the lock is released, this thread reads an entry once only.
+        """Let this thread read each entry only once until it releases the lock.
 
-        Beaker's Value asks ``key in namespace`` and then ``namespace[key]`` inside one lock.
+        Beaker's Value asks for ``key in namespace`` and then ``namespace[key]`` inside one lock.
         """
-        self._scope.depth += 1
+        self._thread.read_locks += 1
 
     def release_read_lock(self) -> None:
         """End a read."""
-        scope = self._scope
-        scope.depth -= 1
-        if not scope.depth:
-            scope.read.clear()
+        self._thread.read_locks -= 1
+        if not self._thread.read_locks:
+            self._thread.values.clear()
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
-        """Begin a write by this thread. Nothing is locked: every write is one call."""
-        self._scope.writing += 1
+        """Begin a write by this thread. It locks nothing, because every write is one call."""
+        self._thread.write_locks += 1
         return True
 
     def release_write_lock(self) -> None:
         """End a write."""
-        self._scope.writing -= 1
+        self._thread.write_locks -= 1
 
     def get_creation_lock(self, key: str | bytes) -> DynamoDBSynchronizer:
-        """Give the lock under which one caller, of all processes and hosts, makes a value."""
+        """Return the lock that lets one caller among all hosts compute a value."""
         from beaker_dynamodb.caches.lock_registry import creation_lock
 
         return creation_lock(self._cache_storage(), self.backend.keys.lock(self.namespace, key))
 
-    # -- the two kinds ------------------------------------------------------------------------
+    # -- sessions and caches --------------------------------------------------------------------
 
     @property
     def session(self) -> SessionRecord:
         """The session whose id is this namespace."""
-        self._reap()
+        self._start_reaper()
         if self._record is None:
             self._record = SessionRecord(session_storage(self.backend), self.namespace)
         return self._record
 
-    def _reap(self) -> None:
-        """Start the legacy reaper of this process, if it is wanted and does not run yet."""
-        if self.backend.options.reap_interval:
-            from beaker_dynamodb.items.background_reaper import keep_reaping
-
-            keep_reaping(self.backend.items)
-
     def _entries(self) -> CacheEntries:
-        # Lazy: sessions need no caches and no locks.
+        # Imported lazily, like everything of caches: sessions do not need it.
         from beaker_dynamodb.caches.entries import CacheEntries
 
-        self._reap()
+        self._start_reaper()
         return CacheEntries(self._cache_storage(), self.namespace)
 
     def _cache_storage(self) -> CacheStorage:
@@ -205,47 +198,40 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
         return cache_storage(self.backend)
 
-    def _read(self, key: str | bytes) -> Any:
-        scope = self._scope
-        if not scope.depth:
-            return self._entries().read(key, _NOTHING)
-        name = key_bytes(key)
-        if name not in scope.read:
-            scope.read[name] = self._entries().read(key, _NOTHING)
-        return scope.read[name]
+    def _start_reaper(self) -> None:
+        if self.backend.options.reap_interval:
+            from beaker_dynamodb.items.background_reaper import keep_reaping
+
+            keep_reaping(self.backend.items)
 
 
-_NOTHING = object()
-
-
-class _ReadScope(threading.local):
-    """What one thread has read since it took the read lock; a cache's manager serves many."""
+class _ThreadState(threading.local):
+    """The locks that a thread holds on a manager, and what it read inside the read lock."""
 
     def __init__(self) -> None:
-        self.depth = 0
-        self.writing = 0
-        self.read: dict[bytes, Any] = {}
+        self.read_locks = 0
+        self.write_locks = 0
+        self.values: dict[bytes, Any] = {}
 
     def forget(self, key: str | bytes) -> None:
-        self.read.pop(key_bytes(key), None)
+        self.values.pop(key_bytes(key), None)
 
 
 class DynamoDBContainer(Container):  # type: ignore[misc]  # Beaker has no type hints
-    """Beaker's deprecated Container over DynamoDB, for programs that still use one."""
+    """Beaker's deprecated Container, with values in DynamoDB."""
 
     namespace_class = DynamoDBNamespaceManager
 
 
 def register() -> None:
-    """Make ``ext:dynamodb`` and ``dynamodb`` known to Beaker, for where entry points are not.
+    """Register ``ext:dynamodb`` and ``dynamodb`` with Beaker, unless entry points already did.
 
-    They are not where a program runs from a frozen or zipped copy, or where Beaker 1.13 finds no
-    pkg_resources. Harmless where they are.
+    Needed in a frozen or zipped application, and with Beaker 1.13 if pkg_resources is missing.
     """
     from beaker.cache import clsmap
 
     for name in TYPES:
         try:
-            clsmap[name]  # loads the entry points, which refuse a name that is already taken
+            clsmap[name]  # loads the entry points, which raise if a name is already registered
         except KeyError:
             clsmap._clsmap[name] = DynamoDBNamespaceManager

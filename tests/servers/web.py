@@ -31,5 +31,9 @@ def serving(app: WSGIApplication) -> Iterator[int]:
     try:
         yield server.effective_port
     finally:
-        server.trigger.pull_trigger(close)
+        # As `pull_trigger` does, but with the lock held: a response that has just ended wakes the
+        # loop too, and would close the trigger before this thread writes to it.
+        with server.trigger.lock:
+            server.trigger.thunks.append(close)
+            server.trigger._physical_pull()
         thread.join()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import time
-from time import time
 from typing import TYPE_CHECKING, Any
 
 import pytest

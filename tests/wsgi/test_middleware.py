@@ -127,7 +127,7 @@ class Registry:
 def test_pastes_registry_and_webtest_get_the_session(options: Options) -> None:
     wsgi = SessionMiddleware(paste_app({}), {"session.webtest_varname": "session"}, **options)
     registry, variables = Registry(), dict[str, Any]()
-    extras = {"paste.registry": registry, "paste.testing_variables": variables}
+    extras: Options = {"paste.registry": registry, "paste.testing_variables": variables}
     respond(wsgi, new_environ(**{"test.action": values, **extras}))
     assert [variables["session"]] == registry.registered
     assert DynamoDBSession is session_class(variables["session"])

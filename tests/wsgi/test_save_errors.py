@@ -479,7 +479,7 @@ def test_frameworks(
     """Their error pages handle errors of `persist`; the middleware handles those of the save."""
     # Bottle prints errors, with the addresses of objects.
     monkeypatch.setattr("sys.stderr", io.StringIO())
-    acts = [persist]
+    acts: list[Any] = [persist]
     app, raised = framework(lambda session: acts[0](session))
     wsgi = wrap(app, options, on_save_error=on_save_error)
     with outage.of(*WRITES):

@@ -68,9 +68,12 @@ def test_an_error_document_does_not_repeat_a_failed_save(options: Options, outag
 @pytest.mark.parametrize("package", [True, False], ids=["package's", "Beaker's"])
 def test_a_session_of_another_middleware_is_not_used(options: Options, package: bool) -> None:
     seen: list[Any] = []
-    admin = wrap(
-        page(lambda session: (seen.append(session), store(a=1)(session))), options, key="a"
-    )
+
+    def look(session: Any) -> None:
+        seen.append(session)
+        store(name="Ada")(session)
+
+    admin = wrap(page(look), options, key="admin")
 
     def site(environ: Any, start_response: Any) -> Any:
         seen.append(environ["beaker.session"])
@@ -78,7 +81,7 @@ def test_a_session_of_another_middleware_is_not_used(options: Options, package: 
 
     settings = {f"session.{name}": value for name, value in options.items()}
     outer = beaker.middleware.SessionMiddleware(site, settings, type="ext:dynamodb")
-    assert send(wrap(site, options) if package else outer).cookie.startswith("a=")
+    assert send(wrap(site, options) if package else outer).cookie.startswith("admin=")
     first, second = seen
     assert first is not second
     assert {} == values(first)
