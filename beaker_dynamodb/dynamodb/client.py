@@ -1,4 +1,4 @@
-"""The boto3 client: one per process and configuration, replaced when its keys are refused."""
+"""The boto3 client: one per process and connection, replaced if its credentials are refused."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from beaker_dynamodb.config.options import Options
 
-#: A client that found no credentials is replaced at most once in this time.
-REMAKE_SECONDS = 1.0
-#: While fresh credentials are refused as well, the wait for the next ones doubles up to this.
+#: Minimum time between two searches for credentials.
+SEARCH_SECONDS = 1.0
+#: Maximum time between two renewals of refused credentials.
 MAX_RENEWAL_SECONDS = 60.0
 
 
 def connection_key(options: Options) -> tuple[Any, ...]:
-    """Return what tells two clients apart."""
+    """Return the options that determine a client."""
     return (
         options.region_name,
         options.endpoint_url,
@@ -39,74 +39,75 @@ def connection_key(options: Options) -> tuple[Any, ...]:
 
 
 class _SharedClient:
-    """The client of one configuration in this process, and when it may be replaced.
+    """One connection's client in this process, and when it may be replaced.
 
-    Credentials that were refused are replaced at once, and then, while the fresh ones are refused
-    too, after 1, 2, 4 … seconds, so that a fleet does not overload STS, IMDS or a helper.
+    Refused credentials are replaced at once. If the new ones are refused too, they are replaced
+    after 1, 2, 4 … seconds, so that a fleet does not overload STS, IMDS or a helper.
     """
 
     def __init__(self) -> None:
         self.client: Any = None
         self._lock = threading.Lock()
         self._attempt: SharedAttempt[Any] = SharedAttempt()
-        self._made = Pause()
-        self._renewed = Pause()
-        self._wait = 0.0
+        self._search_pause = Pause()
+        self._renewal_pause = Pause()
+        self._renewal_seconds = 0.0
 
     def make(self, options: Options) -> Any:
-        """Return the client; one thread makes it, and all that arrive meanwhile share it."""
+        """Create the client in one thread; other threads wait for it."""
 
-        def make() -> Any:
+        def create() -> Any:
             if self.client is None:
                 client = make_client(options)
-                self._made.begin(options.clock(), REMAKE_SECONDS)
+                self._search_pause.begin(options.clock(), SEARCH_SECONDS)
                 self.client = client
             return self.client
 
-        return self._attempt(make, options.clock)
+        return self._attempt(create, options.clock)
 
     def renew(self, client: Any, now: float) -> bool:
-        """Discard a client whose credentials were refused, unless that was done a moment ago.
+        """Discard a client whose credentials were refused, unless it is too early.
 
-        :returns: whether the call should be made again, with fresh credentials.
+        :returns: whether a retry makes sense.
         """
         with self._lock:
             if self.client is not client:
-                return True  # another thread has replaced it
-            if self._renewed.lasts(now):
+                return True  # another thread replaced it
+            if self._renewal_pause.lasts(now):
                 return False
-            self._wait = min(MAX_RENEWAL_SECONDS, self._wait * 2 or 1.0)
-            # Jitter, because the processes of a fleet are refused at the same moment.
-            self._renewed.begin(now, random.uniform(self._wait / 2, self._wait))
+            seconds = min(MAX_RENEWAL_SECONDS, self._renewal_seconds * 2 or 1.0)
+            # Jitter, because all processes of a fleet are refused at the same time.
+            self._renewal_pause.begin(now, random.uniform(seconds / 2, seconds))
+            self._renewal_seconds = seconds
             self.client = None
             return True
 
     def accepted(self) -> None:
-        """Note that fresh credentials work: the next refusal is the first one again."""
+        """Note that new credentials work: the next refused ones are replaced at once."""
         with self._lock:
-            self._wait = 0.0
-            self._renewed.end()
+            self._renewal_seconds = 0.0
+            self._renewal_pause.end()
 
     def search_again(self, client: Any, now: float) -> bool:
         """Discard a client without credentials, which never searches for them again.
 
-        :returns: whether the call should be made again: another client is there, or will be.
+        :returns: whether a retry makes sense.
         """
         with self._lock:
             if self.client is not client:
                 return True
-            if self._made.lasts(now):
+            if self._search_pause.lasts(now):
                 return False
             self.client = None
             return True
 
 
-#: The clients of this process, by connection. Connections must not be shared between processes.
+#: Processes must not share connections.
 _clients: PerProcess[dict[tuple[Any, ...], _SharedClient]] = PerProcess(dict)
 
 
 class ClientSource:
-    """Returns the client of one configuration; costs a look-up once the client is made."""
+    """Returns the client for a configuration, after the first call from a dict."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -117,22 +118,22 @@ class ClientSource:
     def __call__(self) -> DynamoDBClient:
         """Return the client.
 
-        :raises ConfigurationError: boto3 is missing, or it has no Region or profile to work with.
-        :raises StoreUnavailable: the credentials cannot be obtained just now.
+        :raises ConfigurationError: boto3 is missing, or the Region or profile is.
+        :raises StoreUnavailable: the credentials cannot be obtained now.
         """
         if self._options.client is not None:
-            given: DynamoDBClient = self._options.client
-            return given
+            application_client: DynamoDBClient = self._options.client
+            return application_client
         shared = self._shared()
         client: DynamoDBClient = shared.client or shared.make(self._options)
         return client
 
     def renew(self, client: DynamoDBClient) -> bool:
-        """Discard a client whose credentials DynamoDB has refused.
+        """Discard a client whose credentials DynamoDB refused.
 
-        The application's own client is never replaced, and keys in the options stay the same.
+        The application's own client is never replaced, nor is one with keys from the options.
 
-        :returns: whether a call with fresh credentials makes sense now.
+        :returns: whether a retry makes sense.
         """
         options = self._options
         if options.client is not None or options.aws_access_key_id is not None:
@@ -140,13 +141,13 @@ class ClientSource:
         return self._shared().renew(client, options.clock())
 
     def accepted(self) -> None:
-        """Note that a call with fresh credentials was answered."""
+        """Note that DynamoDB accepted the renewed credentials."""
         self._shared().accepted()
 
     def search_again(self, client: DynamoDBClient) -> bool:
-        """Discard a client that found no credentials, at most once in `REMAKE_SECONDS`.
+        """Discard a client that found no credentials, at most once in `SEARCH_SECONDS`.
 
-        :returns: whether a call with another client makes sense now.
+        :returns: whether a retry makes sense.
         """
         options = self._options
         return options.client is None and self._shared().search_again(client, options.clock())

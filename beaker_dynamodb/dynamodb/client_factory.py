@@ -1,4 +1,4 @@
-"""Making a boto3 client, with each error on the way as one of this package's."""
+"""Creates boto3 clients and translates the errors of their creation."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MAX_POOL_CONNECTIONS = 50
 
 
 def make_client(options: Options) -> Any:
-    """Make a client.
+    """Create a client.
 
     :raises ConfigurationError: boto3 is missing, or an option or AWS's configuration is wrong.
-    :raises StoreUnavailable: anything else, such as credentials that cannot be obtained.
+    :raises StoreUnavailable: anything else failed, for instance obtaining credentials.
     """
     try:
         client, credentials = _client_and_credentials(options)
@@ -39,15 +39,15 @@ def make_client(options: Options) -> Any:
         from beaker_dynamodb.dynamodb.lean import LeanClient
 
         return LeanClient(client, credentials)
-    # Outside of the `except` block, so that no traceback leads to a helper's output.
+    # Raised outside of the `except` block, so that no traceback shows a helper's output.
     raise failure
 
 
 def client_error(error: Exception, table: str) -> DynamoDBError:
-    """Return the exception to raise for an error that prevents a client from being made.
+    """Return the exception to raise for an error during the creation of a client.
 
-    What an option or AWS's configuration can cure is a `ConfigurationError`. Everything else may
-    pass, as an outage does: a helper that failed, a file that is being written.
+    It is a `ConfigurationError` if an option or AWS's configuration is wrong. Other errors may be
+    temporary: a helper failed, or a file was being written.
     """
     from botocore import exceptions
 
@@ -59,35 +59,35 @@ def client_error(error: Exception, table: str) -> DynamoDBError:
         exceptions.UnknownServiceError,
         exceptions.UnknownSignatureVersionError,
         exceptions.UnsupportedSignatureVersionError,
-        ValueError,  # an endpoint or Region of another form
+        ValueError,  # a malformed endpoint or Region
     )
     explicit = isinstance(error, exceptions.PartialCredentialsError) and (
         error.kwargs.get("provider") == "explicit"
     )
     if explicit or isinstance(error, configuration):
-        # An address of another form, from AWS_ENDPOINT_URL, may hold a password anywhere.
+        # A malformed AWS_ENDPOINT_URL may contain a password anywhere.
         text = "not a valid endpoint address" if "@" in str(error) else str(error)
         return ConfigurationError(
-            f"boto3 cannot make a DynamoDB client: {text} (options region_name, profile_name, "
-            "endpoint_url)"
+            f"boto3 cannot create a DynamoDB client: {text}. Check the options region_name, "
+            "profile_name and endpoint_url"
         )
     return StoreUnavailable(
-        f"boto3 cannot make a DynamoDB client just now ({describe(error)})", table=table
+        f"boto3 cannot create a DynamoDB client now ({describe(error)})", table=table
     )
 
 
 def _client_and_credentials(options: Options) -> tuple[Any, Any]:
     try:
-        # What boto3's own Session makes a client by. boto3 beside it would be another tenth of the
-        # first request (docs/performance.md).
+        # boto3's Session uses botocore too. Importing boto3 as well would add a tenth to the first
+        # request (docs/performance.md).
         import botocore.session
         from botocore.config import Config
     except ImportError as error:
         raise ConfigurationError(f"boto3 is missing ({error}): pip install boto3") from error
-    # total_max_attempts counts the first try; max_attempts in a Config does not.
+    # total_max_attempts counts the first attempt; max_attempts in a Config does not.
     attempts = options.max_attempts
     if options.transport == "lean":
-        attempts = max(1, attempts - 1)  # its own is the first one
+        attempts = max(1, attempts - 1)  # LeanClient makes the first one
     retries: Any = {"total_max_attempts": attempts, "mode": "standard"}
     config = Config(
         connect_timeout=options.connect_timeout,
@@ -95,20 +95,20 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
         retries=retries,
         max_pool_connections=MAX_POOL_CONNECTIONS,
         tcp_keepalive=True,
-        # Both save processor time at every call: botocore otherwise rebuilds its user agent, and
-        # checks shapes that are always the same here.
+        # Save CPU time: otherwise botocore rebuilds the user agent and checks all shapes in each
+        # call.
         user_agent=f"beaker_dynamodb Botocore/{botocore.__version__}",
         parameter_validation=False,
     )
     if options.config is not None:
         config = config.merge(options.config)
-    # A session of our own: a shared one is not safe in threads.
+    # A separate session, because sessions are not thread-safe.
     session = botocore.session.Session(profile=options.profile_name)
     return _client(session, options, config)
 
 
 def _client(session: Session, options: Options, config: Config) -> tuple[Any, Any]:
-    """Return a client, and the credentials that it signs with, or None if there are none."""
+    """Return a client and its credentials, which are None if none were found."""
     from botocore.credentials import CredentialResolver, Credentials
     from botocore.exceptions import CredentialRetrievalError
 
@@ -118,11 +118,11 @@ def _client(session: Session, options: Options, config: Config) -> tuple[Any, An
     if options.aws_access_key_id is None:
         try:
             credentials = session.get_credentials()
-        except ValueError as error:  # a helper's output is not JSON; not to be taken for an option
+        except ValueError as error:  # a helper's output is not JSON: no option is wrong
             raise CredentialRetrievalError(
                 provider="AWS's chain", error_msg=type(error).__name__
             ) from None
-        if credentials is None:  # the search may have taken seconds; do not repeat it
+        if credentials is None:  # do not repeat the search, which may take seconds
             session.register_component("credential_provider", CredentialResolver([]))
         guard_refresh(credentials, options.clock)
     else:
@@ -130,14 +130,14 @@ def _client(session: Session, options: Options, config: Config) -> tuple[Any, An
             options.aws_access_key_id,
             options.aws_secret_access_key or "",
         )
-    # botocore otherwise looks through the folders of all services for that of this one, a tenth of
-    # the first request. Credentials need other services later on.
+    # Otherwise botocore searches the folders of all services, which takes a tenth of the first
+    # request. Undone below, since credentials may need other services later.
     loader = session.get_component("data_loader")
     loader.list_available_services = lambda type_name: ["dynamodb"]
     try:
         client = _create(session, options, config, options.endpoint_url)
         endpoint = client.meta.endpoint_url
-        if has_userinfo(endpoint):  # out of AWS_ENDPOINT_URL; botocore's errors would show it
+        if has_userinfo(endpoint):  # from AWS_ENDPOINT_URL; botocore's errors would show it
             client = _create(session, options, config, without_userinfo(endpoint))
     finally:
         del loader.list_available_services

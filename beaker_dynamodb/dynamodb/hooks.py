@@ -1,7 +1,7 @@
-"""What is done at botocore's hooks: no answer is taken that is not whole, and work is saved.
+"""Handlers for botocore's events: refuse damaged responses, sign and parse with less work.
 
-The hooks are botocore's events, which are there for that. All clients get `guard`, also one that
-the application brings; `save_work` is for those that are made here.
+All clients get `guard`, including the application's own; only clients created by this package get
+`save_work`.
 """
 
 from __future__ import annotations
@@ -17,49 +17,51 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from types_boto3_dynamodb import DynamoDBClient
 
-#: The Region to sign for, in the context of a request that is signed here.
+#: The key, in a request's context, of the Region to sign for.
 _REGION = "beaker_dynamodb.region"
-#: A member of what was parsed: the answer is not JSON.
+#: A key in the parsed response: the body is not JSON.
 _UNREADABLE = "beaker_dynamodb.unreadable"
 
 
 def guard(client: DynamoDBClient) -> None:
-    """Have a client refuse damaged answers, as `refuse_damaged` does."""
-    # The unique id: the user's client may serve several configurations.
+    """Make a client refuse damaged responses."""
+    # With a unique id, because several configurations may share the application's client.
     events, name = client.meta.events, "beaker_dynamodb"
     events.register("after-call.dynamodb", refuse_damaged, unique_id=name)
 
 
 def refuse_damaged(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-    """Raise for an answer that has not come whole, or is not DynamoDB's.
+    """Raise for a response that is incomplete or not from DynamoDB.
 
-    botocore notices a wrong checksum, tries again, and at last takes what it has: an answer
-    without an item, which for a session means "log in again".
+    botocore retries after a wrong checksum, but finally accepts the response. It would look like a
+    missing item, which for a session means "log in again".
     """
     if http_response.raw is None:
         return  # botocore's Stubber
     if model.output_shape is None:
-        return  # as of TagResource: its answer is empty (AWS API reference)
+        return  # an empty response, for instance of TagResource (AWS API reference)
     content = http_response.content
-    told = http_response.headers.get("x-amz-crc32")
-    if told is not None and (found := str(zlib.crc32(content))) != told:
+    expected = http_response.headers.get("x-amz-crc32")
+    if expected is not None and (actual := str(zlib.crc32(content))) != expected:
         from botocore.exceptions import ChecksumError
 
-        raise ChecksumError(checksum_type="crc32", expected_checksum=told, actual_checksum=found)
-    whole = content.startswith(b"{") and content.rstrip().endswith(b"}")
-    if not whole or _UNREADABLE in parsed:
+        raise ChecksumError(
+            checksum_type="crc32", expected_checksum=expected, actual_checksum=actual
+        )
+    complete = content.startswith(b"{") and content.rstrip().endswith(b"}")
+    if not complete or _UNREADABLE in parsed:
         from botocore.parsers import ResponseParserError
 
-        raise ResponseParserError("not an answer of DynamoDB's")
+        raise ResponseParserError("not a response of DynamoDB")
 
 
 def save_work(client: DynamoDBClient, credentials: Credentials | None) -> None:
-    """Have a client sign its requests, and read plain answers, at a sixth less processor time.
+    """Make a client sign requests and parse plain responses in a sixth less CPU time.
 
-    Retries, errors, connections and renewal of credentials stay botocore's, and so does whatever
-    is not signed with version 4 or goes to an address with a path.
+    botocore still does everything else: retries, errors, connections, renewal of credentials. It
+    also signs requests with another signature version or to a URL with a path.
 
-    :param credentials: what it signs with; None: none were found, which botocore has to say.
+    :param credentials: the client's credentials. If None, botocore raises NoCredentialsError.
     """
     if credentials is None:
         return
@@ -67,11 +69,11 @@ def save_work(client: DynamoDBClient, credentials: Credentials | None) -> None:
     events.register("choose-signer.dynamodb", signer.choose)
     events.register("before-sign.dynamodb", signer.sign)
     for operation in ("GetItem", "PutItem", "DeleteItem"):
-        events.register(f"before-parse.dynamodb.{operation}", read_answer)
+        events.register(f"before-parse.dynamodb.{operation}", parse_response)
 
 
 class _Signer:
-    """Takes the place of botocore's signer, which derives the day's key for each request."""
+    """Replaces botocore's signer, which derives the day's signing key for each request."""
 
     def __init__(self, credentials: Credentials) -> None:
         from botocore import UNSIGNED
@@ -86,21 +88,21 @@ class _Signer:
         context: dict[str, Any],
         **_: Any,
     ) -> Any:
-        """Tell botocore to leave a request unsigned, if it is one for `sign`."""
+        """Tell botocore not to sign a request that `sign` will sign."""
         if signature_version != "v4" or signing_name != "dynamodb":
             return None
         context[_REGION] = region_name
         return self._unsigned
 
     def sign(self, request: AWSRequest, **_: Any) -> None:
-        """Sign a request: what AWS asks for, the type of the content, and all of ``x-amz-``."""
+        """Sign a request: host, content type and all ``x-amz-`` headers."""
         region = request.context.get(_REGION)
         if region is None:
             return
-        # Renewed first, if it is time.
+        # Renews the credentials if necessary.
         frozen: Any = self._credentials.get_frozen_credentials()
-        address = wire.host(str(request.url))
-        if address is None:
+        host = wire.host(str(request.url))
+        if host is None:
             from botocore.auth import SigV4Auth
 
             SigV4Auth(frozen, "dynamodb", region).add_auth(request)
@@ -109,7 +111,7 @@ class _Signer:
         headers["X-Amz-Date"] = wire.date(time.time())
         if frozen.token:
             headers["X-Amz-Security-Token"] = frozen.token
-        signed = {"host": address}
+        signed = {"host": host}
         for name, value in headers.items():
             lower = name.lower()
             if lower == "content-type" or lower.startswith("x-amz-"):
@@ -119,13 +121,13 @@ class _Signer:
         headers["Authorization"] = wire.authorization(signed, body, frozen, region)
 
 
-def read_answer(
+def parse_response(
     response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
 ) -> None:
-    """Read a plain answer in the place of botocore, which walks through its shapes for that.
+    """Parse a plain response instead of botocore, which walks through its shapes.
 
-    And which takes what is no JSON for an answer without an item. That is marked, for
-    `refuse_damaged`, and not raised at once: botocore tries again first if the checksum is wrong.
+    botocore treats a body that is not JSON as a response without an item. Mark it for
+    `refuse_damaged`; do not raise yet, so that botocore can retry after a wrong checksum.
     """
     if response_dict["status_code"] != 200:
         return

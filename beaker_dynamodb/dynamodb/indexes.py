@@ -1,7 +1,7 @@
-"""The global secondary indexes that sessions are found by, one for each of ``index_keys``.
+"""Global secondary indexes for finding sessions, one for each of ``index_keys``.
 
-An index is sparse: only items that have the special key are in it. It holds what a list of
-sessions shows, and no payload, so that its writes stay at one unit.
+Each index is sparse: it contains only items with its special key. It holds the attributes that a
+list of sessions shows, without the payload, so that a write costs one unit.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from beaker_dynamodb.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
 
-#: Capacity of a provisioned table where only the other one is given; the forerunner's default.
+#: Read or write capacity of a provisioned table if only the other one is set.
 DEFAULT_CAPACITY_UNITS = 5
 #: Index names have 3 to 255 of these characters (AWS developer guide, "Naming rules").
 _INDEX_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 
 
 def index_name(key: str) -> str:
-    """Give the name of a special key's index: ``beaker-userId``.
+    """Return the name of a special key's index, for instance ``beaker-userId``.
 
-    A key that cannot stand in an index's name stands there as a digest.
+    The name contains a digest of the key if the key itself is not a valid index name.
     """
     name = f"beaker-{key}"
     if _INDEX_NAME.fullmatch(name):
@@ -35,7 +35,7 @@ def index_name(key: str) -> str:
 
 
 def throughput(options: Options) -> dict[str, int]:
-    """Give the capacity of a provisioned table, which each of its indexes has as well."""
+    """Return the capacity of a provisioned table and of each of its indexes."""
     return {
         "ReadCapacityUnits": options.read_capacity_units or DEFAULT_CAPACITY_UNITS,
         "WriteCapacityUnits": options.write_capacity_units or DEFAULT_CAPACITY_UNITS,
@@ -43,13 +43,13 @@ def throughput(options: Options) -> dict[str, int]:
 
 
 def attribute_definitions(options: Options) -> list[dict[str, str]]:
-    """Give the AttributeDefinitions of the indexes' keys."""
+    """Return the AttributeDefinitions of the indexes' keys."""
     types = dict(options.special_keys)
     return [{"AttributeName": key, "AttributeType": types[key]} for key in options.index_keys]
 
 
 def definitions(options: Options) -> list[dict[str, Any]]:
-    """Give the GlobalSecondaryIndexes of CreateTable; empty without ``index_keys``."""
+    """Return the GlobalSecondaryIndexes of CreateTable; empty without ``index_keys``."""
     return [_definition(options, key) for key in options.index_keys]
 
 
@@ -69,21 +69,21 @@ def _definition(options: Options, key: str) -> dict[str, Any]:
 
 
 def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give the indexes that a table lacks, each as `definitions` has it.
+    """Return the definitions of the indexes that a table lacks.
 
     :param description: the ``Table`` of DescribeTable.
-    :raises ConfigurationError: an index of that name is there, with another key.
+    :raises ConfigurationError: the table has an index with that name but another key.
     """
     present = {index["IndexName"]: index for index in description.get("GlobalSecondaryIndexes", ())}
     types = {d["AttributeName"]: d["AttributeType"] for d in description["AttributeDefinitions"]}
-    lacking = []
+    absent = []
     for key in options.index_keys:
         kind = dict(options.special_keys)[key]
         wanted = _definition(options, key)
         index = present.get(wanted["IndexName"])
         if index is None:
-            lacking.append(wanted)
-        # moto forgets the types of all keys but the one that was added last.
+            absent.append(wanted)
+        # moto knows only the type of the key that was added last.
         elif index["KeySchema"] != wanted["KeySchema"] or types.get(key, kind) != kind:
             found = ", ".join(
                 f"{k['AttributeName']} ({types.get(k['AttributeName'], '?')})"
@@ -94,11 +94,11 @@ def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, 
                 f"{found}, the options say {key} ({kind})",
                 table=options.table_name,
             )
-    return lacking
+    return absent
 
 
 def addition(options: Options, index: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the parameters of UpdateTable that add one of `missing`; it takes one at a time."""
+    """Return the parameters of UpdateTable that add one index; it adds one at a time."""
     (key,) = index["KeySchema"]
     return {
         "TableName": options.table_name,

@@ -1,10 +1,9 @@
-"""`transport = lean`: the calls of a session request at less than half of boto3's processor time.
+"""`transport = lean`: the calls of a session request in less than half of boto3's CPU time.
 
-Only the request is made here, from shapes that are always the same, and signed (wire.py). All else
-is the boto3 client's own: credentials and their renewal, the endpoint, the connections with their
-proxies, certificates and time-outs. A refusal of the credentials or the signature is raised. Any
-other answer but a plain, whole 200 counts for nothing: the client then makes the same call as ever,
-tries again, and raises.
+This module only builds and signs the request (wire.py). The boto3 client provides everything else:
+credentials and their renewal, the endpoint, connections, proxies, certificates and timeouts. If
+DynamoDB refuses the credentials or the signature, the error is raised. After any other response
+except a complete 200, the boto3 client makes the call again, with its retries and errors.
 """
 
 from __future__ import annotations
@@ -29,19 +28,19 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials, ReadOnlyCredentials
     from types_boto3_dynamodb import DynamoDBClient
 
-#: How a request is authorised that is signed with version 4, for one Region.
+#: The ``Authorization`` header of a request signed with version 4; the group is the Region.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/dynamodb/aws4_request, ")
 _NO_RETRIES = Retry(False)
 
 
 @dataclass(frozen=True)
-class Way:
-    """Where requests go, as the client's own went.
+class Route:
+    """Where the boto3 client sends its requests.
 
-    :param url: the address, without a path.
-    :param host: what the header says, without a port that goes without saying.
-    :param region: the Region that a signature is for.
-    :param pool: urllib3's connections to it, as botocore has set them up; None: through a proxy.
+    :param url: a URL without a path.
+    :param host: the ``Host`` header.
+    :param region: the Region to sign for.
+    :param pool: botocore's urllib3 connection pool, or None if a proxy is used.
     """
 
     url: str
@@ -53,7 +52,7 @@ class Way:
     def headers(
         self, operation: str, body: bytes, credentials: ReadOnlyCredentials, now: float
     ) -> dict[str, str]:
-        """Give the headers of a request, its signature among them.
+        """Return the headers of a request, including the signature.
 
         :param now: epoch seconds.
         """
@@ -71,10 +70,10 @@ class Way:
 
 
 class LeanClient:
-    """A boto3 client whose GetItem, PutItem and DeleteItem go the short way.
+    """A boto3 client that sends GetItem, PutItem and DeleteItem itself.
 
-    :param client: makes the first of these calls, from which the way is learnt, and all others.
-    :param credentials: what it signs with; None: none were found.
+    :param client: sends all other calls, and the first call, which shows the route.
+    :param credentials: the client's credentials, or None if none were found.
     """
 
     def __init__(self, client: DynamoDBClient, credentials: Credentials | None) -> None:
@@ -83,80 +82,80 @@ class LeanClient:
         self._events, self._service = client.meta.events, client.meta.service_model
         self._http: Any = client._endpoint.http_session  # type: ignore[attr-defined]
         self._parser: Any = create_parser(self._service.metadata["protocol"])
-        self._way: Way | None = None
+        self._route: Route | None = None
         self._events.register_last("request-created.dynamodb", self._learn)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
     def get_item(self, **params: Any) -> Any:
-        """Make a GetItem."""
-        answer = self._send("GetItem", params)
-        return self._client.get_item(**params) if answer is None else answer
+        """Send GetItem."""
+        response = self._send("GetItem", params)
+        return self._client.get_item(**params) if response is None else response
 
     def put_item(self, **params: Any) -> Any:
-        """Make a PutItem."""
-        answer = self._send("PutItem", params)
-        return self._client.put_item(**params) if answer is None else answer
+        """Send PutItem."""
+        response = self._send("PutItem", params)
+        return self._client.put_item(**params) if response is None else response
 
     def delete_item(self, **params: Any) -> Any:
-        """Make a DeleteItem."""
-        answer = self._send("DeleteItem", params)
-        return self._client.delete_item(**params) if answer is None else answer
+        """Send DeleteItem."""
+        response = self._send("DeleteItem", params)
+        return self._client.delete_item(**params) if response is None else response
 
     def _send(self, operation: str, params: dict[str, Any]) -> Any:
-        """Give the answer; None: the client has to make the call."""
-        way, credentials = self._way, self._credentials
-        if way is None or credentials is None:
+        """Return the response, or None if the boto3 client must make the call."""
+        route, credentials = self._route, self._credentials
+        if route is None or credentials is None:
             return None
-        # The hooks of botocore's own way: who counts calls, refuses damaged answers (hooks.py), or
-        # answers in the place of the network.
+        # Emit botocore's events for handlers that count calls, refuse damaged responses (hooks.py)
+        # or replace the network.
         emit, name = self._events.emit, f"dynamodb.{operation}"
-        about = {"model": self._service.operation_model(operation), "context": {}}
-        emit(f"before-parameter-build.{name}", params=params, **about)
+        event = {"model": self._service.operation_model(operation), "context": {}}
+        emit(f"before-parameter-build.{name}", params=params, **event)
         body = wire.dumps(params)
         try:
             frozen = credentials.get_frozen_credentials()
-            headers: Any = way.headers(operation, body, frozen, time.time())
-            request = AWSPreparedRequest("POST", way.url, headers, body, False)
+            headers: Any = route.headers(operation, body, frozen, time.time())
+            request = AWSPreparedRequest("POST", route.url, headers, body, False)
             hooked = first_non_none_response(emit(f"before-send.{name}", request=request))
-            answer = hooked or self._answer(way, request)
-            # Read to its end, whatever it is, or the connection cannot be used again.
-            content = answer.content
-            if answer.status_code == 400:
-                parsed = self._refusal(answer)
-            elif answer.status_code == 200:
+            response = hooked or self._post(route, request)
+            # Read it to the end, or the connection cannot be reused.
+            content = response.content
+            if response.status_code == 400:
+                parsed = self._refusal(response)
+            elif response.status_code == 200:
                 parsed = wire.loads(content)
             else:
                 return None
             if parsed is None:
                 return None
-            emit(f"after-call.{name}", http_response=answer, parsed=parsed, **about)
+            emit(f"after-call.{name}", http_response=response, parsed=parsed, **event)
         except (BotoCoreError, HTTPError, ResponseParserError, ValueError):
             return None
-        if answer.status_code == 400:
+        if response.status_code == 400:
             exceptions: Any = self._client.exceptions
             raise exceptions.from_code(parsed["Error"]["Code"])(parsed, operation)
         return parsed
 
-    def _refusal(self, answer: Any) -> dict[str, Any] | None:
-        """Parse a refusal of the credentials or the signature; return None for anything else.
+    def _refusal(self, response: Any) -> dict[str, Any] | None:
+        """Return the parsed error if it is about credentials or signature, else None.
 
-        Such a call is not repeated by the client: it would be refused again (calls.py).
+        The boto3 client must not repeat such a call, which would be refused again (calls.py).
         """
-        told = {
-            "status_code": answer.status_code,
-            "headers": answer.headers,
-            "body": answer.content,
+        raw = {
+            "status_code": response.status_code,
+            "headers": response.headers,
+            "body": response.content,
         }
-        parsed: dict[str, Any] = self._parser.parse(told, None)
+        parsed: dict[str, Any] = self._parser.parse(raw, None)
         return None if remedy_of_response(parsed) is None else parsed
 
-    def _answer(self, way: Way, request: AWSPreparedRequest) -> Any:
-        """Send a request over a connection of botocore's."""
-        if way.pool is None:
+    def _post(self, route: Route, request: AWSPreparedRequest) -> Any:
+        """Send a request over one of botocore's connections."""
+        if route.pool is None:
             return self._http.send(request)
-        raw = way.pool.urlopen(
+        raw = route.pool.urlopen(
             "POST",
             "/",
             request.body,
@@ -169,19 +168,19 @@ class LeanClient:
         return AWSResponse(request.url, raw.status, raw.headers, raw)
 
     def _learn(self, request: AWSRequest, **_: Any) -> None:
-        """Keep the way of a request of the client's own, if it is one that can be imitated."""
+        """Remember the route of one of the boto3 client's requests, if it can be imitated."""
         url, headers = str(request.url), request.headers
         signed, host = _SIGNED.match(headers.get("Authorization", "")), wire.host(url)
         if signed is None or host is None:
-            self._way = None
+            self._route = None
         else:
-            self._way = Way(url, host, signed[1], headers["User-Agent"], self._pool(url))
+            self._route = Route(url, host, signed[1], headers["User-Agent"], self._pool(url))
 
     def _pool(self, url: str) -> Any:
-        """Give the pool that botocore takes for an address, where there is no proxy before it."""
+        """Return botocore's connection pool for a URL, or None if it uses a proxy."""
         try:
             if self._http._proxy_config.proxy_url_for(url) is not None:
                 return None
             return self._http._manager.connection_from_url(url)
         except AttributeError:
-            return None  # a botocore that keeps them elsewhere
+            return None  # another version of botocore

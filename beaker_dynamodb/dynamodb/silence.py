@@ -1,10 +1,10 @@
-"""A store that did not answer is not asked again by the same request, for 5 seconds at most.
+"""After an unanswered call, the same request sends no other call for up to 5 seconds.
 
-A request is known by Beaker's lazy session object (`SessionObject`), which exists once per request
-under either middleware, or by its session. Beaker hands neither to a backend, and if loading fails
-no session is left to remember anything. So the objects are looked up on the call stack, but only
-after a call went unanswered: the ordinary path costs one comparison. A session without a cookie
-belongs to no request; the program that opened it may try again when it likes.
+A request is identified by Beaker's lazy session object (`SessionObject`), which both middlewares
+create once per request, or by its session. Beaker passes neither to a backend, and if loading
+fails, no session remains. So the objects are searched on the call stack, but only after a call went
+unanswered: ordinary calls cost one comparison. A session without a cookie belongs to no request;
+its program may try again at any time.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-#: The clock, in seconds; tests replace it.
+#: Seconds. Tests replace it.
 monotonic = time.monotonic
-#: How long a request remembers. A streamed response may last for hours.
+#: How long a request sends no calls. It may last for hours, if its response is streamed.
 MEMORY_SECONDS = 5.0
 
-#: The name of the attribute, of such an object, that holds the time of the unanswered call.
+#: The attribute of these objects that holds the time of the unanswered call.
 _MARK = "_beaker_dynamodb_unanswered_at"
-#: Until then some request of this process may be marked.
+#: No request of this process is marked after this time.
 _marked_until = float("-inf")
 
 
 def note(error: StoreUnavailable) -> None:
-    """Mark the current request if DynamoDB did not answer it at all."""
+    """Mark the current request if DynamoDB did not answer at all."""
     global _marked_until
     if error.aws_code is not None:
         return
@@ -42,9 +42,9 @@ def note(error: StoreUnavailable) -> None:
 
 
 def check(operation: str, table: str) -> None:
-    """Refuse a call of a request that got no answer a moment ago.
+    """Refuse a call if the current request is marked.
 
-    :raises StoreUnavailable: a new exception each time.
+    :raises StoreUnavailable: the request got no answer a moment ago.
     """
     now = monotonic()
     if now >= _marked_until:
@@ -53,15 +53,15 @@ def check(operation: str, table: str) -> None:
     if marks and (seconds := now - max(marks)) < MEMORY_SECONDS:
         raise StoreUnavailable(
             f"{operation} on table {table!r}: not sent, because DynamoDB did not answer this "
-            f"request {seconds:.1f} s ago. The same request can try again "
-            f"{MEMORY_SECONDS - seconds:.1f} s from now, another one at once",
+            f"request {seconds:.1f} s ago. The same request can try again in "
+            f"{MEMORY_SECONDS - seconds:.1f} s, another one at once",
             operation=operation,
             table=table,
         )
 
 
 def _request() -> Iterator[dict[str, Any]]:
-    """Yield the attributes of the session objects that called this code."""
+    """Yield the attributes of the session objects on the call stack."""
     from beaker.session import Session, SessionObject
 
     frame: FrameType | None = sys._getframe(1)
@@ -69,7 +69,7 @@ def _request() -> Iterator[dict[str, Any]]:
         names = frame.f_code.co_varnames
         if names and names[0] == "self":
             owner = frame.f_locals.get("self")
-            # Not isinstance: it would ask a proxy of another library for its __class__.
+            # Not isinstance, which would trigger the proxies of other libraries (__class__).
             kind = type(owner)
             if issubclass(kind, SessionObject) or (
                 issubclass(kind, Session) and vars(owner).get("use_cookies")

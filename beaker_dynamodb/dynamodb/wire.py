@@ -1,8 +1,7 @@
-"""What goes over the wire: DynamoDB's JSON, and the signature of a request.
+"""DynamoDB's JSON and the signature of a request, with less work than in botocore.
 
-botocore has both for every service and shape there is; for the few that are needed here this costs
-a fraction of that. The signature is AWS's version 4 (IAM user guide, "Create a signed AWS API
-request"), of a POST to ``/``.
+botocore supports every service and shape; this module only what this package sends. The signature
+is AWS Signature Version 4 of a POST to ``/`` (IAM user guide, "Create a signed AWS API request").
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def dumps(params: Mapping[str, Any]) -> bytes:
-    """Give the parameters of a call as DynamoDB's JSON, where all bytes are base64."""
+    """Return the parameters of a call as DynamoDB's JSON, with bytes in base64."""
     return json.dumps(params, default=_base64).encode()
 
 
 def loads(content: bytes) -> Any:
-    """Read an answer of GetItem, PutItem or DeleteItem back; others may have times in them.
+    """Parse a response of GetItem, PutItem or DeleteItem. Others may contain timestamps.
 
-    :raises ValueError: it is not JSON, or not base64 where there are bytes.
+    :raises ValueError: it is not JSON, or bytes in it are not base64.
     """
     return json.loads(content, object_hook=_bytes)
 
@@ -43,7 +42,7 @@ def _base64(value: object) -> str:
 
 
 def _bytes(attribute: dict[str, Any]) -> dict[str, Any]:
-    """Decode an attribute of type B or BS; that may be the name of an attribute, too."""
+    """Decode a value of type B or BS. An attribute may have such a name, too."""
     value = attribute.get("B")
     if isinstance(value, str):
         attribute["B"] = b64decode(value)
@@ -55,9 +54,9 @@ def _bytes(attribute: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=16)
 def host(url: str) -> str | None:
-    """Return the header ``Host`` of a POST, or None if the address has a path or is not HTTP.
+    """Return the ``Host`` header for a URL, or None if it has a path or is not HTTP.
 
-    As botocore makes it: in lower case, without user, password and default port.
+    Equals botocore's header: in lower case, without user, password and default port.
     """
     parts = urlsplit(url)
     name = parts.hostname
@@ -73,7 +72,7 @@ def host(url: str) -> str | None:
 
 
 def date(now: float) -> str:
-    """Give the header ``X-Amz-Date``.
+    """Return the ``X-Amz-Date`` header.
 
     :param now: epoch seconds.
     """
@@ -83,10 +82,10 @@ def date(now: float) -> str:
 def authorization(
     headers: Mapping[str, str], body: bytes, credentials: ReadOnlyCredentials, region: str
 ) -> str:
-    """Give the header ``Authorization``.
+    """Return the ``Authorization`` header.
 
-    :param headers: what is signed, by names in lower case and in their order: ``host`` and all of
-        ``x-amz-`` have to be there.
+    :param headers: the headers to sign, sorted, with names in lower case. They must include
+        ``host`` and all ``x-amz-`` headers.
     """
     stamp = headers["x-amz-date"]
     names = ";".join(headers)
@@ -104,7 +103,7 @@ def authorization(
 
 @lru_cache(maxsize=16)
 def _signing_key(secret_key: str, scope: str) -> bytes:
-    """Give the key of a day."""
+    """Return the signing key, which is valid for a day."""
     key = f"AWS4{secret_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")

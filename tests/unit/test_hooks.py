@@ -229,7 +229,7 @@ def test_an_error_is_what_boto3_gives(server: LeanServer, method: str) -> None:
 def test_an_answer_that_cannot_be_read_is_none(body: bytes) -> None:
     """An outage, then, and not a session that is not there."""
     parsed: dict[str, Any] = {}
-    hooks.read_answer({"status_code": 200, "body": body}, parsed)
+    hooks.parse_response({"status_code": 200, "body": body}, parsed)
     answer = SimpleNamespace(raw=object(), content=body, headers={})
     with pytest.raises(ResponseParserError):
         hooks.refuse_damaged(answer, parsed, mock.Mock())

@@ -26,7 +26,7 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb import client as clients
-from beaker_dynamodb.dynamodb.lean import Way
+from beaker_dynamodb.dynamodb.lean import Route
 from tests.unit.lean_server import LeanServer
 from tests.unit.test_client import OFFLINE
 
@@ -84,8 +84,8 @@ def test_the_signature_is_botocore_s(
     SigV4Auth(Credentials("AKID", secret_key, token), "dynamodb", "eu-west-1").add_auth(theirs)
     now = calendar.timegm(time.strptime(theirs.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ"))
 
-    way = Way(f"http://{host}/", host, "eu-west-1", "test")
-    ours = way.headers("PutItem", body, credentials, now)
+    route = Route(f"http://{host}/", host, "eu-west-1", "test")
+    ours = route.headers("PutItem", body, credentials, now)
 
     assert theirs.headers["Authorization"] == ours["authorization"]
     assert theirs.headers["X-Amz-Date"] == ours["x-amz-date"]
@@ -339,4 +339,4 @@ def test_a_botocore_that_keeps_its_connections_elsewhere(server: LeanServer) -> 
     client._http = SimpleNamespace(send=client._http.send)
     assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
     assert [False, True] == lean(server)
-    assert client._way.pool is None
+    assert client._route.pool is None
