@@ -1,19 +1,60 @@
-"""The capacity that a command's calls consume, of all its threads together."""
+"""The capacity that calls of boto3 clients consume."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.testing.meter import READS, WRITES, Listener, ask_for_units, reported
-
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from botocore.model import OperationModel
+    from typing_extensions import Self
+
+READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"})
+WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
+#: Bytes per capacity unit (AWS developer guide, read/write capacity).
+READ_UNIT_BYTES = 4096
+WRITE_UNIT_BYTES = 1024
+
+#: Where a request's parameters are kept in botocore's request context.
+_PARAMS = "beaker_dynamodb.params"
 
 
-class Capacity(Listener):
-    """Adds up what the calls of clients consume, while it is open.
+@dataclass(frozen=True)
+class Call:
+    """One answered call.
+
+    :param operation: DynamoDB's name of the operation.
+    :param params: its parameters.
+    :param response: DynamoDB's answer, which may be an error.
+    """
+
+    operation: str
+    params: Mapping[str, Any]
+    response: Mapping[str, Any]
+
+    @property
+    def units(self) -> float:
+        """Consumed capacity units, as DynamoDB reports them; 0 if it does not."""
+        reported = self.response.get("ConsumedCapacity") or []
+        tables = reported if isinstance(reported, list) else [reported]
+        return sum(float(table.get("CapacityUnits", 0)) for table in tables)
+
+    @property
+    def batch_deletes(self) -> int:
+        """Number of items that a BatchWriteItem deleted."""
+        if self.operation != "BatchWriteItem" or "Error" in self.response:
+            return 0
+        return _deletes(self.params["RequestItems"]) - _deletes(
+            self.response.get("UnprocessedItems", {})
+        )
+
+
+class Capacity:
+    """Sums the calls of some clients, from all threads, until it is closed.
 
     ::
 
@@ -22,54 +63,65 @@ class Capacity(Listener):
         print(used)                        # 12.5 read and 3 write units
 
     :param clients: boto3 clients of DynamoDB.
-    :param on_deletes: told how many items a BatchWriteItem has deleted, from any thread.
+    :param on_call: called with each answered call, in the thread that made it.
     """
 
-    def __init__(self, *clients: Any, on_deletes: Callable[[int], object] = lambda _: None) -> None:
-        self._on_deletes = on_deletes
+    def __init__(self, *clients: Any, on_call: Callable[[Call], object] = lambda _: None) -> None:
         self.read_units = 0.0
         self.write_units = 0.0
-        #: Items that were deleted by BatchWriteItem.
         self.batch_deletes = 0
-        #: Tables that were created.
-        self.tables = 0
+        self.created_tables = 0
+        self._on_call = on_call
         self._lock = threading.Lock()
-        super().__init__(*clients)
+        self._events = [one.meta.events for one in {id(one): one for one in clients}.values()]
+        self._handlers: dict[str, Callable[..., None]] = {
+            "before-parameter-build.dynamodb": self._before,
+            "after-call.dynamodb": self._after,
+        }
+        for events in self._events:
+            for event, handler in self._handlers.items():
+                events.register_last(event, handler)
 
     def __str__(self) -> str:
-        parts = [(self.read_units, "read"), (self.write_units, "write")]
-        told = [f"{units:g} {kind}" for units, kind in parts if units]
-        return f"{' and '.join(told) or 'no'} units"
+        sums = [(self.read_units, "read"), (self.write_units, "write")]
+        parts = [f"{units:g} {kind}" for units, kind in sums if units]
+        return f"{' and '.join(parts) or 'no'} units"
 
     def as_json(self) -> dict[str, float]:
-        """Give the units for a JSON answer."""
+        """Return the units for JSON output."""
         return {"read": self.read_units, "write": self.write_units}
 
-    def _started(
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for events in self._events:
+            for event, handler in self._handlers.items():
+                events.unregister(event, handler)
+
+    def _before(
         self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
     ) -> None:
-        ask_for_units(params, model)
-        tables = params.get("RequestItems", {}) if model.name == "BatchWriteItem" else {}
-        context[_SENT] = _deletes(tables)
+        if model.name in READS | WRITES:
+            params.setdefault("ReturnConsumedCapacity", "TOTAL")
+        context[_PARAMS] = params
 
-    def _answered(
+    def _after(
         self, parsed: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
     ) -> None:
-        units, done = reported(parsed) or 0.0, 0
-        if model.name == "BatchWriteItem" and "Error" not in parsed:
-            done = context[_SENT] - _deletes(parsed.get("UnprocessedItems", {}))
+        call = Call(model.name, context[_PARAMS], parsed)
         with self._lock:
-            self.read_units += units if model.name in READS else 0
-            self.write_units += units if model.name in WRITES else 0
-            self.batch_deletes += done
-            self.tables += model.name == "CreateTable" and "Error" not in parsed
-        if done:
-            self._on_deletes(done)
+            self.read_units += call.units if call.operation in READS else 0
+            self.write_units += call.units if call.operation in WRITES else 0
+            self.batch_deletes += call.batch_deletes
+            self.created_tables += call.operation == "CreateTable" and "Error" not in parsed
+        self._on_call(call)
 
 
-# Where the number of deletes travels in botocore's context of a request.
-_SENT = "beaker_dynamodb.deletes"
-
-
-def _deletes(tables: dict[str, list[dict[str, Any]]]) -> int:
+def _deletes(tables: Mapping[str, list[dict[str, Any]]]) -> int:
     return sum("DeleteRequest" in request for requests in tables.values() for request in requests)

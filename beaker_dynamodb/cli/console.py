@@ -1,4 +1,4 @@
-"""What a command prints: results on stdout, JSON where it was asked for; progress on stderr."""
+"""Output of the subcommands: results on stdout, progress on stderr."""
 
 from __future__ import annotations
 
@@ -14,34 +14,33 @@ import click
 
 
 def counted(number: int, one: str, many: str) -> str:
-    """Say a number of things: "1 entry", "1,200 entries"."""
+    """Return a number with its noun: "1 entry", "1,200 entries"."""
     return f"{number:,} {one if number == 1 else many}"
 
 
-def printable(text: str, keep: str = "") -> str:
-    r"""Escape what a terminal would obey, such as ``\x1b`` and the end of a line, as JSON does it.
+def printable(string: str, keep: str = "") -> str:
+    r"""Escape control characters such as ``\x1b`` and line ends, as JSON does.
 
-    For every text that comes out of the table: whoever has a session can write there.
+    Use it for every stored string: any visitor with a session can write there.
 
-    :param keep: characters that are left as they are.
+    :param keep: characters that stay as they are.
     """
-    return "".join(
-        one if one.isprintable() or one in keep else json.dumps(one)[1:-1] for one in text
-    )
+    return "".join(c if c.isprintable() or c in keep else json.dumps(c)[1:-1] for c in string)
 
 
 def print_json(value: Any) -> None:
-    """Print a value of dicts, lists, texts and numbers as JSON."""
-    # In the texts there is no end of a line any more.
+    """Print dicts, lists, strings and numbers as JSON."""
+    # JSON has escaped the line ends inside strings already.
     click.echo(printable(json.dumps(value, indent=2, ensure_ascii=False), keep="\n"))
 
 
 def print_paged(lines: Iterable[str]) -> None:
-    """Print lines; on a terminal, what does not fit on it goes through the pager."""
+    """Print lines; on a terminal, use the pager if they do not fit on the screen."""
     rest = iter(lines)
     if sys.stdout.isatty():
-        screen = list(islice(rest, shutil.get_terminal_size().lines - 1))
-        if len(screen) == shutil.get_terminal_size().lines - 1:
+        height = shutil.get_terminal_size().lines - 1
+        screen = list(islice(rest, height))
+        if len(screen) == height:
             click.echo_via_pager(f"{line}\n" for line in chain(screen, rest))
             return
         rest = iter(screen)
@@ -50,11 +49,10 @@ def print_paged(lines: Iterable[str]) -> None:
 
 
 @contextmanager
-def progress(what: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
-    """Draw a progress bar on stderr, if that is a terminal; gives the function that advances it.
+def progress(description: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar on stderr if that is a terminal; yield the function that advances it.
 
-    :param what: what goes on, in a word or two.
-    :param total: how much there is to do, where it is known.
+    :param total: the amount of work, if known.
     """
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -65,5 +63,5 @@ def progress(what: str, total: float | None = None) -> Iterator[Callable[[float]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(description, total=total)
         yield lambda amount: bar.advance(task, amount)

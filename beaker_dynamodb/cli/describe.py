@@ -1,113 +1,61 @@
-"""What is in a stored payload, told without running any of it.
-
-A pickle is a program. Here it is read (`inert.py`) with every class and function replaced by a
-stand-in that only keeps what it is given.
-"""
+"""Shows what a stored session contains, without running its pickle."""
 
 from __future__ import annotations
 
 import json
 import math
 from base64 import b64decode
-from dataclasses import dataclass
+from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.compression import decompress
-from beaker_dynamodb.migrate.inert_pickle import InertUnpickler
+from beaker_dynamodb.migrate import inert_pickle
 
-#: What is told of one payload at most: a pickle of a few bytes can stand for endless lists.
+#: Limits of the output: a pickle of a few bytes can stand for a billion values.
 MAX_VALUES, MAX_DEPTH, MAX_BYTES_SHOWN = 10_000, 40, 200
-#: Longer integers Python may refuse to write out.
+#: Python refuses to print integers much longer than this.
 MAX_BITS = 2048
 CUT = "…"
 
 
-@dataclass(frozen=True)
-class Description:
-    """A payload, described.
+def describe_session(payload: str) -> tuple[str, Any]:
+    """Return the format of Beaker's payload, and its value made of what JSON knows.
 
-    :param format: ``pickle``, ``json``, or why it cannot be read.
-    :param value: of dicts, lists, texts and numbers; None where it cannot be read.
-    """
+    An object of a class is shown as ``<module.Class>``. The value is None if the payload is
+    encrypted or has an unknown format.
 
-    format: str
-    value: Any
-
-
-def described_session(text: str) -> Description:
-    """Describe what Beaker's Session stored, of which the first byte tells the serializer.
-
-    :raises PayloadError: the bytes are not what they claim to be.
+    :raises PayloadError: the payload is damaged.
     """
     try:
-        data = b64decode(text, validate=True)
+        data = b64decode(payload, validate=True)
     except ValueError:
-        # A nonce with its own base64 before that of the ciphertext.
-        return Description("encrypted, or of a serializer of its own", None)
+        data = b""  # encrypted: a base64 nonce, and then the base64 of the ciphertext
     if data[:1] == b"\x80":
-        return Description("pickle", described_pickle(data))
-    if data[:1] == b"\x78":
-        # Beaker's JSON serializer compresses with zlib.
-        return Description("json", _json(decompress(data, "zlib")))
-    return Description("of a serializer of its own", None)
+        return "pickle", describe_pickle(data)
+    if data[:1] == b"\x78":  # zlib, as Beaker's JSON serializer compresses
+        try:
+            return "json", _Describer().value(json.loads(decompress(data, "zlib")))
+        except (ValueError, RecursionError) as error:
+            raise PayloadError(f"invalid JSON: {type(error).__name__}") from None
+    return "encrypted, or of an unknown serializer", None
 
 
-def described_pickle(data: bytes) -> Any:
-    """Describe a pickle: what it would be, with a dict for each object.
+def describe_pickle(data: bytes) -> Any:
+    """Return the value of a pickle, made of what JSON knows.
 
-    :raises PayloadError: it is no pickle, or damaged.
+    :raises PayloadError: the pickle is damaged.
     """
     try:
-        return _Describer().value(InertUnpickler(data, _stand_in).load())
+        return _Describer().value(inert_pickle.loads(data))
     except Exception as error:
-        # A damaged or hostile pickle fails in any way it likes; its text may hold the payload.
-        raise PayloadError(f"a pickle cannot be described: {type(error).__name__}") from None
-
-
-def _json(data: bytes) -> Any:
-    try:
-        return _Describer().value(json.loads(data))
-    except (ValueError, RecursionError) as error:
-        raise PayloadError(f"stored bytes are no JSON: {type(error).__name__}") from None
-
-
-class _StandIn:
-    """Stands for an object of the pickle; keeps what the object would be made of."""
-
-    path = ""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> _StandIn:
-        made = object.__new__(cls)
-        made.__dict__["parts"] = {"arguments": [*args, *kwargs.values()]}
-        return made
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take anything."""
-
-    def __setstate__(self, state: Any) -> None:
-        self.__dict__["parts"]["state"] = state
-
-    # What the pickle of a list, set or dict of a class of its own asks for.
-    def append(self, value: Any) -> None:
-        self.__dict__["parts"].setdefault("items", []).append(value)
-
-    add = append
-
-    def extend(self, values: Any) -> None:
-        for value in values:
-            self.append(value)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.append([key, value])
-
-
-def _stand_in(path: str) -> Any:
-    return type("_StandIn", (_StandIn,), {"path": path})
+        # Not the error's message, which may quote the payload.
+        raise PayloadError(f"invalid pickle: {type(error).__name__}") from None
 
 
 class _Describer:
-    """Makes plain values of what was read, up to a bound."""
+    """Converts values up to the limits. Calls no method of an object from a pickle."""
 
     def __init__(self) -> None:
         self._left = MAX_VALUES
@@ -119,38 +67,20 @@ class _Describer:
         kind = type(value)
         if kind is int and value.bit_length() > MAX_BITS:
             return f"an integer of {value.bit_length():,} bits"
-        if kind is float and not math.isfinite(value):
+        if kind is Decimal or (kind is float and not math.isfinite(value)):
             return str(value)
         if value is None or kind in (bool, int, float, str):
             return value
         if kind in (bytes, bytearray):
-            more = CUT if len(value) > MAX_BYTES_SHOWN else ""
-            return {"bytes": len(value), "begin": repr(bytes(value[:MAX_BYTES_SHOWN])) + more}
+            return repr(bytes(value[:MAX_BYTES_SHOWN])) + CUT * (len(value) > MAX_BYTES_SHOWN)
         if kind is dict:
-            return {
-                key if type(key) is str else json.dumps(self.value(key, depth + 1)): self.value(
-                    inner, depth + 1
-                )
-                for key, inner in self._bounded(value.items())
-            }
+            pairs = takewhile(lambda _: self._left >= 0, value.items())
+            return {self._key(key, depth): self.value(inner, depth + 1) for key, inner in pairs}
         if kind in (list, tuple, set, frozenset):
-            return [self.value(inner, depth + 1) for inner in self._bounded(value)]
-        if isinstance(value, type):
-            return {"name": value.__dict__.get("path", CUT)}
-        if isinstance(value, _StandIn):
-            return self._object(value, depth)
-        return CUT
+            values = takewhile(lambda _: self._left >= 0, value)
+            return [self.value(inner, depth + 1) for inner in values]
+        named = value if isinstance(value, type) else kind
+        return f"<{named.__dict__.get('path', CUT)}>"
 
-    def _object(self, value: _StandIn, depth: int) -> Any:
-        inner = object.__getattribute__(value, "__dict__")
-        described = {"object": type(value).__dict__.get("path", CUT)}
-        for name, part in inner["parts"].items():
-            if part or name == "state":
-                described[name] = self.value(part, depth + 1)
-        return described
-
-    def _bounded(self, values: Any) -> Any:
-        for value in values:
-            if self._left < 0:
-                return
-            yield value
+    def _key(self, key: Any, depth: int) -> str:
+        return key if type(key) is str else json.dumps(self.value(key, depth + 1))

@@ -1,7 +1,6 @@
-"""The least IAM policy for what is to be done: actions and resources by name, no wildcards.
+"""The smallest IAM policy for a use of the table: actions and resources without wildcards.
 
-A TransactWriteItems needs the permissions of the writes in it, and has none of its own. The
-lists are held against what is really called by tests/ops/test_policy.py.
+A TransactWriteItems needs the permissions of its writes, and no permission of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from beaker_dynamodb.items.keys import Keys
 
 REQUESTS = ("GetItem", "PutItem", "DeleteItem")
 CREATION = ("CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive")
-#: Actions about the table as a whole: no key leads them.
+#: Actions on the table itself, not on items.
 ON_TABLE = frozenset(
     {
         *CREATION,
@@ -29,12 +28,12 @@ ON_TABLE = frozenset(
         "UpdateTable",
     }
 )
-#: What Query is to be allowed on, where it is not the table: its indexes.
+#: Stands for dynamodb:Query on the indexes instead of the table.
 INDEX_QUERY = "Query on the indexes"
 
 
 def _sessions(options: Options) -> tuple[str, ...]:
-    # A session that ends is replaced by a marker; one that `hash_ids` moves is deleted.
+    # A marker replaces a session that ends. An item that `hash_ids` moves is deleted.
     return REQUESTS if options.hash_ids == "migrate" else ("GetItem", "PutItem")
 
 
@@ -46,21 +45,21 @@ def _indexes(options: Options) -> tuple[str, ...]:
     return (INDEX_QUERY,) if options.index_keys else ()
 
 
-#: What a program or an operator may want to do, and which actions that takes.
+#: Uses of the table, and the actions that they need.
 USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
     "sessions": _sessions,
     "cache": lambda _: REQUESTS,
     # Values and sessions of more than 400 KB.
     "large-values": lambda _: ("BatchGetItem", "BatchWriteItem"),
     "keys": _listing,
-    # A PutItem for each value that is being made.
+    # A PutItem for each value that another process is computing.
     "clear": lambda options: (*_listing(options), "BatchWriteItem", "PutItem"),
     # SessionStore, and the command `sessions`: by id and by special key.
     "session-store": lambda options: ("GetItem", "DeleteItem", *_indexes(options)),
-    # Without a special key, or by a digest of the id.
+    # All sessions, or one by the digest of its id.
     "all-sessions": lambda _: ("Scan",),
     "create": lambda _: CREATION,
-    # The commands of these names.
+    # The subcommands of these names.
     "create-table": lambda _: (*CREATION, "UpdateTable"),
     "create-table-extras": lambda _: (
         "ListTagsOfResource",
@@ -79,17 +78,17 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
         "DescribeTimeToLive",
     ),
     "stats": lambda _: ("Scan",),
-    # Into this table; the old store is another.
+    # Permissions on the target table only.
     "migrate": lambda _: ("GetItem", "PutItem"),
     "reap": lambda _: ("Scan", "DeleteItem"),
 }
 
 
-#: Uses of one kind of items; any other, such as large values, is one of both kinds.
+#: Uses that need only sessions, or only cache entries. All other uses need both.
 OF_SESSIONS = frozenset({"sessions", "session-store", "migrate"})
 OF_CACHES = frozenset({"cache", "keys", "clear"})
 
-#: What the Regions of AWS's partitions other than `aws` begin with (AWS general reference, ARNs).
+#: Prefixes of the Regions outside the partition `aws` (AWS general reference, ARNs).
 PARTITIONS = {
     "cn-": "aws-cn",
     "us-gov-": "aws-us-gov",
@@ -100,29 +99,28 @@ PARTITIONS = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where the table is, as an ARN has it.
+    """The account and partition of an ARN.
 
-    :param account: AWS account number, or something that stands for it.
-    :param partition: None: that of the Region.
+    :param account: AWS account number, or a placeholder.
+    :param partition: default: derived from the Region.
     """
 
     account: str = "ACCOUNT"
     partition: str | None = None
 
 
-def policy(
+def policy_document(
     options: Options,
     uses: Iterable[str],
     place: Place = Place(),  # frozen
     *,
     leading_keys: bool = False,
 ) -> dict[str, Any]:
-    """Give the policy document.
+    """Return the policy document.
 
-    :param uses: of `USES`.
-    :param leading_keys: allow only items whose partition key begins with the prefixes of these
-        uses, for a table that several applications share.
-    :raises ConfigurationError: ``leading_keys`` with a use that reads items of any key.
+    :param uses: names in `USES`.
+    :param leading_keys: allow only items with the prefixes of these uses, for a shared table.
+    :raises ConfigurationError: ``leading_keys`` with a use that reads items of all prefixes.
     """
     uses = list(uses)
     wanted = [(use, action) for use in uses for action in USES[use](options)]
@@ -136,7 +134,7 @@ def policy(
                 raise ConfigurationError(
                     f"--leading-keys: {use} reads the items of all prefixes ({action}), which "
                     "cannot be allowed for one prefix only; name other uses, such as "
-                    "--use sessions, or give each application a table"
+                    "--use sessions, or give each application its own table"
                 )
         if on_items:
             condition = _leading_keys(options, set(uses))
@@ -153,10 +151,7 @@ def policy(
 
 
 def arn(options: Options, place: Place) -> str:
-    """Give the table's ARN; what stands in the option's own, if it is one, goes before ``place``.
-
-    Without a Region it has REGION in its place.
-    """
+    """Return the table's ARN, with the placeholder REGION if no Region is set."""
     name = options.table_name
     if name.startswith("arn:"):
         return name
@@ -180,13 +175,12 @@ def _leading_keys(options: Options, uses: set[str]) -> dict[str, Any]:
     prefixes = [session] * bool(uses & OF_SESSIONS) + [cache] * bool(uses & OF_CACHES)
     if not all(prefixes := list(dict.fromkeys(prefixes or [session, cache]))):
         raise ConfigurationError("--leading-keys: the option prefix is empty")
-    # How a policy spells these characters where they are meant literally (IAM user guide,
-    # policy variables).
+    # A policy escapes wildcard characters like this (IAM user guide, policy variables).
     literal = [re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", prefix) for prefix in prefixes]
     return {
         "Condition": {
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{one}*" for one in literal]},
-            # ForAllValues also holds where there is no key at all.
+            # ForAllValues also matches a request without keys.
             "Null": {"dynamodb:LeadingKeys": "false"},
         }
     }

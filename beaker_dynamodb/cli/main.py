@@ -1,63 +1,109 @@
-"""The command `beaker-dynamodb`: each of its commands is a file, which is imported when it is run.
-
-A new command is a line in `COMMANDS`, and in the module that it names a function of the command's
-name, decorated with `frame.command`.
-"""
+"""The command `beaker-dynamodb`. A subcommand's module is imported only when it runs."""
 
 from __future__ import annotations
 
+import importlib
+import logging
 import sys
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from beaker_dynamodb import __version__
-from beaker_dynamodb.cli.frame import LazyGroup, exit_code, verbose_flag
+from beaker_dynamodb.cli.command import FAILED, OK, VERBOSE, WRONG_USE, examples
+from beaker_dynamodb.cli.console import printable
+from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
 
-#: Command: the module that has it, and what it does in a few words.
+log = logging.getLogger("beaker_dynamodb")
+
+#: Subcommands and their short help. "create-table" is the function `create_table` in
+#: cli/create_table.py.
 COMMANDS = {
-    "create-table": ("create_table", "Make the table, or add what it lacks."),
-    "doctor": ("doctor", "Check everything that sessions and caches need."),
-    "policy": ("policy", "Print the least IAM policy."),
-    "stats": ("stats", "Count what the table holds, and what a request costs."),
-    "sessions": ("sessions", "List sessions, look at one, end some."),
-    "reap": ("reap", "Delete what has expired."),
-    "clear": ("clear", "Delete a cache namespace's entries."),
-    "template": ("template", "Print the table as code: CloudFormation, Terraform, CDK."),
-    "migrate": ("migrate", "Copy the sessions of another store; nobody is logged out."),
-    "local": ("local", "Run the embedded DynamoDB, for development."),
+    "create-table": "Create the table, or add what it lacks.",
+    "doctor": "Check everything that sessions and caches need.",
+    "policy": "Print the smallest IAM policy.",
+    "stats": "Count the table's items, and show what a request costs.",
+    "sessions": "List, show and revoke sessions.",
+    "reap": "Delete expired items.",
+    "clear": "Delete the entries of a cache namespace.",
+    "template": "Print the table as code: CloudFormation, Terraform, CDK.",
+    "migrate": "Copy the sessions of another store; no user is logged out.",
+    "local": "Run the embedded DynamoDB, for development.",
 }
 
 
-class _Root(LazyGroup):
-    """Ends the process: 0 done, 1 failed, 2 asked for wrongly; an error is one line on stderr."""
+class _LazyGroup(click.Group):
+    """Imports a subcommand when it runs, so that ``--help`` is fast; prints one-line errors."""
 
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        **extra: Any,
-    ) -> Any:
-        """Run the command that the arguments name."""
-        run = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
-        return sys.exit(exit_code(run)) if standalone_mode else run()
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(
+            importlib.import_module(f"beaker_dynamodb.cli.{name}"), name
+        )
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        extra["standalone_mode"] = False
+        run = super().main
+        sys.exit(_exit_code(lambda: run(*args, **extra)))
+
+
+def _exit_code(run: Callable[[], object]) -> int:
+    """Run the command, print its error in one line on stderr and return the exit code."""
+    try:
+        # click returns the code of ctx.exit(), or what the command returned.
+        code = run()
+        return code if isinstance(code, int) else OK
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return _fail("stopped")
+    except Exception as error:
+        log.debug("The command failed:", exc_info=True)  # shown with --verbose
+        return _fail(*_explain(error))
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    if isinstance(error, click.UsageError) and error.ctx:
+        return f"{error.format_message()} ({error.ctx.command_path} --help)", WRONG_USE
+    if isinstance(error, click.ClickException):
+        return error.format_message(), error.exit_code
+    if isinstance(error, DynamoDBError) and error.aws_code == "ResourceNotFoundException":
+        remedy = "create it with beaker-dynamodb create-table"
+        return f"table {error.table!r} does not exist: {remedy}", WRONG_USE
+    if isinstance(error, ConfigurationError):
+        return str(error), WRONG_USE
+    if isinstance(error, DynamoDBError):
+        return str(error), FAILED
+    return f"{type(error).__name__}: {error} (-v shows the traceback)", FAILED
+
+
+def _fail(message: str, code: int = FAILED) -> int:
+    click.echo(f"beaker-dynamodb: error: {printable(' '.join(message.split()))}", err=True)
+    return code
 
 
 @click.group(
-    cls=_Root,
-    commands_in=COMMANDS,
-    example="doctor --ini production.ini\ncreate-table --help",
+    cls=_LazyGroup,
+    params=[VERBOSE],
+    epilog=examples("doctor --ini production.ini\ncreate-table --help"),
     context_settings={"max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="beaker-dynamodb", message="%(prog)s %(version)s")
-@verbose_flag
 def cli() -> None:
-    """Look after Beaker's sessions and caches in DynamoDB.
+    """Manage Beaker's sessions and caches in DynamoDB.
 
-    Which table, and how it is used, comes from the application's INI file (--ini production.ini),
-    from a url (--url dynamodb://REGION/TABLE), or from flags, which win.
+    The options come from the application's INI file (--ini production.ini), from a url (--url
+    dynamodb://REGION/TABLE), or from flags. Flags take precedence.
     """

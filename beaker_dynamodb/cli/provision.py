@@ -1,76 +1,51 @@
-"""The table as the options want it: made, or given what it lacks; nothing is taken away."""
+"""Creates the table as the options describe it, or adds what it lacks; removes nothing."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from botocore import xform_name
+
+from beaker_dynamodb.cli.table_request import (
+    Extras,
+    billing_text,
+    create_request,
+    encryption,
+    summary,
+    tag_list,
+)
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb import indexes, table, table_state
-from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed, MissingTable, translate
-from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError, StoreUnavailable
+from beaker_dynamodb.dynamodb.error_mapping import cause, translate
+from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
 
-#: Longest wait for a table or an index to become ACTIVE, in seconds: an index over a large table
-#: is filled for a long time.
+#: Longest wait for a table or an index; an index over a large table is filled slowly.
 WAIT_SECONDS = 3600.0
-#: Between two looks at it, in seconds.
-POLL_SECONDS = 1.0
-
-TTL_ON = ("ENABLED", "ENABLING")
 
 CHANGED, KEPT, DIFFERS = "changed", "kept", "differs"
 
 
 @dataclass(frozen=True)
-class Extras:
-    """What a table can have beside what the options say; what is not set is left as it is.
-
-    :param tags: tags to set.
-    :param kms_key: a KMS key's ARN, id or alias, for encryption at rest.
-    :param deletion_protection: DeleteTable is refused.
-    :param point_in_time_recovery: continuous backups.
-    """
-
-    tags: Mapping[str, str] = field(default_factory=dict)
-    kms_key: str | None = None
-    deletion_protection: bool = False
-    point_in_time_recovery: bool = False
-
-
-@dataclass(frozen=True)
 class Step:
-    """One thing that was looked at.
+    """The result for one property of the table.
 
-    :param status: `CHANGED`, `KEPT` (as wanted before), or `DIFFERS` (and is left as it is).
+    :param status: `CHANGED`, `KEPT` (was right already), or `DIFFERS` (left as it is).
     """
 
     status: str
     text: str
 
 
-def create_request(options: Options, extras: Extras) -> dict[str, Any]:
-    """Give the parameters of CreateTable; time to live and backups are calls of their own."""
-    request = table.definition(options)
-    if extras.kms_key is not None:
-        request["SSESpecification"] = _encryption(extras.kms_key)
-    if extras.deletion_protection:
-        request["DeletionProtectionEnabled"] = True
-    if extras.tags:
-        request["Tags"] = _tags(extras.tags)
-    return request
-
-
 class Provisioner:
-    """Makes one table what it should be.
+    """Creates or completes one table.
 
     :param client: a boto3 DynamoDB client.
-    :param options: the table's name, key, time to live, indexes, billing.
-    :param extras: what else it should have.
-    :param say: takes a line, when a long wait begins.
-    :param sleep: takes seconds; between two looks at a table that is changing.
+    :param say: called with a line when a long wait begins.
+    :param sleep: called with seconds between two calls of DescribeTable.
     """
 
     def __init__(
@@ -90,119 +65,105 @@ class Provisioner:
         self._sleep = sleep
 
     def steps(self) -> Iterator[Step]:
-        """Do what is to be done, and give each thing when it is done.
+        """Make the changes; yield each step when it is done.
 
-        :raises ConfigurationError: the table's key, an index or time to live is another one, which
-            no update can change; then nothing was.
-        :raises DynamoDBError: a call failed; what was given before is done.
+        :raises ConfigurationError: the table has another key, index key or time-to-live attribute,
+            which no update can change. Nothing was changed then.
+        :raises DynamoDBError: a call failed; the steps yielded before are done.
         """
-        made = self._create() if self._describe() is None else None
-        described = self._wait(lambda _: True)
-        if made is not None:
-            yield Step(CHANGED, f"table {self._name!r} created{_with(made)}")
+        request = create_request(self._options, self._extras)
+        create = partial(table.request_creation, self._client, request)
+        created = table_state.describe(self._client, self._name) is None and create()
+        described = self._wait()
+        while described is None:  # the old table was still being deleted
+            created = create()
+            described = self._wait()
+        if created:
+            yield Step(CHANGED, f"table {self._name!r} created: {summary(request)}")
         else:
             self._refuse_another_shape(described)
             yield Step(KEPT, f"table {self._name!r} is there, with the key that the options say")
             yield self._billing(described)
             yield from self._indexes(described)
-            yield from self._protection(described)
+            if self._extras.tags:
+                yield self._tag(described["TableArn"])
+            if self._extras.deletion_protection:
+                yield self._protect(described)
+            if self._extras.kms_key is not None:
+                yield self._encrypt(described, self._extras.kms_key)
         yield self._time_to_live()
         if self._extras.point_in_time_recovery:
-            yield self._backups()
-
-    def _create(self) -> dict[str, Any] | None:
-        """Give the request that made the table; None: somebody else was quicker."""
-        request = create_request(self._options, self._extras)
-        try:
-            self._call("CreateTable", **request)
-        except DynamoDBError as error:
-            if error.aws_code != "ResourceInUseException":
-                raise
-            return None
-        return request
-
-    # -- a table that exists ------------------------------------------------------------------
+            yield self._back_up()
 
     def _refuse_another_shape(self, described: Mapping[str, Any]) -> None:
         wrong = table.mismatch(self._client, self._options)
         if wrong is not None:
             raise wrong
         indexes.missing(self._options, described)  # raises
-        status, attribute = self._time_to_live_state()
-        if status in TTL_ON and attribute != self._options.ttl_attribute:
+        found = table.time_to_live_attribute(self._client, self._name)
+        if found not in (None, self._options.ttl_attribute):
             raise ConfigurationError(
-                f"table {self._name!r} has time to live on {attribute!r}, the option "
-                f"ttl_attribute says {self._options.ttl_attribute!r}; set that, or turn time to "
-                "live off and an hour later run this again: aws dynamodb update-time-to-live "
+                f"table {self._name!r} has time to live on {found!r}, the option ttl_attribute "
+                f"says {self._options.ttl_attribute!r}; set that option, or turn time to live off "
+                "and run this again an hour later: aws dynamodb update-time-to-live "
                 f"--table-name {self._name} --time-to-live-specification "
-                f"Enabled=false,AttributeName={attribute}"
+                f"Enabled=false,AttributeName={found}"
             )
 
+    # -- an existing table --------------------------------------------------------------------
+
     def _billing(self, described: Mapping[str, Any]) -> Step:
-        wanted = table.definition(self._options)
-        found = _billing_text(_mode(described), described.get("ProvisionedThroughput", {}))
-        text = _billing_text(wanted["BillingMode"], wanted.get("ProvisionedThroughput", {}))
-        if found == text:
+        wanted = billing_text(table.definition(self._options))
+        found = billing_text({**described, "BillingMode": _billing_mode(described)})
+        if found == wanted:
             return Step(KEPT, f"billing is {found}")
-        # A running table's capacity is its operator's matter: it may be scaled automatically.
-        return Step(DIFFERS, f"billing is {found}, not {text}; left as it is")
+        # An operator, or auto scaling, may have changed the capacity of a running table.
+        return Step(DIFFERS, f"billing is {found}, not {wanted}; left as it is")
 
     def _indexes(self, described: Mapping[str, Any]) -> Iterator[Step]:
-        missing = {index["IndexName"]: index for index in indexes.missing(self._options, described)}
-        found = {index["IndexName"]: index for index in described.get("GlobalSecondaryIndexes", [])}
+        missing = {index["IndexName"] for index in indexes.missing(self._options, described)}
         for wanted in indexes.definitions(self._options):
             name = wanted["IndexName"]
             if name not in missing:
-                yield _compared(found[name], wanted)
+                yield _compared(_index(described, name), wanted)
                 continue
-            # UpdateTable makes one index at a time.
+            # UpdateTable creates one index at a time.
             request = indexes.addition(self._options, _billed_as(described, wanted))
-            # The keys that are there as well: DynamoDB takes both, moto forgets what is not sent.
+            # Send the existing definitions too: moto forgets those that are not sent.
             new = request["AttributeDefinitions"]
             others = [d for d in described["AttributeDefinitions"] if d not in new]
             self._call("UpdateTable", **{**request, "AttributeDefinitions": others + new})
-            self._say(f"waiting for index {name!r}: a large table takes long ...")
-            described = self._wait(partial(_index_is_active, name))
+            self._say(f"waiting for index {name!r}: this takes long for a large table ...")
+            described = self._wait(partial(_index_is_active, name)) or described
             yield Step(CHANGED, f"index {name!r} added")
 
-    def _protection(self, described: Mapping[str, Any]) -> Iterator[Step]:
-        if self._extras.tags:
-            yield self._tag(described["TableArn"])
-        if self._extras.deletion_protection:
-            if described.get("DeletionProtectionEnabled"):
-                yield Step(KEPT, "deletion protection is on")
-            else:
-                self._call("UpdateTable", DeletionProtectionEnabled=True)
-                self._wait(lambda _: True)
-                yield Step(CHANGED, "deletion protection turned on")
-        if self._extras.kms_key is not None:
-            yield self._encrypt(described, self._extras.kms_key)
-
     def _tag(self, arn: str) -> Step:
-        found: dict[str, str] = {}
-        page: dict[str, Any] = {}
-        while True:
-            answer = self._call("ListTagsOfResource", ResourceArn=arn, TableName=None, **page)
-            found |= {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
-            if not answer.get("NextToken"):
-                break
-            page = {"NextToken": answer["NextToken"]}
-        missing = {
-            key: value for key, value in self._extras.tags.items() if found.get(key) != value
-        }
+        pages = self._client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+        try:
+            found = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        except Exception as error:
+            raise translate(error, "ListTagsOfResource", self._name) from cause(error)
+        missing = {key: tag for key, tag in self._extras.tags.items() if found.get(key) != tag}
         if not missing:
             return Step(KEPT, f"tags are set: {', '.join(self._extras.tags)}")
-        self._call("TagResource", ResourceArn=arn, TableName=None, Tags=_tags(missing))
+        self._call("TagResource", TableName=None, ResourceArn=arn, Tags=tag_list(missing))
         return Step(CHANGED, f"tags set: {', '.join(missing)}")
+
+    def _protect(self, described: Mapping[str, Any]) -> Step:
+        if described.get("DeletionProtectionEnabled"):
+            return Step(KEPT, "deletion protection is on")
+        self._call("UpdateTable", DeletionProtectionEnabled=True)
+        self._wait()
+        return Step(CHANGED, "deletion protection turned on")
 
     def _encrypt(self, described: Mapping[str, Any], key: str) -> Step:
         arn = described.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
         if arn == key or arn.endswith(f":key/{key}"):
             return Step(KEPT, f"encrypted with {arn}")
         try:
-            self._call("UpdateTable", SSESpecification=_encryption(key))
+            self._call("UpdateTable", SSESpecification=encryption(key))
         except DynamoDBError as error:
-            # DescribeTable tells an alias's key, UpdateTable that it is the same one:
+            # The key was an alias of the current one, which DescribeTable shows as an ARN:
             # https://github.com/hashicorp/terraform-provider-aws/issues/29137
             if "already encrypted" not in str(error):
                 raise
@@ -210,31 +171,17 @@ class Provisioner:
         self._wait(lambda now: now.get("SSEDescription", {}).get("Status") != "UPDATING")
         return Step(CHANGED, f"encryption changed to the key {key}")
 
-    # -- what CreateTable does not take -------------------------------------------------------
+    # -- properties that CreateTable cannot set -----------------------------------------------
 
     def _time_to_live(self) -> Step:
         attribute = self._options.ttl_attribute
-        status, _ = self._time_to_live_state()
-        if status in TTL_ON:
-            return Step(KEPT, f"time to live is on, by {attribute!r}")
-        try:
-            self._call(
-                "UpdateTimeToLive",
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
-            )
-        except DynamoDBError:
-            status, found = self._time_to_live_state()
-            if status not in TTL_ON or found != attribute:
-                raise
-            # Somebody else was quicker.
+        if table.time_to_live_attribute(
+            self._client, self._name
+        ) == attribute or not table.turn_on_time_to_live(self._client, self._options):
             return Step(KEPT, f"time to live is on, by {attribute!r}")
         return Step(CHANGED, f"time to live turned on, by {attribute!r}")
 
-    def _time_to_live_state(self) -> tuple[str, str | None]:
-        answer = self._call("DescribeTimeToLive")["TimeToLiveDescription"]
-        return answer["TimeToLiveStatus"], answer.get("AttributeName")
-
-    def _backups(self) -> Step:
+    def _back_up(self) -> Step:
         answer = self._call("DescribeContinuousBackups")["ContinuousBackupsDescription"]
         recovery = answer.get("PointInTimeRecoveryDescription", {})
         if recovery.get("PointInTimeRecoveryStatus") == "ENABLED":
@@ -245,61 +192,27 @@ class Provisioner:
         )
         return Step(CHANGED, "point-in-time recovery turned on")
 
-    # -- calls --------------------------------------------------------------------------------
-
-    def _describe(self) -> dict[str, Any] | None:
-        try:
-            answer = self._call("DescribeTable")
-        except MissingTable:
-            return None
-        described: dict[str, Any] = answer["Table"]
-        return described
-
-    def _wait(self, done: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
-        """Wait until the table is ACTIVE and ``done``; give its description."""
-        for _ in range(int(WAIT_SECONDS / POLL_SECONDS)):
-            described = self._describe()
-            state = None if described is None else described["TableStatus"]
-            if described is not None and state == "ACTIVE" and done(described):
-                return described
-            table_state.refuse_lasting(state, self._name)
-            self._sleep(POLL_SECONDS)
-        raise StoreUnavailable(
-            f"table {self._name!r} is not ACTIVE after {WAIT_SECONDS:.0f} seconds",
-            operation="DescribeTable",
-            table=self._name,
+    def _wait(
+        self, ready: Callable[[Mapping[str, Any]], bool] = lambda _: True
+    ) -> Mapping[str, Any] | None:
+        """Wait until the table is ACTIVE and ready; return None if it is gone."""
+        return table_state.wait_until(
+            self._client,
+            self._name,
+            lambda now: _is_active(now) and ready(now),
+            seconds=WAIT_SECONDS,
+            clock=time.time,
+            sleep=self._sleep,
         )
 
     def _call(self, operation: str, **params: Any) -> Any:
+        """Make a call about the table; ``TableName=None`` leaves its name out."""
         params.setdefault("TableName", self._name)
         params = {name: value for name, value in params.items() if value is not None}
-        return call(self._client, operation, self._name, **params)
-
-
-def call(client: Any, operation: str, table_name: str, **params: Any) -> Any:
-    """Make a call about a table, not about items.
-
-    :param operation: DynamoDB's name of it.
-    :raises MissingTable: there is no such table.
-    :raises DynamoDBError: it failed.
-    """
-    from botocore import xform_name
-
-    try:
-        return getattr(client, xform_name(operation))(**params)
-    except Exception as error:
-        translated = translate(error, operation, table_name)
-        if isinstance(translated, ConditionFailed) or translated is error:
-            raise
-        raise translated from error
-
-
-def _encryption(key: str) -> dict[str, Any]:
-    return {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
-
-
-def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
+        try:
+            return getattr(self._client, xform_name(operation))(**params)
+        except Exception as error:
+            raise translate(error, operation, self._name) from cause(error)
 
 
 def _compared(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Step:
@@ -308,49 +221,36 @@ def _compared(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Step:
     lacking -= set(found["Projection"].get("NonKeyAttributes", []))
     if not lacking or found["Projection"]["ProjectionType"] == "ALL":
         return Step(KEPT, f"index {name!r} is there")
-    # What an index holds cannot be changed; without them it finds sessions all the same.
+    # The attributes of an index cannot be changed. It finds sessions without them too.
     attributes = ", ".join(sorted(lacking))
-    return Step(DIFFERS, f"index {name!r} has no {attributes}; delete it to have it made anew")
+    return Step(DIFFERS, f"index {name!r} has no {attributes}; delete it to have it created again")
+
+
+def _index(described: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = described.get("GlobalSecondaryIndexes", [])
+    return next((index for index in found if index["IndexName"] == name), {})
 
 
 def _billed_as(described: Mapping[str, Any], index: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an index the capacity that suits its table, whatever the options say of new tables."""
+    """Return an index with the capacity that its table needs, which may differ from the options."""
     billed = {name: value for name, value in index.items() if name != "ProvisionedThroughput"}
-    if _mode(described) == "PROVISIONED":
+    if _billing_mode(described) == "PROVISIONED":
         units = index.get("ProvisionedThroughput") or described["ProvisionedThroughput"]
         names = ("ReadCapacityUnits", "WriteCapacityUnits")
         billed["ProvisionedThroughput"] = {name: units[name] for name in names}
     return billed
 
 
+def _is_active(described: Mapping[str, Any]) -> bool:
+    return bool(described["TableStatus"] == "ACTIVE")
+
+
 def _index_is_active(name: str, described: Mapping[str, Any]) -> bool:
-    for index in described.get("GlobalSecondaryIndexes", []):
-        if index["IndexName"] == name:
-            # moto leaves the status out.
-            return bool(index.get("IndexStatus", "ACTIVE") == "ACTIVE")
-    return False
+    index = _index(described, name)
+    # moto does not return a status.
+    return bool(index) and index.get("IndexStatus", "ACTIVE") == "ACTIVE"
 
 
-def _mode(described: Mapping[str, Any]) -> str:
+def _billing_mode(described: Mapping[str, Any]) -> str:
     mode: str = described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     return mode
-
-
-def _billing_text(mode: str, units: Mapping[str, Any]) -> str:
-    if mode == "PAY_PER_REQUEST":
-        return mode
-    return f"{mode}, {units['ReadCapacityUnits']} read, {units['WriteCapacityUnits']} write units"
-
-
-def _with(request: Mapping[str, Any]) -> str:
-    parts = [_billing_text(request["BillingMode"], request.get("ProvisionedThroughput", {}))]
-    parts += [
-        f"index {index['IndexName']!r}" for index in request.get("GlobalSecondaryIndexes", [])
-    ]
-    if "SSESpecification" in request:
-        parts.append("encrypted with a KMS key")
-    if "DeletionProtectionEnabled" in request:
-        parts.append("deletion protection")
-    if "Tags" in request:
-        parts.append(f"tags {', '.join(tag['Key'] for tag in request['Tags'])}")
-    return f": {', '.join(parts)}"

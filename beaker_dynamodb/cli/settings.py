@@ -1,4 +1,4 @@
-"""Which table an operator means: an INI file's settings, as Beaker would read them, and flags."""
+"""The settings of a subcommand: flags, and an INI file as Beaker would read it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,28 @@ __all__ = ["CACHE", "SESSIONS", "Settings", "load"]
 
 @dataclass(frozen=True)
 class Settings:
-    """What a command works with.
+    """The options of one table, and their use.
 
-    :param options: the options, flags and all.
-    :param given: the same by name, as they were given.
-    :param purpose: `sessions` or `cache`.
-    :param source: where they are from, for people.
-    :param beaker: what else the INI file says of these sessions or this cache, to Beaker itself:
-        ``type``, ``data_serializer``, ``encrypt_key`` …
+    :param options: the parsed options.
+    :param given: the options as they were given, by name.
+    :param purpose: `SESSIONS` or `CACHE`.
+    :param beaker: settings of the INI file that Beaker itself reads: ``type``,
+        ``data_serializer``, ``encrypt_key`` …
     """
 
     options: Options
     given: Mapping[str, Any] = field(default_factory=dict, repr=False)
     purpose: str = SESSIONS
-    source: str = "flags"
     beaker: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def prefix(self) -> str:
-        """What the keys of these sessions, or of this cache's entries, begin with."""
+        """The key prefix of the sessions, or of the cache entries."""
         return Keys(self.options).beginnings[self.purpose == CACHE]
 
     @property
     def existing(self) -> Options:
-        """The options for a command that looks at a table and must not make one."""
+        """The options for a subcommand that must not create the table."""
         return replace(self.options, create_table=False)
 
 
@@ -51,27 +49,22 @@ def load(
     section: str | None = None,
     purpose: str = SESSIONS,
 ) -> Settings:
-    """Read the settings of flags and an INI file; flags win, also over a url in the file.
+    """Read the settings. Flags take precedence over the file, also over a url in it.
 
-    :param flags: option names and texts; None is "not given".
-    :param ini: path of a file as Paste and Pyramid read it.
-    :param section: its section; None: the one that keeps sessions, or caches, in DynamoDB.
+    :param flags: option names and values; None is "not given".
+    :param ini: path of an INI file.
+    :param section: its section; default: the only one with sessions, or caches, in DynamoDB.
     :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
-    :raises ConfigurationError: the file cannot be read, the section is not found or not the only
-        one, an option does not fit.
+    :raises ConfigurationError: the file cannot be read, the section is missing or ambiguous, or an
+        option is invalid.
     """
+    kind = purpose.partition(".")[0]
     if ini is None:
         if section is not None:
-            raise ConfigurationError("--section is one of an INI file: give --ini as well")
+            raise ConfigurationError("--section is a section of an INI file: give --ini as well")
         given = by_name(flags)
-        return Settings(parse(given), given, purpose.partition(".")[0])
-    section, found = read_ini(ini, section, purpose)
+        return Settings(parse(given), given, kind)
+    _, found = read_ini(ini, section, purpose)
     own, beaker = split(found, purpose)
     given = {**by_name(own), **by_name(flags)}
-    return Settings(
-        parse(given),
-        given,
-        purpose.partition(".")[0],
-        f"{ini} [{section}]",
-        beaker,
-    )
+    return Settings(parse(given), given, kind, beaker)

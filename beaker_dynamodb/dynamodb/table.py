@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb import indexes, table_state
@@ -108,23 +109,29 @@ def create(client: DynamoDBClient, options: Options) -> None:
     :raises StoreUnavailable: the table cannot be used in time.
     """
     try:
-        _create(client, options)
+        request_creation(client, definition(options))
         while not table_state.wait_until_usable(client, options):
-            _create(client, options)  # the old table was still being deleted
+            # The old table was still being deleted.
+            request_creation(client, definition(options))
     except AccessDenied as error:
         raise _explained(error, options) from error.__cause__
     enable_time_to_live(client, options)
 
 
-def _create(client: DynamoDBClient, options: Options) -> None:
-    table = options.table_name
+def request_creation(client: DynamoDBClient, request: dict[str, Any]) -> bool:
+    """Call CreateTable; return whether it created the table.
+
+    If another process created it first, its state may be any.
+    """
+    table = request["TableName"]
     try:
-        client.create_table(**definition(options))
-        log.info("created table %r", table)
+        client.create_table(**request)
     except client.exceptions.ResourceInUseException:
-        pass  # another process created it first, or it is in a state that wait_until_usable names
+        return False
     except Exception as error:
         raise translate(error, "CreateTable", table) from cause(error)
+    log.info("created table %r", table)
+    return True
 
 
 def _explained(error: AccessDenied, options: Options) -> AccessDenied:
@@ -139,36 +146,47 @@ def _explained(error: AccessDenied, options: Options) -> AccessDenied:
 def enable_time_to_live(client: DynamoDBClient, options: Options) -> None:
     """Turn on the table's time to live; log a warning if that fails."""
     try:
-        client.update_time_to_live(
-            TableName=options.table_name,
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": options.ttl_attribute},
-        )
-    except Exception as error:
-        if _time_to_live_is_on(client, options):
-            return  # whoever created the table with us was quicker
-        reason = translate(error, "UpdateTimeToLive", options.table_name)
-        # Sessions work without it, expired ones only pile up: a warning, not an error.
+        turn_on_time_to_live(client, options)
+    except DynamoDBError as error:
+        # A warning, because sessions work without it; only expired items accumulate.
         log.warning(
             "table %r: time to live could not be turned on (%s); expired items will not be deleted "
             "until you run: aws dynamodb update-time-to-live --table-name %s "
             "--time-to-live-specification Enabled=true,AttributeName=%s",
             options.table_name,
-            reason,
+            error,
             options.table_name,
             options.ttl_attribute,
         )
 
 
-def _time_to_live_is_on(client: DynamoDBClient, options: Options) -> bool:
+def turn_on_time_to_live(client: DynamoDBClient, options: Options) -> bool:
+    """Turn on the table's time to live; return False if it was on already.
+
+    :raises DynamoDBError: it could not be turned on.
+    """
+    table, attribute = options.table_name, options.ttl_attribute
     try:
-        answer = client.describe_time_to_live(TableName=options.table_name)
-    except Exception:
-        return False  # the caller then warns
-    described = answer.get("TimeToLiveDescription", {})
-    return (
-        described.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-        and described.get("AttributeName") == options.ttl_attribute
-    )
+        client.update_time_to_live(
+            TableName=table,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
+        )
+    except Exception as error:
+        with suppress(Exception):
+            if time_to_live_attribute(client, table) == attribute:
+                return False  # another process turned it on first
+        raise translate(error, "UpdateTimeToLive", table) from cause(error)
+    return True
+
+
+def time_to_live_attribute(client: DynamoDBClient, table: str) -> str | None:
+    """Return the attribute of the table's time to live, or None if it is off."""
+    try:
+        answer = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    except Exception as error:
+        raise translate(error, "DescribeTimeToLive", table) from cause(error)
+    on = answer.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return answer.get("AttributeName") if on else None
 
 
 def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import MissingTable, cause, translate
 from beaker_dynamodb.dynamodb.shared_attempt import Pause
@@ -47,14 +48,22 @@ def status(client: DynamoDBClient, table: str) -> str | None:
 
     :raises DynamoDBError: DescribeTable failed.
     """
+    described = describe(client, table)
+    return None if described is None else described["TableStatus"]
+
+
+def describe(client: DynamoDBClient, table: str) -> Mapping[str, Any] | None:
+    """Return the table's description, or None if DescribeTable does not find it.
+
+    :raises DynamoDBError: DescribeTable failed.
+    """
     try:
-        found: str = client.describe_table(TableName=table)["Table"]["TableStatus"]
+        return client.describe_table(TableName=table)["Table"]
     except Exception as error:
         failure = translate(error, "DescribeTable", table)
         if isinstance(failure, MissingTable):
             return None
         raise failure from cause(error)
-    return found
 
 
 def refuse_lasting(found: str | None, table: str) -> None:
@@ -81,23 +90,54 @@ def wait_until_usable(client: DynamoDBClient, options: Options, before: str | No
     :raises TableNotReady: it cannot be used after `WAIT_SECONDS`.
     :raises StoreUnavailable: it is in a state that does not end by itself.
     """
-    table = options.table_name
+    described = wait_until(
+        client,
+        options.table_name,
+        lambda described: described["TableStatus"] in USABLE,
+        seconds=WAIT_SECONDS,
+        clock=options.clock,
+        before=before,
+    )
+    return described is not None
+
+
+def wait_until(
+    client: DynamoDBClient,
+    table: str,
+    ready: Callable[[Mapping[str, Any]], bool],
+    *,
+    seconds: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None] = time.sleep,
+    before: str | None = None,
+) -> Mapping[str, Any] | None:
+    """Poll a table until it is ready.
+
+    :param ready: called with the table's description.
+    :param seconds: longest wait.
+    :param clock: returns epoch seconds.
+    :param before: the state at an earlier poll.
+    :returns: the description; None if the table was being deleted and is gone now.
+    :raises TableNotReady: it is not ready in time.
+    :raises StoreUnavailable: it is in a state that does not end by itself.
+    """
     waiting = Pause()
-    waiting.begin(options.clock(), WAIT_SECONDS)
+    waiting.begin(clock(), seconds)
     while True:
-        found = status(client, table)
+        described = describe(client, table)
+        found = None if described is None else described["TableStatus"]
         refuse_lasting(found, table)
-        if found in USABLE:
-            return True
+        if described is not None and ready(described):
+            return described
         # A table that was created a moment ago may not be found yet.
         if found is None and before == "DELETING":
-            return False
-        if not waiting.lasts(options.clock()):
+            return None
+        if not waiting.lasts(clock()):
             raise TableNotReady(
-                f"table {table!r} is {found or 'not found'} after {WAIT_SECONDS:.0f} seconds; "
+                f"table {table!r} is {found or 'not found'} after {seconds:.0f} seconds; "
                 "try again later",
                 operation="DescribeTable",
                 table=table,
             )
         before = found
-        time.sleep(random.uniform(POLL_SECONDS / 2, POLL_SECONDS))
+        sleep(random.uniform(POLL_SECONDS / 2, POLL_SECONDS))

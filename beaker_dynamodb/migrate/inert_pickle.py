@@ -1,7 +1,7 @@
-"""Reads a pickle without running any of it: whatever is not plain data becomes a stand-in.
+"""Reads a pickle without running it: no class is imported, no function is called.
 
-For tools that need a few plain values of a session (when it was last used) or its text, and have
-no reason to trust, or even to be able to import, the application's classes.
+For tools that need a session's plain values, such as the time of its last access. They must not
+trust the application's classes and often cannot import them.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 import io
 import pickle
 from base64 import b64decode
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from beaker.util import JsonSerializer
 
 
-class Unread:
-    """Stands for an object of some class; takes, and forgets, whatever a pickle does to it."""
+class _Unread:
+    """Stands for an object of a class that is not imported; ignores its arguments and state."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Unread:
-        """Take any arguments."""
+    #: Module and name of the class.
+    path = ""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> _Unread:
         return super().__new__(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Unread:
-        """Be what a call of it would give, too."""
+    def __call__(self, *args: Any, **kwargs: Any) -> _Unread:
         return self
 
     def __setstate__(self, state: Any) -> None:
@@ -37,60 +37,51 @@ class Unread:
         pass
 
     def append(self, value: Any) -> None:
-        """Take an item of a list."""
+        pass
 
     extend = add = append
 
 
-class InertUnpickler(pickle.Unpickler):
-    """Reads a pickle: nothing is imported, and nothing that it names is called.
+#: Built-in types that a pickle may create. special_keys hold Decimal.
+_HARMLESS = {
+    "decimal.Decimal": Decimal,
+    **{f"{module}.set": set for module in ("builtins", "__builtin__")},
+    **{f"{module}.frozenset": frozenset for module in ("builtins", "__builtin__")},
+}
 
-    :param stand_in: gives what stands for a class or function, of which it gets module and name
-        with a dot between them; ``persistent`` stands for what the pickle says is kept elsewhere.
-    """
 
-    def __init__(self, data: bytes, stand_in: Callable[[str], Any]) -> None:
-        super().__init__(io.BytesIO(data))
-        self._stand_in = stand_in
-
+class _InertUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Give the stand-in for a name."""
-        if (module, name) == ("_codecs", "encode"):
-            # How bytes stand in a pickle of protocol 2, which is Beaker's. A new function each
-            # time: a pickle can set attributes of what it has found.
-            return lambda text, _: text.encode("latin1")
-        return self._stand_in(f"{module}.{name}")
+        path = f"{module}.{name}"
+        if path == "_codecs.encode":
+            # Pickle protocol 2 stores bytes as a call of this function. A new function each time,
+            # because a pickle can set attributes of what it finds.
+            return lambda string, _: string.encode("latin1")
+        return _HARMLESS.get(path) or type("Unread", (_Unread,), {"path": path})
 
     def persistent_load(self, pid: Any) -> Any:
-        """Give the stand-in for what is kept elsewhere."""
-        return self._stand_in("persistent")(pid)
-
-
-def _plain(path: str) -> Any:
-    # A number, as special keys may hold; making one does nothing else.
-    return Decimal if path == "decimal.Decimal" else Unread
+        return self.find_class("persistent", "id")()
 
 
 def loads(data: bytes) -> Any:
-    """Give the value of a pickle; texts, numbers, lists, dicts and so on are themselves.
+    """Return the value of a pickle; objects of classes are replaced by `_Unread`.
 
-    :raises ValueError: it is damaged.
+    :raises ValueError: the pickle is damaged.
     """
     try:
-        return InertUnpickler(data, _plain).load()
+        return _InertUnpickler(io.BytesIO(data)).load()
     except Exception as error:
         raise ValueError(f"not a pickle: {type(error).__name__}") from None
 
 
 def session_values(payload: Any) -> dict[str, Any] | None:
-    """Give the dict of a text that Beaker's Session stored; None where it cannot be read.
+    """Return the dict of a session that Beaker stored, or None if it cannot be read.
 
-    It cannot with ``encrypt_key``, or a serializer of the application's own.
+    An encrypted session (``encrypt_key``) or one of a custom serializer cannot be read.
     """
     try:
         raw = b64decode(payload, validate=True)
         session = JsonSerializer().loads(raw) if raw[:1] == b"\x78" else loads(raw)
     except Exception:
-        # Whatever zlib, json or the text itself may be wrong with.
-        return None
+        return None  # zlib, json and base64 have their own errors
     return session if isinstance(session, dict) else None

@@ -12,7 +12,8 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.cli.provision import Extras, Provisioner
+from beaker_dynamodb.cli.provision import Provisioner
+from beaker_dynamodb.cli.table_request import Extras
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import client as clients
 from beaker_dynamodb.dynamodb import table_state

@@ -116,7 +116,7 @@ def test_url_to_url(moto_endpoint: Endpoint, table_name: str, tmp_path: Path) ->
         where,
         *lines,
         "         0  copies read back, the same",
-        "dry run: nothing was written, which would have taken 1 write units, by the sizes of the "
+        "dry run: nothing was written; a real run would use 1 write units, by the sizes of the "
         "sessions",
         "no units used",
     ] == dry.stdout.splitlines()
@@ -158,7 +158,7 @@ def test_encrypted_and_foreign_are_told(
     (file.parent / "news.cache").write_bytes(pickle.dumps({b"weather": (0, None, "fine")}))
     result = run("--from", f"file://{tmp_path}", "--to", to_url(moto_endpoint, table_name))
     assert 0 == result.exit_code
-    assert "1 of those copied are encrypted" in result.stdout
+    assert "1 copies are encrypted" in result.stdout
     assert "1 things in the old store are no sessions" in result.stdout
 
 

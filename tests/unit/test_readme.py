@@ -20,7 +20,7 @@ from paste.deploy import loadapp
 from webtest import TestApp
 
 from beaker_dynamodb import DynamoDBSession, SessionStore, exceptions
-from beaker_dynamodb.cli.iam_policy import Place, policy
+from beaker_dynamodb.cli.iam_policy import Place, policy_document
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.config.reference import option_rows
 from beaker_dynamodb.dynamodb import table
@@ -251,8 +251,8 @@ def test_policies() -> None:
     indexed = replace(options, special_keys=(("userId", "S"),), index_keys=("userId",))
     uses = ["sessions", "cache", "large-values", "clear", "create", "session-store"]
     place = Place("123456789012")
-    assert policy(options, ["sessions", "cache"], place) == requests
-    assert policy(indexed, uses, place) == everything
+    assert policy_document(options, ["sessions", "cache"], place) == requests
+    assert policy_document(indexed, uses, place) == everything
 
 
 def test_policy_table() -> None:
@@ -264,7 +264,7 @@ def test_policy_table() -> None:
     section = README.split("### IAM permissions")[1].split("\n### ")[0]
     rows = re.findall(r"^\| `(\w[\w-]*)` \| .* \| (.*) \|$", section, re.MULTILINE)
     for use, actions in rows:
-        documents = [policy(options, [use]) for options in (sorted_, unsorted)]
+        documents = [policy_document(options, [use]) for options in (sorted_, unsorted)]
         expected = {
             action
             for document in documents

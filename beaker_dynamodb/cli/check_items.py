@@ -1,0 +1,79 @@
+"""The check of `doctor` that looks at a sample of stored items."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from beaker_dynamodb.cli.checks import OK, WARNING, Result
+from beaker_dynamodb.cli.settings import CACHE, Settings
+from beaker_dynamodb.items.item import CACHE as CACHE_TYPE
+from beaker_dynamodb.items.item import SESSION as SESSION_TYPE
+from beaker_dynamodb.items.store import ItemStore
+
+SAMPLE_ITEMS = 100
+
+
+def check_sample(items: ItemStore, settings: Settings) -> Iterator[Result]:
+    """Count the types in a sample; check that the options would write the items in the same way."""
+    found = items.call("scan", Limit=SAMPLE_ITEMS)["Items"]
+    if not found:
+        yield Result("sample", OK, "the table is empty")
+        return
+    types = Counter(
+        name if (name := _type(item)).startswith("beaker-") else "foreign" for item in found
+    )
+    counted = ", ".join(f"{number} {name}" for name, number in types.most_common())
+    yield Result("sample", OK, f"of {len(found)} items: {counted}")
+    own_type = CACHE_TYPE if settings.purpose == CACHE else SESSION_TYPE
+    key = settings.options.hash_key
+    own = [
+        item
+        for item in found
+        if _type(item) == own_type and item[key].get("S", "").startswith(settings.prefix)
+    ]
+    yield _check_codecs(own, settings)
+    if settings.options.signing_keys:
+        yield _check_signatures(own, settings)
+
+
+def _type(item: Mapping[str, Any]) -> str:
+    name: str = item.get("type", {}).get("S", "")
+    return name
+
+
+def _check_codecs(own: list[Mapping[str, Any]], settings: Settings) -> Result:
+    name = "codec"
+    codecs = Counter(item.get("codec", {}).get("S", "none") for item in own)
+    others = {codec: number for codec, number in codecs.items() if not _is_used(codec, settings)}
+    if not others:
+        return Result(name, OK, "items are as the options write them")
+    shown = ", ".join(f"{number} {codec!r}" for codec, number in others.items())
+    remedy = "none needed if the options changed: an item keeps its codec until its next write"
+    return Result(name, WARNING, f"written with other options: {shown}", remedy)
+
+
+def _is_used(codec: str, settings: Settings) -> bool:
+    """Return whether the options write this codec."""
+    base, _, step = codec.partition(",")
+    options = settings.options
+    compression = "zlib" if options.compression == "auto" else options.compression
+    if step not in ("", compression):
+        return False
+    if settings.purpose != CACHE:
+        encrypted = settings.beaker.get("encrypt_key")
+        return base in (("nonce+b64",) if encrypted else ("b64", "text"))
+    return bool(base == options.serializer)
+
+
+def _check_signatures(own: list[Mapping[str, Any]], settings: Settings) -> Result:
+    name = "signatures"
+    unsigned = sum("signature" not in item for item in own)
+    if not unsigned:
+        return Result(name, OK, f"{len(own)} items are signed")
+    text = f"{unsigned} of {len(own)} items are not signed"
+    if settings.options.signing_keys_accept_unsigned:
+        return Result(name, WARNING, f"{text}, but accepted", "wait one session.timeout")
+    remedy = "signing_keys_accept_unsigned = true for one session.timeout, if you wrote them"
+    return Result(name, WARNING, f"{text}, and refused", remedy)

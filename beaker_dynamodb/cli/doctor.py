@@ -1,0 +1,131 @@
+"""`beaker-dynamodb doctor`."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from beaker_dynamodb.cli import checks
+from beaker_dynamodb.cli.check_items import check_sample
+from beaker_dynamodb.cli.check_operations import Operations
+from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result, failed
+from beaker_dynamodb.cli.command import FAILED, command, json_flag
+from beaker_dynamodb.cli.console import print_json, printable
+from beaker_dynamodb.cli.flags import with_settings
+from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
+from beaker_dynamodb.items.store import ItemStore
+
+COLORS = {OK: "green", WARNING: "yellow", ERROR: "red"}
+
+
+@command(
+    "doctor",
+    example="doctor --ini production.ini\n"
+    "doctor --url dynamodb://eu-west-1/myapp-sessions --for cache",
+)
+@json_flag
+@with_settings
+@click.pass_context
+def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
+    """Check everything that sessions and caches need, and say how to fix what is wrong.
+
+    Checks credentials, Region, table, key, time to live and indexes; tries every operation on an
+    item that it deletes again; checks the clock, the round trip, the serializer and a sample of 100
+    items. Run it where the application runs, with its credentials. Exit code 1 if there is an
+    error.
+    """
+    results = []
+    for result in examine(settings):
+        results.append(result)
+        if not as_json:
+            _show(result)
+    count = Counter(result.status for result in results)
+    if as_json:
+        print_json({"ok": not count[ERROR], "checks": [asdict(result) for result in results]})
+    else:
+        click.echo(", ".join(_counted(count[status], status) for status in (OK, WARNING, ERROR)))
+    if count[ERROR]:
+        ctx.exit(FAILED)
+
+
+def _show(result: Result) -> None:
+    status = click.style(f"{result.status:7}", fg=COLORS[result.status])
+    click.echo(f"{status}  {result.name:20}  {printable(result.text)}")
+    if result.remedy:
+        click.echo(f"{'':29}  -> {result.remedy}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if noun != OK and number != 1 else ''}"
+
+
+def examine(settings: Settings) -> Iterator[Result]:
+    """Run all checks in order; skip those that cannot work after a failed one."""
+    options = settings.existing
+    items = ItemStore(options)
+    result = checks.check_credentials(options)
+    yield result
+    if result.status == ERROR:
+        return
+    try:
+        client = items.client()
+    except ConfigurationError as error:
+        yield Result("region", ERROR, str(error), "set region_name, or AWS_DEFAULT_REGION")
+        return
+    except DynamoDBError as error:
+        yield failed("credentials", error)
+        return
+    yield Result("region", OK, f"{client.meta.region_name}, {client.meta.endpoint_url}")
+    described: Mapping[str, Any] | None
+    try:
+        result, described = checks.check_table(client, settings.options)
+    except DynamoDBError as error:
+        # The application may be allowed to use a table without being allowed to describe it.
+        result, described = failed("table", error), {}
+    yield result
+    if result.status == ERROR or described is None:
+        return
+    if described:
+        key = checks.check_key(client, options)
+        yield key
+    yield _guarded("time to live", lambda: checks.check_time_to_live(client, options))
+    if described:
+        yield checks.check_indexes(options, described)
+        if key.status == ERROR:
+            return
+    yield from Operations(items, settings.prefix).check()
+    yield from _check_connection(items, settings)
+    yield checks.check_serializer(options)
+    try:
+        yield from check_sample(items, settings)
+    except DynamoDBError as error:
+        yield failed("sample", error)
+
+
+def _check_connection(items: ItemStore, settings: Settings) -> Iterator[Result]:
+    key = {items.options.hash_key: {"S": f"{settings.prefix}|doctor"}}
+    if items.options.sort_key is not None:
+        key[items.options.sort_key] = {"S": "|doctor"}
+
+    def read() -> Any:
+        return items.call("get_item", Key=key)
+
+    def clock() -> Result:
+        before = time.time()
+        return checks.check_clock(read(), before, time.time())
+
+    yield _guarded("clock", clock)
+    yield _guarded("round trip", lambda: checks.check_round_trip(read))
+
+
+def _guarded(name: str, check: Callable[[], Result]) -> Result:
+    try:
+        return check()
+    except DynamoDBError as error:
+        return failed(name, error)

@@ -1,0 +1,165 @@
+"""`beaker-dynamodb template`: the table that create-table makes, as code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from beaker_dynamodb.cli.command import command
+from beaker_dynamodb.cli.console import print_json
+from beaker_dynamodb.cli.flags import with_extras, with_settings
+from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.cli.table_request import Extras, create_request
+from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.exceptions import ConfigurationError
+
+#: Names of the resource in a template.
+LOGICAL_NAME = "BeakerTable"
+TERRAFORM_NAME = "beaker"
+
+
+@command(
+    "template",
+    example="template --ini production.ini > sessions.template.json\n"
+    "template --format terraform --table-name sessions --tag app=shop > sessions.tf.json",
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["cloudformation", "terraform", "cdk-json"]),
+    default="cloudformation",
+    show_default=True,
+    help="terraform: its JSON syntax; cdk-json: the properties of a CfnTable.",
+)
+@with_extras
+@with_settings
+def template(settings: Settings, extras: Extras, kind: str) -> None:
+    """Print the table as code: the same table that create-table makes.
+
+    Makes no AWS calls. If you create the table with the template, set create_table = false.
+    """
+    print_json(FORMATS[kind](settings.options, extras))
+
+
+def cloudformation(options: Options, extras: Extras) -> dict[str, Any]:
+    """Return a CloudFormation template."""
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "Beaker sessions and caches",
+        "Resources": {
+            LOGICAL_NAME: {
+                "Type": "AWS::DynamoDB::Table",
+                # Deleting the stack must not log all users out.
+                "DeletionPolicy": "Retain",
+                "UpdateReplacePolicy": "Retain",
+                "Properties": _properties(options, extras),
+            }
+        },
+    }
+
+
+def _properties(options: Options, extras: Extras) -> dict[str, Any]:
+    """Return the properties of an ``AWS::DynamoDB::Table``."""
+    request = _request(options, extras)
+    # CloudFormation has another name for one parameter.
+    encryption = request.pop("SSESpecification", None)
+    if encryption is not None:
+        encryption["SSEEnabled"] = encryption.pop("Enabled")
+        request["SSESpecification"] = encryption
+    request["TimeToLiveSpecification"] = {"Enabled": True, "AttributeName": options.ttl_attribute}
+    if extras.point_in_time_recovery:
+        request["PointInTimeRecoverySpecification"] = {"PointInTimeRecoveryEnabled": True}
+    return request
+
+
+def cdk_json(options: Options, extras: Extras) -> dict[str, Any]:
+    """Return the properties of the CDK's ``aws_dynamodb.CfnTable``."""
+    result: dict[str, Any] = _renamed(_properties(options, extras), _camel_case)
+    return result
+
+
+def terraform(options: Options, extras: Extras) -> dict[str, Any]:
+    """Return an ``aws_dynamodb_table`` in Terraform's JSON syntax, for a ``.tf.json`` file.
+
+    :raises ConfigurationError: the KMS key is not an ARN.
+    """
+    if extras.kms_key is not None and not extras.kms_key.startswith("arn:"):
+        raise ConfigurationError("--kms-key: Terraform needs the key's ARN, not its id or alias")
+    request = _request(options, extras)
+    resource: dict[str, Any] = {
+        "name": request["TableName"],
+        "billing_mode": request["BillingMode"],
+        **_terraform_keys(request),
+        **_terraform_capacity(request),
+        "attribute": [
+            {"name": d["AttributeName"], "type": d["AttributeType"]}
+            for d in request["AttributeDefinitions"]
+        ],
+        "ttl": {"enabled": True, "attribute_name": options.ttl_attribute},
+    }
+    indexes = [
+        {
+            "name": index["IndexName"],
+            **_terraform_keys(index),
+            **_terraform_capacity(index),
+            "projection_type": index["Projection"]["ProjectionType"],
+            "non_key_attributes": index["Projection"]["NonKeyAttributes"],
+        }
+        for index in request.get("GlobalSecondaryIndexes", [])
+    ]
+    if indexes:
+        resource["global_secondary_index"] = indexes
+    if extras.kms_key is not None:
+        resource["server_side_encryption"] = {"enabled": True, "kms_key_arn": extras.kms_key}
+    if extras.deletion_protection:
+        resource["deletion_protection_enabled"] = True
+    if extras.point_in_time_recovery:
+        resource["point_in_time_recovery"] = {"enabled": True}
+    if extras.tags:
+        resource["tags"] = dict(extras.tags)
+    return {"resource": {"aws_dynamodb_table": {TERRAFORM_NAME: resource}}}
+
+
+FORMATS: dict[str, Callable[[Options, Extras], dict[str, Any]]] = {
+    "cloudformation": cloudformation,
+    "terraform": terraform,
+    "cdk-json": cdk_json,
+}
+
+
+def _request(options: Options, extras: Extras) -> dict[str, Any]:
+    # The stack has its own account and Region.
+    name = options.table_name.rpartition(":table/")[2]
+    return create_request(replace(options, table_name=name), extras)
+
+
+def _terraform_keys(described: Mapping[str, Any]) -> dict[str, str]:
+    names = {"HASH": "hash_key", "RANGE": "range_key"}
+    return {names[key["KeyType"]]: key["AttributeName"] for key in described["KeySchema"]}
+
+
+def _terraform_capacity(described: Mapping[str, Any]) -> dict[str, int]:
+    units = described.get("ProvisionedThroughput")
+    if units is None:
+        return {}
+    return {
+        "read_capacity": units["ReadCapacityUnits"],
+        "write_capacity": units["WriteCapacityUnits"],
+    }
+
+
+def _camel_case(name: str) -> str:
+    """Convert as the CDK does: ``TableName`` to tableName, ``SSEType`` to sseType."""
+    return re.sub(r"^[A-Z]+(?=[A-Z][a-z])|^[A-Z]", lambda found: found[0].lower(), name)
+
+
+def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {rename(name): _renamed(inner, rename) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_renamed(inner, rename) for inner in value]
+    return value

@@ -1,0 +1,56 @@
+"""A table, and the command run on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.cli.main import cli
+from tests.contract.opening import payload
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.servers.endpoint import Endpoint
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(endpoint: Endpoint, table_name: str) -> Run:
+    """Runs a command on the test's table; the flags in ``after`` override the table's."""
+    where = [
+        *("--table-name", table_name, "--endpoint-url", endpoint.url, "--region-name", "eu-west-1"),
+        *("--aws-access-key-id", endpoint.options["aws_access_key_id"]),
+        *("--aws-secret-access-key", endpoint.options["aws_secret_access_key"]),
+    ]
+
+    def run(*arguments: str, after: Sequence[str] = (), **more: Any) -> Result:
+        return CliRunner().invoke(cli, [*arguments, *where, *after], **more)
+
+    return run
+
+
+@pytest.fixture
+def filled(options: dict[str, object], client: DynamoDBClient, table_name: str) -> dict[str, Any]:
+    """Five sessions of two users, an expired one, three cache entries, a foreign item."""
+    special = {**options, "special_keys": "userId:N", "index_keys": "userId"}
+    for n in range(5):
+        session = DynamoDBNamespaceManager(f"id-{n}", **special)
+        session["session"] = payload(userId=n % 2, secret=f"secret-{n}")
+    late = {**special, "clock": lambda: time.time() - 1e6}
+    DynamoDBNamespaceManager("old", **late)["session"] = payload(userId=1)
+    for n in range(3):
+        DynamoDBNamespaceManager("news", **options)[f"key-{n}"] = "x" * 3000 * n
+    client.put_item(TableName=table_name, Item={"id": {"S": "foreign"}, "list": {"L": []}})
+    return special
+
+
+def keys(client: DynamoDBClient, table_name: str) -> set[str]:
+    """Return the keys of all items."""
+    return {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}

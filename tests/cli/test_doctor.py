@@ -1,0 +1,250 @@
+"""doctor: each check, and the command on good and bad tables."""
+
+from __future__ import annotations
+
+import json
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.cli import checks
+from beaker_dynamodb.cli.check_operations import Operations
+from beaker_dynamodb.cli.checks import ERROR, OK, WARNING
+from beaker_dynamodb.cli.doctor import examine
+from beaker_dynamodb.cli.iam_policy import ON_TABLE, USES, policy_document
+from beaker_dynamodb.cli.main import cli
+from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.config.parse import Options, parse
+from beaker_dynamodb.items.store import ItemStore
+from tests.cli.conftest import Run
+from tests.cli.test_policy import allowed
+from tests.contract.opening import payload
+from tests.servers.endpoint import create_table
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.servers.endpoint import Endpoint
+
+INDEXED = ("--special-keys", "userId:S", "--index-keys", "userId")
+KEYS = ("--signing-keys", "a key of sixteen bytes and more")
+CREDENTIALS = ("--aws-access-key-id", "testkey", "--aws-secret-access-key", "testsecret")
+
+
+def statuses(run: Run, *flags: str) -> dict[str, str]:
+    answer = json.loads(run("doctor", "--json", *flags).stdout)
+    return {check["name"]: check["status"] for check in answer["checks"]}
+
+
+@pytest.mark.parametrize("sort_key", [(), ("--sort-key", "part")])
+def test_a_good_table_is_ok_and_stays_empty(
+    run: Run, client: DynamoDBClient, table_name: str, sort_key: tuple[str, ...]
+) -> None:
+    flags = (*INDEXED, *KEYS, *sort_key)
+    run("create-table", *flags)
+    result = run("doctor", *flags)
+    assert 0 == result.exit_code, result.output
+    assert {"ok"} == {line.split()[0] for line in result.stdout.splitlines()[:-1]}
+    assert result.stdout.splitlines()[-1].endswith(" ok, 0 warnings, 0 errors")
+    assert ("Query " in result.stdout) is bool(sort_key)
+    assert "Query, beaker-userId" in result.stdout
+    assert [] == client.scan(TableName=table_name)["Items"]
+
+
+def test_a_missing_table_is_reported_and_not_created(
+    run: Run, client: DynamoDBClient, table_name: str
+) -> None:
+    assert WARNING == statuses(run)["table"]
+    result = run("doctor", "--create-table", "false")
+    assert 1 == result.exit_code
+    assert "-> beaker-dynamodb create-table" in result.stdout
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.describe_table(TableName=table_name)
+
+
+def test_a_table_of_another_shape_has_errors(
+    run: Run, client: DynamoDBClient, table_name: str
+) -> None:
+    create_table(client, table_name)
+    assert ERROR == statuses(run)["time to live"]
+    assert 1 == run("doctor").exit_code
+    run("create-table")
+    assert OK == statuses(run)["time to live"]
+    result = run("doctor", "--ttl-attribute", "ttl")
+    assert "is on for 'expires', but the items have 'ttl'" in result.stdout
+    assert ERROR == statuses(run, "--hash-key", "sid")["key"]
+    found = statuses(run, *INDEXED)
+    assert (OK, ERROR) == (found["key"], found["indexes"])
+
+
+def test_a_sample_shows_items_that_other_options_wrote(
+    run: Run, options: dict[str, object]
+) -> None:
+    session = DynamoDBNamespaceManager("id", **options, compression="zlib")
+    session["session"] = payload(text="x" * 2000)
+    assert OK == statuses(run)["codec"]
+    found = statuses(run, "--compression", "off", *KEYS)
+    assert (WARNING, WARNING) == (found["codec"], found["signatures"])
+    DynamoDBNamespaceManager("pages", **options)[b"key"] = 1
+    assert OK == statuses(run, "--for", "cache")["codec"]
+    assert WARNING == statuses(run, "--for", "cache", "--serializer", "json")["codec"]
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({}, WARNING),
+        ({"signing_keys": "0123456789abcdef"}, OK),
+        ({"signing_keys": "0123456789abcdef", "signing_keys_accept_unsigned": True}, WARNING),
+    ],
+)
+def test_unsigned_pickles_are_a_warning(given: dict[str, Any], status: str) -> None:
+    assert status == checks.check_serializer(parse(given)).status
+
+
+def test_credentials_are_found_but_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ERROR == checks.check_credentials(Options()).status
+    assert ERROR == checks.check_credentials(Options(profile_name="unknown")).status
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    result = checks.check_credentials(Options())
+    assert (OK, "found by AWS's chain: env") == (result.status, result.text)
+    given = checks.check_credentials(Options(aws_access_key_id="AKIAEXAMPLE"))
+    assert "AKIA" not in given.text
+
+
+@pytest.mark.parametrize(
+    ("ahead", "status"),
+    [(0, OK), (-4, OK), (4, OK), (10, WARNING), (-10, WARNING), (400, ERROR), (-400, ERROR)],
+)
+def test_the_clock_is_compared_with_the_date_header(ahead: float, status: str) -> None:
+    server = 1_700_000_000
+    date = formatdate(server, usegmt=True)
+    response = {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+    now = server + 0.5 + ahead
+    result = checks.check_clock(response, now, now + 0.01)
+    assert status == result.status
+    if status != OK:
+        assert ("ahead" if ahead > 0 else "behind") in result.text
+    assert WARNING == checks.check_clock({"ResponseMetadata": {}}, 0, 0).status
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0.004, OK), (0.4, WARNING)])
+def test_the_round_trip_is_a_median(seconds: float, status: str) -> None:
+    slow = [0.0, 5.0]
+    clock = iter(slow + [time for n in range(10, 50, 10) for time in (n, n + seconds)])
+    result = checks.check_round_trip(lambda: None, lambda: next(clock))
+    assert status == result.status
+    assert result.text.startswith(f"{seconds * 1000:.1f} ms")
+
+
+def denying(endpoint: Endpoint, *operations: str) -> Any:
+    """Return a client whose IAM policy denies some operations."""
+    client = boto3.session.Session().client("dynamodb", **endpoint.options)
+
+    def refuse(model: Any, **_: object) -> None:
+        if model.name in operations:
+            answer = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}
+            raise ClientError(answer, model.name)  # type: ignore[arg-type]
+
+    client.meta.events.register("before-call.dynamodb", refuse)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    [
+        ("GetItem", ERROR),
+        ("PutItem", ERROR),
+        ("TransactWriteItems", ERROR),
+        ("DeleteItem", ERROR),
+        ("BatchGetItem", WARNING),
+        ("BatchWriteItem", WARNING),
+        ("Scan", WARNING),
+    ],
+)
+def test_each_missing_permission_is_found(
+    endpoint: Endpoint, client: DynamoDBClient, table_name: str, operation: str, status: str
+) -> None:
+    create_table(client, table_name)
+    items = ItemStore(parse({"table_name": table_name, "client": denying(endpoint, operation)}))
+    found = {result.name: result for result in Operations(items, "sess:").check()}
+    assert status == found[operation].status
+    # A transaction needs the permissions of its parts.
+    action = "DeleteItem" if operation == "TransactWriteItems" else operation
+    assert f"dynamodb:{action}" in found[operation].text
+    assert "beaker-dynamodb policy" in found[operation].remedy
+    others = {result.status for name, result in found.items() if not name.startswith(operation)}
+    assert {OK} == others
+
+
+def test_the_smallest_policy_gives_warnings_only(
+    run: Run, endpoint: Endpoint, table_name: str
+) -> None:
+    run("create-table", *INDEXED)
+    given = {"table_name": table_name, "special_keys": "userId:S", "index_keys": "userId"}
+    keys = {"aws_access_key_id": "testkey", "aws_secret_access_key": "testsecret"}
+    document = policy_document(parse(given), ["sessions"])
+    requests = {action.partition(":")[2] for action, _ in allowed(document)}
+    every = {*ON_TABLE, "BatchGetItem", "BatchWriteItem", "Query", "Scan", *requests}
+    options = parse({**given, **keys, "client": denying(endpoint, *(every - requests))})
+    found = {result.name: result for result in examine(Settings(options))}
+    warnings = {name for name, result in found.items() if result.status == WARNING}
+    optional = {"BatchGetItem", "BatchWriteItem", "Query, beaker-userId", "Scan", "sample"}
+    assert {"table", "time to live", "serializer", *optional} == warnings
+    others = {result.status for name, result in found.items() if name not in warnings}
+    assert {OK} == others
+    assert {"GetItem", "PutItem", "DeleteItem", "clock", "round trip"} <= set(found)
+    assert "only for SessionStore and the command sessions" in found["Query, beaker-userId"].remedy
+    assert "policy --use doctor prints what to allow" in found["table"].remedy
+
+
+def test_reads_and_writes_find_a_missing_table(endpoint: Endpoint, table_name: str) -> None:
+    denied = denying(endpoint, "DescribeTable")
+    items = ItemStore(parse({"table_name": table_name, "client": denied, "create_table": "false"}))
+    found = {result.name: result for result in Operations(items, "sess:").check()}
+    for name in ("GetItem", "PutItem", "DeleteItem"):
+        assert (ERROR, f"table '{table_name}' does not exist") == (
+            found[name].status,
+            found[name].text,
+        )
+        assert found[name].remedy.startswith("beaker-dynamodb create-table")
+
+
+def test_every_use_in_a_remedy_allows_its_action() -> None:
+    for action, (_, flags) in checks.OPTIONAL.items():
+        named = flags.replace("--use", "").split()
+        sorted_ = parse({"sort_key": "part", "special_keys": "u:S", "index_keys": "u"})
+        assert action in {
+            each for name in named for given in (sorted_, Options()) for each in USES[name](given)
+        }
+
+
+@pytest.mark.parametrize(
+    ("words", "checked", "said", "remedy"),
+    [
+        (
+            ["--endpoint-url", "http://127.0.0.1:1", "--region-name", "eu-west-1"],
+            ["credentials", "region", "table"],
+            "no answer",
+            "endpoint_url",
+        ),
+        ([], ["credentials", "region"], "egion", "set region_name, or AWS_DEFAULT_REGION"),
+    ],
+)
+def test_doctor_stops_after_an_error_that_ends_everything(
+    words: list[str], checked: list[str], said: str, remedy: str
+) -> None:
+    words = ["doctor", "--json", "--max-attempts", "1", *words, *CREDENTIALS]
+    result = CliRunner().invoke(cli, words)
+    assert 1 == result.exit_code
+    found = json.loads(result.stdout)["checks"]
+    assert checked == [check["name"] for check in found]
+    assert ERROR == found[-1]["status"]
+    assert said in found[-1]["text"]
+    assert remedy in found[-1]["remedy"]

@@ -1,0 +1,321 @@
+"""policy: each use is recorded, and the policy allows exactly its calls."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, SessionStore
+from beaker_dynamodb.cli.iam_policy import USES, Place, policy_document
+from beaker_dynamodb.cli.main import cli
+from beaker_dynamodb.config.parse import Options, parse
+from beaker_dynamodb.dynamodb import table
+from beaker_dynamodb.items.reaper import reap
+from tests.cli.conftest import Run
+from tests.contract.opening import payload
+from tests.migrate.moving import move, saved
+from tests.servers.recorder import Call, CallRecorder
+
+PLACE = Place("123456789012")
+Permission = tuple[str, str]
+
+
+def needed(call: Call, arn: str) -> Iterator[Permission]:
+    if call.operation == "TransactWriteItems":
+        # A transaction needs the permissions of its writes only.
+        for write in call.params["TransactItems"]:
+            (kind,) = write
+            yield f"dynamodb:{kind}Item", arn
+    else:
+        index = call.params.get("IndexName")
+        yield f"dynamodb:{call.operation}", f"{arn}/index/{index}" if index else arn
+
+
+def allowed(document: dict[str, Any]) -> set[Permission]:
+    return {
+        (action, resource)
+        for statement in document["Statement"]
+        for action in statement["Action"]
+        for resource in (
+            [statement["Resource"]]
+            if isinstance(statement["Resource"], str)
+            else statement["Resource"]
+        )
+    }
+
+
+def use_sessions(given: dict[str, Any], run: Run) -> None:
+    first, second = (DynamoDBNamespaceManager(id, **given) for id in ("first", "second"))
+    first["session"] = payload(user="u", n=1)
+    assert "session" in first
+    assert payload(user="u", n=1) == first["session"]
+    first["session"] = payload(user="u", n=2)
+    second.session.move_from(first.session, payload(user="u", n=2))
+    assert payload(user="u", n=2) == second["session"]
+    del second["session"]
+
+
+def use_cache(given: dict[str, Any], run: Run) -> None:
+    pages = DynamoDBNamespaceManager("pages", **given)
+    lock = pages.get_creation_lock(b"key")
+    lock.acquire()
+    pages[b"key"] = "value"
+    lock.release()
+    assert "value" == pages[b"key"]
+    del pages[b"key"]
+
+
+def use_large_values(given: dict[str, Any], run: Run) -> None:
+    pages = DynamoDBNamespaceManager("pages", **given, compression="off")
+    pages[b"large"] = b"x" * 500_000
+    assert 500_000 == len(pages[b"large"])
+
+
+def use_keys(given: dict[str, Any], run: Run) -> None:
+    assert [b"key"] == DynamoDBNamespaceManager("pages", **given).keys()
+
+
+def use_clear(given: dict[str, Any], run: Run) -> None:
+    pages = DynamoDBNamespaceManager("pages", **given)
+    lock = pages.get_creation_lock(b"being made")
+    lock.acquire()
+    pages.do_remove()
+    lock.release()
+    done(run("clear", "--namespace", "pages", "--yes", *flags(given)))
+
+
+def use_session_store(given: dict[str, Any], run: Run) -> None:
+    store = SessionStore(**given)
+    for session in store.sessions(user="u"):
+        assert session.payload()["user"] == "u"
+    assert store.get("any") is not None
+    assert store.delete("any")
+    assert 0 == store.revoke(user="u")
+    done(run("sessions", "list", "--where", "user=u", *flags(given)))
+
+
+def use_all_sessions(given: dict[str, Any], run: Run) -> None:
+    assert 1 == SessionStore(**given).count()
+    done(run("sessions", "list", *flags(given)))
+
+
+def use_create(given: dict[str, Any], run: Run) -> None:
+    options = parse(given)
+    client = DynamoDBNamespaceManager("any", **given).client
+    client.delete_table(TableName=options.table_name)
+    table.create(client, options)
+    table.create(client, options)
+
+
+def use_create_table(given: dict[str, Any], run: Run) -> None:
+    bare = {name: given[name] for name in given if name not in ("special_keys", "index_keys")}
+    client = DynamoDBNamespaceManager("any", **given).client
+    client.delete_table(TableName=given["table_name"])
+    done(run("create-table", *flags(bare)))
+    done(run("create-table", "--deletion-protection", *flags(given)))
+
+
+def use_extras(given: dict[str, Any], run: Run) -> None:
+    done(run("create-table", "--tag", "a=b", "--point-in-time-recovery", *flags(given)))
+
+
+def use_doctor(given: dict[str, Any], run: Run) -> None:
+    done(run("doctor", *flags(given)))
+
+
+def use_stats(given: dict[str, Any], run: Run) -> None:
+    done(run("stats", *flags(given)))
+
+
+def use_migrate(given: dict[str, Any], run: Run) -> None:
+    with TemporaryDirectory() as folder:
+        saved({"type": "file", "data_dir": folder}, user="u")
+        assert 1 == move(f"file://{folder}", given).verified
+
+
+def use_reap(given: dict[str, Any], run: Run) -> None:
+    late = {**given, "clock": lambda: time.time() + 1e6}
+    *_, reaped = reap(DynamoDBNamespaceManager("any", **late).backend.items)
+    assert 1 == reaped.deleted
+    done(run("reap", *flags(given)))
+
+
+DO: dict[str, Callable[[dict[str, Any], Run], None]] = {
+    "sessions": use_sessions,
+    "cache": use_cache,
+    "large-values": use_large_values,
+    "keys": use_keys,
+    "clear": use_clear,
+    "session-store": use_session_store,
+    "all-sessions": use_all_sessions,
+    "create": use_create,
+    "create-table": use_create_table,
+    "create-table-extras": use_extras,
+    "doctor": use_doctor,
+    "stats": use_stats,
+    "migrate": use_migrate,
+    "reap": use_reap,
+}
+#: Calls of the test itself, and calls that belong to another use.
+BESIDE = {
+    "clear": {"dynamodb:DeleteItem"},  # releases the test's lock
+    "large-values": {"dynamodb:GetItem", "dynamodb:PutItem"},
+    "create": {"dynamodb:DeleteTable"},
+    "create-table": {"dynamodb:DeleteTable"},
+    "create-table-extras": {
+        f"dynamodb:{action}" for action in ("DescribeTable", "DescribeTimeToLive")
+    },
+}
+
+
+def done(result: Result) -> None:
+    assert (0, "") == (result.exit_code, result.output if result.exit_code else "")
+
+
+def flags(given: dict[str, Any]) -> list[str]:
+    """Return options as flags; the fixture `run` adds those of the server."""
+    words = []
+    for name in ("special_keys", "index_keys", "sort_key"):
+        if given.get(name):
+            words += [f"--{name.replace('_', '-')}", given[name]]
+    return words
+
+
+@pytest.mark.parametrize("sort_key", [None, "part"])
+# DynamoDB Local has no tags. moto turns time to live on twice, and counts a batch as one item.
+@pytest.mark.parametrize(
+    ("use", "engine"),
+    [(use, "local" if use in ("create", "large-values") else "moto") for use in DO],
+    scope="session",
+)
+def test_a_use_makes_exactly_the_calls_that_its_policy_allows(
+    use: str, sort_key: str | None, options: dict[str, Any], run: Run
+) -> None:
+    given = {**options, "special_keys": "user:S", "index_keys": "user"}
+    if sort_key is not None:
+        given["sort_key"] = sort_key
+    settled = parse(given)
+    manager = DynamoDBNamespaceManager("any", **given)
+    manager["session"] = payload(user="u")
+    DynamoDBNamespaceManager("pages", **given)[b"key"] = "value"
+    document = policy_document(settled, [use], PLACE)
+    with CallRecorder(manager.client) as calls:
+        DO[use](given, run)
+    arn = f"arn:aws:dynamodb:eu-west-1:123456789012:table/{settled.table_name}"
+    used = {permission for call in calls for permission in needed(call, arn)}
+    expected = {one for one in used if one[0] not in BESIDE.get(use, set())}
+    assert expected == allowed(document)
+
+
+def test_every_use_is_tried() -> None:
+    assert set(USES) == set(DO)
+
+
+def test_no_wildcards() -> None:
+    options = Options(special_keys=(("user", "S"),), index_keys=("user",))
+    for action, resource in allowed(policy_document(options, USES)):
+        assert "*" not in action + resource
+
+
+def test_leading_keys_limit_items_but_not_the_table() -> None:
+    options = Options(prefix="shop*:")
+    document = policy_document(options, ["sessions", "create"], PLACE, leading_keys=True)
+    items, on_table = document["Statement"]
+    assert {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["shop${*}:*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    } == items["Condition"]
+    assert {"dynamodb:GetItem", "dynamodb:PutItem"} == set(items["Action"])
+    assert "Condition" not in on_table
+
+
+@pytest.mark.parametrize(
+    ("uses", "prefixes"),
+    [
+        (["sessions"], ["sess:*"]),
+        (["sessions", "large-values", "session-store"], ["sess:*"]),
+        (["cache", "keys"], ["cache:*"]),
+        (["cache", "sessions"], ["sess:*", "cache:*"]),
+        (["large-values"], ["sess:*", "cache:*"]),
+    ],
+)
+def test_leading_keys_have_the_prefixes_of_the_uses(uses: list[str], prefixes: list[str]) -> None:
+    for prefix, expected in ((None, prefixes), ("x:", ["x:*"])):
+        options = Options(sort_key="part", prefix=prefix)
+        (statement,) = policy_document(options, uses, leading_keys=True)["Statement"]
+        found = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        assert expected == found
+
+
+@pytest.mark.parametrize(
+    ("words", "uses"),
+    [
+        ([], ["sessions", "create"]),
+        (["--reap-interval", "3600"], ["sessions", "create", "reap"]),
+        (
+            ["--special-keys", "user:S", "--index-keys", "user", "--create-table", "false"],
+            ["sessions", "session-store"],
+        ),
+        (["--for", "cache", "--clear"], ["cache", "create", "clear"]),
+        (["--use", "stats", "--reap-interval", "3600"], ["stats"]),
+    ],
+)
+def test_the_default_uses_follow_from_the_options(words: list[str], uses: list[str]) -> None:
+    result = CliRunner().invoke(cli, ["policy", *words])
+    options = Options(special_keys=(("user", "S"),), index_keys=("user",))
+    assert policy_document(options, uses) == json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "beginning", "said"),
+    [
+        ([], "arn:aws:dynamodb:REGION:ACCOUNT:", ["REGION", "ACCOUNT"]),
+        (["--region-name", "cn-north-1"], "arn:aws-cn:dynamodb:cn-north-1:", ["ACCOUNT"]),
+        (["--region-name", "us-gov-west-1", "--account", "1"], "arn:aws-us-gov:dynamodb:", []),
+        (["--region-name", "eu-west-1", "--partition", "x"], "arn:x:dynamodb:", ["ACCOUNT"]),
+    ],
+)
+def test_the_arn_has_the_partition_of_the_region(
+    words: list[str], beginning: str, said: list[str]
+) -> None:
+    result = CliRunner().invoke(cli, ["policy", *words])
+    resource = json.loads(result.stdout)["Statement"][0]["Resource"]
+    assert resource.startswith(beginning)
+    assert said == [line.split()[0] for line in result.stderr.splitlines()]
+
+
+@pytest.mark.parametrize("use", ["clear", "keys", "stats", "all-sessions", "doctor", "reap"])
+def test_leading_keys_allow_no_scan(use: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"--leading-keys: {use} reads the items of all"):
+        policy_document(Options(), [use], leading_keys=True)
+
+
+def test_leading_keys_with_an_index_need_named_uses() -> None:
+    words = ["policy", "--leading-keys", "--special-keys", "user:S", "--index-keys", "user"]
+    result = CliRunner().invoke(cli, words)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "such as --use sessions" in result.stderr
+    assert 0 == CliRunner().invoke(cli, [*words, "--use", "sessions"]).exit_code
+
+
+def test_leading_keys_with_a_sort_key_allow_clear() -> None:
+    document = policy_document(Options(sort_key="part"), ["clear"], leading_keys=True)
+    (statement,) = document["Statement"]
+    assert ["dynamodb:Query", "dynamodb:BatchWriteItem", "dynamodb:PutItem"] == statement["Action"]
+
+
+def test_leading_keys_need_a_prefix() -> None:
+    with pytest.raises(ConfigurationError, match="prefix is empty"):
+        policy_document(Options(prefix=""), ["sessions"], leading_keys=True)
+
+
+def test_a_table_given_as_an_arn_keeps_it() -> None:
+    arn = "arn:aws-cn:dynamodb:cn-north-1:111122223333:table/mine"
+    document = policy_document(Options(table_name=arn), ["sessions"], PLACE)
+    assert {arn} == {resource for _, resource in allowed(document)}

@@ -1,1 +1,0 @@
-"""What an operator runs: the command and the parts behind it."""

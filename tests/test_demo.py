@@ -1,0 +1,303 @@
+"""The demo: its pages in this process, and its start and stop as a process."""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import math
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+from webtest import TestApp
+
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.servers.endpoint import Endpoint
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def demo() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("example_wsgi", ROOT / "example_wsgi.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def visitor(demo: ModuleType, options: dict[str, Any]) -> Visitor:
+    """A visitor who has seen the page once."""
+    draws = iter(range(1000))
+    app = demo.create_app(
+        options, cache_seconds=3600, draw=lambda: {"number": next(draws), "at": 0.0}
+    )
+    visitor = Visitor(app)
+    visitor.get()
+    return visitor
+
+
+class Visitor:
+    """A browser with its own cookies."""
+
+    def __init__(self, app: Any) -> None:
+        self.web = TestApp(app)
+        self.page = ""
+
+    def get(self) -> str:
+        self.page = self.web.get("/").text
+        return self.page
+
+    def press(self, action: str, **fields: str) -> str:
+        """Press a button and follow the redirect."""
+        self.web.post("/", dict(fields, action=action), status=303)
+        return self.get()
+
+    def shown(self, element: str) -> str:
+        found = re.search(rf'id="{element}"[^>]*>([^<]*)<', self.page)
+        assert found, self.page
+        return html.unescape(found[1])
+
+    def values(self) -> dict[str, str]:
+        rows = re.findall(
+            r'<tr><td class="any"><code>(.*?)</code><td class="any">(.*?)<td>', self.page, re.DOTALL
+        )
+        return {html.unescape(name): html.unescape(value) for name, value in rows}
+
+    def row(self, label: str) -> list[str]:
+        """Return the last two cells of the row with this label."""
+        found = re.search(
+            rf"<tr[^>]*><t[hd][^>]*>(?:<code>)?{label}\b.*?(?=<tr|</table)", self.page, re.DOTALL
+        )
+        assert found, self.page
+        cells = re.sub(r"<div.*?</div>", "", found[0], flags=re.DOTALL).split("<td")[-2:]
+        return [re.sub(r"<[^>]*>", "", f"<td{cell}").strip() for cell in cells]
+
+    @property
+    def session_id(self) -> str:
+        return str(self.web.cookies["beaker.session.id"]).strip('"')
+
+
+def test_visits_are_counted_in_the_session(visitor: Visitor) -> None:
+    counts = [visitor.shown("visits")]
+    for _ in range(2):
+        visitor.get()
+        counts.append(visitor.shown("visits"))
+    other = Visitor(visitor.web.app)
+    other.get()
+    assert ["1", "2", "3", "1"] == [*counts, other.shown("visits")]
+    assert visitor.shown("number") == other.shown("number")  # cached for all
+
+
+def test_a_value_is_shown_escaped_until_it_is_removed(visitor: Visitor) -> None:
+    name, value = "<b>'\"", "</table><script>alert(1)</script>$key"
+    page = visitor.press("set", name=name, value=value)
+    assert {name: value} == visitor.values()
+    assert "<b>'" not in page
+    assert "<script>alert" not in page
+    visitor.press("remove", name=name)
+    assert {} == visitor.values()
+
+
+@pytest.mark.parametrize(
+    ("action", "kept"), [("new-id", True), ("log-out", False), ("clear", False)]
+)
+def test_buttons_that_end_a_session(visitor: Visitor, action: str, kept: bool) -> None:
+    visitor.press("set", name="color", value="deep blue")
+    before = visitor.session_id
+    visitor.press(action)
+    assert ({"color": "deep blue"} if kept else {}) == visitor.values()
+    assert ("3" if kept else "1") == visitor.shown("visits")
+    assert before != visitor.session_id
+    assert f"sess:{visitor.session_id}" == visitor.shown("key")
+
+
+def test_20_requests_at_once_keep_all_values(visitor: Visitor) -> None:
+    values = {f"race-{number}": f"{number} of 20" for number in range(1, 21)}
+    together = Barrier(len(values))
+
+    def post(name: str) -> int:
+        browser = TestApp(visitor.web.app)
+        browser.set_cookie("beaker.session.id", visitor.session_id)
+        together.wait()
+        return browser.post("/", {"action": "set", "name": name, "value": values[name]}).status_int
+
+    with ThreadPoolExecutor(len(values)) as threads:
+        assert [303] * 20 == list(threads.map(post, values))
+    visitor.get()
+    assert values == visitor.values()
+
+
+def test_the_page_shows_its_calls_and_those_of_the_last_button(visitor: Visitor) -> None:
+    visitor.press("set", name="color", value="deep blue")
+    assert "2 reads, 1 write" == visitor.shown("cost")
+    assert ["1 read, 1 write", "1 read"] == visitor.row("This page")
+    assert ["1 read, 1 write", "none"] == visitor.row("Button: set")
+
+
+def test_the_item_is_shown_as_it_is_stored(visitor: Visitor) -> None:
+    visitor.get()
+    assert ["S", f"sess:{visitor.session_id}"] == visitor.row("id")
+    assert ["S", "beaker-session"] == visitor.row("type")
+    expires, deadline = (float(visitor.row(name)[1]) for name in ("expires", "deadline"))
+    assert math.ceil(deadline) == expires
+    data = re.match(r"(\d+) bytes", visitor.row("data")[1])
+    assert data
+    assert int(data[1]) < int(visitor.shown("size"))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"action": "set", "name": "", "value": "1"},
+        {"action": "set", "name": "_creation_time", "value": "1"},
+        {"action": "remove", "name": "visits"},
+        {"action": "set", "name": "x" * 41, "value": "1"},
+        {"action": "set", "name": "x", "value": "1" * 100_001},
+        {"action": "no such button"},
+    ],
+)
+def test_other_forms_are_refused(visitor: Visitor, form: dict[str, str]) -> None:
+    visitor.web.post("/", form, status=400)
+    visitor.get()
+    assert "2" == visitor.shown("visits")
+
+
+def test_scripts_and_other_sites_cannot_use_the_cookie(visitor: Visitor) -> None:
+    cookie = TestApp(visitor.web.app).get("/").headers["Set-Cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+
+
+def test_other_paths_start_no_session(visitor: Visitor) -> None:
+    other = TestApp(visitor.web.app)
+    other.get("/favicon.ico", status=404)
+    assert {} == other.cookies
+
+
+def test_an_outage_is_503_and_ends_no_session(demo: ModuleType, table_name: str) -> None:
+    options: dict[str, Any] = {"table_name": table_name, "max_attempts": 1}
+    with EmbeddedDynamoDB() as server:
+        options |= {"endpoint_url": server.endpoint_url, **server.credentials}
+        visitor = Visitor(demo.create_app(options, draw=lambda: {"number": 1, "at": 0.0}))
+        visitor.get()
+    visitor.web.get("/", status=503)
+    with EmbeddedDynamoDB(int(options["endpoint_url"].rpartition(":")[2])):
+        visitor.get()
+    assert "2" == visitor.shown("visits")
+
+
+# -- as a process ---------------------------------------------------------------------------------
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts the demo on a free port; every process ends with the test."""
+    started = []
+
+    def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "example_wsgi.py", "--port", "0", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def first_page(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Return the line that says where the data is, and the page."""
+    assert process.stdout is not None
+    where, how_to_open = process.stdout.readline(), process.stdout.readline()
+    found = re.search(r"http://127\.0\.0\.1:\d+/", how_to_open)
+    assert found, process.communicate()
+    with build_opener(ProxyHandler({})).open(found[0]) as response:
+        return where, response.read().decode()
+
+
+#: The environment of a developer with an own AWS account and a proxy.
+OTHER_ACCOUNT = {
+    "AWS_PROFILE": "no-such-profile",
+    "AWS_CONFIG_FILE": "no-such-folder/config",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_DEFAULT_REGION": "no such region",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("embedded", [True, False])
+def test_a_run_from_its_start_to_its_stop(
+    start: Start, moto_endpoint: Endpoint, client: DynamoDBClient, table_name: str, embedded: bool
+) -> None:
+    words = [] if embedded else ["--endpoint-url", moto_endpoint.url, "--table-name", table_name]
+    process = start(*words, **OTHER_ACCOUNT)
+    where, page = first_page(process)
+    key = re.search(r'id="key"[^>]*>(sess:[^<]*)<', page)
+    assert key is not None
+    if embedded:
+        assert "an embedded DynamoDB" in where
+    else:
+        assert moto_endpoint.url in where
+        assert "Item" in client.get_item(TableName=table_name, Key={"id": {"S": key[1]}})
+    process.send_signal(signal.SIGTERM if embedded else signal.SIGINT)
+    assert ("", "") == process.communicate()
+    assert 0 == process.returncode
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--aws", "--region", "eu-west-1"], "NoCredentialsError"),
+        (["--endpoint-url", "http://127.0.0.1:9"], "no answer"),
+        (["--table-name", "%"], "table_name"),
+        (["--port", "70000"], "70000"),
+        (["--port", "taken"], "taken"),
+    ],
+)
+def test_a_failed_start_is_explained_in_one_line(
+    demo: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    reason: str,
+) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = [word.replace("taken", port) for word in arguments]
+        monkeypatch.setattr(sys, "argv", ["example_wsgi.py", "--port", "0", *words])
+        with pytest.raises(SystemExit) as ended:
+            demo.main()
+    said = str(ended.value.code)
+    assert said.startswith("example_wsgi.py: ")
+    assert 0 == said.count("\n")
+    assert reason.replace("taken", port) in said
