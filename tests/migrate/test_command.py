@@ -121,7 +121,7 @@ def test_url_to_url(moto_endpoint: Endpoint, table_name: str, tmp_path: Path) ->
         "no units used",
     ] == dry.stdout.splitlines()
     assert [
-        f"{where}, which did not exist and was made",
+        f"{where}, which did not exist and was created",
         *lines,
         "         1  copies read back, the same",
     ] == wet.stdout.splitlines()[:-1]
@@ -159,7 +159,7 @@ def test_encrypted_and_foreign_are_told(
     result = run("--from", f"file://{tmp_path}", "--to", to_url(moto_endpoint, table_name))
     assert 0 == result.exit_code
     assert "1 copies are encrypted" in result.stdout
-    assert "1 things in the old store are no sessions" in result.stdout
+    assert "1 entries of the old store are not sessions" in result.stdout
 
 
 def test_what_could_not_be_copied_is_code_1(
