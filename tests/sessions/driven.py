@@ -1,24 +1,33 @@
-"""Requests of one visitor, driven by hand in whatever order a test wants; no middleware."""
+"""Requests of one visitor without a middleware, in whatever order a test needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from beaker.session import Session
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from tests.sessions.site import PLANTED, values
+from beaker_dynamodb.session import DynamoDBSession
+from tests.sessions.site import ENCRYPTED, PLANTED, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+#: Session classes and payload formats whose saves can be merged.
+WAYS: dict[str, tuple[type[Any], dict[str, object]]] = {
+    "beaker": (Session, {}),
+    "beaker-json": (Session, {"data_serializer": "json"}),
+    "ours": (DynamoDBSession, {}),
+    "ours-encrypted": (DynamoDBSession, ENCRYPTED),
+}
+
 
 class Visitor:
-    """Begins requests on one session; each has loaded it when it begins.
+    """Makes requests on one session. Each loads the session when it begins.
 
-    :param options: of the session.
-    :param session_class: Beaker's Session or ours.
+    :param session_class: Beaker's Session or DynamoDBSession.
     """
 
     def __init__(self, options: Mapping[str, Any], session_class: type[Any] = Session) -> None:
@@ -27,22 +36,27 @@ class Visitor:
         self.id: str | None = None
 
     def starts(self, **data: object) -> Any:
-        """Make the first request, which saves data; give its session."""
+        """Make the first request, which saves data, and return its session."""
         session = self.request()
         save(session, **data)
         self.id = session.id
         return session
 
     def request(self, **more: Any) -> Any:
-        """Begin a request and give its session.
-
-        :param more: options of this request only.
-        """
+        """Begin a request and return its session."""
         return self._class({}, id=self.id, use_cookies=False, **{**self.options, **more})
 
     def finds(self) -> dict[str, Any]:
-        """Make a request that only reads, and give what the application has in the session."""
+        """Return the data that a new request reads."""
         return values(self.request())
+
+    def at_once(self, *changes: Callable[[Any], object]) -> dict[str, Any]:
+        """Make requests that all load before the first one saves; return the resulting data."""
+        sessions = [self.request() for _ in changes]
+        for session, change in zip(sessions, changes, strict=True):
+            change(session)
+            save(session)
+        return self.finds()
 
     @property
     def client(self) -> DynamoDBClient:
@@ -57,7 +71,32 @@ def save(session: Any, **changes: object) -> None:
     session.save()
 
 
+@contextmanager
+def before(
+    client: DynamoDBClient, operation: str, *actions: Callable[[dict[str, Any]], object]
+) -> Iterator[None]:
+    """Do something before calls of an operation are sent: one action per call.
+
+    The calls of an action are not counted. An action that raises takes the place of the call.
+    """
+    event, left = f"before-parameter-build.dynamodb.{operation}", list(actions)
+
+    def act(params: dict[str, Any], **_: object) -> None:
+        if left:
+            client.meta.events.unregister(event, act)
+            try:
+                left.pop(0)(params)
+            finally:
+                client.meta.events.register(event, act)
+
+    client.meta.events.register(event, act)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, act)
+
+
 def stored_sessions(client: DynamoDBClient, table_name: object) -> list[dict[str, Any]]:
-    """Return the sessions in a table, expired ones included, markers not."""
+    """Return the sessions in a table, including expired ones, but not markers."""
     items = client.scan(TableName=str(table_name), ConsistentRead=True)["Items"]
     return [dict(item) for item in items if item["type"]["S"] == "beaker-session"]

@@ -1,10 +1,11 @@
-"""Merging, as mathematics: whatever two requests did to a session, and in whatever order."""
+"""Properties of comparing and merging two requests' changes of one session."""
 
 from __future__ import annotations
 
 import pickle
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,18 +21,19 @@ SCALARS = (
     | st.binary(max_size=3)
     | st.dates()
 )
+Data = dict[str, Any]
 
 
-def nested(lists: bool) -> st.SearchStrategy[Any]:
-    """Make values of the types that applications keep in sessions."""
+def nested(*, lists: bool) -> st.SearchStrategy[Any]:
+    elements = st.integers() | st.text(max_size=3)
     return st.recursive(
         SCALARS,
         lambda inner: (
             (st.lists(inner, max_size=3) if lists else st.nothing())
             | st.tuples(inner, inner)
             | st.dictionaries(st.text(max_size=2), inner, max_size=3)
-            | st.frozensets(st.integers() | st.text(max_size=3), max_size=5)
-            | st.sets(st.integers() | st.text(max_size=3), max_size=5)
+            | st.frozensets(elements, max_size=5)
+            | st.sets(elements, max_size=5)
         ),
         max_leaves=8,
     )
@@ -40,30 +42,22 @@ def nested(lists: bool) -> st.SearchStrategy[Any]:
 VALUES = nested(lists=True)
 SESSIONS = st.dictionaries(st.sampled_from("abcdef"), VALUES)
 WITHOUT_LISTS = st.dictionaries(st.sampled_from("abcdef"), nested(lists=False))
-#: The types of values that are merged, and do not just win or lose.
-MERGED = (dict, set, frozenset, list)
 
 
 def stored(value: Any) -> Any:
-    """Give a value as a later request reads it."""
     return pickle.loads(pickle.dumps(value, 2))
 
 
-def agree(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two sessions hold the same."""
+def agree(one: Data, other: Data) -> bool:
     return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
 
 
-def part(session: dict[str, Any], keys: str) -> dict[str, Any]:
-    """Give some keys of a session."""
+def part(session: Data, keys: str) -> Data:
     return {key: value for key, value in session.items() if key in keys}
 
 
 @given(SESSIONS, SESSIONS, SESSIONS)
-def test_independent_changes_commute(
-    base: dict[str, Any], one: dict[str, Any], other: dict[str, Any]
-) -> None:
-    """Where two requests touch different keys it does not matter whose save comes first."""
+def test_changes_of_different_keys_commute(base: Data, one: Data, other: Data) -> None:
     one = {**part(one, "abc"), **part(base, "def")}
     other = {**part(base, "abc"), **part(other, "def")}
     expected = {**part(one, "abc"), **part(other, "def")}
@@ -72,96 +66,70 @@ def test_independent_changes_commute(
 
 
 @given(WITHOUT_LISTS, WITHOUT_LISTS, WITHOUT_LISTS)
-def test_merging_is_idempotent(
-    base: dict[str, Any], mine: dict[str, Any], theirs: dict[str, Any]
-) -> None:
-    """Merging the same change in once more changes nothing; only lists get an entry twice."""
+def test_merging_twice_changes_nothing_except_lists(base: Data, mine: Data, theirs: Data) -> None:
     once = merge(base, mine, theirs)
     assert agree(once, merge(base, mine, once))
 
 
 @given(SESSIONS, SESSIONS, SESSIONS)
-def test_nothing_disappears(
-    base: dict[str, Any], mine: dict[str, Any], theirs: dict[str, Any]
-) -> None:
-    """A key is gone afterwards only if one side removed it; nothing comes out of nowhere."""
-    removed = (base.keys() - mine.keys()) | (base.keys() - theirs.keys())
+def test_each_key_is_merged_as_its_changes_demand(base: Data, mine: Data, theirs: Data) -> None:
     merged = merge(base, mine, theirs)
+    removed = (base.keys() - mine.keys()) | (base.keys() - theirs.keys())
     assert (mine.keys() | theirs.keys()) - removed <= merged.keys()
     assert merged.keys() <= mine.keys() | theirs.keys()
-
-
-@given(SESSIONS, SESSIONS, SESSIONS)
-def test_mine_wins(base: dict[str, Any], mine: dict[str, Any], theirs: dict[str, Any]) -> None:
-    """What I changed or added is stored, but for a container that the other changed as well."""
-    merged = merge(base, mine, theirs)
-    for key, value in mine.items():
-        if isinstance(value, MERGED) and (key in theirs or key in base):
-            continue
-        if key not in base or not same(base[key], value):
-            assert key in merged
-            assert same(value, merged[key])
-
-
-@given(SESSIONS, SESSIONS, SESSIONS)
-def test_deletions_win(base: dict[str, Any], mine: dict[str, Any], theirs: dict[str, Any]) -> None:
-    """What I removed is gone, although the other changed it meanwhile: all but a list."""
-    removed = {key for key in base.keys() - mine.keys() if not isinstance(base[key], list)}
-    assert set() == removed & merge(base, mine, theirs).keys()
-
-
-@given(SESSIONS, SESSIONS, SESSIONS)
-def test_what_i_left_alone_is_theirs(
-    base: dict[str, Any], mine: dict[str, Any], theirs: dict[str, Any]
-) -> None:
-    """A key that I did not change has their value, or is as gone as it is there."""
-    merged = merge(base, mine, theirs)
-    untouched = {key for key in base.keys() & mine.keys() if same(base[key], mine[key])}
-    expected = {key: value for key, value in theirs.items() if key in untouched}
-    assert agree(expected, {key: value for key, value in merged.items() if key in untouched})
+    # A removal wins over a change, except of a list.
+    my_removals = {key for key in base.keys() - mine.keys() if not isinstance(base[key], list)}
+    assert not my_removals & merged.keys()
+    unchanged = {key for key in base.keys() & mine.keys() if same(base[key], mine[key])}
+    assert agree(
+        {key: value for key, value in theirs.items() if key in unchanged},
+        {key: value for key, value in merged.items() if key in unchanged},
+    )
+    for key in mine.keys() - unchanged:
+        container = isinstance(mine[key], (dict, set, frozenset, list))
+        if not container or not (key in theirs or key in base):
+            assert same(mine[key], merged[key])
 
 
 @given(SESSIONS, SESSIONS)
-def test_alone_it_is_mine(base: dict[str, Any], mine: dict[str, Any]) -> None:
-    """Where nobody else has changed anything, what I have is stored."""
+def test_without_another_request_the_changes_are_stored_as_they_are(base: Data, mine: Data) -> None:
     assert agree(mine, merge(base, mine, stored(base)))
-
-
-@given(SESSIONS, *[st.floats(0, 4e9) for _ in range(4)])
-def test_times(
-    session: dict[str, Any], loaded: float, my_use: float, their_use: float, created: float
-) -> None:
-    """The last use is the later one and the creation the earlier one."""
-    mine = {**session, "_accessed_time": my_use, "_creation_time": created}
-    theirs = {**session, "_accessed_time": their_use, "_creation_time": loaded}
-    merged = merge({**session, "_accessed_time": loaded}, mine, theirs)
-    assert max(my_use, their_use) == merged["_accessed_time"]
-    assert min(created, loaded) == merged["_creation_time"]
-
-
-@given(VALUES)
-def test_a_value_that_was_stored_is_the_same(value: Any) -> None:
-    """Being stored and read is no change."""
-    assert same(value, stored(value))
-    assert same(stored(value), value)
-
-
-@given(SESSIONS, st.floats(0, 4e9), st.floats(0, 4e9))
-def test_use_is_no_change(session: dict[str, Any], loaded: float, now: float) -> None:
-    """The time of the last use alone is no change of the session."""
-    loaded_session = {**session, "_accessed_time": loaded}
-    assert not differs(loaded_session, {**stored(session), "_accessed_time": now})
-
-
-@given(SESSIONS, SESSIONS)
-def test_differs_is_disagreement(base: dict[str, Any], mine: dict[str, Any]) -> None:
-    """A session differs exactly where a key was added, removed or changed."""
     assert differs(base, mine) is not agree(base, mine)
 
 
 @given(VALUES, VALUES)
-def test_same_is_symmetric_and_never_looser_than_equal(one: Any, other: Any) -> None:
-    """Comparing is symmetric; of values without NaN, the same ones are equal."""
+def test_comparison_is_symmetric_strict_and_survives_storing(one: Any, other: Any) -> None:
+    assert same(one, stored(one))
     assert same(one, other) is same(other, one)
-    if same(one, other) and one == one and "nan" not in repr(one):
+    if same(one, other) and "nan" not in repr(one):
         assert one == other
+
+
+# -- Beaker's times ---------------------------------------------------------------------------
+
+
+@given(SESSIONS, *[st.floats(0, 4e9) for _ in range(4)])
+def test_the_later_access_and_the_earlier_creation_are_kept(
+    session: Data, loaded: float, my_access: float, their_access: float, created: float
+) -> None:
+    mine = {**session, "_accessed_time": my_access, "_creation_time": created}
+    theirs = {**session, "_accessed_time": their_access, "_creation_time": loaded}
+    merged = merge({**session, "_accessed_time": loaded}, mine, theirs)
+    assert max(my_access, their_access) == merged["_accessed_time"]
+    assert min(created, loaded) == merged["_creation_time"]
+
+
+def test_the_access_time_alone_is_not_a_change() -> None:
+    times = {"_accessed_time": 10.0, "_creation_time": 10.0}
+    assert not differs(times, {**times, "_accessed_time": 20.0})
+    assert not differs(times, {"_creation_time": 10.0})
+    assert differs(times, {**times, "_creation_time": 5.0})
+    assert differs(times, {"_accessed_time": 10.0})
+
+
+@pytest.mark.parametrize("name", ["_accessed_time", "_creation_time"])
+def test_a_time_that_one_request_removed_stays_removed(name: str) -> None:
+    base = {name: 10.0, "a": 1}
+    assert {"a": 1, "b": 2} == merge(base, {"a": 1}, {**base, "b": 2})
+    assert {"a": 1, "b": 2} == merge(base, {"a": 1}, {name: 20.0, "a": 1, "b": 2})
+    assert {"a": 1, "b": 2} == merge(base, {**base, "b": 2}, {"a": 1})

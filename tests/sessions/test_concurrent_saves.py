@@ -1,0 +1,353 @@
+"""Several requests change one session at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.session import Session
+from botocore.exceptions import ConnectionClosedError
+
+from beaker_dynamodb import SessionConflict, StoreUnavailable
+from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
+from beaker_dynamodb.sessions.storage import session_storage
+from tests.clock import Clock
+from tests.servers.recorder import CallRecorder
+from tests.sessions.driven import WAYS, Visitor, before, save, stored_sessions
+from tests.sessions.site import Site, log_out, store, values
+
+if TYPE_CHECKING:
+    from tests.servers.endpoint import Endpoint
+
+#: Seconds after which a thread that waits for others fails the test.
+HANGS = 120.0
+
+
+@pytest.fixture(params=[Session, DynamoDBSession], ids=["beaker", "ours"])
+def visitor(request: pytest.FixtureRequest, moved: dict[str, object]) -> Visitor:
+    return Visitor(moved, request.param)
+
+
+@pytest.fixture(params=WAYS)
+def any_visitor(request: pytest.FixtureRequest, moved: dict[str, object]) -> Visitor:
+    session_class, more = WAYS[request.param]
+    return Visitor({**moved, **more}, session_class)
+
+
+# -- what is kept -----------------------------------------------------------------------------
+
+
+def test_changes_of_different_keys_are_kept(any_visitor: Visitor) -> None:
+    any_visitor.starts(a=1, b=1, c=1, d=1)
+    one, other = any_visitor.request(), any_visitor.request()
+    del other["b"]
+    save(other, a=2, other=True)
+    del one["d"]
+    save(one, c=2, one=True)
+    assert {"a": 2, "c": 2, "other": True, "one": True} == any_visitor.finds()
+
+
+def test_the_later_save_wins_on_the_same_key(visitor: Visitor) -> None:
+    visitor.starts(a=1, b=1)
+    one, other = visitor.request(), visitor.request()
+    save(other, a=2, b=2)
+    del one["b"]
+    save(one, a=3)
+    assert {"a": 3} == visitor.finds()
+
+
+def test_six_additions_to_one_dict_are_kept(any_visitor: Visitor) -> None:
+    any_visitor.starts()
+
+    def add(number: int) -> Callable[[Any], object]:
+        return lambda session: session.setdefault("cart", {}).update({f"item-{number}": number})
+
+    found = any_visitor.at_once(*map(add, range(6)))
+    assert {f"item-{number}": number for number in range(6)} == found["cart"]
+
+
+@pytest.mark.parametrize("popper", range(4))
+def test_flash_messages_are_shown_once_and_none_is_lost(visitor: Visitor, popper: int) -> None:
+    """Pyramid and Flask pop the list of messages from the session."""
+    visitor.starts(flash=["shown"])
+
+    def add(number: int) -> Callable[[Any], object]:
+        return lambda session: session.setdefault("flash", []).append(f"new {number}")
+
+    changes = [*map(add, range(3))]
+    changes.insert(popper, lambda session: session.pop("flash"))
+    assert ["new 0", "new 1", "new 2"] == visitor.at_once(*changes)["flash"]
+
+
+def test_a_record_is_not_mixed_with_that_of_another_user(moved: dict[str, object]) -> None:
+    visitor = Visitor({**moved, "special_keys": "user.id:N"})
+    visitor.starts(user={"id": 5, "name": "Ada", "theme": "dark"})
+    bob = {"id": 7, "name": "Bob", "theme": "dark"}
+    found = visitor.at_once(
+        lambda session: session["user"].update(theme="light", admin=True),
+        lambda session: session.update(user=bob),
+    )
+    assert {"user": bob} == found
+
+
+def test_two_first_requests_with_one_id_are_merged(moved: dict[str, object]) -> None:
+    visitor = Visitor(moved)
+    visitor.id = "0123456789abcdef"
+    assert {"one": 1, "two": 2} == visitor.at_once(
+        lambda session: session.update(one=1), lambda session: session.update(two=2)
+    )
+
+
+def test_a_cleared_session_gets_no_times_of_another_request(visitor: Visitor) -> None:
+    visitor.starts(a=1)
+    session = visitor.request()
+    save(visitor.request(), b=1)
+    session.clear()
+    save(session, c=1)
+    found = visitor.request()
+    assert {"b": 1, "c": 1} == values(found)
+    assert "_creation_time" not in found
+
+
+def test_the_later_access_and_the_earlier_creation_are_kept(visitor: Visitor, clock: Clock) -> None:
+    visitor.starts()
+    created = clock.now
+    clock.advance(10)
+    one = visitor.request()
+    clock.advance(10)
+    save(visitor.request(), a=1)
+    save(one, b=1)
+    clock.advance(1000)
+    found = visitor.request()
+    assert (created, created + 20) == (found.created, found.last_accessed)
+
+
+def test_a_change_inside_a_nested_value_is_saved_each_time(visitor: Visitor) -> None:
+    session = visitor.starts(cart=["tea"])
+    for thing in ("milk", "sugar"):
+        session["cart"].append(thing)
+        session.save()
+    assert {"cart": ["tea", "milk", "sugar"]} == visitor.finds()
+
+
+class Reversed:
+    """A serializer that plain Beaker's backend does not know."""
+
+    @staticmethod
+    def dumps(value: dict[str, Any]) -> bytes:
+        return repr(value)[::-1].encode()
+
+    @staticmethod
+    def loads(data: bytes) -> Any:
+        return eval(data.decode()[::-1], {"__builtins__": {}})
+
+
+def test_an_opaque_payload_is_written_whole(moved: dict[str, object]) -> None:
+    visitor = Visitor(moved)
+    client = visitor.client
+    visitor.options["data_serializer"] = Reversed
+    visitor.starts(a=1)
+    one, other = visitor.request(), visitor.request()
+    save(other, other=1)
+    with CallRecorder(client) as sent:
+        save(one, one=1)
+    assert ["PutItem"] == sent.operations
+    assert "ConditionExpression" in sent[0].params
+    assert {"a": 1, "one": 1} == visitor.finds()
+
+
+# -- what it costs ----------------------------------------------------------------------------
+
+
+@pytest.mark.both_servers
+def test_a_conflict_costs_one_more_write_and_no_read(visitor: Visitor) -> None:
+    visitor.starts()
+    one, other = visitor.request(), visitor.request()
+    save(other, a=1)
+    with CallRecorder(visitor.client) as sent:
+        save(one, b=1)
+    assert ["PutItem", "PutItem"] == sent.operations
+    assert ["ConditionalCheckFailedException", None] == [call.error_code for call in sent]
+
+
+def test_a_save_that_paused_reads_consistently(moved: dict[str, object]) -> None:
+    visitor = Visitor({**moved, "consistent_read": False})
+    visitor.starts()
+    session = visitor.request()
+    rivals = {f"rival-{number}": True for number in range(4)}
+    actions = [lambda _, name=name: save(visitor.request(), **{name: True}) for name in rivals]
+    with before(visitor.client, "PutItem", *actions), CallRecorder(visitor.client) as sent:
+        save(session, mine=True)
+    reads = [call.params["ConsistentRead"] for call in sent if call.operation == "GetItem"]
+    # One read of each rival. The items that came with the first three errors need no read.
+    assert [False] * 4 + [True] == reads
+    assert {**rivals, "mine": True} == visitor.finds()
+
+
+def test_a_request_does_not_conflict_with_itself(visitor: Visitor) -> None:
+    visitor.starts()
+    session = visitor.request()
+    with CallRecorder(visitor.client) as sent:
+        for number in range(3):
+            save(session, number=number)
+        session.save()
+    assert [("PutItem", None)] * 3 == [(call.operation, call.error_code) for call in sent]
+    assert {"number": 2} == visitor.finds()
+
+
+# -- several saves of one request -------------------------------------------------------------
+
+
+def test_saves_before_between_and_after_those_of_another_request_are_kept(
+    any_visitor: Visitor,
+) -> None:
+    any_visitor.starts(log=["start"], a=1)
+    one = any_visitor.request()
+    for number in range(3):
+        other = any_visitor.request()
+        save(other, a=number, log=[*other["log"], f"other {number}"])
+        one["log"].append(number)
+        save(one, **{f"key-{number}": True})
+    one.save()
+    keys = {f"key-{number}": True for number in range(3)}
+    log = ["start", "other 0", 0, "other 1", 1, "other 2", 2]
+    assert {"a": 2, "log": log, **keys} == any_visitor.finds()
+
+
+@pytest.mark.parametrize("concurrency", ["merge", "reject"])
+def test_a_save_that_is_repeated_after_a_lost_response_appends_once(
+    any_visitor: Visitor, endpoint: Endpoint, concurrency: str
+) -> None:
+    any_visitor.starts(log=["start"])
+    session = any_visitor.request(concurrency=concurrency)
+    other = any_visitor.request()
+
+    def lose(params: dict[str, Any]) -> None:
+        endpoint.client.put_item(**params)
+        raise ConnectionClosedError(endpoint_url="")
+
+    session["log"].append("new")
+    client = session.namespace.client
+    with before(client, "PutItem", lose), pytest.raises(StoreUnavailable):
+        save(session)
+    expected = ["start", "new", "newer"]
+    if concurrency == "merge":
+        # Its token is among those that the item keeps.
+        save(other, log=["start", "other"])
+        expected.insert(2, "other")
+    session["log"].append("newer")
+    save(session)
+    assert expected == any_visitor.finds()["log"]
+
+
+def test_a_write_that_botocore_sent_twice_is_a_success(
+    visitor: Visitor, endpoint: Endpoint
+) -> None:
+    visitor.starts()
+    session = visitor.request(concurrency="reject")
+    client = session.namespace.client
+    arrives_first = partial(lambda params: endpoint.client.put_item(**params))
+    with before(client, "PutItem", arrives_first), CallRecorder(client) as sent:
+        save(session, a=1)
+        save(session, b=1)
+    assert ["ConditionalCheckFailedException", None] == [call.error_code for call in sent]
+    assert {"a": 1, "b": 1} == visitor.finds()
+
+
+# -- other modes, and the time limit ----------------------------------------------------------
+
+
+def test_reject_raises_at_once_and_keeps_the_first_save(visitor: Visitor) -> None:
+    visitor.starts()
+    one, other = (visitor.request(concurrency="reject") for _ in range(2))
+    save(other, a=1)
+    with CallRecorder(visitor.client) as sent, pytest.raises(SessionConflict) as conflict:
+        save(one, b=1)
+    assert ["PutItem"] == sent.operations
+    assert str(conflict.value).endswith(": another request saved it meanwhile")
+    assert "PutItem" == conflict.value.operation
+    assert visitor.options["table_name"] == conflict.value.table
+    assert "ConditionalCheckFailedException" == conflict.value.aws_code
+    assert {"a": 1} == visitor.finds()
+
+
+def test_overwrite_replaces_the_whole_session(visitor: Visitor) -> None:
+    visitor.starts()
+    one, other = (visitor.request(concurrency="overwrite") for _ in range(2))
+    save(other, a=1)
+    save(one, b=1)
+    assert {"b": 1} == visitor.finds()
+
+
+@pytest.mark.parametrize(("seconds", "succeeds"), [(4.999, True), (5, False)])
+def test_merging_takes_at_most_5_seconds(
+    moved: dict[str, Any], monkeypatch: pytest.MonkeyPatch, seconds: float, succeeds: bool
+) -> None:
+    # The time that passes inside the call must not count as a slow store.
+    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.ROUND_TRIPS", 0)
+    visitor, monotonic = Visitor(moved), Clock(0)
+    visitor.starts()
+    session = visitor.request()
+    storage = session_storage(session.namespace.backend)
+    storage.conflict_retry = partial(ConflictRetry, monotonic, monotonic.advance)
+
+    def rival(params: dict[str, Any]) -> None:
+        save(visitor.request(), rival=True)
+        monotonic.advance(seconds)
+
+    with before(visitor.client, "PutItem", rival):
+        if succeeds:
+            save(session, mine=True)
+        else:
+            with pytest.raises(SessionConflict) as caught:
+                save(session, mine=True)
+            assert str(caught.value).endswith(": another request saved it meanwhile, 1 times")
+            assert str(visitor.id) not in str(caught.value)
+    assert {"rival": True, **({"mine": True} if succeeds else {})} == visitor.finds()
+
+
+# -- load -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("middleware", ["beaker", "ours"])
+@pytest.mark.parametrize("logs_out", [False, True], ids=["all save", "one logs out"])
+@pytest.mark.both_servers
+def test_forty_threads_and_two_clients_lose_no_save_and_undo_no_logout(
+    options: dict[str, Any],
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    middleware: str,
+    logs_out: bool,
+) -> None:
+    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.CONFLICT_SECONDS", HANGS)
+    # With different timeouts, the sites use different clients, as two processes do.
+    options |= {"touch_interval": 0}
+    sites = [Site(middleware, {**options, "read_timeout": 60 + number}) for number in range(2)]
+    cookie = sites[0](store(name="Ada")).cookie
+    barrier = threading.Barrier(41 if logs_out else 40)
+
+    def request(number: int) -> None:
+        def action(session: Any) -> None:
+            values(session)
+            barrier.wait(HANGS)
+            if number % 4:
+                session[f"key-{number}"] = True
+                session.save()
+
+        sites[number % 2](action, cookie)
+
+    with ThreadPoolExecutor(40) as threads:
+        futures = [threads.submit(request, number) for number in range(40)]
+        if logs_out:
+            barrier.wait(HANGS)
+            sites[0](log_out, cookie)
+    assert [None] * 40 == [future.exception() for future in futures]
+    keys = {f"key-{number}": True for number in range(40) if number % 4}
+    assert ({} if logs_out else {"name": "Ada", **keys}) == sites[0](values, cookie).result
+    stored = stored_sessions(endpoint.client, options["table_name"])
+    assert (0 if logs_out else 1) == len(stored)
