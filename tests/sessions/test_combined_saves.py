@@ -248,7 +248,7 @@ def remove_user(session: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "change"),
+    ("more", "error", "change"),
     [
         (
             {"max_value_size": 8_000, "compression": "off"},
@@ -261,9 +261,9 @@ def remove_user(session: Any) -> None:
     ids=["too large", "cannot be encoded", "missing special key"],
 )
 def test_a_save_that_cannot_be_written_fails_alone(
-    plain: Visitor, options: dict[str, object], error: type[Exception], change: Any
+    plain: Visitor, more: dict[str, object], error: type[Exception], change: Any
 ) -> None:
-    plain.options.update(options)
+    plain.options.update(more)
     sessions = conflicting(plain, 5, userId=1)
     large = os.urandom(5_000)
     with Threads(sessions[0]) as threads, threads.leader(sessions[0], a=1) as leader:
