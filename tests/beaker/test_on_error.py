@@ -26,7 +26,7 @@ from beaker_dynamodb.caches import outage
 from beaker_dynamodb.sessions.record import SessionRecord
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
-from tests.unit.stubbed import Script
+from tests.stubbed import Script
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint

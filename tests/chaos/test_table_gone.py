@@ -10,7 +10,7 @@ from beaker.cache import CacheManager
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
 from tests.chaos.load import SITES
 from tests.sessions.site import Action, Site, log_out, store, values
-from tests.unit.stubbed import Script
+from tests.stubbed import Script
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

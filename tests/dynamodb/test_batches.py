@@ -10,7 +10,7 @@ import pytest
 from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.dynamodb.calls import OPERATIONS, TableCalls
-from tests.unit.stubbed import TABLE, Script
+from tests.stubbed import TABLE, Script
 
 
 @pytest.fixture

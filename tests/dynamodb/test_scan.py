@@ -13,7 +13,7 @@ from beaker_dynamodb.dynamodb.calls import TableCalls
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import Page, scan
 from tests.servers.recorder import CallRecorder
-from tests.unit.stubbed import Script
+from tests.stubbed import Script
 
 NAMES = {f"item {number}" for number in range(24)}
 SMALL: dict[str, Any] = {"Limit": 3, "ConsistentRead": True}

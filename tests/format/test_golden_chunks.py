@@ -10,7 +10,7 @@ import pytest
 from beaker_dynamodb.items.item import CACHE, SESSION, ChunkSet, Item
 from beaker_dynamodb.items.keys import Key
 from tests.servers.recorder import CallRecorder
-from tests.unit.stubbed import Script
+from tests.stubbed import Script
 
 SHAPES: list[tuple[dict[str, str], str | None]] = [({}, None), ({"sort_key": "part"}, "|k")]
 

@@ -21,7 +21,7 @@ from beaker_dynamodb.items.item import (
 )
 from beaker_dynamodb.items.keys import Key
 from tests.servers.recorder import CallRecorder
-from tests.unit.stubbed import Script
+from tests.stubbed import Script
 
 FLAT = Layout(parse({}))
 SORTED = Layout(parse({"hash_key": "pk", "sort_key": "sk", "ttl_attribute": "gone"}))

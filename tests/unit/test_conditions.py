@@ -9,7 +9,7 @@ import pytest
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
-from tests.unit.stubbed import Script
+from tests.stubbed import Script
 
 NOW = {"N": "1700000000.125"}
 ALIVE = "(attribute_not_exists(#deadline) OR #deadline > :now)"

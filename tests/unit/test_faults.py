@@ -18,7 +18,7 @@ from beaker_dynamodb import (
     StoreUnavailable,
 )
 from beaker_dynamodb.dynamodb.error_mapping import translate
-from tests.unit.stubbed import TABLE, Script
+from tests.stubbed import TABLE, Script
 
 UNAVAILABLE = [
     ("ProvisionedThroughputExceededException", 400),

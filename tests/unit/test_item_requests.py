@@ -9,7 +9,7 @@ import pytest
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
-from tests.unit.stubbed import TABLE, Script
+from tests.stubbed import TABLE, Script
 
 OLD, NEW = Key("sess:old"), Key("sess:new")
 

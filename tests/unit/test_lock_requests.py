@@ -9,7 +9,7 @@ import pytest
 from beaker_dynamodb import PayloadError
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
 from beaker_dynamodb.items.keys import Key
-from tests.unit.stubbed import TABLE, Script
+from tests.stubbed import TABLE, Script
 
 KEY = Key("cache:|lock|pages|k")
 LOCK = LockItem("the owner", 3, 29.5)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.stubbed import TABLE, Script
+from tests.stubbed import TABLE, Script
 
 ENTRY: dict[str, Any] = {
     "id": {"S": "cache:pages|k"},

@@ -1,0 +1,127 @@
+"""A server that records requests and returns the responses that a test chooses."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import ssl
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from socket import socket
+
+#: Options of a client that cannot connect.
+OFFLINE = {
+    "region_name": "eu-west-1",
+    "endpoint_url": "http://127.0.0.1:1",
+    "aws_access_key_id": "testkey",
+    "aws_secret_access_key": "testsecret",
+}
+KEY = {"id": {"S": "x"}}
+#: The cache value "value", as JSON.
+ITEM = {
+    "id": {"S": "cache:n|k"},
+    "type": {"S": "beaker-cache"},
+    "codec": {"S": "pickle"},
+    "created": {"N": "1.5"},
+    "data": {"B": b64encode(b"\x80\x05\x8c\x05value\x94.").decode()},
+}
+
+
+def refusal(code: str, message: str = "no", status: int = 400, **members: Any) -> dict[str, Any]:
+    """Return a plan for an error response of DynamoDB."""
+    error = {"__type": f"com.amazonaws.dynamodb#{code}", "message": message, **members}
+    return {"status": status, "body": json.dumps(error).encode()}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request; the names of its headers are in lower case."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def operation(self) -> str:
+        return self.headers["x-amz-target"].partition(".")[2]
+
+    @property
+    def access_key(self) -> str:
+        return self.headers["authorization"].partition("Credential=")[2].partition("/")[0]
+
+
+class FakeServer(socketserver.ThreadingTCPServer):
+    """Listens on the loopback interface.
+
+    :param response: the response to requests without a plan.
+    """
+
+    daemon_threads = True
+    request_queue_size = 100
+
+    def __init__(self, response: dict[str, Any], context: ssl.SSLContext | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.response = response
+        #: Plans for the next requests: status, body (None closes the connection), crc.
+        self.faults: list[dict[str, Any]] = []
+        #: Returns the plan for a request if there are no faults.
+        self.plan: Callable[[Request], dict[str, Any]] = lambda request: {}
+        #: The ``Date`` header in epoch seconds; None means now.
+        self.date: float | None = None
+        self.connections: list[socket] = []
+        self.requests: list[Request] = []
+        scheme, host = ("http", "127.0.0.1") if context is None else ("https", "localhost")
+        self.url = f"{scheme}://{host}:{self.server_address[1]}"
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=[0.01])
+
+    def __enter__(self) -> FakeServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore clients that disconnect, for instance because of the certificate."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FakeServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.append(self.request)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(self.server.date)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.path, headers, body)
+        self.server.requests.append(request)
+        plan = self.server.faults.pop(0) if self.server.faults else self.server.plan(request)
+        response = plan.get("body", json.dumps(self.server.response).encode())
+        if response is None:
+            self.close_connection = True
+            return
+        self.send_response(plan.get("status", 200))
+        self.send_header("Content-Length", str(len(response)))
+        if "crc" in plan:
+            self.send_header("x-amz-crc32", plan["crc"])
+        self.end_headers()
+        self.wfile.write(response)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Log nothing."""
