@@ -1,0 +1,145 @@
+"""`endpoint_url` with a password: sent as botocore sends it, and never shown."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb import wire
+from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer
+from tests.dynamodb.signatures import expected_signature
+
+PASSWORD = "hunter2"
+
+
+def with_password(url: str) -> str:
+    """Add a user and a password to a URL, with the host in upper case."""
+    return url.replace("127.0.0.1", f"user:{PASSWORD}@LOCALHOST")
+
+
+def plain_client(url: str) -> Any:
+    options: dict[str, Any] = {**OFFLINE, "endpoint_url": url}
+    return boto3.session.Session().client("dynamodb", **options)
+
+
+@pytest.fixture(params=["option", "environment"])
+def endpoint(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], dict[str, Any]]:
+    """Set the endpoint by the option or by AWS's environment variable; return the options."""
+
+    def options(url: str) -> dict[str, Any]:
+        if request.param == "option":
+            return {**OFFLINE, "endpoint_url": url}
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        return {**OFFLINE, "endpoint_url": None}
+
+    return options
+
+
+@pytest.mark.parametrize("transport", ["boto3", "lean"])
+def test_requests_are_those_of_a_plain_client(
+    server: FakeServer, transport: str, endpoint: Callable[[str], dict[str, Any]]
+) -> None:
+    url = with_password(server.url)
+    plain_client(url).get_item(TableName="table", Key=KEY)
+    manager = DynamoDBNamespaceManager("n", **endpoint(url), transport=transport)
+    for _ in range(2):
+        manager.client.get_item(TableName="table", Key=KEY)
+    plain, *requests = server.requests
+    assert 2 == len(requests)
+    for request in requests:
+        assert (plain.path, plain.headers["host"]) == (request.path, request.headers["host"])
+        # Signed with the host that was sent.
+        signature = expected_signature(request, server.url.replace("127.0.0.1", "localhost"))
+        assert request.headers["authorization"].endswith(signature)
+
+
+@pytest.mark.usefixtures("_new_clients")
+@pytest.mark.parametrize("transport", ["boto3", "lean"])
+def test_no_error_and_no_log_line_shows_the_password(
+    caplog: pytest.LogCaptureFixture, transport: str, endpoint: Callable[[str], dict[str, Any]]
+) -> None:
+    caplog.set_level(logging.DEBUG, "beaker_dynamodb")
+    options = endpoint(with_password("http://127.0.0.1:1"))
+    manager = DynamoDBNamespaceManager("n", **options, transport=transport, max_attempts=1)
+    with pytest.raises(StoreUnavailable) as caught:
+        manager["session"]
+    assert caught.value.__cause__ is not None
+    shown = [*traceback.format_exception(caught.value), caplog.text, repr(manager.backend.options)]
+    shown += [str(manager.client.meta.endpoint_url), repr(vars(manager))]
+    assert PASSWORD not in "".join(shown)
+
+
+def test_no_traceback_shows_the_password_of_the_application_s_client() -> None:
+    client = plain_client(with_password("http://127.0.0.1:1"))
+    with pytest.raises(StoreUnavailable) as caught:
+        DynamoDBNamespaceManager("n", client=client)["session"]
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("make", [Options, lambda **given: parse(given)], ids=["direct", "parsed"])
+def test_repr_shows_the_url_without_the_password(make: Callable[..., Options]) -> None:
+    shown = repr(make(endpoint_url=with_password("http://127.0.0.1:8000/path")))
+    assert PASSWORD not in shown
+    assert "LOCALHOST:8000/path" in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"user:{PASSWORD}@127.0.0.1:8000",
+        f"http://user:{PASSWORD}@:80",
+        f"http://user:{PASSWORD}@127.0.0.1:99999",
+        f"http://user:{PASSWORD}@[::1",
+        f"ftp://user:{PASSWORD}@127.0.0.1",
+        f"http://user:{PASSWORD}@127.0.0.1:port",
+    ],
+)
+def test_the_error_for_a_malformed_option_hides_the_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="endpoint_url") as caught:
+        parse({"endpoint_url": url})
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    assert PASSWORD not in repr(Options(endpoint_url=url))
+
+
+def test_the_error_for_a_malformed_option_shows_a_url_without_password() -> None:
+    with pytest.raises(ConfigurationError, match="'localhost:8000'"):
+        parse({"endpoint_url": "localhost:8000"})
+
+
+@pytest.mark.usefixtures("_new_clients")
+@pytest.mark.parametrize("url", [f"http://u:{PASSWORD}@:80", f"u:{PASSWORD}@localhost"])
+def test_the_error_for_a_malformed_variable_hides_the_password(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+    with pytest.raises(ConfigurationError, match="endpoint") as caught:
+        DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": None})["session"]
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://dynamodb.eu-west-1.amazonaws.com",
+        "https://u:p@Dynamodb.EU-west-1.amazonaws.com:443/",
+        "http://u@127.0.0.1:8000/",
+        "http://u:p%40ss@[::1]:8000",
+        "http://[::1]:80",
+        "https://localhost:80",
+        "http://localhost:443",
+    ],
+)
+def test_the_host_header_is_botocore_s(url: str) -> None:
+    from botocore.auth import _host_from_url  # type: ignore[attr-defined]  # not in the hints
+
+    assert _host_from_url(url) == wire.host(url)
