@@ -19,9 +19,9 @@ from beaker_dynamodb.dynamodb import client as clients
 from beaker_dynamodb.dynamodb import table_state
 from tests.chaos.load import SITES
 from tests.clock import Clock
+from tests.dynamodb.fake_server import OFFLINE, Request
+from tests.dynamodb.fake_server import FakeServer as LeanServer
 from tests.sessions.site import UNKNOWN, Site, store, values
-from tests.unit.lean_server import LeanServer, Request
-from tests.unit.test_client import OFFLINE
 
 THREADS = 8
 LASTING = ["ARCHIVED", "ARCHIVING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "SOMETHING_NEW"]

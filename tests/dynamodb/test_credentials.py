@@ -255,14 +255,15 @@ def test_replaced_keys_are_read_at_the_first_refusal(
 def test_the_wait_between_renewals_doubles_up_to_a_minute(
     options: dict[str, Any], server: FakeServer, key_file: KeyFile, clock: Clock
 ) -> None:
+    accept(server)
+    cache = DynamoDBNamespaceManager("n", **{**options, **key_file.options})
+
     def requests_after(seconds: float) -> int:
         clock.advance(seconds)
         server.requests.clear()
-        assert "UnrecognizedClientException" == failure(manager).aws_code
+        assert "UnrecognizedClientException" == failure(cache).aws_code
         return len(server.requests)
 
-    accept(server)
-    manager = DynamoDBNamespaceManager("n", **{**options, **key_file.options})
     assert 2 == requests_after(0)
     for wait in (1, 2, 4, 8, 16, 32, 60, 60):
         assert 1 == requests_after(wait - 0.5)
