@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command; ends the process with its exit code."""
+    """Run the command, and exit with its exit code."""
     try:
         import click  # noqa: F401
         import rich  # noqa: F401

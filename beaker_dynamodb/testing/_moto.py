@@ -1,10 +1,9 @@
 """The server behind :mod:`beaker_dynamodb.testing.local`: moto's application, served by werkzeug.
 
-Kept in a module of its own because importing it needs the ``local`` extra.
+A module of its own, because importing it needs the ``local`` extra.
 
-moto's own ThreadedMotoServer does nearly the same, but it waits for ever when its port is taken,
-logs every request, and runs requests side by side although moto's conditional writes then
-interleave.
+moto's own ThreadedMotoServer waits forever if its port is taken, logs every request, and runs
+requests in parallel although moto's conditional writes are not atomic.
 """
 
 from __future__ import annotations
@@ -21,35 +20,35 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-# Loopback, never all interfaces: the server lets everybody in.
+# Loopback only: the server checks no credentials.
 HOST = "127.0.0.1"
 
 
 class MotoServer(ThreadedWSGIServer):
     """An HTTP server on 127.0.0.1 that answers like DynamoDB.
 
-    :param port: TCP port; 0 takes a free one, which the attribute ``port`` then tells.
+    :param port: TCP port; 0 picks a free one, see the attribute ``port``.
     :raises OSError: the port is taken.
     """
 
     def __init__(self, port: int) -> None:
-        # Bound here, because werkzeug answers a taken port by ending the process.
+        # Bound here, because werkzeug exits the process if the port is taken.
         with socket.create_server((HOST, port), backlog=self.request_queue_size) as listener:
             super().__init__(HOST, port, _OneAtATime(), _QuietHandler, fd=listener.fileno())
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Answers requests without logging them."""
+    """Does not log requests: werkzeug's logger belongs to the application."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: werkzeug's logger belongs to the application, this server does not."""
+        """Log nothing."""
 
 
 class _OneAtATime:
     """moto's WSGI application behind a lock.
 
-    moto reads an item, evaluates the condition and writes, with nothing to keep another thread
-    out; in DynamoDB a conditional write is atomic.
+    DynamoDB's conditional writes are atomic. moto's are not: another thread may write between its
+    check and its write.
     """
 
     def __init__(self) -> None:
@@ -58,5 +57,5 @@ class _OneAtATime:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._lock:
-            # The answer is complete here: moto does not stream DynamoDB's.
+            # moto does not stream the response, so it is complete here.
             return self._app(environ, start_response)

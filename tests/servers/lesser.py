@@ -1,4 +1,4 @@
-"""A server with less than DynamoDB has, such as dynalite: no transactions, no items in errors."""
+"""Servers with fewer features than DynamoDB, such as dynalite; and requests that are sent twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 UNKNOWN_OPERATION = b'{"__type": "com.amazon.coral.service#UnknownOperationException"}'
-#: Of a table that is strongly consistent across Regions.
+#: The error of a table that is strongly consistent across Regions.
 NO_TRANSACTIONS = (
     b'{"__type": "com.amazon.coral.validate#ValidationException", "message": '
     b'"Transactional operations are not supported on multi-Region strongly consistent tables"}'
@@ -32,10 +32,10 @@ class _Body:
 def lesser(
     client: DynamoDBClient, refusal: bytes = UNKNOWN_OPERATION, times: int | None = None
 ) -> Iterator[None]:
-    """Let a client's server lack transactions, and leave out items where a condition failed.
+    """Simulate a server without transactions and without items in failed conditions.
 
-    :param refusal: what it answers to a transaction.
-    :param times: how many transactions it refuses; None: all.
+    :param refusal: its answer to a transaction.
+    :param times: number of transactions it refuses; default: all.
     """
     refusals = count() if times is None else iter(range(times))
 
@@ -63,9 +63,9 @@ def lesser(
 
 
 def sent_twice(client: DynamoDBClient, between: Callable[[], object] = bool) -> None:
-    """Send the next PutItem twice, as botocore does when an answer was lost.
+    """Send the next PutItem twice, as botocore does if an answer is lost.
 
-    :param between: what happens after the first time.
+    :param between: called after the first time.
     """
     event = "before-parameter-build.dynamodb.PutItem"
 

@@ -1,4 +1,4 @@
-"""What a boto3 client really sends: counted calls, their parameters, answers and cost."""
+"""Records the calls of a boto3 client: parameters, answers and cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
     from typing_extensions import Self
 
-# Where the name and parameters of a request travel in botocore's context of it.
+# Where botocore's request context keeps the name and parameters of the request.
 _SENT = "tests.sent"
 
 
@@ -23,9 +23,10 @@ _SENT = "tests.sent"
 class Call:
     """One finished API call.
 
-    ``operation`` and ``params`` are in DynamoDB's own words (``GetItem``, ``TableName``);
-    ``response`` is the answer, an error's included; ``exception`` is set, and ``response`` empty,
-    where there was no answer at all.
+    :param operation: DynamoDB's name of it, such as ``GetItem``.
+    :param params: DynamoDB's names, such as ``TableName``.
+    :param response: the answer, which may be an error; empty if there was an exception.
+    :param exception: why no answer arrived.
     """
 
     operation: str
@@ -35,21 +36,21 @@ class Call:
 
     @property
     def error_code(self) -> str | None:
-        """AWS's error code, for instance ``ConditionalCheckFailedException``; None on success."""
+        """AWS's error code, for instance ``ConditionalCheckFailedException``, or None."""
         code: str | None = self.response.get("Error", {}).get("Code")
         return code
 
     @property
     def retries(self) -> int:
-        """How often botocore sent the request again."""
+        """Number of retries by botocore."""
         retries: int = self.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
         return retries
 
     @property
     def capacity_units(self) -> float:
-        """Capacity units consumed, in all tables; 0 where DynamoDB was not asked or did not say.
+        """Consumed capacity units in all tables; 0 if DynamoDB does not report them.
 
-        A write whose condition failed consumes units without saying how many.
+        A write whose condition failed consumes units, but does not report them.
         """
         told = self.response.get("ConsumedCapacity", [])
         tables = [told] if isinstance(told, dict) else told
@@ -66,8 +67,8 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
         assert calls.operations == ["GetItem"]
 
     :param client: any boto3 client.
-    :param ask_capacity: have every request that can ask for it report the capacity it consumes,
-        whether its sender asked or not. Only DynamoDB Local tells the truth, moto does not.
+    :param ask_capacity: add ReturnConsumedCapacity to every request that has it. Only DynamoDB
+        Local reports correct numbers, moto does not.
     """
 
     def __init__(self, client: BaseClient, *, ask_capacity: bool = False) -> None:
@@ -84,22 +85,22 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
             self._events.register_last(event, handler)
 
     def close(self) -> None:
-        """Stop recording; what was recorded stays."""
+        """Stop recording, and keep the calls."""
         for event, handler in self._handlers.items():
             self._events.unregister(event, handler)
 
     def clear(self) -> None:
-        """Forget what was recorded so far."""
+        """Forget the calls."""
         self.calls.clear()
 
     @property
     def operations(self) -> list[str]:
-        """The names of the operations, in the order in which they finished."""
+        """Names of the operations, in the order of their answers."""
         return [call.operation for call in self.calls]
 
     @property
     def capacity_units(self) -> float:
-        """The capacity units that all the calls consumed."""
+        """Capacity units consumed by all calls."""
         return sum(call.capacity_units for call in self.calls)
 
     def __iter__(self) -> Iterator[Call]:
@@ -125,7 +126,7 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
     def _started(
         self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
     ) -> None:
-        """Keep a copy of the parameters beside the request; botocore hands `context` on."""
+        """Copy the parameters into the request context, which botocore passes on."""
         members = model.input_shape.members if model.input_shape else {}
         if self._ask_capacity and "ReturnConsumedCapacity" in members:
             params.setdefault("ReturnConsumedCapacity", "TOTAL")

@@ -1,4 +1,4 @@
-"""A real Redis on a free port of 127.0.0.1, which keeps nothing on disk."""
+"""A real Redis on a free port of 127.0.0.1, without persistence."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from time import monotonic
 
 from tests.servers.dynamodb_local import KEEPER, Unavailable
 
-START_TIMEOUT = 30  # seconds; a twentieth of one on an idle machine
+START_TIMEOUT = 30  # seconds; 0.05 on an idle machine
 
 
 class RedisServer:
     """A running Redis.
 
-    :param folder: where it works; it writes nothing there but its log.
-    :raises Unavailable: there is no ``redis-server`` on the PATH, or it does not start.
+    :param folder: its working directory, for the log.
+    :raises Unavailable: ``redis-server`` is not on the PATH, or does not start.
 
     It ends with :meth:`stop`, or with this process.
     """
@@ -45,12 +45,12 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Its first database, as Beaker's ``ext:redis`` and redis name it."""
+        """URL of its first database, for Beaker's ``ext:redis``."""
         return f"redis://127.0.0.1:{self._port}/0"
 
     def stop(self) -> None:
-        """End the server; where it has ended, do nothing."""
-        # This closes the keeper's standard input, upon which it ends Redis and itself.
+        """End the server. If it has ended, do nothing."""
+        # Closes the keeper's stdin, so it ends Redis and itself.
         self._process.communicate()
 
     def _wait_until_it_answers(self) -> None:
