@@ -177,7 +177,7 @@ class Provisioner:
         attribute = self._options.ttl_attribute
         if table.time_to_live_attribute(
             self._client, self._name
-        ) == attribute or not table.turn_on_time_to_live(self._client, self._options):
+        ) == attribute or not table.enable_time_to_live(self._client, self._options):
             return Step(KEPT, f"time to live is on, by {attribute!r}")
         return Step(CHANGED, f"time to live turned on, by {attribute!r}")
 

@@ -95,7 +95,7 @@ class TableCalls:
             response = self._send_to_new_table(method, params)
         if self._without_ttl:
             self._without_ttl = False
-            table.enable_time_to_live(self.client(), self.options)
+            table.enable_time_to_live_or_warn(self.client(), self.options)
         return response
 
     def _send(self, method: str, params: dict[str, Any]) -> Any:
@@ -195,7 +195,7 @@ class TableCalls:
         key = (connection_key(options), options.client, options.table_name)
         attempt = _attempts().setdefault(key, SharedAttempt())
         try:
-            attempt(lambda: table.make_usable(self.client(), options), options.clock)
+            attempt(lambda: table.make_usable(self.client(), options, self.sleep), options.clock)
         except TableNotReady:
             self._without_ttl = options.create_table
             raise

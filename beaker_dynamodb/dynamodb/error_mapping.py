@@ -9,7 +9,6 @@ from typing import Any
 from beaker_dynamodb.dynamodb.authentication import Remedy, clock_difference, remedy_of_response
 from beaker_dynamodb.exceptions import (
     AccessDenied,
-    ConfigurationError,
     DynamoDBError,
     ItemTooLarge,
     StoreUnavailable,
@@ -231,15 +230,3 @@ def _missing_action(operation: str, message: str) -> str:
     if operation == "TransactWriteItems":  # IAM has no such action
         return "dynamodb:PutItem or dynamodb:DeleteItem"
     return f"dynamodb:{operation}"
-
-
-def missing_table(table: str, command: str) -> ConfigurationError:
-    """Return the error for a table that does not exist and must not be created.
-
-    :param command: the command that creates it.
-    """
-    return ConfigurationError(
-        f"table {table!r} does not exist and create_table is false; create it with: {command}",
-        table=table,
-        aws_code="ResourceNotFoundException",
-    )

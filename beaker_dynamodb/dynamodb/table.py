@@ -1,6 +1,6 @@
-"""The table: what it must look like, creating it, explaining how it differs.
+"""The table: its definition, its creation, and how an existing table differs from it.
 
-No request of a running application comes here unless its table is missing or of another shape.
+Requests use this module only if their table is missing or has another key.
 """
 
 from __future__ import annotations
@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb import indexes, table_state
-from beaker_dynamodb.dynamodb.error_mapping import cause, missing_table, translate
+from beaker_dynamodb.dynamodb.error_mapping import cause, translate
 from beaker_dynamodb.dynamodb.indexes import throughput
 from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError, DynamoDBError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from types_boto3_dynamodb import DynamoDBClient
 
     from beaker_dynamodb.config.options import Options
@@ -25,7 +28,7 @@ log = logging.getLogger("beaker_dynamodb")
 
 
 def definition(options: Options) -> dict[str, Any]:
-    """Give the parameters of CreateTable for these options."""
+    """Return the parameters of CreateTable for these options."""
     keys = [(options.hash_key, "HASH")]
     if options.sort_key is not None:
         keys.append((options.sort_key, "RANGE"))
@@ -46,7 +49,7 @@ def definition(options: Options) -> dict[str, Any]:
 
 
 def aws_command(options: Options) -> str:
-    """Give the AWS CLI's command that makes the same table, ready to be pasted."""
+    """Return the AWS CLI's command that creates the same table."""
     request = definition(options)
     words = [
         "aws dynamodb create-table --table-name",
@@ -67,8 +70,8 @@ def aws_command(options: Options) -> str:
         units = ",".join(f"{name}={n}" for name, n in request["ProvisionedThroughput"].items())
         words.append(f"--provisioned-throughput {units}")
     if options.index_keys:
-        text = json.dumps(request["GlobalSecondaryIndexes"], separators=(",", ":"))
-        words.append(f"--global-secondary-indexes {shlex.quote(text)}")
+        definitions = json.dumps(request["GlobalSecondaryIndexes"], separators=(",", ":"))
+        words.append(f"--global-secondary-indexes {shlex.quote(definitions)}")
     return (
         " ".join(words)
         + f" && aws dynamodb wait table-exists --table-name {options.table_name}"
@@ -77,51 +80,62 @@ def aws_command(options: Options) -> str:
     )
 
 
-def make_usable(client: DynamoDBClient, options: Options) -> bool:
+def make_usable(client: DynamoDBClient, options: Options, sleep: Callable[[float], None]) -> bool:
     """Create a table that was not found, or wait until it can be used; return True.
 
     :raises ConfigurationError: it does not exist and ``create_table`` is off.
-    :raises AccessDenied: a permission is missing; the message says what to run instead.
+    :raises AccessDenied: a permission is missing; the message shows the command to run instead.
     :raises StoreUnavailable: the table cannot be used now; the message names its state.
     """
     if options.create_table:
-        create(client, options)
+        create(client, options, sleep)
         return True
     found: str | None
     try:
         found = table_state.status(client, options.table_name)
     except DynamoDBError:
-        found = None  # such as a policy without DescribeTable
-    if found is None:
-        raise missing_table(options.table_name, aws_command(options))
-    table_state.refuse_lasting(found, options.table_name)
-    if not table_state.wait_until_usable(client, options, found):
-        raise missing_table(options.table_name, aws_command(options))
-    return True
+        found = None  # for instance without permission for DescribeTable
+    if found is not None:
+        table_state.refuse_permanent(found, options.table_name)
+        if table_state.wait_until_usable(client, options, sleep, found):
+            return True
+    raise ConfigurationError(
+        f"table {options.table_name!r} does not exist and create_table is false; create it with: "
+        f"{aws_command(options)}",
+        table=options.table_name,
+        aws_code="ResourceNotFoundException",
+    )
 
 
-def create(client: DynamoDBClient, options: Options) -> None:
-    """Create the table, wait until it can be used and turn on its time to live.
+def create(
+    client: DynamoDBClient, options: Options, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Create the table, wait until it can be used and enable time to live.
 
-    Several processes may do this at once: all of them return when the table is there.
+    If several processes do this at once, all of them succeed.
 
-    :raises AccessDenied: a permission is missing; the message says what to run instead.
+    :raises AccessDenied: a permission is missing; the message shows the command to run instead.
     :raises StoreUnavailable: the table cannot be used in time.
     """
     try:
         request_creation(client, definition(options))
-        while not table_state.wait_until_usable(client, options):
+        while not table_state.wait_until_usable(client, options, sleep):
             # The old table was still being deleted.
             request_creation(client, definition(options))
     except AccessDenied as error:
-        raise _explained(error, options) from error.__cause__
-    enable_time_to_live(client, options)
+        raise AccessDenied(
+            f"{error}; allow it, or create the table with: {aws_command(options)}",
+            operation=error.operation,
+            table=error.table,
+            aws_code=error.aws_code,
+        ) from error.__cause__
+    enable_time_to_live_or_warn(client, options)
 
 
 def request_creation(client: DynamoDBClient, request: dict[str, Any]) -> bool:
-    """Call CreateTable; return whether it created the table.
+    """Call CreateTable; return whether this call created the table.
 
-    If another process created it first, its state may be any.
+    A table that existed already may be in any state.
     """
     table = request["TableName"]
     try:
@@ -134,23 +148,14 @@ def request_creation(client: DynamoDBClient, request: dict[str, Any]) -> bool:
     return True
 
 
-def _explained(error: AccessDenied, options: Options) -> AccessDenied:
-    return AccessDenied(
-        f"{error}; allow it, or create the table with: {aws_command(options)}",
-        operation=error.operation,
-        table=error.table,
-        aws_code=error.aws_code,
-    )
-
-
-def enable_time_to_live(client: DynamoDBClient, options: Options) -> None:
-    """Turn on the table's time to live; log a warning if that fails."""
+def enable_time_to_live_or_warn(client: DynamoDBClient, options: Options) -> None:
+    """Enable the table's time to live; log a warning if that fails."""
     try:
-        turn_on_time_to_live(client, options)
+        enable_time_to_live(client, options)
     except DynamoDBError as error:
         # A warning, because sessions work without it; only expired items accumulate.
         log.warning(
-            "table %r: time to live could not be turned on (%s); expired items will not be deleted "
+            "table %r: time to live could not be enabled (%s); expired items will not be deleted "
             "until you run: aws dynamodb update-time-to-live --table-name %s "
             "--time-to-live-specification Enabled=true,AttributeName=%s",
             options.table_name,
@@ -160,10 +165,10 @@ def enable_time_to_live(client: DynamoDBClient, options: Options) -> None:
         )
 
 
-def turn_on_time_to_live(client: DynamoDBClient, options: Options) -> bool:
-    """Turn on the table's time to live; return False if it was on already.
+def enable_time_to_live(client: DynamoDBClient, options: Options) -> bool:
+    """Enable the table's time to live; return False if it was enabled already.
 
-    :raises DynamoDBError: it could not be turned on.
+    :raises DynamoDBError: it could not be enabled.
     """
     table, attribute = options.table_name, options.ttl_attribute
     try:
@@ -174,13 +179,13 @@ def turn_on_time_to_live(client: DynamoDBClient, options: Options) -> bool:
     except Exception as error:
         with suppress(Exception):
             if time_to_live_attribute(client, table) == attribute:
-                return False  # another process turned it on first
+                return False  # another process enabled it first
         raise translate(error, "UpdateTimeToLive", table) from cause(error)
     return True
 
 
 def time_to_live_attribute(client: DynamoDBClient, table: str) -> str | None:
-    """Return the attribute of the table's time to live, or None if it is off."""
+    """Return the attribute of the table's time to live, or None if it is disabled."""
     try:
         answer = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     except Exception as error:
@@ -190,15 +195,15 @@ def time_to_live_attribute(client: DynamoDBClient, table: str) -> str | None:
 
 
 def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError | None:
-    """Explain how the table's key differs from what the options say; None where it does not.
+    """Return an error that describes how the table's key differs from the options, or None.
 
-    AWS's messages do not tell: there is another one for each operation and each difference.
+    AWS's own messages do not describe the difference.
     """
-    wanted = _key_text(definition(options))
+    wanted = _describe_key(definition(options))
     try:
-        found = _key_text(client.describe_table(TableName=options.table_name)["Table"])
+        found = _describe_key(client.describe_table(TableName=options.table_name)["Table"])
     except Exception:
-        found = "perhaps another key (DescribeTable, which would tell, is not allowed)"
+        found = "perhaps another key (DescribeTable is not allowed)"
     if found == wanted:
         return None
     return ConfigurationError(
@@ -208,7 +213,7 @@ def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError | N
     )
 
 
-def _key_text(description: Any) -> str:
+def _describe_key(description: Any) -> str:
     types = {d["AttributeName"]: d["AttributeType"] for d in description["AttributeDefinitions"]}
     names = {"HASH": "partition key", "RANGE": "sort key"}
     return " and ".join(

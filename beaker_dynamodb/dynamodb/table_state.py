@@ -1,4 +1,4 @@
-"""Waiting for a table that cannot be used yet, and naming a state that no wait can end."""
+"""Waits for a table that cannot be used yet, and refuses one that never will be."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 
     from beaker_dynamodb.config.options import Options
 
-#: Longest wait of a request for a table that is being created.
+#: Maximum wait of a request for a table that is being created.
 WAIT_SECONDS = 10.0
-#: Longest time between two looks at it.
+#: Maximum time between two calls of DescribeTable.
 POLL_SECONDS = 0.5
-#: A table in UPDATING serves items as well.
+#: Items can be read and written while the table is in UPDATING.
 USABLE = frozenset({"ACTIVE", "UPDATING"})
-#: States that end by themselves (AWS API reference, TableDescription).
-PASSING = frozenset({"CREATING", "DELETING"})
+#: States that end without intervention (AWS API reference, TableDescription).
+TEMPORARY = frozenset({"CREATING", "DELETING"})
 _RESTORE = (
-    "restore it, under another name, from the backup that DynamoDB has made of it "
-    "(ArchivalSummary in DescribeTable), and set table_name"
+    "restore it under another name from DynamoDB's backup (ArchivalSummary in DescribeTable), "
+    "and set table_name"
 )
 _REMEDIES = {
     "ARCHIVED": _RESTORE,
     "ARCHIVING": _RESTORE,
     "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (
-        "make its KMS key usable again: it is disabled, about to be deleted, or its policy does "
-        "not allow DynamoDB; after seven days the table is archived"
+        "make its KMS key usable again: the key is disabled or scheduled for deletion, or its "
+        "policy does not allow DynamoDB; after seven days DynamoDB archives the table"
     ),
-    "REPLICATION_NOT_AUTHORIZED": "grant the permissions that replication between accounts needs",
+    "REPLICATION_NOT_AUTHORIZED": "grant the permissions for replication between accounts",
 }
 
 
 class TableNotReady(StoreUnavailable):
-    """The table is in a state that passes, and has been for `WAIT_SECONDS`."""
+    """The table is still in a temporary state after `WAIT_SECONDS`."""
 
 
 def status(client: DynamoDBClient, table: str) -> str | None:
@@ -66,13 +66,13 @@ def describe(client: DynamoDBClient, table: str) -> Mapping[str, Any] | None:
         raise failure from cause(error)
 
 
-def refuse_lasting(found: str | None, table: str) -> None:
-    """Raise for a state that does not end by itself.
+def refuse_permanent(found: str | None, table: str) -> None:
+    """Raise if the table's state does not end without intervention.
 
     :param found: the table's state.
-    :raises StoreUnavailable: it names the state, and what to do about it.
+    :raises StoreUnavailable: names the state and what to do.
     """
-    if found is None or found in USABLE or found in PASSING:
+    if found is None or found in USABLE or found in TEMPORARY:
         return
     remedy = _REMEDIES.get(found, "see the table in the DynamoDB console")
     raise StoreUnavailable(
@@ -82,13 +82,18 @@ def refuse_lasting(found: str | None, table: str) -> None:
     )
 
 
-def wait_until_usable(client: DynamoDBClient, options: Options, before: str | None = None) -> bool:
+def wait_until_usable(
+    client: DynamoDBClient,
+    options: Options,
+    sleep: Callable[[float], None],
+    before: str | None = None,
+) -> bool:
     """Wait for a table that is being created.
 
-    :param before: the state at an earlier look.
-    :returns: False if the table was being deleted and is gone now.
+    :param before: the state at the last poll.
+    :returns: False if the table was being deleted and no longer exists.
     :raises TableNotReady: it cannot be used after `WAIT_SECONDS`.
-    :raises StoreUnavailable: it is in a state that does not end by itself.
+    :raises StoreUnavailable: its state does not end without intervention.
     """
     described = wait_until(
         client,
@@ -96,6 +101,7 @@ def wait_until_usable(client: DynamoDBClient, options: Options, before: str | No
         lambda described: described["TableStatus"] in USABLE,
         seconds=WAIT_SECONDS,
         clock=options.clock,
+        sleep=sleep,
         before=before,
     )
     return described is not None
@@ -114,22 +120,22 @@ def wait_until(
     """Poll a table until it is ready.
 
     :param ready: called with the table's description.
-    :param seconds: longest wait.
+    :param seconds: maximum wait.
     :param clock: returns epoch seconds.
-    :param before: the state at an earlier poll.
-    :returns: the description; None if the table was being deleted and is gone now.
+    :param before: the state at the last poll.
+    :returns: the description, or None if the table was being deleted and no longer exists.
     :raises TableNotReady: it is not ready in time.
-    :raises StoreUnavailable: it is in a state that does not end by itself.
+    :raises StoreUnavailable: its state does not end without intervention.
     """
     waiting = Pause()
     waiting.begin(clock(), seconds)
     while True:
         described = describe(client, table)
         found = None if described is None else described["TableStatus"]
-        refuse_lasting(found, table)
+        refuse_permanent(found, table)
         if described is not None and ready(described):
             return described
-        # A table that was created a moment ago may not be found yet.
+        # A new table may not be found at first.
         if found is None and before == "DELETING":
             return None
         if not waiting.lasts(clock()):

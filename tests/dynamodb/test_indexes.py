@@ -1,0 +1,116 @@
+"""Global secondary indexes: created with the table, or missing from it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb import indexes, table
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from beaker_dynamodb.config.options import Options
+
+SPECIAL = {"special_keys": "userId:S, logins:N, user.blob:B, admin:BOOL"}
+
+
+def create(client: DynamoDBClient, options: dict[str, Any]) -> Options:
+    parsed = parse(options)
+    table.create(client, parsed)
+    return parsed
+
+
+def describe(client: DynamoDBClient, options: Options) -> Any:
+    return client.describe_table(TableName=options.table_name)["Table"]
+
+
+def comparable(index: Any) -> dict[str, Any]:
+    """Return the parts that definitions and descriptions of an index share."""
+    units = index.get("ProvisionedThroughput", {})
+    return {
+        "name": index["IndexName"],
+        "key": index["KeySchema"],
+        "type": index["Projection"]["ProjectionType"],
+        "attributes": sorted(index["Projection"]["NonKeyAttributes"]),
+        "units": [units.get(name) or 0 for name in ("ReadCapacityUnits", "WriteCapacityUnits")],
+    }
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize("capacity", [{}, {"read_capacity_units": 7}])
+def test_indexes_are_created_with_the_table(
+    client: DynamoDBClient, options: dict[str, Any], capacity: dict[str, Any]
+) -> None:
+    keys = {**SPECIAL, "index_keys": "userId, logins, user.blob"}
+    parsed = create(client, {**options, **keys, **capacity})
+    description = describe(client, parsed)
+    found = {
+        index["IndexName"]: comparable(index) for index in description["GlobalSecondaryIndexes"]
+    }
+    assert found == {index["IndexName"]: comparable(index) for index in indexes.definitions(parsed)}
+    assert {"beaker-logins", "beaker-user.blob", "beaker-userId"} == set(found)
+    assert [[7, 5] if capacity else [0, 0]] * 3 == [index["units"] for index in found.values()]
+    assert [] == indexes.missing(parsed, description)
+
+
+def test_an_index_does_not_contain_the_payload() -> None:
+    (index,) = indexes.definitions(parse({**SPECIAL, "index_keys": "logins"}))
+    assert [{"AttributeName": "logins", "KeyType": "HASH"}] == index["KeySchema"]
+    assert {
+        "ProjectionType": "INCLUDE",
+        "NonKeyAttributes": [
+            *["expires", "accessed", "created", "deadline", "namespace", "type"],
+            *["userId", "user.blob", "admin"],
+        ],
+    } == index["Projection"]
+
+
+@pytest.mark.both_servers
+def test_a_missing_index_can_be_added(client: DynamoDBClient, options: dict[str, Any]) -> None:
+    options |= SPECIAL
+    create(client, {**options, "index_keys": "userId"})
+    parsed = parse({**options, "index_keys": "userId, logins"})
+    (missing,) = indexes.missing(parsed, describe(client, parsed))
+    assert "beaker-logins" == missing["IndexName"]
+    client.update_table(**indexes.addition(parsed, missing))
+    assert [] == indexes.missing(parsed, describe(client, parsed))
+
+
+@pytest.mark.both_servers
+def test_an_index_with_another_key(client: DynamoDBClient, options: dict[str, Any]) -> None:
+    options |= {"index_keys": "userId"}
+    create(client, {**options, "special_keys": "userId:S"})
+    parsed = parse({**options, "special_keys": "userId:N"})
+    with pytest.raises(ConfigurationError, match=r"key userId \(S\), the options say userId \(N\)"):
+        indexes.missing(parsed, describe(client, parsed))
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("userId", "beaker-userId"),
+        ("user.id", "beaker-user.id"),
+        ("größe", "beaker-d353a267"),
+        ("k" * 248, "beaker-" + "k" * 248),
+        ("k" * 249, "beaker-a6ba261a"),
+    ],
+)
+def test_every_index_name_is_valid(key: str, expected: str) -> None:
+    name = indexes.index_name(key)
+    assert 3 <= len(name) <= 255
+    assert name.isascii()
+    assert expected == name[: len(expected)]
+
+
+def test_the_aws_command_creates_the_indexes() -> None:
+    options = parse({"special_keys": "user id:S", "index_keys": "user id"})
+    words = shlex.split(table.aws_command(options))
+    assert "AttributeName=user id,AttributeType=S" in words
+    definitions = words[words.index("--global-secondary-indexes") + 1]
+    assert indexes.definitions(options) == json.loads(definitions)

@@ -1,0 +1,244 @@
+"""The table: created when it is missing, and errors if an existing one differs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.cache import CacheManager
+
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
+from tests.clock import Clock
+from tests.servers.recorder import CallRecorder
+from tests.sessions.site import Action, Site, log_out, store, values
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+both_servers = pytest.mark.both_servers
+
+
+@pytest.fixture
+def options(options: dict[str, Any], shape: str) -> dict[str, Any]:
+    return {**options, "sort_key": "part"} if shape == "sorted" else options
+
+
+def describe(client: DynamoDBClient, table_name: str) -> Any:
+    return client.describe_table(TableName=table_name)["Table"]
+
+
+def time_to_live(client: DynamoDBClient, table_name: str) -> tuple[str, str | None]:
+    found = client.describe_time_to_live(TableName=table_name)["TimeToLiveDescription"]
+    return found["TimeToLiveStatus"], found.get("AttributeName")
+
+
+@both_servers
+@pytest.mark.both_shapes
+def test_the_first_access_creates_the_table(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    manager = DynamoDBNamespaceManager("id", **options)
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        describe(client, table_name)
+    with pytest.raises(KeyError, match="session"):
+        manager["session"]
+    table = describe(client, table_name)
+    assert "ACTIVE" == table["TableStatus"]
+    assert "PAY_PER_REQUEST" == table["BillingModeSummary"]["BillingMode"]
+    keys = [("id", "HASH"), ("part", "RANGE")][: 2 if "sort_key" in options else 1]
+    assert keys == [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]]
+    assert {"S"} == {name["AttributeType"] for name in table["AttributeDefinitions"]}
+    assert ("ENABLED", "expires") == time_to_live(client, table_name)
+    with CallRecorder(manager.client) as calls:
+        manager[b"k"] = 1
+        assert 1 == manager[b"k"]
+    assert ["PutItem", "GetItem"] == calls.operations
+
+
+def test_the_first_write_creates_the_table(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    names = {"hash_key": "sid", "ttl_attribute": "ttl", "read_capacity_units": "7"}
+    manager = DynamoDBNamespaceManager("pages", **options, **names)
+    manager[b"k"] = 1
+    assert 1 == manager[b"k"]
+    table = describe(client, table_name)
+    assert "sid" == table["KeySchema"][0]["AttributeName"]
+    assert ("ENABLED", "ttl") == time_to_live(client, table_name)
+    units = table["ProvisionedThroughput"]
+    assert (7, 5) == (units["ReadCapacityUnits"], units["WriteCapacityUnits"])
+
+
+@both_servers
+def test_two_processes_create_the_table(
+    options: dict[str, Any],
+    client: DynamoDBClient,
+    table_name: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    barrier = threading.Barrier(2)
+
+    def write(number: int) -> None:
+        # Another connection, as in another process.
+        manager = DynamoDBNamespaceManager("pages", **options, read_timeout=7 + number)
+        send = manager.client.create_table
+
+        def create_table(**params: Any) -> Any:
+            barrier.wait(60)
+            return send(**params)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(manager.client, "create_table", create_table)
+            manager[str(number).encode()] = number
+
+    with caplog.at_level(logging.WARNING), ThreadPoolExecutor(2) as threads:
+        list(threads.map(write, range(2)))
+    assert [] == caplog.messages
+    assert [b"0", b"1"] == sorted(DynamoDBNamespaceManager("pages", **options).keys())
+    assert ("ENABLED", "expires") == time_to_live(client, table_name)
+
+
+@pytest.mark.both_shapes
+def test_without_create_table_the_error_shows_the_command(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    manager = DynamoDBNamespaceManager("id", **options, create_table="false")
+    with pytest.raises(ConfigurationError) as caught:
+        manager["session"]
+    message = str(caught.value)
+    assert f"aws dynamodb create-table --table-name {table_name} " in message
+    assert "AttributeName=id,KeyType=HASH" in message
+    assert ("AttributeName=part,KeyType=RANGE" in message) is ("sort_key" in options)
+    assert "Enabled=true,AttributeName=expires" in message
+    assert table_name == caught.value.table
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        describe(client, table_name)
+
+
+# -- tables with another key ------------------------------------------------------------------
+
+
+@both_servers
+@pytest.mark.parametrize(
+    ("existing", "message"),
+    [
+        ({"hash_key": "sid"}, r"has partition key 'sid' \(S\), .* say partition key 'id' \(S\)"),
+        ({"sort_key": "part"}, r"and sort key 'part' \(S\), .* say partition key 'id' \(S\)"),
+    ],
+)
+def test_a_table_with_another_key(
+    options: dict[str, Any], existing: dict[str, str], message: str
+) -> None:
+    DynamoDBNamespaceManager("pages", **options, **existing).keys()
+    manager = DynamoDBNamespaceManager("pages", **options)
+    for use in (lambda: manager["session"], lambda: manager.set_value(b"k", 1)):
+        with pytest.raises(ConfigurationError, match=message):
+            use()
+
+
+@both_servers
+def test_a_table_without_the_sort_key(options: dict[str, Any]) -> None:
+    DynamoDBNamespaceManager("pages", **options).keys()
+    with pytest.raises(ConfigurationError, match=r"has partition .* say .* sort key 'part' \(S\)"):
+        DynamoDBNamespaceManager("pages", **options, sort_key="part")["session"]
+
+
+# moto accepts a string as a number.
+@pytest.mark.parametrize("engine", ["local"], scope="session")
+def test_a_table_with_a_key_of_another_type(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    client.create_table(
+        TableName=table_name,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    with pytest.raises(ConfigurationError, match=r"'id' \(N\).* 'id' \(S\)"):
+        DynamoDBNamespaceManager("id", **options)["session"]
+
+
+# -- tables that are deleted, or whose time to live is disabled -------------------------------
+
+
+@pytest.mark.parametrize("action", [values, store(a=1), log_out], ids=["read", "write", "log out"])
+@pytest.mark.parametrize("middleware", ["ours", "beaker"])
+def test_a_deleted_table_is_created_again(
+    options: dict[str, Any],
+    client: DynamoDBClient,
+    table_name: str,
+    middleware: str,
+    action: Action,
+) -> None:
+    site = Site(middleware, options)
+    cookie = site(store(name="Ada")).cookie
+    client.delete_table(TableName=table_name)
+    site(action, cookie)
+    cookie = site(store(name="Grace")).cookie
+    assert {"name": "Grace"} == site(values, cookie).result
+    assert ("ENABLED", "expires") == time_to_live(client, table_name)
+
+
+@pytest.mark.parametrize("middleware", ["ours", "beaker"])
+def test_a_session_whose_table_is_deleted_during_the_request_is_dropped(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str, middleware: str
+) -> None:
+    site = Site(middleware, options)
+    cookie = site(store(name="Ada")).cookie
+
+    def delete_table(session: object) -> None:
+        values(session)
+        client.delete_table(TableName=table_name)
+        store(a=1)(session)
+
+    site(delete_table, cookie)
+    assert [] == client.scan(TableName=table_name)["Items"]
+
+
+def test_a_deleted_table_is_an_error_until_it_exists_again(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    cookie = Site("ours", options)(store(name="Ada")).cookie
+    site = Site("ours", {**options, "create_table": False})
+    assert {"name": "Ada"} == site(values, cookie).result
+    client.delete_table(TableName=table_name)
+    for action in (values, store(a=1), log_out):
+        with pytest.raises(ConfigurationError, match=table_name):
+            site(action, cookie)
+    Site("ours", options)(values, cookie)  # creates it
+    assert {"name": "Grace"} == site(values, site(store(name="Grace")).cookie).result
+
+
+def test_a_cache_whose_table_is_deleted(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    cache = CacheManager(type="ext:dynamodb", **options).get_cache("pages")
+    assert "old" == cache.get("a", createfunc=lambda: "old")
+    client.delete_table(TableName=table_name)
+    assert "new" == cache.get("a", createfunc=lambda: "new")
+    assert "new" == cache.get("a", createfunc=lambda: "newer")
+
+
+def test_expired_items_are_not_served_without_time_to_live(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str, clock: Clock
+) -> None:
+    session, cache = (
+        DynamoDBNamespaceManager(name, **options, clock=clock) for name in ("id", "pages")
+    )
+    session.set_value("session", "text", expiretime=60)
+    cache.set_value(b"k", 1, expiretime=60)
+    client.update_time_to_live(
+        TableName=table_name,
+        TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"},
+    )
+    clock.advance(61)
+    with pytest.raises(KeyError):
+        session["session"]
+    assert b"k" not in cache
+    assert [] == cache.keys()
+    assert 2 == client.scan(TableName=table_name)["Count"]
+    cache.set_value(b"k", 2, expiretime=60)
+    assert 2 == cache[b"k"]

@@ -1,0 +1,184 @@
+"""A table that cannot be used: requests wait for it, or the error names its state."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_dynamodb import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.cli.provision import Provisioner
+from beaker_dynamodb.cli.table_request import Extras
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb.calls import TableCalls
+from tests.clock import Clock
+from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer, Request, refusal
+
+THREADS = 8
+PERMANENT = ["ARCHIVED", "ARCHIVING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "SOMETHING_NEW"]
+
+
+class Table(FakeServer):
+    """A server with a table.
+
+    :param states: the state for each DescribeTable; the last one stays. None: there is no table.
+    """
+
+    def __init__(self, *states: str | None) -> None:
+        super().__init__({})
+        self.states = list(states)
+        self.plan = self._respond
+
+    def _respond(self, request: Request) -> dict[str, Any]:
+        state = self.states[0]
+        if request.operation == "DescribeTable":
+            if len(self.states) > 1:
+                self.states.pop(0)
+            if state is None:
+                return refusal("ResourceNotFoundException")
+            return {"body": json.dumps({"Table": {"TableStatus": state}}).encode()}
+        if request.operation == "CreateTable":
+            if state is not None:
+                return refusal("ResourceInUseException")
+            self.states = ["ACTIVE"]
+        elif request.operation == "GetItem" and state not in ("ACTIVE", "UPDATING"):
+            return refusal("ResourceNotFoundException")
+        return {}
+
+    @property
+    def operations(self) -> list[str]:
+        return [request.operation for request in self.requests]
+
+    @property
+    def polls(self) -> int:
+        return self.operations.count("DescribeTable")
+
+
+@pytest.fixture
+def table(_new_clients: None) -> Iterator[Table]:
+    table = Table("CREATING")
+    with table:
+        yield table
+
+
+@pytest.fixture(params=[True, False], ids=["create", "no create"])
+def options(request: pytest.FixtureRequest, table: Table, clock: Clock) -> dict[str, Any]:
+    return {
+        **OFFLINE,
+        "endpoint_url": table.url,
+        "clock": clock,
+        "max_attempts": 1,
+        "create_table": request.param,
+    }
+
+
+creating = pytest.mark.parametrize("options", [True], ids=["create"], indirect=True)
+
+
+def get(options: dict[str, Any]) -> Any:
+    """Make a call; its waits move the clock."""
+    return TableCalls(parse(options), sleep=options["clock"].advance).call("get_item", Key=KEY)
+
+
+@pytest.mark.parametrize("state", PERMANENT)
+def test_a_permanent_state_is_named_at_once(
+    table: Table, options: dict[str, Any], state: str, clock: Clock
+) -> None:
+    table.states = [state]
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable, match=f"'sessions' is {state} and cannot be used: "):
+            get(options)
+    assert 1 == table.polls  # the next one a second later
+    clock.advance(1)
+    table.states = ["ACTIVE"]
+    assert "Item" not in get(options)
+
+
+def test_a_temporary_state_is_waited_for(table: Table, options: dict[str, Any]) -> None:
+    table.states = ["CREATING", "CREATING", "UPDATING"]
+    assert "Item" not in get(options)
+
+
+def test_the_wait_ends_after_ten_seconds(
+    table: Table, options: dict[str, Any], clock: Clock
+) -> None:
+    start = clock()
+    with pytest.raises(StoreUnavailable, match="is CREATING after 10 seconds; try again"):
+        get(options)
+    assert 10 <= clock() - start <= 10.5
+    assert 20 <= table.polls <= 41
+
+
+@creating
+def test_one_thread_of_a_process_waits(table: Table, options: dict[str, Any]) -> None:
+    barrier = threading.Barrier(THREADS)
+
+    def first_request(number: int) -> StoreUnavailable:
+        barrier.wait()
+        with pytest.raises(StoreUnavailable, match="is CREATING after 10 seconds") as caught:
+            get({**options, "prefix": f"p{number}:"})
+        return caught.value
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        errors = list(threads.map(first_request, range(THREADS)))
+    assert THREADS == len({id(error) for error in errors})
+    assert table.polls <= 41
+
+
+@creating
+def test_time_to_live_is_enabled_after_the_wait_was_given_up(
+    table: Table, options: dict[str, Any], clock: Clock
+) -> None:
+    calls = TableCalls(parse(options), sleep=clock.advance)
+    with pytest.raises(StoreUnavailable):
+        calls.call("get_item", Key=KEY)
+    clock.advance(1)
+    table.states = ["ACTIVE"]
+    table.requests.clear()
+    for _ in range(2):
+        calls.call("get_item", Key=KEY)
+    assert ["GetItem", "UpdateTimeToLive", "GetItem"] == table.operations
+
+
+@creating
+def test_a_table_that_is_being_deleted_is_created_afterwards(
+    table: Table, options: dict[str, Any]
+) -> None:
+    table.states = ["DELETING", "DELETING", None]
+    get(options)
+    assert 2 == table.operations.count("CreateTable")
+    assert "UpdateTimeToLive" in table.operations
+
+
+@pytest.mark.parametrize("options", [False], ids=["no create"], indirect=True)
+@pytest.mark.parametrize("states", [[None], ["DELETING", None]])
+def test_a_missing_table_that_must_not_be_created(
+    table: Table, options: dict[str, Any], states: list[str | None]
+) -> None:
+    table.states = states
+    with pytest.raises(ConfigurationError, match="aws dynamodb create-table"):
+        get(options)
+
+
+@creating
+def test_a_cache_continues_without_the_table(table: Table, options: dict[str, Any]) -> None:
+    table.states = ["ARCHIVED"]
+    cache = Cache("n", "ext:dynamodb", **options, on_error="miss")
+    assert "made" == cache.get("k", createfunc=lambda: "made")
+
+
+@creating
+def test_the_command_does_not_wait_for_a_permanent_state(
+    table: Table, options: dict[str, Any]
+) -> None:
+    table.states = ["ARCHIVED"]
+    parsed, waits = parse(options), list[float]()
+    provisioner = Provisioner(TableCalls(parsed).client(), parsed, Extras(), sleep=waits.append)
+    with pytest.raises(StoreUnavailable, match="ARCHIVED"):
+        list(provisioner.steps())
+    assert ([], 2) == (waits, table.polls)
