@@ -20,7 +20,7 @@ from beaker_dynamodb.sessions.storage import session_storage
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
+    from beaker_dynamodb.caches.creation_lock import CreationLock
     from beaker_dynamodb.caches.entries import CacheEntries
     from beaker_dynamodb.caches.storage import CacheStorage
 
@@ -58,7 +58,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     @property
     def faults_missed(self) -> int:
         """How many store errors the caches with these options ignored (``on_error = miss``)."""
-        return self._cache_storage().outage.passed
+        return self._cache_storage().outage.tolerated
 
     @property
     def undecodable_missed(self) -> int:
@@ -170,11 +170,11 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """End a write."""
         self._thread.write_locks -= 1
 
-    def get_creation_lock(self, key: str | bytes) -> DynamoDBSynchronizer:
+    def get_creation_lock(self, key: str | bytes) -> CreationLock:
         """Return the lock that lets one caller among all hosts compute a value."""
-        from beaker_dynamodb.caches.lock_registry import creation_lock
+        from beaker_dynamodb.caches.lock_registry import locks
 
-        return creation_lock(self._cache_storage(), self.backend.keys.lock(self.namespace, key))
+        return locks.lock(self._cache_storage(), self.backend.keys.lock(self.namespace, key))
 
     # -- sessions and caches --------------------------------------------------------------------
 

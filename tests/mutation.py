@@ -61,12 +61,7 @@ _ITEMS = [
     "tests/values/test_moves.py",
 ]
 _SIGNATURES = ["tests/format/test_golden_signatures.py", "tests/values/test_signature.py"]
-_LOCKS = [
-    "tests/locks",
-    "tests/beaker/test_on_error.py",
-    "tests/unit/test_forks.py",
-    "tests/unit/test_lock_requests.py",
-]
+_LOCKS = ["tests/caches"]
 #: The modules that are mutated, each with the tests that should notice.
 TESTS = {
     "beaker_dynamodb/sessions/merge.py": _MERGE,
@@ -81,9 +76,12 @@ TESTS = {
     "beaker_dynamodb/items/store.py": _ITEMS,
     "beaker_dynamodb/items/chunks.py": _ITEMS,
     "beaker_dynamodb/items/signing.py": _SIGNATURES,
-    "beaker_dynamodb/caches/lock_items.py": _LOCKS,
-    "beaker_dynamodb/caches/lease.py": _LOCKS,
+    "beaker_dynamodb/caches/computation.py": _LOCKS,
     "beaker_dynamodb/caches/creation_lock.py": _LOCKS,
+    "beaker_dynamodb/caches/fallback_lock.py": _LOCKS,
+    "beaker_dynamodb/caches/heartbeat.py": _LOCKS,
+    "beaker_dynamodb/caches/lease.py": _LOCKS,
+    "beaker_dynamodb/caches/lock_items.py": _LOCKS,
     "beaker_dynamodb/caches/lock_registry.py": _LOCKS,
 }
 

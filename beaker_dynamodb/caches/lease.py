@@ -1,16 +1,21 @@
-"""A lock that this process holds: renewed in the background until it is given back, or lost."""
+"""A lease: the right of one holder to a creation lock until it expires without a renewal.
+
+Times are seconds of this process's monotonic clock. The clocks of two hosts are never compared: a
+process takes a lock over after it has seen the same lock item for one whole lease.
+"""
 
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
-from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
-from beaker_dynamodb.dynamodb.forks import after_fork
 from beaker_dynamodb.exceptions import DynamoDBError
 
 if TYPE_CHECKING:
@@ -18,174 +23,171 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: The clock of locks, in seconds, by a name that tests replace.
-monotonic = time.monotonic
+#: A lease is renewed after this part of its duration.
+RENEW_PART = 1 / 3
+#: A failed renewal is retried after this many seconds, or this part of the lease if that is less.
+RETRY_SECONDS, RETRY_PART = 1.0, 1 / 10
+#: First and longest pause between two polls of a lock that another process holds, in seconds.
+MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
+#: After another process was found to hold the lock, attempts that do not wait fail for this long
+#: without a call.
+HELD_ELSEWHERE_SECONDS = 0.25
 
-#: A lock is renewed after this part of its lease; a renewal that failed is tried again after so
-#: many seconds, or this part of the lease if that is less.
-RENEW_PART, RETRY_PART, RETRY_SECONDS = 1 / 3, 1 / 10, 1.0
-#: Renewals at once. Two thirds of a lease, 20 seconds, are left for one when it is due. So 64 locks
-#: do not cost each other the lease as long as a call takes less than ten.
-AT_ONCE = 32
+
+class Clock(NamedTuple):
+    """A monotonic clock in seconds, and a function that waits for a number of seconds."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
 
 
-class Held:
-    """A lock that this process has taken.
+class Lease:
+    """A lock item that this process has written, and renews until it releases it.
 
-    :param since: when the write that took it was begun.
+    :param acquired_at: when the write that acquired it was sent.
+    :param monotonic: the clock, in seconds.
     """
 
-    def __init__(self, items: LockItems, key: Key, lock: LockItem, since: float) -> None:
+    def __init__(
+        self,
+        items: LockItems,
+        key: Key,
+        lock: LockItem,
+        acquired_at: float,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._items, self._key, self._lock = items, key, lock
-        # Held during each write, so that a renewal never comes after the release.
-        self._mutex = threading.Lock()
-        self._taken = self._renewed = since
+        self._monotonic = monotonic
+        # Held during each write, so that no renewal is sent after the release.
+        self._writing = threading.Lock()
+        self._acquired_at = self._renewed_at = acquired_at
         self._ended = False
-        self.due = since + lock.lease * RENEW_PART
+        self.renew_at = acquired_at + lock.lease * RENEW_PART
+
+    @property
+    def expires_at(self) -> float:
+        """When other processes may take the lock over, unless it is renewed before."""
+        return self._renewed_at + self._lock.lease
 
     @property
     def lost(self) -> bool:
-        """Whether others may have taken the lock over, as far as we know."""
-        return self._ended or monotonic() >= self.lost_at
+        """Whether other processes may have taken the lock over."""
+        return self._ended or self._monotonic() >= self.expires_at
 
     @property
-    def lost_at(self) -> float:
-        """When the lock is lost, if it is not renewed before."""
-        return self._renewed + self._lock.lease
-
-    @property
-    def young(self) -> bool:
-        """Whether the lock was taken less than one lease ago."""
-        return monotonic() < self._taken + self._lock.lease
+    def within_first_lease(self) -> bool:
+        """Whether the lock was acquired less than one lease ago."""
+        return self._monotonic() < self._acquired_at + self._lock.lease
 
     def renew(self) -> bool:
-        """Write the lock's next version, and say whether the lock has still to be renewed."""
-        lock, started = self._next(), monotonic()
-        with self._mutex:
+        """Write the next version of the lock item.
+
+        :returns: whether the lease needs further renewals.
+        """
+        with self._writing:
             if self._ended:
                 return False
             try:
                 if self.lost:
                     raise ConditionFailed(None)
-                self._items.renew(self._key, lock)
+                self._write_next_version()
             except ConditionFailed:
-                log.warning("a creation lock was lost: it could not be renewed within its lease")
+                log.warning("a creation lock was lost: it was not renewed within its lease")
                 self._ended = True
                 return False
-            except Exception as error:  # the thread serves other locks too
-                log.info("a creation lock was not renewed, trying again: %s", type(error).__name__)
-                self.due = monotonic() + min(lock.lease * RETRY_PART, RETRY_SECONDS)
-                return True
-            self._lock, self._renewed = lock, started
-            self.due = started + lock.lease * RENEW_PART
+            except Exception as error:  # the heartbeat thread must go on with the other leases
+                log.info("a creation lock was not renewed, will retry: %s", type(error).__name__)
+                retry = min(self._lock.lease * RETRY_PART, RETRY_SECONDS)
+                self.renew_at = self._monotonic() + retry
             return True
 
     def reclaim(self) -> bool:
-        """Renew the lock although its lease may be over; False if another caller has taken it."""
-        with self._mutex:
-            lock, started = self._next(), monotonic()
+        """Renew the lease even if it has expired.
+
+        :returns: False if another process has taken the lock over.
+        """
+        with self._writing:
             try:
-                self._items.renew(self._key, lock)
+                self._write_next_version()
             except ConditionFailed:
                 self._ended = True
                 return False
-            self._lock, self._renewed, self._ended = lock, started, False
+            self._ended = False
             return True
 
-    def _next(self) -> LockItem:
-        return LockItem(self._lock.owner, self._lock.version + 1, self._lock.lease)
+    def _write_next_version(self) -> None:
+        started = self._monotonic()
+        lock = LockItem(self._lock.owner, self._lock.version + 1, self._lock.lease)
+        self._items.renew(self._key, lock)
+        self._lock, self._renewed_at = lock, started
+        self.renew_at = started + lock.lease * RENEW_PART
 
-    def abandon(self) -> None:
-        """Renew the lock no longer: it ends with its lease."""
+    def release(self, *, delete: bool = True) -> None:
+        """Stop renewing the lease, and delete the lock item unless another process owns it.
+
+        A failed release is logged, not raised: the value was computed, and the lock expires.
+
+        :param delete: False to send no call.
+        """
         self._ended = True
-
-    def release(self) -> None:
-        """Give the lock back, unless it is somebody else's by now."""
-        with self._mutex:
-            self._ended = True
+        if not delete:
+            return
+        with self._writing:
             try:
-                self._items.free(self._key, self._lock)
+                self._items.release(self._key, self._lock)
             except ConditionFailed as failed:
-                # None: it was freed, and botocore sent it again since the answer was lost.
+                # No item: botocore sent the delete again because the first answer was lost.
                 if failed.attributes is not None:
-                    log.warning("a creation lock had been taken over before it was released")
+                    log.warning("a creation lock was taken over before it was released")
             except DynamoDBError as error:
-                # The value was made: not the time to fail. The lock ends with its lease.
                 log.warning("a creation lock was not released: %s", error)
 
 
-class Heart:
-    """Renews all locks of this process, in one thread that starts with the first of them.
+class LeaseAcquirer:
+    """Acquires the lease of one lock, also from a holder that has stopped renewing it."""
 
-    Where several are due at once, it has the help of others for a moment: a renewal that waits for
-    its answer must not cost the next lock its lease.
-    """
+    def __init__(self, items: LockItems, key: Key, clock: Clock) -> None:
+        self._items, self._key, self._clock = items, key, clock
+        # The lock item of another process, and when this version of it was first seen.
+        self._seen: LockItem | None = None
+        self._seen_at = 0.0
+        self._next_attempt_at = 0.0
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._held: set[Held] = set()
-        self._thread: threading.Thread | None = None
+    def try_once(self) -> Lease | None:
+        """Return the lease, or None if another process holds the lock. Sends at most one write."""
+        return self._attempt() if self._clock.monotonic() >= self._next_attempt_at else None
 
-    def add(self, held: Held) -> None:
-        """Begin to renew a lock.
+    def wait(self, until: float) -> Lease | None:
+        """Poll the lock until it is free or abandoned; return None at the time ``until``."""
+        pause = MIN_POLL_SECONDS
+        while (lease := self._attempt()) is None:
+            while (seen := self._seen) is not None and self._clock.monotonic() < self._abandoned_at:
+                left = min(until, self._abandoned_at) - self._clock.monotonic()
+                self._clock.sleep(max(0.0, min(random.uniform(pause / 2, pause), left)))
+                if self._clock.monotonic() >= until:
+                    return None
+                current = self._items.read(self._key)
+                self._saw(current)
+                # With a new owner the lock changes hands quickly, and may be free again soon.
+                changed_hands = current is None or current.owner != seen.owner
+                pause = MIN_POLL_SECONDS if changed_hands else min(pause * 2, MAX_POLL_SECONDS)
+        return lease
 
-        :raises RuntimeError: no thread is to be had; the lock is then not renewed.
-        """
-        with self._changed:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="beaker-dynamodb", daemon=True)
-                thread.start()
-                self._thread = thread
-            self._held.add(held)
-            self._changed.notify()
+    def _attempt(self) -> Lease | None:
+        started = self._clock.monotonic()
+        abandoned = self._seen if started >= self._abandoned_at else None
+        lock = LockItem(uuid4().hex, 1, self._items.options.lock_lease)
+        current = self._items.acquire(self._key, lock, abandoned)
+        self._saw(current)
+        if current is None:
+            return Lease(self._items, self._key, lock, started, self._clock.monotonic)
+        self._next_attempt_at = self._clock.monotonic() + HELD_ELSEWHERE_SECONDS
+        return None
 
-    def remove(self, held: Held) -> None:
-        """Renew a lock no longer; one renewal may be under way."""
-        with self._changed:
-            self._held.discard(held)
+    @property
+    def _abandoned_at(self) -> float:
+        return self._seen_at + (self._seen.lease if self._seen is not None else 0.0)
 
-    def beat(self) -> None:
-        """Renew the locks that are due, those that are lost first before the others."""
-        with self._changed:
-            due = [held for held in self._held if held.due <= monotonic()]
-        left = deque(sorted(due, key=lambda held: held.lost_at))
-        helpers = []
-        for _ in range(min(len(due), AT_ONCE) - 1):
-            helper = threading.Thread(target=self._renew, args=(left,), daemon=True)
-            try:
-                helper.start()
-            except RuntimeError:
-                break  # no more threads are to be had: this one does it
-            helpers.append(helper)
-        self._renew(left)
-        for helper in helpers:
-            helper.join()
-
-    def _renew(self, left: deque[Held]) -> None:
-        while True:
-            try:
-                held = left.popleft()
-            except IndexError:
-                return  # another thread has the last one
-            if not held.renew():
-                self.remove(held)
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                pause = min((held.due for held in self._held), default=None)
-                if pause is None or (pause := pause - monotonic()) > 0:
-                    self._changed.wait(pause)
-            self.beat()
-
-
-heart = Heart()
-
-
-def _after_fork() -> None:
-    # The thread, and the locks that it renews, stay behind in the parent.
-    global heart
-    heart = Heart()
-
-
-after_fork(_after_fork)
+    def _saw(self, current: LockItem | None) -> None:
+        if current != self._seen:
+            self._seen, self._seen_at = current, self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""Operations on the items of creation locks; docs/design.md has their attributes."""
+"""Operations on lock items; docs/design.md lists their attributes."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
+from beaker_dynamodb.dynamodb.expressions import Attr, write_params
 from beaker_dynamodb.exceptions import PayloadError
-from beaker_dynamodb.items.item import Attributes
 
 if TYPE_CHECKING:
+    from beaker_dynamodb.dynamodb.expressions import Attributes, Condition
     from beaker_dynamodb.items.keys import Key
     from beaker_dynamodb.items.store import ItemStore
 
 LOCK = "beaker-lock"
-#: DynamoDB sweeps a lock that was left behind so long after its lease: more than any clock is
-#: wrong, so that a lock in use is never swept.
+#: DynamoDB deletes an abandoned lock item this long after its lease: longer than any clock is
+#: wrong, so that a lock in use is never deleted.
 LEFTOVER_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class LockItem:
-    """A lock that somebody holds.
+    """The state of a held lock.
 
-    :param owner: a token of this one acquisition.
-    :param version: goes up by one at every renewal.
-    :param lease: seconds without a renewal after which others may take the lock over.
+    :param owner: owner token, unique per acquisition.
+    :param version: incremented at each renewal.
+    :param lease: seconds without a renewal after which another process may take the lock over.
     """
 
     owner: str
@@ -35,100 +36,70 @@ class LockItem:
 
 
 class LockItems:
-    """Takes, reads, renews and frees locks: one call each."""
+    """Acquires, reads, renews and releases lock items, with one call each."""
 
     def __init__(self, items: ItemStore) -> None:
         self._items = items
-        self._options = items.options
-        self._layout = items.layout
+        self.options = items.options
 
-    def take(self, key: Key, lock: LockItem, abandoned: LockItem | None) -> LockItem | None:
-        """Take a lock.
+    def acquire(self, key: Key, lock: LockItem, abandoned: LockItem | None) -> LockItem | None:
+        """Write a lock item unless another one exists.
 
-        :param abandoned: what may be taken over, if it has not been renewed meanwhile.
-        :returns: None when it is taken, else the lock as somebody holds it.
+        :param abandoned: a lock item that may be replaced if it was not renewed meanwhile.
+        :returns: None if the lock is acquired, or else the lock item of its holder.
         """
-        names = {"#key": self._options.hash_key}
-        # Holds when nobody has the lock ...
-        expression = "attribute_not_exists(#key)"
-        values: dict[str, Attributes] = {}
+        condition = Attr(self.options.hash_key).not_exists()
         if abandoned is not None:
-            # ... or he who has it has not renewed it since we saw it.
-            expression += " OR (#owner = :owner AND #version = :version)"
-            names |= {"#owner": "owner", "#version": "version"}
-            values = {":owner": {"S": abandoned.owner}, ":version": _number(abandoned.version)}
+            version = Attr("version").eq(_number(abandoned.version))
+            condition |= Attr("owner").eq(abandoned.owner) & version
         try:
-            self._write(key, lock, expression, names, values)
+            self._put(key, lock, condition)
         except ConditionFailed as failed:
-            present = _lock(failed.attributes or {})
-            # botocore sent it a second time, since the first answer was lost.
-            return None if present.owner == lock.owner else present
+            current = _lock_item(failed.attributes or {})
+            # The same owner: botocore sent the write again because the first answer was lost.
+            return None if current.owner == lock.owner else current
         return None
 
     def read(self, key: Key) -> LockItem | None:
-        """Read a lock, strongly consistent; None where nobody has it."""
+        """Return the lock item, or None if the lock is free. The read is strongly consistent."""
         answer = self._items.call(
-            "get_item", Key=self._layout.key_attributes(key), ConsistentRead=True
+            "get_item", Key=self._items.layout.key_attributes(key), ConsistentRead=True
         )
-        return _lock(answer["Item"]) if "Item" in answer else None
+        return _lock_item(answer["Item"]) if "Item" in answer else None
 
     def renew(self, key: Key, lock: LockItem) -> None:
-        """Write a lock with its next version.
+        """Write the next version of a lock item.
 
-        :raises ConditionFailed: somebody else has it, or nobody.
+        :raises ConditionFailed: the lock is free, or has another owner.
         """
-        # Holds when the lock is still the one of this acquisition.
-        names, values = {"#owner": "owner"}, {":owner": {"S": lock.owner}}
-        self._write(key, lock, "#owner = :owner", names, values)
+        self._put(key, lock, Attr("owner").eq(lock.owner))
 
-    def free(self, key: Key, lock: LockItem) -> None:
-        """Delete a lock.
+    def release(self, key: Key, lock: LockItem) -> None:
+        """Delete a lock item.
 
-        :raises ConditionFailed: somebody else has it, or nobody.
+        :raises ConditionFailed: the lock is free, or has another owner.
         """
-        # Holds when the lock is still the one of this acquisition.
-        self._items.call(
-            "delete_item",
-            Key=self._layout.key_attributes(key),
-            ConditionExpression="#owner = :owner",
-            ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues={":owner": {"S": lock.owner}},
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )
+        owned = write_params(Attr("owner").eq(lock.owner))
+        self._items.call("delete_item", Key=self._items.layout.key_attributes(key), **owned)
 
-    def _write(
-        self,
-        key: Key,
-        lock: LockItem,
-        expression: str,
-        names: dict[str, str],
-        values: dict[str, Attributes],
-    ) -> None:
-        swept = -(-self._items.now_ms() // 1000) + round(lock.lease) + LEFTOVER_SECONDS
+    def _put(self, key: Key, lock: LockItem, condition: Condition) -> None:
+        now_seconds = -(-self._items.now_ms() // 1000)
         attributes = {
-            **self._layout.key_attributes(key),
+            **self._items.layout.key_attributes(key),
             "type": {"S": LOCK},
             "owner": {"S": lock.owner},
             "version": _number(lock.version),
             "lease": _number(lock.lease),
-            self._options.ttl_attribute: _number(swept),
+            self.options.ttl_attribute: _number(now_seconds + round(lock.lease) + LEFTOVER_SECONDS),
         }
-        condition: dict[str, Any] = {
-            "ConditionExpression": expression,
-            "ExpressionAttributeNames": names,
-            # The present lock comes with the error, at the price of no further read.
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        if values:
-            condition["ExpressionAttributeValues"] = values
-        self._items.call("put_item", Item=attributes, **condition)
+        self._items.call("put_item", Item=attributes, **write_params(condition))
 
 
 def _number(value: float) -> Attributes:
     return {"N": str(value)}
 
 
-def _lock(attributes: Mapping[str, Any]) -> LockItem:
+def _lock_item(attributes: Mapping[str, Any]) -> LockItem:
     try:
         return LockItem(
             owner=attributes["owner"]["S"],

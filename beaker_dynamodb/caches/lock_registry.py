@@ -1,54 +1,73 @@
-"""The creation locks of this process: one object for each key, however many ask for it."""
+"""The creation locks of this process: one object per key, shared by its threads."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
-from beaker_dynamodb.dynamodb.client import connection_key
+from beaker_dynamodb.caches.creation_lock import CreationLock
+from beaker_dynamodb.caches.fallback_lock import FallbackLock
+from beaker_dynamodb.caches.heartbeat import Heartbeat
+from beaker_dynamodb.caches.lease import Clock
 from beaker_dynamodb.dynamodb.forks import after_fork, check_process
 
 if TYPE_CHECKING:
     from beaker_dynamodb.caches.storage import CacheStorage
     from beaker_dynamodb.items.keys import Key
 
-_registry = threading.Lock()
-_locks: WeakValueDictionary[Any, DynamoDBSynchronizer] = WeakValueDictionary()
+#: How many locks that other processes hold are kept in memory.
+MAX_HELD_ELSEWHERE = 1000
 
 
-def creation_lock(store: CacheStorage, key: Key) -> DynamoDBSynchronizer:
-    """Give the lock with this primary key: one object per process, table and set of limits."""
-    check_process()
-    name = _name(store, key)
-    with _registry:
-        lock = _locks.get(name)
-        if lock is None:
-            lock = _locks[name] = DynamoDBSynchronizer(store.items, key, store.outage)
-        return lock
+class LockRegistry:
+    """The locks of a process, and the heartbeat that renews them."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.heartbeat = Heartbeat(self.clock.monotonic)
+        self._locks: WeakValueDictionary[tuple[int, Key], CreationLock] = WeakValueDictionary()
+        # Beaker drops a lock that it failed to acquire. Without what the lock has seen of its
+        # holder, callers that do not wait would never take an abandoned lock over.
+        self._held_elsewhere: dict[CreationLock, None] = {}
+        self._mutex = threading.Lock()
+
+    def lock(self, storage: CacheStorage, key: Key) -> CreationLock:
+        """Return the lock with this primary key: one object per storage, while it is in use."""
+        check_process()
+        name = id(storage.items), key
+        with self._mutex:
+            lock = self._locks.get(name)
+            if lock is None:
+                args = storage.items, key, self.heartbeat, self.clock, self._remember
+                tolerant = storage.options.on_error == "miss"
+                lock = (
+                    FallbackLock(*args, outage=storage.outage) if tolerant else CreationLock(*args)
+                )
+                self._locks[name] = lock
+            return lock
+
+    def lock_of_this_thread(self, storage: CacheStorage, key: Key) -> CreationLock | None:
+        """Return the lock with this primary key if this thread holds it."""
+        lock = self._locks.get((id(storage.items), key)) if self._locks else None
+        return lock if lock is not None and lock.held else None
+
+    def reset(self) -> None:
+        """Forget all leases, in a forked process: they belong to the parent."""
+        self._mutex = threading.Lock()
+        self.heartbeat.reset()
+        for lock in list(self._locks.values()):
+            lock.reset()
+
+    def _remember(self, lock: CreationLock) -> None:
+        with self._mutex:
+            self._held_elsewhere.pop(lock, None)
+            self._held_elsewhere[lock] = None
+            if len(self._held_elsewhere) > MAX_HELD_ELSEWHERE:
+                del self._held_elsewhere[next(iter(self._held_elsewhere))]
 
 
-def held_lock(store: CacheStorage, key: Key) -> DynamoDBSynchronizer | None:
-    """Give the lock with this primary key if this thread holds it."""
-    if not _locks:
-        return None
-    lock = _locks.get(_name(store, key))
-    return lock if lock is not None and lock.mine else None
+#: The registry of this process.
+locks = LockRegistry()
 
-
-def _name(store: CacheStorage, key: Key) -> tuple[Any, ...]:
-    options = store.options
-    limits = options.lock_timeout, options.on_error
-    return connection_key(options), id(options.client), options.table_name, limits, key
-
-
-def _after_fork() -> None:
-    # Threads and what they hold stay behind in the parent.
-    global _registry
-    _registry = threading.Lock()
-    for lock in list(_locks.values()):
-        lock.reset()
-
-
-after_fork(_after_fork)
+after_fork(lambda: locks.reset())

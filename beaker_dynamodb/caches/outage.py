@@ -1,9 +1,10 @@
-"""Faults of the store that caches pass over: the option ``on_error``."""
+"""Tolerated errors of DynamoDB: the option ``on_error = miss`` of caches."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.dynamodb.event_counter import EventCounter
@@ -14,56 +15,59 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: The clock of pauses and warnings, in seconds, by a name that tests replace.
-monotonic = time.monotonic
-#: After a call that DynamoDB did not answer, which took all its time-outs, it is not asked for so
-#: long by those who can do without.
+#: After a call that got no answer, and so took all its timeouts, calls are skipped for this long.
 PAUSE_SECONDS = 5.0
 
 
 class Outage:
-    """Passes over `StoreUnavailable` where ``on_error`` is ``miss``, and lets all else through.
+    """Tolerates `StoreUnavailable` where ``on_error`` is ``miss``. Thread-safe.
 
-    Threads may share it. An application is to know: faults are counted, and logged once a minute.
+    Tolerated errors are counted, and logged at most once a minute.
+
+    :param monotonic: the clock of the pauses and warnings, in seconds.
     """
 
-    def __init__(self, options: Options) -> None:
-        self._miss = options.on_error == "miss"
+    def __init__(self, options: Options, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._tolerant = options.on_error == "miss"
         self._table = options.table_name
-        self._tally = EventCounter(lambda: monotonic())
-        #: When DynamoDB is asked again.
-        self.until = float("-inf")
+        self.monotonic = monotonic
+        self._errors = EventCounter(monotonic)
+        self._paused_until = float("-inf")
 
     @property
-    def passed(self) -> int:
-        """Faults that were passed over in this process, and calls that were left out after one."""
-        return self._tally.total
+    def tolerated(self) -> int:
+        """Number of errors that were tolerated, and of calls that were skipped after one."""
+        return self._errors.total
 
     @property
-    def lasts(self) -> bool:
-        """Whether DynamoDB is not to be asked just now, since a moment ago it did not answer."""
-        return monotonic() < self.until
+    def active(self) -> bool:
+        """Whether calls are skipped, because DynamoDB did not answer a moment ago."""
+        return self.active_since(self.monotonic())
 
-    def skips(self) -> bool:
-        """Whether the caller is to leave a call out; if so, this has counted it as a fault."""
-        if not self.lasts:
+    def active_since(self, moment: float) -> bool:
+        """Return whether calls were skipped at that moment or since then."""
+        return moment < self._paused_until
+
+    def skip_call(self) -> bool:
+        """Return whether the caller must skip a call; if so, count it as an error."""
+        if not self.active:
             return False
-        self._tally.add(warn=False)
+        self._errors.add(warn=False)
         return True
 
-    def passes(self, error: StoreUnavailable) -> bool:
-        """Whether the caller is to do without an answer; if so, this has counted the fault."""
-        if not self._miss:
+    def tolerates(self, error: StoreUnavailable) -> bool:
+        """Return whether the caller goes on without an answer; if so, count and log the error."""
+        if not self._tolerant:
             return False
         if error.aws_code is None:
-            self.until = monotonic() + PAUSE_SECONDS
-        if since := self._tally.add():
+            self._paused_until = self.monotonic() + PAUSE_SECONDS
+        if unreported := self._errors.add():
             log.warning(
-                "table %r: a cache does without DynamoDB (option on_error): %s, %s; faults since "
-                "the last such warning: %d",
+                "table %r: a cache goes on without DynamoDB (option on_error): %s, %s; errors "
+                "since the last such warning: %d",
                 self._table,
                 error.operation or "no client",
                 error.aws_code or "no answer",
-                since,
+                unreported,
             )
         return True

@@ -23,7 +23,7 @@ class CacheStorage:
         self.keys = backend.keys
         self.codec = backend.codec
         self.entries = EntryItems(backend.items)
-        self.query = Listing(backend.items, backend.keys, self.entries)
+        self.query = Listing(self.entries)
         self.outage = Outage(backend.options)
         #: Entries that count as missing because this process cannot decode them.
         self.undecodable = EventCounter()

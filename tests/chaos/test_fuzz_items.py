@@ -100,7 +100,7 @@ def use_lock(manager: DynamoDBNamespaceManager) -> None:
     key = manager.backend.keys.lock("pages", b"k")
     mine = LockItem("me", 1, 30.0)
     verbs: list[Callable[[], object]] = [
-        lambda: items.take(key, mine, None),
+        lambda: items.acquire(key, mine, None),
         lambda: items.read(key),
     ]
     for verb in verbs:

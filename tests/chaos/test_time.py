@@ -13,6 +13,7 @@ from beaker.cache import Cache
 from beaker.session import Session
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
+from beaker_dynamodb.caches.lock_registry import LockRegistry
 from tests.beaker import items
 from tests.clock import Clock
 from tests.sessions.driven import Visitor, save
@@ -44,7 +45,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time for Beaker and for us, in the year 2096, which no sweeper reaches."""
     clock = Clock(4_000_000_000.0)
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
-    for module in ("beaker.session", "beaker_dynamodb.session", "beaker.container"):
+    for module in ("beaker.session", "beaker.container"):
         monkeypatch.setattr(f"{module}.time", moved)
     return clock
 
@@ -149,7 +150,8 @@ def test_locks_see_no_wall_clock(options: dict[str, Any], clock: Clock, jump: fl
     """A clock that is set ends no lock, and lets nobody else have it."""
     manager = DynamoDBNamespaceManager("news", **options, clock=clock)
     mine = manager.get_creation_lock(b"k")
-    elsewhere = type(mine)(manager.backend.items, manager.backend.keys.lock("news", b"k"))
+    storage = manager._cache_storage()
+    elsewhere = LockRegistry().lock(storage, storage.keys.lock("news", b"k"))
     assert mine.acquire()
     got: list[bool] = []
     for _ in range(2):

@@ -9,7 +9,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.caches.creation_lock import DynamoDBSynchronizer
+from beaker_dynamodb.caches.lock_registry import LockRegistry
 from tests.contract.opening import Opener, payload
 from tests.servers.lesser import lesser, sent_twice
 from tests.servers.recorder import CallRecorder
@@ -27,10 +27,10 @@ def here(client: DynamoDBClient, table_name: str) -> Iterator[dict[str, Any]]:
 
 
 def test_a_lock_that_another_process_holds_is_left_to_it(here: dict[str, Any]) -> None:
-    store = DynamoDBNamespaceManager("news", **here).backend
-    holder, other = (
-        DynamoDBSynchronizer(store.items, store.keys.lock("news", b"key")) for _ in range(2)
-    )
+    manager = DynamoDBNamespaceManager("news", **here)
+    key = manager.backend.keys.lock("news", b"key")
+    storage = manager._cache_storage()
+    holder, other = (LockRegistry().lock(storage, key) for _ in range(2))
     assert holder.acquire(wait=False)
     assert not other.acquire(wait=False)
     holder.release()

@@ -18,8 +18,10 @@ from beaker.cache import Cache
 from beaker.session import Session
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, SessionStore
+from beaker_dynamodb.caches.lease import Clock as LockClock
+from beaker_dynamodb.caches.lock_registry import LockRegistry
+from tests.caches.conftest import die
 from tests.clock import Clock
-from tests.locks.elsewhere import die
 from tests.sessions.site import COOKIE, ENCRYPTED, Site, values
 
 #: When the tables were written, in epoch seconds; sessions and entries are read a minute later.
@@ -212,11 +214,11 @@ class Lock(Content):
         """Return whether another process has the lock."""
         return not self.synchronizer(options).acquire(wait=False)
 
-    def synchronizer(self, options: Options) -> Any:
+    def synchronizer(self, options: Options, clock: LockClock | None = None) -> Any:
         """Return the lock as a process that has just started sees it."""
         manager = DynamoDBNamespaceManager("news", **options, **self.options)
-        kind, store = type(manager.get_creation_lock(b"key")), manager.backend
-        return kind(store.items, store.keys.lock("news", self.name))
+        storage = manager._cache_storage()
+        return LockRegistry(clock).lock(storage, storage.keys.lock("news", self.name))
 
 
 SPECIAL = {

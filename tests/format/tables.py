@@ -106,7 +106,7 @@ def beaker_at(clock: Clock) -> Iterator[None]:
     """Let Beaker and `DynamoDBSession` go by a clock; the package's option is ``clock``."""
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("beaker.session", "beaker.container", "beaker_dynamodb.session"):
+        for module in ("beaker.session", "beaker.container"):
             patch.setattr(f"{module}.time", moved)
         yield
 

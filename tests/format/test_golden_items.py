@@ -224,6 +224,6 @@ def test_lock(shape: dict[str, str], key: dict[str, Any]) -> None:
     with script, CallRecorder(script.client) as sent:
         store = script.manager("news", **shape).backend
         locks, primary = LockItems(store.items), store.keys.lock("news", "key")
-        assert locks.take(primary, held, None) is None
+        assert locks.acquire(primary, held, None) is None
         assert held == locks.read(primary)
     assert attributes == {name: sent[0].params["Item"][name] for name in attributes}

@@ -18,15 +18,14 @@ from uuid import uuid4
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.caches.lease import Clock as LockClock
 from beaker_dynamodb.items.compression import decompress
 from tests.clock import Clock
 from tests.format import tables
 from tests.format.contents import CONTENTS, READ, WRITTEN, Content, InCache, Lock
 from tests.format.tables import SHAPES, TABLES, Item, beaker_at
-from tests.locks.conftest import time  # noqa: F401  # a fixture
 
 if TYPE_CHECKING:
-    from tests.locks.elsewhere import Time
     from tests.servers.endpoint import Endpoint
 
 VERSIONS = sorted((folder.name for folder in TABLES.iterdir()), key=lambda name: int(name[1:]))
@@ -78,7 +77,7 @@ def at(now: float, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("stored", "content"), STORED, indirect=["stored"])
-def test_every_value_is_read(stored: dict[str, Any], content: Content, time: Time) -> None:  # noqa: F811
+def test_every_value_is_read(stored: dict[str, Any], content: Content) -> None:
     with at(READ, stored) as options:
         assert content.value == content.read(options)
 
@@ -119,15 +118,13 @@ def test_session_ends_at_its_deadline(stored: dict[str, Any], name: str, seconds
 
 @pytest.mark.parametrize(("name", "lease"), [("lock", 30), ("lock with a lease", 45.5)])
 def test_lock_is_taken_over_after_its_lease(
-    stored: dict[str, Any],
-    name: str,
-    lease: float,
-    time: Time,  # noqa: F811
+    stored: dict[str, Any], name: str, lease: float
 ) -> None:
+    time = Clock(0.0)
     lock = find(name)
     assert isinstance(lock, Lock)
     with at(READ, stored) as options:
-        waiting = lock.synchronizer(options)
+        waiting = lock.synchronizer(options, LockClock(time))
         assert not waiting.acquire(wait=False)
         time.advance(lease - 0.001)
         assert not waiting.acquire(wait=False)

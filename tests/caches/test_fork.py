@@ -5,7 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.dynamodb import forks
+
+if TYPE_CHECKING:
+    import pytest
+
+    from beaker_dynamodb.caches.lock_registry import LockRegistry
 
 PROGRAM = """
 import json, os, sys, threading
@@ -16,7 +26,7 @@ namespace = DynamoDBNamespaceManager("news", **options)
 mine, other = namespace.get_creation_lock(b"mine"), namespace.get_creation_lock(b"other")
 mine.acquire()
 
-# Another thread holds the other lock at the moment of the fork, and goes on in the parent only.
+# Another thread holds the other lock during the fork, and exists in the parent only.
 held, go_on = threading.Event(), threading.Event()
 
 def hold():
@@ -48,10 +58,25 @@ assert other.acquire(wait=False)
 """
 
 
-def test_fork(options: dict[str, Any]) -> None:
-    """A child has none of its parent's locks, frees none, and can take and renew its own."""
-    # Python 3.12 warns of a fork beside threads; what comes of it is what this test is about.
+def test_a_child_has_none_of_its_parents_locks(options: dict[str, Any]) -> None:
+    # Python 3.12 warns of a fork beside threads.
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM]
     done = subprocess.run([*command, json.dumps(options)], capture_output=True, text=True)
-    assert "" == done.stderr
-    assert 0 == done.returncode
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_a_fork_in_c_is_noticed_when_a_lock_is_requested(
+    options: dict[str, Any], registry: LockRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = DynamoDBNamespaceManager("news", **options)
+    lock = manager.get_creation_lock(b"key")
+    lock._holder = -1  # a thread of the parent
+    registry.heartbeat._thread = threading.Thread()
+    registry._mutex.acquire()
+    with monkeypatch.context() as patch:
+        patch.setattr(forks, "os", SimpleNamespace(getpid=lambda: -1))
+        assert manager.get_creation_lock(b"key") is lock
+        assert lock.acquire(wait=False)
+    forks.check_process()
+    assert not lock.lost
+    assert vars(registry.heartbeat)["_thread"] is None

@@ -1,7 +1,7 @@
-"""A process of an application: threads that ask a cache for one key, as the test tells them.
+"""A process whose threads get one key from a cache.
 
-It reads from standard input (``go``, then ``finish`` for its createfunc) and says on standard
-output what happens: ``ready``, ``asking``, ``creating``, ``got VALUE``, ``calls OPERATION …``.
+It waits for a line on standard input before it starts and another one before it finishes its value.
+It prints ``ready``, ``asking``, ``computing``, ``got VALUE``, and at the end ``calls OPERATION …``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def _say(*words: str) -> None:
 
 
 def _create() -> str:
-    _say("creating")
+    _say("computing")
     _finish.wait()
-    return f"made by {os.getpid()}"
+    return f"value of {os.getpid()}"
 
 
 def main(threads: int, expire: int | None, options: dict[str, object]) -> None:
-    """Ask with so many threads at once."""
+    """Get the key in several threads at once."""
     cache = CacheManager(type="ext:dynamodb", expire=expire, **options).get_cache("news")
 
     def ask() -> None:

@@ -1,0 +1,57 @@
+"""The computation of one value under its creation lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.dynamodb.expressions import Attr, write_params
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.dynamodb.expressions import Attributes
+    from beaker_dynamodb.items.store import Condition, ItemStore
+
+
+class Computation:
+    """What a caller has read of its key before it computes the value.
+
+    Meanwhile another caller may write or remove the key. So the value is stored on the condition
+    that the item is still the one that was read.
+    """
+
+    def __init__(self) -> None:
+        #: When the caller read its key, in milliseconds since the epoch; None if it did not.
+        self.started_ms: int | None = None
+        #: Whether the value was written, or refused.
+        self.finished = False
+        #: Whether a call of DynamoDB got no answer.
+        self.unanswered = False
+        self._known = False
+        self._writer: Attributes | None = None
+        self._created: Attributes | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the key was read, and the value is not written yet."""
+        return self.started_ms is not None and not self.finished
+
+    def start(self, now_ms: int) -> None:
+        """Start to compute a value: its key is read."""
+        self.started_ms, self.finished, self._known = now_ms, False, False
+
+    def saw(self, attributes: Mapping[str, Any] | None) -> None:
+        """Remember what is stored: an entry, a tombstone, or None."""
+        self._known = True
+        self._writer = None if attributes is None else attributes.get("writer")
+        self._created = None if attributes is None else attributes.get("created")
+
+    def condition(self, items: ItemStore) -> Condition:
+        """Return the condition that the stored item has not changed since it was read."""
+        if not self._known:
+            return items.if_new()
+        writer, created = Attr("writer"), Attr("created")
+        if self._writer is not None:
+            return write_params(writer.eq(self._writer))
+        if self._created is not None:  # written by a version without tokens
+            return write_params(writer.not_exists() & created.eq(self._created))
+        return write_params(Attr(items.options.hash_key).not_exists())

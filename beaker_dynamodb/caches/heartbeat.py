@@ -1,0 +1,95 @@
+"""The heartbeat: one thread that renews the leases of this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.caches.lease import Lease
+
+#: Renewals in parallel. When a lease is due, two thirds of it are left (20 s by default), so 64
+#: leases are renewed in time as long as a call takes less than 10 s.
+MAX_PARALLEL = 32
+
+
+class Heartbeat:
+    """Renews leases in one daemon thread, which starts with the first lease.
+
+    Helper threads join in when several leases are due: one slow answer must not cost the other
+    leases.
+
+    :param monotonic: the clock, in seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all leases, in a forked process: they and the thread belong to the parent."""
+        self._changed = threading.Condition()
+        self._leases: set[Lease] = set()
+        self._thread: threading.Thread | None = None
+
+    def add(self, lease: Lease) -> None:
+        """Start to renew a lease.
+
+        :raises RuntimeError: the system has no thread left; the lease is not renewed.
+        """
+        with self._changed:
+            if self._thread is None:
+                thread = threading.Thread(target=self.run, name="beaker-dynamodb", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._leases.add(lease)
+            self._changed.notify()
+
+    def remove(self, lease: Lease) -> None:
+        """Stop renewing a lease. One renewal may still be in progress."""
+        with self._changed:
+            self._leases.discard(lease)
+
+    def renew_due(self) -> None:
+        """Renew the leases that are due, the first to expire first."""
+        with self._changed:
+            due = [lease for lease in self._leases if lease.renew_at <= self._monotonic()]
+        queue = deque(sorted(due, key=lambda lease: lease.expires_at))
+        helpers = []
+        for _ in range(min(len(due), MAX_PARALLEL) - 1):
+            helper = threading.Thread(target=self._renew, args=(queue,), daemon=True)
+            try:
+                helper.start()
+            except RuntimeError:
+                break  # no thread left: this one renews the rest
+            helpers.append(helper)
+        self._renew(queue)
+        for helper in helpers:
+            helper.join()
+
+    def _renew(self, queue: deque[Lease]) -> None:
+        while True:
+            try:
+                lease = queue.popleft()
+            except IndexError:
+                return  # a helper took the last one
+            if not lease.renew():
+                self.remove(lease)
+
+    def run(self) -> None:
+        """Renew leases for ever."""
+        while True:
+            self._wait()
+            self.renew_due()
+
+    def _wait(self) -> None:
+        """Wait until a lease is due, or another one was added."""
+        with self._changed:
+            renew_at = min((lease.renew_at for lease in self._leases), default=None)
+            if renew_at is None:
+                self._changed.wait()
+            elif (pause := renew_at - self._monotonic()) > 0:
+                self._changed.wait(pause)

@@ -1,0 +1,85 @@
+"""Creation locks of several processes, played in one, with a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.caches import lock_registry
+from beaker_dynamodb.caches.creation_lock import CreationLock
+from beaker_dynamodb.caches.heartbeat import Heartbeat
+from beaker_dynamodb.caches.lease import Clock as LockClock
+from beaker_dynamodb.caches.lock_registry import LockRegistry
+from tests.beaker import used_client
+from tests.clock import Clock
+from tests.servers.recorder import CallRecorder
+
+#: Makes a lock on the key ``key`` that shares nothing with earlier ones, as in another process.
+MakeLock = Callable[[], CreationLock]
+
+
+class Time(Clock):
+    """A monotonic clock that a pause moves, instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        self.pauses: list[float] = []
+        self.during: Callable[[], object] = int
+
+    def sleep(self, seconds: float) -> None:
+        """Move the clock, and let other processes act."""
+        self.pauses.append(seconds)
+        self.advance(seconds)
+        self.during()
+
+
+class StoppedHeartbeat(Heartbeat):
+    """A heartbeat without a thread: tests call `renew_due`."""
+
+    def run(self) -> None:
+        """End at once."""
+
+
+def die(lock: CreationLock) -> None:
+    """End a holder's process without a release."""
+    assert lock._lease is not None
+    lock._heartbeat.remove(lock._lease)
+
+
+@pytest.fixture
+def time() -> Time:
+    """The monotonic clock of all locks."""
+    return Time()
+
+
+@pytest.fixture
+def registry(time: Time, monkeypatch: pytest.MonkeyPatch) -> LockRegistry:
+    """The locks of this process."""
+    registry = LockRegistry(LockClock(time, time.sleep))
+    registry.heartbeat = StoppedHeartbeat(time)
+    monkeypatch.setattr(lock_registry, "locks", registry)
+    return registry
+
+
+@pytest.fixture
+def heartbeat(registry: LockRegistry) -> Heartbeat:
+    """The heartbeat of all locks of the test."""
+    return registry.heartbeat
+
+
+@pytest.fixture
+def make_lock(options: dict[str, Any], registry: LockRegistry) -> MakeLock:
+    """A factory of locks on one key, each as in another process."""
+    backend = DynamoDBNamespaceManager("news", **options).backend
+    key = backend.keys.lock("news", b"key")
+    return lambda: CreationLock(backend.items, key, registry.heartbeat, registry.clock)
+
+
+@pytest.fixture
+def sent(options: dict[str, Any]) -> Iterator[CallRecorder]:
+    """The calls that DynamoDB gets."""
+    with CallRecorder(used_client(options)) as recorder:
+        yield recorder

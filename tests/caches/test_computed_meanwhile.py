@@ -1,0 +1,318 @@
+"""A value that is removed or replaced while it is being computed does not come back."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from threading import Event, Lock
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.cache import Cache
+
+from tests.clock import Clock
+from tests.servers.recorder import CallRecorder
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+EXPIRE, GRACE = 10, 60
+
+
+@pytest.fixture
+def options(options: dict[str, object], shape: str) -> dict[str, object]:
+    """Options for a table of the shape."""
+    return {**options, "sort_key": "part"} if shape == "sorted" else options
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of Beaker and the package; it starts now, as DynamoDB Local deletes old items."""
+    clock = Clock(float(int(time.time())))
+    monkeypatch.setattr("beaker.container.time", SimpleNamespace(time=clock))
+    return clock
+
+
+@pytest.fixture
+def cache(options: dict[str, Any], clock: Clock) -> Cache:
+    """A cache whose table exists."""
+    cache = Cache("news", "ext:dynamodb", expire=EXPIRE, clock=clock, compression="off", **options)
+    assert "k" not in cache
+    return cache
+
+
+@pytest.fixture
+def other(options: dict[str, Any], clock: Clock) -> Cache:
+    """The same cache in another process."""
+    more = {"clock": clock, "lock_timeout": 58}
+    return Cache("news", "ext:dynamodb", expire=EXPIRE, **more, **options)
+
+
+@contextmanager
+def computing(cache: Cache, value: object = "computed") -> Iterator[None]:
+    """Let a thread compute a value, which is finished when the context ends."""
+    started, finish = Event(), Event()
+
+    def create() -> object:
+        started.set()
+        finish.wait()
+        return value
+
+    with ThreadPoolExecutor(1) as threads:
+        result = threads.submit(lambda: cache.get("k", createfunc=create))
+        try:
+            started.wait()
+            yield
+        finally:
+            finish.set()
+        assert result.result() == value
+
+
+def stored(cache: Cache) -> object:
+    """Return the value that is stored, or None."""
+    try:
+        return cache.get("k")
+    except KeyError:
+        return None
+
+
+def items(client: DynamoDBClient, options: dict[str, Any]) -> list[Any]:
+    return client.scan(TableName=options["table_name"], ConsistentRead=True)["Items"]
+
+
+def count(client: DynamoDBClient, options: dict[str, Any], kind: str) -> int:
+    return Counter(item["type"]["S"] for item in items(client, options))[kind]
+
+
+def is_absent(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+    """The key was never written."""
+
+
+def was_removed(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+    cache.put("k", "old")
+    cache.remove_value("k")
+
+
+def is_stale(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+    cache.put("k", "old")
+    clock.advance(EXPIRE)
+
+
+def has_expired(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+    cache.put("k", "old")
+    clock.advance(EXPIRE + GRACE)
+
+
+def has_no_token(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+    """The entry was written by an older version of the package."""
+    cache.put("k", "old")
+    table = cache.namespace.backend.options.table_name
+    (item,) = client.scan(TableName=table)["Items"]
+    del item["writer"]
+    client.put_item(TableName=table, Item=item)
+    clock.advance(EXPIRE)
+
+
+#: What another caller does while the value is computed, and what is stored in the end.
+MEANWHILE: dict[str, tuple[Callable[[Cache], object], object]] = {
+    "nothing": (bool, "computed"),
+    "remove_value": (lambda cache: cache.remove_value("k"), None),
+    "remove_value twice": (lambda cache: [cache.remove_value("k") for _ in range(2)], None),
+    "del": (lambda cache: cache.namespace.__delitem__(b"k"), None),
+    "clear": (lambda cache: cache.clear(), None),
+    "put": (lambda cache: cache.put("k", "other"), "other"),
+    "put and remove": (lambda cache: [cache.put("k", 1), cache.remove_value("k")], None),
+    "put and clear": (lambda cache: [cache.put("k", 1), cache.clear()], None),
+    "remove and put": (lambda cache: [cache.remove_value("k"), cache.put("k", 1)], 1),
+    "clear and put": (lambda cache: [cache.clear(), cache.put("k", 1)], 1),
+}
+BEFORE = [is_absent, was_removed, is_stale, has_expired, has_no_token]
+#: Every action on an entry that is absent, and the most different ones on all others.
+CASES = [
+    *((is_absent, name) for name in MEANWHILE),
+    *((before, name) for before in BEFORE[1:] for name in ("nothing", "remove_value", "put")),
+]
+
+
+@pytest.mark.both_shapes
+@pytest.mark.both_servers
+@pytest.mark.parametrize(("before", "meanwhile"), CASES)
+def test_what_happens_during_the_computation_wins(
+    cache: Cache,
+    other: Cache,
+    clock: Clock,
+    client: DynamoDBClient,
+    options: dict[str, Any],
+    before: Callable[[Cache, Clock, DynamoDBClient], None],
+    meanwhile: str,
+) -> None:
+    act, expected = MEANWHILE[meanwhile]
+    before(cache, clock, client)
+    with computing(cache):
+        act(other)
+    assert stored(other) == expected
+    assert count(client, options, "beaker-lock") == 0
+    assert other.get("k", createfunc=lambda: "later") == (expected or "later")
+
+
+def test_another_thread_of_the_same_cache_wins_too(cache: Cache) -> None:
+    for meanwhile in ("remove_value", "clear", "put"):
+        act, expected = MEANWHILE[meanwhile]
+        with computing(cache):
+            act(cache)
+        assert stored(cache) == expected
+        cache.remove_value("k")
+
+
+@pytest.mark.both_shapes
+def test_a_removed_key_is_missing_and_can_be_written(cache: Cache, other: Cache) -> None:
+    cache.put("k", 1)
+    cache.remove_value("k")
+    cache.remove_value("never there")
+    for reader in (cache, other):
+        assert "k" not in reader
+        assert b"k" not in reader.namespace
+        assert reader.namespace.keys() == []
+    cache.clear()
+    cache.put("k", 2)
+    assert other.get("k") == 2
+
+
+@pytest.mark.both_shapes
+def test_clear_keeps_values_whose_computation_starts_later(cache: Cache, clock: Clock) -> None:
+    with computing(cache):
+        pass
+    cache.clear()
+    assert stored(cache) is None
+    clock.advance(1)
+    with computing(cache, "fresh"):
+        pass
+    assert stored(cache) == "fresh"
+
+
+@pytest.mark.both_shapes
+def test_clear_deletes_a_value_that_is_stored_while_it_runs(
+    cache: Cache, other: Cache, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend_items = other.namespace.backend.items
+    real, turn = backend_items.call, Lock()
+
+    def call(method: str, **params: Any) -> Any:
+        with turn:  # the segments of a Scan are read in parallel
+            if method in ("query", "scan"):
+                computation.close()
+        return real(method, **params)
+
+    with ExitStack() as computation:
+        computation.enter_context(computing(cache))
+        clock.advance(1)
+        monkeypatch.setattr(backend_items, "call", call)
+        other.clear()
+    monkeypatch.undo()
+    assert b"k" not in other.namespace
+
+
+@pytest.mark.both_shapes
+def test_other_namespaces_do_not_interfere(cache: Cache, options: dict[str, Any]) -> None:
+    neighbours = [Cache(name, "ext:dynamodb", **options) for name in ("new", "news2", "news|k")]
+    with computing(cache):
+        for neighbour in neighbours:
+            neighbour.clear()
+            neighbour.remove_value("k")
+    assert stored(cache) == "computed"
+
+
+def test_a_computation_may_write_and_remove_its_own_key(cache: Cache) -> None:
+    for act in (lambda: cache.put("k", 1), lambda: cache.remove_value("k")):
+
+        def create(act: Callable[[], object] = act) -> str:
+            act()
+            return "computed"
+
+        cache.remove_value("k")
+        assert cache.get("k", createfunc=create) == "computed"
+        assert stored(cache) == "computed"
+
+
+def test_each_computation_under_one_lock_starts_anew(cache: Cache, other: Cache) -> None:
+    lock = cache.namespace.get_creation_lock(b"k")
+    lock.acquire()
+    assert cache.get("k", createfunc=lambda: "first") == "first"
+    other.remove_value("k")
+    cache.put("k", "refused")
+    assert stored(other) is None
+    assert cache.get("k", createfunc=lambda: "second") == "second"
+    lock.release()
+    assert stored(other) == "second"
+
+
+def test_a_write_without_a_computation_is_unconditional(cache: Cache, other: Cache) -> None:
+    with_lock = cache.namespace.get_creation_lock(b"k")
+    with_lock.acquire()
+    other.put("k", "other")
+    cache.put("k", "mine")
+    with_lock.release()
+    assert stored(other) == "mine"
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "remove_value"])
+@pytest.mark.parametrize("before", [is_absent, is_stale])
+def test_large_values_leave_no_chunks_behind(
+    cache: Cache,
+    other: Cache,
+    clock: Clock,
+    client: DynamoDBClient,
+    options: dict[str, Any],
+    before: Callable[[Cache, Clock, DynamoDBClient], None],
+    meanwhile: str,
+) -> None:
+    if before is is_stale:
+        cache.put("k", "o" * 500_000)
+        clock.advance(EXPIRE)
+    value = "m" * 900_000
+    with computing(cache, value):
+        MEANWHILE[meanwhile][0](other)
+    assert stored(other) == (value if meanwhile == "nothing" else None)
+    assert count(client, options, "beaker-chunk") == (3 if meanwhile == "nothing" else 0)
+
+
+def test_a_write_that_is_sent_twice_is_stored(
+    cache: Cache, client: DynamoDBClient, options: dict[str, Any]
+) -> None:
+    """The first answer is lost, and the second attempt finds the item of the first."""
+    used = cache.namespace.client
+    sent: list[str] = []
+
+    def send_before(params: dict[str, Any], **_: object) -> None:
+        if params["Item"]["type"] == {"S": "beaker-cache"} and not sent:
+            sent.append("once")
+            used.put_item(**params)
+
+    event = "before-parameter-build.dynamodb.PutItem"
+    used.meta.events.register(event, send_before)
+    try:
+        with CallRecorder(used) as calls, computing(cache, "m" * 500_000):
+            pass
+    finally:
+        used.meta.events.unregister(event, send_before)
+    assert sent == ["once"]
+    assert "ConditionalCheckFailedException" in {call.error_code for call in calls}
+    assert stored(cache) == "m" * 500_000
+    assert count(client, options, "beaker-chunk") == 2
+
+
+@pytest.mark.both_shapes
+def test_a_tombstone_holds_no_data_and_expires_after_a_day(
+    cache: Cache, clock: Clock, client: DynamoDBClient, options: dict[str, Any]
+) -> None:
+    cache.put("k", "secret")
+    cache.remove_value("k")
+    (item,) = items(client, options)
+    key = {"id", "part"} if "sort_key" in options else {"id"}
+    assert item.keys() == key | {"type", "writer", "deadline", "expires"}
+    assert item["type"] == {"S": "beaker-tombstone"}
+    assert item["expires"] == {"N": str(int(clock.now) + 86_400)}

@@ -1,0 +1,336 @@
+"""Leases: renewal, loss and release, with DynamoDB replaced by a table that records calls."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb.caches import heartbeat as heartbeat_module
+from beaker_dynamodb.caches.heartbeat import MAX_PARALLEL, Heartbeat
+from beaker_dynamodb.caches.lease import Lease
+from beaker_dynamodb.caches.lock_items import LockItem
+from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
+from beaker_dynamodb.exceptions import StoreUnavailable
+from tests.caches.conftest import MakeLock, StoppedHeartbeat, Time
+
+LEASE = 30.0
+LOST = "a creation lock was lost: it was not renewed within its lease"
+
+
+class Table:
+    """Stands for the lock items of a table.
+
+    :param on_renew: called with the key of each renewal.
+    """
+
+    def __init__(self, on_renew: Callable[[Any], object] = id) -> None:
+        self._on_renew = on_renew
+        self.versions: list[int] = []
+        self.released: list[LockItem] = []
+        self.error: Exception | None = None
+
+    def renew(self, key: Any, lock: LockItem) -> None:
+        """Record a renewal."""
+        self._on_renew(key)
+        self.versions.append(lock.version)
+
+    def release(self, key: Any, lock: LockItem) -> None:
+        """Record a release, or fail."""
+        if self.error is not None:
+            raise self.error
+        self.released.append(lock)
+
+
+def acquire(
+    heartbeat: Heartbeat, time: Time, table: Table, durations: Sequence[float]
+) -> list[Lease]:
+    """Return leases of these durations, acquired now, whose keys are numbers."""
+    any_table: Any = table
+    leases = []
+    for number, seconds in enumerate(durations):
+        key: Any = number
+        lock = LockItem(str(number), 1, seconds)
+        leases.append(Lease(any_table, key, lock, time.now, time))
+        heartbeat.add(leases[-1])
+    return leases
+
+
+@pytest.fixture
+def beating(time: Time) -> Heartbeat:
+    """A heartbeat without a thread."""
+    return StoppedHeartbeat(time)
+
+
+def test_a_renewed_lock_is_not_taken_over(make_lock: MakeLock, time: Time) -> None:
+    one, two = make_lock(), make_lock()
+    one.acquire()
+    for _ in range(10):
+        assert not two.acquire(wait=False)
+        time.advance(LEASE / 3)
+        one._heartbeat.renew_due()
+    assert not one.lost
+    time.advance(LEASE * 2 / 3)  # nobody has seen the last renewal
+    assert not two.acquire(wait=False)
+
+
+def test_a_lease_is_renewed_after_each_third(beating: Heartbeat, time: Time) -> None:
+    table = Table()
+    (lease,) = acquire(beating, time, table, [9.0])
+    renewals = []
+    for _ in range(9):
+        time.advance(1)
+        beating.renew_due()
+        renewals.append(len(table.versions))
+    assert renewals == [0, 0, 1, 1, 1, 2, 2, 2, 3]
+    assert table.versions == [2, 3, 4]
+    assert lease.expires_at == time.now + 9
+    assert not lease.within_first_lease
+
+
+@pytest.mark.parametrize(("seconds", "retry"), [(30.0, 1.0), (7.5, 0.75)])
+def test_a_failed_renewal_is_retried_soon(
+    beating: Heartbeat, time: Time, caplog: pytest.LogCaptureFixture, seconds: float, retry: float
+) -> None:
+    attempts: list[float] = []
+
+    def fail(key: object) -> None:
+        attempts.append(time.now)
+        raise ZeroDivisionError
+
+    caplog.set_level("INFO")
+    acquire(beating, time, Table(fail), [seconds])
+    time.advance(seconds / 3)
+    for _ in range(3):
+        beating.renew_due()
+        time.advance(retry / 2)
+    assert attempts == [seconds / 3, seconds / 3 + retry]
+    assert caplog.messages == ["a creation lock was not renewed, will retry: ZeroDivisionError"] * 2
+
+
+@pytest.mark.parametrize(("failures", "lost"), [(19, False), (20, True)])
+def test_a_lease_is_lost_when_all_renewals_fail(
+    beating: Heartbeat, time: Time, failures: int, lost: bool
+) -> None:
+    left = iter(range(failures))
+
+    def fail(key: object) -> None:
+        if next(left, None) is not None:
+            raise StoreUnavailable("no answer")
+
+    (lease,) = acquire(beating, time, Table(fail), [LEASE])
+    for _ in range(35):
+        time.advance(1)
+        beating.renew_due()
+    assert lease.lost is lost
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_a_lease_that_was_lost_is_not_renewed(
+    beating: Heartbeat, time: Time, caplog: pytest.LogCaptureFixture, expired: bool
+) -> None:
+    renewed: list[object] = []
+
+    def refuse(key: object) -> None:
+        renewed.append(key)
+        raise ConditionFailed(None)
+
+    (lease,) = acquire(beating, time, Table(refuse), [LEASE])
+    time.advance(LEASE if expired else LEASE / 3)
+    beating.renew_due()
+    beating.renew_due()
+    assert lease.lost
+    assert renewed == ([] if expired else [0])
+    assert caplog.messages == [LOST]
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_an_expired_lease_can_be_reclaimed_unless_it_was_taken_over(
+    beating: Heartbeat, time: Time, taken_over: bool
+) -> None:
+    def answer(key: object) -> None:
+        if taken_over:
+            raise ConditionFailed(None)
+
+    table = Table(answer)
+    (lease,) = acquire(beating, time, table, [LEASE])
+    time.advance(LEASE)
+    beating.renew_due()
+    assert lease.reclaim() is not taken_over
+    assert lease.lost is taken_over
+    assert table.versions == ([] if taken_over else [2])
+
+
+@pytest.mark.parametrize("delete", [True, False])
+def test_a_released_lease_is_not_renewed(
+    beating: Heartbeat, time: Time, caplog: pytest.LogCaptureFixture, delete: bool
+) -> None:
+    table = Table()
+    (lease,) = acquire(beating, time, table, [LEASE])
+    time.advance(LEASE / 3)
+    lease.release(delete=delete)
+    assert not lease.renew()
+    assert table.released == ([LockItem("0", 1, LEASE)] if delete else [])
+    assert table.versions == []
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (StoreUnavailable("no answer"), "a creation lock was not released: no answer"),
+        (ConditionFailed({"owner": {}}), "a creation lock was taken over before it was released"),
+        (ConditionFailed(None), None),
+    ],
+)
+def test_a_failed_release_is_logged(
+    beating: Heartbeat,
+    time: Time,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    message: str | None,
+) -> None:
+    table = Table()
+    (lease,) = acquire(beating, time, table, [LEASE])
+    table.error = error
+    lease.release()
+    assert caplog.messages == ([] if message is None else [message])
+
+
+# -- threads ----------------------------------------------------------------------------------
+
+
+def test_renewals_do_not_wait_for_each_other(beating: Heartbeat, time: Time) -> None:
+    together = threading.Barrier(MAX_PARALLEL, timeout=60)
+    leases = acquire(beating, time, Table(lambda key: together.wait()), [LEASE] * 64)
+    time.advance(LEASE / 3)
+    beating.renew_due()
+    time.advance(LEASE * 2 / 3)
+    assert not any(lease.lost for lease in leases)
+
+
+@pytest.mark.parametrize(("leases", "threads"), [(1, 0), (2, 1), (3, 2), (5, 2)])
+def test_helper_threads_are_daemons_and_limited(
+    beating: Heartbeat, time: Time, monkeypatch: pytest.MonkeyPatch, leases: int, threads: int
+) -> None:
+    monkeypatch.setattr(heartbeat_module, "MAX_PARALLEL", 3)
+    acquire(beating, time, Table(), [LEASE] * leases)
+    time.advance(LEASE / 3)
+    daemons: list[bool] = []
+    start = threading.Thread.start
+
+    def started(thread: threading.Thread) -> None:
+        daemons.append(thread.daemon)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", started)
+    beating.renew_due()
+    assert daemons == [True] * threads
+
+
+@pytest.mark.parametrize("no_threads", [False, True])
+def test_one_thread_renews_the_first_to_expire_first(
+    beating: Heartbeat, time: Time, monkeypatch: pytest.MonkeyPatch, no_threads: bool
+) -> None:
+    renewed: list[object] = []
+    acquire(beating, time, Table(renewed.append), [60, 30, 90, 45])
+    time.advance(30 - 0.001)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    if no_threads:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+    else:
+        monkeypatch.setattr(heartbeat_module, "MAX_PARALLEL", 1)
+    beating.renew_due()
+    assert renewed == [1, 3, 0]
+
+
+def test_without_a_thread_the_lock_is_released_at_once(
+    make_lock: MakeLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = make_lock(), make_lock()
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "beaker-dynamodb":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            one.acquire()
+    assert two.acquire(wait=False)
+    two.release()
+    assert one.acquire(wait=False)
+    assert not two.acquire(wait=False)
+    one.release()
+    assert two._heartbeat._leases == set()
+
+
+def test_one_daemon_thread_starts_with_the_first_lease(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+    monkeypatch.setattr(StoppedHeartbeat, "run", lambda heartbeat: ran.append(1))
+    started: list[threading.Thread] = []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread))
+    acquire(StoppedHeartbeat(time), time, Table(), [LEASE] * 2)
+    (thread,) = started
+    assert (thread.name, thread.daemon) == ("beaker-dynamodb", True)
+    thread.run()
+    assert ran == [1]
+
+
+class Asleep(Exception):
+    """The thread waits until a lease is added."""
+
+
+@pytest.fixture
+def running(time: Time, monkeypatch: pytest.MonkeyPatch) -> Heartbeat:
+    """A heartbeat that the test runs, whose waits move the clock, ten at most."""
+    heartbeat = Heartbeat(time)
+    heartbeat._thread = threading.current_thread()
+
+    def wait(timeout: float | None = None) -> None:
+        if timeout is None or len(time.pauses) == 10:
+            raise Asleep
+        time.sleep(timeout)
+
+    monkeypatch.setattr(heartbeat._changed, "wait", wait)
+    return heartbeat
+
+
+def test_it_sleeps_until_the_next_lease_is_due(running: Heartbeat, time: Time) -> None:
+    renewed: list[tuple[float, object]] = []
+    table = Table(lambda key: renewed.append((time.now, key)))
+    acquire(running, time, table, [9.0, 7.5])
+    with pytest.raises(Asleep):
+        running.run()
+    assert time.pauses == [2.5, 0.5, 2, 1, 1.5, 1.5, 1, 2, 0.5, 2.5]
+    assert renewed[:6] == [(2.5, 1), (3, 0), (5, 1), (6, 0), (7.5, 1), (9, 0)]
+
+
+def test_it_does_not_sleep_when_a_lease_is_due(running: Heartbeat, time: Time) -> None:
+    acquire(running, time, Table(), [9.0])
+    time.advance(3)
+    with pytest.raises(Asleep):
+        running.run()
+    assert time.pauses == [3] * 10
+
+
+@pytest.mark.parametrize("end", ["removed", "lost", "none"])
+def test_it_sleeps_without_leases(running: Heartbeat, time: Time, end: str) -> None:
+    def lose(key: object) -> None:
+        raise ConditionFailed(None)
+
+    leases = acquire(running, time, Table(lose), [] if end == "none" else [LEASE])
+    if end == "removed":
+        running.remove(leases[0])
+    with pytest.raises(Asleep):
+        running.run()
+    assert time.pauses == ([LEASE / 3] if end == "lost" else [])

@@ -1,0 +1,84 @@
+"""The exact requests of lock items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import PayloadError
+from beaker_dynamodb.caches.lock_items import LockItem, LockItems
+from beaker_dynamodb.items.keys import Key
+from tests.stubbed import TABLE, Script
+
+KEY = Key("cache:|lock|pages|k")
+LOCK = LockItem("the owner", 3, 29.5)
+ITEM: dict[str, Any] = {
+    "id": {"S": "cache:|lock|pages|k"},
+    "type": {"S": "beaker-lock"},
+    "owner": {"S": "the owner"},
+    "version": {"N": "3"},
+    "lease": {"N": "29.5"},
+    # Now and the lease, both rounded, and a day.
+    "ttl": {"N": str(1_700_000_001 + 30 + 86_400)},
+}
+OWNED = {
+    "ConditionExpression": "#owner = :owner",
+    "ExpressionAttributeNames": {"#owner": "owner"},
+    "ExpressionAttributeValues": {":owner": {"S": "the owner"}},
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+FREE = {
+    "ConditionExpression": "attribute_not_exists(#id)",
+    "ExpressionAttributeNames": {"#id": "id"},
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+FREE_OR_ABANDONED = {
+    "ConditionExpression": "attribute_not_exists(#id) OR #owner = :owner AND #version = :version",
+    "ExpressionAttributeNames": {"#id": "id", "#owner": "owner", "#version": "version"},
+    "ExpressionAttributeValues": {":owner": {"S": "gone"}, ":version": {"N": "7"}},
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+
+
+def lock_items(script: Script) -> LockItems:
+    return LockItems(script.manager(ttl_attribute="ttl").backend.items)
+
+
+@pytest.mark.parametrize(
+    ("abandoned", "condition"), [(None, FREE), (LockItem("gone", 7, 30.0), FREE_OR_ABANDONED)]
+)
+def test_a_lock_is_acquired_if_it_is_free_or_abandoned(
+    abandoned: LockItem | None, condition: dict[str, Any]
+) -> None:
+    request = {"TableName": TABLE, "Item": ITEM, **condition}
+    with Script().answer("put_item", request, {}) as script:
+        assert lock_items(script).acquire(KEY, LOCK, abandoned) is None
+
+
+def test_a_lock_is_renewed_and_released_by_its_owner() -> None:
+    put = {"TableName": TABLE, "Item": ITEM, **OWNED}
+    delete = {"TableName": TABLE, "Key": {"id": ITEM["id"]}, **OWNED}
+    script = Script().answer("put_item", put, {}).answer("delete_item", delete, {})
+    with script:
+        locks = lock_items(script)
+        locks.renew(KEY, LOCK)
+        locks.release(KEY, LOCK)
+
+
+@pytest.mark.parametrize(("answer", "found"), [({"Item": ITEM}, LOCK), ({}, None)])
+def test_a_lock_is_read_strongly_consistent(answer: dict[str, Any], found: LockItem | None) -> None:
+    request = {"TableName": TABLE, "Key": {"id": ITEM["id"]}, "ConsistentRead": True}
+    with Script().answer("get_item", request, answer) as script:
+        assert lock_items(script).read(KEY) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("owner", {"N": "1"}), ("version", {"N": "1.5"}), ("lease", {"S": "30"})]
+)
+def test_the_error_names_what_is_damaged(name: str, value: dict[str, str]) -> None:
+    answer = {"Item": {**ITEM, name: value}}
+    with Script().answer("get_item", None, answer) as script:
+        locks = lock_items(script)
+        with pytest.raises(PayloadError, match=r"^an item of type 'beaker-lock' is damaged: \w*E"):
+            locks.read(KEY)

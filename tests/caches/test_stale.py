@@ -1,0 +1,188 @@
+"""Expired entries: what is served during `stale_grace`, and what hits and misses cost."""
+
+from __future__ import annotations
+
+import threading
+import time as real_time
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.beaker import items, used_client
+from tests.caches.conftest import MakeLock
+from tests.clock import Clock
+from tests.servers.recorder import CallRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+KEY = b"key"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of Beaker and the package."""
+    clock = Clock(float(int(real_time.time())))
+    monkeypatch.setattr("beaker.container.time", SimpleNamespace(time=clock))
+    return clock
+
+
+def make_cache(options: dict[str, Any], clock: Clock, **more: Any) -> Cache:
+    """Make a cache whose entries expire after 10 seconds."""
+    return Cache("news", "ext:dynamodb", **{"expire": 10, "clock": clock, **options, **more})
+
+
+@pytest.fixture
+def cache(options: dict[str, Any], clock: Clock) -> Cache:
+    """A cache whose table exists."""
+    cache = make_cache(options, clock)
+    assert "key" not in cache
+    return cache
+
+
+@contextmanager
+def held_elsewhere(make_lock: MakeLock) -> Iterator[None]:
+    lock = make_lock()
+    assert lock.acquire(wait=False)
+    yield
+    lock.release()
+
+
+def test_an_expired_value_is_served_while_another_process_computes(
+    cache: Cache, clock: Clock, make_lock: MakeLock
+) -> None:
+    cache.put("key", "old")
+    clock.advance(10)
+    with held_elsewhere(make_lock):
+        assert cache.get("key", createfunc=lambda: "not computed") == "old"
+        with CallRecorder(cache.namespace.client) as sent:
+            cache.get("key", createfunc=lambda: "not computed")
+        assert sent.operations == ["GetItem"]
+    cache.put("key", "new")
+    assert cache.get("key", createfunc=lambda: "not computed") == "new"
+
+
+def test_a_stale_value_is_not_in_the_cache(cache: Cache, clock: Clock) -> None:
+    cache.put("key", "old")
+    clock.advance(10)
+    assert "key" not in cache
+    assert cache.namespace.keys() == []
+    with pytest.raises(KeyError):
+        cache.get("key")
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader", "lifetime"), [(60, 60, 70), (0, 60, 10), (60, 0, 10), (0, 0, 10)]
+)
+def test_an_entry_is_readable_until_the_shorter_grace_ends(
+    options: dict[str, Any], clock: Clock, writer: float, reader: float, lifetime: float
+) -> None:
+    make_cache(options, clock, stale_grace=writer).put("key", "old")
+    namespace = make_cache(options, clock, stale_grace=reader).namespace
+    clock.advance(lifetime - 0.001)
+    assert namespace.has_key(KEY)
+    clock.advance(0.001)
+    assert not namespace.has_key(KEY)
+
+
+def test_a_value_that_expires_by_the_option_has_no_grace(
+    options: dict[str, Any], clock: Clock
+) -> None:
+    cache = make_cache(options, clock, expire=None, timeout=10)
+    cache.put("key", "old")
+    clock.advance(10)
+    assert "key" not in cache
+    assert cache.get("key", createfunc=lambda: "new") == "new"
+
+
+@pytest.mark.parametrize("value", ["plain", (1, 2, 3), (0.0, None, "x"), ("a", 10, "x")])
+def test_a_value_that_beaker_did_not_store_has_no_grace(
+    options: dict[str, Any], clock: Clock, value: object
+) -> None:
+    namespace = DynamoDBNamespaceManager("news", clock=clock, **options)
+    namespace.set_value(KEY, value, expiretime=10)
+    clock.advance(10)
+    assert KEY not in namespace
+
+
+@pytest.mark.parametrize(("more", "extra"), [({}, 60), ({"stale_grace": 1.5}, 2)])
+def test_dynamodb_deletes_an_entry_after_its_grace(
+    options: dict[str, Any],
+    clock: Clock,
+    client: DynamoDBClient,
+    table_name: str,
+    more: dict[str, Any],
+    extra: int,
+) -> None:
+    make_cache(options, clock, **more).put("key", "old")
+    (item,) = items(client, table_name).values()
+    assert int(item["expires"]["N"]) == int(clock.now) + 10 + extra
+    assert float(item["deadline"]["N"]) == clock.now + 10
+
+
+def test_a_miss_is_two_reads_and_three_writes_and_a_hit_one_read(cache: Cache) -> None:
+    with CallRecorder(cache.namespace.client) as sent:
+        cache.get("key", createfunc=lambda: "value")
+        assert sent.operations == ["GetItem", "PutItem", "GetItem", "PutItem", "DeleteItem"]
+        sent.clear()
+        cache.get("key", createfunc=lambda: "not computed")
+        assert sent.operations == ["GetItem"]
+
+
+def test_under_the_lock_the_read_is_strongly_consistent(
+    options: dict[str, Any], clock: Clock
+) -> None:
+    cache = make_cache(options, clock, consistent_read=False)
+    assert "key" not in cache
+    with CallRecorder(used_client(options)) as sent:
+        cache.get("key", createfunc=lambda: "value")
+    reads = [call.params["ConsistentRead"] for call in sent if call.operation == "GetItem"]
+    assert reads == [False, True]
+
+
+def test_a_failing_createfunc_releases_the_lock(cache: Cache, make_lock: MakeLock) -> None:
+    with pytest.raises(ZeroDivisionError):
+        cache.get("key", createfunc=lambda: 1 / 0)
+    with held_elsewhere(make_lock):
+        pass
+    assert cache.get("key", createfunc=lambda: "value") == "value"
+
+
+def test_waiting_threads_share_one_lock_and_read_once_each(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = cache.namespace.get_creation_lock(KEY)  # kept, so that all threads share it
+    asked, finish = threading.Semaphore(0), threading.Event()
+    wait_for = lock._turn.wait_for
+
+    def announced(predicate: Any, timeout: float | None = None) -> bool:
+        asked.release()
+        answer: bool = wait_for(predicate, timeout)
+        return answer
+
+    monkeypatch.setattr(lock._turn, "wait_for", announced)
+
+    def create() -> str:
+        finish.wait()
+        return "value"
+
+    threads = [
+        threading.Thread(target=lambda: cache.get("key", createfunc=create)) for _ in range(8)
+    ]
+    with CallRecorder(cache.namespace.client) as sent:
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            asked.acquire()
+        finish.set()
+        for thread in threads:
+            thread.join()
+    assert sent.operations.count("GetItem") == 16
+    assert sent.operations.count("PutItem") == 2
+    assert sent.operations.count("DeleteItem") == 1
