@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from beaker_dynamodb.cli.checks import ERROR, OK, Result, failed
@@ -25,11 +25,13 @@ class Operations:
 
     :param items: the table, which must exist.
     :param prefix: the prefix of the item's key, because a policy may allow only that.
+    :param index_keys: special keys whose indexes exist.
     """
 
-    def __init__(self, items: ItemStore, prefix: str) -> None:
+    def __init__(self, items: ItemStore, prefix: str, index_keys: Sequence[str] = ()) -> None:
         self._items = items
         self._options = items.options
+        self._index_keys = index_keys
         self._types = dict(items.options.special_keys)
         # No session and no cache entry has a key with a bare "|" here.
         sort = None if items.options.sort_key is None else "|doctor"
@@ -55,7 +57,7 @@ class Operations:
             yield self._try("batch_write_item", RequestItems={table: deletes})
             if self._options.sort_key is not None:
                 yield self._query(self._options.hash_key, self._keys[0].partition)
-            for key in self._options.index_keys:
+            for key in self._index_keys:
                 yield self._query(key, _VALUES[self._types[key]], IndexName=index_name(key))
             yield self._try("scan", Limit=1)
             yield self._try("delete_item", Key=self._key(0))

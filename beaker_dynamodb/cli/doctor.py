@@ -95,11 +95,15 @@ def examine(settings: Settings) -> Iterator[Result]:
         key = checks.check_key(client, options)
         yield key
     yield _guarded("time to live", lambda: checks.check_time_to_live(client, options))
+    index_keys = options.index_keys
     if described:
-        yield checks.check_indexes(options, described)
+        result = checks.check_indexes(options, described)
+        yield result
         if key.status == ERROR:
             return
-    yield from Operations(items, settings.prefix).check()
+        if result.status == ERROR:
+            index_keys = ()
+    yield from Operations(items, settings.prefix, index_keys).check()
     yield from _check_connection(items, settings)
     yield checks.check_serializer(options)
     try:

@@ -80,6 +80,7 @@ def test_a_table_of_another_shape_has_errors(
     assert ERROR == statuses(run, "--hash-key", "sid")["key"]
     found = statuses(run, *INDEXED)
     assert (OK, ERROR) == (found["key"], found["indexes"])
+    assert "Query, beaker-userId" not in found
 
 
 def test_a_sample_shows_items_that_other_options_wrote(
