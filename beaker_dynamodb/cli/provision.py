@@ -175,11 +175,10 @@ class Provisioner:
 
     def _time_to_live(self) -> Step:
         attribute = self._options.ttl_attribute
-        if table.time_to_live_attribute(
-            self._client, self._name
-        ) == attribute or not table.enable_time_to_live(self._client, self._options):
-            return Step(KEPT, f"time to live is on, by {attribute!r}")
-        return Step(CHANGED, f"time to live turned on, by {attribute!r}")
+        found = table.time_to_live_attribute(self._client, self._name)
+        if found != attribute and table.enable_time_to_live(self._client, self._options):
+            return Step(CHANGED, f"time to live turned on, by {attribute!r}")
+        return Step(KEPT, f"time to live is on, by {attribute!r}")
 
     def _back_up(self) -> Step:
         answer = self._call("DescribeContinuousBackups")["ContinuousBackupsDescription"]
@@ -199,7 +198,7 @@ class Provisioner:
         return table_state.wait_until(
             self._client,
             self._name,
-            lambda now: _is_active(now) and ready(now),
+            lambda now: now["TableStatus"] == "ACTIVE" and ready(now),
             seconds=WAIT_SECONDS,
             clock=time.time,
             sleep=self._sleep,
@@ -239,10 +238,6 @@ def _billed_as(described: Mapping[str, Any], index: Mapping[str, Any]) -> dict[s
         names = ("ReadCapacityUnits", "WriteCapacityUnits")
         billed["ProvisionedThroughput"] = {name: units[name] for name in names}
     return billed
-
-
-def _is_active(described: Mapping[str, Any]) -> bool:
-    return bool(described["TableStatus"] == "ACTIVE")
 
 
 def _index_is_active(name: str, described: Mapping[str, Any]) -> bool:
