@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +18,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb import hooks, wire
 from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer, refusal
 from tests.dynamodb.signatures import expected_signature, signed_headers
@@ -50,8 +52,8 @@ def own_client(server: FakeServer, **options: Any) -> Any:
     return DynamoDBNamespaceManager("n", **settings).client
 
 
-def plain_client(server: FakeServer) -> Any:
-    options: dict[str, Any] = {**OFFLINE, "endpoint_url": server.url}
+def plain_client(server: FakeServer, **options: Any) -> Any:
+    options = {**OFFLINE, "endpoint_url": server.url, **options}
     return boto3.session.Session().client("dynamodb", **options)
 
 
@@ -170,6 +172,24 @@ def test_damaged_responses_are_refused(body: bytes) -> None:
         hooks.refuse_damaged(response, parsed, mock.Mock())
     # For instance TagResource, whose response is empty.
     hooks.refuse_damaged(response, {}, mock.Mock(output_shape=None))
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own client", "application's client"])
+def test_a_damaged_response_is_retried_and_finally_an_outage(server: FakeServer, own: bool) -> None:
+    complete = json.dumps(server.response).encode()
+    damaged = {"body": complete[:-9], "crc": str(zlib.crc32(complete))}
+    if own:
+        client = own_client(server, transport="boto3")
+    else:
+        retries: Any = {"total_max_attempts": 2, "mode": "legacy"}
+        client = plain_client(server, config=Config(retries=retries))
+    manager = DynamoDBNamespaceManager("n", client=client)
+    server.faults += [damaged] * 2
+    with pytest.raises(StoreUnavailable, match="ChecksumError"):
+        manager[b"k"]
+    server.faults.append(damaged)
+    assert "value" == manager[b"k"]
+    assert 4 == len(server.requests)
 
 
 # -- the first request ------------------------------------------------------------------------

@@ -62,9 +62,7 @@ def test_threads_share_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("cls", [StoreUnavailable, ConfigurationError])
-def test_threads_share_the_error(
-    monkeypatch: pytest.MonkeyPatch, cls: type[DynamoDBError]
-) -> None:
+def test_threads_share_the_error(monkeypatch: pytest.MonkeyPatch, cls: type[DynamoDBError]) -> None:
     error = cls("no", operation="GetItem", table="t", aws_code="Busy")
     error.__cause__ = cause = OSError("reset")
     function = Shared(monkeypatch, error)
