@@ -101,7 +101,7 @@ $slow_seconds s; this page got it in <b>$took ms</b>.</p></section>
 has saved the session. The read for the item below is not counted.</p></section>
 <section><h2>Your session's item in the table</h2>
 <p>Primary key <code id="key" class="any">$key</code></p>
-<p><b><span id="size">$size</span> bytes</b> of at most 409,600. Expires: $expiry.</p>
+<p><b><span id="size">$size</span> bytes</b> of at most 409,600.</p>
 <table><thead><tr><th>Attribute<th>Type<th>Value</thead>$item</table></section>
 </div></main><script>$script</script></html>
 """
@@ -325,7 +325,6 @@ class Demo:
             took=f"{took * 1000:,.0f}",
             key=key,
             size=f"{item_size(item):,}",
-            expiry=readable_time(item["deadline"]["N"]) if "deadline" in item else "never",
             item=joined(attribute_row(n, *next(iter(v.items()))) for n, v in item.items()),
         ).encode()
 

@@ -43,9 +43,8 @@ class Step:
 class Provisioner:
     """Creates or completes one table.
 
-    :param client: a boto3 DynamoDB client.
-    :param say: called with a line when a long wait begins.
-    :param sleep: called with seconds between two calls of DescribeTable.
+    :param say: prints a line before a long wait.
+    :param sleep: takes seconds; called between two polls.
     """
 
     def __init__(

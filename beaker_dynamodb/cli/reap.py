@@ -16,8 +16,7 @@ from beaker_dynamodb.cli.flags import with_scan, with_settings
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.items.reaper import Reaped
-from beaker_dynamodb.items.reaper import reap as reaped
+from beaker_dynamodb.items import reaper
 from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.location import fingerprint, location
 
@@ -55,8 +54,8 @@ def reap(
         raise click.UsageError("--state does not go with --dry-run")
     items = ItemStore(settings.existing)
     file = None if state is None else StateFile(Path(state), location(items), segments)
-    sums = Reaped()
-    runs = reaped(
+    sums = reaper.Reaped()
+    runs = reaper.reap(
         items,
         segments=segments,
         limiter=RateLimiter(units_per_second),

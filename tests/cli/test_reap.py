@@ -33,7 +33,7 @@ def test_a_run_continues_from_its_state_file(
     state = tmp_path / "reap.json"
     words = ("reap", "--state", str(state), "--segments", "2", "--json")
     with monkeypatch.context() as patched:
-        patched.setattr("beaker_dynamodb.cli.reap.reaped", lambda *_, **__: iter(()))
+        patched.setattr("beaker_dynamodb.items.reaper.reap", lambda *_, **__: iter(()))
         run(*words)
     assert 0o600 == state.stat().st_mode & 0o777
     left = json.loads(state.read_text())
