@@ -1,4 +1,4 @@
-"""Count events, such as failed calls, and limit how often they are logged."""
+"""Counts events, such as failed calls, and limits how often they are logged."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from beaker_dynamodb.dynamodb.forks import after_fork
+from beaker_dynamodb.dynamodb.forks import PerProcess
 
 #: Minimum seconds between two warnings about the same kind of event.
 WARNING_SECONDS = 60.0
+
+# Per process, because a thread of the parent may hold it during a fork.
+_lock = PerProcess(threading.Lock)
 
 
 class EventCounter:
@@ -29,7 +32,7 @@ class EventCounter:
 
         :returns: the number of events since the last warning if a warning is due, or else 0.
         """
-        with _lock:
+        with _lock():
             self.total += 1
             now = self._monotonic()
             if not warn or now < self._next_warning:
@@ -37,15 +40,3 @@ class EventCounter:
             self._next_warning = now + WARNING_SECONDS
             unreported, self._reported = self.total - self._reported, self.total
             return unreported
-
-
-_lock = threading.Lock()
-
-
-def _after_fork() -> None:
-    # A thread of the parent may hold the lock.
-    global _lock
-    _lock = threading.Lock()
-
-
-after_fork(_after_fork)

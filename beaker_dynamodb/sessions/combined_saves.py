@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from beaker_dynamodb.dynamodb.forks import after_fork
+from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.exceptions import (
     DynamoDBError,
     ItemTooLarge,
@@ -83,15 +83,15 @@ class _Queue:
             self.saves.remove(save)
 
 
-_queues: WeakValueDictionary[Hashable, _Queue] = WeakValueDictionary()
-_registry = threading.Lock()
+_queues: PerProcess[WeakValueDictionary[Hashable, _Queue]] = PerProcess(WeakValueDictionary)
+_registry = PerProcess(threading.Lock)
 
 
 def _queue_of(name: Hashable) -> _Queue:
-    with _registry:
-        queue = _queues.get(name)
+    with _registry():
+        queue = _queues().get(name)
         if queue is None:
-            queue = _queues[name] = _Queue()
+            queue = _queues()[name] = _Queue()
         return queue
 
 
@@ -225,12 +225,3 @@ def _copy(error: DynamoDBError) -> DynamoDBError:
     copied = copy.copy(error)
     copied.__cause__ = error.__cause__
     return copied
-
-
-def _forget_queues() -> None:
-    # The threads of the parent do not exist in the child.
-    global _queues, _registry
-    _queues, _registry = WeakValueDictionary(), threading.Lock()
-
-
-after_fork(_forget_queues)

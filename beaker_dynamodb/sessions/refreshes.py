@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.event_counter import EventCounter
-from beaker_dynamodb.dynamodb.forks import after_fork
+from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.exceptions import ItemTooLarge, PayloadError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Refreshes:
         """Return whether the caller may refresh now. A refusal counts as a skipped refresh."""
         if self._paused_until is None:
             return True
-        with _lock:
+        with _lock():
             now = self._monotonic()
             if now >= (self._paused_until or 0.0):
                 # This caller tries. The others skip until it has succeeded.
@@ -80,13 +80,5 @@ def refreshes_of(options: Options) -> Refreshes:
 
 
 _tables: dict[tuple[Any, ...], Refreshes] = {}
-_lock = threading.Lock()
-
-
-def _after_fork() -> None:
-    # A thread of the parent may hold the lock.
-    global _lock
-    _lock = threading.Lock()
-
-
-after_fork(_after_fork)
+# Per process, because a thread of the parent may hold it during a fork.
+_lock = PerProcess(threading.Lock)

@@ -104,7 +104,7 @@ class Threads:
 
 def waiting() -> int:
     """Return the number of saves in all queues."""
-    return sum(len(queue.saves) for queue in list(combined_saves._queues.values()))
+    return sum(len(queue.saves) for queue in list(combined_saves._queues().values()))
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -407,7 +407,7 @@ def test_a_save_that_runs_out_of_time_while_it_is_written_waits_for_the_result(
         with threads.leader(sessions[0], first=False):
             futures = [threads.follow("a", sessions[1], a=1), threads.follow("b", sessions[2], b=1)]
         assert writes.wait(HANGS)
-        (queue,) = (queue for queue in combined_saves._queues.values() if queue.saves)
+        (queue,) = (queue for queue in combined_saves._queues().values() if queue.saves)
         monotonic.advance(1000)
         wait_until(lambda: queue.saves[1].withdrawn)
         assert not futures[1].done()
