@@ -1,0 +1,1 @@
+"""Tests of the option table, parsing and INI files."""

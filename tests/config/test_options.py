@@ -1,0 +1,178 @@
+"""Parsing of options, and the errors for wrong ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import IGNORED_OPTIONS, parse
+
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/mine"
+SECRETS = ["aws_access_key_id", "aws_secret_access_key", "signing_keys", "url"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("table_name", " my.table-1_x ", "my.table-1_x"),
+        ("table_name", ARN, ARN),
+        ("prefix", "app", "app:"),
+        ("prefix", "app:", "app:"),
+        ("prefix", "", ""),
+        ("prefix", None, None),
+        ("create_table", " OFF ", False),
+        ("create_table", 0, False),
+        ("create_table", "yes", True),
+        ("create_table", True, True),
+        ("compression", "ZLIB", "zlib"),
+        ("read_timeout", "0.5", 0.5),
+        ("read_timeout", 3, 3.0),
+        ("max_attempts", "5", 5),
+        ("max_attempts", 2.0, 2),
+        ("timeout", "0", 0.0),
+        ("timeout", 1e10, 1e10),
+        ("max_value_size", 64 * 1024 * 1024, 64 * 1024 * 1024),
+        ("hash_ids", "Migrate", "migrate"),
+        ("consistent_read", "AUTO", "auto"),
+        ("serializer", "JSON", "json"),
+        ("ttl_attribute", "größe", "größe"),
+        (
+            "signing_keys",
+            "0123456789abcdef, ABCDEFGHIJKLMNOP",
+            (b"0123456789abcdef", b"ABCDEFGHIJKLMNOP"),
+        ),
+        ("signing_keys", b"0123456789abcdef", (b"0123456789abcdef",)),
+    ],
+)
+def test_strings_and_python_values_are_accepted(name: str, given: Any, expected: Any) -> None:
+    value = getattr(parse({name: given}), name)
+    assert (type(expected), expected) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("table_name", "ab"),
+        ("table_name", "a" * 256),
+        ("table_name", "my table"),
+        ("table_name", 7),
+        ("hash_key", "k" * 256),
+        ("hash_key", " "),
+        ("prefix", "a|b"),
+        ("prefix", "a%b"),
+        ("prefix", "p" * 256),
+        ("prefix", "\ud800"),
+        ("client", "client"),
+        ("clock", "time.time"),
+        ("create_table", "maybe"),
+        ("compression", "gzip"),
+        ("connect_timeout", "0"),
+        ("read_timeout", "nan"),
+        ("read_timeout", "inf"),
+        ("read_timeout", True),
+        ("max_attempts", "1.5"),
+        ("max_attempts", 0),
+        ("write_capacity_units", "many"),
+        ("timeout", "-1"),
+        ("timeout", []),
+        ("timeout", 1e10 + 1),
+        ("max_value_size", 64 * 1024 * 1024 + 1),
+        ("serializer", "yaml"),
+        pytest.param("serializer", object(), id="serializer-object"),
+        ("signing_keys", "too short"),
+        ("signing_keys", ()),
+        ("signing_keys", {b"0123456789abcdef"}),
+        ("signing_keys", [7]),
+    ],
+    ids=repr,
+)
+def test_a_wrong_value_is_an_error_that_names_the_option(name: str, given: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"option {name}\\b"):
+        parse({name: given})
+
+
+@pytest.mark.parametrize("given", [{"read_capacity_units": 1}, {"write_capacity_units": "1"}])
+def test_capacity_units_mean_provisioned(given: dict[str, Any]) -> None:
+    assert parse(given).provisioned
+    assert not Options().provisioned
+
+
+def test_the_lease_of_a_lock_is_half_of_its_timeout() -> None:
+    assert (30, 5) == (Options().lock_lease, parse({"lock_timeout": 10}).lock_lease)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "closest"),
+    [
+        ("table_nam", "table_name"),
+        ("regoin", "region"),
+        ("Prefix", "prefix"),
+        ("aws_secret_key", "aws_secret_access_key"),
+    ],
+)
+def test_an_unknown_name_is_an_error_that_suggests_the_closest_one(
+    unknown: str, closest: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{unknown!r}: did you mean {closest!r}"):
+        parse({unknown: "x"})
+
+
+def test_an_unknown_name_unlike_any_other_lists_all_names() -> None:
+    with pytest.raises(ConfigurationError, match=r"'zzzzzz'.*known are .*table_name"):
+        parse({"zzzzzz": 1})
+
+
+@pytest.mark.parametrize(("alias", "name"), [("table", "table_name"), ("region", "region_name")])
+def test_an_alias_sets_the_option(alias: str, name: str) -> None:
+    assert "one-two" == getattr(parse({alias: "one-two", name: "one-two"}), name)
+    with pytest.raises(ConfigurationError, match=f"option {name} is set twice"):
+        parse({alias: "one-two", name: "three"})
+
+
+@pytest.mark.parametrize(
+    "name", [*sorted(IGNORED_OPTIONS), "session.type", "cache.data_dir", "beaker.session.key"]
+)
+def test_options_of_beaker_are_ignored(name: str) -> None:
+    assert Options() == parse({name: object()})
+
+
+@pytest.mark.parametrize("name", ["table_name", "client", "endpoint_url", "timeout", "url"])
+def test_none_and_the_empty_string_mean_the_default(name: str) -> None:
+    assert Options() == parse({name: None}) == parse({name: ""})
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"hash_key": "data"}, "data"),
+        ({"sort_key": "type"}, "type"),
+        ({"ttl_attribute": "deadline"}, "deadline"),
+        ({"ttl_attribute": "id"}, "id"),
+        ({"sort_key": "id"}, "id"),
+        ({"sort_key": "expires"}, "expires"),
+    ],
+    ids=str,
+)
+def test_two_attributes_cannot_have_the_same_name(given: dict[str, Any], name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name!r} is already"):
+        parse(given)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_repr_or_error_contains_a_secret(name: str) -> None:
+    secret = "hush-hush-hush-hush"
+    for given in (secret, [secret]):
+        try:
+            shown = repr(parse({name: given, "table_name": "mine"}))
+        except ConfigurationError as error:
+            shown = str(error)
+        assert "hush" not in shown
+
+
+def test_a_repr_lists_what_was_set() -> None:
+    assert "Options(table_name='mine', aws_access_key_id=***)" == repr(
+        parse({"table": "mine", "aws_access_key_id": "hush"})
+    )
