@@ -1,4 +1,4 @@
-"""Sessions in an old store, and their move."""
+"""Saves sessions in an old store, migrates them, and looks at the copies."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from beaker_dynamodb.sessions.storage import SessionStorage
 
 
 def target(options: Mapping[str, object]) -> SessionStorage:
-    """Give the new store."""
     return SessionStorage(Backend(parse(options)))
 
 
 def move(source: Any, options: Mapping[str, object], **more: Any) -> Report:
-    """Copy all sessions, and read every copy back.
+    """Copy all sessions and read every copy back.
 
-    :param source: a source, or its url.
+    :param source: a source or its URL.
     :param options: of the new store.
     """
     if isinstance(source, str):
@@ -33,28 +32,21 @@ def move(source: Any, options: Mapping[str, object], **more: Any) -> Report:
 
 
 def saved(old: Mapping[str, Any], session_id: str | None = None, /, **values: object) -> str:
-    """Save a session in the old store, by Beaker's own Session, and give its id.
-
-    :param old: options of the session.
-    """
+    """Save a session with Beaker's Session and return its id."""
     session = Session({}, id=session_id, use_cookies=False, **old)
     session.update(values)
     session.save()
-    made: str = session.id
-    return made
+    saved_id: str = session.id
+    return saved_id
 
 
 def stored(options: Mapping[str, object], session_id: str) -> Item | None:
-    """Give the item of a session in the new store."""
-    store = target(options)
-    return store.items.get(store.keys.session(session_id), SESSION)
+    """Return a session's item in the new store."""
+    storage = target(options)
+    return storage.items.get(storage.keys.session(session_id), SESSION)
 
 
 def counts(report: Report) -> dict[str, int]:
-    """Give the counts of a report that are not 0, but the units."""
-    given = report.as_dict()
-    return {
-        name: number
-        for name, number in given.items()
-        if number and name not in ("write_units", "complete")
-    }
+    """Return the counts of a report that are not 0, without the write units."""
+    ignored = ("write_units", "complete")
+    return {name: n for name, n in report.as_dict().items() if n and name not in ignored}

@@ -1,0 +1,83 @@
+"""A visitor who is logged in on the old store stays logged in on the new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.beaker import Browser
+from tests.migrate.moving import counts, move
+from tests.sessions.site import ENCRYPTED
+
+CONTENTS = {"user": 42, "basket": [{"sku": "a", "pieces": 2}], "name": "Zoë"}
+COPIED = {"found": 1, "copied": 1, "verified": 1}
+SETTINGS: dict[str, dict[str, object]] = {
+    "pickle": {},
+    "json": {"data_serializer": "json"},
+    "signed cookie": {"secret": "a secret of the application"},
+    "encrypted": ENCRYPTED,
+    "encrypted json": {**ENCRYPTED, "data_serializer": "json"},
+}
+
+
+class Visitor:
+    """A browser that is logged in on the old store."""
+
+    def __init__(self, old: dict[str, object]) -> None:
+        self._browser = Browser(old, timeout=1800)
+        self._browser.save(**CONTENTS)
+        self._identity = self._browser.visit(identity)
+
+    def stays_logged_in(self, new: dict[str, object]) -> bool:
+        """Return whether the new application finds the same session."""
+        after = Browser(new, timeout=1800)
+        after.web.cookiejar = self._browser.web.cookiejar
+        return (self._identity, CONTENTS) == (after.visit(identity), after.contents())
+
+
+def identity(session: Any) -> tuple[str, float, bool]:
+    return session.id, session["_creation_time"], session.is_new
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_every_serializer_and_encryption(
+    settings: dict[str, object], old: dict[str, Any], url: str, options: dict[str, object]
+) -> None:
+    visitor = Visitor({**old, **settings})
+    opaque = {"opaque": 1} if "encrypt_key" in settings else {}
+    assert {**COPIED, **opaque} == counts(move(url, {**options, "timeout": 1920}))
+    assert visitor.stays_logged_in({**options, **settings})
+
+
+def test_from_redis(options: dict[str, object], redis_url: str) -> None:
+    visitor = Visitor({"type": "ext:redis", "url": redis_url})
+    assert COPIED == counts(move(redis_url, {**options, "timeout": 1920}))
+    assert visitor.stays_logged_in(options)
+
+
+def test_from_dbm(options: dict[str, object], tmp_path: Path) -> None:
+    visitor = Visitor({"type": "dbm", "data_dir": str(tmp_path)})
+    assert COPIED == counts(move(f"dbm://{tmp_path}", options))
+    assert visitor.stays_logged_in(options)
+
+
+def test_from_a_database(options: dict[str, object], tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/{uuid4().hex}.db"
+    visitor = Visitor({"type": "ext:database", "url": url, "data_dir": str(tmp_path)})
+    assert COPIED == counts(move(url, options))
+    assert visitor.stays_logged_in(options)
+
+
+@pytest.mark.parametrize("hash_ids", [False, True])
+def test_from_another_prefix_and_signing_key(hash_ids: bool, options: dict[str, object]) -> None:
+    old = {**options, "prefix": "old", "hash_ids": hash_ids, "signing_keys": "0123456789abcdef"}
+    new = {**options, "prefix": "new", "hash_ids": True, "signing_keys": "fedcba9876543210"}
+    visitor = Visitor(old)
+    Visitor(options)  # another application's session in the same table
+    query = "&".join(f"{name}={value}" for name, value in old.items() if name != "table_name")
+    report = move(f"dynamodb:///{options['table_name']}?{query}", {**new, "timeout": 1920})
+    assert COPIED == counts(report)
+    assert visitor.stays_logged_in(new)
