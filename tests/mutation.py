@@ -28,9 +28,8 @@ GOAL = 95.0
 
 _SESSIONS = [
     "tests/sessions",
-    "tests/chaos/test_lost_answers.py",
     "tests/contract/test_session.py",
-    "tests/unit/test_payload.py",
+    "tests/sessions/test_payload.py",
     "tests/values/test_moves.py",
 ]
 _MERGE = ["tests/sessions", "tests/values/test_moves.py"]

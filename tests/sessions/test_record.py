@@ -1,4 +1,4 @@
-"""What a save leaves in the table, and what the next save of the same request goes by."""
+"""What a save writes, and what the next save of the same request starts from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.record import SessionRecord
 from tests.servers.recorder import CallRecorder
-from tests.sessions.driven import Visitor, save, stored_sessions
+from tests.sessions.driven import Visitor, before, save, stored_sessions
 
 if TYPE_CHECKING:
     from tests.clock import Clock
@@ -27,12 +27,20 @@ OVERWRITE = {"concurrency": "overwrite"}
 
 @pytest.fixture(params=[Session, DynamoDBSession], ids=["beaker", "ours"])
 def visitor(request: pytest.FixtureRequest, moved: dict[str, object]) -> Visitor:
-    """A visitor whose sessions are Beaker's, or ours."""
     return Visitor(moved, request.param)
 
 
+def payload(**data: object) -> Raw:
+    return Raw(PickleSerializer().dumps(data))
+
+
+def record(moved: dict[str, Any]) -> SessionRecord:
+    session: SessionRecord = DynamoDBNamespaceManager("id", **moved).session
+    return session
+
+
 def item(endpoint: Endpoint, visitor: Visitor) -> dict[str, Any]:
-    """Return the one session in the table."""
+    """Return the only session in the table."""
     (item,) = stored_sessions(endpoint.client, visitor.options["table_name"])
     return item
 
@@ -49,7 +57,7 @@ def _small_items(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
-def test_every_save_keeps_the_creation_time_and_counts_the_version_up(
+def test_each_save_keeps_the_creation_time_and_increments_the_version(
     visitor: Visitor, endpoint: Endpoint, clock: Clock, mode: str
 ) -> None:
     visitor.options["concurrency"] = mode
@@ -64,18 +72,14 @@ def test_every_save_keeps_the_creation_time_and_counts_the_version_up(
     assert float(first["accessed"]["N"]) + 10 == float(second["accessed"]["N"])
 
 
-def test_a_life_that_is_given_with_a_save_is_the_life_of_the_session(
-    moved: dict[str, Any], endpoint: Endpoint
-) -> None:
-    record(moved, "id").write(payload(a=1), 60)
+def test_a_save_can_set_the_lifetime(moved: dict[str, Any], endpoint: Endpoint) -> None:
+    record(moved).write(payload(a=1), 60)
     stored = item(endpoint, Visitor(moved))
     assert float(stored["accessed"]["N"]) + 60 == float(stored["deadline"]["N"])
 
 
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
-def test_every_save_writes_the_special_keys(
-    visitor: Visitor, endpoint: Endpoint, mode: str
-) -> None:
+def test_each_save_writes_the_special_keys(visitor: Visitor, endpoint: Endpoint, mode: str) -> None:
     visitor.options |= {"concurrency": mode, "special_keys": "user:S"}
     visitor.starts(user="Ada")
     save(visitor.request(), user="Grace")
@@ -83,9 +87,7 @@ def test_every_save_writes_the_special_keys(
 
 
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
-def test_the_second_save_of_a_request_without_a_change_is_no_write(
-    visitor: Visitor, mode: str
-) -> None:
+def test_a_second_save_without_a_change_writes_nothing(visitor: Visitor, mode: str) -> None:
     visitor.options["concurrency"] = mode
     visitor.starts(a=1)
     session = visitor.request()
@@ -96,7 +98,7 @@ def test_the_second_save_of_a_request_without_a_change_is_no_write(
 
 
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
-def test_the_second_save_of_a_request_refreshes_what_the_first_one_stored(
+def test_a_touch_after_a_save_refreshes_what_the_save_stored(
     visitor: Visitor, endpoint: Endpoint, clock: Clock, mode: str
 ) -> None:
     visitor.options |= {"concurrency": mode, "touch_interval": 0}
@@ -115,9 +117,7 @@ def test_the_second_save_of_a_request_refreshes_what_the_first_one_stored(
     assert expected == visitor.finds()
 
 
-def test_a_refresh_is_what_the_next_save_of_the_request_goes_by(
-    visitor: Visitor, clock: Clock
-) -> None:
+def test_a_save_after_a_touch_does_not_conflict_with_it(visitor: Visitor, clock: Clock) -> None:
     visitor.starts(a=1)
     clock.advance(10_000)
     session = visitor.request()
@@ -131,10 +131,10 @@ def test_a_refresh_is_what_the_next_save_of_the_request_goes_by(
     assert {"a": 2} == visitor.finds()
 
 
-def test_another_order_in_a_set_is_no_change(visitor: Visitor) -> None:
+def test_another_order_in_a_set_is_not_a_change(visitor: Visitor) -> None:
     visitor.starts(numbers={0, 8})
     session = visitor.request()
-    session["numbers"] = {8, 0}  # the same hashes but for the last bits: the order is another one
+    session["numbers"] = {8, 0}  # collide in the hash table, so the order differs
     assert [8, 0] == list(session["numbers"])
     with CallRecorder(visitor.client) as sent:
         session.save()
@@ -143,7 +143,7 @@ def test_another_order_in_a_set_is_no_change(visitor: Visitor) -> None:
 
 @pytest.mark.usefixtures("_small_items")
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
-def test_a_session_that_is_saved_or_refreshed_leaves_no_chunk_behind(
+def test_saves_and_touches_leave_no_chunks_behind(
     visitor: Visitor, endpoint: Endpoint, clock: Clock, mode: str
 ) -> None:
     visitor.options |= {"concurrency": mode, "compression": "off"}
@@ -159,109 +159,18 @@ def test_a_session_that_is_saved_or_refreshed_leaves_no_chunk_behind(
     assert 1 == count(endpoint, visitor)
 
 
-# -- moved from one id to another -----------------------------------------------------------------
-
-
-def payload(**data: object) -> Raw:
-    """Return a session as Beaker writes it."""
-    return Raw(PickleSerializer().dumps(data))
-
-
-def record(moved: dict[str, Any], session_id: str) -> SessionRecord:
-    """Return the record of an id, not yet read."""
-    session: SessionRecord = DynamoDBNamespaceManager(session_id, **moved).session
-    return session
-
-
-def reads(moved: dict[str, Any], session_id: str) -> Any:
-    """Return what is stored under an id, or None."""
-    try:
-        return PickleSerializer().loads(record(moved, session_id).read())
-    except KeyError:
-        return None
-
-
-def test_what_was_never_stored_is_saved_under_the_new_id(moved: dict[str, Any]) -> None:
-    record(moved, "new").move_from(record(moved, "old"), payload(a=1))
-    assert {"a": 1} == reads(moved, "new")
-    assert reads(moved, "old") is None
-
-
-def test_a_session_that_has_moved_is_not_saved_under_its_old_id(moved: dict[str, Any]) -> None:
-    old, new = record(moved, "old"), record(moved, "new")
-    old.write(payload(a=1))
-    new.move_from(old, payload(a=2))
-    old.write(payload(a=3))
-    assert old.gone
-    assert not new.gone
-    assert {"a": 2} == reads(moved, "new")
-    assert reads(moved, "old") is None
-
-
-def test_a_session_that_is_gone_does_not_move(moved: dict[str, Any]) -> None:
-    old, new = record(moved, "old"), record(moved, "new")
-    old.write(payload(a=1))
-    record(moved, "old").delete()
-    old.write(payload(a=2))
-    for _ in range(2):
-        new.move_from(old, payload(a=3))
-        assert new.gone
-    assert reads(moved, "new") is None
-    assert reads(moved, "old") is None
-
-
-def test_a_session_that_ends_meanwhile_does_not_move(moved: dict[str, Any]) -> None:
-    old, new = record(moved, "old"), record(moved, "new")
-    old.write(payload(a=1))
-    record(moved, "old").delete()
-    new.move_from(old, payload(a=2))
-    assert new.gone
-    assert reads(moved, "new") is None
-
-
-@pytest.mark.parametrize("rivals", [1, 2])
-def test_a_move_takes_other_requests_changes_along(moved: dict[str, Any], rivals: int) -> None:
-    old, new = record(moved, "old"), record(moved, "new")
-    old.write(payload(a=1, b=1))
-    client = DynamoDBNamespaceManager("any", **moved).client
-    event = "before-parameter-build.dynamodb.TransactWriteItems"
-    left = list(range(rivals))
-
-    def be_quicker(**_: object) -> None:
-        if left:
-            other = record(moved, "old")
-            other.read()
-            other.write(payload(a=1, b=f"rival {left.pop()}"))
-
-    client.meta.events.register(event, be_quicker)
-    new.move_from(old, payload(a=2, b=1))
-    client.meta.events.unregister(event, be_quicker)
-    assert {"a": 2, "b": "rival 0"} == reads(moved, "new")
-    assert reads(moved, "old") is None
-
-
-def test_a_save_that_waits_is_dropped_when_the_session_ends_meanwhile(
-    moved: dict[str, Any],
-) -> None:
-    mine = record(moved, "id")
+def test_a_save_is_dropped_if_the_session_ends_while_it_pauses(moved: dict[str, Any]) -> None:
+    mine = record(moved)
     mine.write(payload(a=1))
-    events = DynamoDBNamespaceManager("any", **moved).client.meta.events
-    event = "before-parameter-build.dynamodb.PutItem"
-    left = [1, 2, 3, 4]
 
-    def be_quicker(**_: object) -> None:
-        events.unregister(event, be_quicker)
-        other = record(moved, "id")
+    def rival(params: dict[str, Any]) -> None:
+        other = record(moved)
         other.read()
-        other.write(payload(a=1, b=left.pop()))
-        if left:
-            events.register(event, be_quicker)
+        other.write(payload(a=1, b=(other.version or (0,))[0]))
 
-    def end(seconds: float) -> None:
-        record(moved, "id").delete()
-
-    events.register(event, be_quicker)
-    mine.storage.conflict_retry = partial(ConflictRetry, sleep=end)
-    mine.write(payload(a=2))
+    mine.storage.conflict_retry = partial(ConflictRetry, sleep=lambda _: record(moved).delete())
+    with before(DynamoDBNamespaceManager("any", **moved).client, "PutItem", *[rival] * 4):
+        mine.write(payload(a=2))
     assert mine.gone
-    assert reads(moved, "id") is None
+    with pytest.raises(KeyError):
+        record(moved).read()

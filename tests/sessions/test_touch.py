@@ -1,7 +1,4 @@
-"""`touch_interval`: what a request that changed nothing costs, and that nobody is logged out early.
-
-The clock is moved; calls are counted.
-"""
+"""Refreshes of the access time: `touch_interval`, and failed refreshes."""
 
 from __future__ import annotations
 
@@ -9,71 +6,89 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
 from pyramid.testing import DummyRequest
 from pyramid_beaker import session_factory_from_settings
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb.dynamodb.event_counter import WARNING_SECONDS
+from beaker_dynamodb.sessions import refreshes
+from beaker_dynamodb.sessions.refreshes import PAUSE_SECONDS, Refreshes
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
-from tests.sessions.site import Action, Site, log_out, store, values
+from tests.sessions.site import MIDDLEWARES, Action, Site, log_out, store, values
 
 LIFE = 1800
-#: 5 % of the life.
+#: 5 % of the lifetime.
 INTERVAL = 90
-
-pytestmark = pytest.mark.parametrize("middleware", ["beaker", "ours"])
 
 
 @pytest.fixture
-def moved(moved: dict[str, object]) -> dict[str, object]:
-    """The life of a session is half an hour."""
+def watch(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of pauses and warnings."""
+    watch = Clock(0.0)
+    monkeypatch.setattr(refreshes, "Refreshes", lambda table: Refreshes(table, watch))
+    return watch
+
+
+@pytest.fixture
+def moved(moved: dict[str, object], watch: Clock) -> dict[str, object]:
     return {**moved, "timeout": LIFE}
 
 
 @pytest.fixture
 def sent(moved: dict[str, object]) -> Iterator[CallRecorder]:
-    """The calls that the package makes."""
     with CallRecorder(DynamoDBNamespaceManager("any", **moved).client) as sent:
         yield sent
 
 
-def reads(site: Site, cookie: str, sent: CallRecorder) -> list[str]:
-    """Make a request that only reads, and give the calls that it cost."""
+@pytest.fixture(params=MIDDLEWARES)
+def middleware(request: pytest.FixtureRequest) -> str:
+    middleware: str = request.param
+    return middleware
+
+
+@pytest.fixture
+def site(middleware: str, moved: dict[str, object]) -> Site:
+    return Site(middleware, moved)
+
+
+@pytest.fixture
+def cookie(site: Site) -> str:
+    """The cookie of a session that was just saved."""
+    return site(store(name="Ada")).cookie
+
+
+def calls_of_a_read(site: Site, cookie: str, sent: CallRecorder) -> list[str]:
+    """Return the calls of a request that only reads."""
     sent.clear()
     assert {"name": "Ada"} == site(values, cookie).result
     return sent.operations
 
 
-def test_within_the_interval(
-    middleware: str, moved: dict[str, object], clock: Clock, sent: CallRecorder
+def test_a_read_costs_a_conditional_write_only_after_the_interval(
+    site: Site, cookie: str, clock: Clock, sent: CallRecorder
 ) -> None:
-    """A request that changed nothing costs one GetItem, and one conditional write when it is time.
-
-    By default that is after 5 % of the life.
-    """
-    site = Site(middleware, moved)
-    cookie = site(store(name="Ada")).cookie
     clock.advance(INTERVAL - 0.001)
-    assert ["GetItem"] == reads(site, cookie, sent)
+    assert ["GetItem"] == calls_of_a_read(site, cookie, sent)
     clock.advance(0.001)
-    assert ["GetItem", "PutItem"] == reads(site, cookie, sent)
+    assert ["GetItem", "PutItem"] == calls_of_a_read(site, cookie, sent)
     assert "ConditionExpression" in sent[1].params
-    assert ["GetItem"] == reads(site, cookie, sent)
+    assert ["GetItem"] == calls_of_a_read(site, cookie, sent)
 
 
 @pytest.mark.parametrize(
     ("timeout", "touch_interval", "interval"),
     [
         pytest.param(None, None, 300, id="5 % of a day, at most 300 s"),
-        pytest.param(100_000, None, 300, id="5 % of a long life, at most 300 s"),
-        pytest.param(LIFE, 60, 60, id="as configured"),
-        pytest.param(LIFE, "60", 60, id="as configured in an INI file"),
-        pytest.param(LIFE, 10_000, 180, id="at most 10 % of the life"),
-        pytest.param(LIFE, 0, 0, id="every time"),
+        pytest.param(100_000, None, 300, id="5 % of a long lifetime, at most 300 s"),
+        pytest.param(LIFE, 60, 60, id="configured"),
+        pytest.param(LIFE, "60", 60, id="configured in an INI file"),
+        pytest.param(LIFE, 10_000, 180, id="at most 10 % of the lifetime"),
+        pytest.param(LIFE, 0, 0, id="each request"),
     ],
 )
-def test_the_interval(
-    middleware: str,
+def test_the_interval_follows_from_the_options(
     moved: dict[str, object],
     clock: Clock,
     sent: CallRecorder,
@@ -81,34 +96,31 @@ def test_the_interval(
     touch_interval: object,
     interval: int,
 ) -> None:
-    """The interval is the configured one, or 5 % of the life or 300 s; never over 10 % of it."""
-    moved |= {"timeout": timeout, "touch_interval": touch_interval}
-    site = Site(middleware, moved)
+    site = Site("ours", {**moved, "timeout": timeout, "touch_interval": touch_interval})
     cookie = site(store(name="Ada")).cookie
     if interval:
         clock.advance(interval - 1)
-        assert ["GetItem"] == reads(site, cookie, sent)
+        assert ["GetItem"] == calls_of_a_read(site, cookie, sent)
         clock.advance(1)
-    assert ["GetItem", "PutItem"] == reads(site, cookie, sent)
+    assert ["GetItem", "PutItem"] == calls_of_a_read(site, cookie, sent)
 
 
-def test_auto(middleware: str, moved: dict[str, object], clock: Clock, sent: CallRecorder) -> None:
-    """With `session.auto`, which saves after every request, an unchanged session is not written."""
-    site = Site(middleware, {**moved, "auto": True})
-    cookie = site(store(name="Ada")).cookie
-    assert ["GetItem"] == reads(site, cookie, sent)
-    clock.advance(INTERVAL)
-    assert ["GetItem", "PutItem"] == reads(site, cookie, sent)
-
-
-def test_pop_flash(
+def test_session_auto_does_not_write_an_unchanged_session(
     middleware: str, moved: dict[str, object], clock: Clock, sent: CallRecorder
 ) -> None:
-    """pyramid_beaker saves whenever flash messages are read; without any, nothing is written."""
-    cookie = Site(middleware, moved)(store(name="Ada")).cookie
+    site = Site(middleware, {**moved, "auto": True})
+    cookie = site(store(name="Ada")).cookie
+    assert ["GetItem"] == calls_of_a_read(site, cookie, sent)
+    clock.advance(INTERVAL)
+    assert ["GetItem", "PutItem"] == calls_of_a_read(site, cookie, sent)
+
+
+def test_reading_no_flash_messages_writes_nothing(
+    cookie: str, moved: dict[str, object], clock: Clock, sent: CallRecorder
+) -> None:
+    """pyramid_beaker saves the session whenever flash messages are read."""
     settings = {f"session.{name}": value for name, value in moved.items()}
-    settings["session.type"] = "ext:dynamodb"
-    factory = session_factory_from_settings(settings)
+    factory = session_factory_from_settings({**settings, "session.type": "ext:dynamodb"})
 
     def pop_flash() -> list[str]:
         sent.clear()
@@ -117,119 +129,209 @@ def test_pop_flash(
         session.persist()
         return sent.operations
 
-    # The empty queue was never there; removing it is no change.
     assert ["GetItem"] == pop_flash()
     clock.advance(INTERVAL)
     assert ["GetItem", "PutItem"] == pop_flash()
 
 
-def test_an_active_user_stays(middleware: str, moved: dict[str, object], clock: Clock) -> None:
-    """Pauses of up to the life less the interval never end a session, for ten lives."""
-    site = Site(middleware, moved)
-    cookie = site(store(name="Ada")).cookie
+def test_an_active_user_stays_logged_in_and_an_idle_one_does_not(
+    site: Site, cookie: str, clock: Clock
+) -> None:
     for pause in (INTERVAL - 1, LIFE - INTERVAL) * 10:
         clock.advance(pause)
         assert {"name": "Ada"} == site(values, cookie).result
-
-
-def test_an_idle_user_goes(middleware: str, moved: dict[str, object], clock: Clock) -> None:
-    """Beyond its life a session is not found, although its item is kept two minutes longer."""
-    site = Site(middleware, moved)
-    cookie = site(store(name="Ada")).cookie
     clock.advance(LIFE + 1)
     assert {} == site(values, cookie).result
 
 
-def test_a_touch_gives_way_to_a_write(
-    middleware: str, moved: dict[str, object], clock: Clock, sent: CallRecorder
-) -> None:
-    """A touch that comes after another request's write changes nothing and is no error."""
-    site = Site(middleware, moved)
-    cookie = site(store(name="Ada")).cookie
-    clock.advance(INTERVAL)
+# -- concurrent requests ----------------------------------------------------------------------
 
-    def slow(session: Any) -> None:
+
+def slow_request(site: Site, cookie: str, *steps: Any) -> None:
+    """Make a request that loads the session and then does some steps."""
+
+    def action(session: Any) -> None:
         assert "Ada" == session["name"]
-        site(store(name="Grace"), cookie)
-        sent.clear()
+        for step in steps:
+            step(session)
 
-    site(slow, cookie)
+    site(action, cookie)
 
+
+@pytest.mark.parametrize(
+    ("action", "found"), [(store(name="Grace"), {"name": "Grace"}), (log_out, {})]
+)
+@pytest.mark.both_servers
+def test_a_touch_has_no_effect_after_another_request_s_save_or_logout(
+    site: Site, cookie: str, clock: Clock, sent: CallRecorder, action: Action, found: Any
+) -> None:
+    clock.advance(INTERVAL)
+    slow_request(site, cookie, lambda _: site(action, cookie), lambda _: sent.clear())
     assert ["ConditionalCheckFailedException"] == [call.error_code for call in sent]
-    assert {"name": "Grace"} == site(values, cookie).result
+    assert found == site(values, cookie).result
 
 
-def test_a_touch_gives_way_to_a_log_out(
-    middleware: str, moved: dict[str, object], clock: Clock, sent: CallRecorder
+def test_a_save_does_not_conflict_with_another_request_s_touch(
+    site: Site, cookie: str, clock: Clock, sent: CallRecorder
 ) -> None:
-    """A touch that comes after the session was deleted leaves no item and is no error."""
-    site = Site(middleware, moved)
-    cookie = site(store(name="Ada")).cookie
     clock.advance(INTERVAL)
-
-    def slow(session: Any) -> None:
-        assert "Ada" == session["name"]
-        site(log_out, cookie)
-        sent.clear()
-
-    site(slow, cookie)
-
-    assert ["ConditionalCheckFailedException"] == [call.error_code for call in sent]
-    assert {} == site(values, cookie).result
-
-
-def test_a_touch_loses_no_write_that_has_not_seen_it(
-    middleware: str, moved: dict[str, object], clock: Clock, sent: CallRecorder
-) -> None:
-    """A write that loaded before another request's touch does not conflict with it."""
-    site = Site(middleware, moved)
-    cookie = site(store(name="Ada")).cookie
-    clock.advance(INTERVAL)
-
-    def slow(session: Any) -> None:
-        assert "Ada" == session["name"]
-        site(values, cookie)
-        sent.clear()
-        store(name="Grace")(session)
-
-    site(slow, cookie)
-
+    slow_request(
+        site, cookie, lambda _: site(values, cookie), lambda _: sent.clear(), store(name="Grace")
+    )
     assert [("PutItem", None)] == [(call.operation, call.error_code) for call in sent]
     assert {"name": "Grace"} == site(values, cookie).result
 
 
-@pytest.mark.parametrize("save", [values, store(name="Grace")], ids=["reads", "saves"])
-def test_a_long_request_does_not_age_the_session(
-    middleware: str, moved: dict[str, object], clock: Clock, save: Action
+@pytest.mark.parametrize("action", [values, store(name="Grace")], ids=["reads", "saves"])
+@pytest.mark.parametrize("concurrency", ["merge", "reject"])
+def test_a_long_request_keeps_the_later_access_time_of_another(
+    middleware: str, moved: dict[str, object], clock: Clock, action: Action, concurrency: str
 ) -> None:
-    """One that ends after others have used the session leaves the time of their use."""
-    site = Site(middleware, {**moved, "timeout": LIFE})
+    site = Site(middleware, {**moved, "concurrency": concurrency})
     cookie = site(store(name="Ada")).cookie
-
-    def slow(session: Any) -> None:
-        assert "Ada" == session["name"]
-        clock.advance(LIFE - 10)
-        assert "Ada" == site(values, cookie).result["name"]
-        clock.advance(5)
-        save(session)
-
-    site(slow, cookie)
+    slow_request(
+        site,
+        cookie,
+        lambda _: clock.advance(LIFE - 10),
+        lambda _: site(values, cookie),
+        lambda _: clock.advance(5),
+        action,
+    )
     clock.advance(LIFE - 10)
     assert "name" in site(values, cookie).result
 
 
-def test_a_touch_is_no_conflict_for_a_long_request(
-    middleware: str, moved: dict[str, object], clock: Clock
+# -- failed refreshes -------------------------------------------------------------------------
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "PutItem")
+
+
+FAILURES: dict[str, Exception] = {
+    "throttled": refusal("ThrottlingException"),
+    "denied": refusal("AccessDeniedException"),
+    "unknown": refusal("SomethingNewException"),
+    "no response": ConnectionClosedError(endpoint_url=""),
+}
+
+
+class Writes:
+    """Counts the attempts to write, and lets them fail."""
+
+    def __init__(self, client: Any) -> None:
+        self.attempts = 0
+        self.error: Exception | None = None
+        for operation in ("PutItem", "TransactWriteItems"):
+            event = f"before-parameter-build.dynamodb.{operation}"
+            client.meta.events.register(event, self._before, unique_id=f"writes-{operation}")
+
+    def _before(self, **_: object) -> None:
+        self.attempts += 1
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def writes(site: Site, cookie: str, clock: Clock) -> Iterator[Writes]:
+    """Attempts to write, from the time when the session is due for a refresh."""
+    options = {name: value for name, value in site.options.items() if name != "type"}
+    client = DynamoDBNamespaceManager("any", **options).client
+    clock.advance(INTERVAL)
+    yield Writes(client)
+    for operation in ("PutItem", "TransactWriteItems"):
+        event = f"before-parameter-build.dynamodb.{operation}"
+        client.meta.events.unregister(event, unique_id=f"writes-{operation}")
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "beaker_dynamodb"]
+
+
+@pytest.mark.parametrize("error", FAILURES.values(), ids=FAILURES)
+def test_a_failed_refresh_fails_no_page_and_is_tried_once(
+    site: Site, cookie: str, writes: Writes, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With `concurrency = reject` too: nobody has changed anything."""
-    site = Site(middleware, {**moved, "timeout": LIFE, "concurrency": "reject"})
-    cookie = site(store(name="Ada")).cookie
+    writes.error = error
+    for _ in range(10):
+        assert {"name": "Ada"} == site(values, cookie).result
+    assert 1 == writes.attempts
+    (warning,) = warnings(caplog)
+    assert "cannot refresh a session's access time" in warning
 
-    def slow(session: Any) -> None:
-        assert "Ada" == session["name"]
-        clock.advance(LIFE - 10)
+
+def test_one_page_tries_after_the_pause_and_all_pages_after_a_success(
+    site: Site, cookie: str, writes: Writes, clock: Clock, watch: Clock
+) -> None:
+    writes.error = FAILURES["throttled"]
+    site(values, cookie)
+    watch.advance(PAUSE_SECONDS)
+    site(values, cookie)
+    site(values, cookie)
+    assert 2 == writes.attempts
+    writes.error = None
+    watch.advance(PAUSE_SECONDS)
+    other = site(store(name="Grace")).cookie
+    clock.advance(INTERVAL)
+    writes.attempts = 0
+    site(values, cookie)
+    site(values, other)
+    assert 2 == writes.attempts
+
+
+def test_one_warning_a_minute_tells_how_many_refreshes_were_missed(
+    site: Site, cookie: str, writes: Writes, watch: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    writes.error = FAILURES["throttled"]
+    for _ in range(12):
         site(values, cookie)
-        store(name="Grace")(session)
+        site(values, cookie)
+        watch.advance(PAUSE_SECONDS)
+    assert WARNING_SECONDS == watch.now
+    assert 1 == len(warnings(caplog))
+    site(values, cookie)
+    first, second = warnings(caplog)
+    assert "ThrottlingException" in first
+    assert "last warning: 1." in first
+    assert "last warning: 24." in second
 
-    site(slow, cookie)
-    assert {"name": "Grace"} == site(values, cookie).result
+
+@pytest.mark.parametrize("error", FAILURES.values(), ids=FAILURES)
+@pytest.mark.parametrize("action", [store(name="Grace"), log_out], ids=["save", "logout"])
+def test_saves_and_logouts_raise_the_error_even_during_the_pause(
+    site: Site, cookie: str, writes: Writes, error: Exception, action: Action
+) -> None:
+    writes.error = error
+    site(values, cookie)
+    for _ in range(2):
+        with pytest.raises(DynamoDBError):
+            site(action, cookie)
+    writes.error = None
+    assert {"name": "Ada"} == site(values, cookie).result
+
+
+def test_a_change_of_id_raises_the_error_even_during_the_pause(
+    site: Site, cookie: str, writes: Writes
+) -> None:
+    writes.error = FAILURES["throttled"]
+    site(values, cookie)
+    with pytest.raises(StoreUnavailable):
+        site(lambda session: session.regenerate_id(), cookie)
+
+
+def test_a_session_that_cannot_be_refreshed_does_not_pause_the_others(
+    middleware: str, moved: dict[str, object], clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(middleware, moved)
+    large, small = (site(store(name=name)).cookie for name in ("x" * 500, "Ada"))
+    clock.advance(INTERVAL)
+    # The limit was lowered after the session was saved.
+    lowered = {**moved, "max_value_size": 400}
+    site = Site(middleware, lowered)
+    with CallRecorder(DynamoDBNamespaceManager("any", **lowered).client) as sent:
+        for _ in range(3):
+            assert {"name": "x" * 500} == site(values, large).result
+        assert ["GetItem"] * 3 == sent.operations
+        assert 1 == len(warnings(caplog))
+        site(values, small)
+    assert "PutItem" == sent.operations[-1]

@@ -1,0 +1,159 @@
+"""A request in flight never restores a session that was deleted or has expired."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from beaker.session import Session
+
+from beaker_dynamodb.session import DynamoDBSession
+from tests.clock import Clock
+from tests.servers.endpoint import Endpoint
+from tests.servers.recorder import CallRecorder
+from tests.sessions.driven import Visitor, save, stored_sessions
+from tests.sessions.site import ENCRYPTED
+
+LIFE = 1800
+PAYLOADS: dict[str, dict[str, object]] = {
+    "pickle": {},
+    "json": {"data_serializer": "json"},
+    "encrypted": ENCRYPTED,
+}
+CLASSES: dict[str, type[Any]] = {"beaker": Session, "ours": DynamoDBSession}
+
+
+@pytest.fixture(params=CLASSES)
+def session_class(request: pytest.FixtureRequest) -> type[Any]:
+    return CLASSES[request.param]
+
+
+@pytest.fixture(params=["merge", "reject", "overwrite"])
+def visitor(
+    request: pytest.FixtureRequest, moved: dict[str, object], session_class: type[Any]
+) -> Visitor:
+    return Visitor({**moved, "timeout": LIFE, "concurrency": request.param}, session_class)
+
+
+def log_out(visitor: Visitor) -> None:
+    session = visitor.request()
+    session.delete()
+    session.save()
+
+
+def change(session: Any) -> None:
+    save(session, b=1)
+
+
+def touch(session: Any) -> None:
+    session.save(accessed_only=True)
+
+
+def count(endpoint: Endpoint, visitor: Visitor) -> int:
+    return len(stored_sessions(endpoint.client, visitor.options["table_name"]))
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize("late", [change, touch])
+def test_a_late_request_does_not_restore_a_deleted_session(
+    visitor: Visitor, endpoint: Endpoint, clock: Clock, late: Callable[[Any], None]
+) -> None:
+    session = visitor.starts(a=1)
+    clock.advance(LIFE // 2)
+    requests = [session, visitor.request(), visitor.request()]
+    change(requests[2])
+    log_out(visitor)
+    for request in requests:
+        late(request)
+        late(request)
+    assert 0 == count(endpoint, visitor)
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize("late", [change, touch])
+def test_a_late_request_does_not_restore_an_expired_session(
+    visitor: Visitor, clock: Clock, late: Callable[[Any], None]
+) -> None:
+    visitor.starts(a=1)
+    clock.advance(LIFE // 2)
+    session = visitor.request()
+    clock.advance(LIFE // 2 + 120)  # Beaker adds 120 s for the store
+    late(session)
+    assert {} == visitor.finds()
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_deleted_item_stays_deleted_whatever_its_payload(
+    moved: dict[str, object], session_class: type[Any], endpoint: Endpoint, payload: str
+) -> None:
+    visitor = Visitor({**moved, **PAYLOADS[payload]}, session_class)
+    session = visitor.starts(a=1)
+    late = visitor.request()
+    del session.namespace["session"]
+    change(late)
+    assert 0 == count(endpoint, visitor)
+
+
+def test_only_our_session_class_deletes_an_encrypted_session(
+    moved: dict[str, object], endpoint: Endpoint
+) -> None:
+    """Plain Beaker's logout is one more opaque write to the store (README)."""
+    visitor = Visitor({**moved, **ENCRYPTED})
+    visitor.starts(a=1)
+    session = visitor.request()
+    log_out(visitor)
+    assert 1 == count(endpoint, visitor)
+    change(session)
+    assert {"a": 1, "b": 1} == visitor.finds()
+
+
+@pytest.mark.parametrize(
+    ("more", "late"),
+    [
+        ({"touch_interval": 0}, change),
+        ({"touch_interval": 0}, touch),
+        *(({"concurrency": "overwrite", **payload}, change) for payload in PAYLOADS.values()),
+    ],
+    ids=["save", "touch", *(f"overwrite {payload}" for payload in PAYLOADS)],
+)
+def test_a_late_request_does_not_change_a_new_session_with_the_same_id(
+    moved: dict[str, object], clock: Clock, more: dict[str, object], late: Callable[[Any], None]
+) -> None:
+    visitor = Visitor({**moved, **more})
+    visitor.id = "0123456789abcdef"
+    session = visitor.starts(a=1)
+    request = visitor.request()
+    del session.namespace["session"]
+    clock.advance(1)
+    save(visitor.request(), name="Grace")
+    late(request)
+    assert {"name": "Grace"} == visitor.finds()
+
+
+def test_a_dropped_save_is_logged_without_the_id(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor.starts(a=1)
+    session = visitor.request()
+    log_out(visitor)
+    with caplog.at_level(logging.INFO, "beaker_dynamodb"):
+        change(session)
+    (record,) = [record for record in caplog.records if record.name == "beaker_dynamodb"]
+    hashed_id = hashlib.sha256(str(visitor.id).encode()).hexdigest()[:16]
+    assert ("INFO", f"session {hashed_id} is gone; a save of it was dropped") == (
+        record.levelname,
+        record.getMessage(),
+    )
+
+
+def test_after_a_dropped_save_the_next_one_makes_no_call(visitor: Visitor) -> None:
+    visitor.starts(a=1)
+    session = visitor.request()
+    log_out(visitor)
+    with CallRecorder(visitor.client) as sent:
+        change(session)
+        save(session, c=1)
+    assert ["PutItem"] == sent.operations

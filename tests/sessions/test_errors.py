@@ -1,0 +1,194 @@
+"""DynamoDBSession raises store errors, and never logs a user out because of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from beaker.exceptions import BeakerWarning
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+
+from beaker_dynamodb import (
+    AccessDenied,
+    ConfigurationError,
+    DynamoDBError,
+    PayloadError,
+    StoreUnavailable,
+)
+from tests.servers.endpoint import Endpoint
+from tests.sessions.site import UNKNOWN, Site, log_out, store, values
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+#: Values of the option `invalidate_corrupt`, as in Python and as in an INI file.
+SETTINGS: list[dict[str, object]] = [
+    {},
+    {"invalidate_corrupt": True},
+    {"invalidate_corrupt": False},
+    {"invalidate_corrupt": "true"},
+    {"invalidate_corrupt": "false"},
+]
+
+
+@pytest.fixture
+def client(endpoint: Endpoint) -> DynamoDBClient:
+    """A client without retries."""
+    once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
+    return boto3.session.Session().client("dynamodb", **endpoint.options, config=once)
+
+
+@pytest.fixture
+def options(table_name: str, client: DynamoDBClient) -> dict[str, object]:
+    return {"table_name": table_name, "client": client}
+
+
+class Body:
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def stream(self, *_: object, **__: object) -> list[bytes]:
+        return [self._text]
+
+
+@contextmanager
+def refusing(
+    client: DynamoDBClient, operation: str, code: str, message: str = "no"
+) -> Iterator[list[str]]:
+    """Let DynamoDB refuse an operation; yield the list of calls refused."""
+    refused: list[str] = []
+
+    def refuse(request: Any, **_: object) -> Any:
+        refused.append(operation)
+        text = f'{{"__type": "com.amazon.coral.service#{code}", "message": "{message}"}}'
+        return AWSResponse(request.url, 400, {}, Body(text.encode()))  # type: ignore[arg-type]
+
+    client.meta.events.register(f"before-send.dynamodb.{operation}", refuse)
+    yield refused
+    client.meta.events.unregister(f"before-send.dynamodb.{operation}", refuse)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("AccessDeniedException", AccessDenied),
+        ("ThrottlingException", StoreUnavailable),
+        ("LimitExceededException", StoreUnavailable),
+        ("ResourceInUseException", DynamoDBError),
+    ],
+)
+def test_a_refused_read_is_raised_and_the_session_stays(
+    options: dict[str, object],
+    client: DynamoDBClient,
+    setting: dict[str, object],
+    code: str,
+    error: type[DynamoDBError],
+) -> None:
+    site = Site("ours", {**options, **setting})
+    cookie = site(store(name="Ada")).cookie
+    with refusing(client, "GetItem", code), pytest.raises(error) as caught:
+        site(values, cookie)
+    assert code == caught.value.aws_code
+    assert {"name": "Ada"} == site(values, cookie).result
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_a_store_that_cannot_be_reached_is_not_a_new_session(
+    endpoint: Endpoint, setting: dict[str, object]
+) -> None:
+    nowhere = {**endpoint.options, "endpoint_url": "http://127.0.0.1:1", "max_attempts": 1}
+    with pytest.raises(StoreUnavailable):
+        Site("ours", {**nowhere, **setting})(values, UNKNOWN)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_a_missing_table_is_not_a_new_session(
+    options: dict[str, object], setting: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigurationError):
+        Site("ours", {**options, "create_table": False, **setting})(values, UNKNOWN)
+
+
+def test_an_application_that_handles_the_error_sets_no_cookie(
+    options: dict[str, object], client: DynamoDBClient
+) -> None:
+    site = Site("ours", options)
+    cookie = site(store(name="Ada")).cookie
+
+    def catch(session: Any) -> str:
+        try:
+            return str(values(session))
+        except AccessDenied:
+            return "come again"
+
+    with refusing(client, "GetItem", "AccessDeniedException"):
+        answer = site(catch, cookie)
+    assert ("come again", []) == (answer.result, answer.set_cookies)
+    assert {"name": "Ada"} == site(values, cookie).result
+
+
+def regenerate(session: Any) -> None:
+    session.regenerate_id()
+    session.save()
+
+
+@pytest.mark.parametrize(
+    ("middleware", "operation", "permission", "action"),
+    [
+        ("beaker", "GetItem", "dynamodb:GetItem", values),
+        ("beaker", "PutItem", "dynamodb:PutItem", store(a=1)),
+        ("beaker", "PutItem", "dynamodb:PutItem", log_out),
+        ("ours", "GetItem", "kms:Decrypt", values),
+        ("ours", "PutItem", "dynamodb:PutItem", store(a=1)),
+        ("ours", "PutItem", "dynamodb:PutItem", log_out),
+        ("ours", "TransactWriteItems", "dynamodb:PutItem", regenerate),
+    ],
+)
+def test_the_missing_permission_is_named_after_one_call(
+    options: dict[str, object],
+    client: DynamoDBClient,
+    middleware: str,
+    operation: str,
+    permission: str,
+    action: Any,
+) -> None:
+    site = Site(middleware, {**options, "invalidate_corrupt": False})
+    cookie = site(store(name="Ada")).cookie
+    message = (
+        f"User: arn:aws:iam::123456789012:user/app is not authorized to perform: {permission} on "
+        "resource: arn:aws:dynamodb:eu-west-1:123456789012:table/sessions"
+    )
+    with (
+        refusing(client, operation, "AccessDeniedException", message) as refused,
+        pytest.raises(AccessDenied, match=f" {permission} on table"),
+    ):
+        site(action, cookie)
+    assert [operation] == refused
+    assert {"name": "Ada"} == site(values, cookie).result
+
+
+def damage(client: DynamoDBClient, table_name: str) -> None:
+    (item,) = client.scan(TableName=table_name)["Items"]
+    client.put_item(TableName=table_name, Item={**item, "data": {"B": b"\x80\x02garbage"}})
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_invalidate_corrupt_decides_about_a_corrupt_payload(
+    options: dict[str, object], client: DynamoDBClient, table_name: str, setting: dict[str, object]
+) -> None:
+    site = Site("ours", {**options, **setting})
+    cookie = site(store(name="Ada")).cookie
+    damage(client, table_name)
+    if setting.get("invalidate_corrupt") in (False, "false"):
+        with pytest.raises(PayloadError):
+            site(values, cookie)
+        return
+    with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
+        answer = site(store(name="Grace"), cookie)
+    assert cookie != answer.cookie
+    assert {"name": "Grace"} == site(values, answer.cookie).result

@@ -1,0 +1,393 @@
+"""`SessionStore` lists, reads and ends sessions outside of a request."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beaker_dynamodb import (
+    ConfigurationError,
+    DynamoDBSession,
+    PayloadError,
+    SessionStore,
+    SpecialKeyError,
+    StoredSession,
+    StoreUnavailable,
+)
+from tests.contract.opening import Opener, payload
+from tests.servers.recorder import CallRecorder
+from tests.sessions.driven import Visitor, before, save
+from tests.sessions.site import ENCRYPTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.clock import Clock
+
+IDS = ["1b3f", "", "|", "a:b", "%#" + "0" * 64, "größe", "\ud800", "x" * 800]
+
+
+@pytest.fixture
+def options(options: dict[str, object], shape: str, clock: Clock) -> dict[str, Any]:
+    return {
+        **options,
+        **({"sort_key": "part"} if shape == "sorted" else {}),
+        "clock": clock,
+        "special_keys": "userId:N, user.name:S, token:B, admin:BOOL",
+        "skip_throw_missing_special_keys": "true",
+        "index_keys": "userId, user.name, token",
+    }
+
+
+@pytest.fixture
+def table(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> Opener:
+    return Opener(options, client, table_name)
+
+
+@pytest.fixture
+def store(options: dict[str, Any]) -> SessionStore:
+    return SessionStore(**options)
+
+
+@pytest.fixture
+def visitor(options: dict[str, Any]) -> Visitor:
+    return Visitor(options, DynamoDBSession)
+
+
+def write(table: Opener, id: str, **data: Any) -> None:
+    """Save a session with an id of the test's choice."""
+    table(id)["session"] = payload(**data)
+
+
+def ids(found: Any) -> list[str]:
+    return sorted(session.id for session in found)
+
+
+# -- find -------------------------------------------------------------------------------------
+
+
+@pytest.mark.both_servers
+@pytest.mark.both_shapes
+def test_sessions_are_found_by_special_keys(
+    store: SessionStore, table: Opener, clock: Clock
+) -> None:
+    table.options["timeout"] = 1920
+    write(table, "mine", userId=42, user={"name": "Ann"}, token=b"t", admin=True)
+    write(table, "his", userId=43)
+    write(table, "nobody's", other=1)
+    with CallRecorder(table("any").client) as calls:
+        (found,) = store.sessions(userId=42)
+        assert ["Query"] == calls.operations
+    now = datetime.fromtimestamp(clock.now, timezone.utc)
+    assert ("mine", False) == (found.id, found.hashed)
+    assert (now, now) == (found.created, found.accessed)
+    assert now + timedelta(seconds=1920) == found.expires
+    assert {"userId": 42, "user.name": "Ann", "token": b"t", "admin": True} == found.special
+    assert ["mine"] == ids(store.sessions({"user.name": "Ann"}))
+    assert ["mine"] == ids(store.sessions({"user.name": "Ann"}, userId=42.0, admin=True))
+    assert [] == ids(store.sessions({"user.name": "Bob"}, userId=42))
+    assert ["his", "mine", "nobody's"] == ids(store.sessions())
+    assert (1, 3) == (store.count(userId=42), store.count())
+
+
+@pytest.mark.parametrize("hash_ids", [False, True])
+@pytest.mark.both_shapes
+def test_every_id_is_found_read_and_deleted(
+    options: dict[str, Any], table: Opener, hash_ids: bool
+) -> None:
+    table.options["hash_ids"] = hash_ids
+    store = SessionStore(**{**options, "hash_ids": hash_ids})
+    for id in IDS:
+        write(table, id, userId=42)
+    found = list(store.sessions(userId=42))
+    if hash_ids:
+        assert {(True, "%#", 66)} == {(one.hashed, one.id[:2], len(one.id)) for one in found}
+        assert len(IDS) == len({one.id for one in found})
+    else:
+        assert [(id, False) for id in sorted(IDS)] == sorted((one.id, one.hashed) for one in found)
+    assert found == [store.get(one.id, hashed=one.hashed) for one in found]
+    for id in IDS:
+        assert store.get(id) in found
+        assert store.delete(id)
+        assert not store.delete(id)
+    assert [] == table.items()
+
+
+@pytest.mark.both_servers
+def test_expired_sessions_do_not_count(store: SessionStore, table: Opener, clock: Clock) -> None:
+    table.options["timeout"] = 100
+    write(table, "first", userId=42)
+    clock.advance(50)
+    write(table, "second", userId=42)
+    clock.advance(50)
+    assert ["second"] == ids(store.sessions(userId=42)) == ids(store.sessions())
+    assert store.get("first") is None
+    assert not store.delete("first")
+    assert 1 == store.revoke(userId=42)
+
+
+def test_a_session_may_never_expire_or_after_the_last_datetime(
+    options: dict[str, Any], table: Opener
+) -> None:
+    table.options["timeout"] = 0
+    write(table, "forever", userId=43)
+    write(table, "far", userId=44)
+    (far,) = (item for item in table.items() if item["userId"] == {"N": "44"})
+    late = {**far, "deadline": {"N": "1e18"}}  # another program may write this
+    table.client.put_item(TableName=table.table_name, Item=late)
+    store = SessionStore(**options)
+    assert [None] == [found.expires for found in store.sessions(userId=43)]
+    assert [9999] == [found.expires.year for found in store.sessions(userId=44) if found.expires]
+
+
+@pytest.mark.both_servers
+def test_all_pages_of_a_query_are_read(table: Opener) -> None:
+    table.options["index_keys"] = "userId"
+    name = "n" * 100_000  # a page has 1 MB
+    for n in range(25):
+        write(table, f"{n:02}", userId=42, user={"name": name})
+    with CallRecorder(table("any").client) as calls:
+        found = ids(SessionStore(**table.options).sessions(userId=42))
+    assert [f"{n:02}" for n in range(25)] == found
+    assert {"Query"} == set(calls.operations)
+    assert len(calls) > 1
+
+
+@pytest.mark.both_shapes
+def test_items_that_are_not_sessions_of_the_prefix_are_ignored(
+    options: dict[str, Any], table: Opener
+) -> None:
+    write(table, "id", userId=42)
+    item = table.item()
+    for key in ("sess:more:id", "other:id", "sess:", "sess:a|b"):
+        table.put({**item, "id": {"S": key}})
+    table.put({**item, "id": {"S": "sess:typed"}, "type": {"S": "beaker-cache"}})
+    if table.sorted:
+        table.put({**item, "part": {"S": "another"}})
+        table.put({**item, "part": {"S": "|session"}})
+    before = len(table.items())
+    store = SessionStore(**options)
+    assert ["id"] == ids(store.sessions(userId=42)) == ids(store.sessions())
+    assert 1 == store.revoke(userId=42)
+    assert before - 1 == len(table.items())
+    more = SessionStore(**{**options, "prefix": "sess:more:"})
+    assert ["id"] == ids(more.sessions(userId=42)) == ids(more.sessions())
+
+
+def test_sessions_without_a_prefix_are_found(options: dict[str, Any], table: Opener) -> None:
+    table.options["prefix"] = ""
+    write(table, "id", userId=42)
+    table("pages")[b"k"] = 1
+    store = SessionStore(**{**options, "prefix": ""})
+    assert ["id"] == ids(store.sessions(userId=42)) == ids(store.sessions())
+
+
+def test_damaged_sessions_are_not_listed_but_revoked(store: SessionStore, table: Opener) -> None:
+    write(table, "id", userId=42)
+    item = table.item()
+    for n, damage in enumerate(({"created": {"S": "x"}}, {"deadline": {"S": "x"}})):
+        table.put({**item, "id": {"S": f"sess:damaged{n}"}, **damage})
+    without = {name: value for name, value in item.items() if name not in ("created", "data")}
+    table.put({**without, "id": {"S": "sess:%ff"}})
+    assert ["id"] == ids(store.sessions(userId=42)) == ids(store.sessions())
+    store.revoke(userId=42)
+    assert [] == table.items()
+
+
+def test_a_listing_that_is_closed_early_leaves_no_thread(
+    store: SessionStore, table: Opener
+) -> None:
+    write(table, "id", userId=42)
+    found = store.sessions()
+    assert "id" == next(found).id
+    found.close()
+    names = [thread.name for thread in threading.enumerate()]
+    assert [] == [name for name in names if name.startswith("beaker-dynamodb-scan")]
+
+
+# -- revoke -----------------------------------------------------------------------------------
+
+
+@pytest.mark.both_servers
+def test_revoke_ends_all_sessions_of_a_user_except_those_to_keep(
+    options: dict[str, Any], store: SessionStore
+) -> None:
+    others = [Visitor(options).starts(userId=42) for _ in range(3)]
+    his = Visitor(options).starts(userId=43)
+    current = Visitor(options).starts(userId=42)
+    assert 3 == store.revoke(userId=42, keep=current.id)
+    assert [current.id] == ids(store.sessions(userId=42))
+    assert [his.id] == ids(store.sessions(userId=43))
+    assert [None] * 3 == [store.get(other.id) for other in others]
+    (found,) = store.sessions(userId=42)
+    for keep in ([current.id, None], found, [found]):
+        assert 0 == store.revoke(userId=42, keep=keep)
+    assert 1 == store.revoke(userId=42, keep=None)
+
+
+def test_none_is_not_the_id_of_a_session(store: SessionStore, table: Opener) -> None:
+    write(table, "mine", userId=42)
+    assert (None, False) == (store.get(None), store.delete(None))
+    assert 1 == store.count()
+
+
+@pytest.mark.parametrize("hash_ids", [True, "migrate"])
+def test_keep_takes_ids_whether_or_not_they_are_hashed_in_the_table(
+    options: dict[str, Any], hash_ids: Any
+) -> None:
+    old = Visitor(options, DynamoDBSession).starts(userId=42)
+    visitor = Visitor({**options, "hash_ids": hash_ids}, DynamoDBSession)
+    new = visitor.starts(userId=42)
+    store = SessionStore(**{**options, "hash_ids": hash_ids})
+    keep = [old.id, new.id] if hash_ids == "migrate" else new.id
+    assert (0 if hash_ids == "migrate" else 1) == store.revoke(userId=42, keep=keep)
+    assert {"userId": 42} == visitor.finds()
+    assert store.delete(new.id)
+    assert {} == visitor.finds()
+
+
+@pytest.mark.parametrize("verb", ["revoke", "delete"])
+def test_requests_in_flight_restore_nothing(
+    visitor: Visitor, store: SessionStore, verb: str
+) -> None:
+    visitor.starts(userId=42)
+    changing, moving, touching = visitor.request(), visitor.request(), visitor.request()
+    assert 1 == (store.revoke(userId=42) if verb == "revoke" else store.delete(visitor.id))
+    save(changing, basket=1)
+    moving.regenerate_id()
+    save(moving, basket=2)
+    touching.save()
+    assert [] == ids(store.sessions(userId=42))
+
+
+def test_a_session_that_another_user_has_taken_over_is_not_revoked(
+    store: SessionStore, visitor: Visitor, table: Opener
+) -> None:
+    """The index may lag behind the table."""
+    visitor.starts(userId=42)
+    login = lambda _: save(visitor.request(), userId=43)  # noqa: E731
+    with before(table("any").client, "DeleteItem", login):
+        assert 0 == store.revoke(userId=42)
+    assert [visitor.id] == ids(store.sessions(userId=43))
+
+
+def test_revoke_needs_a_special_key(store: SessionStore, table: Opener) -> None:
+    write(table, "id", userId=42)
+    with pytest.raises(ValueError, match="would delete everything"):
+        store.revoke(keep="another")
+    assert ["id"] == ids(store.sessions())
+
+
+# -- read -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("serializer", ["pickle", "json"])
+def test_a_payload_is_read_on_demand(
+    options: dict[str, Any], store: SessionStore, table: Opener, serializer: str
+) -> None:
+    Visitor({**options, "data_serializer": serializer}).starts(userId=42)
+    (found,) = store.sessions(userId=42)
+    with CallRecorder(table("any").client) as calls:
+        assert {"userId", "_accessed_time", "_creation_time"} <= found.payload().keys()
+    assert ["GetItem"] == calls.operations
+    assert store.delete(found)
+    for read in (found.payload, found.text):
+        with pytest.raises(KeyError, match="session"):
+            read()
+
+
+def test_payloads_that_cannot_be_read_are_errors(
+    options: dict[str, Any], store: SessionStore, table: Opener
+) -> None:
+    Visitor({**options, **ENCRYPTED}, DynamoDBSession).starts(userId=42)
+    (found,) = store.sessions(userId=42)
+    with pytest.raises(PayloadError, match="encrypted"):
+        found.payload()
+    (unsigned,) = SessionStore(**{**options, "signing_keys": "k" * 16}).sessions(userId=42)
+    with pytest.raises(PayloadError, match="signature"):
+        unsigned.text()
+    table.put({**table.item(), "codec": {"S": "pickle"}})
+    with pytest.raises(PayloadError, match="encoded as 'pickle'"):
+        found.text()
+
+
+def test_a_repr_shows_neither_id_nor_special_keys(store: SessionStore, table: Opener) -> None:
+    write(table, "secret-id", userId=42, user={"name": "secret-name"})
+    (found,) = store.sessions(userId=42)
+    assert isinstance(found, StoredSession)
+    assert "secret" not in repr(found)
+
+
+# -- errors and settings ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("special_keys", "error", "match"),
+    [
+        ({"user": 42}, ConfigurationError, "'user' is not in the option special_keys"),
+        ({"admin": True}, ConfigurationError, "'admin': none of them is in the option index_keys"),
+        ({"userId": "42"}, SpecialKeyError, "'userId' is declared as N"),
+        ({"userId": None}, SpecialKeyError, "'userId' is declared as N"),
+    ],
+)
+def test_special_keys_that_cannot_be_searched_are_errors(
+    store: SessionStore, special_keys: dict[str, Any], error: type[Exception], match: str
+) -> None:
+    for call in (lambda: list(store.sessions(special_keys)), lambda: store.revoke(special_keys)):
+        with pytest.raises(error, match=match):
+            call()
+
+
+# moto reports a missing table.
+@pytest.mark.parametrize("engine", ["local"])
+def test_a_table_without_the_index_is_an_error(options: dict[str, Any], table: Opener) -> None:
+    table.options["index_keys"] = ""
+    write(table, "id", userId=42)
+    with pytest.raises(ConfigurationError, match="'beaker-userId' of table"):
+        list(SessionStore(**options).sessions(userId=42))
+
+
+def test_an_outage_is_not_an_empty_list(options: dict[str, Any]) -> None:
+    dead = {"endpoint_url": "http://127.0.0.1:1", "max_attempts": 1}
+    store = SessionStore(**{**options, **dead})
+    calls: list[Callable[[], Any]] = [
+        lambda: list(store.sessions(userId=42)),
+        store.count,
+        lambda: store.revoke(userId=42),
+        lambda: store.get("id"),
+        lambda: store.delete("id"),
+    ]
+    for call in calls:
+        with pytest.raises(StoreUnavailable):
+            call()
+
+
+@pytest.mark.parametrize("prefix", ["session.", "beaker.session.", "admin."])
+def test_a_store_can_be_made_from_the_application_settings(
+    options: dict[str, Any], table: Opener, prefix: str
+) -> None:
+    write(table, "id", userId=42)
+    own = {"type": "ext:dynamodb", "key": "sid", "secret": "s", "timeout": "1800", "auto": "true"}
+    settings = {prefix + name: value for name, value in {**own, **options}.items()}
+    settings |= {"cache.type": "memory", "debug": "true"}
+    store = SessionStore.from_settings(settings, prefix.removeprefix("beaker."))
+    assert ["id"] == ids(store.sessions(userId=42))
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"session.type": "file"}, r"session\.type is 'file', not ext:dynamodb"),
+        ({"session.tabel": "x"}, "did you mean 'table'"),
+    ],
+)
+def test_settings_of_another_store_and_unknown_names_are_errors(
+    settings: dict[str, str], match: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=match):
+        SessionStore.from_settings(settings)
