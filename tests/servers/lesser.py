@@ -57,9 +57,11 @@ def lesser(
     }
     for event, handler in handlers.items():
         client.meta.events.register_first(event, handler)
-    yield
-    for event, handler in handlers.items():
-        client.meta.events.unregister(event, handler)
+    try:
+        yield
+    finally:
+        for event, handler in handlers.items():
+            client.meta.events.unregister(event, handler)
 
 
 def sent_twice(client: DynamoDBClient, between: Callable[[], object] = bool) -> None:
