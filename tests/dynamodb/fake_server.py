@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socketserver
-import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -65,7 +64,7 @@ class FakeServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 100
 
-    def __init__(self, response: dict[str, Any], context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, response: dict[str, Any]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.response = response
         #: Plans for the next requests: status, body (None closes the connection), crc.
@@ -76,10 +75,7 @@ class FakeServer(socketserver.ThreadingTCPServer):
         self.date: float | None = None
         self.connections: list[socket] = []
         self.requests: list[Request] = []
-        scheme, host = ("http", "127.0.0.1") if context is None else ("https", "localhost")
-        self.url = f"{scheme}://{host}:{self.server_address[1]}"
-        if context is not None:
-            self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self._thread = threading.Thread(target=self.serve_forever, args=[0.01])
 
     def __enter__(self) -> FakeServer:
@@ -90,9 +86,6 @@ class FakeServer(socketserver.ThreadingTCPServer):
         self.shutdown()
         self._thread.join()
         self.server_close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore clients that disconnect, for instance because of the certificate."""
 
 
 class _Handler(BaseHTTPRequestHandler):

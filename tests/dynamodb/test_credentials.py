@@ -14,10 +14,9 @@ from typing import Any
 import boto3
 import pytest
 from beaker.cache import Cache
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.dynamodb.authentication import clock_difference
+from beaker_dynamodb.dynamodb.authentication import Remedy, clock_difference, remedy_of_response
 from tests.clock import Clock
 from tests.dynamodb.credentials import NO_KEYS, SECRET, Helper, KeyFile
 from tests.dynamodb.fake_server import OFFLINE, FakeServer, Request, refusal
@@ -111,20 +110,6 @@ def test_a_failed_refresh_is_remembered_for_a_second(
     assert "value" == manager[b"k"]
 
 
-def test_threads_run_a_failing_helper_once(options: dict[str, Any], helper: Helper) -> None:
-    helper.fails()
-    barrier = threading.Barrier(THREADS)
-
-    def first_request(number: int) -> StoreUnavailable:
-        barrier.wait()
-        return failure(DynamoDBNamespaceManager(f"n{number}", **{**options, **helper.options}))
-
-    with ThreadPoolExecutor(THREADS) as threads:
-        errors = list(threads.map(first_request, range(THREADS)))
-    assert 1 == helper.runs
-    assert THREADS == len({id(error) for error in errors})
-
-
 @pytest.mark.parametrize("middleware", ["beaker", "ours"])
 def test_sessions_raise_and_caches_continue_without_credentials(
     options: dict[str, Any], helper: Helper, middleware: str, caplog: pytest.LogCaptureFixture
@@ -202,27 +187,6 @@ def test_each_request_uses_fresh_credentials(
     assert ["first", "second", "third", "third", "third"] == keys(server)
     for request in server.requests:
         assert f"token of {request.access_key}" == request.headers["x-amz-security-token"]
-
-
-def test_an_assumed_role(
-    options: dict[str, Any], helper: Helper, monkeypatch: pytest.MonkeyPatch, server: FakeServer
-) -> None:
-    helper.config.write_text(
-        "[profile base]\naws_access_key_id = testkey\naws_secret_access_key = testsecret\n"
-        "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/web\nsource_profile = base\n"
-        "region = eu-west-1\n"
-    )
-    sts = ThreadedMotoServer(port=0, verbose=False)
-    sts.start()
-    try:
-        host, port = sts.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://{host}:{port}")
-        manager = DynamoDBNamespaceManager("n", **{**options, "profile_name": "role"})
-        assert ["value"] * 2 == [manager[b"k"] for _ in range(2)]
-    finally:
-        sts.stop()
-    assert "testkey" not in keys(server)
-    assert 1 == len({request.headers["x-amz-security-token"] for request in server.requests})
 
 
 @pytest.mark.parametrize(
@@ -356,9 +320,7 @@ def manager(request: pytest.FixtureRequest, server: FakeServer) -> DynamoDBNames
     "error",
     [
         ("InvalidSignatureException", EXPIRED),
-        ("InvalidSignatureException", NOT_YET),
         ("RequestTimeTooSkewed", ""),
-        ("RequestExpired", "Request has expired."),
     ],
 )
 def test_a_request_with_an_old_signature_is_signed_again(
@@ -406,6 +368,22 @@ def test_a_wrong_key_is_not_reported_as_a_wrong_clock(
     server.faults += [refusal("InvalidSignatureException", message)] * 3
     assert "clock" not in str(failure(manager))
     assert 1 == len(server.requests)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (("InvalidSignatureException", EXPIRED), Remedy.FRESH_SIGNATURE),
+        (("InvalidSignatureException", NOT_YET), Remedy.FRESH_SIGNATURE),
+        (("RequestExpired", "Request has expired."), Remedy.FRESH_SIGNATURE),
+        (("InvalidSignatureException", "does not match"), Remedy.FRESH_CREDENTIALS),
+        (("SignatureDoesNotMatch", "no"), Remedy.FRESH_CREDENTIALS),
+        (("ThrottlingException", "no"), None),
+    ],
+)
+def test_remedies(error: tuple[str, str], expected: Remedy | None) -> None:
+    code, message = error
+    assert expected is remedy_of_response({"Error": {"Code": code, "Message": message}})
 
 
 @pytest.mark.parametrize(

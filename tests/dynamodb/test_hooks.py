@@ -213,6 +213,7 @@ print(*(os.path.basename(path.rstrip(os.sep)) for path in data))
     return {*done.stdout.split()}
 
 
+@pytest.mark.full
 def test_only_dynamodb_s_data_is_searched() -> None:
     own = folders_read(
         "from beaker_dynamodb import DynamoDBNamespaceManager\n"

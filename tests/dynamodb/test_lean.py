@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import calendar
 import json
-import ssl
 import subprocess
 import sys
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -148,56 +144,6 @@ def test_a_proxy(server: FakeServer) -> None:
     assert ["dynamodb.invalid:8000"] * 2 == [request.headers["host"] for request in server.requests]
 
 
-@pytest.mark.usefixtures("_new_clients")
-def test_a_certificate_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    certificate = self_signed_certificate(tmp_path / "server.pem")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with FakeServer({"Item": ITEM}, context) as server:
-        with pytest.raises(StoreUnavailable, match="SSLError"):
-            manager(server, max_attempts=1)[b"k"]
-        assert [] == server.requests
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
-        cache = manager(server, region_name="eu-west-2")
-        assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
-        assert [False, True] == lean(server)
-
-
-def self_signed_certificate(path: Path) -> Path:
-    """Write a certificate for localhost and its key."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(certificate.public_bytes(pem) + secret)
-    return path
-
-
-def test_threads_share_a_client(server: FakeServer) -> None:
-    cache = manager(server)
-    assert "value" == cache[b"k"]
-    with ThreadPoolExecutor(50) as threads:
-        assert ["value"] * 50 == list(threads.map(lambda _: cache[b"k"], range(50)))
-    assert [False] + [True] * 50 == lean(server)
-
-
 def test_a_botocore_without_the_connection_pool(server: FakeServer) -> None:
     cache = manager(server)
     client: Any = cache.client
@@ -222,6 +168,7 @@ for _ in range(3):
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("flags", [[], ["-O"]], ids=["plain", "-O"])
 def test_a_failed_condition_keeps_the_connection(server: FakeServer, flags: list[str]) -> None:
     refused = refusal("ConditionalCheckFailedException", Item={})

@@ -12,8 +12,6 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import ConfigurationError, StoreUnavailable
-from beaker_dynamodb.cli.provision import Provisioner
-from beaker_dynamodb.cli.table_request import Extras
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb.calls import TableCalls
 from tests.clock import Clock
@@ -170,15 +168,3 @@ def test_a_cache_continues_without_the_table(table: Table, options: dict[str, An
     table.states = ["ARCHIVED"]
     cache = Cache("n", "ext:dynamodb", **options, on_error="miss")
     assert "made" == cache.get("k", createfunc=lambda: "made")
-
-
-@creating
-def test_the_command_does_not_wait_for_a_permanent_state(
-    table: Table, options: dict[str, Any]
-) -> None:
-    table.states = ["ARCHIVED"]
-    parsed, waits = parse(options), list[float]()
-    provisioner = Provisioner(TableCalls(parsed).client(), parsed, Extras(), sleep=waits.append)
-    with pytest.raises(StoreUnavailable, match="ARCHIVED"):
-        list(provisioner.steps())
-    assert ([], 2) == (waits, table.polls)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -131,23 +130,3 @@ def test_stale_grace_and_a_clock_that_is_set(options: dict[str, Any], clock: Clo
     assert b"k" in cache.namespace
     clock.advance(0.001)
     assert b"k" not in cache.namespace
-
-
-@pytest.mark.parametrize("jump", [HOUR, -HOUR])
-def test_locks_do_not_depend_on_the_clock(
-    options: dict[str, Any], clock: Clock, jump: float
-) -> None:
-    holder = DynamoDBNamespaceManager("news", **options, clock=clock).get_creation_lock(b"k")
-    other = DynamoDBNamespaceManager(
-        "news", **options, clock=clock, lock_timeout=58
-    ).get_creation_lock(b"k")
-    assert holder.acquire()
-    acquired: list[bool] = []
-    for _ in range(2):
-        clock.advance(jump)
-        thread = threading.Thread(target=lambda: acquired.append(other.acquire(wait=False)))
-        thread.start()
-        thread.join()
-    assert [False, False] == acquired
-    assert not holder.lost
-    holder.release()
