@@ -52,6 +52,7 @@ def with_settings(function: Callable[..., Any], purpose: str = SESSIONS) -> Call
         settings = load(flags, ini=ini, section=section, purpose=purpose)
         return function(settings=settings, **given)
 
+    # click.option keeps its options in this list, last one first.
     wrapper.__click_params__[:0] = reversed([*options, _HELP_ALL])  # type: ignore[attr-defined]
     return wrapper
 
