@@ -1,4 +1,4 @@
-"""Tell this package's options from the settings that Beaker itself reads."""
+"""Separate this package's options from the settings that Beaker itself reads."""
 
 from __future__ import annotations
 

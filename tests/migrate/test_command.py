@@ -1,4 +1,4 @@
-"""`beaker-dynamodb migrate`, as it is installed."""
+"""`beaker-dynamodb migrate`."""
 
 from __future__ import annotations
 
@@ -22,88 +22,79 @@ if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
-OLD_INI = """
-[app:main]
-session.type = file
-session.data_dir = %(here)s/sessions
-session.timeout = 1800
-session.secret = a-secret
-"""
 
 
-def new_ini(endpoint: Endpoint, table_name: str) -> str:
-    """Give the settings of the new application."""
-    options = "\n".join(f"session.{name} = {value}" for name, value in endpoint.options.items())
-    return f"""
-[app:main]
-session.type = ext:dynamodb
-session.table_name = {table_name}
-session.timeout = 1800
-session.secret = a-secret
-{options}
-"""
+@pytest.fixture
+def ini_files(moto_endpoint: Endpoint, table_name: str, old: dict[str, Any]) -> Path:
+    """The folder of ``old.ini`` and ``new.ini``."""
+    options = {"table_name": table_name, **moto_endpoint.options}
+    for name, settings in {"old": old, "new": {"type": "ext:dynamodb", **options}}.items():
+        common = {"timeout": 1800, "secret": "a-secret", **settings}
+        lines = (f"session.{key} = {value}" for key, value in common.items())
+        path = Path(old["data_dir"]).parent / f"{name}.ini"
+        path.write_text("\n".join(["[app:main]", *lines]))
+    return Path(old["data_dir"]).parent
 
 
 def to_url(endpoint: Endpoint, table_name: str) -> str:
-    """Give the url of the new store."""
-    options = endpoint.options
+    """Return the URL of the new store."""
+    options = dict(endpoint.options)
     region = options.pop("region_name")
     query = "&".join(f"{name}={value}" for name, value in options.items())
     return f"dynamodb://{region}/{table_name}?{query}"
 
 
+@pytest.fixture
+def to(moto_endpoint: Endpoint, table_name: str) -> str:
+    return to_url(moto_endpoint, table_name)
+
+
 def run(*arguments: str) -> Any:
-    """Run the command in this process."""
     return CliRunner().invoke(cli, ["migrate", *arguments])
 
 
-def test_ini_to_ini(endpoint: Endpoint, table_name: str, tmp_path: Path) -> None:
-    """As a process of its own it keeps a visitor logged in; a second run does nothing."""
-    (tmp_path / "old.ini").write_text(OLD_INI)
-    (tmp_path / "new.ini").write_text(new_ini(endpoint, table_name))
-    old = {"type": "file", "data_dir": str(tmp_path / "sessions"), "secret": "a-secret"}
-    browser = Browser(old)
+def test_from_ini_file_to_ini_file(
+    ini_files: Path, old: dict[str, Any], moto_endpoint: Endpoint, table_name: str
+) -> None:
+    browser = Browser({**old, "secret": "a-secret"})
     browser.save(user=42)
     command = [sys.executable, "-m", "beaker_dynamodb", "migrate", "--json"]
     files = ["--from-ini", "old.ini", "--to-ini", "new.ini", "--state", "migrate.state"]
 
-    def migrate() -> dict[str, Any]:
-        done = subprocess.run([*command, *files], cwd=tmp_path, capture_output=True, text=True)
+    reports = []
+    for _ in range(2):
+        done = subprocess.run([*command, *files], cwd=ini_files, capture_output=True, text=True)
         assert (0, "") == (done.returncode, done.stderr)
-        said: dict[str, Any] = json.loads(done.stdout)
-        return said
+        reports.append(json.loads(done.stdout))
 
-    first, second = migrate(), migrate()
-
-    assert (1, 1, 1, True) == tuple(first[n] for n in ("found", "copied", "verified", "complete"))
-    assert (1, 0, 1) == tuple(second[n] for n in ("found", "copied", "already_there"))
-    new = Browser({**endpoint.options, "table_name": table_name, "secret": "a-secret"})
-    new.web.cookiejar = browser.web.cookiejar
-    assert {"user": 42} == new.contents()
+    assert [(1, 1, 0), (1, 0, 1)] == [
+        (report["found"], report["copied"], report["already_there"]) for report in reports
+    ]
+    after = Browser({**moto_endpoint.options, "table_name": table_name, "secret": "a-secret"})
+    after.web.cookiejar = browser.web.cookiejar
+    assert {"user": 42} == after.contents()
 
 
-def test_the_readme(
-    moto_endpoint: Endpoint, table_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_command_in_the_readme(
+    ini_files: Path, old: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The README's command works as it stands there, with two INI files beside it."""
     section = README.split("## Moving sessions from another store")[1].split("\n## ")[0]
     (line,) = re.findall(r"```sh\n(.*)\n```", section)
     program, *arguments = shlex.split(line)
-    (tmp_path / "old.ini").write_text(OLD_INI)
-    (tmp_path / "new.ini").write_text(new_ini(moto_endpoint, table_name))
-    saved({"type": "file", "data_dir": str(tmp_path / "sessions")}, user=1)
-    monkeypatch.chdir(tmp_path)
+    saved(old, user=1)
+    monkeypatch.chdir(ini_files)
     result = CliRunner().invoke(cli, arguments)
     assert ("beaker-dynamodb", 0) == (program, result.exit_code)
     assert "         1  copied\n" in result.stdout
 
 
-def test_url_to_url(moto_endpoint: Endpoint, table_name: str, tmp_path: Path) -> None:
-    """What was done is said in lines that people read."""
-    session_id = saved({"type": "file", "data_dir": str(tmp_path)}, user=1)
-    arguments = ["--from", f"file://{tmp_path}", "--to", to_url(moto_endpoint, table_name)]
-    dry = run(*arguments, "--timeout", "1800", "--dry-run")
-    wet = run(*arguments, "--timeout", "1800", "--write-units-per-second", "100", "--verify", "all")
+def test_from_url_to_url(
+    old: dict[str, Any], url: str, to: str, moto_endpoint: Endpoint, table_name: str
+) -> None:
+    session_id = saved(old, user=1)
+    arguments = ["--from", url, "--to", to, "--timeout", "1800"]
+    dry = run(*arguments, "--dry-run")
+    wet = run(*arguments, "--write-units-per-second", "100", "--verify", "all")
     where = f"to table {table_name} at {moto_endpoint.url}, prefix 'sess:' and 'cache:'"
     lines = [
         "         1  found in the old store",
@@ -120,64 +111,62 @@ def test_url_to_url(moto_endpoint: Endpoint, table_name: str, tmp_path: Path) ->
         "sessions",
         "no units used",
     ] == dry.stdout.splitlines()
+    *shown, units = wet.stdout.splitlines()
     assert [
         f"{where}, which did not exist and was created",
         *lines,
         "         1  copies read back, the same",
-    ] == wet.stdout.splitlines()[:-1]
-    assert re.fullmatch(r".* units used", wet.stdout.splitlines()[-1])
+    ] == shown
+    assert units.endswith(" units used")
     item = stored({**moto_endpoint.options, "table_name": table_name}, session_id)
     assert item is not None
     assert (item.accessed_ms or 0) + 1_920_000 == item.deadline_ms
 
 
-def test_the_capacity_of_both_stores_is_told(
-    local_endpoint: Endpoint, table_name: str, tmp_path: Path
+def test_the_capacity_units_of_both_stores(
+    local_endpoint: Endpoint, table_name: str, old: dict[str, Any], url: str
 ) -> None:
-    """Reading a store in DynamoDB and writing the new one: units as DynamoDB counts them."""
-    saved({"type": "file", "data_dir": str(tmp_path)}, user=1)
-    old, new = (to_url(local_endpoint, f"{table_name}-{n}") for n in "12")
-    first = json.loads(run("--from", f"file://{tmp_path}", "--to", old, "--json").stdout)
-    # The copy is read back, and the second time read from the old store as well.
-    assert {"read": 1.0, "write": 1.0} == first["capacity_units"]
-    second = json.loads(run("--from", old, "--to", new, "--json").stdout)
-    assert {"read": 2.0, "write": 1.0} == second["capacity_units"]
-    assert (f"{table_name}-2", True) == (second["to"].split()[1], second["table_created"])
-    again = json.loads(run("--from", old, "--to", new, "--json").stdout)
-    assert (1, False) == (again["already_there"], again["table_created"])
+    saved(old, user=1)
+    first, second = (to_url(local_endpoint, f"{table_name}-{n}") for n in "12")
+
+    def migrate(source: str, target: str) -> Any:
+        return json.loads(run("--from", source, "--to", target, "--json").stdout)
+
+    # One read verifies the copy. From the first table, another one reads the session.
+    assert {"read": 1.0, "write": 1.0} == migrate(url, first)["capacity_units"]
+    report = migrate(first, second)
+    assert {"read": 2.0, "write": 1.0} == report["capacity_units"]
+    assert (f"{table_name}-2", True) == (report["to"].split()[1], report["table_created"])
+    report = migrate(first, second)
+    assert (1, False) == (report["already_there"], report["table_created"])
 
 
-def test_encrypted_and_foreign_are_told(
-    moto_endpoint: Endpoint, table_name: str, tmp_path: Path
+def test_encrypted_sessions_and_other_entries_are_counted(
+    old: dict[str, Any], url: str, to: str
 ) -> None:
-    """What only the application can read, and what is no session, is said as well."""
-    old = {"type": "file", "data_dir": str(tmp_path)}
     session_id = saved(old, user=1)
-    (file,) = tmp_path.rglob(f"{session_id}.cache")
+    (file,) = Path(old["data_dir"]).rglob(f"{session_id}.cache")
     file.write_bytes(pickle.dumps({"session": "encrypted"}))
     (file.parent / "news.cache").write_bytes(pickle.dumps({b"weather": (0, None, "fine")}))
-    result = run("--from", f"file://{tmp_path}", "--to", to_url(moto_endpoint, table_name))
+    result = run("--from", url, "--to", to)
     assert 0 == result.exit_code
     assert "1 copies are encrypted" in result.stdout
     assert "1 entries of the old store are not sessions" in result.stdout
 
 
-def test_what_could_not_be_copied_is_code_1(
-    moto_endpoint: Endpoint, table_name: str, tmp_path: Path
+def test_the_exit_code_is_1_if_a_session_is_not_copied(
+    old: dict[str, Any], url: str, to: str
 ) -> None:
-    """A session that is too large ends the command with 1, after all others were copied."""
-    old = {"type": "file", "data_dir": str(tmp_path)}
-    saved(old, text="".join(map(chr, range(300, 3000))))
+    saved(old, text="x" * 3000)
     saved(old, user=1)
-    url = to_url(moto_endpoint, table_name) + "&max_value_size=1000&compression=off"
-    result = run("--from", f"file://{tmp_path}", "--to", url)
+    result = run("--from", url, "--to", f"{to}&max_value_size=1000&compression=off")
     assert 1 == result.exit_code
     assert "         1  too large" in result.stdout
     assert "         1  copied" in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reason"),
     [
         ([], "one of --from and --from-ini"),
         (["--from", "file:///", "--from-ini", "x.ini"], "one of --from and --from-ini"),
@@ -187,9 +176,8 @@ def test_what_could_not_be_copied_is_code_1(
         (["--from-ini", "nowhere.ini"], "nowhere.ini"),
     ],
 )
-def test_wrong_use(arguments: list[str], said: str) -> None:
-    """What was asked for wrongly is one line and code 2."""
+def test_a_usage_error_is_one_line(arguments: list[str], reason: str) -> None:
     result = run(*arguments)
     assert (2, "") == (result.exit_code, result.stdout)
-    assert said in result.stderr
+    assert reason in result.stderr
     assert 1 == result.stderr.count("\n")
