@@ -1,4 +1,4 @@
-"""A manager whose client answers from a script, and refuses every other request."""
+"""A client that expects scripted calls and returns scripted responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TABLE = "sessions"
 
 @cache
 def offline_client() -> DynamoDBClient:
-    """Give a client, always the same, that could sign requests if only somebody listened."""
+    """Return a client that cannot connect. There is one for all tests."""
     return boto3.session.Session().client(
         "dynamodb",
         region_name="eu-west-1",
@@ -38,9 +38,9 @@ def offline_client() -> DynamoDBClient:
 
 
 class Script:
-    """What a client is to be asked, in this order, and what it answers.
+    """The calls that a client expects, in order, and their responses.
 
-    A context manager; at its end, all that was expected must have been asked.
+    A context manager. At its end all expected calls must have been made.
     """
 
     def __init__(self) -> None:
@@ -50,22 +50,22 @@ class Script:
     def answer(
         self, method: str, request: Mapping[str, Any] | None, response: Mapping[str, Any]
     ) -> Self:
-        """Expect a request, or any request of the method, and answer it."""
+        """Expect a call and return this response. ``request`` None matches any parameters."""
         expected = None if request is None else dict(request)
         self._stubber.add_response(method, dict(response), expected)
         return self
 
     def refuse(self, method: str, code: str, message: str = "", status: int = 400) -> Self:
-        """Answer any request of the method with an error of AWS."""
+        """Expect a call and return this error response."""
         self._stubber.add_client_error(method, code, message, status)
         return self
 
     def manager(self, namespace: str = "pages", **options: object) -> DynamoDBNamespaceManager:
-        """Open a namespace over the client."""
+        """Return a manager that uses the client."""
         return DynamoDBNamespaceManager(namespace, client=self.client, clock=Clock(NOW), **options)
 
     def calls(self, sleep: Callable[[float], None] = time.sleep) -> TableCalls:
-        """Return the calls on a table over the client."""
+        """Return the calls on a table that uses the client."""
         return TableCalls(parse({"client": self.client, "clock": Clock(NOW)}), sleep)
 
     def __enter__(self) -> Self:

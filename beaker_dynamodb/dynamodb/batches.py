@@ -58,7 +58,7 @@ def get(
             found = answer.get("Responses", {}).get(table, [])
             yield from found
             rest = answer.get("UnprocessedKeys", {})
-            # A response holds at most 16 MB: unprocessed keys beside items are no reason to wait.
+            # A response holds at most 16 MB. Items in it mean progress, which needs no backoff.
             attempt = 0 if found else attempt + 1
 
 

@@ -153,12 +153,12 @@ class TableCalls:
 
     def _note_accepted_credentials(self, retries: list[Remedy | None]) -> None:
         if Remedy.FRESH_CREDENTIALS in retries:
-            self.client.accepted()
+            self.client.note_accepted()
 
     def _with_item(self, failed: ConditionFailed, params: dict[str, Any]) -> ConditionFailed:
         """Add the current item to a failed condition that requested it but did not get it.
 
-        Either there is none or the server does not return it: a consistent read finds out.
+        Either no item exists or the server does not return it: a consistent read finds out.
         """
         write = params
         if "TransactItems" in params:

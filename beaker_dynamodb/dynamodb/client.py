@@ -53,8 +53,8 @@ class _SharedClient:
         self._renewal_pause = Pause()
         self._renewal_seconds = 0.0
 
-    def make(self, options: Options) -> Any:
-        """Create the client in one thread; other threads wait for it."""
+    def get_or_create(self, options: Options) -> Any:
+        """Return the client. One thread creates it; other threads wait."""
 
         def create() -> Any:
             if self.client is None:
@@ -82,7 +82,7 @@ class _SharedClient:
             self.client = None
             return True
 
-    def accepted(self) -> None:
+    def note_accepted(self) -> None:
         """Note that new credentials work: the next refused ones are replaced at once."""
         with self._lock:
             self._renewal_seconds = 0.0
@@ -107,7 +107,7 @@ _clients: PerProcess[dict[tuple[Any, ...], _SharedClient]] = PerProcess(dict)
 
 
 class ClientSource:
-    """Returns the client for a configuration, after the first call from a dict."""
+    """Returns the client for a configuration. Only the first call creates one."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -118,14 +118,14 @@ class ClientSource:
     def __call__(self) -> DynamoDBClient:
         """Return the client.
 
-        :raises ConfigurationError: boto3 is missing, or the Region or profile is.
+        :raises ConfigurationError: boto3, the Region or the profile is missing.
         :raises StoreUnavailable: the credentials cannot be obtained now.
         """
         if self._options.client is not None:
             application_client: DynamoDBClient = self._options.client
             return application_client
         shared = self._shared()
-        client: DynamoDBClient = shared.client or shared.make(self._options)
+        client: DynamoDBClient = shared.client or shared.get_or_create(self._options)
         return client
 
     def renew(self, client: DynamoDBClient) -> bool:
@@ -140,9 +140,9 @@ class ClientSource:
             return False
         return self._shared().renew(client, options.clock())
 
-    def accepted(self) -> None:
+    def note_accepted(self) -> None:
         """Note that DynamoDB accepted the renewed credentials."""
-        self._shared().accepted()
+        self._shared().note_accepted()
 
     def search_again(self, client: DynamoDBClient) -> bool:
         """Discard a client that found no credentials, at most once in `SEARCH_SECONDS`.

@@ -104,32 +104,32 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
         config = config.merge(options.config)
     # A separate session, because sessions are not thread-safe.
     session = botocore.session.Session(profile=options.profile_name)
-    return _client(session, options, config)
+    credentials = _credentials(session, options)
+    return _client(session, options, config), credentials
 
 
-def _client(session: Session, options: Options, config: Config) -> tuple[Any, Any]:
-    """Return a client and its credentials, which are None if none were found."""
+def _credentials(session: Session, options: Options) -> Any:
+    """Return the client's credentials, or None if none were found."""
     from botocore.credentials import CredentialResolver, Credentials
     from botocore.exceptions import CredentialRetrievalError
 
     from beaker_dynamodb.dynamodb.credentials import guard_refresh
 
-    credentials: Any
-    if options.aws_access_key_id is None:
-        try:
-            credentials = session.get_credentials()
-        except ValueError as error:  # a helper's output is not JSON: no option is wrong
-            raise CredentialRetrievalError(
-                provider="AWS's chain", error_msg=type(error).__name__
-            ) from None
-        if credentials is None:  # do not repeat the search, which may take seconds
-            session.register_component("credential_provider", CredentialResolver([]))
-        guard_refresh(credentials, options.clock)
-    else:
-        credentials = Credentials(
-            options.aws_access_key_id,
-            options.aws_secret_access_key or "",
-        )
+    if options.aws_access_key_id is not None:
+        return Credentials(options.aws_access_key_id, options.aws_secret_access_key or "")
+    try:
+        credentials = session.get_credentials()
+    except ValueError as error:  # a helper's output is not JSON: no option is wrong
+        raise CredentialRetrievalError(
+            provider="AWS's chain", error_msg=type(error).__name__
+        ) from None
+    if credentials is None:  # do not repeat the search, which may take seconds
+        session.register_component("credential_provider", CredentialResolver([]))
+    guard_refresh(credentials, options.clock)
+    return credentials
+
+
+def _client(session: Session, options: Options, config: Config) -> Any:
     # Otherwise botocore searches the folders of all services, which takes a tenth of the first
     # request. Undone below, since credentials may need other services later.
     loader = session.get_component("data_loader")
@@ -141,7 +141,7 @@ def _client(session: Session, options: Options, config: Config) -> tuple[Any, An
             client = _create(session, options, config, without_userinfo(endpoint))
     finally:
         del loader.list_available_services
-    return client, credentials
+    return client
 
 
 def _create(session: Session, options: Options, config: Config, endpoint_url: str | None) -> Any:

@@ -27,7 +27,7 @@ class Contended(StoreUnavailable):
 class ConditionFailed(Exception):
     """The condition check failed.
 
-    :param attributes: the current item, or None if there is none.
+    :param attributes: the current item, or None if it does not exist.
     :param action: in a transaction, the index of the action whose check failed.
     :param reported: whether the error response contained the item.
     """

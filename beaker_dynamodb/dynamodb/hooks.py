@@ -88,7 +88,7 @@ class _Signer:
         context: dict[str, Any],
         **_: Any,
     ) -> Any:
-        """Tell botocore not to sign a request that `sign` will sign."""
+        """Keep botocore from signing a request that `sign` will sign."""
         if signature_version != "v4" or signing_name != "dynamodb":
             return None
         context[_REGION] = region_name

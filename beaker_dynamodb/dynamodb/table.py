@@ -187,11 +187,11 @@ def enable_time_to_live(client: DynamoDBClient, options: Options) -> bool:
 def time_to_live_attribute(client: DynamoDBClient, table: str) -> str | None:
     """Return the attribute of the table's time to live, or None if it is disabled."""
     try:
-        answer = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        found = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     except Exception as error:
         raise translate(error, "DescribeTimeToLive", table) from cause(error)
-    on = answer.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-    return answer.get("AttributeName") if on else None
+    enabled = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return found.get("AttributeName") if enabled else None
 
 
 def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError | None:

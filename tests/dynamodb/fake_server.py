@@ -69,7 +69,7 @@ class FakeServer(socketserver.ThreadingTCPServer):
         self.response = response
         #: Plans for the next requests: status, body (None closes the connection), crc.
         self.faults: list[dict[str, Any]] = []
-        #: Returns the plan for a request if there are no faults.
+        #: Returns the plan for a request without one in ``faults``.
         self.plan: Callable[[Request], dict[str, Any]] = lambda request: {}
         #: The ``Date`` header in epoch seconds; None means now.
         self.date: float | None = None

@@ -28,7 +28,7 @@ SITES: dict[str, tuple[str, dict[str, object]]] = {
 
 
 class Network:
-    """Lets a client's requests time out while it is down."""
+    """A client's network. While it is down, requests fail with ReadTimeoutError."""
 
     def __init__(self, client: Any) -> None:
         self.down = False

@@ -24,7 +24,8 @@ PERMANENT = ["ARCHIVED", "ARCHIVING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "SO
 class Table(FakeServer):
     """A server with a table.
 
-    :param states: the state for each DescribeTable; the last one stays. None: there is no table.
+    :param states: the state for each DescribeTable; the last one stays. None means that the table
+        does not exist.
     """
 
     def __init__(self, *states: str | None) -> None:
