@@ -129,18 +129,10 @@ def policy_document(
     on_items = [action for action in actions if action not in ON_TABLE | {INDEX_QUERY}]
     statements = []
     if leading_keys:
-        for use, action in wanted:
-            if action in ("Scan", INDEX_QUERY):
-                raise ConfigurationError(
-                    f"--leading-keys: {use} reads the items of all prefixes ({action}), which "
-                    "cannot be allowed for one prefix only; name other uses, such as "
-                    "--use sessions, or give each application its own table"
-                )
-        if on_items:
-            condition = _leading_keys(options, set(uses))
-            statements.append({**_statement("BeakerItems", on_items, [table]), **condition})
-    elif on_items:
-        statements.append(_statement("BeakerItems", on_items, [table]))
+        _refuse_all_prefixes(wanted)
+    if on_items:
+        condition = _leading_keys(options, set(uses)) if leading_keys else {}
+        statements.append({**_statement("BeakerItems", on_items, [table]), **condition})
     if INDEX_QUERY in actions:
         indexes = [f"{table}/index/{index_name(key)}" for key in options.index_keys]
         statements.append(_statement("BeakerIndexes", ["Query"], indexes))
@@ -159,6 +151,16 @@ def arn(options: Options, place: Place) -> str:
     found = (one for beginning, one in PARTITIONS.items() if region.startswith(beginning))
     partition = place.partition or next(found, "aws")
     return f"arn:{partition}:dynamodb:{region}:{place.account}:table/{name}"
+
+
+def _refuse_all_prefixes(wanted: list[tuple[str, str]]) -> None:
+    for use, action in wanted:
+        if action in ("Scan", INDEX_QUERY):
+            raise ConfigurationError(
+                f"--leading-keys: {use} reads the items of all prefixes ({action}), which cannot "
+                "be allowed for one prefix only; name other uses, such as --use sessions, or give "
+                "each application its own table"
+            )
 
 
 def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:

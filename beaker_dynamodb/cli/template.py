@@ -78,7 +78,7 @@ def _properties(options: Options, extras: Extras) -> dict[str, Any]:
 
 def cdk_json(options: Options, extras: Extras) -> dict[str, Any]:
     """Return the properties of the CDK's ``aws_dynamodb.CfnTable``."""
-    result: dict[str, Any] = _renamed(_properties(options, extras), _camel_case)
+    result: dict[str, Any] = _camel_case(_properties(options, extras))
     return result
 
 
@@ -152,14 +152,12 @@ def _terraform_capacity(described: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def _camel_case(name: str) -> str:
-    """Convert as the CDK does: ``TableName`` to tableName, ``SSEType`` to sseType."""
-    return re.sub(r"^[A-Z]+(?=[A-Z][a-z])|^[A-Z]", lambda found: found[0].lower(), name)
-
-
-def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
+def _camel_case(value: Any) -> Any:
+    """Rename keys as the CDK does: ``TableName`` to tableName, ``SSEType`` to sseType."""
     if isinstance(value, dict):
-        return {rename(name): _renamed(inner, rename) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_renamed(inner, rename) for inner in value]
-    return value
+        start = re.compile(r"^[A-Z]+(?=[A-Z][a-z])|^[A-Z]")
+        return {
+            start.sub(lambda found: found[0].lower(), name): _camel_case(inner)
+            for name, inner in value.items()
+        }
+    return [_camel_case(inner) for inner in value] if isinstance(value, list) else value
