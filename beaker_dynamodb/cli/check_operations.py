@@ -9,6 +9,7 @@ from typing import Any
 from beaker_dynamodb.cli.checks import ERROR, OK, Result, failed
 from beaker_dynamodb.dynamodb.calls import OPERATIONS
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
+from beaker_dynamodb.dynamodb.expressions import Attr, read_params, write_params
 from beaker_dynamodb.dynamodb.indexes import index_name
 from beaker_dynamodb.exceptions import DynamoDBError
 from beaker_dynamodb.items.keys import Key
@@ -79,9 +80,7 @@ class Operations:
     def _query(self, key: str, value: Any, **index: str) -> Result:
         return self._try(
             "query",
-            KeyConditionExpression="#key = :key",
-            ExpressionAttributeNames={"#key": key},
-            ExpressionAttributeValues={":key": {self._types.get(key, "S"): value}},
+            **read_params(key=Attr(key).eq({self._types.get(key, "S"): value})),
             Limit=1,
             **index,
         )
@@ -102,9 +101,7 @@ class Operations:
             self._items.call(
                 "put_item",
                 Item=self._item(0),
-                ConditionExpression="attribute_not_exists(#key)",
-                ExpressionAttributeNames={"#key": self._options.hash_key},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **write_params(Attr(self._options.hash_key).not_exists()),
             )
         except ConditionFailed as refused:
             if refused.reported and refused.attributes is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
+from beaker_dynamodb.dynamodb.expressions import Attr, read_params
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import scan
 from beaker_dynamodb.exceptions import PayloadError
@@ -41,17 +42,15 @@ class DynamoDBSource:
         prefix = storage.keys.beginnings[0]
         self.name = location(storage.items)
         self.client = storage.items.client()
-        self._params: dict[str, Any] = {
-            "FilterExpression": "#type = :session",
-            "ExpressionAttributeNames": {"#type": "type"},
-            "ExpressionAttributeValues": {":session": {"S": SESSION}},
+        # Sessions with this prefix. Longer prefixes do not match: this one ends with a colon, and
+        # ids never contain one.
+        sessions = Attr("type").eq(SESSION)
+        if prefix:
+            sessions &= Attr(options.hash_key).begins_with(prefix)
+        self._params = {
+            **read_params(filter=sessions),
             "ConsistentRead": options.consistent_read,
         }
-        if prefix:
-            # Longer prefixes do not match: this one ends with a colon, and ids never contain one.
-            self._params["FilterExpression"] += " AND begins_with(#key, :prefix)"
-            self._params["ExpressionAttributeNames"]["#key"] = options.hash_key
-            self._params["ExpressionAttributeValues"][":prefix"] = {"S": prefix}
 
     def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
         """Yield the items, and a mark after each page."""
