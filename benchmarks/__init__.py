@@ -1,1 +1,1 @@
-"""Side by side with what else a user could pick, measured: ``python -m benchmarks --help``."""
+"""Measures this package beside its alternatives: ``python -m benchmarks --help``."""

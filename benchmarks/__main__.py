@@ -1,4 +1,4 @@
-"""The one command: ``python -m benchmarks``."""
+"""The command ``python -m benchmarks``."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Give the command's arguments."""
+    """Parse the command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     amount = made.add_mutually_exclusive_group()
     amount.add_argument(
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def command(asked: argparse.Namespace) -> str:
-    """Give the command again, without where its results went."""
+    """Return the command line without its output folders."""
     words = ["python -m benchmarks"]
     words += [f"--{name}" for name in ("quick", "smoke") if getattr(asked, name)]
     words += ["--growth-only"] if asked.growth_only else []
@@ -103,7 +103,7 @@ def command(asked: argparse.Namespace) -> str:
 
 
 def run(plan: Plan, command: str, measure: Measure) -> dict[str, Any]:
-    """Start the stores and the candidates, measure, and end them all."""
+    """Start the stores and the candidates, measure, and stop them."""
     begun = time.monotonic()
 
     def tell(what: str) -> None:
@@ -141,7 +141,7 @@ def run(plan: Plan, command: str, measure: Measure) -> dict[str, Any]:
 def everything(
     plan: Plan, fleet: Fleet, local: Store, canned: list[Store], tell: Tell
 ) -> dict[str, Any]:
-    """Measure all there is, one thing after the other."""
+    """Run every measurement."""
     tell("calls and capacity")
     result: dict[str, Any] = {"capacity": capacity.measure(plan, fleet, local)}
     result["mix"] = mix.measure(plan, fleet, local, canned, tell)
@@ -157,12 +157,12 @@ def everything(
 def only_growth(
     plan: Plan, fleet: Fleet, local: Store, canned: list[Store], tell: Tell
 ) -> dict[str, Any]:
-    """Measure what a request costs as the table fills."""
+    """Measure the cost of a request as the table grows."""
     return {"growth": growth.measure(plan, fleet, local, tell)}
 
 
 def processor() -> str:
-    """Give the processor's name, as Linux knows it."""
+    """Return the processor's name on Linux."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

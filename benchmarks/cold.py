@@ -1,7 +1,7 @@
-"""A fresh process that serves one request, and then some: ``python -m benchmarks.cold NAME``.
+"""A new process that serves its first requests: ``python -m benchmarks.cold NAME``.
 
-Reads a store and the cookies of a session that is there, as JSON, from standard input. Prints the
-time from here to the answer of the first request: imports, client, application and call.
+Reads a store and the cookies of a stored session, as JSON, from standard input. Prints the time
+until the first response: imports, client, application and call.
 """
 
 import time

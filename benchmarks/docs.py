@@ -1,4 +1,4 @@
-"""Puts the tables of a result into the pages that show them, between their markers."""
+"""Writes the tables of a result between the markers of the pages that show them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from benchmarks.report import goal_table, growth_markdown, markdown
 from benchmarks.servers.stores import ROOT
 
-#: What is shown where: of each page, what makes the text between the markers of a name.
+#: Function that writes the content of each marker, by page.
 Pages = dict[str, dict[str, Callable[[dict[str, Any]], str]]]
-#: Those of a whole run.
+#: Pages of a whole run.
 PAGES: Pages = {
     "README.md": {"performance": goal_table},
     "docs/performance.md": {"results": markdown},
 }
-#: The same of a run with ``--growth-only``.
+#: Pages of a run with ``--growth-only``.
 GROWTH_PAGES: Pages = {"docs/performance.md": {"growth": growth_markdown}}
 
 
@@ -32,7 +32,7 @@ def write(result: dict[str, Any], pages: Pages, root: Path = ROOT) -> None:
 
 
 def replaced(text: str, name: str, content: str) -> str:
-    """Give a page's text with the new content between the markers of that name.
+    """Return a page with new content between two markers.
 
     :raises ValueError: the page has no such markers.
     """

@@ -1,4 +1,4 @@
-"""Browsers with cookies, and applications that answer them: in this process, or over HTTP."""
+"""Browsers with cookies, and the applications they visit, in this process or over HTTP."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Target(Protocol):
     """An application under load."""
 
     def open(self, path: str, cookies: Cookies) -> str:
-        """Send a request, keep the cookies that come with the answer, and give the page."""
+        """Send a request, store the cookies of the response, and return its body."""
 
     def processor_seconds(self) -> float:
-        """Processor time of the application's process so far, all threads, user and system."""
+        """Return the process's user and system time in seconds, over all threads."""
 
     def peak_memory_kb(self) -> int:
-        """Largest resident memory of the application's process so far."""
+        """Return the peak resident memory of the application's process."""
 
 
 class InProcess:
-    """A WSGI application, called in this process with no HTTP server in between."""
+    """A WSGI application, called in this process without an HTTP server."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -88,7 +88,7 @@ class InProcess:
 
 
 class OverHTTP:
-    """A server in a process of its own, over HTTP on loopback.
+    """A server in another process, over HTTP on loopback.
 
     :param address: host and port.
     :param process: the server's.
@@ -100,7 +100,7 @@ class OverHTTP:
         self._kept = threading.local()
 
     def open(self, path: str, cookies: Cookies) -> str:
-        """See `Target`; one kept-alive connection for each thread."""
+        """See `Target`; one keep-alive connection per thread."""
         if not hasattr(self._kept, "connection"):
             self._kept.connection = HTTPConnection(self._address)
         connection: HTTPConnection = self._kept.connection
@@ -118,7 +118,7 @@ class OverHTTP:
         return page
 
     def processor_seconds(self) -> float:
-        """See `Target`; node says it."""
+        """See `Target`; node reports it."""
         with closing(HTTPConnection(self._address)) as connection:
             connection.request("GET", "/-/cpu")
             return float(json.loads(connection.getresponse().read()))
@@ -129,7 +129,7 @@ class OverHTTP:
 
 
 def peak_memory_kb(process: int | str) -> int:
-    """Give the high-water mark of a process's resident memory; 0 where there is no Linux /proc."""
+    """Return the peak resident memory of a process, or 0 without a Linux /proc."""
     # Not getrusage's: that one begins with the memory of the process that started this one.
     status = Path(f"/proc/{process}/status")
     lines = status.read_text().splitlines() if status.exists() else []

@@ -1,4 +1,4 @@
-"""All candidates, each in a process of its own, and numbers with their spread."""
+"""Runs each candidate in its own process, and summarizes rounds."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from benchmarks.store import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Store, ta
 
 
 class Failed(Exception):
-    """A candidate cannot do what is asked; the message is its own."""
+    """A candidate failed; the message is its own."""
 
 
 def environment() -> dict[str, str]:
-    """Give a candidate's environment: these servers' account, no other, and no proxy."""
-    # What is installed has its bytecode: to compile is no part of a first request.
+    """Return a candidate's environment: the local servers' AWS account, and no proxy."""
+    # Without compiled bytecode, the first request would include compiling.
     other = ("AWS_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(other)}
     return kept | {
@@ -41,7 +41,7 @@ def environment() -> dict[str, str]:
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """Give the command of a module of the benchmark."""
+    """Return the command line that runs a module of the benchmark."""
     return [sys.executable, "-m", f"benchmarks.{module}", *arguments]
 
 
@@ -61,7 +61,7 @@ class Process:
         )
 
     def ask(self, do: str, **arguments: Any) -> Any:
-        """Have a command carried out.
+        """Run a command in the process.
 
         :raises Failed: it could not be.
         """
@@ -85,7 +85,7 @@ class Process:
 
 
 class Fleet(AbstractContextManager["Fleet"]):
-    """The processes of all candidates that run here.
+    """The processes of all candidates that can run here.
 
     :param names: of those that are wanted; empty: all.
     :param others: stores of the candidates that do not use DynamoDB, by their kind.
@@ -114,14 +114,14 @@ class Fleet(AbstractContextManager["Fleet"]):
             process.stop()
 
     def store(self, candidate: Candidate, dynamodb: Store) -> Store:
-        """Give a candidate's own store, or the DynamoDB of the moment."""
+        """Return a candidate's own store, or the given DynamoDB."""
         other = self._others.get(candidate.kind)
         return dynamodb if other is None else other
 
     def each(
         self, dynamodb: Store, *, others: bool = True, first: bool = False
     ) -> Iterator[tuple[Process, Store]]:
-        """Give the processes that still run, each with its store.
+        """Return the running processes, each with its store.
 
         :param others: also those that do not use DynamoDB.
         :param first: also those that are there for the first request alone.
@@ -132,13 +132,13 @@ class Fleet(AbstractContextManager["Fleet"]):
                 yield process, self.store(process.candidate, dynamodb)
 
     def leave_out(self, process: Process, error: Failed) -> None:
-        """Go on without a candidate that has failed."""
+        """Continue without a candidate that failed."""
         process.stop()
         self.left_out[process.candidate.title] = str(error)
         del self.processes[process.candidate.name]
 
     def create_tables(self, dynamodb: Store) -> None:
-        """Make each candidate's table, before anything is measured."""
+        """Create each candidate's table before anything is measured."""
         client = dynamodb_client(dynamodb)
         for process in self.processes.values():
             candidate = process.candidate
@@ -151,7 +151,7 @@ class Fleet(AbstractContextManager["Fleet"]):
                 )
 
     def _missing(self, candidate: Candidate) -> str | None:
-        """Tell why a candidate cannot run here; None: it can."""
+        """Return why a candidate cannot run here, or None if it can."""
         for name in candidate.packages:
             try:
                 version(name)
@@ -168,7 +168,7 @@ class Fleet(AbstractContextManager["Fleet"]):
 
 
 def dynamodb_client(dynamodb: Store) -> Any:
-    """Give a client to prepare things with."""
+    """Return a client to set up tables with."""
     import boto3
 
     return boto3.session.Session(
@@ -177,7 +177,7 @@ def dynamodb_client(dynamodb: Store) -> Any:
 
 
 def create_table(client: Any, name: str, hash_key: str = "id", hash_key_type: str = "S") -> None:
-    """Make a table with a partition key."""
+    """Create a table with a partition key."""
     client.create_table(
         TableName=name,
         AttributeDefinitions=[{"AttributeName": hash_key, "AttributeType": hash_key_type}],
@@ -187,11 +187,11 @@ def create_table(client: Any, name: str, hash_key: str = "id", hash_key_type: st
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
-    """Give median, minimum and maximum of interleaved rounds."""
+    """Return median, minimum and maximum of interleaved rounds."""
     known = list(values)
     return {"median": statistics.median(known), "min": min(known), "max": max(known)}
 
 
 def ratio(these: Iterable[float], those: Iterable[float]) -> dict[str, float]:
-    """Give the ratio round by round: what slows the whole machine slows both sides of it."""
+    """Return the spread of ratios, round by round: a slow moment affects both sides."""
     return spread(a / b for a, b in zip(these, those, strict=True))

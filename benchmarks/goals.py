@@ -1,4 +1,4 @@
-"""The figures that the package is held to, from the rows of a result."""
+"""The goals of the package, from the rows of a result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.plan import LARGE_KB, MIDDLE_KB
 
 @dataclass(frozen=True)
 class Goal:
-    """One figure.
+    """One goal.
 
     :param wanted: the goal, in words.
     :param measured: what came out, in words.
@@ -27,7 +27,7 @@ class Goal:
 
 
 def goals(result: dict[str, Any]) -> Iterator[Goal]:
-    """Give every figure that this result has the rows for."""
+    """Return every goal that this result has rows for."""
     yield from _capacity(result["capacity"])
     yield from _processor(result["derived"], result["mix"])
     yield from _first(result["first"])
@@ -145,7 +145,7 @@ def _special_keys(rows: list[dict[str, Any]]) -> Iterator[Goal]:
 
 
 def growth_goals(rows: list[dict[str, Any]]) -> Iterator[Goal]:
-    """Give the figures on what a request costs as the table fills."""
+    """Return the goals for the cost of a request as the table grows."""
     last = rows[-1]
     counts = ("reads", "writes", "read_units", "write_units")
     kinds = {tuple(row[name] for name in counts) for row in rows}
@@ -165,6 +165,6 @@ def growth_goals(rows: list[dict[str, Any]]) -> Iterator[Goal]:
 
 
 def spread_text(values: dict[str, float], form: str) -> str:
-    """Write a median, and the least and the greatest in brackets where there are several."""
+    """Format a median, with minimum and maximum in brackets if there are several rounds."""
     low, middle, high = (format(values[name], form) for name in ("min", "median", "max"))
     return f"{middle} ({low} to {high})" if low != high else middle

@@ -1,4 +1,4 @@
-"""A DynamoDB client that answers from a dict: what is left is the time of the code around it."""
+"""A DynamoDB client that answers from a dict, to measure only the code around it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.hooks import HierarchicalEmitter
 
 
 class InstantClient:
-    """Goes in as the option ``client``; takes what boto3's takes, and gives the same dicts."""
+    """Used as the option ``client``; has the interface of boto3's."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -19,13 +19,13 @@ class InstantClient:
         self.items: dict[str, dict[str, Any]] = {}
 
     def get_item(self, *, Key: dict[str, Any], **_: object) -> dict[str, Any]:
-        """Give the item that was last put."""
+        """Return the last item that was put."""
         self.calls["GetItem"] += 1
         item = self.items.get(Key["id"]["S"])
         return {} if item is None else {"Item": item}
 
     def put_item(self, *, Item: dict[str, Any], **_: object) -> dict[str, Any]:
-        """Keep an item; the condition is not looked at."""
+        """Store an item and ignore the condition."""
         self.calls["PutItem"] += 1
         self.items[Item["id"]["S"]] = Item
         return {}

@@ -1,7 +1,8 @@
 """Machine instructions of a request, under valgrind: ``python -m benchmarks.instructions``.
 
-The same to a thousandth on a busy machine. What a part takes is what a process executes more that
-calls it so often. Prints a table, after some minutes; ``--docs`` puts it into docs/performance.md.
+Repeatable to 0.1 %, even on a busy machine. The cost of a part is the difference between a process
+that calls it often and one that does not. Prints a table after some minutes; ``--docs`` writes it
+to docs/performance.md.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ CALLS = 50
 
 
 def run(name: str, calls: int, url: str) -> None:
-    """Call all parts of that kind, so that nothing is new, and then this one."""
+    """Call all parts of a kind as a warm-up, and then one."""
     from benchmarks.parts import around_the_calls, the_calls
 
     made = around_the_calls() if name.startswith("request") else the_calls(url)
@@ -46,7 +47,7 @@ def run(name: str, calls: int, url: str) -> None:
 
 @cache
 def instructions(name: str, calls: int) -> int:
-    """Give the instructions of a process that does that."""
+    """Return the instructions of a process that runs the part."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     with stores.canned((0,)) as (store,):
         done = subprocess.run(

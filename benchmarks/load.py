@@ -1,4 +1,4 @@
-"""Load on one application: many clients at once, each checking what it is answered."""
+"""Load on one application: concurrent clients that check their responses."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from benchmarks.workload import CHANGE_EVERY, mix
 
 @dataclass
 class Client:
-    """A browser with a session, which knows how often it has changed that."""
+    """A browser with a session that counts how often it changed it."""
 
     cookies: Cookies = field(default_factory=dict)
     visits: int = 0
 
     def open(self, target: Target, path: str) -> float:
-        """Send a request, and give how long the answer took, in milliseconds.
+        """Send a request, and return its latency in milliseconds.
 
         :raises RuntimeError: the answer is not what the session has to hold.
         """
@@ -41,7 +41,7 @@ class Load:
         self._clients: dict[int, list[Client]] = {}
 
     def clients(self, count: int, size_kb: int) -> list[Client]:
-        """Give so many clients whose sessions hold so much; made on first use."""
+        """Return clients with sessions of a size; they are created on first use."""
         known = self._clients.setdefault(size_kb, [])
         while len(known) < count:
             known.append(client := Client())
@@ -49,15 +49,15 @@ class Load:
         return known[:count]
 
     def warm_up(self, clients: int, size_kb: int) -> None:
-        """Open the connections, and have everything imported that is imported late."""
+        """Open the connections, and import what is imported lazily."""
         self._run(self.clients(clients, size_kb), ["/read", "/change"])
 
     def wake(self, size_kb: int) -> None:
-        """Send one request: a process that has slept since its last turn is not yet itself."""
+        """Send one request, because a process that has slept is slow at first."""
         self.clients(1, size_kb)[0].open(self.target, "/read")
 
     def run(self, clients: int, size_kb: int, requests: int) -> dict[str, Any]:
-        """Let all clients loose at once.
+        """Run all clients at once.
 
         :param requests: of each client.
         :return: processor time and wall time of all, and each request's latency.

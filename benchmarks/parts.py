@@ -1,8 +1,8 @@
-"""Where the processor time of one request of ours goes: ``python -m benchmarks.parts URL ROUNDS``.
+"""Breaks down the processor time of one request: ``python -m benchmarks.parts URL ROUNDS``.
 
-The address is that of a store that answers at once. Prints JSON: microseconds for each part, and
-what follows from them, and the same for more and more special keys. A process of its own, and
-processor time, so that nothing else counts; each part in turn, round after round.
+URL is the address of a store that answers immediately. Prints JSON: microseconds per part, derived
+values, and the same by number of special keys. It measures processor time in its own process, with
+the parts in turn in every round.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ CALLS = 10
 TABLE = "sessions-parts"
 
 Part = Callable[[], object]
-#: Microseconds by the names of the parts, a value for each round.
+#: Microseconds by part, one value per round.
 Measured = dict[str, list[float]]
 
 
 def measure(parts: dict[str, Part], rounds: int) -> Measured:
-    """Give the microseconds of processor time that each part takes."""
+    """Return the microseconds of processor time of each part."""
     measured: Measured = {name: [] for name in parts}
     for part in parts.values():
         part()
     for _ in range(rounds):
         for name, part in parts.items():
-            # What ran before has taken this part's place in the processor's caches.
+            # The previous part has filled the processor's caches.
             for _ in range(3):
                 part()
             begun = time.process_time()
@@ -52,7 +52,7 @@ def measure(parts: dict[str, Part], rounds: int) -> Measured:
 
 
 def derived(measured: Measured) -> dict[str, dict[str, float]]:
-    """Give what our code adds to Beaker's own, in microseconds, and the store's share of a call.
+    """Return what this package adds to Beaker in microseconds, and the store's share of a call.
 
     Of each round by itself: what slows the machine for a while then slows both sides.
     """
@@ -83,7 +83,7 @@ def derived(measured: Measured) -> dict[str, dict[str, float]]:
 
 
 def requests(name: str, app: WSGIApplication) -> dict[str, Part]:
-    """Give the two requests of an application as parts."""
+    """Return the two requests of an application as parts."""
     target, client = InProcess(app), Client()
     client.open(target, f"/begin/{MIDDLE_KB}")
     return {
@@ -93,7 +93,7 @@ def requests(name: str, app: WSGIApplication) -> dict[str, Part]:
 
 
 def around_the_calls() -> dict[str, Part]:
-    """Whole requests, the call itself taking no time; Beaker alone; and the harness alone."""
+    """Return whole requests with an instant store, Beaker alone, and the harness alone."""
     from beaker.middleware import SessionMiddleware as Beakers
 
     from beaker_dynamodb.middleware import SessionMiddleware
@@ -113,7 +113,7 @@ def around_the_calls() -> dict[str, Part]:
 
 
 def the_calls(url: str) -> dict[str, Part]:
-    """The same calls by our store, by its client, and by a client with default settings."""
+    """Return the same calls made by the item store, its client and a default client."""
     from beaker_dynamodb.backend import Backend
     from beaker_dynamodb.config.parse import parse
     from beaker_dynamodb.items.item import SESSION
@@ -157,7 +157,7 @@ def the_calls(url: str) -> dict[str, Part]:
 
 
 def our_steps() -> dict[str, Part]:
-    """The steps between Beaker's Session and the call."""
+    """Return the steps between Beaker's Session and the call."""
     from beaker_dynamodb.items.item import SESSION
     from beaker_dynamodb.namespace import DynamoDBNamespaceManager
     from beaker_dynamodb.sessions import merge
@@ -185,7 +185,7 @@ def our_steps() -> dict[str, Part]:
 
 
 def stored_session() -> dict[str, Any]:
-    """Give the attributes of a session's item, as our middleware writes it."""
+    """Return the attributes of a session's item, as the middleware writes it."""
     from beaker_dynamodb.middleware import SessionMiddleware
 
     client = InstantClient()
@@ -197,7 +197,7 @@ def stored_session() -> dict[str, Any]:
 
 
 def special_keys(rounds: int) -> list[dict[str, Any]]:
-    """Give what a request costs with more and more special keys."""
+    """Return the cost of a request by number of special keys."""
     from beaker_dynamodb.items.item import item_size
     from beaker_dynamodb.middleware import SessionMiddleware
     from benchmarks.workload import visit
@@ -237,14 +237,14 @@ def special_keys(rounds: int) -> list[dict[str, Any]]:
 
 
 def calls_of(client: InstantClient, part: Part) -> str:
-    """Say which calls a part makes."""
+    """Return the calls that a part makes."""
     client.calls.clear()
     part()
     return ", ".join(f"{number} {name}" for name, number in sorted(client.calls.items()))
 
 
 def main(url: str, rounds: int) -> None:
-    """Measure, and print."""
+    """Measure and print the parts."""
     measured = measure(around_the_calls() | the_calls(url) | our_steps(), rounds)
     answer = {
         "parts": {name: spread(values) for name, values in measured.items()},

@@ -1,4 +1,4 @@
-"""How much is measured: the whole, quickly, or the smallest slice of it."""
+"""How much is measured: everything, quickly, or a minimum."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run of the benchmark does.
+    """The size of one run of the benchmark.
 
-    :param candidates: names of those to run; empty: all.
-    :param sizes_kb: of the sessions.
-    :param clients: concurrent ones, each with a session and a thread of its own.
-    :param delays_ms: of the canned-answer server.
-    :param requests: of one client in a round; of many at once twice as many in all, or 10 each.
+    :param candidates: names of the candidates to run; empty means all.
+    :param sizes_kb: sizes of the sessions.
+    :param clients: numbers of concurrent clients, each with its own session and thread.
+    :param delays_ms: delays of the canned server.
+    :param requests: requests of a single client per round. Concurrent clients send twice as many
+        together, or 10 each.
     :param local_rounds: interleaved rounds on DynamoDB Local.
-    :param canned_rounds: the same on the canned-answer server where it answers at once.
-    :param delayed_rounds: the same where it waits.
-    :param cold_rounds: fresh processes of each candidate.
-    :param parts_rounds: of the breakdown of one request of ours.
-    :param scaling_rounds: of one thread and many, in turn.
-    :param growth_rounds: of the mix, on a table that fills and on one that does not, in turn.
+    :param canned_rounds: rounds on the canned server without a delay.
+    :param delayed_rounds: rounds on the canned server with a delay.
+    :param cold_rounds: new processes per candidate.
+    :param parts_rounds: rounds of the breakdown of one request.
+    :param scaling_rounds: alternating rounds of one thread and many.
+    :param growth_rounds: alternating rounds on a growing table and on a table with one item.
     :param items: largest number of items in the table.
     """
 

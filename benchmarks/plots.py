@@ -1,4 +1,4 @@
-"""A result as plots, where matplotlib is installed."""
+"""A result as plots, if matplotlib is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Rows = list[dict[str, Any]]
 
 
 def draw(result: dict[str, Any], folder: Path) -> list[Path]:
-    """Write the PNG files; none without matplotlib."""
+    """Write the PNG files, or none without matplotlib."""
     try:
         import matplotlib as mpl
     except ImportError:
@@ -59,7 +59,7 @@ def draw(result: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def label(value: float) -> str:
-    """Write a number as people do."""
+    """Format a number for a label, without an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
 
 
@@ -68,7 +68,7 @@ def _exactly(value: float) -> Spread:
 
 
 def _bars(values: dict[str, Spread], title: str, path: Path) -> Path:
-    """Draw medians, the least and the greatest as whiskers."""
+    """Draw medians, with minimum and maximum as whiskers."""
     import matplotlib.pyplot as plt
 
     shown = [(one, values[one.name]) for one in reversed(CANDIDATES) if one.name in values]
@@ -103,7 +103,7 @@ def _bars(values: dict[str, Spread], title: str, path: Path) -> Path:
 
 
 def _lines(rows: Rows, names: tuple[str, str], labels: tuple[str, str], path: Path) -> Path:
-    """Draw medians over sizes or clients, the least and the greatest as whiskers."""
+    """Draw medians over sizes or clients, with minimum and maximum as whiskers."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")

@@ -12,18 +12,18 @@ ORDER = {candidate.name: number for number, candidate in enumerate(CANDIDATES)}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Give a Markdown table."""
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def goal_table(result: dict[str, Any]) -> str:
-    """Give the figures that the package is held to."""
+    """Return the goals of the package."""
     return goal_rows(goals(result))
 
 
 def goal_rows(found: Iterable[Goal]) -> str:
-    """Give a table of goals."""
+    """Return a table of goals."""
     rows = [
         (goal.figure, goal.wanted, goal.measured, "yes" if goal.met else "**no**") for goal in found
     ]
@@ -31,7 +31,7 @@ def goal_rows(found: Iterable[Goal]) -> str:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Give the tables of a result, each under a heading."""
+    """Return the tables of a result, each under a heading."""
     sections = [
         ("What it ran on", machine(result)),
         ("Goals", goal_table(result)),
@@ -46,7 +46,7 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def machine(result: dict[str, Any]) -> str:
-    """Say where and when it was measured, with which versions, and who was left out."""
+    """Return machine, time, versions and the candidates that did not run."""
     about = result["about"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     lines = [
@@ -147,7 +147,7 @@ def _parts(result: dict[str, Any]) -> str:
 
 
 def growth_table(rows: list[dict[str, Any]]) -> str:
-    """Give what a request costs as the table fills."""
+    """Return the cost of a request as the table grows."""
     lines = [
         (
             f"{row['items']:,}",
@@ -165,7 +165,7 @@ def growth_table(rows: list[dict[str, Any]]) -> str:
 
 
 def growth_markdown(result: dict[str, Any]) -> str:
-    """Give the same of a run of its own (``--growth-only``)."""
+    """Return the same for a run with ``--growth-only``."""
     rows = result["growth"]
     parts = (machine(result), goal_rows(growth_goals(rows)), growth_table(rows))
     return "\n\n".join(parts) + "\n"

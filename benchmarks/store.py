@@ -1,4 +1,4 @@
-"""Where a candidate keeps its sessions, as it is told."""
+"""Where a candidate stores its sessions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Store:
     :param kind: ``dynamodb`` (DynamoDB Local or canned answers), ``redis``, ``sqlite`` or
         ``none``.
     :param url: its address.
-    :param table: of ours, another than the candidate's own.
+    :param table: a table other than the candidate's own.
     """
 
     name: str
@@ -28,5 +28,5 @@ class Store:
 
 
 def table_name(candidate: str) -> str:
-    """Give the name of a candidate's own table."""
+    """Return the name of a candidate's own table."""
     return f"sessions-{candidate}"

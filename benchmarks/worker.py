@@ -1,7 +1,7 @@
 """The process of one candidate: ``python -m benchmarks.worker NAME``.
 
-Reads commands, a JSON object a line, from standard input and answers each in a line. It ends with
-its standard input.
+Reads commands from standard input, one JSON object per line, and answers each with a line. Ends
+with its standard input.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from benchmarks.store import Store
 
 
 def target_of(candidate: Candidate, store: Store) -> Target:
-    """Make a candidate's application."""
+    """Create a candidate's application."""
     module, function = candidate.made_by.split(".")
     made = getattr(import_module(f"benchmarks.candidates.{module}"), function)(store)
     return OverHTTP(*made) if isinstance(made, tuple) else InProcess(made)
 
 
 class Worker:
-    """Carries the commands out."""
+    """Runs the commands."""
 
     def __init__(self, candidate: Candidate) -> None:
         self._candidate = candidate
         self._loads: dict[Store, Load] = {}
 
     def versions(self) -> dict[str, str]:
-        """Give the versions of the packages that the candidate is made of."""
+        """Return the versions of the candidate's packages."""
         return {name: version(name) for name in self._candidate.packages}
 
     def warm_up(self, store: dict[str, str], **load: int) -> None:
-        """Begin the sessions of a load, and send each one request of both kinds."""
+        """Create the sessions of a load, and send each one request of both kinds."""
         self._load(store).warm_up(**load)
 
     def wake(self, store: dict[str, str], size_kb: int) -> None:
@@ -51,7 +51,7 @@ class Worker:
         return self._load(store).run(**load)
 
     def cookies(self, store: dict[str, str], size_kb: int) -> dict[str, str]:
-        """Give the cookies of a client that has a session."""
+        """Return the cookies of a client with a session."""
         return self._load(store).clients(1, size_kb)[0].cookies
 
     def _load(self, store: dict[str, str]) -> Load:
@@ -62,8 +62,8 @@ class Worker:
 
 
 def main(name: str) -> None:
-    """Answer commands until there are no more."""
-    # What a candidate prints must not be taken for an answer.
+    """Answer commands until standard input ends."""
+    # Output of a candidate must not be read as an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     warnings.simplefilter("ignore")
@@ -73,7 +73,7 @@ def main(name: str) -> None:
         try:
             answer = {"answer": getattr(worker, command.pop("do"))(**command)}
         except Exception as error:
-            # The coordinator leaves the candidate out, and says why.
+            # The coordinator leaves the candidate out and reports why.
             answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
         print(json.dumps(answer), file=answers, flush=True)
 

@@ -1,4 +1,4 @@
-"""What every candidate has to do: the session's data, the requests, and the mix of them."""
+"""The work of every candidate: session data, requests, and their mix."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from functools import cache
 from random import Random
 from typing import Any
 
-#: One request in so many changes a key; the others only read.
+#: One of this many requests changes a key; the others only read.
 CHANGE_EVERY = 10
 WORDS = ["cotton", "linen", "wool", "long", "short", "sleeve", "slim", "wide", "black", "blue"]
 
 
 @cache
 def session_json(size_kb: int) -> str:
-    """Give a shop's session as JSON: who it is, what they have seen, a basket.
+    """Return a shop's session as JSON: user, pages seen, basket.
 
     :param size_kb: wanted length of the JSON, in KB; met to a line of the basket.
     """
@@ -43,7 +43,7 @@ def session_json(size_kb: int) -> str:
 
 
 def session_data(size_kb: int) -> dict[str, Any]:
-    """Give the same as a dict, fresh for whoever asks."""
+    """Return the same as a new dict."""
     data: dict[str, Any] = json.loads(session_json(size_kb))
     return data
 
@@ -56,7 +56,7 @@ def visit(session: MutableMapping[str, Any], path: str) -> tuple[str, bool]:
     :return: the page, and whether the session was changed.
     """
     if path.startswith("/begin/"):
-        # Key by key: not every candidate sees an update().
+        # Key by key, because some candidates do not notice an update().
         for name, value in session_data(int(path.removeprefix("/begin/"))).items():
             session[name] = value
         session["visits"] = 0
@@ -66,6 +66,6 @@ def visit(session: MutableMapping[str, Any], path: str) -> tuple[str, bool]:
 
 
 def mix(client: int, requests: int) -> Iterator[str]:
-    """Give the paths that one client asks for, the changes spread evenly over the clients."""
+    """Yield the paths that one client requests. Changes are spread evenly over the clients."""
     for number in range(client, client + requests):
         yield "/change" if number % CHANGE_EVERY == 0 else "/read"

@@ -1,1 +1,1 @@
-"""Options: the table of them, converters, parsing."""
+"""The option table, parsing, and INI files."""

@@ -1,4 +1,4 @@
-"""Who takes part. Each is imported in the process of its own that runs it, and nowhere else."""
+"""The candidates. Each is imported only in the process that runs it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to keep sessions.
+    """One way to store sessions.
 
     :param name: for the command line.
     :param title: for the tables.
-    :param made_by: ``module.function`` in this package; takes a `Store`, gives the WSGI
-        application (or, of express, the address of its server).
-    :param kind: of the store, see `Store`.
-    :param packages: whose versions belong to the result; without one of them it cannot run.
+    :param made_by: ``module.function`` in this package, which takes a `Store` and returns the WSGI
+        application, or for express the address of its server.
+    :param kind: kind of the store, see `Store`.
+    :param packages: required packages; the result contains their versions.
     :param hash_key: partition key of its table.
-    :param hash_key_type: type of that.
-    :param role: ``ours``, ``peer``, or ``limit``: it does less than a session.
-    :param slow: it takes tens of milliseconds a request, and is sent a tenth of them.
-    :param only_first: of interest for the first request of a process alone.
+    :param hash_key_type: type of the partition key.
+    :param role: ``ours`` (this package), ``peer``, or ``limit`` (does less than a session).
+    :param slow: takes tens of milliseconds per request, and gets a tenth of the requests.
+    :param only_first: measured only for the first request of a process.
     """
 
     name: str

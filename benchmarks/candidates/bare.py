@@ -1,4 +1,4 @@
-"""The calls that a request cannot do without, made with boto3 as it is; and no call at all."""
+"""The minimum of calls per request, made with plain boto3; and no call at all."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Item = dict[str, Any]
 
 
 def new_item(session_id: str, path: str) -> Item:
-    """Give a first item: the data pickled and compressed, as ours are, and a counter."""
+    """Return a first item: data stored as this package stores it, and a counter."""
     data = session_data(int(path.removeprefix("/begin/")))
     compressed = zlib.compress(pickle.dumps(data, 2), 6)
     return {"id": {"S": session_id}, "data": {"B": compressed}, "visits": {"N": "0"}}
 
 
 def page(get: Callable[[str], Item], put: Callable[[Item], object]) -> WSGIApplication:
-    """Make the application: one read, and one write where a key changes.
+    """Create the application: one read, and one write if a key changes.
 
     :param get: reads an item.
     :param put: writes one.
@@ -53,7 +53,7 @@ def page(get: Callable[[str], Item], put: Callable[[Item], object]) -> WSGIAppli
 
 
 def boto3_calls(store: Store) -> WSGIApplication:
-    """One GetItem, and one PutItem for a change, by a client with default settings."""
+    """One GetItem, and one PutItem for a change, with a default client."""
     import boto3
 
     client = boto3.session.Session().client("dynamodb", endpoint_url=store.url)
@@ -69,7 +69,7 @@ def boto3_calls(store: Store) -> WSGIApplication:
 
 
 def boto3_calls_beside_beaker(store: Store) -> WSGIApplication:
-    """The same in a process that has made a session of Beaker's, which is what imports the rest."""
+    """The same in a process that has created a Beaker session, which imports everything else."""
     from benchmarks.candidates.beaker_sessions import hide_clients
 
     hide_clients()
@@ -81,6 +81,6 @@ def boto3_calls_beside_beaker(store: Store) -> WSGIApplication:
 
 
 def nothing(store: Store) -> WSGIApplication:
-    """The same application over a dict: what the harness itself costs."""
+    """The same application over a dict, to measure the harness."""
     items: dict[str, Item] = {}
     return page(items.__getitem__, lambda item: items.update({item["id"]["S"]: item}))

@@ -1,4 +1,4 @@
-"""Beaker's sessions: on DynamoDB with Beaker's middleware and with ours; on Redis; on SQLite."""
+"""Beaker's sessions: on DynamoDB with either middleware, on Redis, and on SQLite."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 
 
 def options(store: Store, table: str) -> dict[str, Any]:
-    """Give the INI settings of a DynamoDB session."""
+    """Return the INI settings of a DynamoDB session."""
     return {
         "session.type": "ext:dynamodb",
         "session.timeout": 1800,
@@ -35,12 +35,12 @@ def options(store: Store, table: str) -> dict[str, Any]:
 
 
 def ours(store: Store) -> WSGIApplication:
-    """Our middleware."""
+    """This package's middleware."""
     return _ours(options(store, store.table or table_name("ours")))
 
 
 def ours_auto(store: Store) -> WSGIApplication:
-    """Our middleware, with eventually consistent reads where those are as new as the cookie.
+    """This package's middleware with ``consistent_read = auto``.
 
     As for visitors who click more than five seconds apart: right after a change it reads
     consistently, and a load without pauses is always right after one.
@@ -53,17 +53,17 @@ def ours_auto(store: Store) -> WSGIApplication:
 
 
 def ours_lean(store: Store) -> WSGIApplication:
-    """Our middleware, with requests made without botocore's serialising and signing."""
+    """This package's middleware with ``transport = lean``."""
     return _ours(options(store, table_name("ours-lean")) | {"session.transport": "lean"})
 
 
 def plain(store: Store) -> WSGIApplication:
-    """Beaker's middleware over our backend."""
+    """Beaker's middleware with this package's backend."""
     return _beaker(options(store, table_name("beaker")))
 
 
 def hide_clients(used: str = "") -> None:
-    """Keep Beaker from importing what is installed here, but not where the sessions are elsewhere.
+    """Hide the clients of other stores, which Beaker imports if they are installed.
 
     Beaker imports the clients of all its backends that it finds; redis alone takes 100 ms.
 

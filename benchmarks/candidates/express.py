@@ -1,4 +1,4 @@
-"""connect-dynamodb under express-session, in a process of node's.
+"""connect-dynamodb under express-session, in a node process.
 
 Its modules are installed on the first run, into ``.cache/`` (npm, from benchmarks/node).
 """
@@ -16,7 +16,7 @@ INSTALLED = Path(__file__).parents[2] / ".cache" / "benchmark-node"
 
 
 def install() -> None:
-    """Put node's modules where `server` finds them.
+    """Install the node modules where `server` finds them.
 
     :raises RuntimeError: node or npm is missing, or npm failed.
     """
@@ -38,7 +38,7 @@ def install() -> None:
 
 
 def server(store: Store) -> tuple[str, subprocess.Popen[str]]:
-    """Start it; its address and its process, which ends when its standard input does."""
+    """Start the server, and return its address and process. It ends with its standard input."""
     process = subprocess.Popen(
         ["node", str(INSTALLED / "server.js"), table_name("express"), store.url],
         stdin=subprocess.PIPE,

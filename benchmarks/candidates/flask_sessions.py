@@ -1,4 +1,4 @@
-"""The sessions that Flask applications keep in DynamoDB, with the settings they come with."""
+"""Flask sessions in DynamoDB, with their default settings."""
 
 from __future__ import annotations
 

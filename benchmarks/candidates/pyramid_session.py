@@ -1,4 +1,4 @@
-"""pyramid-dynamodb-sessions, with the settings it comes with."""
+"""pyramid-dynamodb-sessions, with its default settings."""
 
 from __future__ import annotations
 

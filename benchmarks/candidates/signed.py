@@ -1,4 +1,4 @@
-"""The calls that a request cannot do without, signed by hand and sent over a kept connection."""
+"""The minimum of calls per request, signed by hand and sent over a keep-alive connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGNED_HEADERS = "content-type;host;x-amz-date;x-amz-target"
 
 
 def app(store: Store) -> WSGIApplication:
-    """One GetItem, and one PutItem for a change; a connection for each thread."""
+    """One GetItem, and one PutItem for a change; one connection per thread."""
     table, host, kept = table_name("signed"), urlsplit(store.url).netloc, threading.local()
 
     def send(connection: HTTPConnection, operation: str, body: bytes) -> HTTPResponse:
@@ -59,7 +59,7 @@ def app(store: Store) -> WSGIApplication:
 
 
 def headers(operation: str, body: bytes, host: str) -> dict[str, str]:
-    """Give the headers of a request, signed (AWS Signature Version 4)."""
+    """Return the signed headers of a request (AWS Signature Version 4)."""
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     kind, target = "application/x-amz-json-1.0", f"DynamoDB_20120810.{operation}"
     canonical = (

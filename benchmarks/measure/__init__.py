@@ -1,1 +1,1 @@
-"""What is measured, one thing a file; each gives rows for the result's JSON."""
+"""The measurements, one per file. Each returns rows for the result's JSON."""

@@ -16,7 +16,7 @@ COUNTED = ("reads", "writes", "read_units", "write_units", "bytes_sent", "bytes_
 
 
 def measure(plan: Plan, fleet: Fleet, local: Store) -> list[dict[str, Any]]:
-    """Count what each candidate asks of DynamoDB; the others are not asked."""
+    """Count the DynamoDB calls of each candidate that uses it."""
     rows = []
     with Meter(local.url) as meter:
         metered = replace(local, url=meter.url)

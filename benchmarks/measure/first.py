@@ -1,4 +1,4 @@
-"""The first request of a fresh process, and the memory that it needs."""
+"""The first request of a new process, and its memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.store import Store
 
 
 def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
-    """Start each candidate anew, round after round, on a store that answers at once."""
+    """Start each candidate once per round, on a store that answers immediately."""
     told: dict[str, str] = {}
     measured: dict[str, list[dict[str, float]]] = defaultdict(list)
     for number in range(plan.cold_rounds):
@@ -49,7 +49,7 @@ def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
         {
             "candidate": name,
             **{figure: spread(round_[figure] for round_ in rounds) for figure in rounds[0]},
-            # Ours to theirs, as the goal has it.
+            # This package divided by the candidate, as in the goal.
             "ours_wall_ratio": ratio(_of(ours, "wall_ms"), _of(rounds, "wall_ms")),
             "ours_processor_ratio": ratio(_of(ours, "processor_ms"), _of(rounds, "processor_ms")),
         }

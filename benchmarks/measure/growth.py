@@ -1,4 +1,4 @@
-"""What a request costs as the table fills: on DynamoDB Local, from one item to many."""
+"""The cost of a request as the table grows, on DynamoDB Local."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WRITERS = 8
 def measure(
     plan: Plan, fleet: Fleet, local: Store, tell: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """Fill a table in steps of ten times as many items, and run the mix on both at each."""
+    """Fill a table in steps of a factor of ten, and run the mix on both tables at each step."""
     process, rows, count, there = fleet.processes[OURS], [], 1, 1
     client = dynamodb_client(local)
     with Meter(local.url) as meter:
@@ -49,7 +49,7 @@ def measure(
 def _round(
     process: Process, stores: dict[str, Store], meter: Meter, number: int
 ) -> dict[str, dict[str, float]]:
-    """Run the mix on both tables, each in turn the first."""
+    """Run the mix on both tables, in alternating order."""
     measured = {}
     for table in (FILLED, SINGLE) if number % 2 else (SINGLE, FILLED):
         load = {"store": stores[table], "size_kb": MIDDLE_KB}
@@ -75,7 +75,7 @@ def _figures(rounds: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
 
 
 def fill(client: Any, numbers: range) -> None:
-    """Put one small session for each number."""
+    """Store one small session per number."""
 
     def put(first: int) -> None:
         rest: dict[str, Any] = {
@@ -92,7 +92,7 @@ def fill(client: Any, numbers: range) -> None:
 
 
 def small_session(number: int) -> dict[str, Any]:
-    """Give the attributes of some other visitor's session: some 200 bytes."""
+    """Return the attributes of another visitor's session of about 200 bytes."""
     return {
         "id": {"S": f"sess:{UUID(int=number).hex}"},
         "type": {"S": "beaker-session"},

@@ -33,19 +33,19 @@ class Scenario:
     peers: bool
 
     def takes(self, candidate: Candidate) -> bool:
-        """Whether a candidate has a part in it."""
+        """Return whether a candidate takes part."""
         if candidate.slow and self.clients > 1 and self.size_kb != MIDDLE_KB:
             return False
         return self.peers or candidate.role != "peer"
 
     def requests_of(self, candidate: Candidate) -> int:
-        """Requests of each client: whole cycles of the mix, of a slow candidate the fewest."""
+        """Return the requests per client: whole cycles, fewer for a slow candidate."""
         return max(CHANGE_EVERY, self.requests // 10) if candidate.slow else self.requests
 
 
 @dataclass
 class Rounds:
-    """What was measured of one candidate in one scenario, a value for each round."""
+    """The measurements of one candidate in one scenario, one value per round."""
 
     processor_us: list[float] = field(default_factory=list)
     requests_per_second: list[float] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Rounds:
 
 
 def loads(plan: Plan, *, sizes: bool) -> list[tuple[int, int]]:
-    """Give the loads on one store: how many clients, and the KB of their sessions.
+    """Return the loads on one store: numbers of clients and session sizes.
 
     :param sizes: also others than the middle one: of one client all, of all clients the large one.
     """
@@ -77,7 +77,7 @@ def loads(plan: Plan, *, sizes: bool) -> list[tuple[int, int]]:
 
 
 def scenarios(plan: Plan, local: Store, canned: list[Store]) -> list[Scenario]:
-    """Give all loads on all stores."""
+    """Return all loads on all stores."""
     # Each store with its rounds; with a delay only what waiting changes, and of several delays
     # only at the longest all clients of everybody.
     work = [(local, plan.local_rounds, True), (canned[0], plan.canned_rounds, True)]
@@ -98,7 +98,7 @@ def scenarios(plan: Plan, local: Store, canned: list[Store]) -> list[Scenario]:
 
 
 def requests_each(plan: Plan, clients: int) -> int:
-    """Give the requests of each client in a round: whole cycles of the mix."""
+    """Return the requests per client in a round: whole cycles of the mix."""
     if clients == 1:
         return plan.requests
     return max(CHANGE_EVERY, 2 * plan.requests // clients // CHANGE_EVERY * CHANGE_EVERY)
@@ -107,7 +107,7 @@ def requests_each(plan: Plan, clients: int) -> int:
 def measure(
     plan: Plan, fleet: Fleet, local: Store, canned: list[Store], tell: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """Run every load on every candidate, round after round."""
+    """Run every load on every candidate, in rounds."""
     rows = []
     for scenario in scenarios(plan, local, canned):
         tell(f"{scenario.store.name}: {scenario.size_kb} KB, {scenario.clients} clients")
@@ -124,7 +124,7 @@ def _interleave(fleet: Fleet, scenario: Scenario) -> list[dict[str, Any]]:
             for process, store in fleet.each(scenario.store, others=scenario.others)
             if scenario.takes(process.candidate)
         ]
-        # Each round begins with another one: nobody always follows the same neighbour.
+        # Rotate the order, so that no candidate always runs after the same one.
         start = number % len(turn)
         for process, store in turn[start:] + turn[:start]:
             candidate = process.candidate

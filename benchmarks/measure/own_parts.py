@@ -1,4 +1,4 @@
-"""The parts of one request of ours, measured in a process of their own (parts.py)."""
+"""The parts of one request, measured in another process (parts.py)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.store import Store
 
 
 def measure(rounds: int, canned: Store) -> dict[str, Any]:
-    """Give ``parts``, ``derived`` and ``special_keys``, see parts.py."""
+    """Return ``parts``, ``derived`` and ``special_keys``, see parts.py."""
     done = subprocess.run(
         python("parts", canned.url, str(rounds)),
         cwd=ROOT,

@@ -1,8 +1,8 @@
-"""Throughput of many threads to that of one, ours beside the bare calls.
+"""Throughput of many threads divided by that of one, for this package and for bare calls.
 
-One interpreter runs one thread at a time. So where a request takes c ms of processor time and waits
-d ms, many threads reach at most (d + c) / c times the throughput of one: that ceiling is lower for
-whoever computes more, and what locks cost is how far below it one stays.
+One interpreter runs one thread at a time. If a request takes c ms of processor time and waits d ms,
+many threads reach at most (d + c) / c times the throughput of one. This ceiling is lower for code
+that computes more. The cost of locks is the distance to the ceiling.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from benchmarks.store import Store
 from benchmarks.workload import CHANGE_EVERY
 
 BARE = "boto3"
-#: Calls of a request, which wait one after the other.
+#: Sequential calls per request.
 CALLS = 1 + 1 / CHANGE_EVERY
 
 
 def measure(plan: Plan, fleet: Fleet, canned: list[Store]) -> list[dict[str, Any]]:
-    """Alternate: one thread and many, ours and bare; so that a busy moment hits all of them."""
+    """Alternate between one thread and many, and between the package and bare calls."""
     many = max(plan.clients)
     delayed = dict(zip(plan.delays_ms, canned, strict=True))
     rows = []
@@ -55,7 +55,7 @@ def measure(plan: Plan, fleet: Fleet, canned: list[Store]) -> list[dict[str, Any
 
 
 def _rate(fleet: Fleet, name: str, store: Store, clients: int) -> tuple[float, float]:
-    """Give the requests a second, and the milliseconds of processor time of each."""
+    """Return the requests per second, and the milliseconds of processor time per request."""
     load = {"clients": clients, "size_kb": MIDDLE_KB}
     process = fleet.processes[name]
     process.ask("warm_up", store=store, **load)

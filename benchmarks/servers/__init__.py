@@ -1,1 +1,1 @@
-"""The stores that candidates talk to, all on loopback, all ending with the benchmark."""
+"""The stores of the candidates. All are on loopback and end with the benchmark."""

@@ -1,9 +1,8 @@
-"""A server that speaks just enough of DynamoDB's protocol, and answers at once or after a delay.
+"""A minimal DynamoDB server that answers immediately or after a delay.
 
-It keeps the item that was last put under a key and gives it back; conditions are not looked at.
-What is left of a request is then the client's own time. ``python -m benchmarks.servers.canned 0
-2 5`` listens on one port for each delay in milliseconds, prints the ports, and ends with its
-standard input.
+It stores the last item per key and ignores conditions, so that it measures the client's own time.
+``python -m benchmarks.servers.canned 0 2 5`` listens on one port per delay in milliseconds, prints
+the ports, and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Tables:
         self._items: dict[tuple[str, str], dict[str, Any]] = {}
 
     def answer(self, operation: str, request: dict[str, Any]) -> Answer:
-        """Answer one request; what it does not know it answers with nothing."""
+        """Answer one request, with an empty answer if the operation is unknown."""
         table = request.get("TableName", "")
         if operation == "GetItem":
             item = self._items.get((table, _value(request["Key"])))
@@ -64,13 +63,13 @@ class Tables:
 
 
 def _value(attributes: dict[str, Any]) -> str:
-    """Give what identifies an item: the first value, which is the key in all that is asked."""
+    """Return an item's key, which is the first value in every request."""
     ((_, value),) = next(iter(attributes.values())).items()
     return str(value)
 
 
 class Connection(asyncio.Protocol):
-    """One kept-alive connection."""
+    """One keep-alive connection."""
 
     def __init__(self, tables: Tables, delay_seconds: float) -> None:
         self._tables = tables
@@ -79,12 +78,12 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
+        """Store the transport for the answers."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that has arrived whole."""
+        """Answer every complete request."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             headers = dict(

@@ -1,7 +1,7 @@
-"""Counts what passes on the way to DynamoDB Local: calls, capacity units, bytes.
+"""Counts calls, capacity units and bytes on the way to DynamoDB Local.
 
-A proxy, so that it counts every candidate alike, whatever language it is written in. It asks for
-ConsumedCapacity in every request, and takes it out of the answer before it counts the bytes.
+A proxy, so that it counts candidates in any language. It requests ConsumedCapacity in every call,
+and removes it from the answer before counting the bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Meter(AbstractContextManager["Meter"]):
                     self.onward.request("POST", "/", body, headers)
                     return self.onward.getresponse()
                 except ConnectionError:
-                    # Idle for too long, and closed by the server; the next request opens it again.
+                    # The server closed the idle connection; the next request opens another.
                     self.onward.close()
                     self.onward.request("POST", "/", body, headers)
                     return self.onward.getresponse()
@@ -65,11 +65,11 @@ class Meter(AbstractContextManager["Meter"]):
                 answer = response.read()
                 self.send_response(response.status)
                 for name, value in response.getheaders():
-                    # Ours are sent already; Connection is each hop's own.
+                    # This server has sent its own; Connection is per hop.
                     if name.lower() not in ("date", "server", "connection", "transfer-encoding"):
                         self.send_header(name, value)
                 self.end_headers()
-                # Before the client goes on, and somebody reads the counts.
+                # Count before the client continues, because the benchmark reads the counts then.
                 meter._count(operation, len(body), json.loads(answer or b"{}"))
                 self.wfile.write(answer)
 
@@ -85,7 +85,7 @@ class Meter(AbstractContextManager["Meter"]):
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def reset(self) -> None:
-        """Count from nought again."""
+        """Reset the counts."""
         self.counts = Counter()
 
     def close(self) -> None:

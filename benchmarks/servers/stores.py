@@ -1,4 +1,4 @@
-"""Starts the stores, and ends them."""
+"""Starts and stops the stores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def dynamodb_local() -> Iterator[Store]:
-    """Amazon's DynamoDB Local, in memory."""
+    """Start DynamoDB Local, in memory."""
     server = DynamoDBLocal(ROOT / ".cache" / "dynamodb-local")
     try:
         yield Store("DynamoDB Local", "dynamodb", server.endpoint_url)
@@ -31,7 +31,7 @@ def dynamodb_local() -> Iterator[Store]:
 
 @contextmanager
 def canned(delays_ms: tuple[int, ...]) -> Iterator[list[Store]]:
-    """Canned answers, one store for each delay."""
+    """Start canned servers, one store per delay."""
     command = [sys.executable, "-m", "benchmarks.servers.canned", *map(str, delays_ms)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -47,7 +47,7 @@ def canned(delays_ms: tuple[int, ...]) -> Iterator[list[Store]]:
 
 @contextmanager
 def redis() -> Iterator[Store | None]:
-    """A redis-server that keeps nothing on disk; None where it is not installed."""
+    """Start a redis-server without a disk; yield None if it is not installed."""
     program = shutil.which("redis-server")
     if program is None:
         yield None

@@ -1,4 +1,4 @@
-"""The smallest slice of the benchmark runs, and its tables go where they belong."""
+"""The benchmark runs, and its tables are written to the right pages."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ if TYPE_CHECKING:
     from benchmarks.driver import Cookies
     from tests.servers.endpoint import Endpoint
 
-#: In the place of what was measured in a hurry.
+#: Replaces measured ratios, which are random in a short run.
 RATIO_OF_ONE = {"processor_us_ratio": {"median": 1.0, "min": 1.0, "max": 1.0}}
 
 
 @pytest.mark.full
 @pytest.mark.usefixtures("local_endpoint")  # fails, or skips, where DynamoDB Local cannot be had
-def test_smallest_slice(tmp_path: Path) -> None:
-    """`--smoke` runs our two ways and the limits, leaves nobody out, and counts exactly."""
+def test_the_smallest_run(tmp_path: Path) -> None:
     main(["--smoke", "--out", str(tmp_path)])
     result: dict[str, Any] = json.loads((tmp_path / "result.json").read_text())
     assert {} == result["left_out"]
@@ -53,14 +52,13 @@ def test_smallest_slice(tmp_path: Path) -> None:
     assert {*names, "boto3-beaker"} == {row["candidate"] for row in result["first"]}
     assert [1, 10] == [row["items"] for row in result["growth"]]
     text = (tmp_path / "result.md").read_text()
-    assert "against ours, transport = lean" not in text  # for lack of a peer
+    assert "against ours, transport = lean" not in text  # no peer runs
     assert "default boto3 client, transport = lean" in text
     assert "a request that reads, 64 special keys to 1" in text
     assert "| 64 | 1 GetItem; 1 GetItem, 1 PutItem |" in text
 
 
-def test_growth_fills_a_table_of_its_own(local_endpoint: Endpoint) -> None:
-    """As many items as a row says are in the table, and one in that which it is compared with."""
+def test_growth_fills_one_of_two_tables(local_endpoint: Endpoint) -> None:
     local = Store("DynamoDB Local", "dynamodb", local_endpoint.url)
     client = dynamodb_client(local)
     counts = []
@@ -79,47 +77,36 @@ def test_growth_fills_a_table_of_its_own(local_endpoint: Endpoint) -> None:
     ]
 
 
-def test_loads() -> None:
-    """The whole run has every size, every number of clients, every store and several rounds."""
-    local, *canned = (Store(name, "dynamodb", name) for name in ("local", "0", "2", "5"))
-    chosen = scenarios(FULL, local, canned)
+LOCAL, *CANNED = (Store(name, "dynamodb", name) for name in ("local", "0", "2", "5"))
+SCENARIOS = {
+    (one.store.name, one.size_kb, one.clients): one for one in scenarios(FULL, LOCAL, CANNED)
+}
+
+
+def test_a_full_run_has_every_size_client_count_and_store() -> None:
     sizes = [(size, 1) for size in (1, 4, 16, 64)]
-    crowds = [(4, 8), (4, 32)]
-    everything = {*sizes, *crowds, (16, 32)}
-    loads = {
-        store.name: {(one.size_kb, one.clients) for one in chosen if one.store is store}
-        for store in (local, *canned)
-    }
-    assert {
-        "local": everything,
-        "0": everything,
-        "2": {(4, 1), *crowds},
-        "5": {(4, 1), *crowds},
-    } == loads
-    assert min(one.rounds for one in chosen) > 1
-    assert {200} == {one.requests for one in chosen if one.clients == 1}
-    assert {0} == {one.requests % CHANGE_EVERY for one in chosen}
+    everything = {*sizes, (4, 8), (4, 32), (16, 32)}
+    loads = {"local": everything, "0": everything}
+    loads |= {store: {(4, 1), (4, 8), (4, 32)} for store in ("2", "5")}
+    assert {(store, *load) for store in loads for load in loads[store]} == set(SCENARIOS)
+    assert min(one.rounds for one in SCENARIOS.values()) > 1
+    assert {200} == {one.requests for one in SCENARIOS.values() if one.clients == 1}
+    assert {0} == {one.requests % CHANGE_EVERY for one in SCENARIOS.values()}
 
 
-def test_who_takes_part() -> None:
-    """At 2 ms crowds are without peers; the slow candidate is sent a tenth, or one cycle."""
-    local, *canned = (Store(name, "dynamodb", name) for name in ("local", "0", "2", "5"))
-    chosen = {
-        (one.store.name, one.size_kb, one.clients): one for one in scenarios(FULL, local, canned)
-    }
+def test_peers_and_slow_candidates_skip_some_loads() -> None:
     ours, peer, slow = (
         BY_NAME[name] for name in ("ours-lean", "flask-session", "dynamodb-session-flask")
     )
-    assert (True, True) == tuple(chosen["2", 4, 1].takes(one) for one in (ours, peer))
-    assert (True, False) == tuple(chosen["2", 4, 8].takes(one) for one in (ours, peer))
-    assert (True, True) == tuple(chosen["5", 4, 8].takes(one) for one in (peer, slow))
-    assert (True, False) == tuple(chosen["0", 16, 32].takes(one) for one in (peer, slow))
-    assert (200, 20) == tuple(chosen["0", 4, 1].requests_of(one) for one in (peer, slow))
-    assert CHANGE_EVERY == chosen["0", 4, 32].requests_of(slow)
+    assert (True, True) == tuple(SCENARIOS["2", 4, 1].takes(one) for one in (ours, peer))
+    assert (True, False) == tuple(SCENARIOS["2", 4, 8].takes(one) for one in (ours, peer))
+    assert (True, True) == tuple(SCENARIOS["5", 4, 8].takes(one) for one in (peer, slow))
+    assert (True, False) == tuple(SCENARIOS["0", 16, 32].takes(one) for one in (peer, slow))
+    assert (200, 20) == tuple(SCENARIOS["0", 4, 1].requests_of(one) for one in (peer, slow))
+    assert CHANGE_EVERY == SCENARIOS["0", 4, 32].requests_of(slow)
 
 
-def test_other_clients_are_hidden() -> None:
-    """Beaker imports no other store's client; its reference makes a session, as ours does."""
+def test_the_clients_of_other_stores_are_not_imported() -> None:
     script = (
         "import sys; from benchmarks.candidates import bare, beaker_sessions as ours;"
         "from benchmarks.store import Store; store = Store('', 'dynamodb', 'http://127.0.0.1:9');"
@@ -141,8 +128,7 @@ def test_other_clients_are_hidden() -> None:
     assert ["beaker.session\n"] * 2 == said
 
 
-def test_scaling_is_held_against_the_interpreter() -> None:
-    """Who computes more reaches less with many threads; only what is lost beyond that counts."""
+def test_the_scaling_ceiling_depends_on_processor_time() -> None:
 
     class Measured:
         def __init__(self, processor_ms: float, lost: float) -> None:
@@ -167,19 +153,13 @@ def test_scaling_is_held_against_the_interpreter() -> None:
     assert [0.5, 0.29] == ratio(2)
 
 
-def test_labels() -> None:
-    """A plot's numbers are written out, without exponents."""
+def test_numbers_in_plots_and_tables() -> None:
     assert ["21,970", "100", "34", "0.4"] == [plots.label(value) for value in (21970, 100, 34, 0.4)]
-
-
-def test_brackets() -> None:
-    """The least and the greatest are shown where there was more than one round."""
     assert "1.50 (1.00 to 2.00)" == goals.spread_text(spread([1.0, 2.0]), ".2f")
     assert "1.00" == goals.spread_text(spread([1.0]), ".2f")
 
 
-def test_mix() -> None:
-    """Of any number of clients, a tenth of the requests change a key, each at another moment."""
+def test_a_tenth_of_the_requests_are_changes() -> None:
     for clients in (1, 8, 32):
         paths = [list(mix(client, CHANGE_EVERY)) for client in range(clients)]
         assert {1} == {path.count("/change") for path in paths}
@@ -187,15 +167,13 @@ def test_mix() -> None:
 
 
 @pytest.mark.parametrize("size_kb", [1, 4, 16, 64])
-def test_sizes(size_kb: int) -> None:
-    """A session has the wanted size to a line of its basket, and is the same in every process."""
+def test_session_sizes(size_kb: int) -> None:
     length = len(session_json(size_kb))
     assert 0 <= length - (size_kb * 1024 - 100) < 300
     assert session_data(size_kb) == json.loads(session_json(size_kb))
 
 
-def test_lost_sessions_are_noticed() -> None:
-    """A candidate that answers quickly, because it forgets, is no candidate."""
+def test_a_lost_session_is_an_error() -> None:
 
     class Forgetful:
         def open(self, path: str, cookies: Cookies) -> str:
@@ -213,8 +191,7 @@ def test_lost_sessions_are_noticed() -> None:
         client.open(Forgetful(), "/change")
 
 
-def test_tables_in_pages() -> None:
-    """New tables take the place of the old ones between the markers; all else stays."""
+def test_new_tables_replace_those_between_markers() -> None:
     page = "before\n<!-- results -->\nold\nrows\n<!-- /results -->\nafter\n"
     expected = "before\n<!-- results -->\nnew \\1\n<!-- /results -->\nafter\n"
     assert expected == docs.replaced(page, "results", "new \\1")
@@ -222,22 +199,16 @@ def test_tables_in_pages() -> None:
         docs.replaced(page, "other", "new")
 
 
-def test_pages_have_the_markers() -> None:
-    """Each page that `--docs` writes has the places that it writes to."""
+def test_every_page_has_its_markers() -> None:
     for pages in (docs.PAGES, docs.GROWTH_PAGES):
         for page, parts in pages.items():
             text = (stores.ROOT / page).read_text()
             for name in parts:
-                assert text == docs.replaced(text, name, content(text, name))
+                content = text.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
+                assert text == docs.replaced(text, name, content)
 
 
-def content(text: str, name: str) -> str:
-    """Give what stands between the markers of that name."""
-    return text.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
-
-
-def test_canned_answers(moto_endpoint: Endpoint) -> None:
-    """The canned server gives back what was put, as DynamoDB does."""
+def test_the_canned_server_answers_like_dynamodb(moto_endpoint: Endpoint) -> None:
     answers = []
     with stores.canned((0,)) as (store,):
         for url in (store.url, moto_endpoint.url):
