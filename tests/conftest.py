@@ -19,6 +19,7 @@ from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.watch import RUN, whole_run
 from tests.clock import Clock
 from tests.once import cache_botocore_models, collect_garbage_less_often
+from tests.servers.direct import answer_directly
 from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
@@ -132,6 +133,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(scope="session")
 def moto_endpoint() -> Iterator[Endpoint]:
     with EmbeddedDynamoDB() as server:
+        answer_directly(server.endpoint_url)
         yield Endpoint("moto", server.endpoint_url)
 
 

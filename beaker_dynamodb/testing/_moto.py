@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 
 
+#: Held while moto handles a request: its tables belong to the process, not to a server.
+TABLES = Lock()
+
+
 class MotoServer(ThreadedWSGIServer):
     """An HTTP server on 127.0.0.1 that answers like DynamoDB.
 
@@ -53,9 +57,8 @@ class _OneAtATime:
 
     def __init__(self) -> None:
         self._app = create_backend_app("dynamodb")
-        self._lock = Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        with self._lock:
+        with TABLES:
             # moto does not stream the response, so it is complete here.
             return self._app(environ, start_response)

@@ -57,7 +57,6 @@ def kinds(open_namespace: Opener) -> dict[str, int]:
 def test_a_large_value_is_one_item_and_its_chunks(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
-    """It costs one batch for each four chunks and one write; one read and one batch of reads."""
     cache(open_namespace)[b"k"] = OLD
     assert ["BatchWriteItem"] * 4 + ["PutItem"] == sent.operations
     assert {"beaker-cache": 1, "beaker-chunk": 16} == kinds(open_namespace)
@@ -79,7 +78,6 @@ def test_the_old_chunks_go(open_namespace: Opener, value: bytes) -> None:
 
 
 def test_clear_takes_the_chunks_along(open_namespace: Opener) -> None:
-    """`clear()` deletes the chunks of its own namespace's entries and no others."""
     cache(open_namespace, namespace="mine")[b"k"] = OLD
     other = cache(open_namespace, namespace="mine2")
     other[b"k"] = NEW
@@ -110,7 +108,6 @@ def test_sizes_around_the_limits(open_namespace: Opener, limit: int, more: int, 
 
 
 def test_clear_leaves_no_item_without_its_chunks(open_namespace: Opener) -> None:
-    """The items go first: a reader finds a value whole, or none, also where a batch is delayed."""
     manager, reader = cache(open_namespace), cache(open_namespace)
     keys = [b"1", b"2", b"3"]
     for key in keys:
@@ -140,7 +137,6 @@ def test_clear_leaves_no_item_without_its_chunks(open_namespace: Opener) -> None
 
 
 def test_clear_of_a_value_that_stands_twice(open_namespace: Opener) -> None:
-    """Two items that name the same chunks, as a careless copy makes them, are cleared."""
     manager = cache(open_namespace)
     manager[b"k"] = OLD
     manager[b"l"] = b"small"
@@ -153,7 +149,6 @@ def test_clear_of_a_value_that_stands_twice(open_namespace: Opener) -> None:
 
 
 def test_a_key_that_is_too_long_counts(open_namespace: Opener, sent: CallRecorder) -> None:
-    """It is kept in an attribute, so a value has less room, and at last none."""
     manager = cache(open_namespace)
     with mock.patch.object(chunks, "MAX_ITEM_BYTES", 2000):
         manager[b"k" * 1200] = b"x" * 900
@@ -200,7 +195,6 @@ def dying(manager: DynamoDBNamespaceManager, calls: int, *, sent: bool) -> Any:
 
 @pytest.mark.parametrize("sent", [False, True], ids=["before", "after"])
 def test_a_writer_may_die_anywhere(open_namespace: Opener, sent: bool) -> None:
-    """After any call of a write readers have the old value or the new one, whole."""
     seen = []
     for calls in range(20):
         writer = cache(open_namespace, timeout=1000 + calls)
@@ -220,7 +214,6 @@ def test_a_writer_may_die_anywhere(open_namespace: Opener, sent: bool) -> None:
 
 
 def test_a_reader_who_is_overtaken_sees_the_new_value(open_namespace: Opener) -> None:
-    """The old chunks are gone between a reader's two reads: it reads again."""
     reader, writer = cache(open_namespace), cache(open_namespace)
     writer[b"k"] = OLD
     real = batches.get
@@ -358,7 +351,6 @@ def test_sessions_in_chunks_merge(open_namespace: Opener) -> None:
 
 
 def test_a_session_in_chunks_moves(open_namespace: Opener) -> None:
-    """A large session keeps its data under a new id, and when its id becomes hashed."""
     text = payload(text="x" * 900)
     open_namespace("old", compression="off")["session"] = text
     old, new = session(open_namespace, "old"), open_namespace("new", compression="off")
@@ -371,7 +363,6 @@ def test_a_session_in_chunks_moves(open_namespace: Opener) -> None:
 
 
 def test_a_save_that_is_dropped_leaves_no_chunks(open_namespace: Opener) -> None:
-    """A log-out wins over a large save in flight, whose chunks go too."""
     open_namespace("id")["session"] = payload(n=1)
     late = session(open_namespace)
     del session(open_namespace)["session"]
@@ -393,7 +384,6 @@ def writing_twice(manager: DynamoDBNamespaceManager) -> Any:
 
 
 def test_a_write_whose_answer_was_lost_keeps_its_chunks(open_namespace: Opener) -> None:
-    """Botocore sends it again, the condition then fails on our own item: it is a success."""
     open_namespace("id")["session"] = payload(n=1)
     manager = session(open_namespace)
     with writing_twice(manager):
@@ -405,7 +395,6 @@ def test_a_write_whose_answer_was_lost_keeps_its_chunks(open_namespace: Opener) 
 def test_a_cache_value_whose_answer_was_lost_keeps_its_chunks(
     open_namespace: Opener, before: bytes | None
 ) -> None:
-    """Sent again it replaces itself, and not a value before it."""
     manager = cache(open_namespace)
     if before is not None:
         manager[b"k"] = before
@@ -415,7 +404,6 @@ def test_a_cache_value_whose_answer_was_lost_keeps_its_chunks(
 
 
 def test_a_session_that_cannot_be_read_keeps_its_chunks(open_namespace: Opener) -> None:
-    """Its first write has no condition, and may be sent twice as well."""
     opaque = "~" * 1500
     manager = open_namespace("id", compression="off")
     with writing_twice(manager):
@@ -426,7 +414,6 @@ def test_a_session_that_cannot_be_read_keeps_its_chunks(open_namespace: Opener) 
 def test_chunks_that_cannot_be_deleted(
     open_namespace: Opener, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The new value counts; what is left of the old one is time to live's."""
     manager = cache(open_namespace)
     manager[b"k"] = OLD
     items = manager.backend.items
@@ -444,7 +431,6 @@ def test_chunks_that_cannot_be_deleted(
 
 
 def test_a_condition_that_fails_on_a_damaged_item(open_namespace: Opener) -> None:
-    """The chunks that were to be published are deleted, whatever is in the way."""
     manager = cache(open_namespace)
     manager[b"k"] = "there"
     item = manager.backend.items.get(manager.backend.keys.entry("pages", b"k"), "beaker-cache")

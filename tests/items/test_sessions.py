@@ -1,4 +1,4 @@
-"""A session's item: Beaker's one key, ``'session'``, of a namespace that is the session's id."""
+"""A session's item: the key ``'session'`` of a namespace that is the session's id."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ if TYPE_CHECKING:
     from tests.contract.opening import Opener
     from tests.servers.recorder import CallRecorder
 
-pytestmark = [pytest.mark.both_servers, pytest.mark.both_shapes]
 
-
-def test_a_new_session_is_a_key_error(open_namespace: Opener) -> None:
-    """A session that nobody has saved raises KeyError, which Beaker reads as a new one."""
+def test_a_session_that_was_never_saved_is_a_key_error(open_namespace: Opener) -> None:
     manager = open_namespace("id")
     with pytest.raises(KeyError) as caught:
         manager["session"]
@@ -27,8 +24,8 @@ def test_a_new_session_is_a_key_error(open_namespace: Opener) -> None:
     assert [] == manager.keys()
 
 
-def test_a_session_comes_back_as_it_went_in(open_namespace: Opener) -> None:
-    """The next request reads the very text that this one saved."""
+@pytest.mark.both_shapes
+def test_a_session_is_read_as_it_was_saved(open_namespace: Opener) -> None:
     open_namespace("id")["session"] = payload(user="Zoë")
     manager = open_namespace("id")
     assert payload(user="Zoë") == manager["session"]
@@ -37,15 +34,13 @@ def test_a_session_comes_back_as_it_went_in(open_namespace: Opener) -> None:
     assert ["session"] == manager.keys()
 
 
-def test_a_session_is_stored_without_base64(open_namespace: Opener) -> None:
-    """The item holds the bytes that Beaker's base64 stood for, a quarter fewer."""
+def test_base64_is_decoded_before_it_is_stored(open_namespace: Opener) -> None:
     text = payload(words="x" * 1000)
     open_namespace("id", compression="off")["session"] = text
     assert b64decode(text) == bytes(open_namespace.item()["data"]["B"])
 
 
-def test_an_encrypted_session_comes_back_as_it_went_in(open_namespace: Opener) -> None:
-    """Beaker's nonce and ciphertext, two base64 texts in one, are stored as bytes too."""
+def test_an_encrypted_session_is_stored_as_nonce_and_ciphertext(open_namespace: Opener) -> None:
     nonce, ciphertext = bytes(range(16)), bytes(range(256)) * 4 + b"+"
     text = (b64encode(nonce) + b64encode(ciphertext)).decode()
     open_namespace("id")["session"] = text
@@ -53,40 +48,26 @@ def test_an_encrypted_session_comes_back_as_it_went_in(open_namespace: Opener) -
     assert nonce + ciphertext == bytes(open_namespace.item()["data"]["B"])
 
 
-def test_the_item_is_laid_out_as_documented(open_namespace: Opener, clock: Clock) -> None:
-    """Keys, type, expiry, times and version are readable by people and other programs."""
-    open_namespace("id")["session"] = payload(a=1)
-    item = open_namespace.item()
-    assert {"S": "sess:id"} == item["id"]
-    assert {"S": "beaker-session"} == item["type"]
-    assert {"S": "b64"} == item["codec"]
-    assert {"N": "1"} == item["version"]
-    assert str(int(clock.now) + 86_400) == item["expires"]["N"]
-    assert clock.now + 86_400 == float(item["deadline"]["N"])
-    assert clock.now == float(item["created"]["N"]) == float(item["accessed"]["N"])
-    assert item["writer"]["S"]
-
-
-def test_a_change_keeps_the_creation_and_raises_the_version(
+@pytest.mark.both_servers
+def test_a_change_keeps_the_creation_time_and_increments_the_version(
     open_namespace: Opener, clock: Clock
 ) -> None:
-    """A save of changed data counts the version up by one and leaves `created` as it was."""
     open_namespace("id")["session"] = payload(a=1)
     first = open_namespace.item()
+    created = clock.now
     clock.advance(10)
     manager = open_namespace("id")
     assert payload(a=1) == manager["session"]
     manager["session"] = payload(a=2)
     second = open_namespace.item()
-    assert first["created"] == second["created"]
-    assert clock.now == float(second["accessed"]["N"])
-    assert ("1", "2") == (first["version"]["N"], second["version"]["N"])
+    assert created == float(first["created"]["N"]) == float(second["created"]["N"])
+    assert [created, clock.now] == [float(item["accessed"]["N"]) for item in (first, second)]
+    assert ["1", "2"] == [item["version"]["N"] for item in (first, second)]
     assert first["writer"] != second["writer"]
     assert payload(a=2) == open_namespace("id")["session"]
 
 
 def test_a_request_costs_one_read_and_one_write(open_namespace: Opener, sent: CallRecorder) -> None:
-    """Loading is one GetItem and no other call; saving changed data is one more call."""
     open_namespace("id")["session"] = payload(a=1)
     sent.clear()
     manager = open_namespace("id")
@@ -96,18 +77,15 @@ def test_a_request_costs_one_read_and_one_write(open_namespace: Opener, sent: Ca
     assert ["GetItem", "PutItem"] == sent.operations
 
 
-def test_a_read_is_consistent_unless_told_otherwise(
-    open_namespace: Opener, sent: CallRecorder
-) -> None:
-    """`consistent_read` is on by default, and an option."""
+def test_a_read_is_consistent_by_default(open_namespace: Opener, sent: CallRecorder) -> None:
     assert "session" not in open_namespace("id")
     assert "session" not in open_namespace("id", consistent_read="false")
     assert [True, False] == [call.params["ConsistentRead"] for call in sent]
 
 
+@pytest.mark.both_servers
 @pytest.mark.parametrize("verb", ["del", "remove"])
-def test_a_deleted_session_is_gone(open_namespace: Opener, verb: str) -> None:
-    """`del` and `remove()` end a session that was loaded; of it a marker stays."""
+def test_a_deleted_session_leaves_a_marker(open_namespace: Opener, verb: str) -> None:
     open_namespace("id")["session"] = payload(a=1)
     open_namespace("neighbour")["session"] = payload(a=2)
     manager = open_namespace("id")
@@ -122,14 +100,13 @@ def test_a_deleted_session_is_gone(open_namespace: Opener, verb: str) -> None:
         open_namespace("id")["session"]
 
 
-def test_deleting_a_session_that_is_not_there_is_no_error(open_namespace: Opener) -> None:
-    """A second log-out changes nothing."""
+def test_deleting_a_missing_session_changes_nothing(open_namespace: Opener) -> None:
     del open_namespace("id")["session"]
     assert [] == open_namespace.items()
 
 
-def test_a_session_and_a_cache_of_one_name_are_two(open_namespace: Opener) -> None:
-    """A session id chosen to be a cache's namespace reaches no cache entry, and vice versa."""
+@pytest.mark.both_shapes
+def test_a_session_and_a_cache_of_the_same_name_are_separate(open_namespace: Opener) -> None:
     open_namespace("same", prefix="p")["session"] = payload(a=1)
     cache = open_namespace("same", prefix="p")
     cache[b"session"] = "entry"

@@ -1,4 +1,4 @@
-"""Nothing that another namespace, prefix or application has in the table is seen or touched."""
+"""Keys of any form, and nothing of another namespace, prefix or application is touched."""
 
 from __future__ import annotations
 
@@ -15,10 +15,66 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.both_shapes
 
 NEIGHBOURS = ["user1", "user10", "user", "user1|k", "user1%7Ck", "user1:", "", "|", "|lock|user1"]
+NAMESPACES = {
+    "empty": "",
+    "separators": "a|b%c:d/e#f",
+    "already encoded": "a%7Cb",
+    "NUL and control characters": "\x00\r\n\x7f",
+    "scripts": "Straße 東京 שלום \U0001f36a",
+    "a lone surrogate": "\ud800",
+    "long": "x" * 3000,
+    "long, with another end": "x" * 2999 + "y",
+    "long when encoded": "\U0001f36a" * 300,
+    "like a digest": "%#" + "0" * 64,
+}
+KEYS = {
+    "empty": b"",
+    "percent": b"%",
+    "separators": b"a|b%c:d",
+    "not UTF-8": b"\xff\xfe\x00",
+    "long": b"k" * 3000,
+    "long, with another end": b"k" * 2999 + b"l",
+    "long when encoded": bytes(range(256)) * 4,
+    "scripts": "東京 \U0001f36a".encode(),
+    "like a digest": b"%#" + b"0" * 64,
+}
 
 
-def test_neighbours_do_not_see_each_other(open_namespace: Opener) -> None:
-    """Namespaces whose names begin alike, or hold separators, are told apart by every verb."""
+def test_any_str_is_a_session_id(open_namespace: Opener) -> None:
+    for name, namespace in NAMESPACES.items():
+        open_namespace(namespace)["session"] = payload(name=name)
+    assert len(NAMESPACES) == len(open_namespace.items())
+    for name, namespace in NAMESPACES.items():
+        manager = open_namespace(namespace)
+        assert payload(name=name) == manager["session"]
+        del manager["session"]
+        with pytest.raises(KeyError):
+            open_namespace(namespace)["session"]
+
+
+def test_any_bytes_are_a_key(open_namespace: Opener) -> None:
+    manager = open_namespace()
+    for name, key in KEYS.items():
+        manager[key] = name
+    assert sorted(KEYS.values()) == sorted(manager.keys())
+    for name, key in KEYS.items():
+        assert name == manager[key]
+        del manager[key]
+    assert [] == manager.keys()
+
+
+def test_any_str_is_a_cache_namespace(open_namespace: Opener) -> None:
+    for namespace in NAMESPACES.values():
+        open_namespace(namespace)[b"k"] = 1
+    for count, namespace in enumerate(NAMESPACES.values(), 1):
+        manager = open_namespace(namespace)
+        assert [b"k"] == manager.keys()
+        manager.remove()
+        assert [] == manager.keys()
+        assert len(NAMESPACES) - count == len(open_namespace.items())
+
+
+def test_namespaces_with_similar_names_are_separate(open_namespace: Opener) -> None:
     for name in NEIGHBOURS:
         open_namespace(name)[b"k"] = name
     for name in NEIGHBOURS:
@@ -31,8 +87,7 @@ def test_neighbours_do_not_see_each_other(open_namespace: Opener) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [("a", "b"), ("a", "ab"), ("a", "a:b"), ("", "a")])
-def test_prefixes_do_not_see_each_other(open_namespace: Opener, one: str, other: str) -> None:
-    """Applications that share a table keep to themselves, however alike their prefixes are."""
+def test_prefixes_are_separate(open_namespace: Opener, one: str, other: str) -> None:
     for prefix in (one, other):
         open_namespace("n", prefix=prefix)[b"k"] = f"cached by {prefix}"
         open_namespace("id", prefix=prefix)["session"] = payload(by=prefix)
@@ -47,8 +102,7 @@ def test_prefixes_do_not_see_each_other(open_namespace: Opener, one: str, other:
     assert payload(by=other) == open_namespace("id", prefix=other)["session"]
 
 
-def test_no_id_reaches_into_another_prefix(open_namespace: Opener) -> None:
-    """Under an empty prefix, an id that looks like a prefix and an id is only an odd id."""
+def test_no_id_reaches_another_prefix(open_namespace: Opener) -> None:
     open_namespace("id", prefix="shop")["session"] = payload(a=1)
     open_namespace("n", prefix="shop")[b"k"] = 1
     for hostile in ("shop:id", "shop:n|k", "shop%3Aid"):
@@ -57,11 +111,10 @@ def test_no_id_reaches_into_another_prefix(open_namespace: Opener) -> None:
     assert b"k" not in open_namespace("shop:n", prefix="")
 
 
-def test_other_applications_items_are_left_alone(open_namespace: Opener) -> None:
-    """`keys()` and `remove()` pass over items of other shapes, though their keys look like ours."""
+def test_items_of_other_applications_are_ignored(open_namespace: Opener) -> None:
     open_namespace.make_table()
     foreign: list[dict[str, Any]] = [
-        {"id": {"S": "cache:pages|theirs"}},
+        {"id": {"S": "cache:pages|untyped"}},
         {"id": {"S": "cache:pages|typed"}, "type": {"S": "invoice"}, "deadline": {"S": "May"}},
         {"id": {"S": "cache:pages|number"}, "type": {"N": "7"}},
         {"id": {"S": "cache:pages"}, "type": {"S": "invoice"}},
@@ -73,19 +126,19 @@ def test_other_applications_items_are_left_alone(open_namespace: Opener) -> None
             item["part"] = {"S": f"|{number}" if number % 2 else str(number)}
         open_namespace.put(item)
     manager = open_namespace("pages")
-    manager[b"ours"] = 1
-    assert [b"ours"] == manager.keys()
+    manager[b"k"] = 1
+    assert [b"k"] == manager.keys()
     manager.remove()
     assert [] == manager.keys()
-    left = open_namespace.items()
-    assert len(foreign) == len(left)
-    assert all(item in left for item in foreign)
+    remaining = open_namespace.items()
+    assert len(foreign) == len(remaining)
+    assert all(item in remaining for item in foreign)
 
 
 def test_a_namespace_of_several_pages_is_listed_and_removed(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
-    """More than one page (1 MB) and more than one batch (25 deletes) are all handled."""
+    """A page holds 1 MB, a batch 25 deletes."""
     manager = open_namespace("pages", compression="off")
     keys = [b"%02d" % number for number in range(30)]
     for key in keys:
@@ -99,11 +152,8 @@ def test_a_namespace_of_several_pages_is_listed_and_removed(
     sent.clear()
     manager.remove()
     assert {listing, "BatchWriteItem"} == set(sent.operations)
-    sizes = [
-        len(call.params["RequestItems"][open_namespace.table_name])
-        for call in sent
-        if call.operation == "BatchWriteItem"
-    ]
-    assert [25, 5] == sizes
+    batches = [call for call in sent if call.operation == "BatchWriteItem"]
+    table_name = open_namespace.table_name
+    assert [25, 5] == [len(call.params["RequestItems"][table_name]) for call in batches]
     assert 1 == open_namespace("neighbour")[b"k"]
     assert 1 == len(open_namespace.items())

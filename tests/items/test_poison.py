@@ -166,7 +166,6 @@ def test_it_is_poison(
 def test_it_is_poison_in_a_cache(
     serializer: str, options: dict[str, Any], client: DynamoDBClient, table_name: str, ran: Path
 ) -> None:
-    """In a cache too, even where values are written as JSON: an item says itself what it is."""
     cache = CacheManager(type="ext:dynamodb", serializer=serializer, **options).get_cache("news")
     cache.put("today", "value")
     poisoned = {**poison(ran, "pickle", UNSIGNED)}

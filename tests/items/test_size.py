@@ -40,7 +40,6 @@ class Raw:
 def test_the_limit_is_dynamodbs_to_the_byte(
     open_namespace: Opener, clock: Clock, sent: CallRecorder, now: float
 ) -> None:
-    """What fits is one item; one byte more goes into chunks, since DynamoDB would refuse it."""
     clock.now = now
     manager = open_namespace(serializer=Raw(), compression="off")
     manager.set_value(b"k", bytes(1000), expiretime=77.5)
@@ -62,7 +61,6 @@ def test_the_limit_is_dynamodbs_to_the_byte(
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 @pytest.mark.parametrize("size", [400_000, LIMIT, LIMIT + 1, 2 * CHUNK_BYTES, 16 * 2**20])
 def test_values_of_any_size_up_to_16_mb(open_namespace: Opener, size: int) -> None:
-    """A value of the largest size comes back byte by byte, and goes without a trace."""
     manager = open_namespace(serializer=Raw(), compression="off")
     value = bytes(range(256)) * (size // 256) + bytes(size % 256)
     manager[b"k"] = value
@@ -76,7 +74,6 @@ def test_values_of_any_size_up_to_16_mb(open_namespace: Opener, size: int) -> No
 def test_a_value_that_is_too_large_leaves_the_old_one(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
-    """One byte over 16 MB is refused before anything is sent."""
     manager = open_namespace(serializer=Raw(), compression="off")
     manager[b"k"] = b"old"
     sent.clear()
@@ -88,7 +85,6 @@ def test_a_value_that_is_too_large_leaves_the_old_one(
 
 
 def test_a_session_that_is_too_large_leaves_the_old_one(open_namespace: Opener) -> None:
-    """The save of a session that does not fit raises, and what was saved before is still there."""
     text = "A" * 400
     open_namespace("id", compression="off")["session"] = text
     manager = open_namespace("id", compression="off", max_value_size=500)
@@ -99,7 +95,6 @@ def test_a_session_that_is_too_large_leaves_the_old_one(open_namespace: Opener) 
 
 
 def test_chunks_fit_into_items_of_the_embedded_server(open_namespace: Opener) -> None:
-    """A value of many chunks is kept by moto as well, which counts more bytes than DynamoDB."""
     manager = open_namespace(serializer=Raw(), compression="off")
     value = bytes(2 * CHUNK_BYTES + 1)
     manager[b"k"] = value

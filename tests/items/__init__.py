@@ -1,0 +1,1 @@
+"""Items: keys, values, expiry, and how both are stored."""

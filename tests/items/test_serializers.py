@@ -1,0 +1,162 @@
+"""The option `serializer`: pickle, JSON, or an object with `dumps` and `loads`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beaker_dynamodb import DynamoDBSession, PayloadError
+from tests.sessions.driven import Visitor, save
+
+if TYPE_CHECKING:
+    from tests.contract.opening import Opener
+    from tests.servers.recorder import CallRecorder
+
+JSON = SimpleNamespace(dumps=json.dumps, loads=json.loads)
+
+
+class Raising:
+    """Raises an error when it is pickled."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __reduce__(self) -> str:
+        raise self.error
+
+
+def raising(error: Exception) -> Callable[[object], Any]:
+    def call(value: object) -> Any:
+        raise error
+
+    return call
+
+
+def returning(value: object) -> SimpleNamespace:
+    return SimpleNamespace(dumps=lambda _: value, loads=lambda data: ("loaded", data))
+
+
+def test_json_is_readable_in_the_table(open_namespace: Opener) -> None:
+    manager = open_namespace(serializer="json")
+    manager[b"k"] = (1.5, None, {"größe": [True, ""]})
+    assert [1.5, None, {"größe": [True, ""]}] == manager[b"k"]
+    item = open_namespace.item()
+    assert {"S": "json"} == item["codec"]
+    assert [1.5, None, {"größe": [True, ""]}] == json.loads(bytes(item["data"]["B"]))
+
+
+def test_the_item_says_how_it_is_encoded(open_namespace: Opener) -> None:
+    """So the option can be changed at any time."""
+    open_namespace(serializer="json")[b"json"] = ["value"] * 1000
+    open_namespace(serializer="pickle")[b"pickle"] = {1}
+    assert ["value"] * 1000 == open_namespace(serializer="pickle", compression="off")[b"json"]
+    assert {1} == open_namespace(serializer="json")[b"pickle"]
+
+
+@pytest.mark.parametrize("dumped", [b"\x00\xff", "tëxt", b"", ""], ids=repr)
+def test_an_object_gets_back_the_bytes_or_str_that_it_returned(
+    open_namespace: Opener, dumped: str | bytes
+) -> None:
+    manager = open_namespace(serializer=returning(dumped))
+    manager[b"k"] = object()
+    assert ("loaded", dumped) == manager[b"k"]
+
+
+NOT_ENCODABLE: list[tuple[Any, Any]] = [
+    *(("pickle", value) for value in (lambda: None, threading.Lock())),
+    *(("pickle", Raising(error)) for error in (KeyError("k"), TypeError())),
+    *(("json", value) for value in ({1, 2}, object(), b"bytes", 1 + 2j, {(1, 2): 3}, float)),
+    ("json", [{"users": [{1: "Ada"}]}]),
+    (JSON, b"bytes"),
+    *((returning(value), 1) for value in (None, 7, {"a": 1}, "\ud800")),
+    *((SimpleNamespace(dumps=raising(e), loads=bytes), 1) for e in (KeyError("k"), TypeError())),
+]
+
+
+@pytest.mark.parametrize(("serializer", "value"), NOT_ENCODABLE)
+def test_a_value_that_cannot_be_encoded_leaves_the_old_one(
+    open_namespace: Opener, sent: CallRecorder, serializer: Any, value: object
+) -> None:
+    open_namespace()[b"k"] = "old"
+    sent.clear()
+    with pytest.raises(PayloadError, match="cannot be encoded") as caught:
+        open_namespace(serializer=serializer)[b"k"] = value
+    assert not isinstance(caught.value, (TypeError, KeyError))
+    assert [] == sent.operations
+    assert "old" == open_namespace()[b"k"]
+
+
+def test_a_session_payload_that_cannot_be_encoded_leaves_the_old_one(
+    open_namespace: Opener, sent: CallRecorder
+) -> None:
+    manager = open_namespace("id", serializer="json")
+    manager["session"] = {"name": "Ada"}
+    sent.clear()
+    with pytest.raises(PayloadError, match="cannot be encoded"):
+        manager["session"] = {"name": {1, 2}}
+    assert [] == sent.operations
+    assert {"name": "Ada"} == open_namespace("id", serializer="json")["session"]
+
+
+@pytest.mark.parametrize(
+    ("serializer", "value"), [("json", {1, 2}), ("pickle", lambda: None)], ids=["json", "pickle"]
+)
+def test_data_that_beakers_data_serializer_cannot_encode_is_not_saved(
+    open_namespace: Opener, serializer: str, value: object
+) -> None:
+    options = {"data_serializer": serializer, **open_namespace.options}
+    visitor = Visitor(options, DynamoDBSession)
+    visitor.starts(name="Ada")
+    before = open_namespace.items()
+    with pytest.raises(PayloadError, match="data_serializer"):
+        save(visitor.request(), name=value)
+    assert before == open_namespace.items()
+
+
+@pytest.mark.parametrize("error", [KeyError("k"), TypeError(), RecursionError()], ids=repr)
+def test_an_entry_that_an_object_cannot_decode_is_missing(
+    open_namespace: Opener, error: Exception
+) -> None:
+    serializer = SimpleNamespace(dumps=lambda _: b"stored", loads=raising(error))
+    manager = open_namespace(serializer=serializer)
+    manager[b"k"] = 1
+    for reader in (manager, open_namespace()):
+        assert b"k" not in reader
+        with pytest.raises(KeyError):
+            reader[b"k"]
+        assert 2 == reader.undecodable_missed
+
+
+def test_a_session_that_an_object_cannot_decode_is_an_error(open_namespace: Opener) -> None:
+    serializer = SimpleNamespace(dumps=lambda _: b"stored", loads=raising(KeyError("k")))
+    open_namespace("id", serializer=serializer)["session"] = {"not": "a str"}
+    with pytest.raises(PayloadError):
+        open_namespace("id", serializer=serializer)["session"]
+    with pytest.raises(PayloadError, match="serializer object"):
+        open_namespace("id")["session"]
+
+
+def test_a_cache_value_is_a_pickle_of_protocol_5(open_namespace: Opener) -> None:
+    open_namespace()[b"k"] = "value"
+    assert pickle.dumps("value", 5) == open_namespace.item()["data"]["B"]
+    assert {"S": "pickle"} == open_namespace.item()["codec"]
+
+
+def test_large_sessions_are_logged_once(
+    open_namespace: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor = Visitor({"compression": "off", **open_namespace.options})
+    with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
+        visitor.starts(text="x" * 60_000)
+        assert [] == caplog.messages
+        for letter in "abc":
+            save(visitor.request(), text=letter * 70_000)
+    (message,) = caplog.messages
+    assert "68 KB" in message

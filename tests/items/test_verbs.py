@@ -1,0 +1,201 @@
+"""The verbs of Beaker's NamespaceManager, for cache entries, and the calls that they cost."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+from beaker.cache import Cache
+from beaker.container import Value
+
+from beaker_dynamodb import DynamoDBContainer, DynamoDBNamespaceManager
+
+if TYPE_CHECKING:
+    from tests.contract.opening import Opener
+    from tests.servers.recorder import CallRecorder
+
+VALUES = [
+    None,
+    "",
+    b"\x00\xff",
+    0.1,
+    10**40,
+    (1_700_000_000.5, 60, {"nested": [1, {"deep": ()}]}),
+    datetime(2026, 1, 2, tzinfo=timezone.utc),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_value_is_read_by_another_manager(open_namespace: Opener, value: object) -> None:
+    open_namespace()[b"k"] = value
+    assert value == open_namespace()[b"k"]
+
+
+@pytest.mark.both_servers
+@pytest.mark.both_shapes
+def test_verbs(open_namespace: Opener) -> None:
+    manager = open_namespace()
+    assert [] == manager.keys()
+    with pytest.raises(KeyError) as caught:
+        manager[b"a"]
+    assert (KeyError, (b"a",)) == (caught.type, caught.value.args)
+    assert not manager.has_key(b"a")
+
+    manager[b"a"], manager[b"b|c"], manager["d"] = None, 1, 2
+    manager.set_value(b"b|c", 3)
+    assert b"a" in manager
+    assert manager.has_key(b"a")
+    assert (3, 2) == (manager[b"b|c"], manager[b"d"])
+    assert [b"a", b"b|c", b"d"] == sorted(manager.keys())
+
+    del manager[b"a"], manager[b"missing"]
+    assert b"a" not in manager
+    assert [b"b|c", b"d"] == sorted(manager.keys())
+
+    manager.remove()
+    assert {"beaker-tombstone"} == {item["type"]["S"] for item in open_namespace.items()}
+    manager[b"a"] = 2
+    assert 2 == manager[b"a"]
+
+
+def test_a_str_and_its_bytes_are_the_same_key(open_namespace: Opener) -> None:
+    manager = open_namespace()
+    manager["k"] = 1
+    manager.acquire_read_lock()
+    assert 1 == manager["k"]
+    manager[b"k"] = 2
+    assert 2 == manager["k"]
+    manager.release_read_lock()
+
+
+def test_a_thread_reads_its_own_changes_inside_its_read_lock(open_namespace: Opener) -> None:
+    manager = open_namespace()
+    manager.acquire_read_lock()
+    assert b"k" not in manager
+    manager[b"k"] = 1
+    assert 1 == manager[b"k"]
+    del manager[b"k"]
+    assert b"k" not in manager
+    manager[b"k"] = 2
+    assert b"k" in manager
+    manager.remove()
+    assert b"k" not in manager
+    manager.release_read_lock()
+
+
+def test_the_write_lock_excludes_nobody(open_namespace: Opener) -> None:
+    manager = open_namespace()
+    assert manager.acquire_write_lock()
+    assert open_namespace().acquire_write_lock(wait=False, replace=True)
+    manager.release_write_lock()
+
+
+def test_each_key_has_its_own_creation_lock(open_namespace: Opener) -> None:
+    held = open_namespace().get_creation_lock(b"k")
+    held.acquire()
+    assert held is open_namespace().get_creation_lock(b"k")
+    for manager, key in ((open_namespace(), b"other"), (open_namespace("other"), b"k")):
+        free = manager.get_creation_lock(key)
+        assert free.acquire(wait=False)
+        free.release()
+    held.release()
+
+
+def test_beakers_container_shares_the_manager_of_its_context(open_namespace: Opener) -> None:
+    context: dict[str, DynamoDBNamespaceManager] = {}
+    value = DynamoDBContainer(
+        b"k", context, "pages", createfunc=lambda: "made", **open_namespace.options
+    )
+    assert "made" == value.get_value()
+    assert isinstance(context["pages"], DynamoDBNamespaceManager)
+    assert [b"k"] == open_namespace().keys()
+
+
+def test_timeout_and_client_are_attributes(open_namespace: Opener) -> None:
+    manager = open_namespace(timeout="90")
+    assert (90.0, None) == (manager.timeout, open_namespace().timeout)
+    manager[b"k"] = 1
+    described = manager.client.describe_table(TableName=open_namespace.table_name)
+    assert "ACTIVE" == described["Table"]["TableStatus"]
+
+
+@pytest.mark.both_shapes
+def test_each_verb_is_one_call(open_namespace: Opener, sent: CallRecorder) -> None:
+    """A listing is one Query, or four parallel Scans; `remove` also lists the locks by a Query."""
+    manager = open_namespace()
+    manager[b"k"] = 1
+    assert b"k" in manager
+    del manager[b"k"]
+    manager.keys()
+    manager.remove()
+    manager[b"k"] = 1
+    manager.remove()
+    keys = ["Query"] if open_namespace.sorted else ["Scan"] * 4
+    remove = ["Query", "Query"] if open_namespace.sorted else ["Scan"] * 4
+    assert [
+        *("PutItem", "GetItem", "PutItem", *keys, *remove),
+        *("PutItem", *remove, "BatchWriteItem"),
+    ] == sent.operations
+
+
+def test_a_hit_is_one_read_and_a_miss_two_reads_and_three_writes(
+    open_namespace: Opener, sent: CallRecorder
+) -> None:
+    """A miss reads, takes the lock, reads again, writes the value and releases the lock."""
+    assert "made" == Value(b"k", open_namespace(), createfunc=lambda: "made").get_value()
+    assert ["GetItem", "PutItem", "GetItem", "PutItem", "DeleteItem"] == sent.operations
+    sent.clear()
+    assert "made" == Value(b"k", open_namespace()).get_value()
+    assert ["GetItem"] == sent.operations
+
+
+def test_beakers_remove_value_is_one_write(open_namespace: Opener, sent: CallRecorder) -> None:
+    cache = Cache("pages", "ext:dynamodb", **open_namespace.options)
+    cache.put("k", 1)
+    for key in ("k", "k", "never there"):
+        sent.clear()
+        cache.remove_value(key)
+        assert ["PutItem"] == sent.operations
+
+
+def test_nothing_is_remembered_outside_the_outermost_read_lock(
+    open_namespace: Opener, sent: CallRecorder
+) -> None:
+    manager = open_namespace()
+    manager.acquire_read_lock()
+    manager.acquire_read_lock()
+    assert b"k" not in manager
+    open_namespace()[b"k"] = 1
+    manager.release_read_lock()
+    assert b"k" not in manager
+    assert ["GetItem", "PutItem"] == sent.operations
+    manager.release_read_lock()
+    assert b"k" in manager
+    assert 1 == manager[b"k"]
+    assert ["GetItem", "PutItem", "GetItem", "GetItem"] == sent.operations
+
+
+def test_threads_do_not_share_what_they_read(open_namespace: Opener, sent: CallRecorder) -> None:
+    manager = open_namespace()
+    manager[b"k"] = 1
+    sent.clear()
+    manager.acquire_read_lock()
+    assert 1 == manager[b"k"]
+    found: list[object] = []
+
+    def read() -> None:
+        manager[b"k"] = 2
+        manager.acquire_read_lock()
+        found.extend([b"k" in manager, manager[b"k"]])
+        manager.release_read_lock()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join()
+    assert [True, 2] == found
+    assert 1 == manager[b"k"]
+    manager.release_read_lock()
+    assert 2 == manager[b"k"]
+    assert ["GetItem", "PutItem", "GetItem", "GetItem"] == sent.operations
