@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
@@ -14,20 +14,18 @@ from werkzeug.exceptions import HTTPException
 from beaker_dynamodb.testing._moto import TABLES
 from tests.untraced import untraced
 
-if TYPE_CHECKING:
-    from botocore.awsrequest import AWSPreparedRequest, AWSRequest
-
 
 def answer_directly(url: str) -> None:
     """Let moto answer botocore's requests to this address in the calling thread.
 
     Other clients, such as other processes, use the server at the address, and the same tables.
     """
-    real = URLLib3Session.send
+    real: Any = URLLib3Session.send
 
-    def send(session: URLLib3Session, request: AWSRequest | AWSPreparedRequest) -> AWSResponse:
+    def send(session: URLLib3Session, request: Any) -> AWSResponse:
         if not request.url.startswith(url):
-            return real(session, request)
+            response: AWSResponse = real(session, request)
+            return response
         normalized = normalize_request(request)
         with TABLES:
             try:
@@ -38,4 +36,4 @@ def answer_directly(url: str) -> None:
                 status, headers, body = error.code, error.get_headers(), error.get_body()
         return AWSResponse(request.url, status, headers, MockRawResponse(body))
 
-    URLLib3Session.send = untraced(send)  # type: ignore[method-assign]
+    setattr(URLLib3Session, "send", untraced(send))  # noqa: B010
