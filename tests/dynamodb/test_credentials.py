@@ -13,14 +13,12 @@ from typing import Any
 
 import boto3
 import pytest
-from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb.authentication import Remedy, clock_difference, remedy_of_response
 from tests.clock import Clock
 from tests.dynamodb.credentials import NO_KEYS, SECRET, Helper, KeyFile
 from tests.dynamodb.fake_server import OFFLINE, FakeServer, Request, refusal
-from tests.sessions.site import UNKNOWN, Site, store, values
 
 THREADS = 8
 REFUSED = ("UnrecognizedClientException", "The security token included is invalid.")
@@ -108,22 +106,6 @@ def test_a_failed_refresh_is_remembered_for_a_second(
     helper.returns("second", seconds=7200)
     clock.advance(1)
     assert "value" == manager[b"k"]
-
-
-@pytest.mark.parametrize("middleware", ["beaker", "ours"])
-def test_sessions_raise_and_caches_continue_without_credentials(
-    options: dict[str, Any], helper: Helper, middleware: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    helper.fails()
-    more = {"invalidate_corrupt": False} if middleware == "beaker" else {}
-    site = Site(middleware, {**options, **helper.options, **more})
-    for action in (values, store(a=1)):
-        with pytest.raises(StoreUnavailable):
-            site(action, UNKNOWN)
-    cache = Cache("n", "ext:dynamodb", **{**options, **helper.options}, on_error="miss")
-    assert "made" == cache.get("k", createfunc=lambda: "made")
-    assert 1 == helper.runs
-    assert "None" not in caplog.text
 
 
 @pytest.mark.parametrize(
