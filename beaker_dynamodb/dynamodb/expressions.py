@@ -43,54 +43,62 @@ class Attr:
 
     def exists(self) -> Condition:
         """``attribute_exists(#name)``."""
-        return _Comparison("attribute_exists({name})", self.name)
+        return _Comparison(self.name, before="attribute_exists(", after=")")
 
     def not_exists(self) -> Condition:
         """``attribute_not_exists(#name)``."""
-        return _Comparison("attribute_not_exists({name})", self.name)
+        return _Comparison(self.name, before="attribute_not_exists(", after=")")
 
     def eq(self, value: str | Attributes) -> Condition:
         """``#name = :value``."""
-        return _Comparison("{name} = {values}", self.name, value)
+        return _Comparison(self.name, " = ", value)
 
     def ne(self, value: str | Attributes) -> Condition:
         """``#name <> :value``."""
-        return _Comparison("{name} <> {values}", self.name, value)
+        return _Comparison(self.name, " <> ", value)
 
     def lt(self, value: str | Attributes) -> Condition:
         """``#name < :value``."""
-        return _Comparison("{name} < {values}", self.name, value)
+        return _Comparison(self.name, " < ", value)
 
     def lte(self, value: str | Attributes) -> Condition:
         """``#name <= :value``."""
-        return _Comparison("{name} <= {values}", self.name, value)
+        return _Comparison(self.name, " <= ", value)
 
     def gt(self, value: str | Attributes) -> Condition:
         """``#name > :value``."""
-        return _Comparison("{name} > {values}", self.name, value)
+        return _Comparison(self.name, " > ", value)
 
     def begins_with(self, value: str | Attributes) -> Condition:
         """``begins_with(#name, :value)``."""
-        return _Comparison("begins_with({name}, {values})", self.name, value)
+        return _Comparison(self.name, ", ", value, before="begins_with(", after=")")
 
     def is_in(self, values: Iterable[str | Attributes]) -> Condition:
         """``#name IN (:value, …)``."""
-        return _Comparison("{name} IN ({values})", self.name, *values)
+        return _Comparison(self.name, " IN (", *values, after=")")
 
 
 class _Comparison(Condition):
-    __slots__ = ("_name", "_template", "_values")
+    __slots__ = ("_after", "_before", "_name", "_operator", "_values")
 
-    def __init__(self, template: str, name: str, *values: str | Attributes) -> None:
-        self._template = template
+    def __init__(
+        self,
+        name: str,
+        operator: str = "",
+        *values: str | Attributes,
+        before: str = "",
+        after: str = "",
+    ) -> None:
         self._name = name
+        self._operator = operator
         self._values = values
+        self._before = before
+        self._after = after
 
     def render(self, placeholders: Placeholders) -> str:
-        return self._template.format(
-            name=placeholders.name(self._name),
-            values=", ".join(placeholders.value(self._name, value) for value in self._values),
-        )
+        values = ", ".join([placeholders.value(self._name, value) for value in self._values])
+        name = placeholders.name(self._name)
+        return f"{self._before}{name}{self._operator}{values}{self._after}"
 
 
 class _Combination(Condition):
