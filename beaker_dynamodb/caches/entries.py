@@ -113,8 +113,8 @@ class CacheEntries:
         entry = self._storage.keys.entry(self._namespace, key)
         lock = self._held_lock(key)
         tombstone = self._call(lambda: self._storage.entries.remove(entry), lock)
-        if lock is not None and tombstone is not None:
-            # A caller may remove its own key and still store its value.
+        if lock is not None and lock.computation.started_ms is not None and tombstone is not None:
+            # A computation may remove its own key and still store its value.
             lock.computation.saw(tombstone)
 
     def keys(self) -> Iterator[bytes]:

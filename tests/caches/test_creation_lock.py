@@ -332,6 +332,19 @@ def test_a_late_value_replaces_no_other_value(
     lock.release()
 
 
+def test_a_late_value_does_not_replace_a_tombstone_that_was_not_read(
+    options: dict[str, Any], registry: LockRegistry, time: Time
+) -> None:
+    manager = DynamoDBNamespaceManager("news", **options)
+    lock = manager.get_creation_lock(b"key")
+    lock.acquire()
+    del manager[b"key"]
+    time.advance(LEASE)
+    manager[b"key"] = "late"
+    assert b"key" not in manager
+    lock.release()
+
+
 # -- one lock per process ---------------------------------------------------------------------
 
 
