@@ -27,7 +27,7 @@ def _caches() -> Iterator[None]:
 
 
 def url(endpoint: Endpoint, table_name: str, prefix: str) -> str:
-    """Give the option `url` that leads to a table."""
+    """Return the `url` of a table."""
     options = {**endpoint.options, "prefix": prefix}
     region = options.pop("region_name")
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in options.items())
@@ -40,13 +40,12 @@ def through_beaker(settings: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("configure", [through_beaker, set_cache_regions_from_settings])
-def test_url(
+def test_each_region_uses_its_own_url(
     endpoint: Endpoint,
     client: DynamoDBClient,
     table_name: str,
     configure: Callable[[dict[str, str]], None],
 ) -> None:
-    """A region's `url` says where it lives; a decorated function then runs once."""
     configure(
         {
             "cache.type": "ext:dynamodb",
@@ -57,27 +56,26 @@ def test_url(
             "cache.long.expire": "3600",
         }
     )
-    made = []
+    computed = []
 
     def slow(word: str) -> str:
-        made.append(word)
+        computed.append(word)
         return word.upper()
 
     short = cache_region("short", "slow")(slow)
     long = cache_region("long", "slow")(slow)
 
     assert ["A", "A", "A", "A"] == [short("a"), short("a"), long("a"), long("a")]
-    assert ["a", "a"] == made
+    assert ["a", "a"] == computed
     assert ["long", "short"] == sorted(key.split(":")[0] for key in items(client, table_name))
 
     region_invalidate(short, None, "slow", "a")
 
     assert ["A", "A"] == [short("a"), long("a")]
-    assert ["a", "a", "a"] == made
+    assert ["a", "a", "a"] == computed
 
 
-def test_shared_url(endpoint: Endpoint, table_name: str) -> None:
-    """pyramid_beaker hands `cache.url` on to every region."""
+def test_pyramid_beaker_passes_one_url_to_every_region(endpoint: Endpoint, table_name: str) -> None:
     set_cache_regions_from_settings(
         {
             "cache.type": "ext:dynamodb",
@@ -94,8 +92,7 @@ def test_shared_url(endpoint: Endpoint, table_name: str) -> None:
     assert ["long", "short"] == sorted(cache_regions)
 
 
-def test_options(endpoint: Endpoint, table_name: str) -> None:
-    """A region's options by themselves, each under the region's name, work as well as a url."""
+def test_a_region_takes_separate_options(endpoint: Endpoint, table_name: str) -> None:
     options = {"table_name": table_name, **endpoint.options}
     settings = {f"cache.short.{name}": value for name, value in options.items()}
     regions = {"cache.type": "ext:dynamodb", "cache.regions": "short", **settings}
@@ -108,8 +105,7 @@ def test_options(endpoint: Endpoint, table_name: str) -> None:
     assert "value" == cache.get("key")
 
 
-def test_disabled(options: dict[str, Any]) -> None:
-    """A region that is not enabled runs the function each time."""
+def test_a_disabled_region_computes_each_time(options: dict[str, Any]) -> None:
     settings = {f"cache.off.{name}": value for name, value in options.items()}
     through_beaker(
         {
@@ -119,11 +115,11 @@ def test_disabled(options: dict[str, Any]) -> None:
             **settings,
         }
     )
-    made = []
+    computed = []
 
     @cache_region("off", "slow")  # type: ignore[untyped-decorator]
     def slow() -> int:
-        made.append(1)
-        return len(made)
+        computed.append(1)
+        return len(computed)
 
     assert [1, 2] == [slow(), slow()]
