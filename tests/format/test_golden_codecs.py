@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb.items.codec import Raw
-from tests.values import codec, item
+from tests.items.encoded import codec, item
 
 VALUE = {"name": "Zoë"}
 OBJECT = SimpleNamespace(dumps=lambda value: json.dumps(value).encode(), loads=json.loads)

@@ -6,7 +6,7 @@ import pytest
 
 from beaker_dynamodb import PayloadError
 from beaker_dynamodb.items.keys import Key
-from tests.values import codec, item
+from tests.items.encoded import codec, item
 
 KEY = "signing-key-of-the-fixture"
 #: Sort key of an item under ``cache:news``, codec, data, and the signature in hex.

@@ -17,7 +17,7 @@ from beaker_dynamodb import ConfigurationError, DynamoDBSession, PayloadError
 from beaker_dynamodb.items import compression
 from beaker_dynamodb.items.compression import MAX_BYTES, decompress
 from tests.beaker import Browser
-from tests.values import codec, item, share_cookies, written
+from tests.items.encoded import codec, item, share_cookies, written
 
 NOISE = random.Random(4).randbytes(100_000)
 #: Names that are imported for zstd: Python's own and the package, either alone.

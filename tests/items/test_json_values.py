@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from beaker_dynamodb import PayloadError
 from beaker_dynamodb.items import json_values
-from tests.values import codec, item
+from tests.items.encoded import codec, item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -16,7 +16,7 @@ from beaker.exceptions import BeakerWarning
 import beaker_dynamodb.middleware
 from beaker_dynamodb import PayloadError
 from tests.beaker import Browser, own_caches, values
-from tests.values import BOTH, NEW, OLD, overwrite, share_cookies
+from tests.items.encoded import BOTH, NEW, OLD, overwrite, share_cookies
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beaker_dynamodb.exceptions import PayloadError
-from tests.values import codec as make
-from tests.values import item
+from tests.items.encoded import codec as make
+from tests.items.encoded import item
 
 BASE64 = st.binary().map(lambda raw: b64encode(raw).decode())
 NONCES = st.binary(min_size=16, max_size=16).map(lambda raw: b64encode(raw).decode())

@@ -1,4 +1,4 @@
-"""Values between Python and the table's bytes: serializers, compression, signatures."""
+"""Codecs, and items as they write them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ if TYPE_CHECKING:
     from tests.beaker import Browser
 
 KEY = Key("cache:news|today")
-#: Two signing keys, and what an INI file says to have both.
+#: Two signing keys, and the option that sets both.
 NEW, OLD = "new-key-of-20-bytes!", "old-key-of-20-bytes!"
 BOTH = f"{NEW}, {OLD}"
 
 
 def codec(**options: Any) -> Codec:
-    """Make a codec of options as a user sets them."""
+    """Return the codec of these options."""
     return Codec(parse(options))
 
 
 def item(data: bytes, name: str, key: Key = KEY) -> Item:
-    """Make an item with these bytes, encoded as the codec's name says."""
+    """Return an item with these bytes.
+
+    :param name: of the codec.
+    """
     return Item(key=key, kind=CACHE, data=data, codec=name, created_ms=0, deadline_ms=None)
 
 
 def written(by: Codec, value: object, key: Key = KEY, *, session: bool = False) -> Item:
-    """Make the item that a codec writes, with its signature if there is to be one."""
+    """Return the item that a codec writes, signed if the codec signs."""
     encode = by.encode_session if session else by.encode_value
     made = item(*encode(value), key)
     by.sign(made)
@@ -40,13 +43,13 @@ def written(by: Codec, value: object, key: Key = KEY, *, session: bool = False) 
 
 
 def share_cookies(first: Browser, *others: Browser) -> None:
-    """Let one visitor's cookies go to other configurations of the application as well."""
+    """Let other browsers use the cookies of the first one."""
     for other in others:
         other.web.cookiejar = first.web.cookiejar
 
 
 def overwrite(client: DynamoDBClient, table_name: str, **attributes: Any) -> None:
-    """Change attributes of the one item of a table; None takes one away."""
+    """Change attributes of the only item of a table; None removes one."""
     ((key, stored),) = items(client, table_name).items()
     changed = {**stored, "id": {"S": key}, **attributes}
     kept = {name: value for name, value in changed.items() if value is not None}

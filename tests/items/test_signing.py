@@ -1,0 +1,264 @@
+"""Signed items: a changed item is refused before anything interprets its bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from beaker_dynamodb import ConfigurationError, DynamoDBSession, PayloadError
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.item import Item
+from beaker_dynamodb.items.keys import Key
+from tests.beaker import Browser, items, values
+from tests.clock import Clock
+from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, item, overwrite, share_cookies, written
+from tests.sessions.driven import stored_sessions
+
+if TYPE_CHECKING:
+    from beaker_dynamodb import DynamoDBNamespaceManager
+    from tests.contract.opening import Opener
+
+SIGNED = codec(signing_keys=NEW)
+VALUE = {"name": "Ada", "text": "x" * 2000}
+PAYLOADS = ["gAJ9cQA=", "any str at all"]
+SORTED = Key("cache:news", "|today")
+OTHERS = [
+    *(Key(partition) for partition in ("cache:news|toda", "cache:news|today!", "", "sess:x")),
+    Key("cache:news", "|toda"),
+    Key("cache:new", "s|today"),
+    Key("cache:news|today", ""),
+]
+wrong = pytest.raises(PayloadError, match=r"^an item's signature is wrong \(option signing_keys")
+
+
+def test_without_keys_nothing_is_signed_and_signed_items_are_read() -> None:
+    assert written(codec(), VALUE).signature is None
+    assert VALUE == codec().decode(written(SIGNED, VALUE))
+
+
+@given(st.data())
+def test_each_bit_counts(data: st.DataObject) -> None:
+    made = written(SIGNED, VALUE)
+    assert VALUE == SIGNED.decode(made)
+    name = data.draw(st.sampled_from(["data", "signature"]))
+    changed = bytearray(getattr(made, name))
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    attributes: dict[str, Any] = {name: bytes(changed)}
+    with wrong:
+        SIGNED.decode(replace(made, **attributes))
+
+
+@pytest.mark.parametrize("key", [KEY, SORTED])
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_value_copied_to_another_key_is_refused(key: Key, other: Key) -> None:
+    made = written(SIGNED, VALUE, key)
+    assert VALUE == SIGNED.decode(made)
+    with wrong:
+        SIGNED.decode(replace(made, key=other))
+
+
+@pytest.mark.parametrize("name", ["pickle", "json,zlib", "pickle,zlib ", "pickle,zstd", "", "text"])
+def test_another_codec_is_refused(name: str) -> None:
+    made = written(SIGNED, VALUE)
+    assert "pickle,zlib" == made.codec
+    with wrong:
+        SIGNED.decode(replace(made, codec=name))
+
+
+@pytest.mark.parametrize("signature", [b"", b"\0", bytes(32), bytes(64)])
+def test_a_signature_of_any_length_is_refused(signature: bytes) -> None:
+    with wrong:
+        SIGNED.decode(replace(written(SIGNED, VALUE), signature=signature))
+
+
+parts = st.text(alphabet="ab|,\0\x01\x06", max_size=4)
+signed_items = st.builds(
+    lambda partition, sort, name, data: item(data, name, Key(partition, sort)),
+    parts,
+    st.none() | parts,
+    parts,
+    st.binary(max_size=4),
+)
+
+
+@given(signed_items, signed_items)
+def test_different_items_have_different_signatures(one: Item, other: Item) -> None:
+    assume(one != other)
+    SIGNED.sign(one)
+    SIGNED.sign(other)
+    assert one.signature != other.signature
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader", "reads"),
+    [(OLD, BOTH, True), (BOTH, NEW, True), (BOTH, OLD, False), (OLD, NEW, False)],
+)
+def test_the_first_key_signs_and_each_key_verifies(writer: str, reader: str, reads: bool) -> None:
+    made = written(codec(signing_keys=writer), VALUE)
+    if reads:
+        assert VALUE == codec(signing_keys=reader).decode(made)
+    else:
+        with wrong:
+            codec(signing_keys=reader).decode(made)
+
+
+def test_unsigned_items_are_read_only_while_they_are_accepted() -> None:
+    unsigned = written(codec(), VALUE)
+    with pytest.raises(PayloadError, match=r"^an item carries no signature \(option signing_keys"):
+        SIGNED.decode(unsigned)
+    accepting = codec(signing_keys=NEW, signing_keys_accept_unsigned="true")
+    assert VALUE == accepting.decode(unsigned)
+    with wrong:
+        accepting.decode(written(codec(signing_keys=OLD), VALUE))
+
+
+@pytest.mark.parametrize("keys", [BOTH, f"{NEW},{OLD}", [NEW, OLD], (NEW.encode(), OLD.encode())])
+def test_keys_are_a_str_with_commas_or_a_sequence(keys: Any) -> None:
+    assert (NEW.encode(), OLD.encode()) == parse({"signing_keys": keys}).signing_keys
+
+
+def test_keys_can_be_set_in_a_url() -> None:
+    url = f"dynamodb:///shared?signing_keys={NEW},{OLD}&signing_keys_accept_unsigned=true"
+    options = parse({"url": url})
+    assert (NEW.encode(), OLD.encode()) == options.signing_keys
+    assert options.signing_keys_accept_unsigned
+
+
+SHORT = "fifteen-bytes!!"
+
+
+@pytest.mark.parametrize(
+    "keys", [SHORT, f"{NEW},{SHORT}", f"{NEW},", [], b"", {NEW: SHORT}, {NEW}, 17, [None], [[NEW]]]
+)
+def test_bad_keys_are_refused_without_showing_them(keys: Any) -> None:
+    with pytest.raises(ConfigurationError, match="signing_keys") as caught:
+        parse({"signing_keys": keys})
+    assert SHORT not in str(caught.value)
+    assert NEW not in str(caught.value)
+
+
+def test_no_key_is_shown() -> None:
+    assert "Options(signing_keys=***)" == repr(parse({"signing_keys": BOTH}))
+    assert NEW not in repr(parse({"url": f"dynamodb:///shared?signing_keys={NEW}"}))
+    with pytest.raises(PayloadError) as caught:
+        SIGNED.decode(written(codec(), VALUE))
+    assert NEW not in str(caught.value)
+    assert KEY.partition not in str(caught.value)
+
+
+# -- in a table -----------------------------------------------------------------------------------
+
+
+def session(open_namespace: Opener, **options: Any) -> DynamoDBNamespaceManager:
+    return open_namespace("0123", **options)
+
+
+def signature(open_namespace: Opener) -> bytes | None:
+    """Return the signature of the only session."""
+    (stored,) = stored_sessions(open_namespace.client, open_namespace.table_name)
+    return stored["signature"]["B"] if "signature" in stored else None
+
+
+def test_a_merged_session_is_signed(options: dict[str, Any]) -> None:
+    signed = {**options, "signing_keys": NEW}
+    first, second = Browser(signed), Browser(signed)
+    first.save(name="Ada")
+    share_cookies(first, second)
+
+    def action(session: Any) -> None:
+        assert {"name": "Ada"} == values(session)
+        second.save(inner=2)
+        session["outer"] = 1
+        session.save()
+
+    first.visit(action)
+    assert {"name": "Ada", "inner": 2, "outer": 1} == second.contents()
+
+
+def test_a_touch_signs_with_the_first_key(options: dict[str, Any]) -> None:
+    """So a rotation of keys needs no change of data."""
+    settings = {**options, "clock": Clock()}
+    before = Browser(settings, signing_keys=OLD)
+    before.save(name="Ada")
+    settings["clock"].advance(1000)
+    for keys in (BOTH, NEW):
+        browser = Browser(settings, signing_keys=keys)
+        share_cookies(before, browser)
+        assert {"name": "Ada"} == browser.contents()
+
+
+def test_a_new_id_gets_a_signature_of_its_own(open_namespace: Opener) -> None:
+    browser = Browser(
+        {**open_namespace.options, "signing_keys": NEW, "session_class": DynamoDBSession}
+    )
+    browser.save(name="Ada")
+    before = signature(open_namespace)
+
+    def action(session: Any) -> None:
+        session.regenerate_id()
+        session.save()
+
+    browser.visit(action)
+    assert {"name": "Ada"} == browser.contents()
+    assert signature(open_namespace) not in (None, before)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_hashing_an_id_signs_for_the_new_key(open_namespace: Opener, payload: str) -> None:
+    session(open_namespace, signing_keys=OLD)["session"] = payload
+    before = signature(open_namespace)
+    moving = {"hash_ids": "migrate", "signing_keys": BOTH}
+    assert payload == session(open_namespace, **moving)["session"]
+    assert before != signature(open_namespace)
+    assert payload == session(open_namespace, hash_ids=True, signing_keys=NEW)["session"]
+
+
+def test_hashing_an_id_verifies_before_it_signs_again(open_namespace: Opener) -> None:
+    session(open_namespace, signing_keys=OLD)["session"] = PAYLOADS[0]
+    overwrite(open_namespace.client, open_namespace.table_name, data={"B": b"changed"})
+    before = items(open_namespace.client, open_namespace.table_name)
+    with wrong:
+        session(open_namespace, hash_ids="migrate", signing_keys=BOTH)["session"]
+    assert before == items(open_namespace.client, open_namespace.table_name)
+
+
+def test_hashing_an_id_without_keys_removes_the_signature(open_namespace: Opener) -> None:
+    session(open_namespace, signing_keys=OLD)["session"] = PAYLOADS[0]
+    assert PAYLOADS[0] == session(open_namespace, hash_ids="migrate")["session"]
+    assert signature(open_namespace) is None
+
+
+def test_an_unsigned_session_is_signed_at_its_next_save(options: dict[str, Any]) -> None:
+    before = Browser(options)
+    before.save(name="Ada")
+    accepting = Browser(options, signing_keys=NEW, signing_keys_accept_unsigned="true")
+    share_cookies(before, accepting)
+    assert {"name": "Ada"} == accepting.contents()
+    accepting.save(name="Grace")
+    after = Browser(options, signing_keys=NEW)
+    share_cookies(before, after)
+    assert {"name": "Grace"} == after.contents()
+
+
+@pytest.mark.parametrize("shape", ["sorted"])
+def test_an_entry_copied_over_its_neighbor_is_refused(open_namespace: Opener) -> None:
+    news = open_namespace("news", signing_keys=NEW)
+    news[b"today"], news[b"tomorrow"] = "value", "other"
+    (today,) = (one for one in open_namespace.items() if one["part"] == {"S": "|today"})
+    open_namespace.put({**today, "part": {"S": "|tomorrow"}})
+    assert "value" == news[b"today"]
+    with wrong:
+        news[b"tomorrow"]
+
+
+@pytest.mark.parametrize("key", [b"news", "session"])
+def test_a_signature_of_another_type_is_damage(open_namespace: Opener, key: str | bytes) -> None:
+    manager: Any = open_namespace("news", signing_keys=NEW)
+    manager[key] = PAYLOADS[0]
+    overwrite(open_namespace.client, open_namespace.table_name, signature={"S": "a str"})
+    with pytest.raises(PayloadError, match="damaged"):
+        manager[key]
