@@ -55,7 +55,7 @@ class SessionWithItem(SessionWithVersionCookie):
         """Return the data stored under the current id ({} if none), and whether it timed out."""
         self._open()
         data, timed_out = self._read(now, self._replicated_version(now))
-        if timed_out and self.namespace.session.perhaps_behind:
+        if timed_out and self.namespace.session.maybe_stale:
             # A replica may lack the latest access time.
             data, timed_out = self._read(now, None)
         return data, timed_out

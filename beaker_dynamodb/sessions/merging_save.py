@@ -154,7 +154,7 @@ class MergingSave:
             raise self._conflict(", and this save never got its turn")
         # Another thread of this process may have stored a later state while this one waited.
         last = self._combined.last_stored
-        if last is not None and self._is_later(last.item):
+        if last is not None and state.is_later(last.item):
             self._rebase(last)
 
     def _settled(self, current: Item | Marker | None) -> bool:
@@ -176,13 +176,6 @@ class MergingSave:
             current.writer in self._state.unanswered
             or (known is not None and current.writer == known.writer)
         )
-
-    def _is_later(self, item: Item) -> bool:
-        """Return whether an item is a later state of the stored session."""
-        known = self._state.item
-        if known is None or self._state.has_ended(item):
-            return False
-        return (item.version or 0) > (known.version or 0)
 
     def _rebase(self, stored: Stored) -> None:
         """Apply the save to a later state of the session."""

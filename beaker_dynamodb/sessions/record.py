@@ -22,7 +22,7 @@ class SessionRecord(SessionState):
     #: Whether the read found a marker: the session ended, or its id changed, a moment ago.
     ended = False
     #: Whether the last read was eventually consistent.
-    perhaps_behind = False
+    maybe_stale = False
 
     # -- read ---------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ class SessionRecord(SessionState):
         :raises PayloadError: the item is damaged.
         """
         item = self._read_eventually(seen_version)
-        self.perhaps_behind = item is not None
+        self.maybe_stale = item is not None
         if item is None:
             item = self._read_consistently()
         if item is None or self._belongs_to_other_cookie(item):

@@ -100,6 +100,12 @@ class SessionState:
             not isinstance(current, Item) or current.created_ms != self.item.created_ms
         )
 
+    def is_later(self, item: Item) -> bool:
+        """Return whether an item is a later state of the loaded session."""
+        if self.item is None or self.has_ended(item):
+            return False
+        return (item.version or 0) > (self.item.version or 0)
+
     # -- payloads and items -------------------------------------------------------------------
 
     def payload(self, raw: Any) -> Payload:

@@ -478,6 +478,22 @@ def test_saves_of_other_modes_do_not_wait(
     assert found == plain.finds()
 
 
+def test_reject_does_not_combine_saves_that_conflict_with_a_touch(
+    plain: Visitor, clock: Clock
+) -> None:
+    plain.options.update(concurrency="reject", touch_interval=0)
+    plain.starts()
+    one, other = plain.request(), plain.request()
+    clock.advance(10)
+    plain.request().save(accessed_only=True)
+    with Threads(one) as threads:
+        with threads.leader(one, a=1) as leader:
+            assert error_of(threads.run("other", lambda: save(other, b=1))) is None
+            assert not leader.done()
+        assert isinstance(error_of(leader), SessionConflict)
+    assert {"b": 1} == plain.finds()
+
+
 def test_a_change_of_id_does_not_wait_and_drops_the_waiting_saves(
     moved: dict[str, object],
 ) -> None:

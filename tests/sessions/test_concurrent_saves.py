@@ -245,6 +245,26 @@ def test_a_save_that_is_repeated_after_a_lost_response_appends_once(
     assert expected == any_visitor.finds()["log"]
 
 
+def test_a_lost_response_to_a_merged_save_loses_no_entry(
+    any_visitor: Visitor, endpoint: Endpoint
+) -> None:
+    any_visitor.starts(log=["start"])
+    session = any_visitor.request()
+    save(any_visitor.request(), log=["start", "other"])
+
+    def lose(params: dict[str, Any]) -> None:
+        endpoint.client.put_item(**params)
+        raise ConnectionClosedError(endpoint_url="")
+
+    session["log"].append("new")
+    client = session.namespace.client
+    with before(client, "PutItem", lambda _: None, lose), pytest.raises(StoreUnavailable):
+        save(session)
+    session["log"].append("newer")
+    save(session)
+    assert ["start", "other", "new", "newer"] == any_visitor.finds()["log"]
+
+
 def test_a_write_that_botocore_sent_twice_is_a_success(
     visitor: Visitor, endpoint: Endpoint
 ) -> None:

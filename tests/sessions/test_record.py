@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +158,19 @@ def test_saves_and_touches_leave_no_chunks_behind(
     assert in_chunks == count(endpoint, visitor)
     save(visitor.request(), large="small")
     assert 1 == count(endpoint, visitor)
+
+
+def test_only_a_newer_version_of_the_same_session_is_later(moved: dict[str, Any]) -> None:
+    mine, other = record(moved), record(moved)
+    mine.write(payload(a=1))
+    assert mine.item is not None
+    assert not other.is_later(mine.item)  # nothing is known
+    other.read()
+    assert not other.is_later(mine.item)
+    mine.write(payload(a=2))
+    assert other.is_later(mine.item)
+    assert not other.is_later(replace(mine.item, version=None))
+    assert not other.is_later(replace(mine.item, created_ms=0))
 
 
 def test_a_save_is_dropped_if_the_session_ends_while_it_pauses(moved: dict[str, Any]) -> None:

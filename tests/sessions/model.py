@@ -1,11 +1,11 @@
-"""What may be seen of sessions, in plain Python: a table that is a dict, and what requests know."""
+"""A model of sessions in plain Python: a dict for the table, and what each request knows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-#: Seconds that a session lives after its last write, and between two refreshes.
+#: Lifetime of a session and interval between two refreshes, in seconds.
 LIFE, INTERVAL = 1000, 100
 
 Data = dict[str, int]
@@ -15,8 +15,8 @@ Data = dict[str, int]
 class Stored:
     """An item.
 
-    :param writer: which change of data this is.
-    :param born: which session this is: two may have the same id, one after the other.
+    :param writer: the number of the change of data.
+    :param born: the number of the session. An id may be used again.
     """
 
     data: Data
@@ -26,7 +26,6 @@ class Stored:
 
     @property
     def deadline_ms(self) -> int:
-        """When it has expired."""
         return self.accessed_ms + LIFE * 1000
 
 
@@ -35,13 +34,13 @@ class Request:
     """A request in flight.
 
     :param session: the Session under test.
-    :param base: what it has loaded, or saved last; None: neither.
-    :param known: the item as it knows it; None: it has found none.
-    :param gone: it knows that the session which it had loaded is not there any more.
-    :param ended: it has found that out and has stored nothing since: an empty session is not kept.
-    :param looked: it has looked under the id that it had at first.
-    :param old_id: the id before `regenerate_id`, until it is saved.
-    :param tried: the id under which it has tried to save last, so that there may be an item.
+    :param base: the data that it loaded or saved last, or None.
+    :param known: the item that it knows, or None.
+    :param gone: whether it knows that the loaded session has ended.
+    :param ended: whether it has stored nothing since. An empty session is then not stored.
+    :param looked: whether it has read the item of its first id.
+    :param old_id: the id before `regenerate_id`, until the session is saved.
+    :param tried: the id of its last attempt to save. There may be an item.
     """
 
     session: Any
@@ -58,12 +57,11 @@ class Request:
 
     @property
     def mine(self) -> Data:
-        """What the application has in the session."""
         return {key: self.session[key] for key in self.session if not key.startswith("_")}
 
 
 class Table:
-    """The items, and what each operation makes of them."""
+    """The items, and the result of each operation."""
 
     def __init__(self) -> None:
         self.items: dict[str, Stored] = {}
@@ -71,27 +69,27 @@ class Table:
         self._numbers = 0
 
     def number(self) -> int:
-        """Give a number that nobody else has."""
+        """Return a new number."""
         self._numbers += 1
         return self._numbers
 
     def find(self, id: str) -> Stored | None:
-        """Give what a request finds."""
+        """Return the item that a request finds."""
         item = self.items.get(id)
         return item if item is not None and self.now_ms < item.deadline_ms else None
 
     def present(self, request: Request) -> Stored | None:
-        """Give what is there of the session that a request has loaded, or would write over."""
+        """Return the current item of the session that a request has loaded or would replace."""
         known = request.known
         if known is None:
             return self.find(request.id)
         item = self.find(request.old_id or request.id)
         if item is None and request.old_id is not None:
-            item = self.find(request.id)  # its own move, of which it has not heard
+            item = self.find(request.id)  # its own move, whose response was lost
         return item if item is not None and item.born == known.born else None
 
     def touched(self, request: Request) -> Stored | None:
-        """Give the item after the end of a request that has changed nothing; None: no write."""
+        """Return the item after a request that changed nothing, or None if it is not written."""
         known, present = request.known, self.present(request)
         assert known is not None
         age_ms = self.now_ms - known.accessed_ms
@@ -102,7 +100,7 @@ class Table:
         return replace(present, accessed_ms=self.now_ms)
 
     def saved(self, request: Request, mine: Data) -> Stored | None:
-        """Give the item after a save; None: the session is gone."""
+        """Return the item after a save, or None if the session is gone."""
         present, base = self.present(request), request.base or {}
         if request.gone or (request.known is not None and present is None):
             return None
@@ -114,7 +112,7 @@ class Table:
         return Stored({**kept, **changed}, self.number(), born, accessed_ms)
 
     def put(self, request: Request, item: Stored) -> None:
-        """Write an item; one that moves is no longer where it was."""
+        """Write an item, and remove it from its old id."""
         if request.old_id is not None and request.known is not None:
             self.items.pop(request.old_id, None)
         self.items[request.id] = item

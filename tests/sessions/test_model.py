@@ -1,4 +1,4 @@
-"""Sessions against an exact model: requests in flight, in any order, with faults at any call."""
+"""Sessions follow an exact model: requests in any order, with failures of any call."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hypothesis.stateful import invariant, precondition, rule
 from beaker_dynamodb import DynamoDBSession
 from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
-from tests.chaos.session_model import INTERVAL, LIFE, Request, Stored, Table
 from tests.clock import Clock
+from tests.sessions.model import INTERVAL, LIFE, Request, Stored, Table
 from tests.sessions.site import ENCRYPTED
 
 WHICH = st.integers(0, 5)
@@ -24,7 +24,7 @@ KEYS = st.sampled_from("abc")
 
 
 class Sessions(Machine):
-    """Requests on a few sessions; each rule is one step of one of them."""
+    """Requests on a few sessions. Each rule is one step of a request."""
 
     session_class: type[Any]
     more: dict[str, object]
@@ -38,16 +38,13 @@ class Sessions(Machine):
 
     @property
     def ours(self) -> bool:
-        """Whether the sessions are DynamoDBSession."""
         return self.session_class is DynamoDBSession
 
     def tick(self, seconds: float) -> None:
-        """Move the clock."""
         self.clock.advance(seconds)
         self.table.now_ms = int(self.clock.now * 1000)
 
     def pick(self, which: int) -> Request:
-        """Give one of the requests in flight."""
         return self.requests[which % len(self.requests)]
 
     # -- requests -----------------------------------------------------------------------------
@@ -55,7 +52,7 @@ class Sessions(Machine):
     @precondition(lambda self: len(self.requests) < 5)
     @rule(which=st.none() | WHICH, plan=PLANS)
     def begin(self, which: int | None, plan: list[str]) -> None:
-        """Begin a request with no cookie, or with an id that was once given out."""
+        """Begin a request without an id, or with one that was issued before."""
         id = self.ids[which % len(self.ids)] if which is not None and self.ids else None
         made: list[Any] = []
 
@@ -88,14 +85,13 @@ class Sessions(Machine):
         self.requests.append(request)
 
     def know(self, id: str) -> None:
-        """Keep an id for requests to come."""
+        """Let later requests use an id."""
         if id not in self.ids:
             self.ids.append(id)
 
     @precondition(lambda self: self.requests)
     @rule(which=WHICH, key=KEYS)
     def change(self, which: int, key: str) -> None:
-        """Set a value."""
         request = self.pick(which)
         if not request.deleted:
             request.session[key] = self.table.number()
@@ -103,13 +99,12 @@ class Sessions(Machine):
     @precondition(lambda self: self.requests)
     @rule(which=WHICH, key=KEYS)
     def drop(self, which: int, key: str) -> None:
-        """Take a value out."""
         self.pick(which).session.pop(key, None)
 
     @precondition(lambda self: self.requests)
     @rule(which=WHICH, plan=PLANS, other=st.none() | WHICH)
     def save(self, which: int, plan: list[str], other: int | None) -> None:
-        """Save; perhaps another request saves in the very moment before the write."""
+        """Save. Another request may save just before the write."""
         request = self.pick(which)
         meddler = None if other is None else self.pick(other)
 
@@ -123,12 +118,10 @@ class Sessions(Machine):
     def save_now(
         self, request: Request, plan: list[str], meddle: Callable[[], None] | None = None
     ) -> None:
-        """Save in both."""
         if request.deleted:
             self.save_deleted(request, plan)
             return
         mine = request.mine
-        # Where nothing was loaded or saved, the time of its beginning is new to the table.
         changed = mine != request.base
         acknowledged = self.attempt(plan, request.session.save, meddle)
         request.tried = request.id
@@ -139,7 +132,7 @@ class Sessions(Machine):
         request.saved = request.saved or acknowledged
 
     def compare_save(self, request: Request, mine: dict[str, int], acknowledged: bool) -> None:
-        """Hold a save of data against the model."""
+        """Compare a save of data with the model."""
         if self.ours and request.ended and not request.gone and not mine:
             assert not self.script.wrote
             return
@@ -161,12 +154,12 @@ class Sessions(Machine):
             request.known = present
 
     def is_gone(self, request: Request, present: Stored | None) -> bool:
-        """Whether a request that changes the id has found out that the session is gone."""
+        """Return whether a request that changes the id knows that the session has ended."""
         lost = request.known is not None and present is None
         return request.gone or (lost and self.script.refused)
 
     def keep_own(self, request: Request, mine: dict[str, int]) -> dict[str, int]:
-        """Let a request go on with what it set itself, as a session of its own, if there is any."""
+        """Let a request continue with what it set itself, as a new session, if there is any."""
         base = request.base or {}
         own = {key: mine[key] for key in mine if base.get(key) != mine[key]}
         request.old_id, request.gone, request.ended = None, not own, True
@@ -176,20 +169,20 @@ class Sessions(Machine):
         return own
 
     def compare_touch(self, request: Request, acknowledged: bool) -> None:
-        """Hold the end of a request that has changed nothing against the model."""
+        """Compare the end of a request that changed nothing with the model."""
         item = None if request.gone else self.table.touched(request)
-        assert acknowledged, "nobody asked for a refresh"
+        assert acknowledged, "a failed refresh must not fail the request"
         if not self.script.failed:
             assert (item is not None) is self.script.wrote
         if self.script.wrote:
             assert item is not None
             self.table.put(request, item)
-            # Sent twice, it gives way to itself, and the request has not heard of it.
+            # A refresh that is sent twice fails its own condition.
             if not self.script.failed and not self.script.refused:
                 request.known = item
 
     def save_deleted(self, request: Request, plan: list[str]) -> None:
-        """Save after `delete()`, which is when Beaker's Session deletes."""
+        """Save after `delete()`: only then does Beaker's Session delete the item."""
         acknowledged = self.attempt(plan, request.session.save)
         assert not (self.ours and self.script.wrote)
         if self.script.wrote:
@@ -200,9 +193,9 @@ class Sessions(Machine):
     @precondition(lambda self: self.requests)
     @rule(which=WHICH, plan=PLANS)
     def end(self, which: int, plan: list[str]) -> None:
-        """End a request that has saved nothing, as the middleware does."""
+        """End a request that saved nothing, as the middleware does."""
         request = self.pick(which)
-        # Beaker's own would save what it has loaded, and not what it has saved since.
+        # Beaker's Session would save what it loaded, not what it saved since.
         if not self.ours and (request.saved or request.deleted or request.old_id):
             return
         acknowledged = self.attempt(plan, lambda: request.session.save(accessed_only=True))
@@ -216,12 +209,11 @@ class Sessions(Machine):
         if acknowledged:
             self.requests.remove(request)
 
-    # -- the end of sessions ------------------------------------------------------------------
+    # -- ends and changes of id ---------------------------------------------------------------
 
     @precondition(lambda self: self.requests)
     @rule(which=WHICH, plan=PLANS)
     def delete(self, which: int, plan: list[str]) -> None:
-        """Log out."""
         request = self.pick(which)
         if request.deleted:
             return
@@ -232,7 +224,6 @@ class Sessions(Machine):
     @precondition(lambda self: self.requests)
     @rule(which=WHICH, plan=PLANS)
     def invalidate(self, which: int, plan: list[str]) -> None:
-        """Invalidate: a new session begins."""
         request = self.pick(which)
         if request.deleted:
             return
@@ -248,7 +239,7 @@ class Sessions(Machine):
         assert {} == request.mine
 
     def remove(self, request: Request, acknowledged: bool) -> None:
-        """Delete what was deleted; once acknowledged, that is all that the request knew of."""
+        """Remove deleted items. Once acknowledged, none of the request's items is left."""
         own = {request.id, request.old_id}
         for id in [key.removeprefix("sess:") for key in self.script.deleted]:
             assert id in own
@@ -258,19 +249,18 @@ class Sessions(Machine):
     @precondition(lambda self: self.requests)
     @rule(which=WHICH)
     def regenerate(self, which: int) -> None:
-        """Give the session another id."""
         request = self.pick(which)
         if request.deleted:
             return
         old_id = request.id
         request.session.regenerate_id()
         request.id = request.session.id
-        # Where a move has failed, the session may be under the new id all the same; it is kept.
+        # After a failed move the session may be stored under the new id, so the id is kept.
         kept = self.ours and request.old_id is not None and request.tried == old_id
         assert kept is (request.id == old_id)
         self.know(request.id)
         if not self.ours:
-            # To Beaker this is one more session.
+            # For plain Beaker this is a new session.
             request.base, request.known, request.gone = None, None, False
             request.old_id = None
             request.saved = True
@@ -279,12 +269,11 @@ class Sessions(Machine):
 
     @rule(seconds=st.sampled_from([0.001, 1, INTERVAL, LIFE // 2, LIFE, -1, -3600, 3600]))
     def wait(self, seconds: float) -> None:
-        """Let time pass; or the clock is set back."""
         self.tick(seconds)
 
     @invariant()
     def the_table_is_the_model(self) -> None:
-        """The items are those of the model, to the millisecond of their expiry."""
+        """The table contains the model's items, with the same expiry to the millisecond."""
         scanned = self.client.scan(TableName=self.table_name, ConsistentRead=True)["Items"]
         found = {
             item["id"]["S"].removeprefix("sess:"): round(float(item["deadline"]["N"]) * 1000)
@@ -300,14 +289,13 @@ class Sessions(Machine):
     [(Session, {}), (DynamoDBSession, {}), (DynamoDBSession, ENCRYPTED)],
     ids=["beaker", "ours", "ours, encrypted"],
 )
-def test_sessions(
+def test_sessions_follow_the_model(
     session_class: type[Any], more: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every request finds what the model says, and the table holds what the model says."""
     clock = Clock()
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     monkeypatch.setattr("beaker.session.time", moved)
-    # The model knows of no pauses.
+    # The model has no pauses.
     monkeypatch.setattr("beaker_dynamodb.sessions.refreshes.PAUSE_SECONDS", 0.0)
     Sessions.session_class, Sessions.more = session_class, more
     run_model(Sessions, clock, HOW_MANY.sessions)
