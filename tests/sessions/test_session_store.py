@@ -344,7 +344,7 @@ def test_special_keys_that_cannot_be_searched_are_errors(
 
 
 # moto reports a missing table.
-@pytest.mark.parametrize("engine", ["local"])
+@pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_a_table_without_the_index_is_an_error(options: dict[str, Any], table: Opener) -> None:
     table.options["index_keys"] = ""
     write(table, "id", userId=42)
