@@ -26,12 +26,7 @@ PAGE = ROOT / "docs" / "mutation.md"
 #: Lowest score that a module may have, in percent.
 GOAL = 95.0
 
-_SESSIONS = [
-    "tests/sessions",
-    "tests/contract/test_session.py",
-    "tests/sessions/test_payload.py",
-    "tests/values/test_moves.py",
-]
+_SESSIONS = ["tests/sessions", "tests/values/test_moves.py"]
 _MERGE = ["tests/sessions", "tests/values/test_moves.py"]
 _KEYS = [
     "tests/format/test_golden_keys.py",
@@ -56,7 +51,7 @@ _ITEMS = [
     "tests/contract/test_session.py",
     "tests/contract/test_size.py",
     "tests/contract/test_verbs.py",
-    "tests/sessions/test_without_transactions.py",
+    "tests/sessions/test_id_changes.py",
     "tests/values/test_moves.py",
 ]
 _SIGNATURES = ["tests/format/test_golden_signatures.py", "tests/values/test_signature.py"]
