@@ -211,7 +211,7 @@ STEPS = st.lists(
 
 @pytest.mark.parametrize("session_class", [Session, DynamoDBSession], ids=["beaker", "ours"])
 @given(steps=STEPS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
 def test_no_step_on_any_host_moves_a_time_back(
     session_class: type[Any], here: DynamoDBClient, hosts: Hosts, steps: list[Any]
 ) -> None:
