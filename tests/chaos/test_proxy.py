@@ -16,7 +16,6 @@ from botocore.exceptions import (
 
 from tests.chaos import faults
 from tests.chaos.proxy import Fault, Plan
-from tests.clock import Clock
 from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:
@@ -79,16 +78,6 @@ def test_a_write_arrives_or_does_not(
     once.put_item(TableName=table_name, Item=KEY)
 
 
-def test_botocore_takes_half_an_item_for_none(
-    proxy: FaultProxy, client: DynamoDBClient, once: DynamoDBClient, table_name: str
-) -> None:
-    """Why the package looks at answers itself: half a body is an answer without an item."""
-    client.put_item(TableName=table_name, Item=KEY)
-    proxy.inject(Plan(faults.garble))
-    answer = once.get_item(TableName=table_name, Key=KEY)
-    assert {"ResponseMetadata"} == set(answer)
-
-
 @pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
 def test_the_share_is_exact(share: float) -> None:
     """Of each 100 requests so many are faulted, at places that nobody foresees."""
@@ -97,15 +86,3 @@ def test_the_share_is_exact(share: float) -> None:
     assert 3 * round(share * 100) == sum(taken) == plan.faults
     assert not plan.takes("GetItem")
     assert 300 == plan.requests
-
-
-def test_a_plan_of_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It begins when it is made, and ends in time however many requests come."""
-    time = Clock(0.0)
-    monkeypatch.setattr("tests.chaos.proxy.monotonic", time)
-    plan = Plan(faults.reset_before, seconds=5)
-    taken = []
-    for seconds in (0, 4.9, 0.1):
-        time.advance(seconds)
-        taken.append(plan.takes("GetItem"))
-    assert [True, True, False] == taken
