@@ -1,4 +1,4 @@
-"""Through Beaker's own front doors: middleware, cache manager, and the frameworks around them."""
+"""Through Beaker's middleware and cache manager, and the frameworks that use them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Browser:
         self.visit(action)
 
     def contents(self) -> dict[str, Any]:
-        """Make a request that only reads, and give the values of the session."""
+        """Make a request that only reads, and return the values of the session."""
         contents: dict[str, Any] = self.visit(values)
         return contents
 
@@ -70,24 +70,24 @@ class Browser:
 
 
 def values(session: Any) -> dict[str, Any]:
-    """Give what an application put into a session, without Beaker's own bookkeeping."""
+    """Return what an application put into a session, without Beaker's own values."""
     return {name: session[name] for name in session if not name.startswith("_")}
 
 
 def used_client(options: Mapping[str, object]) -> DynamoDBClient:
-    """Give the very client that managers with these options call."""
+    """Return the client of managers with these options."""
     return DynamoDBNamespaceManager("any", **options).client
 
 
 def items(client: DynamoDBClient, table_name: str) -> dict[str, dict[str, Any]]:
-    """Give every item of a table with a key ``id``, by that key."""
+    """Return the items of a table by their key ``id``."""
     pages = client.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
     return {item["id"]["S"]: dict(item) for page in pages for item in page["Items"]}
 
 
 @contextmanager
 def own_caches() -> Iterator[None]:
-    """Begin with no caches and regions, which Beaker keeps per process, and put the old back."""
+    """Hide the caches and regions that Beaker keeps per process."""
     kept = dict(cache_managers), dict(cache_regions)
     cache_managers.clear()
     cache_regions.clear()
@@ -99,9 +99,9 @@ def own_caches() -> Iterator[None]:
 
 @contextmanager
 def aws_is(endpoint: Endpoint) -> Iterator[None]:
-    """Let boto3's own chain lead to a test server, so that examples run exactly as written.
+    """Point boto3's default configuration to a test server, so that examples run as written.
 
-    The tables that they make are deleted in the end.
+    Delete the tables that they create.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
@@ -115,6 +115,6 @@ def aws_is(endpoint: Endpoint) -> Iterator[None]:
 
 
 def tables(client: DynamoDBClient) -> set[str]:
-    """Give the names of all tables; DynamoDB lists a hundred at a time."""
+    """Return the names of all tables."""
     pages = client.get_paginator("list_tables").paginate()
     return {name for page in pages for name in page["TableNames"]}

@@ -1,4 +1,4 @@
-"""A test's way to namespaces of its table, and to the items behind them."""
+"""Namespaces of a test's table, and the items in it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Opener:
-    """Opens namespaces; its attributes and methods look at the same table without the package.
+    """Opens namespaces; its methods inspect the table without the package.
 
-    :param options: what every manager gets.
+    :param options: of each manager.
     :param client: a plain client.
     :param table_name: the table.
     """
@@ -32,7 +32,7 @@ class Opener:
     def __call__(self, namespace: str = "pages", **options: object) -> DynamoDBNamespaceManager:
         """Open a namespace.
 
-        :param options: more options, or other ones.
+        :param options: override the common ones.
         """
         return DynamoDBNamespaceManager(namespace, **{**self.options, **options})
 
@@ -42,36 +42,35 @@ class Opener:
         return "sort_key" in self.options
 
     def make_table(self) -> None:
-        """Have the package make the table, so that what follows meets it."""
+        """Make the package create the table."""
         assert b"nothing" not in self("nothing")
 
     def recorded(self) -> CallRecorder:
-        """Record what the package's managers send from now on, the table being there."""
+        """Record the calls of the package's managers, after the table was created."""
         self.make_table()
         return CallRecorder(self("nothing").client)
 
     def items(self) -> list[dict[str, Any]]:
-        """Give all items of the table as DynamoDB has them."""
+        """Return all items of the table as DynamoDB stores them."""
         pages = self.client.get_paginator("scan").paginate(
             TableName=self.table_name, ConsistentRead=True
         )
         return [dict(item) for page in pages for item in page["Items"]]
 
     def item(self) -> dict[str, Any]:
-        """Give the only item of the table."""
+        """Return the only item of the table."""
         (item,) = self.items()
         return item
 
     def put(self, item: Mapping[str, Any]) -> None:
-        """Put an item as it is."""
         self.client.put_item(TableName=self.table_name, Item=item)
 
     def key(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Give an item's primary key."""
+        """Return an item's primary key."""
         return {name: item[name] for name in (("id", "part") if self.sorted else ("id",))}
 
 
 def payload(**data: object) -> str:
-    """Give what Beaker's Session hands to its namespace for this data, with its own times."""
+    """Return what Beaker's Session passes to its namespace for this data."""
     session = {"_accessed_time": 4e9, "_creation_time": 4e9, **data}
     return b64encode(pickle.dumps(session, 2)).decode()

@@ -1,4 +1,4 @@
-"""Two that use a table at the same moment: two threads, or two processes."""
+"""Concurrent use of a table by threads or processes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def in_processes(open_namespace: Opener, keys: Sequence[bytes]) -> list[str]:
 
     :returns: "done" for each.
     """
-    # A clock cannot be handed to another process; these entries live for ever anyhow.
+    # A clock cannot be passed to another process; these entries never expire.
     options = {name: value for name, value in open_namespace.options.items() if name != "clock"}
     writers = [
         subprocess.Popen(
@@ -60,7 +60,7 @@ def in_processes(open_namespace: Opener, keys: Sequence[bytes]) -> list[str]:
 
 
 def main(options: str, key: str) -> None:
-    """Be one of the processes: make ready, wait for the word, write.
+    """Run one of the processes: get ready, wait for the signal, write.
 
     :param options: of the manager, as JSON.
     """

@@ -43,7 +43,7 @@ def written(by: Codec, value: object, key: Key = KEY, *, session: bool = False) 
 
 
 def share_cookies(first: Browser, *others: Browser) -> None:
-    """Let other browsers use the cookies of the first one."""
+    """Make other browsers use the cookies of the first one."""
     for other in others:
         other.web.cookiejar = first.web.cookiejar
 

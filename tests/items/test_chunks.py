@@ -1,4 +1,4 @@
-"""Values larger than one item: old or new, never a mixture, and nothing is left behind."""
+"""Values larger than one item: readers see the old one or the new one, and no chunk remains."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OLD, NEW = b"old" * 500, b"new" * 600
 
 @pytest.fixture(autouse=True)
 def small() -> Iterator[None]:
-    """Make items small, so that values of 1 KB need chunks."""
+    """Make items small, so values of 1 KB need chunks."""
     with (
         mock.patch.object(chunks, "MAX_ITEM_BYTES", ITEM),
         mock.patch.object(chunks, "CHUNK_BYTES", CHUNK),
@@ -43,12 +43,12 @@ def small() -> Iterator[None]:
 
 
 def cache(open_namespace: Opener, **options: Any) -> DynamoDBNamespaceManager:
-    """Open a cache whose values are stored as they are."""
+    """Open a cache that compresses nothing."""
     return open_namespace(compression="off", **options)
 
 
 def kinds(open_namespace: Opener) -> dict[str, int]:
-    """Count the items of each type, but for the markers of sessions that have ended."""
+    """Count the items of each type except markers."""
     count = Counter(item["type"]["S"] for item in open_namespace.items())
     del count["beaker-marker"]
     return dict(count)
@@ -66,8 +66,9 @@ def test_a_large_value_is_one_item_and_its_chunks(
 
 
 @pytest.mark.parametrize("value", [NEW, b"small"])
-def test_the_old_chunks_go(open_namespace: Opener, value: bytes) -> None:
-    """A value that is replaced leaves no chunk behind, nor does one that is deleted."""
+def test_replacing_or_deleting_a_value_deletes_its_chunks(
+    open_namespace: Opener, value: bytes
+) -> None:
     manager = cache(open_namespace)
     manager[b"k"] = OLD
     manager[b"k"] = value
@@ -97,8 +98,9 @@ def test_clear_takes_the_chunks_along(open_namespace: Opener) -> None:
     key=st.text(st.characters(codec="utf-8"), min_size=1, max_size=40),
 )
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_sizes_around_the_limits(open_namespace: Opener, limit: int, more: int, key: str) -> None:
-    """Values a few bytes around each limit, under keys of any script, come back, and go."""
+def test_values_with_sizes_around_the_limits(
+    open_namespace: Opener, limit: int, more: int, key: str
+) -> None:
     manager = cache(open_namespace, serializer=SimpleNamespace(dumps=bytes, loads=bytes))
     value = bytes(limit + more)
     manager[key.encode()] = value
@@ -161,21 +163,20 @@ def test_a_key_that_is_too_long_counts(open_namespace: Opener, sent: CallRecorde
     assert [] == sent.operations
 
 
-def test_chunks_are_no_entries(open_namespace: Opener) -> None:
-    """`keys()` tells the key of a large value, and of no chunk."""
+def test_chunks_are_not_listed_as_entries(open_namespace: Opener) -> None:
     manager = cache(open_namespace)
     manager[b"k"] = OLD
     assert [b"k"] == manager.keys()
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The process was killed."""
 
 
 def dying(manager: DynamoDBNamespaceManager, calls: int, *, sent: bool) -> Any:
-    """Let a manager's process die at a call to DynamoDB.
+    """Kill a manager's process at a call to DynamoDB.
 
-    :param calls: how many calls it makes before.
+    :param calls: number of calls before.
     :param sent: whether the fatal call still reaches DynamoDB.
     """
     items = manager.backend.items
@@ -229,7 +230,7 @@ def test_a_reader_who_is_overtaken_sees_the_new_value(open_namespace: Opener) ->
 
 @pytest.mark.full
 def test_readers_and_writers(open_namespace: Opener) -> None:
-    """Amid four writers, readers see values that somebody wrote, whole."""
+    """Readers beside four writers see complete values only."""
     values = [bytes([letter]) * (ITEM + 300 * number) for number, letter in enumerate(b"abcd")]
     cache(open_namespace)[b"k"] = values[0]
     seen: list[bytes] = []
@@ -259,8 +260,7 @@ def test_readers_and_writers(open_namespace: Opener) -> None:
     assert named == kinds(open_namespace).get("beaker-chunk", 0)
 
 
-def test_a_missing_chunk(open_namespace: Opener) -> None:
-    """A chunk that is really not there is damage, and is told as such."""
+def test_a_missing_chunk_is_an_error(open_namespace: Opener) -> None:
     cache(open_namespace)[b"k"] = OLD
     chunk = next(i for i in open_namespace.items() if i["type"]["S"] == "beaker-chunk")
     open_namespace.client.delete_item(
@@ -280,8 +280,9 @@ def test_a_missing_chunk(open_namespace: Opener) -> None:
     ],
     ids=str,
 )
-def test_damaged_names_of_chunks(open_namespace: Opener, wrong: dict[str, Any]) -> None:
-    """An item that names no or impossible chunks is a PayloadError, without a read of them."""
+def test_invalid_chunk_attributes_are_an_error(
+    open_namespace: Opener, wrong: dict[str, Any]
+) -> None:
     manager = cache(open_namespace)
     manager[b"k"] = OLD
     (item,) = (i for i in open_namespace.items() if i["type"]["S"] == "beaker-cache")
@@ -292,8 +293,7 @@ def test_damaged_names_of_chunks(open_namespace: Opener, wrong: dict[str, Any]) 
     assert "new" == manager[b"k"]
 
 
-def test_another_value_s_chunks(open_namespace: Opener) -> None:
-    """With `signing_keys`, chunks that were exchanged are refused."""
+def test_swapped_chunks_are_refused_by_the_signature(open_namespace: Opener) -> None:
     manager = cache(open_namespace, signing_keys="sixteen bytes or more")
     manager[b"one"], manager[b"two"] = OLD, OLD[::-1]
     one, two = (i for i in open_namespace.items() if i["type"]["S"] == "beaker-cache")
@@ -303,7 +303,7 @@ def test_another_value_s_chunks(open_namespace: Opener) -> None:
 
 
 def test_chunks_outlive_their_item(open_namespace: Opener, clock: Clock) -> None:
-    """Time to live takes a chunk an hour after its item; a value without expiry gets a year."""
+    """Time to live deletes a chunk an hour after its item, or after a year if it never expires."""
     for ttl, life in ((500, 500), (0, 366 * 86_400)):
         manager = cache(open_namespace, timeout=ttl)
         manager[b"k"] = OLD
@@ -315,8 +315,9 @@ def test_chunks_outlive_their_item(open_namespace: Opener, clock: Clock) -> None
         )
 
 
-def test_too_large(open_namespace: Opener, sent: CallRecorder) -> None:
-    """What exceeds `max_value_size` is refused before anything is sent, its key hashed."""
+def test_a_value_larger_than_max_value_size_is_refused_before_any_call(
+    open_namespace: Opener, sent: CallRecorder
+) -> None:
     manager = cache(open_namespace, max_value_size=2000)
     with pytest.raises(ItemTooLarge) as caught:
         manager[b"a-secret-key"] = b"x" * 2000
@@ -335,8 +336,7 @@ def session(open_namespace: Opener, session_id: str = "id", **options: Any) -> A
     return manager
 
 
-def test_sessions_in_chunks_merge(open_namespace: Opener) -> None:
-    """Concurrent saves of a large session are merged, and only the last chunks stay."""
+def test_concurrent_saves_of_a_large_session_are_merged(open_namespace: Opener) -> None:
     text = "x" * 900
     open_namespace("id", compression="off")["session"] = payload(text=text)
     one, two = session(open_namespace), session(open_namespace)
@@ -371,7 +371,7 @@ def test_a_save_that_is_dropped_leaves_no_chunks(open_namespace: Opener) -> None
 
 
 def writing_twice(manager: DynamoDBNamespaceManager) -> Any:
-    """Have each item written twice, as botocore does where the first answer was lost."""
+    """Write each item twice, as botocore does if the first response was lost."""
     items = manager.backend.items
     real = items.call
 

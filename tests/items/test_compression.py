@@ -1,4 +1,4 @@
-"""When bytes are compressed, and what is refused when they are decompressed."""
+"""When data is compressed, and what decompression refuses."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.beaker import Browser
 from tests.items.encoded import codec, item, share_cookies, written
 
 NOISE = random.Random(4).randbytes(100_000)
-#: Names that are imported for zstd: Python's own and the package, either alone.
+#: Modules that are imported for zstd: the standard library's, or the package.
 OWN, PACKAGE = ("compression.zstd", "no.such.module"), ("no.such.module", "zstandard")
 
 
 def install(monkeypatch: pytest.MonkeyPatch, names: tuple[str, str]) -> Any:
-    """Let one module of zstd be installed, and give it."""
+    """Simulate that one zstd module is installed, and return it."""
     monkeypatch.setattr(compression, "_OWN", names[0])
     monkeypatch.setattr(compression, "_PACKAGE", names[1])
     compression._zstd.cache_clear()
@@ -40,12 +40,12 @@ def _forget_module() -> Iterator[None]:
 
 @pytest.fixture
 def names() -> dict[str, tuple[str, str]]:
-    """What to import for each of the two; before Python 3.14 its module is its backport."""
+    """The modules to import; before Python 3.14 the standard library's is its backport."""
     try:
         importlib.import_module("compression.zstd")
     except ImportError:
         return {"own": ("backports.zstd", "no.such.module"), "package": PACKAGE}
-    # The package's extra is for older Pythons: here both are Python's own.
+    # The extra is for older Pythons.
     return {"own": OWN, "package": OWN}
 
 
@@ -55,14 +55,13 @@ def zstd(
     monkeypatch: pytest.MonkeyPatch,
     names: dict[str, tuple[str, str]],
 ) -> Any:
-    """Each module of zstd in turn."""
+    """Each zstd module."""
     return install(monkeypatch, names[request.param])
 
 
 @pytest.mark.parametrize("setting", ["auto", "zlib", "zstd"])
 @pytest.mark.parametrize(("size", "steps"), [(1023, 1), (1024, 2), (1025, 2)])
-def test_threshold(setting: str, size: int, steps: int) -> None:
-    """What has as many bytes as the threshold is compressed, what has one less is not."""
+def test_values_of_1_kb_and_more_are_compressed(setting: str, size: int, steps: int) -> None:
     text = json.dumps("x" * (size - 2))
     made = written(codec(compression=setting, serializer="json"), json.loads(text))
     assert steps == len(made.codec.split(","))
@@ -73,16 +72,16 @@ def test_threshold(setting: str, size: int, steps: int) -> None:
     ("setting", "noise", "compressed"),
     [("auto", 8000, True), ("auto", 9200, False), ("zlib", 9200, True), ("zlib", 10_000, False)],
 )
-def test_gain(setting: str, noise: int, compressed: bool) -> None:
-    """`auto` keeps what became smaller by a tenth, `zlib` what became smaller at all."""
+def test_auto_requires_a_gain_of_a_tenth_and_zlib_any_gain(
+    setting: str, noise: int, compressed: bool
+) -> None:
     value = NOISE[:noise] + bytes(10_000 - noise)
     made = written(codec(compression=setting), value)
     assert compressed == (made.codec == "pickle,zlib")
     assert value == codec().decode(made)
 
 
-def test_off() -> None:
-    """`off` leaves everything as it is."""
+def test_off_compresses_nothing() -> None:
     assert "pickle" == written(codec(compression="off"), "x" * 100_000).codec
 
 
@@ -92,10 +91,9 @@ ENCRYPTED = b64encode(bytes(16)).decode() + b64encode(bytes(5000)).decode()
 
 @pytest.mark.parametrize("setting", ["auto", "zlib", "zstd"])
 @pytest.mark.parametrize(("payload", "name"), [(BEAKER_JSON, "b64"), (ENCRYPTED, "nonce+b64")])
-def test_no_time_wasted(
+def test_compressed_and_encrypted_payloads_are_not_compressed(
     setting: str, payload: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Beaker has compressed or encrypted is not compressed again, not even to try."""
     tried: list[int] = []
 
     def compress(data: bytes, level: int = 0) -> bytes:
@@ -108,8 +106,9 @@ def test_no_time_wasted(
     assert [] == tried
 
 
-def test_larger_than_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What would be too large to be decompressed again is not compressed."""
+def test_a_value_too_large_to_be_decompressed_is_not_compressed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(compression, "MAX_BYTES", 5000)
     data = json.dumps("x" * 4998).encode()
     writer = codec(serializer="json")
@@ -117,8 +116,7 @@ def test_larger_than_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "json" == written(writer, json.loads(data) + "x").codec
 
 
-def test_zlib_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes that would fill the memory are a PayloadError, the largest allowed are not."""
+def test_zlib_does_not_exceed_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compression, "MAX_BYTES", 5000)
     assert bytes(5000) == decompress(zlib.compress(bytes(5000)), "zlib")
     for size in (5001, 5_000_000):
@@ -126,8 +124,7 @@ def test_zlib_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
             decompress(zlib.compress(bytes(size)), "zlib")
 
 
-def test_zstd_bomb(monkeypatch: pytest.MonkeyPatch, zstd: Any) -> None:
-    """The same for zstd, whichever module reads it."""
+def test_zstd_does_not_exceed_the_limit(monkeypatch: pytest.MonkeyPatch, zstd: Any) -> None:
     monkeypatch.setattr(compression, "MAX_BYTES", 5000)
     assert bytes(5000) == decompress(compression._zstd_compress(bytes(5000)), "zstd")
     for size in (5001, 5_000_000):
@@ -136,8 +133,7 @@ def test_zstd_bomb(monkeypatch: pytest.MonkeyPatch, zstd: Any) -> None:
             decompress(bomb, "zstd")
 
 
-def test_a_frame_that_lies(zstd: Any) -> None:
-    """A frame that says less, more or nothing of what it holds is refused or read in bounds."""
+def test_a_wrong_size_in_a_zstd_frame_is_refused(zstd: Any) -> None:
     frame = bytearray(compression._zstd_compress(bytes(300_000)))
     # RFC 8878: magic (4), descriptor with a size of four bytes and a single segment, the size.
     assert (b"\x28\xb5\x2f\xfd", 0xA0) == (bytes(frame[:4]), frame[4] & 0xE3)
@@ -149,8 +145,9 @@ def test_a_frame_that_lies(zstd: Any) -> None:
 
 @pytest.mark.parametrize("step", ["zlib", "zstd"])
 @pytest.mark.parametrize("damage", ["cut", "end", "more", "twice", "garbage", "empty"])
-def test_damage(step: str, damage: str, zstd: Any) -> None:
-    """Bytes that are not one whole stream are a PayloadError."""
+def test_bytes_that_are_not_one_complete_stream_are_refused(
+    step: str, damage: str, zstd: Any
+) -> None:
     value = NOISE[:3000].hex().encode()
     whole = zlib.compress(value) if step == "zlib" else compression._zstd_compress(value)
     damaged = {
@@ -167,21 +164,19 @@ def test_damage(step: str, damage: str, zstd: Any) -> None:
 
 
 @pytest.mark.parametrize("step", ["brotli", "zlib,zlib", "zlib,", " zlib"])
-def test_unknown_step(step: str) -> None:
-    """A step that this version does not know is a PayloadError that names it."""
+def test_an_unknown_compression_is_refused(step: str) -> None:
     with pytest.raises(PayloadError, match="unknown"):
         codec().decode(item(zlib.compress(pickle.dumps(1)), f"pickle,{step}"))
 
 
 @pytest.mark.parametrize("writer", ["own", "package"])
 @pytest.mark.parametrize("reader", ["own", "package"])
-def test_zstd_modules(
+def test_each_zstd_module_reads_what_the_other_wrote(
     writer: str,
     reader: str,
     monkeypatch: pytest.MonkeyPatch,
     names: dict[str, tuple[str, str]],
 ) -> None:
-    """What one module of zstd has written, the other one reads."""
     install(monkeypatch, names[writer])
     made = written(codec(compression="zstd"), ["text"] * 1000)
     assert "pickle,zstd" == made.codec
@@ -189,8 +184,7 @@ def test_zstd_modules(
     assert ["text"] * 1000 == codec().decode(made)
 
 
-def test_without_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without zstd, to ask for it or to read it is a ConfigurationError that names the extra."""
+def test_without_zstd_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     made = written(codec(compression="zstd"), ["text"] * 1000)
     with pytest.raises(ConfigurationError, match=r"beaker-dynamodb\[zstd\]"):
         install(monkeypatch, ("no.such.module", "no.such.module"))
@@ -200,10 +194,9 @@ def test_without_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pickle,zlib" == written(codec(), ["text"] * 1000).codec
 
 
-def test_session_without_zstd(
+def test_a_host_without_zstd_logs_no_user_out(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, names: dict[str, tuple[str, str]]
 ) -> None:
-    """With our session, a server that lacks zstd logs nobody out."""
     install(monkeypatch, names["own"])
     settings = {**options, "session_class": DynamoDBSession}
     browser, lacking = Browser(settings, compression="zstd"), Browser(settings)

@@ -1,4 +1,4 @@
-"""The manager against a plain dict: whatever is done in whatever order, both agree."""
+"""A namespace manager behaves like a dict, in any order of operations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLACES = st.tuples(
 )
 KEYS = st.sampled_from([b"", b"%", b"a", b"ab", b"a|b", b"session", b"\xff", b"x" * 2000])
 VALUES = st.none() | st.integers() | st.binary() | st.tuples(st.text(), st.floats(allow_nan=False))
-# Eighths of a second, which a float holds exactly however many are added up.
+# Eighths of a second: floats add them exactly.
 SECONDS = st.integers(1, 80).map(lambda eighths: eighths / 8)
 
 Place = tuple[str | None, str]
@@ -58,12 +58,12 @@ class Machine(RuleBasedStateMachine):
         self.saved = 0
 
     def manager(self, place: Place) -> DynamoDBNamespaceManager:
-        """Open the namespace anew, as every request does."""
+        """Open the namespace as a request does."""
         prefix, namespace = place
         return DynamoDBNamespaceManager(namespace, prefix=prefix, **self.options)
 
     def expected(self, place: Place) -> dict[str | bytes, object]:
-        """Give what is alive in a namespace."""
+        """Return what has not expired in a namespace."""
         return {
             key: value
             for (where, key), (value, deadline) in self.model.items()
@@ -72,14 +72,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule(place=PLACES, key=KEYS, value=VALUES, life=st.none() | SECONDS)
     def store(self, place: Place, key: bytes, value: object, life: float | None) -> None:
-        """Store a cache entry."""
         self.manager(place).set_value(key, value, expiretime=life)
         deadline = None if life is None else self.clock.now + life
         self.model[place, key] = value, deadline
 
     @rule(place=PLACES, life=SECONDS)
     def save(self, place: Place, life: float) -> None:
-        """Load a session and save it changed."""
         manager = self.manager(place)
         self.compare(manager, place, "session")
         self.saved += 1
@@ -88,24 +86,20 @@ class Machine(RuleBasedStateMachine):
 
     @rule(place=PLACES, key=KEYS | st.just("session"))
     def look(self, place: Place, key: str | bytes) -> None:
-        """Read a cache entry or a session."""
         self.compare(self.manager(place), place, key)
 
     @rule(place=PLACES, key=KEYS | st.just("session"))
     def delete(self, place: Place, key: str | bytes) -> None:
-        """Delete a cache entry or a session, whether or not it is there."""
         del self.manager(place)[key]
         self.model.pop((place, key), None)
 
     @rule(place=PLACES)
     def list_keys(self, place: Place) -> None:
-        """List a namespace."""
         cached = [key for key in self.expected(place) if isinstance(key, bytes)]
         assert sorted(cached) == sorted(self.manager(place).keys())
 
     @rule(place=PLACES)
     def remove(self, place: Place) -> None:
-        """Empty a namespace; the session of the same name is another thing."""
         self.manager(place).remove()
         self.model = {
             (where, key): kept
@@ -115,12 +109,10 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=SECONDS)
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
         self.clock.advance(seconds)
 
     @invariant()
     def nothing_else_is_in_the_table(self) -> None:
-        """There are as many sessions and entries as in the model, the expired ones included."""
         if self.model:
             items = self.client.scan(TableName=self.table_name)["Items"]
             kept = [one for one in items if one["type"]["S"] in ("beaker-session", "beaker-cache")]

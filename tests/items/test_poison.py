@@ -1,4 +1,4 @@
-"""Whoever can write to the table puts a pickle there that runs a program of their choice."""
+"""Pickles that run a program, put into the table by an attacker who can write to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.items.encoded import BOTH, NEW, OLD, overwrite, share_cookies
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-#: How a poisoned item may be signed: not at all, with anything, with a key that is not ours.
+#: Signatures of a poisoned item: none, garbage, the original one.
 UNSIGNED: dict[str, Any] = {"signature": None}
 FORGED: dict[str, Any] = {"signature": {"B": bytes(32)}}
 KEPT: dict[str, Any] = {}
@@ -54,13 +54,13 @@ def _caches() -> Iterator[None]:
 
 @pytest.fixture(params=["Beaker's", "ours"])
 def _middleware(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let browsers visit through Beaker's own middleware, and through ours."""
+    """Use Beaker's middleware, and the package's."""
     module = beaker.middleware if request.param == "Beaker's" else beaker_dynamodb.middleware
     monkeypatch.setattr("tests.beaker.SessionMiddleware", module.SessionMiddleware)
 
 
 def poison(ran: Path, name: str, signature: dict[str, Any]) -> dict[str, Any]:
-    """Give the attributes that poison an item."""
+    """Return the attributes that poison an item."""
     data = pickle.dumps({"name": Poison(ran)}, 2)
     data = zlib.compress(data) if name.endswith(",zlib") else data
     return {"data": {"B": data}, "codec": {"S": name}, **signature}
@@ -75,7 +75,7 @@ SIGNATURES = pytest.mark.parametrize(
 @CODECS
 @SIGNATURES
 @pytest.mark.usefixtures("_middleware")
-def test_session(
+def test_a_poisoned_session_is_replaced_by_a_new_one(
     name: str,
     signature: dict[str, Any],
     options: dict[str, Any],
@@ -83,7 +83,6 @@ def test_session(
     table_name: str,
     ran: Path,
 ) -> None:
-    """A poisoned session does not run; the visitor gets a new one, which can be used."""
     browser = Browser(options, signing_keys=BOTH)
     browser.save(name="Ada")
     overwrite(client, table_name, **poison(ran, name, signature))
@@ -99,7 +98,7 @@ def test_session(
 @CODECS
 @SIGNATURES
 @pytest.mark.usefixtures("_middleware")
-def test_conflict(
+def test_a_session_poisoned_during_a_request_is_refused_by_its_save(
     name: str,
     signature: dict[str, Any],
     options: dict[str, Any],
@@ -107,7 +106,6 @@ def test_conflict(
     table_name: str,
     ran: Path,
 ) -> None:
-    """What is poisoned while a request is on its way does not run when the request saves."""
     browser = Browser(options, signing_keys=NEW)
     browser.save(name="Ada")
 
@@ -125,7 +123,7 @@ def test_conflict(
 @pytest.mark.parametrize("name", ["pickle", "pickle,zlib"])
 @SIGNATURES
 @pytest.mark.parametrize("serializer", ["pickle", "json"])
-def test_cache(
+def test_a_poisoned_cache_entry_is_an_error_and_can_be_replaced(
     name: str,
     signature: dict[str, Any],
     serializer: str,
@@ -134,7 +132,6 @@ def test_cache(
     table_name: str,
     ran: Path,
 ) -> None:
-    """A poisoned cache entry is a PayloadError and does not run; it can be replaced."""
     signed = {**options, "serializer": serializer, "signing_keys": NEW}
     cache = CacheManager(type="ext:dynamodb", **signed).get_cache("news")
     cache.put("today", "value")
@@ -176,8 +173,9 @@ def test_it_is_poison_in_a_cache(
     assert ran.exists()
 
 
-def test_another_key(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> None:
-    """A session that was signed with a key that is not ours any more is as good as none."""
+def test_a_session_signed_with_an_unknown_key_is_replaced_by_a_new_one(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
     browser = Browser(options, signing_keys=OLD)
     browser.save(name="Ada")
     ours = Browser(options, signing_keys=NEW)

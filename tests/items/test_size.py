@@ -1,4 +1,4 @@
-"""DynamoDB's limit for an item, 409,600 bytes, used to the last byte; and ours for a value."""
+"""Values up to DynamoDB's limit for an item, 409,600 bytes, and up to `max_value_size`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ class Raw:
     """A serializer that leaves bytes as they are."""
 
     def dumps(self, value: bytes) -> bytes:
-        """Give the value."""
         return value
 
     def loads(self, data: bytes) -> bytes:
-        """Give the data."""
         return data
 
 

@@ -16,7 +16,7 @@ from tests.untraced import untraced
 
 
 def answer_directly(url: str) -> None:
-    """Let moto answer botocore's requests to this address in the calling thread.
+    """Make moto answer botocore's requests to this address in the calling thread.
 
     Other clients, such as other processes, use the server at the address, and the same tables.
     """
