@@ -268,6 +268,19 @@ def test_a_thread_that_has_waited_lock_timeout_goes_on_without_the_lock() -> Non
     lock.release()
 
 
+def test_a_thread_that_waits_for_a_throttled_one_goes_on_without_the_lock() -> None:
+    with Script().refuse("put_item", "ThrottlingException") as script:
+        manager = script.manager(on_error="miss", lock_timeout=0.05)
+        lock = manager.get_creation_lock(b"key")
+        lock.acquire()
+        answers: list[bool] = []
+        thread = threading.Thread(target=lambda: answers.append(lock.acquire()))
+        thread.start()
+        thread.join()
+        lock.release()
+    assert answers == [True]
+
+
 def test_a_thread_that_waits_while_another_finds_out_goes_on_without_the_lock(
     registry: LockRegistry, time: Time
 ) -> None:
