@@ -37,7 +37,7 @@ MAX_INDEXES, MAX_INDEX_ATTRIBUTES, MAX_ATTRIBUTES_OF_INDEXES = 20, 20, 100
 
 
 def check_attribute_names(
-    special_keys: Collection[str], *, hash_key: str, sort_key: str | None, ttl_attribute: str
+    special_keys: Collection[str], hash_key: str, sort_key: str | None, ttl_attribute: str
 ) -> None:
     """Raise ConfigurationError if two attributes of an item would have the same name."""
     named = [("hash_key", hash_key), ("ttl_attribute", ttl_attribute)]

@@ -234,12 +234,7 @@ class Options:
 
     def __post_init__(self) -> None:
         types = dict(self.special_keys)
-        check_attribute_names(
-            types,
-            hash_key=self.hash_key,
-            sort_key=self.sort_key,
-            ttl_attribute=self.ttl_attribute,
-        )
+        check_attribute_names(types, self.hash_key, self.sort_key, self.ttl_attribute)
         check_index_keys(self.index_keys, types)
 
     @property
