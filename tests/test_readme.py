@@ -31,8 +31,9 @@ from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.config.reference import option_rows
 from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.items.codec import Codec
-from beaker_dynamodb.items.item import SESSION, Item, Layout, item_size
+from beaker_dynamodb.items.item import SESSION, Item, item_size
 from beaker_dynamodb.items.keys import Keys
+from beaker_dynamodb.items.layout import Layout
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.sessions.merge_values import merge_value
 from tests.beaker import aws_is, items, own_caches, used_client

@@ -173,7 +173,7 @@ def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, 
 
 
 def _leading_keys(options: Options, uses: set[str]) -> dict[str, Any]:
-    session, cache = Keys(options).beginnings
+    session, cache = Keys(options).prefixes
     prefixes = [session] * bool(uses & OF_SESSIONS) + [cache] * bool(uses & OF_CACHES)
     if not all(prefixes := list(dict.fromkeys(prefixes or [session, cache]))):
         raise ConfigurationError("--leading-keys: the option prefix is empty")

@@ -6,7 +6,6 @@ digest that log lines show; `show` and `revoke` accept it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 from base64 import b64encode
@@ -25,7 +24,7 @@ from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.where import conditions, where_flag
 from beaker_dynamodb.dynamodb.client import ClientSource
-from beaker_dynamodb.items.keys import key_bytes
+from beaker_dynamodb.items.keys import short_hash
 from beaker_dynamodb.sessions.session_store import SessionStore
 from beaker_dynamodb.sessions.stored_session import StoredSession
 
@@ -187,7 +186,7 @@ def digest(session: StoredSession) -> str:
     """Return the first 16 hexadecimal digits of the id's SHA-256, as log lines show it."""
     if session.hashed:
         return f"@{session.id.lstrip('%#')[:16]}"
-    return f"@{hashlib.sha256(key_bytes(session.id)).hexdigest()[:16]}"
+    return f"@{short_hash(session.id)}"
 
 
 def _as_json(session: StoredSession, show_id: bool) -> dict[str, Any]:

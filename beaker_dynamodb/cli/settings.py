@@ -34,7 +34,7 @@ class Settings:
     @property
     def prefix(self) -> str:
         """The key prefix of the sessions, or of the cache entries."""
-        return Keys(self.options).beginnings[self.purpose == CACHE]
+        return Keys(self.options).prefixes[self.purpose == CACHE]
 
     @property
     def existing(self) -> Options:

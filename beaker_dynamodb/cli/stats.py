@@ -21,7 +21,8 @@ from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import scan
-from beaker_dynamodb.items.item import TOMBSTONE, item_size, milliseconds
+from beaker_dynamodb.items.item import TOMBSTONE, item_size
+from beaker_dynamodb.items.layout import milliseconds
 from beaker_dynamodb.items.store import ItemStore
 
 #: Upper limits of the histogram's bars, in bytes; the last is DynamoDB's limit for an item.

@@ -9,7 +9,6 @@ leaves behind have a time to live.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 from collections.abc import Iterator, Mapping
@@ -111,13 +110,11 @@ class Chunks:
         self.delete(old)
 
     def _too_large(self, item: Item, size: int, limit: int) -> ItemTooLarge:
-        key = f"{item.key.partition} {item.key.sort}"
-        hashed_key = hashlib.sha256(key.encode()).hexdigest()[:16]
         return ItemTooLarge(
-            f"item {hashed_key} has {size} bytes, more than {limit}",
+            f"item {item.key.hashed} has {size} bytes, more than {limit}",
             size=size,
             limit=limit,
-            hashed_key=hashed_key,
+            hashed_key=item.key.hashed,
             operation="PutItem",
             table=self._options.table_name,
         )

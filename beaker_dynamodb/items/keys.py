@@ -1,4 +1,4 @@
-"""(namespace, key) to a primary key and back, one to one.
+"""Converts (namespace, key) to a primary key and back.
 
 ===========  ==============================  ==========================================
 item         table with a partition key      table with a sort key: partition, sort
@@ -9,9 +9,10 @@ lock         ``cache:|lock|NAMESPACE|KEY``   ``cache:|lock|NAMESPACE``, ``|KEY``
 chunk        ``cache:|chunk|NAME|NUMBER``    ``cache:|chunk|NAME|NUMBER``, ``|``
 ===========  ==============================  ==========================================
 
-ID and NAMESPACE are percent-encoded, ``|``, ``:`` and ``%`` among the encoded; the empty text is
+ID and NAMESPACE are percent-encoded, including ``|``, ``:`` and ``%``. The empty string becomes
 ``%``. KEY comes last and keeps its ``|`` and ``:``. A part that is too long for DynamoDB is
-replaced by ``%#`` and its SHA-256, which no encoding gives, and kept whole in an attribute.
+replaced by ``%#`` and its SHA-256, which percent-encoding never produces; an attribute keeps the
+original.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 
 SESSION_PREFIX = "sess:"
 CACHE_PREFIX = "cache:"
-#: What follows the prefix in the partition key of a creation lock.
+#: Follows the prefix in the partition key of a creation lock.
 LOCKS = "|lock|"
-#: The sort key of a session's item; every other item's begins with ``|``.
+#: The sort key of a session. Every other sort key begins with ``|``.
 SESSION_SORT = "session"
 
-#: Together with a prefix of 255 bytes under DynamoDB's 2048 bytes of partition key and 1024 of
-#: sort key (AWS developer guide, quotas).
+#: Longest encoded parts. With a prefix of 255 bytes they stay within DynamoDB's limits: 2048 bytes
+#: of partition key, 1024 of sort key (AWS developer guide, quotas).
 MAX_NAMESPACE_BYTES = 700
 MAX_KEY_BYTES = 1000
 
@@ -45,23 +46,26 @@ _NAMESPACE_SAFE = _KEY_SAFE.replace("|", "").replace(":", "")
 class Key:
     """A primary key.
 
-    :param partition: value of the partition key.
-    :param sort: value of the sort key, None on a table that has none.
-    :param originals: the parts that were too long and stand in the key as a digest, by the name
-        of the attribute that keeps them.
+    :param sort: None on a table without a sort key.
+    :param originals: the parts that are too long and replaced by a digest, by the name of the
+        attribute that keeps them.
     """
 
     partition: str
     sort: str | None = None
     originals: dict[str, bytes] = field(default_factory=dict, compare=False)
 
+    @property
+    def hashed(self) -> str:
+        """A short hash for messages: the key may hold a session's id."""
+        return short_hash(f"{self.partition} {self.sort}")
+
     def __repr__(self) -> str:
-        # A key may hold a session's id, and a traceback with local variables their reprs.
-        return f"<Key {_digest(f'{self.partition} {self.sort}'.encode())[2:18]}>"
+        return f"<Key {self.hashed}>"
 
 
 class Keys:
-    """The keys of one prefix in one table."""
+    """The primary keys of one prefix in one table."""
 
     def __init__(self, options: Options) -> None:
         prefix = options.prefix
@@ -69,13 +73,13 @@ class Keys:
         self._hash_ids = bool(options.hash_ids)
         self._session = SESSION_PREFIX if prefix is None else prefix
         self._cache = CACHE_PREFIX if prefix is None else prefix
-        #: What the partition keys of sessions and of cache entries begin with.
-        self.beginnings = (self._session, self._cache)
+        #: Prefixes of the partition keys of sessions and of cache entries.
+        self.prefixes = (self._session, self._cache)
 
     def session(self, session_id: str, *, hashed: bool = True) -> Key:
-        """Give the key of a session.
+        """Return the key of a session.
 
-        :param hashed: False gives the key that it has without the option ``hash_ids``.
+        :param hashed: False: the key without the option ``hash_ids``.
         """
         sort = SESSION_SORT if self._sorted else None
         if self._hash_ids and hashed:
@@ -85,13 +89,13 @@ class Keys:
         return Key(self._session + part, sort, originals)
 
     def is_session(self, key: Key) -> bool:
-        """Whether a key that was found in the table is that of a session of this prefix."""
+        """Return whether a key from the table is that of a session with this prefix."""
         return key.sort in (None, SESSION_SORT) and _continues(self._session, key.partition)
 
     def session_id(self, key: Key) -> tuple[str, bool]:
-        """Give back the id of a session, or its digest; and whether it is a digest.
+        """Return a session's id, or its digest, and whether it is a digest.
 
-        :raises ValueError: it is no session's key.
+        :raises ValueError: it is not the key of a session.
         """
         raw = key.originals.get("namespace")
         if raw is None:
@@ -102,42 +106,42 @@ class Keys:
         return raw.decode("utf-8", "surrogatepass"), False
 
     def of_digest(self, digest: str) -> Key:
-        """Give the key of the session of which `session_id` gives this digest."""
+        """Return the key of the session with this digest, as `session_id` returns it."""
         return Key(self._session + digest, SESSION_SORT if self._sorted else None)
 
     def entry(self, namespace: str, key: str | bytes) -> Key:
-        """Give the key of a cache entry; ``"k"`` and ``b"k"`` are the same entry."""
+        """Return the key of a cache entry; ``"k"`` and ``b"k"`` are the same entry."""
         return self._two_parts(self._cache, namespace, key)
 
     def is_entry(self, key: Key) -> bool:
-        """Whether a key that was found is that of a cache entry of this prefix; no lock's is."""
+        """Return whether a key from the table is that of a cache entry with this prefix."""
         partition, bar, _ = key.partition.partition("|")
         if key.sort is not None:
             return not bar and key.sort.startswith("|") and _continues(self._cache, partition)
         return bool(bar) and _continues(self._cache, partition)
 
     def is_chunk(self, key: Key) -> bool:
-        """Whether a key that was found is that of a chunk of a value of this prefix."""
-        return key.partition.startswith(tuple(f"{one}|chunk|" for one in self.beginnings))
+        """Return whether a key from the table is that of a chunk with this prefix."""
+        return key.partition.startswith(tuple(f"{one}|chunk|" for one in self.prefixes))
 
     def lock(self, namespace: str, key: str | bytes) -> Key:
-        """Give the key of the creation lock of a cache entry."""
+        """Return the key of a cache entry's creation lock."""
         return self._two_parts(self._cache + LOCKS, namespace, key)
 
     def locks(self, namespace: str) -> Key:
-        """Return the beginning of the keys of a namespace's creation locks, as `entries` does."""
+        """Return the beginning of the keys of a namespace's creation locks; see `entries`."""
         return self._beginning(self._cache + LOCKS, namespace)
 
     def is_lock(self, key: Key) -> bool:
-        """Return whether a key that was found is that of a creation lock of this prefix."""
+        """Return whether a key from the table is that of a creation lock with this prefix."""
         return key.partition.startswith(self._cache + LOCKS)
 
     def entry_of_lock(self, lock: Key) -> Key:
-        """Return the key of the cache entry that a creation lock is for."""
+        """Return the key of the cache entry that a creation lock protects."""
         return Key(self._cache + lock.partition[len(self._cache + LOCKS) :], lock.sort)
 
     def chunk(self, name: str, number: int, *, of_session: bool) -> Key:
-        """Give the key of one chunk of a value; each has a partition of its own."""
+        """Return the key of one chunk; each chunk has its own partition."""
         prefix = self._session if of_session else self._cache
         return Key(f"{prefix}|chunk|{name}|{number}", "|" if self._sorted else None)
 
@@ -152,10 +156,10 @@ class Keys:
         )
 
     def entries(self, namespace: str) -> Key:
-        """Give what the keys of a namespace's cache entries begin with.
+        """Return the beginning of the keys of a namespace's cache entries.
 
-        On a table with a sort key, ``partition`` is whole and ``sort`` is the beginning;
-        otherwise ``partition`` is the beginning, up to the ``|`` that no neighbour shares.
+        On a table with a sort key, ``partition`` is complete and ``sort`` is a prefix. Otherwise
+        ``partition`` is a prefix that ends with ``|``, so that it matches no other namespace.
         """
         return self._beginning(self._cache, namespace)
 
@@ -164,7 +168,7 @@ class Keys:
         return Key(partition, "|") if self._sorted else Key(partition + "|")
 
     def entry_key(self, namespace: str, key: Key) -> bytes:
-        """Give back the key that Beaker knows a cache entry by."""
+        """Return the key under which Beaker knows a cache entry."""
         if "key" in key.originals:
             return key.originals["key"]
         beginning = self.entries(namespace)
@@ -173,13 +177,13 @@ class Keys:
 
 
 def key_bytes(key: str | bytes) -> bytes:
-    """Give the bytes that a key stands for: ``"k"`` and ``b"k"`` are the same key."""
-    # surrogatepass: any Python text is a key, also one that UTF-8 proper refuses.
+    """Return a key as bytes: ``"k"`` and ``b"k"`` are the same key."""
+    # surrogatepass: lone surrogates are allowed in keys.
     return key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
 
 
 def _continues(prefix: str, text: str) -> bool:
-    """Whether a text is the prefix and then one encoded part, and not another, longer prefix."""
+    """Return whether a string is the prefix and one encoded part, not another, longer prefix."""
     part = text[len(prefix) :]
     return text.startswith(prefix) and bool(part) and ":" not in part and "|" not in part
 
@@ -194,6 +198,11 @@ def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> st
         return text
     originals[attribute] = raw
     return _digest(raw)
+
+
+def short_hash(value: str | bytes) -> str:
+    """Return 16 hexadecimal digits that identify a key or session id in messages."""
+    return hashlib.sha256(key_bytes(value)).hexdigest()[:16]
 
 
 def _digest(raw: bytes) -> str:

@@ -13,15 +13,8 @@ from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import Page, scan
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.items.item import (
-    CACHE,
-    CHUNK,
-    MARKER,
-    SESSION,
-    TOMBSTONE,
-    milliseconds,
-    seconds,
-)
+from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, SESSION, TOMBSTONE
+from beaker_dynamodb.items.layout import milliseconds, seconds
 
 if TYPE_CHECKING:
     from beaker_dynamodb.items.item import Attributes
@@ -154,7 +147,7 @@ class _Run:
             "(#type IN (:session, :marker, :cache, :tombstone) AND #deadline <= :now"
             " OR #type = :chunk AND #swept <= :now)"
         )
-        beginnings = dict.fromkeys(self._items.keys.beginnings)
+        beginnings = dict.fromkeys(self._items.keys.prefixes)
         if all(beginnings):
             # ... of this prefix.
             ours = [f"begins_with(#key, :b{n})" for n in range(len(beginnings))]

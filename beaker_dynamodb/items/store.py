@@ -9,18 +9,9 @@ from beaker_dynamodb.dynamodb.calls import TableCalls
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed, NoTransactions
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.chunks import Chunks
-from beaker_dynamodb.items.item import (
-    CACHE,
-    MARKER,
-    SESSION,
-    TOMBSTONE,
-    Attributes,
-    Item,
-    Layout,
-    Marker,
-    seconds,
-)
+from beaker_dynamodb.items.item import CACHE, MARKER, SESSION, TOMBSTONE, Attributes, Item, Marker
 from beaker_dynamodb.items.keys import Key, Keys
+from beaker_dynamodb.items.layout import Layout, seconds
 
 if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options

@@ -39,7 +39,7 @@ class DynamoDBSource:
         self._storage = storage
         self._units_per_second = units_per_second
         options = storage.options
-        prefix = storage.keys.beginnings[0]
+        prefix = storage.keys.prefixes[0]
         self.name = location(storage.items)
         self.client = storage.items.client()
         # Sessions with this prefix. Longer prefixes do not match: this one ends with a colon, and

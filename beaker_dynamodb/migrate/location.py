@@ -13,7 +13,7 @@ def location(items: ItemStore) -> str:
     :raises ConfigurationError: no Region is configured, or boto3 is missing.
     """
     options = items.options
-    prefixes = " and ".join(map(repr, dict.fromkeys(items.keys.beginnings)))
+    prefixes = " and ".join(map(repr, dict.fromkeys(items.keys.prefixes)))
     hashed = ", ids hashed" if options.hash_ids else ""
     endpoint = items.client().meta.endpoint_url
     return f"table {options.table_name} at {endpoint}, prefix {prefixes}{hashed}"

@@ -95,7 +95,7 @@ class SessionQuery:
     ) -> dict[str, Any]:
         """Return the parameters of a read that finds sessions with these special keys."""
         options = self._options
-        condition, prefix = _is_session(special), self._items.keys.beginnings[0]
+        condition, prefix = _is_session(special), self._items.keys.prefixes[0]
         if prefix:
             condition &= Attr(options.hash_key).begins_with(prefix)
         # All attributes except the payload.

@@ -7,14 +7,13 @@ application's changes since ``seen`` to ``stored``.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.items.item import SESSION, Item, Marker
-from beaker_dynamodb.items.keys import key_bytes
+from beaker_dynamodb.items.keys import short_hash
 from beaker_dynamodb.sessions.merge import merge
 from beaker_dynamodb.sessions.payload import BEAKER, Payload, PayloadFormat
 
@@ -77,7 +76,7 @@ class SessionState:
     @property
     def hashed_id(self) -> str:
         """The session's name in logs and messages, useless to an attacker."""
-        return hashlib.sha256(key_bytes(self.session_id)).hexdigest()[:16]
+        return short_hash(self.session_id)
 
     @property
     def item(self) -> Item | None:

@@ -9,17 +9,9 @@ import pytest
 from beaker_dynamodb import PayloadError
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
 from beaker_dynamodb.config.parse import parse
-from beaker_dynamodb.items.item import (
-    CACHE,
-    SESSION,
-    ChunkSet,
-    Item,
-    Layout,
-    item_size,
-    milliseconds,
-    seconds,
-)
+from beaker_dynamodb.items.item import CACHE, SESSION, ChunkSet, Item, item_size
 from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.layout import Layout, milliseconds, seconds
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 

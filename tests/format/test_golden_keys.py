@@ -134,7 +134,7 @@ def test_chunk() -> None:
 
 
 def test_beginnings() -> None:
-    assert ("sess:", "cache:") == FLAT.beginnings
+    assert ("sess:", "cache:") == FLAT.prefixes
     assert Key("cache:a%7Cb|") == FLAT.entries("a|b")
     assert Key("cache:a%7Cb", "|") == SORTED.entries("a|b")
 

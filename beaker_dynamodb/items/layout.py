@@ -1,0 +1,216 @@
+"""Items as DynamoDB attributes (docs/design.md, Items). Times are stored in seconds."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.items.item import MARKER, Attributes, ChunkSet, Item, has_expired
+from beaker_dynamodb.items.keys import Key
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.config.options import Options
+
+#: An item with more chunks is damaged: a value holds at most 64 MB.
+MAX_CHUNKS = 200
+
+#: What reading a damaged attribute raises.
+_DAMAGE = (KeyError, ValueError, TypeError, AttributeError, OverflowError)
+
+
+def seconds(ms: int) -> Attributes:
+    """Return milliseconds as a Number of seconds, exact to three decimals."""
+    sign, ms = ("-", -ms) if ms < 0 else ("", ms)
+    return {"N": f"{sign}{ms // 1000}.{ms % 1000:03d}"}
+
+
+def milliseconds(attribute: Mapping[str, str]) -> int:
+    """Return a Number of seconds as milliseconds."""
+    return round(float(attribute["N"]) * 1000)
+
+
+def whole_seconds(ms: int) -> Attributes:
+    """Return milliseconds as a Number of seconds, rounded up.
+
+    For DynamoDB's time to live: it must not sweep an item that can still be read.
+    """
+    return {"N": str(-(-ms // 1000))}
+
+
+def _string(value: str) -> Attributes:
+    return {"S": value}
+
+
+#: Attributes that an item may lack: field of `Item`, attribute, and how to write and read it.
+_OPTIONAL: tuple[tuple[str, str, Callable[[Any], Attributes], Callable[[Any], Any]], ...] = (
+    ("accessed_ms", "accessed", seconds, milliseconds),
+    ("version", "version", lambda n: {"N": str(n)}, lambda value: int(value["N"])),
+    ("writer", "writer", _string, lambda value: value["S"]),
+    (
+        "earlier",
+        "earlier",
+        lambda tokens: _string(" ".join(tokens)),
+        lambda value: tuple(value["S"].split(" ")),
+    ),
+    ("cookie_name", "cookie", _string, lambda value: value["S"]),
+    ("signature", "signature", lambda mac: {"B": mac}, lambda value: bytes(value["B"])),
+)
+
+
+class Layout:
+    """Converts items to and from attributes, with the attribute names of one table."""
+
+    def __init__(self, options: Options) -> None:
+        self._hash_key = options.hash_key
+        self._sort_key = options.sort_key
+        self._ttl_attribute = options.ttl_attribute
+        self._special_keys = options.special_keys
+
+    # -- keys ---------------------------------------------------------------------------------
+
+    def key_attributes(self, key: Key) -> Attributes:
+        """Return the attributes of a primary key."""
+        attributes: Attributes = {self._hash_key: {"S": key.partition}}
+        if self._sort_key is not None:
+            attributes[self._sort_key] = {"S": key.sort}
+        return attributes
+
+    def key(self, attributes: Mapping[str, Any]) -> Key:
+        """Return an item's primary key, with the originals of the parts stored as a digest."""
+        originals = {
+            name: attributes[name]["B"]
+            for name in ("namespace", "key")
+            if "B" in attributes.get(name, ())
+        }
+        sort = None if self._sort_key is None else attributes[self._sort_key]["S"]
+        return Key(attributes[self._hash_key]["S"], sort, originals)
+
+    # -- to attributes ------------------------------------------------------------------------
+
+    def attributes(self, item: Item) -> Attributes:
+        """Return all attributes of an item."""
+        attributes = {**item.special, **self.key_attributes(item.key)}
+        attributes["type"] = {"S": item.kind}
+        attributes["data"] = {"B": item.data if item.chunks is None else b""}
+        attributes["codec"] = {"S": item.codec}
+        attributes["created"] = seconds(item.created_ms)
+        attributes.update(self.expiry(item.deadline_ms, item.grace_ms))
+        for field, name, write, _ in _OPTIONAL:
+            value = getattr(item, field)
+            if value is not None and value != ():
+                attributes[name] = write(value)
+        if item.chunks is not None:
+            attributes["chunk_set"] = {"S": item.chunks.name}
+            attributes["chunks"] = {"N": str(item.chunks.count)}
+        for name, original in item.key.originals.items():
+            attributes[name] = {"B": original}
+        return attributes
+
+    def marker(
+        self, key: Key, now_ms: int, lifetime_seconds: float, kind: str = MARKER
+    ) -> Attributes:
+        """Return all attributes of a new marker or tombstone."""
+        return {
+            **self.key_attributes(key),
+            "type": {"S": kind},
+            "writer": {"S": secrets.token_urlsafe(9)},
+            **self.expiry(now_ms + round(lifetime_seconds * 1000)),
+        }
+
+    def expiry(self, deadline_ms: int | None, grace_ms: int = 0) -> Attributes:
+        """Return the attributes of a deadline and grace; none if there is no deadline."""
+        if deadline_ms is None:
+            return {}
+        attributes: Attributes = {
+            "deadline": seconds(deadline_ms),
+            self._ttl_attribute: whole_seconds(deadline_ms + grace_ms),
+        }
+        if grace_ms:
+            attributes["grace"] = seconds(grace_ms)
+        return attributes
+
+    # -- from attributes ----------------------------------------------------------------------
+
+    def item(self, key: Key, kind: str, attributes: Mapping[str, Any]) -> Item:
+        """Return the item that attributes describe, without the data of its chunks.
+
+        :raises PayloadError: the item is of another kind, or damaged.
+        """
+        try:
+            if attributes["type"]["S"] != kind:
+                raise PayloadError(f"an item is not of type {kind!r}")
+            item = Item(
+                key=key,
+                kind=kind,
+                data=bytes(attributes["data"]["B"]),
+                codec=attributes["codec"]["S"],
+                created_ms=milliseconds(attributes["created"]),
+                deadline_ms=None,
+                special=self._special(attributes),
+            )
+            if "deadline" in attributes:
+                item.deadline_ms = milliseconds(attributes["deadline"])
+            if "grace" in attributes:
+                item.grace_ms = milliseconds(attributes["grace"])
+            for field, name, _, read in _OPTIONAL:
+                if name in attributes:
+                    setattr(item, field, read(attributes[name]))
+            if "chunk_set" in attributes:
+                item.chunks = self.chunks(attributes)
+                if item.chunks is None:
+                    raise ValueError("chunks")
+        except (KeyError, ValueError, OverflowError) as error:
+            raise PayloadError(f"an item of type {kind!r} is damaged: {error!r}") from None
+        return item
+
+    def _special(self, attributes: Mapping[str, Any]) -> Attributes:
+        """Return the special keys that have the declared type."""
+        return {
+            name: attributes[name]
+            for name, kind in self._special_keys
+            if kind in attributes.get(name, ())
+        }
+
+    def chunks(self, attributes: Mapping[str, Any]) -> ChunkSet | None:
+        """Return the chunks of an item; None if it has none, or is damaged."""
+        try:
+            chunks = ChunkSet(
+                attributes["type"]["S"],
+                attributes["chunk_set"]["S"],
+                int(attributes["chunks"]["N"]),
+            )
+        except (KeyError, ValueError):
+            return None
+        return chunks if 0 < chunks.count <= MAX_CHUNKS else None
+
+    # -- listed items: a damaged one must not end the listing ---------------------------------
+
+    def expired(
+        self, attributes: Mapping[str, Any], now_ms: int, *, with_grace: bool = False
+    ) -> bool:
+        """Return whether a listed item has expired; a damaged one has not.
+
+        :param with_grace: the item's grace must be over too.
+        """
+        try:
+            deadline_ms = milliseconds(attributes["deadline"])
+            grace_ms = milliseconds(attributes["grace"]) if "grace" in attributes else 0
+        except _DAMAGE:
+            return False
+        return has_expired(deadline_ms, now_ms, grace_ms if with_grace else 0)
+
+    def sweepable(self, attributes: Mapping[str, Any], now_ms: int) -> bool:
+        """Return whether DynamoDB may sweep a listed item; a damaged one it may not."""
+        try:
+            return has_expired(milliseconds(attributes[self._ttl_attribute]), now_ms)
+        except _DAMAGE:
+            return False
+
+    def written_after(self, attributes: Mapping[str, Any], moment_ms: int) -> bool:
+        """Return whether a listed cache entry was written later; a damaged one was not."""
+        try:
+            return milliseconds(attributes["created"]) > moment_ms
+        except _DAMAGE:
+            return False
