@@ -1,4 +1,4 @@
-"""The option ``reap_interval``: one thread of a process deletes what has expired in a table."""
+"""The option ``reap_interval``: one thread per process deletes the expired items of a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: The pause between two runs, by a name that tests replace.
+#: Replaced by tests.
 sleep = time.sleep
 
 _threads: dict[tuple[Any, ...], threading.Thread] = {}
@@ -25,10 +25,9 @@ _lock = threading.Lock()
 
 
 def keep_reaping(items: ItemStore) -> None:
-    """Begin to reap a table every ``reap_interval`` seconds, if this process does not already.
+    """Start the thread of this process that reaps a table every ``reap_interval`` seconds.
 
-    One thread for each table and prefix. It ends with the process, and holds its end up for
-    nothing.
+    There is one thread per table and prefix. It never delays the end of the process.
     """
     check_process()
     options = items.options
@@ -46,7 +45,7 @@ def keep_reaping(items: ItemStore) -> None:
 
 def _run(items: ItemStore) -> None:
     interval = items.options.reap_interval
-    # Servers that were started together are not to read the table together.
+    # Processes that start together must not scan the table together.
     sleep(random.uniform(0, interval))
     while threading.main_thread().is_alive():
         reap_once(items)
@@ -54,11 +53,11 @@ def _run(items: ItemStore) -> None:
 
 
 def reap_once(items: ItemStore) -> None:
-    """Delete what has expired, one call at a time; a fault is logged, and raised to nobody."""
+    """Delete the expired items, one call at a time; log an error instead of raising it."""
     try:
         *_, reaped = reap(items, segments=1, threads=1)
-    except Exception as error:  # whatever it is, it must not end the thread
-        # A process that ends starts no thread any more, and nobody is to be alarmed by that.
+    except Exception as error:  # must not end the thread
+        # A process that is ending cannot start threads, which is not worth a warning.
         if threading.main_thread().is_alive():
             log.warning("expired items were not all deleted: %s: %s", type(error).__name__, error)
         return
@@ -73,7 +72,7 @@ def reap_once(items: ItemStore) -> None:
 
 
 def _after_fork() -> None:
-    # The threads stay behind in the parent; the next use of a manager starts the child's own.
+    # Threads do not survive a fork; the next use of a manager starts the child's own.
     global _lock
     _lock = threading.Lock()
     _threads.clear()

@@ -1,10 +1,9 @@
-"""Values larger than one item: their bytes lie in chunks, the item itself names them.
+"""Values larger than one item: their bytes are in chunks, which the item names.
 
-A writer puts the chunks first, under a fresh random name that nobody reads yet. The one write of
-the item then publishes them, under whatever condition it has, and only after it are the chunks of
-the value before deleted. A reader who holds the old item and misses a chunk reads the item anew.
-So everybody sees the old value or the new one, wherever a writer is stopped; the chunks that it
-leaves behind have a time to live.
+A writer stores the chunks first, under a random name that no item has yet. The write of the item
+then publishes them, under its condition. Only after it, the chunks of the old value are deleted. A
+reader that misses a chunk reads the item again. So readers see the old value or the new one,
+wherever a writer stops; time to live deletes the chunks of an incomplete write.
 """
 
 from __future__ import annotations
@@ -26,23 +25,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Bytes in one chunk: what fits into an item beside the longest key and attribute names, and into
-#: one of moto, which counts some more.
+#: Bytes in one chunk. The rest of the item holds the longest key and the attribute names; moto
+#: counts a few more bytes than DynamoDB.
 CHUNK_BYTES = MAX_ITEM_BYTES - 20_480
-#: Chunks in one BatchWriteItem: 1.5 MB, which arrive within the time-out of one call.
+#: Chunks in one BatchWriteItem: 1.5 MB arrive within the timeout of one call.
 CHUNKS_A_WRITE = 4
-#: A chunk is swept so long after the item that names it, so that a late reader finds it.
+#: Time to live deletes a chunk this long after its item, so a late reader finds it.
 SPARE_SECONDS = 3_600
-#: Life of a value in chunks that has no expiry. It must have one: there would be no other end to
-#: the chunks that a writer has left behind.
+#: Lifetime of a value in chunks that should never expire: without an expiry, the chunks of an
+#: incomplete write would stay forever.
 LONGEST_LIFE_MS = 366 * 86_400_000
 
 
 class Chunks:
-    """Writes, reads and deletes the chunks of items.
-
-    :param items: the table.
-    """
+    """Writes, reads and deletes the chunks of items."""
 
     def __init__(self, items: ItemStore) -> None:
         self._items = items
@@ -53,7 +49,7 @@ class Chunks:
     # -- write --------------------------------------------------------------------------------
 
     def prepare(self, item: Item) -> Attributes:
-        """Give the attributes of an item to be written; if need be its chunks are there by then.
+        """Return the attributes of an item to write, after writing its chunks if it is large.
 
         :raises ItemTooLarge: before anything is sent.
         """
@@ -61,8 +57,7 @@ class Chunks:
         if len(item.data) > self._options.max_value_size:
             raise self._too_large(item, len(item.data), self._options.max_value_size)
         attributes = self._layout.attributes(item)
-        # Only what is near the limit is worth counting; special keys and over-long keys, which are
-        # kept in attributes, may be of any size.
+        # Count only near the limit. Special keys and the originals of hashed keys have any size.
         counted = item.special or item.key.originals or len(item.data) >= MAX_ITEM_BYTES - 20_000
         if not counted or item_size(attributes) <= MAX_ITEM_BYTES:
             return attributes
@@ -92,16 +87,16 @@ class Chunks:
 
     @contextmanager
     def publishing(self, item: Item, replaced: Item | None) -> Iterator[None]:
-        """Around the conditional write of an item: delete the chunks that nobody needs after it.
+        """Delete the chunks that the conditional write in this context makes unnecessary.
 
-        Those of the item that was replaced; or, if the condition fails, those that were to
-        replace it. After any other error neither, since the write may have arrived.
+        Those of the replaced item, or, if the condition fails, those of the new one. After any
+        other error none, because the write may have arrived.
         """
         old = None if replaced is None else replaced.chunks
         try:
             yield
         except ConditionFailed as failed:
-            # The same chunks: our own write had arrived, and botocore sent it again.
+            # The same chunks: this write had arrived, and botocore sent it again.
             arrived = item.chunks is not None and item.chunks == self._layout.chunks(
                 failed.attributes or {}
             )
@@ -122,7 +117,7 @@ class Chunks:
     # -- read, delete -------------------------------------------------------------------------
 
     def read(self, item: Item, *, consistent_read: bool) -> bool:
-        """Put the data of an item together; False if a chunk is not there."""
+        """Read the data of an item from its chunks; return False if one is missing."""
         keys = self.keys(item.chunks)
         found = {
             self._layout.key(attributes): attributes
@@ -141,26 +136,26 @@ class Chunks:
     def delete_of(self, attributes: Mapping[str, Any], *, but: ChunkSet | None = None) -> None:
         """Delete the chunks of an item that was replaced or deleted.
 
-        :param but: what has replaced it. They are the same where a write had arrived, its answer
-            was lost, and botocore sent it again.
+        :param but: the chunks of the new item. They are the same if botocore sent the write
+            twice, because the first response was lost.
         """
         chunks = self._layout.chunks(attributes)
         if chunks != but:
             self.delete(chunks)
 
     def delete(self, chunks: ChunkSet | None) -> None:
-        """Delete chunks that no item names any more; None: there are none."""
+        """Delete chunks that no item names any more, if any."""
         if chunks is None:
             return
         keys = [self._layout.key_attributes(key) for key in self.keys(chunks)]
         try:
             batches.write(self._items, [{"DeleteRequest": {"Key": key}} for key in keys])
         except DynamoDBError as error:
-            # What was asked for is done: not the time to fail.
+            # The value was written: cleanup errors must not raise.
             log.warning("chunks of an old value were left to time to live: %s", error)
 
     def keys(self, chunks: ChunkSet | None) -> list[Key]:
-        """Give the primary keys of chunks, in the order of their bytes."""
+        """Return the primary keys of chunks in the order of their bytes."""
         if chunks is None:
             return []
         of_session = chunks.kind == SESSION

@@ -1,23 +1,23 @@
-"""A value to bytes and back; the names of the steps are stored beside the bytes.
+"""Encodes values as bytes and decodes them. The item's ``codec`` names the steps.
 
 =============  =====================================================================
 ``codec``      what ``data`` holds
 =============  =====================================================================
-``b64``        Beaker's text of a session, its base64 taken off
-``nonce+b64``  the same for an encrypted one: 24 characters of nonce, then the rest
-``text``       any other text, as UTF-8
+``b64``        a session's payload, after decoding Beaker's base64
+``nonce+b64``  the same for an encrypted session: nonce and ciphertext
+``text``       any other string, as UTF-8
 ``pickle``     a pickle
 ``json``       JSON
-``object``     what the ``dumps`` of the option ``serializer`` gave
-``object-str``  the same, where that was a text
+``object``     the result of ``dumps`` of the option ``serializer``
+``object-str``  the same, if it was a string
 ``…,zlib``     any of these, compressed with zlib
 ``…,zstd``     the same with zstd
 =============  =====================================================================
 
-A quarter of a session's size, and with it of its write capacity, is base64; that is why it goes.
+Without base64 a session is a quarter smaller, and so are its write units.
 
-An item is decoded by what stands on it, whatever the options are by now. What has to be signed
-(items/signing.py) is verified before a single byte is looked at.
+An item is decoded as its ``codec`` says, even if the options have changed since. Signatures
+(items/signing.py) are verified before anything interprets the bytes.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ _NONCE_BYTES = 16
 
 
 class Raw(bytes):
-    """What Beaker's Session hands over as base64, without the base64; keeps a text it has."""
+    """A session's payload without its base64; remembers the original string if it had one."""
 
     _text: str | None = None
 
     def __repr__(self) -> str:
-        # A session's data: a traceback with local variables must not show it.
+        # Tracebacks with local variables must not show a session's data.
         return f"<Raw, {len(self)} bytes>"
 
     @classmethod
     def of(cls, payload: Any) -> Any:
-        """Give the bytes of a text that is base64, and to the letter; anything else as it is."""
+        """Return a canonical base64 string as `Raw`; return anything else unchanged."""
         found = unbase64(payload) if isinstance(payload, str) else None
         if found is None:
             return payload
@@ -64,7 +64,7 @@ class Raw(bytes):
 
     @staticmethod
     def text(payload: Any) -> Any:
-        """Give the text that these bytes stand for; anything else as it is."""
+        """Return the base64 string of a `Raw`; return anything else unchanged."""
         if not isinstance(payload, Raw):
             return payload
         if payload._text is None:
@@ -73,13 +73,13 @@ class Raw(bytes):
 
 
 class Undecodable(PayloadError):
-    """A value that is whole, as far as can be told, but that this process cannot decode."""
+    """A value that seems undamaged, but that this process cannot decode."""
 
 
 class Codec:
     """Encodes, signs and decodes values.
 
-    :raises ConfigurationError: ``compression`` is ``zstd``, and that is not installed.
+    :raises ConfigurationError: ``compression`` is ``zstd``, which is not installed.
     """
 
     def __init__(self, options: Options) -> None:
@@ -90,7 +90,7 @@ class Codec:
     # -- to bytes -----------------------------------------------------------------------------
 
     def encode_session(self, payload: object) -> tuple[bytes, str]:
-        """Encode what Beaker's Session hands over, a text, or `Raw`; all else as a cache value."""
+        """Encode a session's payload: a string or `Raw`; anything else like a cache value."""
         if isinstance(payload, Raw):
             return self._compression.compress(payload, "b64")
         if not isinstance(payload, str):
@@ -105,7 +105,7 @@ class Codec:
         return self._compression.compress(*self._serialize(value))
 
     def sign(self, item: Item) -> None:
-        """Sign an item that is to be written, if there are keys: as it is now, and for its key."""
+        """Sign an item before it is written, if there are signing keys."""
         self._signatures.sign(item)
 
     def _serialize(self, value: object) -> tuple[bytes, str]:
@@ -121,12 +121,11 @@ class Codec:
                 return data.encode(), "object-str"
             if isinstance(data, (bytes, bytearray, memoryview)):
                 return bytes(data), "object"
-            raise TypeError("dumps gave neither a text nor bytes")
+            raise TypeError("dumps returned neither a str nor bytes")
         except json_values.NotJSON as error:
             raise PayloadError(f"a value cannot be encoded as JSON: {error}") from None
         except Exception as error:
-            # Whatever the value's own code raises; never a TypeError, which Beaker would read
-            # as "a new session".
+            # The value's own code may raise anything. Beaker reads a TypeError as a new session.
             raise PayloadError(
                 f"a value of type {type(value).__name__} cannot be encoded: {type(error).__name__}"
             ) from cause(error)
@@ -134,26 +133,25 @@ class Codec:
     # -- and back -----------------------------------------------------------------------------
 
     def verify(self, item: Item) -> None:
-        """Refuse an item that was not signed as the options demand.
+        """Raise PayloadError for an item that is not signed as the options require.
 
         :raises PayloadError: see items/signing.py.
         """
         self._signatures.verify(item)
 
     def decode(self, item: Item) -> Any:
-        """Give the value of an item, a session's as Beaker's Session wrote it; see the next.
+        """Return the value of an item, a session's as Beaker's Session wrote it.
 
-        :raises PayloadError: as there.
-        :raises ConfigurationError: as there.
+        Raises the errors of `decode_session`.
         """
         return Raw.text(self.decode_session(item))
 
     def decode_session(self, item: Item) -> Any:
-        """Give the value of an item, once its signature was found to be right; base64 as `Raw`.
+        """Verify an item and return its value; base64 as `Raw`.
 
-        :raises PayloadError: wrong signature, unknown codec, or bytes that are not what it says.
-        :raises Undecodable: a PayloadError, of an item that is not damaged.
-        :raises ConfigurationError: it was compressed with zstd, which is not installed.
+        :raises PayloadError: wrong signature, unknown codec, or bytes that do not fit the codec.
+        :raises Undecodable: the item is not damaged.
+        :raises ConfigurationError: it is compressed with zstd, which is not installed.
         """
         signed = self._signatures.verify(item)
         codec, _, step = item.codec.partition(",")
@@ -162,12 +160,12 @@ class Codec:
         except PayloadError as error:
             if not signed or isinstance(error, Undecodable):
                 raise
-            # It is as it was written, whatever this process makes of it.
+            # The signature proves that it is not damaged.
             raise Undecodable(str(error)) from error.__cause__
         except DynamoDBError:
             raise
         except Exception as error:
-            # Unpickling runs the value's own code, which may raise anything at all.
+            # Unpickling runs the value's own code, which may raise anything.
             raise (Undecodable if signed else PayloadError)(
                 f"stored bytes cannot be decoded as {codec}: {type(error).__name__}"
             ) from cause(error)
@@ -203,24 +201,24 @@ def _unpickle(data: bytes) -> Any:
     try:
         return pickle.loads(data)
     except (pickle.UnpicklingError, EOFError):
-        raise  # the bytes are no pickle
+        raise  # not a pickle
     except Exception as error:
         if not _is_pickle(data):
             raise
-        # For instance a class that is not there any more, or takes other arguments by now.
+        # For example, the class was removed, or takes other arguments.
         raise Undecodable(
             f"a stored value cannot be unpickled here: {type(error).__name__}"
         ) from cause(error)
 
 
 def _is_pickle(data: bytes) -> bool:
-    """Return whether bytes are one whole pickle; nothing in it is run."""
+    """Return whether bytes are one complete pickle, without running it."""
     from pickletools import genops
 
     end = 0
     try:
         for _, _, position in genops(data):
-            end = (position or 0) + 1  # ends with STOP, of one byte
+            end = (position or 0) + 1  # the last opcode, STOP, is one byte
     except Exception:
         return False
     return end == len(data)
@@ -238,9 +236,9 @@ def _session_bytes(payload: str) -> tuple[bytes, str]:
 
 
 def unbase64(text: str) -> bytes | None:
-    """Decode base64 that encodes back to the very same text; None where it does not."""
+    """Decode canonical base64; return None for any other string."""
     try:
-        raw = b64decode(text)  # what it leaves out shows below
+        raw = b64decode(text)  # ignores some characters, which the comparison below notices
     except (binascii.Error, ValueError):
         return None
     return raw if b64encode(raw) == text.encode() else None

@@ -1,7 +1,7 @@
-"""Bytes made smaller where that pays, and back without trust in what they claim to be.
+"""Compresses values that become smaller, and decompresses within limits.
 
-A step stands behind the codec's name: ``b64,zlib`` is a session whose bytes were compressed with
-zlib. Which one is used, and why at these levels, is measured in docs/design.md, Decisions.
+The item's ``codec`` names the compression: ``b64,zlib`` is a session that is compressed with zlib.
+docs/design.md, Decisions, has the measurements behind the algorithms and levels.
 """
 
 from __future__ import annotations
@@ -16,24 +16,23 @@ from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
 
-#: No value is larger than this, in bytes, before it is compressed or after it was decompressed: a
-#: few hundred bytes in the table must not be able to fill the memory.
+#: Largest uncompressed value in bytes: a few hundred stored bytes must not fill the memory.
 MAX_BYTES = 64 * 1024 * 1024
 #: Smaller values are not compressed: DynamoDB bills a write per started KB.
 THRESHOLD_BYTES = 1024
 ZLIB_LEVEL = 6
 ZSTD_LEVEL = 3
-#: ``auto`` keeps what became smaller by a tenth or more.
+#: ``auto`` compresses only if the result is at most this fraction of the value.
 AUTO_PART = 0.9
 
-#: zlib's first two bytes, at its four levels (RFC 1950): Beaker's own JSON sessions begin so.
+#: The first two bytes of zlib's levels (RFC 1950). Beaker's JSON sessions are compressed with it.
 _ZLIB_HEADERS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
 class Compression:
-    """Compresses as the options say; what was stored under any others is decompressed as well.
+    """Compresses as the options say.
 
-    :raises ConfigurationError: ``compression`` is ``zstd``, and that is not installed.
+    :raises ConfigurationError: ``compression`` is ``zstd``, which is not installed.
     """
 
     def __init__(self, options: Options) -> None:
@@ -46,7 +45,7 @@ class Compression:
             _zstd()
 
     def compress(self, data: bytes, codec: str) -> tuple[bytes, str]:
-        """Give the bytes and the codec's name, with a step behind it if they were compressed."""
+        """Return the bytes and the codec, both with or without compression."""
         if not self._threshold <= len(data) <= MAX_BYTES or _is_dense(data, codec):
             return data, codec
         smaller = _zstd_compress(data) if self._step == "zstd" else zlib.compress(data, ZLIB_LEVEL)
@@ -55,11 +54,12 @@ class Compression:
 
 
 def decompress(data: bytes, step: str) -> bytes:
-    """Undo a step.
+    """Decompress stored bytes.
 
-    :raises PayloadError: the bytes are damaged, or would become more than `MAX_BYTES`.
-    :raises ConfigurationError: zstd is not installed: a fault of the machine, not of the bytes,
-        and nobody is logged out by it.
+    :param step: ``zlib`` or ``zstd``.
+    :raises PayloadError: the bytes are damaged, or larger than `MAX_BYTES` when decompressed.
+    :raises ConfigurationError: zstd is not installed. Not a PayloadError, which could log users
+        out.
     """
     if step not in ("zlib", "zstd"):
         raise PayloadError(f"the compression {step!r} is unknown to this version")
@@ -73,12 +73,12 @@ def decompress(data: bytes, step: str) -> bytes:
 
 
 def _is_dense(data: bytes, codec: str) -> bool:
-    """Whether compressing is known to be in vain: ciphertext, or compressed by Beaker."""
+    """Return whether compression cannot help: the data is encrypted, or compressed by Beaker."""
     return codec == "nonce+b64" or (codec == "b64" and data.startswith(_ZLIB_HEADERS))
 
 
 def _bounded(decompressor: Any, data: bytes) -> bytes:
-    """Decompress what has to be one whole stream, with zlib or with Python's own zstd."""
+    """Decompress one complete stream with zlib or the standard library's zstd."""
     result: bytes = decompressor.decompress(data, MAX_BYTES + 1)
     if len(result) > MAX_BYTES:
         raise _too_large()
@@ -91,17 +91,17 @@ def _too_large() -> PayloadError:
     return PayloadError(f"stored bytes would become more than {MAX_BYTES} when decompressed")
 
 
-# -- zstd: Python's own module (3.14 and newer), or else the package zstandard --------------------
+# -- zstd: the standard library (Python 3.14 and later), or the package zstandard -----------------
 
 _OWN, _PACKAGE = "compression.zstd", "zstandard"
 
 
-# Kept: an import that fails looks through the whole path each time.
+# Cached, because a failing import searches the whole path each time.
 @cache
 def _zstd() -> tuple[Any, bool]:
-    """Give the module, and whether it is Python's own.
+    """Return the module, and whether it is the standard library's.
 
-    :raises ConfigurationError: there is neither.
+    :raises ConfigurationError: zstd is not installed.
     """
     for name in (_OWN, _PACKAGE):
         try:
@@ -115,7 +115,7 @@ def _zstd() -> tuple[Any, bool]:
 
 def _zstd_compress(data: bytes) -> bytes:
     module, own = _zstd()
-    # A compressor is not safe in threads, and takes 8 microseconds to make.
+    # A compressor is not thread-safe, and cheap to create (8 us).
     smaller: bytes = (
         module.compress(data, ZSTD_LEVEL)
         if own
@@ -128,8 +128,8 @@ def _zstd_decompress(data: bytes) -> bytes:
     module, own = _zstd()
     if own:
         return _bounded(module.ZstdDecompressor(), data)
-    # The package believes the frame's own word for its size, and makes room for it first.
-    # A frame that does not say it (our writers' always do) it refuses.
+    # The package trusts the size in the frame header and allocates it first. It refuses frames
+    # without a size, which this package never writes.
     if module.frame_content_size(data) > MAX_BYTES:
         raise _too_large()
     decompressor = module.ZstdDecompressor(max_window_size=MAX_BYTES)

@@ -1,4 +1,4 @@
-"""Deletes what has expired, for tables without DynamoDB's time to live: a Scan, and DeleteItems."""
+"""Deletes expired items, for tables without DynamoDB's time to live."""
 
 from __future__ import annotations
 
@@ -7,33 +7,35 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
+from beaker_dynamodb.dynamodb.expressions import Attr, read_params, write_params
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import Page, scan
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, SESSION, TOMBSTONE
-from beaker_dynamodb.items.layout import milliseconds, seconds
+from beaker_dynamodb.items.layout import seconds
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.items.item import Attributes
     from beaker_dynamodb.items.store import ItemStore
 
-#: Units of a DeleteItem whose condition fails: DynamoDB does not tell, and the item is a small one.
+#: Units of a DeleteItem whose condition fails. DynamoDB does not return them; the items are small.
 FAILED_UNITS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """What was done so far.
+    """The progress of a run.
 
-    :param scanned: items that were read, of whatever kind; what the Scan is billed for.
-    :param found: sessions, cache entries, tombstones and chunks of this prefix that have expired.
-    :param deleted: those of them that are deleted.
-    :param capacity_units: units consumed, of reads and of writes.
-    :param state: where to go on, in JSON's types; None: all is done. It has primary keys in it,
-        so session ids: keep it as safe as the table.
+    :param scanned: items read, including those that the filter removed.
+    :param found: expired items of this prefix.
+    :param deleted: how many of them were deleted.
+    :param capacity_units: consumed units, reads and writes together.
+    :param state: where to resume, as JSON types; None at the end. It contains primary keys, and so
+        session ids: protect it like the table.
     """
 
     scanned: int = 0
@@ -54,18 +56,16 @@ def reap(
 ) -> Iterator[Reaped]:
     """Delete the expired items of a prefix: sessions, cache entries, tombstones and chunks.
 
-    Gives the sums after every page, the last time with all. Locks are left alone: they have no
-    expiry, but are taken over. An item goes on the condition that it is still the one that was
-    found to have expired.
+    Yield the sums after each page. Locks do not expire: another holder takes them over.
 
-    :param segments: how many parts of the table are read at once.
-    :param threads: how many items are deleted at once.
-    :param limiter: limits the capacity units of reads and deletes together. One page of each
-        segment is read ahead.
+    :param segments: parts of the table that are read in parallel.
+    :param threads: parallel deletes.
+    :param limiter: of the units of reads and deletes together. One page of each segment is read
+        ahead.
     :param dry_run: only count.
-    :param state: `Reaped.state` of a run that was left; its number of segments is kept.
-    :raises ConfigurationError: the state is none of ours.
-    :raises DynamoDBError: a call failed; a new run with the last state goes on from there.
+    :param state: `Reaped.state` of an incomplete run, with its number of segments.
+    :raises ConfigurationError: the state is not from a reaper.
+    :raises DynamoDBError: a call failed; a run with the last state resumes there.
     """
     last_keys: dict[int, Any] = {}
     if state is not None:
@@ -105,11 +105,11 @@ def _read_state(state: Mapping[str, Any]) -> tuple[int, dict[int, Any]]:
             return segments, last_keys
     except (KeyError, ValueError, TypeError, AttributeError):
         pass
-    raise ConfigurationError("the state to go on from is none that a reaper has given")
+    raise ConfigurationError("this is not the state of a reaper: start without one")
 
 
 class _Run:
-    """What the pages of one run share."""
+    """The state of one run."""
 
     def __init__(
         self, items: ItemStore, threads: int, limiter: RateLimiter | None, dry_run: bool
@@ -118,95 +118,70 @@ class _Run:
         self._dry_run = dry_run
         self._limiter = limiter or RateLimiter(None)
         self._stopped = threading.Event()
-        # One thread is the caller's own: at the end of a process no other can be begun.
+        # One thread is the caller's: a process that is ending cannot start others.
         self._pool = ThreadPoolExecutor(threads, "beaker-dynamodb-reap") if threads > 1 else None
 
     def close(self) -> None:
-        """Wait for the deletes that are under way, and begin no other."""
+        """Wait for the deletes in progress, and start no others."""
         self._stopped.set()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
     def params(self) -> dict[str, Any]:
-        """Give the parameters of the Scan."""
-        options = self._options
-        now_ms = self._items.now_ms()
-        names = {"#key": options.hash_key, "#type": "type", "#deadline": "deadline"}
-        names |= {"#grace": "grace", "#swept": options.ttl_attribute}
-        values: dict[str, Attributes] = {
-            ":session": {"S": SESSION},
-            ":marker": {"S": MARKER},
-            ":cache": {"S": CACHE},
-            ":tombstone": {"S": TOMBSTONE},
-            ":chunk": {"S": CHUNK},
-            ":now": seconds(now_ms),
-        }
-        # Sessions, cache entries, and what marks the end of either, past their deadline; chunks
-        # that DynamoDB may sweep, since they have no deadline of their own.
-        expired = (
-            "(#type IN (:session, :marker, :cache, :tombstone) AND #deadline <= :now"
-            " OR #type = :chunk AND #swept <= :now)"
-        )
-        beginnings = dict.fromkeys(self._items.keys.prefixes)
-        if all(beginnings):
-            # ... of this prefix.
-            ours = [f"begins_with(#key, :b{n})" for n in range(len(beginnings))]
-            values |= {f":b{n}": {"S": beginning} for n, beginning in enumerate(beginnings)}
-            expired += f" AND ({' OR '.join(ours)})"
-        projection = "#key, #type, #deadline, #grace, #swept"
-        if options.sort_key is not None:
-            names["#sort"] = options.sort_key
-            projection += ", #sort"
-        return {
-            "FilterExpression": expired,
-            "ProjectionExpression": projection,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-        }
+        """Return the parameters of the Scan."""
+        options, now = self._options, seconds(self._items.now_ms())
+        # Sessions, cache entries, markers and tombstones after their deadline. Chunks have no
+        # deadline of their own, only the time to live.
+        condition = (
+            Attr("type").is_in((SESSION, MARKER, CACHE, TOMBSTONE)) & Attr("deadline").lte(now)
+        ) | (Attr("type").eq(CHUNK) & Attr(options.ttl_attribute).lte(now))
+        prefixes = list(dict.fromkeys(self._items.keys.prefixes))
+        if all(prefixes):
+            # Only the items of this prefix.
+            key = Attr(options.hash_key)
+            condition &= reduce(or_, (key.begins_with(prefix) for prefix in prefixes))
+        keys = [options.hash_key, *([options.sort_key] if options.sort_key else [])]
+        shown = [*keys, "type", "deadline", "grace", options.ttl_attribute]
+        return read_params(filter=condition, projection=shown)
 
     def page(self, page: Page) -> tuple[int, int, float]:
-        """Delete what has expired on a page: how many that are, how many went, units consumed."""
+        """Delete the expired items of a page; return their number, the deleted, and the units."""
         self._limiter.spend(page.capacity_units, self._stopped)
-        found = [attributes for attributes in page.items if self._expired(attributes)]
+        found = [attributes for attributes in page.items if self._is_expired(attributes)]
         if self._dry_run:
             return len(found), 0, page.capacity_units
         done = self._pool.map(self._delete, found) if self._pool else map(self._delete, found)
         deleted, units = 0, page.capacity_units
-        for went, consumed in done:
-            deleted += went
+        for success, consumed in done:
+            deleted += success
             units += consumed
         return len(found), deleted, units
 
-    def _expired(self, attributes: Mapping[str, Any]) -> bool:
-        """Whether an item is ours, and over; one that is damaged is left to whoever reads it."""
-        keys, now_ms = self._items.keys, self._items.now_ms()
+    def _is_expired(self, attributes: Mapping[str, Any]) -> bool:
+        """Return whether an item belongs to this prefix and has expired; a damaged one has not."""
+        keys, layout, now_ms = self._items.keys, self._items.layout, self._items.now_ms()
         try:
-            kind, key = attributes["type"]["S"], self._items.layout.key(attributes)
-            if kind == CHUNK:
-                over_ms = milliseconds(attributes[self._options.ttl_attribute])
-                return keys.is_chunk(key) and over_ms <= now_ms
-            over_ms = milliseconds(attributes["deadline"])
-            if "grace" in attributes:
-                over_ms += milliseconds(attributes["grace"])
-            ours = (keys.is_entry if kind in (CACHE, TOMBSTONE) else keys.is_session)(key)
-        except (KeyError, ValueError, TypeError, OverflowError):
+            kind, key = attributes["type"]["S"], layout.key(attributes)
+        except (KeyError, ValueError, TypeError):
             return False
-        return ours and over_ms <= now_ms
+        if kind == CHUNK:
+            return keys.is_chunk(key) and layout.sweepable(attributes, now_ms)
+        is_own = keys.is_entry if kind in (CACHE, TOMBSTONE) else keys.is_session
+        return is_own(key) and layout.expired(attributes, now_ms, with_grace=True)
 
     def _delete(self, attributes: Mapping[str, Any]) -> tuple[bool, float]:
-        name = "deadline"
-        if attributes["type"]["S"] == CHUNK:
-            name = self._options.ttl_attribute
-        layout, deleted = self._items.layout, True
+        chunk = attributes["type"]["S"] == CHUNK
+        name = self._options.ttl_attribute if chunk else "deadline"
+        layout = self._items.layout
+        # No other process has written the item since it was found to have expired.
+        unchanged = Attr(name).eq(attributes[name])
+        deleted = True
         try:
             answer = self._items.call(
                 "delete_item",
                 Key=layout.key_attributes(layout.key(attributes)),
-                # Holds when nobody has written the item since it was found to have expired.
-                ConditionExpression="#over = :over",
-                ExpressionAttributeNames={"#over": name},
-                ExpressionAttributeValues={":over": attributes[name]},
                 ReturnConsumedCapacity="TOTAL",
+                **write_params(unchanged, return_item=False),
             )
             units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         except ConditionFailed:

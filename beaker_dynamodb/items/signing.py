@@ -1,8 +1,8 @@
-"""Who wrote these bytes, and for which key: HMAC-SHA-256 with the keys of ``signing_keys``.
+"""Signatures of items: HMAC-SHA-256 with the keys of ``signing_keys``.
 
-What is signed is the primary key, the codec and the stored bytes, each behind its length, so that
-no two different items have the same text. A value that is moved to another key, or whose codec
-says that JSON is a pickle, is refused like one that was changed.
+A signature covers the primary key, the codec and the stored bytes, each preceded by its length, so
+different items never have the same signed bytes. A value that was copied to another key, or whose
+codec was changed, is refused like a changed value.
 """
 
 from __future__ import annotations
@@ -17,26 +17,25 @@ if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
     from beaker_dynamodb.items.item import Item
 
-#: Begins what is signed: the same key may sign other things elsewhere.
+#: The first signed part: an application may use the same key for other purposes.
 PURPOSE = b"beaker_dynamodb item 1"
 
 
 class Signatures:
-    """Signs with the first key of the options, and takes the signature of every one of them."""
+    """Signs with the first key, and accepts signatures of all keys."""
 
     def __init__(self, options: Options) -> None:
         self._keys = options.signing_keys
         self._accept_unsigned = options.signing_keys_accept_unsigned
 
     def sign(self, item: Item) -> None:
-        """Set the item's signature, for the key, codec and bytes that it has now."""
+        """Set the signature of an item."""
         item.signature = _signature(self._keys[0], item) if self._keys else None
 
     def verify(self, item: Item) -> bool:
-        """Refuse what was not signed, where there are keys.
+        """Raise PayloadError for an item that is not signed as the options require.
 
-        :returns: whether a signature vouches for the item.
-        :raises PayloadError: there is no signature, or it is not one of ours for this item.
+        :returns: whether the item has a valid signature.
         """
         if not self._keys:
             return False
@@ -51,12 +50,12 @@ class Signatures:
 
 
 def _signature(key: bytes, item: Item) -> bytes:
-    # A sort key of None is no part at all, an empty one is an empty part.
+    # Without a sort key there is no part for it; an empty sort key is an empty part.
     sort = [] if item.key.sort is None else [item.key.sort]
     texts = [text.encode() for text in (item.key.partition, *sort, item.codec)]
     parts = [PURPOSE, *texts]
     head = _length(parts) + b"".join(_length(part) + part for part in parts)
-    # The bytes come last and may be long: they are hashed where they are.
+    # The data comes last: it may be long, and is hashed without copying it.
     mac = hmac.new(key, head + _length(item.data), "sha256")
     mac.update(item.data)
     return mac.digest()

@@ -1,6 +1,6 @@
-"""Special keys: what of a session is copied to attributes of its item, to be read and indexed.
+"""Special keys: values of a session that are copied to attributes, for reading and indexing.
 
-They are copies: nothing is ever read back from them into a session, and no signature covers them.
+They are never read back into a session, and no signature covers them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
     from beaker_dynamodb.items.item import Attributes
 
-#: What an index's key may hold at most (AWS developer guide, quotas: partition key values).
+#: Limit of an index's key (AWS developer guide, quotas: partition key values).
 MAX_INDEX_KEY_BYTES = 2048
 #: DynamoDB's numbers: 38 digits, 1E-130 to 9.99…E+125 (AWS developer guide, data types).
 _NUMBERS = Context(
@@ -26,25 +26,21 @@ _NOTHING = object()
 
 
 class SpecialKeys:
-    """Copies the special keys of sessions.
-
-    :param options: of the configuration.
-    """
+    """Copies the special keys of sessions."""
 
     def __init__(self, options: Options) -> None:
         self._types = dict(options.special_keys)
-        #: The names of the special keys.
         self.names = tuple(self._types)
         self._indexed = frozenset(options.index_keys)
         self._may_be_missing = options.skip_throw_missing_special_keys
 
     def attributes(self, session: Mapping[str, Any] | None) -> Attributes:
-        """Give the attributes to store beside a session's payload.
+        """Return the attributes to store beside a session's payload.
 
-        :param session: the session; None where its payload cannot be read.
-        :raises SpecialKeyError: a value is not of the declared type.
-        :raises MissingSpecialKeys: keys are missing, and may not be.
-        :raises ConfigurationError: there are special keys, and the payload cannot be read.
+        :param session: None if its payload cannot be decoded.
+        :raises SpecialKeyError: a value does not have the declared type.
+        :raises MissingSpecialKeys: keys are missing, and the options do not allow it.
+        :raises ConfigurationError: there are special keys, and the payload cannot be decoded.
         """
         if not self._types:
             return {}
@@ -71,10 +67,10 @@ class SpecialKeys:
         }
 
     def attribute(self, name: str, value: Any) -> Attributes:
-        """Give a special key's value as DynamoDB has it: ``{"S": "…"}``.
+        """Return the value of a special key as DynamoDB stores it: ``{"S": "…"}``.
 
         :param name: one of ``special_keys``.
-        :raises SpecialKeyError: the value is not of the declared type.
+        :raises SpecialKeyError: the value does not have the declared type.
         """
         kind = self._types[name]
         try:
@@ -82,8 +78,10 @@ class SpecialKeys:
             if name in self._indexed and kind in ("S", "B"):
                 _check_index_key(attribute[kind])
         except (ValueError, DecimalException) as error:
-            # The value itself is in no message: it may be a secret.
-            reason = str(error) if isinstance(error, ValueError) else "no number of DynamoDB's"
+            # Messages never contain the value: it may be a secret.
+            reason = (
+                str(error) if isinstance(error, ValueError) else "DynamoDB cannot store this number"
+            )
             raise SpecialKeyError(
                 f"special key {name!r} is declared as {kind}: {reason}", key=name, type=kind
             ) from None
@@ -91,9 +89,9 @@ class SpecialKeys:
 
 
 def find(session: Mapping[str, Any], name: str, default: Any) -> Any:
-    """Return the value of a special key: of that very name, or of ``id`` in the dict ``user``.
+    """Return the value of a special key; ``user.id`` is also ``id`` in the dict ``user``.
 
-    :param default: what to return if there is none.
+    :param default: returned if the session does not have it.
     """
     if name in session:
         return session[name]
@@ -107,42 +105,42 @@ def _a(value: Any) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def _text(value: Any) -> Attributes:
+def _string(value: Any) -> Attributes:
     if not isinstance(value, str):
-        raise ValueError(f"{_a(value)} is no text")
+        raise ValueError(f"{_a(value)} is not a str")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("the text is no Unicode") from None
+        raise ValueError("the str is not valid Unicode") from None
     return {"S": str(value)}
 
 
 def _number(value: Any) -> Attributes:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise ValueError(f"{_a(value)} is no number")
+        raise ValueError(f"{_a(value)} is not a number")
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not number.is_finite():
-        raise ValueError("NaN and infinity are no numbers of DynamoDB's")
-    # One text for one number: 1, 1.0 and Decimal("1.00"); plus() takes the sign off a zero.
+        raise ValueError("DynamoDB cannot store NaN and infinity")
+    # 1, 1.0 and Decimal("1.00") become the same string; plus() removes the sign of a zero.
     return {"N": format(_NUMBERS.normalize(_NUMBERS.plus(number)), "f")}
 
 
 def _bytes(value: Any) -> Attributes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise ValueError(f"{_a(value)} is no bytes")
+        raise ValueError(f"{_a(value)} is not bytes")
     return {"B": bytes(value)}
 
 
 def _bool(value: Any) -> Attributes:
     if not isinstance(value, bool):
-        raise ValueError(f"{_a(value)} is no bool")
+        raise ValueError(f"{_a(value)} is not a bool")
     return {"BOOL": value}
 
 
-_CONVERTERS = {"S": _text, "N": _number, "B": _bytes, "BOOL": _bool}
+_CONVERTERS = {"S": _string, "N": _number, "B": _bytes, "BOOL": _bool}
 
 
 def _check_index_key(value: str | bytes) -> None:
     size = len(value.encode() if isinstance(value, str) else value)
     if not 1 <= size <= MAX_INDEX_KEY_BYTES:
-        raise ValueError(f"{size} bytes, and an index's key has 1 to {MAX_INDEX_KEY_BYTES}")
+        raise ValueError(f"{size} bytes; the key of an index has 1 to {MAX_INDEX_KEY_BYTES}")

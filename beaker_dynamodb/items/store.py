@@ -1,44 +1,35 @@
-"""Operations on one item: read, written, deleted, moved, and under which conditions."""
+"""Reads, writes, deletes and moves single items."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.dynamodb.calls import TableCalls
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed, NoTransactions
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.chunks import Chunks
+from beaker_dynamodb.items.conditions import Condition, ConditionalCalls
 from beaker_dynamodb.items.item import CACHE, MARKER, SESSION, TOMBSTONE, Attributes, Item, Marker
 from beaker_dynamodb.items.keys import Key, Keys
-from beaker_dynamodb.items.layout import Layout, seconds
+from beaker_dynamodb.items.layout import Layout
 
 if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
 
-#: A condition: the parameters that it adds to a write.
-Condition = dict[str, Any]
 #: Lifetime of a marker. Requests that carry the old cookie have ended by then.
 MARKER_SECONDS = 10.0
 
 
-class ItemStore(TableCalls):
-    """Items of one table.
-
-    :param options: of the configuration; `Options.clock` tells the time.
-    """
+class ItemStore(ConditionalCalls):
+    """The items of one table."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.keys = Keys(options)
         self.layout = Layout(options)
         self.chunks = Chunks(self)
-        # The client whose server, or table, was found to lack transactions.
+        # The client whose server or table does not support transactions.
         self._without_transactions: Any = None
-
-    def now_ms(self) -> int:
-        """Give the time, milliseconds since the epoch, cut off and not rounded."""
-        return int(self.options.clock() * 1000)
 
     # -- one item -----------------------------------------------------------------------------
 
@@ -51,12 +42,12 @@ class ItemStore(TableCalls):
         consistent_read: bool | None = None,
         saw: Callable[[Mapping[str, Any] | None], object] | None = None,
     ) -> Item | None:
-        """Return an item, or None if there is none, it has expired, or only a marker is left.
+        """Return an item, or None if it does not exist, has expired or is a marker.
 
-        :param grace_ms: how long after its expiry it is still wanted.
-        :param consistent_read: overrides the option; None: as the option says.
-        :param saw: is called with all that is stored, expired or not.
-        :raises PayloadError: it is damaged, or chunks of it are missing.
+        :param grace_ms: also return an item that expired at most this long ago.
+        :param consistent_read: overrides the option, unless it is None.
+        :param saw: called with the stored attributes, even if they have expired.
+        :raises PayloadError: the item is damaged, or chunks are missing.
         """
         found = self.find(key, kind, grace_ms=grace_ms, consistent_read=consistent_read, saw=saw)
         return None if isinstance(found, Marker) else found
@@ -70,7 +61,7 @@ class ItemStore(TableCalls):
         consistent_read: bool | None = None,
         saw: Callable[[Mapping[str, Any] | None], object] | None = None,
     ) -> Item | Marker | None:
-        """Return an item as `get` does, or the marker that a session has left in its place."""
+        """Return an item as `get` does, or the marker of an ended session."""
         if consistent_read is None:
             consistent_read = bool(self.options.consistent_read)
         missed = None
@@ -88,17 +79,17 @@ class ItemStore(TableCalls):
                 return item
             if item.chunks == missed:
                 raise PayloadError(f"chunks of an item of type {kind!r} are missing")
-            # Somebody has written another value meanwhile, or the chunks are not seen yet.
+            # Another value was written meanwhile, or the chunks are not visible yet.
             missed, consistent_read = item.chunks, True
 
     def put(
         self, item: Item, condition: Condition | None = None, *, replaced: Item | None = None
     ) -> None:
-        """Write one whole item, in chunks if it is larger than an item may be.
+        """Write an item, in chunks if it is too large for one.
 
-        :param condition: one of those below; None: whatever is there is replaced.
-        :param replaced: what is there if the condition holds; its chunks are then deleted.
-        :raises ConditionFailed: it did not hold; the error has the item as it is.
+        :param condition: from `ConditionalCalls`; None replaces any item.
+        :param replaced: the item that the write replaces; its chunks are then deleted.
+        :raises ConditionFailed: with the current item.
         :raises ItemTooLarge: before anything is sent.
         """
         attributes = self.chunks.prepare(item)
@@ -110,20 +101,20 @@ class ItemStore(TableCalls):
                 self.call("put_item", Item=attributes, **condition)
 
     def delete(self, key: Key) -> None:
-        """Delete one item, with its chunks; one that is not there is no error."""
+        """Delete an item and its chunks, if it exists."""
         answer = self.call(
             "delete_item", Key=self.layout.key_attributes(key), ReturnValues="ALL_OLD"
         )
         self.chunks.delete_of(answer.get("Attributes", {}))
 
     def end(self, key: Key) -> None:
-        """Replace a session by a marker and delete its chunks; without a session do nothing."""
+        """Replace a session by a marker and delete its chunks, if it exists."""
         try:
             answer = self.call(
                 "put_item",
                 Item=self._marker(key),
-                # Holds when there is an item, damaged or not, that is not a marker yet. So invented
-                # ids leave nothing behind.
+                # There is an item, damaged or not, that is not a marker. An invented id stores
+                # nothing.
                 ConditionExpression=(
                     "attribute_exists(#key) AND (attribute_not_exists(#type) OR #type <> :marker)"
                 ),
@@ -144,10 +135,10 @@ class ItemStore(TableCalls):
         marker: bool,
         accessed_by_ms: int | None = None,
     ) -> None:
-        """Write ``item`` under its new key and end ``loaded``: both or neither.
+        """Write ``item`` under its new key and end ``loaded``, both or neither.
 
-        Without transactions the new item is written first: a crash in between loses nothing, and
-        leaves the old one to its expiry.
+        Without transactions the new item is written first: after a crash in between, the old one
+        remains until it expires.
 
         :param marker: leave a marker under the old key.
         :param accessed_by_ms: as in `if_unchanged`.
@@ -185,7 +176,7 @@ class ItemStore(TableCalls):
         except ConditionFailed as failed:
             if not same_writer(failed, attributes):
                 raise
-        # Always a marker, never a deletion: sent twice, it recognizes itself.
+        # Never a deletion: a marker recognizes itself if it is sent twice.
         marker = self._marker(old_key)
         try:
             self.call("put_item", Item=marker, **unchanged)
@@ -195,7 +186,7 @@ class ItemStore(TableCalls):
                 raise
 
     def _withdraw(self, item: Item) -> None:
-        """Replace an item that was written a moment ago by a marker, unless it has changed."""
+        """Replace an item that was just written by a marker, unless it has changed."""
         try:
             self.call("put_item", Item=self._marker(item.key), **self.if_unchanged(item))
         except ConditionFailed:
@@ -205,7 +196,7 @@ class ItemStore(TableCalls):
         return self.layout.marker(key, self.now_ms(), MARKER_SECONDS)
 
     def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | Marker | None:
-        """Return the current item that a failed condition told of, as `find` does."""
+        """Return the current item of a failed condition, as `find` does."""
         item = self._item(failed.attributes, key, kind)
         if item is None or isinstance(item, Marker) or item.chunks is None:
             return item
@@ -216,7 +207,7 @@ class ItemStore(TableCalls):
     def _item(
         self, attributes: Mapping[str, Any] | None, key: Key, kind: str, grace_ms: int = 0
     ) -> Item | Marker | None:
-        """Return the item that attributes make, its chunks not yet read; None if it has expired."""
+        """Return the item in these attributes without its chunks; None if it has expired."""
         if attributes is None:
             return None
         if kind == SESSION and attributes.get("type") == {"S": MARKER}:
@@ -226,99 +217,8 @@ class ItemStore(TableCalls):
         item = self.layout.item(key, kind, attributes)
         return None if item.expired(self.now_ms(), grace_ms) else item
 
-    # -- conditions ---------------------------------------------------------------------------
-
-    def if_new(self) -> Condition:
-        """Return the condition for a first write."""
-        # Holds when there is no item, or one that has expired and only waits for the sweeper.
-        return self.condition(
-            "attribute_not_exists(#key) OR #deadline <= :now",
-            {"#key": self.options.hash_key, "#deadline": "deadline"},
-            {":now": seconds(self.now_ms())},
-        )
-
-    def if_no_session(self) -> Condition:
-        """Return the condition for a first write of a session."""
-        # Holds when there is no item, an expired one, or the marker of a session that has ended.
-        condition = self.if_new()
-        condition["ConditionExpression"] += " OR #type = :marker"
-        condition["ExpressionAttributeNames"]["#type"] = "type"
-        condition["ExpressionAttributeValues"][":marker"] = {"S": MARKER}
-        return condition
-
-    def if_copied(self, writer: str, accessed_ms: int, *, or_new: bool) -> Condition:
-        """Give the condition under which a session may be copied once more from its old store.
-
-        :param writer: what the writer tokens of copies begin with.
-        :param accessed_ms: when the session was last used, in the old store.
-        :param or_new: it may also not be there.
-        """
-        # Holds when nobody has written the item but a copier, whose copy was of an older state,
-        # and nobody has used it since then either.
-        expression = "begins_with(#writer, :writer) AND #accessed < :accessed"
-        names = {"#writer": "writer", "#accessed": "accessed"}
-        values = {":writer": {"S": writer}, ":accessed": seconds(accessed_ms)}
-        if or_new:
-            # Or when there is no item, or one that has expired and only waits for the sweeper.
-            new = self.if_new()
-            expression = f"{new['ConditionExpression']} OR {expression}"
-            names |= new["ExpressionAttributeNames"]
-            values |= new["ExpressionAttributeValues"]
-        return self.condition(expression, names, values)
-
-    def if_unchanged(self, loaded: Item, *, accessed_by_ms: int | None = None) -> Condition:
-        """Give the condition under which ``loaded`` may be replaced by what was made of it.
-
-        :param accessed_by_ms: the last access in the table must not be later than this; None: it
-            does not matter.
-        """
-        names = {"#deadline": "deadline", "#writer": "writer"}
-        values = {":now": seconds(self.now_ms())}
-        if loaded.writer is None:
-            # Holds when the item is alive and was, as when loaded, never written by us.
-            return self.condition(
-                "attribute_not_exists(#writer) AND attribute_exists(#key) AND "
-                "(attribute_not_exists(#deadline) OR #deadline > :now)",
-                {**names, "#key": self.options.hash_key},
-                values,
-            )
-        # Holds when the item is alive and nobody has changed its data since it was loaded ...
-        expression = "#writer = :writer AND (attribute_not_exists(#deadline) OR #deadline > :now)"
-        values[":writer"] = {"S": loaded.writer}
-        if accessed_by_ms is not None and loaded.accessed_ms is not None:
-            # ... and no other request has refreshed its access time beyond this one.
-            expression += " AND #accessed <= :accessed"
-            names["#accessed"] = "accessed"
-            values[":accessed"] = seconds(accessed_by_ms)
-        return self.condition(expression, names, values)
-
-    def if_there(self, loaded: Item) -> Condition:
-        """Give the condition under which ``loaded`` may be replaced without having been merged."""
-        # Holds when the item is alive and still the one that was loaded, not a later one that
-        # has the same id.
-        return self.condition(
-            "#created = :created AND (attribute_not_exists(#deadline) OR #deadline > :now)",
-            {"#created": "created", "#deadline": "deadline"},
-            {":created": seconds(loaded.created_ms), ":now": seconds(self.now_ms())},
-        )
-
-    @staticmethod
-    def condition(
-        expression: str, names: dict[str, str], values: dict[str, Attributes]
-    ) -> Condition:
-        """Return the parameters of a write that make it conditional."""
-        condition: Condition = {
-            "ConditionExpression": expression,
-            "ExpressionAttributeNames": names,
-            # The present item comes with the error, at the price of no further read.
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        if values:
-            condition["ExpressionAttributeValues"] = values
-        return condition
-
 
 def same_writer(failed: ConditionFailed, attributes: Attributes) -> bool:
-    """Return whether a write met itself: it had arrived, and botocore sent it again."""
+    """Return whether a write failed because botocore sent it twice."""
     writer = (failed.attributes or {}).get("writer")
     return writer is not None and writer == attributes.get("writer")

@@ -199,7 +199,7 @@ def test_a_run_that_was_left_goes_on(table: Opener, store: ItemStore, clock: Clo
 )
 def test_a_state_of_something_else_is_refused(state: Any) -> None:
     """What no reaper has given is an error, before anything is read."""
-    with pytest.raises(ConfigurationError, match="state to go on from"):
+    with pytest.raises(ConfigurationError, match="not the state of a reaper"):
         next(reap(backend_for({"table_name": "none"}).items, state=state))
 
 

@@ -155,7 +155,7 @@ def test_a_value_that_does_not_fit_is_refused(
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
-    [("user.name", 1, "an int is no text"), ("userId", "x", "a str is no number")],
+    [("user.name", 1, "an int is not a str"), ("userId", "x", "a str is not a number")],
 )
 def test_a_wrong_type_is_named(key: str, value: object, said: str) -> None:
     """The error says what the value is, with the article that it has."""

@@ -1,0 +1,107 @@
+"""The conditions under which items are written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from beaker_dynamodb.dynamodb.calls import TableCalls
+from beaker_dynamodb.items.item import MARKER, Attributes, Item
+from beaker_dynamodb.items.layout import seconds
+
+#: The parameters that make a write conditional.
+Condition = dict[str, Any]
+
+
+class ConditionalCalls(TableCalls):
+    """The calls on a table, and the conditions of its writes."""
+
+    def now_ms(self) -> int:
+        """Return the time in milliseconds since the epoch, truncated."""
+        return int(self.options.clock() * 1000)
+
+    def if_new(self) -> Condition:
+        """Return the condition of a first write."""
+        # There is no item, or it has expired.
+        return self.condition(
+            "attribute_not_exists(#key) OR #deadline <= :now",
+            {"#key": self.options.hash_key, "#deadline": "deadline"},
+            {":now": seconds(self.now_ms())},
+        )
+
+    def if_no_session(self) -> Condition:
+        """Return the condition of the first write of a session."""
+        # There is no item, it has expired, or it is the marker of a session that ended.
+        condition = self.if_new()
+        condition["ConditionExpression"] += " OR #type = :marker"
+        condition["ExpressionAttributeNames"]["#type"] = "type"
+        condition["ExpressionAttributeValues"][":marker"] = {"S": MARKER}
+        return condition
+
+    def if_copied(self, writer: str, accessed_ms: int, *, or_new: bool) -> Condition:
+        """Return the condition of copying a session again from its old store.
+
+        :param writer: prefix of the writer tokens of copies.
+        :param accessed_ms: last access of the session in the old store.
+        :param or_new: also allow a first copy.
+        """
+        # Only a migration wrote the item, from an older state, and it was not accessed since then.
+        expression = "begins_with(#writer, :writer) AND #accessed < :accessed"
+        names = {"#writer": "writer", "#accessed": "accessed"}
+        values = {":writer": {"S": writer}, ":accessed": seconds(accessed_ms)}
+        if or_new:
+            # Or there is no item, or it has expired.
+            new = self.if_new()
+            expression = f"{new['ConditionExpression']} OR {expression}"
+            names |= new["ExpressionAttributeNames"]
+            values |= new["ExpressionAttributeValues"]
+        return self.condition(expression, names, values)
+
+    def if_unchanged(self, loaded: Item, *, accessed_by_ms: int | None = None) -> Condition:
+        """Return the condition of replacing a session by a change of it.
+
+        :param loaded: the session as it was read.
+        :param accessed_by_ms: the stored last access must not be later; None allows any.
+        """
+        names = {"#deadline": "deadline", "#writer": "writer"}
+        values = {":now": seconds(self.now_ms())}
+        if loaded.writer is None:
+            # The item has not expired, and still has no writer token.
+            return self.condition(
+                "attribute_not_exists(#writer) AND attribute_exists(#key) AND "
+                "(attribute_not_exists(#deadline) OR #deadline > :now)",
+                {**names, "#key": self.options.hash_key},
+                values,
+            )
+        # The item has not expired, and its data is unchanged.
+        expression = "#writer = :writer AND (attribute_not_exists(#deadline) OR #deadline > :now)"
+        values[":writer"] = {"S": loaded.writer}
+        if accessed_by_ms is not None and loaded.accessed_ms is not None:
+            # No other request has stored a later access time.
+            expression += " AND #accessed <= :accessed"
+            names["#accessed"] = "accessed"
+            values[":accessed"] = seconds(accessed_by_ms)
+        return self.condition(expression, names, values)
+
+    def if_there(self, loaded: Item) -> Condition:
+        """Return the condition of replacing a session without merging."""
+        # The item has not expired, and is not a later session with the same id.
+        return self.condition(
+            "#created = :created AND (attribute_not_exists(#deadline) OR #deadline > :now)",
+            {"#created": "created", "#deadline": "deadline"},
+            {":created": seconds(loaded.created_ms), ":now": seconds(self.now_ms())},
+        )
+
+    @staticmethod
+    def condition(
+        expression: str, names: dict[str, str], values: dict[str, Attributes]
+    ) -> Condition:
+        """Return the parameters of a write that make it conditional."""
+        condition: Condition = {
+            "ConditionExpression": expression,
+            "ExpressionAttributeNames": names,
+            # The error then contains the current item, which saves a read.
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if values:
+            condition["ExpressionAttributeValues"] = values
+        return condition
