@@ -18,7 +18,7 @@ PLACES = ["beaker_dynamodb", "tests", "benchmarks", "example_wsgi.py"]
 #: What to avoid, and what to write instead.
 PHRASES = {
     r'"""(Give|Tell|Let|Make up)\b': "Return …",
-    r"(?<!here )\b(is|are|was|were) (no|none)\b(?! (longer|more|other))": "is not a, has no, does not exist",
+    r"(?<!here )\b(is|are|was|were) (no|none)\b(?! (longer|more|other))": "is not a, has no",
     r"\bthere is none\b": "it does not exist",
     r"\bhas not got\b": "does not have",
     r"\b(some|no)body\b|\bwho(m|so)?ever\b": "another process, another request, the caller",

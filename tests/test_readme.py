@@ -37,7 +37,7 @@ from beaker_dynamodb.items.layout import Layout
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.sessions.merge_values import merge_value
 from tests.beaker import aws_is, items, own_caches, used_client
-from tests.contract.opening import payload
+from tests.opening import payload
 from tests.servers.recorder import CallRecorder
 from tests.wsgi.outage import Outage
 

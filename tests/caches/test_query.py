@@ -15,7 +15,7 @@ from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.items.item import CACHE, Item
 from beaker_dynamodb.items.keys import key_bytes
 from tests.clock import Clock
-from tests.contract.opening import Opener, payload
+from tests.opening import Opener, payload
 from tests.servers.recorder import CallRecorder
 
 if TYPE_CHECKING:

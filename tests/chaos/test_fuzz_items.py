@@ -16,7 +16,7 @@ from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
 from tests.chaos.inputs import ATTRIBUTES, FUZZ, keys_sent
 from tests.clock import Clock
-from tests.contract.opening import payload
+from tests.opening import payload
 from tests.servers.recorder import CallRecorder
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.items.keys import key_bytes
 from tests.chaos.inputs import FUZZ, TEXTS, keys_sent, namespace_of
-from tests.contract.opening import payload
+from tests.opening import payload
 from tests.servers.recorder import CallRecorder
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.cli.main import cli
-from tests.contract.opening import payload
+from tests.opening import payload
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -23,7 +23,7 @@ from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.items.store import ItemStore
 from tests.cli.conftest import Run
 from tests.cli.test_policy import allowed
-from tests.contract.opening import payload
+from tests.opening import payload
 from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:

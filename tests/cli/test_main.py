@@ -19,7 +19,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.cli.main import cli
 from tests.cli.conftest import Run
-from tests.contract.opening import payload
+from tests.opening import payload
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 ERROR = "beaker-dynamodb: error: "

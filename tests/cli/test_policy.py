@@ -18,8 +18,8 @@ from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.items.reaper import reap
 from tests.cli.conftest import Run
-from tests.contract.opening import payload
 from tests.migrate.moving import move, saved
+from tests.opening import payload
 from tests.servers.recorder import Call, CallRecorder
 
 PLACE = Place("123456789012")

@@ -10,7 +10,7 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.cli.conftest import Run, keys
-from tests.contract.opening import payload
+from tests.opening import payload
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -1,7 +1,46 @@
-"""The fixtures of the contract suite."""
+"""Fixtures of the conformance suite: every test runs on two servers and two shapes of table."""
 
 from __future__ import annotations
 
-from tests.contract.conftest import clock, open_namespace, options, sent
+from typing import TYPE_CHECKING
 
-__all__ = ["clock", "open_namespace", "options", "sent"]
+import pytest
+
+from tests.clock import Clock
+from tests.opening import Opener
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.servers.recorder import CallRecorder
+
+# The year 2096: DynamoDB Local sweeps by the real clock, and must not get ahead of a test's.
+FAR_AHEAD = 4_000_000_000.0
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that no sweeper overtakes."""
+    return Clock(FAR_AHEAD)
+
+
+@pytest.fixture
+def options(options: dict[str, object], shape: str, clock: Clock) -> dict[str, object]:
+    """Options for the test's own table, with the clock."""
+    sort_key: dict[str, object] = {"sort_key": "part"} if shape == "sorted" else {}
+    return {**options, **sort_key, "clock": clock}
+
+
+@pytest.fixture
+def open_namespace(options: dict[str, object], client: DynamoDBClient, table_name: str) -> Opener:
+    """Open namespaces of the test's table, and look at the table behind the package's back."""
+    return Opener(options, client, table_name)
+
+
+@pytest.fixture
+def sent(open_namespace: Opener) -> Iterator[CallRecorder]:
+    """The calls that the managers make after the table is there."""
+    with open_namespace.recorded() as recorder:
+        yield recorder

@@ -18,11 +18,11 @@ from beaker_dynamodb import DynamoDBNamespaceManager, ItemTooLarge, PayloadError
 from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.items import chunks
-from tests.contract.opening import payload
+from tests.opening import payload
 
 if TYPE_CHECKING:
     from tests.clock import Clock
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
     from tests.servers.recorder import CallRecorder
 
 pytestmark = pytest.mark.both_servers

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import PayloadError
-from tests.contract.opening import payload
+from tests.opening import payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
 
 GARBAGE: list[dict[str, Any]] = [
     {"S": "\x00 garbage"},
@@ -111,7 +111,6 @@ def test_an_attribute_of_another_type_is_a_payload_error(
 
 @each_kind
 def test_garbage_of_the_right_type(open_namespace: Opener, key: str | bytes, value: str) -> None:
-    """Times and tokens are used as they are."""
     open_namespace()[key] = value
     expected: dict[str, object] = dict.fromkeys(READ, value)
     expected |= dict.fromkeys(["type", "codec", "version", "chunk_set"], PayloadError)

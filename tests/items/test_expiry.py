@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.opening import payload
+from tests.opening import payload
 
 if TYPE_CHECKING:
     from tests.clock import Clock
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
 
 CENTURY = 100 * 365 * 86_400
 each_kind = pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.opening import payload
+from tests.opening import payload
 
 if TYPE_CHECKING:
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
     from tests.servers.recorder import CallRecorder
 
 pytestmark = pytest.mark.both_shapes
@@ -138,7 +138,6 @@ def test_items_of_other_applications_are_ignored(open_namespace: Opener) -> None
 def test_a_namespace_of_several_pages_is_listed_and_removed(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
-    """A page holds 1 MB, a batch 25 deletes."""
     manager = open_namespace("pages", compression="off")
     keys = [b"%02d" % number for number in range(30)]
     for key in keys:

@@ -18,8 +18,8 @@ from hypothesis.stateful import (
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.clock import Clock
-from tests.contract.conftest import FAR_AHEAD
-from tests.contract.opening import payload
+from tests.items.conftest import FAR_AHEAD
+from tests.opening import payload
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
@@ -137,7 +137,6 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.full
 @pytest.mark.parametrize("shape", [{}, {"sort_key": "part"}], ids=["hash-only", "sorted"])
 def test_the_table_is_a_dict(moto_endpoint: Endpoint, shape: dict[str, object]) -> None:
-    """Setting, reading, deleting, listing, removing and expiring agree with a dict."""
     # An example is fifty steps, each with several calls.
     fewer = settings(max_examples=settings().max_examples // 4)
 

@@ -16,7 +16,7 @@ from beaker_dynamodb import DynamoDBSession, PayloadError
 from tests.sessions.driven import Visitor, save
 
 if TYPE_CHECKING:
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
     from tests.servers.recorder import CallRecorder
 
 JSON = SimpleNamespace(dumps=json.dumps, loads=json.loads)
@@ -53,7 +53,6 @@ def test_json_is_readable_in_the_table(open_namespace: Opener) -> None:
 
 
 def test_the_item_says_how_it_is_encoded(open_namespace: Opener) -> None:
-    """So the option can be changed at any time."""
     open_namespace(serializer="json")[b"json"] = ["value"] * 1000
     open_namespace(serializer="pickle")[b"pickle"] = {1}
     assert ["value"] * 1000 == open_namespace(serializer="pickle", compression="off")[b"json"]

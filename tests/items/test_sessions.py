@@ -6,12 +6,14 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
 import pytest
+from beaker.session import Session
 
-from tests.contract.opening import payload
+from tests.items.encoded import codec, item
+from tests.opening import payload
 
 if TYPE_CHECKING:
     from tests.clock import Clock
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
     from tests.servers.recorder import CallRecorder
 
 
@@ -114,3 +116,14 @@ def test_a_session_and_a_cache_of_the_same_name_are_separate(open_namespace: Ope
     cache.remove()
     assert [] == open_namespace("same", prefix="p").keys()
     assert payload(a=1) == open_namespace("same", prefix="p")["session"]
+
+
+def test_an_encrypted_payload_of_beaker_is_recognized() -> None:
+    session = Session({}, use_cookies=False, encrypt_key="key" * 9, validate_key="validate")
+    session["user"] = "Zoë"
+    payload = session._encrypt_data()
+    by = codec(compression="off")
+    data, name = by.encode_session(payload)
+    assert "nonce+b64" == name
+    assert payload == by.decode(item(data, name))
+    assert "Zoë" == session._decrypt_data(by.decode(item(data, name)))["user"]

@@ -20,7 +20,7 @@ from tests.sessions.driven import stored_sessions
 
 if TYPE_CHECKING:
     from beaker_dynamodb import DynamoDBNamespaceManager
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
 
 SIGNED = codec(signing_keys=NEW)
 VALUE = {"name": "Ada", "text": "x" * 2000}
@@ -180,7 +180,6 @@ def test_a_merged_session_is_signed(options: dict[str, Any]) -> None:
 
 
 def test_a_touch_signs_with_the_first_key(options: dict[str, Any]) -> None:
-    """So a rotation of keys needs no change of data."""
     settings = {**options, "clock": Clock()}
     before = Browser(settings, signing_keys=OLD)
     before.save(name="Ada")

@@ -13,7 +13,7 @@ from beaker_dynamodb.items.item import item_size
 
 if TYPE_CHECKING:
     from tests.clock import Clock
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
     from tests.servers.recorder import CallRecorder
 
 pytestmark = pytest.mark.both_servers

@@ -17,7 +17,7 @@ from beaker_dynamodb.caches.storage import cache_storage
 from tests.clock import Clock
 
 if TYPE_CHECKING:
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
 
 SIGNED = {"signing_keys": "a-key-of-20-bytes-or-more"}
 
@@ -85,7 +85,6 @@ def test_a_pickle_of_a_class_that_changed_is_made_again(
 def test_what_is_undecodable_by_one_process_is_removed_while_another_makes_it(
     open_namespace: Opener,
 ) -> None:
-    """It is there for all that, and the maker's write takes its place only if it is still there."""
     make_cache(open_namespace, serializer=OLD).put("k", "old")
     cache = make_cache(open_namespace, serializer=NEW)
 
@@ -101,7 +100,6 @@ def test_what_is_undecodable_by_one_process_is_removed_while_another_makes_it(
 def test_what_a_later_version_has_signed_is_a_miss(
     open_namespace: Opener, monkeypatch: pytest.MonkeyPatch, codec: str
 ) -> None:
-    """Unsigned, it may as well be damaged: that stays an error."""
     monkeypatch.setattr(
         "beaker_dynamodb.items.codec.Codec.encode_value", lambda *_: (b"later", codec)
     )

@@ -13,7 +13,7 @@ from beaker.container import Value
 from beaker_dynamodb import DynamoDBContainer, DynamoDBNamespaceManager
 
 if TYPE_CHECKING:
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
     from tests.servers.recorder import CallRecorder
 
 VALUES = [
@@ -123,7 +123,6 @@ def test_timeout_and_client_are_attributes(open_namespace: Opener) -> None:
 
 @pytest.mark.both_shapes
 def test_each_verb_is_one_call(open_namespace: Opener, sent: CallRecorder) -> None:
-    """A listing is one Query, or four parallel Scans; `remove` also lists the locks by a Query."""
     manager = open_namespace()
     manager[b"k"] = 1
     assert b"k" in manager
@@ -143,7 +142,6 @@ def test_each_verb_is_one_call(open_namespace: Opener, sent: CallRecorder) -> No
 def test_a_hit_is_one_read_and_a_miss_two_reads_and_three_writes(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
-    """A miss reads, takes the lock, reads again, writes the value and releases the lock."""
     assert "made" == Value(b"k", open_namespace(), createfunc=lambda: "made").get_value()
     assert ["GetItem", "PutItem", "GetItem", "PutItem", "DeleteItem"] == sent.operations
     sent.clear()

@@ -17,7 +17,7 @@ from beaker_dynamodb import (
     StoredSession,
     StoreUnavailable,
 )
-from tests.contract.opening import Opener, payload
+from tests.opening import Opener, payload
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save
 from tests.sessions.site import ENCRYPTED

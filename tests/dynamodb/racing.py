@@ -14,7 +14,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
 
 
 def in_threads(open_namespace: Opener, keys: Sequence[bytes]) -> list[str]:

@@ -13,38 +13,36 @@ from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.items.reaper import Reaped, reap
 from tests.clock import Clock
-from tests.contract.opening import payload
+from tests.opening import payload
 from tests.servers.recorder import CallRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from beaker_dynamodb.items.store import ItemStore
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
 
 pytestmark = pytest.mark.both_servers
 
 
 @pytest.fixture
 def store(options: dict[str, Any]) -> ItemStore:
-    """The store of the test's table."""
     return backend_for(options).items
 
 
 def last(sums: Iterable[Reaped]) -> Reaped:
-    """Let a reaper run, and give its sums."""
+    """Run a reaper to its end and return the sums."""
     *_, all_of_them = sums
     assert all_of_them.state is None
     return all_of_them
 
 
 def ids(table: Opener) -> list[str]:
-    """Give the partition keys of all items."""
     return sorted(item["id"]["S"] for item in table.items())
 
 
 def put_all(table: Opener, items: list[dict[str, Any]]) -> None:
-    """Put items as they are, 25 a call."""
+    """Write items in batches of 25."""
     for first in range(0, len(items), 25):
         requests = [{"PutRequest": {"Item": item}} for item in items[first : first + 25]]
         answer = table.client.batch_write_item(RequestItems={table.table_name: requests})  # type: ignore[dict-item]
@@ -52,10 +50,7 @@ def put_all(table: Opener, items: list[dict[str, Any]]) -> None:
 
 
 def expired_and_others(table: Opener, clock: Clock) -> tuple[list[str], list[str]]:
-    """Fill the table with sessions, entries and more; give the keys that expire, and the others.
-
-    After a hundred seconds the first have expired.
-    """
+    """Fill the table; return the keys of items that expire after 100 s, and the other keys."""
     table("gone", timeout=100)["session"] = payload(userId=1)
     table("live", timeout=101)["session"] = payload(userId=2)
     table("for ever", timeout=0)["session"] = payload(userId=3)
@@ -86,7 +81,6 @@ def expired_and_others(table: Opener, clock: Clock) -> tuple[list[str], list[str
 def test_what_has_expired_goes_and_nothing_else(
     table: Opener, store: ItemStore, clock: Clock
 ) -> None:
-    """Sessions and entries of this prefix, after their grace; no lock, and nobody else's item."""
     lock = table("news").get_creation_lock(b"locked")
     assert lock.acquire(wait=False)
     gone, others = expired_and_others(table, clock)
@@ -117,7 +111,6 @@ def test_the_tombstone_of_a_removed_entry_goes_after_a_day(
 # moto does not answer a comparison with another type.
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_a_damaged_item_stops_nothing(table: Opener, store: ItemStore, clock: Clock) -> None:
-    """Items whose expiry cannot be read stay, and the others go."""
     table("id", timeout=100)["session"] = payload(a=1)
     item = table.item()
     damages: list[dict[str, Any]] = [
@@ -136,7 +129,6 @@ def test_a_damaged_item_stops_nothing(table: Opener, store: ItemStore, clock: Cl
 # moto counts the bytes of an item in another way.
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_chunks_go_when_nobody_can_read_them(table: Opener, store: ItemStore, clock: Clock) -> None:
-    """The chunks of a large value go, an hour after it, and those of a live one stay."""
     table("large", timeout=100, compression="off")["session"] = payload(text="x" * 500_000)
     table("large", timeout=1e6, compression="off")[b"k"] = "x" * 500_000
     before = len(table.items())
@@ -150,7 +142,6 @@ def test_chunks_go_when_nobody_can_read_them(table: Opener, store: ItemStore, cl
 
 
 def test_what_was_written_meanwhile_stays(table: Opener, store: ItemStore, clock: Clock) -> None:
-    """A new session of the same id, saved between the read and the delete, is not deleted."""
     table("id", timeout=100)["session"] = payload(a=1)
     clock.advance(100)
 
@@ -166,7 +157,6 @@ def test_what_was_written_meanwhile_stays(table: Opener, store: ItemStore, clock
 
 
 def test_a_run_that_was_left_goes_on(table: Opener, store: ItemStore, clock: Clock) -> None:
-    """The state of every page, as JSON, is a place to go on from, and nothing is left out."""
     for n in range(12):
         table(f"{n}", timeout=100)["session"] = payload(text="x" * 300_000)
         table(f"{n}", timeout=100)["session"] = payload(n=n)
@@ -198,7 +188,6 @@ def test_a_run_that_was_left_goes_on(table: Opener, store: ItemStore, clock: Clo
     ],
 )
 def test_a_state_of_something_else_is_refused(state: Any) -> None:
-    """What no reaper has given is an error, before anything is read."""
     with pytest.raises(ConfigurationError, match="not the state of a reaper"):
         next(reap(backend_for({"table_name": "none"}).items, state=state))
 
@@ -206,7 +195,6 @@ def test_a_state_of_something_else_is_refused(state: Any) -> None:
 # moto reports other units.
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_reads_and_deletes_keep_to_the_rate(table: Opener, store: ItemStore, clock: Clock) -> None:
-    """At 10 units a second the pauses add up to a tenth of a second for each unit of both."""
     time, lock, paused = Clock(0.0), threading.Lock(), []
 
     def pause(stopped: threading.Event, seconds: float) -> None:
@@ -233,7 +221,6 @@ def test_reads_and_deletes_keep_to_the_rate(table: Opener, store: ItemStore, clo
 def test_a_fault_ends_the_run_and_leaves_no_thread(
     options: dict[str, Any], table: Opener, clock: Clock
 ) -> None:
-    """A delete that DynamoDB does not answer is raised; what it was about is found again."""
     for n in range(30):
         table(f"{n}", timeout=100)["session"] = payload(n=n)
     clock.advance(100)
@@ -258,7 +245,6 @@ def test_a_fault_ends_the_run_and_leaves_no_thread(
 def test_an_empty_prefix_reaps_its_own(
     options: dict[str, Any], table: Opener, clock: Clock
 ) -> None:
-    """Without a prefix, what has another one is somebody else's."""
     table("id", prefix="", timeout=100)["session"] = payload(a=1)
     table("news", prefix="", timeout=100)[b"k"] = 1
     table("id", timeout=100)["session"] = payload(a=1)

@@ -25,7 +25,7 @@ from tests.sessions.driven import Visitor, save, stored_sessions
 
 if TYPE_CHECKING:
     from tests.clock import Clock
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
 
 SPECIAL = ("userId", "user.name", "token", "admin")
 
@@ -38,12 +38,11 @@ def special(table: Opener) -> dict[str, Any]:
 
 @pytest.fixture(params=[Session, DynamoDBSession])
 def visitor(request: pytest.FixtureRequest, options: dict[str, Any]) -> Visitor:
-    """A visitor of a site with Beaker's session, and of one with ours."""
+    """A visitor of a site with each session class."""
     return Visitor(options, request.param)
 
 
 def test_special_keys_are_copied_and_stay_in_the_session(visitor: Visitor, table: Opener) -> None:
-    """Every declared key is an attribute of its type, and the session is as it was."""
     data = {"userId": 42, "user": {"name": "Ann"}, "token": b"\x00\xff", "admin": False, "other": 1}
     visitor.starts(**data)
     assert {
@@ -56,7 +55,6 @@ def test_special_keys_are_copied_and_stay_in_the_session(visitor: Visitor, table
 
 
 def test_a_key_that_is_removed_is_removed_from_the_item(visitor: Visitor, table: Opener) -> None:
-    """The item has what the session has after its last save, and nothing from before."""
     visitor.starts(userId=42, user={"name": "Ann"})
     session = visitor.request()
     del session["userId"]
@@ -65,7 +63,6 @@ def test_a_key_that_is_removed_is_removed_from_the_item(visitor: Visitor, table:
 
 
 def test_what_was_merged_is_what_is_copied(visitor: Visitor, table: Opener) -> None:
-    """Two requests at once, each with a special key: the item has both."""
     visitor.starts(other=1)
     first, second = visitor.request(), visitor.request()
     save(first, userId=42)
@@ -87,7 +84,6 @@ def test_a_touch_keeps_them(visitor: Visitor, table: Opener, clock: Clock) -> No
 def test_a_touch_asks_for_nothing_that_was_not_there(
     visitor: Visitor, table: Opener, clock: Clock
 ) -> None:
-    """A session from before the keys were demanded can be read and refreshed, but not changed."""
     visitor.starts(other=1)
     visitor.options["skip_throw_missing_special_keys"] = False
     clock.advance(1000)
@@ -99,7 +95,6 @@ def test_a_touch_asks_for_nothing_that_was_not_there(
 
 
 def test_a_new_id_keeps_them(options: dict[str, Any], table: Opener) -> None:
-    """`regenerate_id` moves the special attributes with the session."""
     visitor = Visitor(options, DynamoDBSession)
     visitor.starts(userId=42)
     session = visitor.request()
@@ -109,7 +104,6 @@ def test_a_new_id_keeps_them(options: dict[str, Any], table: Opener) -> None:
 
 
 def test_hashing_an_old_id_keeps_them(visitor: Visitor, table: Opener) -> None:
-    """`hash_ids = migrate` moves the special attributes with the session."""
     visitor.starts(userId=42)
     visitor.options["hash_ids"] = "migrate"
     assert {"userId": 42} == visitor.finds()
@@ -141,7 +135,6 @@ def test_hashing_an_old_id_keeps_them(visitor: Visitor, table: Opener) -> None:
 def test_a_value_that_does_not_fit_is_refused(
     visitor: Visitor, table: Opener, key: str, kind: str, value: object
 ) -> None:
-    """The error has the key and its type, and no value; nothing is written."""
     visitor.starts(other=1)
     before = table.item()
     change = {"user": {"name": value}} if key == "user.name" else {key: value}
@@ -158,7 +151,6 @@ def test_a_value_that_does_not_fit_is_refused(
     [("user.name", 1, "an int is not a str"), ("userId", "x", "a str is not a number")],
 )
 def test_a_wrong_type_is_named(key: str, value: object, said: str) -> None:
-    """The error says what the value is, with the article that it has."""
     keys = SpecialKeys(parse({"special_keys": "user.name:S, userId:N"}))
     with pytest.raises(SpecialKeyError, match=said):
         keys.attribute(key, value)
@@ -167,7 +159,6 @@ def test_a_wrong_type_is_named(key: str, value: object, said: str) -> None:
 def test_missing_keys_are_refused_unless_they_may_be_missing(
     visitor: Visitor, table: Opener
 ) -> None:
-    """All that are missing are named, and nothing is written."""
     visitor.options["skip_throw_missing_special_keys"] = "false"
     table.make_table()
     with pytest.raises(MissingSpecialKeys) as caught:
@@ -180,7 +171,6 @@ def test_missing_keys_are_refused_unless_they_may_be_missing(
 
 
 def test_a_log_out_needs_no_special_keys(visitor: Visitor, table: Opener) -> None:
-    """`delete()` leaves nothing in a session, and that is no missing key."""
     visitor.options["skip_throw_missing_special_keys"] = "false"
     visitor.starts(userId=42, user={"name": "Ann"}, token=b"t", admin=True)
     session = visitor.request()
@@ -190,7 +180,6 @@ def test_a_log_out_needs_no_special_keys(visitor: Visitor, table: Opener) -> Non
 
 
 def test_an_encrypted_session_needs_our_session(options: dict[str, Any], table: Opener) -> None:
-    """Beaker's session hands over what cannot be read: refused; ours copies what is in it."""
     encrypted = {**options, "encrypt_key": "secret", "validate_key": "secret", "secret": "secret"}
     encrypted["crypto_type"] = "cryptography"
     table.make_table()
@@ -202,7 +191,6 @@ def test_an_encrypted_session_needs_our_session(options: dict[str, Any], table: 
 
 
 def test_a_key_with_a_dot_in_its_own_name_goes_first(visitor: Visitor, table: Opener) -> None:
-    """A session key that is called `user.name` is taken before the `name` in `user`."""
     visitor.starts(**{"user.name": "whole", "user": {"name": "nested"}})
     assert {"user.name": {"S": "whole"}} == special(table)
 
@@ -210,7 +198,6 @@ def test_a_key_with_a_dot_in_its_own_name_goes_first(visitor: Visitor, table: Op
 def test_an_attribute_of_another_type_is_not_carried_on(
     visitor: Visitor, table: Opener, clock: Clock
 ) -> None:
-    """What was copied under another declaration is left behind when the session is refreshed."""
     visitor.starts(userId=42, admin=True)
     visitor.options["special_keys"] = "userId:N, admin:S"
     visitor.options["index_keys"] = "userId"
@@ -220,7 +207,6 @@ def test_an_attribute_of_another_type_is_not_carried_on(
 
 
 def test_a_cache_has_no_special_keys(table: Opener) -> None:
-    """Entries of a cache are written as they are, whatever the session's keys must be."""
     entries = table("pages", skip_throw_missing_special_keys=False)
     entries[b"k"] = {"userId": "not a number"}
     assert not table.item().keys() & set(SPECIAL)
@@ -228,7 +214,6 @@ def test_a_cache_has_no_special_keys(table: Opener) -> None:
 
 
 def test_special_keys_count_in_an_items_size(options: dict[str, Any], table: Opener) -> None:
-    """A session goes into chunks when its copies need the room; too large ones are refused."""
     options |= {"special_keys": "text:S", "index_keys": "", "compression": "off"}
     visitor = Visitor(options)
     table.make_table()
@@ -270,7 +255,6 @@ def test_what_an_index_costs(visitor: Visitor, table: Opener, clock: Clock) -> N
 
 @given(st.decimals() | st.integers() | st.floats())
 def test_a_number_is_stored_exactly_or_not_at_all(value: Any) -> None:
-    """What is a number of DynamoDB's keeps its value, and all else is refused."""
     keys = SpecialKeys(parse({"special_keys": "number:N"}))
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     try:
@@ -300,6 +284,5 @@ def test_a_number_is_stored_exactly_or_not_at_all(value: Any) -> None:
 def test_one_number_has_one_text(
     options: dict[str, Any], table: Opener, value: float, expected: str
 ) -> None:
-    """Numbers that are equal are stored as equals, whatever Python type they have."""
     Visitor(options).starts(userId=value)
     assert {"userId": {"N": expected}} == special(table)

@@ -1,4 +1,4 @@
-"""The exact requests, byte for byte as DynamoDB is asked."""
+"""The exact requests to DynamoDB."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ def _tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def get(key: dict[str, Any], *, consistent: bool = True) -> dict[str, Any]:
-    """Give the parameters of a GetItem."""
     return {"TableName": TABLE, "Key": key, "ConsistentRead": consistent}
 
 
@@ -42,7 +41,6 @@ def get(key: dict[str, Any], *, consistent: bool = True) -> dict[str, Any]:
     ids=str,
 )
 def test_reading_an_entry_is_one_get_item(options: dict[str, Any], key: dict[str, Any]) -> None:
-    """A cache entry is read by its primary key, strongly consistent."""
     item = {**{name: value for name, value in ENTRY.items() if name != "id"}, **key}
     with Script().answer("get_item", get(key), {"Item": item}) as script:
         assert 1 == script.manager(**options)[b"k"]
@@ -58,32 +56,28 @@ def test_reading_an_entry_is_one_get_item(options: dict[str, Any], key: dict[str
     ids=str,
 )
 def test_loading_a_session_is_one_get_item(options: dict[str, Any], key: dict[str, Any]) -> None:
-    """A session is loaded by its primary key, and asked for nothing else."""
     with Script().answer("get_item", get(key), {}) as script, pytest.raises(KeyError):
         script.manager("abc", **options)["session"]
 
 
 def test_an_eventually_consistent_read_says_so() -> None:
-    """`consistent_read = false` is in the request."""
     request = get({"id": {"S": "cache:pages|k"}}, consistent=False)
     with Script().answer("get_item", request, {}) as script:
         assert b"k" not in script.manager(consistent_read="false")
 
 
 def put(item: dict[str, Any]) -> dict[str, Any]:
-    """Give the parameters of an unconditional PutItem; what was there tells its chunks."""
+    """Return the parameters of an unconditional PutItem. It returns the old item for its chunks."""
     return {"TableName": TABLE, "Item": item, "ReturnValues": "ALL_OLD"}
 
 
 def test_storing_an_entry_is_one_unconditional_put_item() -> None:
-    """The whole item is written, whatever is there."""
     request = put(ENTRY)
     with Script().answer("put_item", request, {}) as script:
         script.manager()[b"k"] = 1
 
 
 def test_expiry_is_in_two_attributes() -> None:
-    """The exact deadline has milliseconds; DynamoDB's attribute is whole seconds, rounded up."""
     expiry = {"deadline": {"N": "1700000001.625"}, "ttl": {"N": "1700000002"}}
     request = put({**ENTRY, **expiry})
     with Script().answer("put_item", request, {}) as script:
@@ -91,7 +85,6 @@ def test_expiry_is_in_two_attributes() -> None:
 
 
 def test_a_key_that_is_too_long_is_kept_beside_its_digest() -> None:
-    """The primary key holds a SHA-256, an attribute the key itself."""
     digest = hashlib.sha256(b"k" * 3000).hexdigest()
     item = {**ENTRY, "id": {"S": f"cache:pages|%#{digest}"}, "key": {"B": b"k" * 3000}}
     with Script().answer("put_item", put(item), {}) as script:
@@ -99,7 +92,6 @@ def test_a_key_that_is_too_long_is_kept_beside_its_digest() -> None:
 
 
 def test_removing_an_entry_is_one_unconditional_put_of_a_tombstone() -> None:
-    """It lasts a day."""
     tombstone = {
         "id": {"S": "cache:pages|k"},
         "type": {"S": "beaker-tombstone"},
@@ -112,7 +104,6 @@ def test_removing_an_entry_is_one_unconditional_put_of_a_tombstone() -> None:
 
 
 def test_the_table_is_made_with_these_requests() -> None:
-    """A missing table: CreateTable, a look, time to live, and the operation once more."""
     definition = {
         "TableName": TABLE,
         "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],

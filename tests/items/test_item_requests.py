@@ -56,7 +56,7 @@ def items(script: Script, **options: object) -> ItemStore:
 
 @pytest.fixture
 def conditions() -> ItemStore:
-    """The items of a table, for their conditions; tests/unit/test_conditions.py pins these."""
+    """The items of a table, for their conditions; tests/items/test_conditions.py pins these."""
     return items(Script())
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.opening import Opener
+from tests.opening import Opener
 from tests.sessions.conftest import clock  # noqa: F401  # a fixture
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.keys import Key, Keys
 
-# Every Python text, lone surrogates too, and texts that look like what the encoding gives.
+# Any str, including lone surrogates, and strings that look encoded.
 LOOKALIKES = ["", "%", "%%", "|", "a|b", "|lock|", "lock", ":", "a:b", "%7C", "%#" + "0" * 64]
 TEXTS = (
     st.text(st.characters(exclude_categories=()))
@@ -25,7 +25,7 @@ BYTES = (
     | st.integers(990, 3000).map(lambda length: b"x" * length)
 )
 PREFIXES = st.none() | st.text(st.characters(exclude_characters="|%"), max_size=20).map(
-    # A text that UTF-8 refuses is no prefix.
+    # A prefix must be valid UTF-8.
     lambda text: text.encode("utf-8", "replace").decode()
 )
 sorted_or_not = pytest.mark.parametrize("sort_key", [None, "part"])
@@ -34,17 +34,16 @@ Primary = tuple[str, str | None]
 
 
 def keys(prefix: str | None, sort_key: str | None) -> Keys:
-    """Give the keys of a prefix in a table with or without a sort key."""
+    """Return the keys of a prefix in a table with or without a sort key."""
     return Keys(parse({"prefix": prefix, "sort_key": sort_key}))
 
 
 def primary(key: Key) -> Primary:
-    """Give what DynamoDB tells items apart by."""
     return key.partition, key.sort
 
 
 def raw(text: str | bytes) -> bytes:
-    """Give the bytes that a text and its bytes share."""
+    """Return a str as bytes."""
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
 
 
@@ -66,7 +65,6 @@ def test_sessions_are_told_apart(
 def test_entries_and_locks_are_told_apart(
     sort_key: str | None, prefix: str | None, one: tuple[str, bytes], other: tuple[str, bytes]
 ) -> None:
-    """Two pairs of namespace and key have one primary key only if they are one pair."""
     made = keys(prefix, sort_key)
     same = one == other
     assert same is (primary(made.entry(*one)) == primary(made.entry(*other)))
@@ -84,7 +82,6 @@ def test_the_three_kinds_never_collide(
     one: tuple[str, bytes],
     other: tuple[str, bytes],
 ) -> None:
-    """Under one prefix, no session, cache entry and lock share a key."""
     made = keys(prefix, sort_key)
     kinds = {primary(made.session(id)), primary(made.entry(*one)), primary(made.lock(*other))}
     assert 3 == len(kinds)
@@ -102,12 +99,11 @@ def test_no_id_reaches_into_another_prefix(
     other: str,
     key: bytes,
 ) -> None:
-    """No key under one prefix, of whatever kind, could have come from another."""
     ours, theirs = (keys(prefix, sort_key) for prefix in prefixes)
     namespaces = {parse({"prefix": prefix}).prefix for prefix in prefixes}
     named = [{"sess:", "cache:"} if prefix is None else {prefix} for prefix in namespaces]
     if len(named) == 1 or named[0] & named[1]:
-        return  # one and the same prefix
+        return  # the same prefix
     mine = {
         primary(ours.session(one[0])),
         primary(ours.entry(*one)),
@@ -126,7 +122,6 @@ def test_no_id_reaches_into_another_prefix(
 def test_a_key_can_be_read_back(
     sort_key: str | None, prefix: str | None, namespace: str, key: str | bytes
 ) -> None:
-    """`keys()` gives the very bytes, also of what stands in the key as a digest."""
     made = keys(prefix, sort_key)
     assert raw(key) == made.entry_key(namespace, made.entry(namespace, key))
 
@@ -136,7 +131,6 @@ def test_a_key_can_be_read_back(
 def test_a_beginning_belongs_to_one_namespace(
     sort_key: str | None, prefix: str | None, namespace: str, other: str, key: bytes
 ) -> None:
-    """What `keys()` and `remove()` look for begins the keys of its namespace and no other."""
     made = keys(prefix, sort_key)
     beginning, entry = made.entries(namespace), made.entry(other, key)
     if entry.sort is None:

@@ -1,4 +1,4 @@
-"""The option `reap_interval`: one thread of a process, which disturbs nobody."""
+"""The option `reap_interval`: one thread per process, which disturbs nothing."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.items import background_reaper
-from tests.contract.opening import payload
+from tests.opening import payload
 
 if TYPE_CHECKING:
     from tests.clock import Clock
-    from tests.contract.opening import Opener
+    from tests.opening import Opener
 
-#: Of processes whose reapers wait for an hour.
+#: A program whose reapers wait for an hour.
 THREADS = """
 import json, os, sys, threading
 from beaker_dynamodb import DynamoDBNamespaceManager
@@ -95,19 +95,16 @@ def run(program: str, options: dict[str, Any]) -> str:
 
 
 def test_one_thread_for_a_table_and_prefix(options: dict[str, Any]) -> None:
-    """Begun when a manager is used; one however many there are; a child of a fork has its own."""
     assert [0, 0, 1, 1, 2, 2] == json.loads(run(THREADS, options))
 
 
 def test_a_process_ends_in_the_midst_of_it(options: dict[str, Any]) -> None:
-    """A reaper at work neither holds the end of its process up nor writes of it."""
     assert "" == run(ENDING, options)
 
 
 def test_runs_are_an_interval_apart(
     options: dict[str, Any], table: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first comes at a random moment of the interval, the next a tenth more or less after."""
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -129,7 +126,6 @@ def test_runs_are_an_interval_apart(
 def test_a_fault_is_logged_and_nothing_more(
     options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A run that fails says why, and the next one comes."""
     store = backend_for({**options, "endpoint_url": "http://127.0.0.1:1", "max_attempts": 1}).items
     with caplog.at_level(logging.INFO, "beaker_dynamodb"):
         background_reaper.reap_once(store)

@@ -1,1 +1,0 @@
-"""What a namespace manager promises, on every server and on both shapes of table."""
