@@ -26,35 +26,31 @@ PAGE = ROOT / "docs" / "mutation.md"
 #: Lowest score that a module may have, in percent.
 GOAL = 95.0
 
-_SESSIONS = ["tests/sessions", "tests/values/test_moves.py"]
-_MERGE = ["tests/sessions", "tests/values/test_moves.py"]
+_SESSIONS = ["tests/sessions"]
+_MERGE = [f"tests/sessions/test_{name}.py" for name in ("comparison", "merge", "merge_values")]
 _KEYS = [
     "tests/format/test_golden_keys.py",
-    "tests/unit/test_keys.py",
-    "tests/unit/test_requests.py",
-    "tests/contract/test_listing.py",
-    "tests/contract/test_odd_keys.py",
-    "tests/contract/test_scope.py",
+    "tests/items/test_isolation.py",
+    "tests/items/test_keys.py",
+    "tests/items/test_requests.py",
+    "tests/caches/test_query.py",
     "tests/sessions/test_hash_ids.py",
 ]
 _ITEMS = [
     "tests/format/test_golden_chunks.py",
     "tests/format/test_golden_items.py",
     "tests/dynamodb/test_batches.py",
-    "tests/unit/test_conditions.py",
-    "tests/unit/test_item_requests.py",
-    "tests/unit/test_requests.py",
-    "tests/contract/test_calls.py",
-    "tests/contract/test_chunks.py",
-    "tests/contract/test_expiry.py",
     "tests/dynamodb/test_lesser_server.py",
-    "tests/contract/test_session.py",
-    "tests/contract/test_size.py",
-    "tests/contract/test_verbs.py",
+    *(
+        f"tests/items/test_{name}.py"
+        for name in (
+            *("chunks", "conditions", "expiry", "item_requests", "requests", "sessions"),
+            *("signing", "size", "verbs"),
+        )
+    ),
     "tests/sessions/test_id_changes.py",
-    "tests/values/test_moves.py",
 ]
-_SIGNATURES = ["tests/format/test_golden_signatures.py", "tests/values/test_signature.py"]
+_SIGNATURES = ["tests/format/test_golden_signatures.py", "tests/items/test_signing.py"]
 _LOCKS = ["tests/caches"]
 #: The modules that are mutated, each with the tests that should notice.
 TESTS = {
@@ -67,6 +63,7 @@ TESTS = {
     "beaker_dynamodb/session.py": _SESSIONS,
     "beaker_dynamodb/session_item.py": _SESSIONS,
     "beaker_dynamodb/items/keys.py": _KEYS,
+    "beaker_dynamodb/items/conditions.py": _ITEMS,
     "beaker_dynamodb/items/store.py": _ITEMS,
     "beaker_dynamodb/items/chunks.py": _ITEMS,
     "beaker_dynamodb/items/signing.py": _SIGNATURES,
