@@ -149,7 +149,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     # -- locks ----------------------------------------------------------------------------------
 
     def acquire_read_lock(self) -> None:
-        """Let this thread read each entry only once until it releases the lock.
+        """Make this thread read each entry only once until it releases the lock.
 
         Beaker's Value asks for ``key in namespace`` and then ``namespace[key]`` inside one lock.
         """

@@ -218,7 +218,7 @@ class DynamoDBSession(SessionWithItem):
         super().regenerate_id()
 
     def _remove(self) -> None:
-        """Delete the item, unless there is none or it was deleted before."""
+        """Delete the item, if there is one and it was not deleted before."""
         self._delete_failed = True
         records = [self._old_record]
         if hasattr(self, "namespace") and not self._deleted:

@@ -32,7 +32,7 @@ PHRASES = {
     r"\b(is|are) to (be|[a-z]+)\b(?<!is to say)": "must, should, will",
     r"\bgoes? (before|by)\b": "takes precedence over, uses",
     r"\b(so|as) (long|often|much|many)\b(?! as)": "for N seconds, every N seconds",
-    r"\b(ours|theirs)\b": "name the thing",
+    r"(?<!`)(?<!param )\b(ours|theirs)\b": "name the thing",
     r"\bis taken for\b": "is treated as",
     r"\bwas quicker\b": "created it first",
 }

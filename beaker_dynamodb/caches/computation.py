@@ -10,7 +10,7 @@ from beaker_dynamodb.dynamodb.expressions import Attr, write_params
 if TYPE_CHECKING:
     from beaker_dynamodb.dynamodb.expressions import Attributes
     from beaker_dynamodb.items.conditions import Condition
-from beaker_dynamodb.items.store import ItemStore
+    from beaker_dynamodb.items.store import ItemStore
 
 
 class Computation:

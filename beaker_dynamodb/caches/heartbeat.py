@@ -80,7 +80,7 @@ class Heartbeat:
                 self.remove(lease)
 
     def run(self) -> None:
-        """Renew leases for ever."""
+        """Renew leases, forever."""
         while True:
             self._wait()
             self.renew_due()

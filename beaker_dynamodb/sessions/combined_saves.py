@@ -158,7 +158,7 @@ class CombinedSave:
         self.others.remove(other)
 
     def halve(self) -> bool:
-        """Let the next write contain half as many other saves; False if there were none."""
+        """Halve the other saves of the next write; return False if it contains none."""
         if not self.others:
             return False
         self._most_others = len(self.others) // 2

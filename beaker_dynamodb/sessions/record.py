@@ -32,7 +32,7 @@ class SessionRecord(SessionState):
         :param seen_version: the version that the browser has seen. With ``consistent_read = auto``
             the first read may then be eventually consistent. If it finds an older version, or
             nothing, a consistent read follows.
-        :raises KeyError: there is no such session, or it has expired or ended.
+        :raises KeyError: the session does not exist, or it has expired or ended.
         :raises PayloadError: the item is damaged.
         """
         item = self._read_eventually(seen_version)

@@ -34,7 +34,7 @@ def cookie_values(header: str | None, name: str) -> list[str]:
 
     A browser sends the cookie with the longest path first, then the oldest.
 
-    :param header: WSGI's ``HTTP_COOKIE``, or None if there is none.
+    :param header: WSGI's ``HTTP_COOKIE``, or None.
     """
     values = []
     for cookie in (header or "").split(";"):

@@ -41,7 +41,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         return True
 
     def get_by_id(self, id: str) -> Any:
-        """Return the session with this id, or None if there is none.
+        """Return the session with this id, or None if it does not exist.
 
         No response saves it, so its methods act immediately: ``get_by_id(id).delete()`` ends that
         session.
