@@ -38,7 +38,7 @@ class MotoServer(ThreadedWSGIServer):
     def __init__(self, port: int) -> None:
         # Bound here, because werkzeug exits the process if the port is taken.
         with socket.create_server((HOST, port), backlog=self.request_queue_size) as listener:
-            super().__init__(HOST, port, _OneAtATime(), _QuietHandler, fd=listener.fileno())
+            super().__init__(HOST, port, Application(), _QuietHandler, fd=listener.fileno())
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -48,7 +48,7 @@ class _QuietHandler(WSGIRequestHandler):
         """Log nothing."""
 
 
-class _OneAtATime:
+class Application:
     """moto's WSGI application behind a lock.
 
     DynamoDB's conditional writes are atomic. moto's are not: another thread may write between its

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
-from moto.core.botocore_stubber import MockRawResponse
-from moto.core.request import normalize_request
-from moto.dynamodb.responses import DynamoHandler
-from werkzeug.exceptions import HTTPException
 
-from beaker_dynamodb.testing._moto import TABLES
+from beaker_dynamodb.testing._moto import Application
 from tests.untraced import untraced
+
+
+class _Body(BytesIO):
+    """A response's body, as botocore reads it."""
+
+    def stream(self, **_: Any) -> Any:
+        yield self.read()
 
 
 def answer_directly(url: str) -> None:
@@ -21,19 +28,49 @@ def answer_directly(url: str) -> None:
     Other clients, such as other processes, use the server at the address, and the same tables.
     """
     real: Any = URLLib3Session.send
+    application = Application()
 
     def send(session: URLLib3Session, request: Any) -> AWSResponse:
         if not request.url.startswith(url):
             response: AWSResponse = real(session, request)
             return response
-        normalized = normalize_request(request)
-        with TABLES:
-            try:
-                status, headers, body = DynamoHandler.dispatch(
-                    normalized, normalized.raw_url, normalized.headers
-                )
-            except HTTPException as error:
-                status, headers, body = error.code, error.get_headers(), error.get_body()
-        return AWSResponse(request.url, status, headers, MockRawResponse(body))
+        started: list[Any] = []
+        body = b"".join(application(_environ(request), lambda *args: started.extend(args)))  # type: ignore[arg-type]
+        status, headers = started[:2]
+        return AWSResponse(
+            request.url, int(status[:3]), HTTPHeaders.from_pairs(headers), _Body(body)
+        )
 
     setattr(URLLib3Session, "send", untraced(send))  # noqa: B010
+
+
+def _environ(request: Any) -> dict[str, Any]:
+    address = urlsplit(request.url)
+    body = request.body or b""
+    data = body.encode() if isinstance(body, str) else bytes(body)
+    headers = {
+        f"HTTP_{name.upper().replace('-', '_')}": value.decode()
+        if isinstance(value, bytes)
+        else value
+        for name, value in request.headers.items()
+    }
+    return {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/",
+        "QUERY_STRING": "",
+        "SERVER_NAME": address.hostname,
+        "SERVER_PORT": str(address.port),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": address.netloc,
+        **headers,
+        "CONTENT_TYPE": headers.get("HTTP_CONTENT_TYPE", ""),
+        "CONTENT_LENGTH": str(len(data)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(data),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
