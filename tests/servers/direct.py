@@ -37,9 +37,8 @@ def answer_directly(url: str) -> None:
         started: list[Any] = []
         body = b"".join(application(_environ(request), lambda *args: started.extend(args)))  # type: ignore[arg-type]
         status, headers = started[:2]
-        return AWSResponse(
-            request.url, int(status[:3]), HTTPHeaders.from_pairs(headers), _Body(body)
-        )
+        head = int(status[:3]), HTTPHeaders.from_pairs(headers)
+        return AWSResponse(request.url, *head, _Body(body))
 
     setattr(URLLib3Session, "send", untraced(send))  # noqa: B010
 
