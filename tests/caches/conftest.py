@@ -1,4 +1,4 @@
-"""Creation locks of several processes, played in one, with a clock that the test moves."""
+"""Fixtures: creation locks as in several processes, and a clock that tests advance."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.beaker import used_client
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 
-#: Makes a lock on the key ``key`` that shares nothing with earlier ones, as in another process.
+#: Creates a lock on the key ``key`` that shares no state with other locks, as in another process.
 MakeLock = Callable[[], CreationLock]
 
 
 class Time(Clock):
-    """A monotonic clock that a pause moves, instead of waiting."""
+    """A monotonic clock that `sleep` advances without waiting."""
 
     def __init__(self) -> None:
         super().__init__(0.0)
@@ -30,7 +30,7 @@ class Time(Clock):
         self.during: Callable[[], object] = int
 
     def sleep(self, seconds: float) -> None:
-        """Move the clock, and let other processes act."""
+        """Advance the clock, and run the actions of other processes."""
         self.pauses.append(seconds)
         self.advance(seconds)
         self.during()
@@ -40,18 +40,18 @@ class StoppedHeartbeat(Heartbeat):
     """A heartbeat without a thread: tests call `renew_due`."""
 
     def run(self) -> None:
-        """End at once."""
+        """Return at once."""
 
 
 def die(lock: CreationLock) -> None:
-    """End a holder's process without a release."""
+    """Simulate the end of a holder's process, without a release."""
     assert lock._lease is not None
     lock._heartbeat.remove(lock._lease)
 
 
 @pytest.fixture
 def time() -> Time:
-    """The monotonic clock of all locks."""
+    """The monotonic clock of all locks of the test."""
     return Time()
 
 

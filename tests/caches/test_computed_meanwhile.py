@@ -54,7 +54,7 @@ def other(options: dict[str, Any], clock: Clock) -> Cache:
 
 @contextmanager
 def computing(cache: Cache, value: object = "computed") -> Iterator[None]:
-    """Let a thread compute a value, which is finished when the context ends."""
+    """Compute a value in a thread until the context ends."""
     started, finish = Event(), Event()
 
     def create() -> object:
@@ -117,7 +117,7 @@ def has_no_token(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
     clock.advance(EXPIRE)
 
 
-#: What another caller does while the value is computed, and what is stored in the end.
+#: What another caller does while the value is computed, and the value that is stored at the end.
 MEANWHILE: dict[str, tuple[Callable[[Cache], object], object]] = {
     "nothing": (bool, "computed"),
     "remove_value": (lambda cache: cache.remove_value("k"), None),
@@ -131,7 +131,7 @@ MEANWHILE: dict[str, tuple[Callable[[Cache], object], object]] = {
     "clear and put": (lambda cache: [cache.clear(), cache.put("k", 1)], 1),
 }
 BEFORE = [is_absent, was_removed, is_stale, has_expired, has_no_token]
-#: Every action on an entry that is absent, and the most different ones on all others.
+#: Every action on an absent entry, and a selection of actions on all others.
 CASES = [
     *((is_absent, name) for name in MEANWHILE),
     *((before, name) for before in BEFORE[1:] for name in ("nothing", "remove_value", "put")),
@@ -238,7 +238,7 @@ def test_a_computation_may_write_and_remove_its_own_key(cache: Cache) -> None:
         assert stored(cache) == "computed"
 
 
-def test_each_computation_under_one_lock_starts_anew(cache: Cache, other: Cache) -> None:
+def test_each_computation_under_one_lock_starts_again(cache: Cache, other: Cache) -> None:
     lock = cache.namespace.get_creation_lock(b"k")
     lock.acquire()
     assert cache.get("k", createfunc=lambda: "first") == "first"

@@ -1,4 +1,4 @@
-"""The creation lock: who holds it, how long others wait, and what it costs."""
+"""The creation lock: acquisition, waiting, takeover, and the number of calls."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from beaker_dynamodb.caches.heartbeat import Heartbeat
     from tests.servers.recorder import CallRecorder
 
-#: The default of the option, in seconds.
+#: Default lease in seconds.
 LEASE = 30.0
 
 
 def in_thread(action: Any) -> Any:
-    """Return what a function returns in another thread."""
+    """Run a function in another thread, and return its result."""
     results: list[Any] = []
     thread = threading.Thread(target=lambda: results.append(action()))
     thread.start()
@@ -230,7 +230,7 @@ def test_one_of_two_callers_that_do_not_wait_takes_an_abandoned_lock_over(
         assert not three.acquire(wait=False)
 
 
-def test_an_abandoned_lock_is_remembered_while_nobody_holds_the_lock_object(
+def test_an_abandoned_lock_is_remembered_without_a_lock_object(
     options: dict[str, Any], make_lock: MakeLock, time: Time
 ) -> None:
     one = make_lock()

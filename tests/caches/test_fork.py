@@ -58,8 +58,8 @@ assert other.acquire(wait=False)
 """
 
 
-def test_a_child_has_none_of_its_parents_locks(options: dict[str, Any]) -> None:
-    # Python 3.12 warns of a fork beside threads.
+def test_a_child_does_not_hold_its_parents_locks(options: dict[str, Any]) -> None:
+    # Python 3.12 warns about a fork with threads.
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM]
     done = subprocess.run([*command, json.dumps(options)], capture_output=True, text=True)
     assert (done.stderr, done.returncode) == ("", 0)

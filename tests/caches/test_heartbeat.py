@@ -21,7 +21,7 @@ LOST = "a creation lock was lost: it was not renewed within its lease"
 
 
 class Table:
-    """Stands for the lock items of a table.
+    """A fake of the lock items of a table.
 
     :param on_renew: called with the key of each renewal.
     """
@@ -72,7 +72,7 @@ def test_a_renewed_lock_is_not_taken_over(make_lock: MakeLock, time: Time) -> No
         time.advance(LEASE / 3)
         one._heartbeat.renew_due()
     assert not one.lost
-    time.advance(LEASE * 2 / 3)  # nobody has seen the last renewal
+    time.advance(LEASE * 2 / 3)  # no process has seen the last renewal
     assert not two.acquire(wait=False)
 
 

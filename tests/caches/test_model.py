@@ -83,7 +83,7 @@ class Caches(Machine):
         self.numbers = 0
 
     def attempt_by(self, who: int, plan: list[str], action: Callable[[], object]) -> bool:
-        """Act in a process, and return whether that was acknowledged."""
+        """Act in a process, and return whether the action was acknowledged."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(lock_registry, "locks", self.processes[who].locks)
             return self.attempt(plan, action)
@@ -197,7 +197,7 @@ class Caches(Machine):
 
     @rule(who=WHO, plan=PLANS)
     def release(self, who: int, plan: list[str]) -> None:
-        """Release the lock: that never raises, and never deletes another process's lock."""
+        """Release the lock. A release never raises, and never deletes another process's lock."""
         lock, other = self.processes[who].lock, self.processes[1 - who].lock
         if not lock.held:
             return
@@ -212,14 +212,13 @@ class Caches(Machine):
     @precondition(lambda self: any(process.lock.held for process in self.processes))
     @rule(who=WHO, plan=PLANS)
     def renew(self, who: int, plan: list[str]) -> None:
-        """Renew the lease, as the heartbeat does: that never raises."""
+        """Renew the lease, as the heartbeat does. A renewal never raises."""
         lease = self.processes[who].lock._lease
         if lease is not None:
             assert self.attempt_by(who, plan, lease.renew)
 
     @rule(seconds=st.sampled_from([0.25, 1, LEASE / 3, LEASE - 1, LEASE]))
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
         self.clock.advance(seconds)
         self.monotonic.advance(seconds)
 
@@ -256,7 +255,7 @@ def read(cache: Cache) -> int | None:
 
 
 @pytest.mark.full
-def test_every_read_and_lock_is_as_in_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_and_locks_follow_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr("beaker.container.time", SimpleNamespace(time=clock))
     Caches.monotonic = Clock()

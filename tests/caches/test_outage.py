@@ -29,14 +29,14 @@ from tests.stubbed import Script
 if TYPE_CHECKING:
     from beaker_dynamodb.caches.lock_registry import LockRegistry
 
-#: No server listens there.
+#: No server listens on this port.
 DEAD = {
     "endpoint_url": "http://127.0.0.1:1",
     "region_name": "eu-west-1",
     "aws_access_key_id": "testkey",
     "aws_secret_access_key": "testsecret",
 }
-#: Kinds of calls that get no answer: "reads", "writes" of entries, "locks".
+#: Kinds of calls that get no response: "reads", "writes" of entries, "locks".
 Broken = set[str]
 
 
@@ -57,7 +57,7 @@ def make_cache(options: dict[str, Any], time: Time | None = None, **more: Any) -
 
 @pytest.fixture
 def broken(options: dict[str, Any]) -> Iterator[Broken]:
-    """The kinds of calls that get no answer; tests add to it."""
+    """The kinds of calls that get no response; tests add to the set."""
     broken: Broken = set()
 
     def handler(request: Any, event_name: str, **_: object) -> None:
@@ -84,7 +84,7 @@ def test_a_value_is_computed_once_during_an_outage(
     numbers = iter(range(9))
     assert cache.get("key", createfunc=lambda: next(numbers)) == 0
     assert next(numbers) == 1
-    # The first of them was sent, the others were skipped.
+    # Only the first call was sent.
     assert cache.namespace.faults_missed == tolerated
     broken.clear()
     assert "key" not in cache

@@ -1,4 +1,4 @@
-"""Real processes that get one value: who computes it, who waits, and what if one is killed."""
+"""Real processes that get one value: one computes it, others wait, and a killed one is replaced."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class Worker:
         self._said.put((self, ["ended"]))
 
     def go_on(self) -> None:
-        """Let it start, then let it finish its value."""
+        """Signal the worker to start, and the second time to finish its value."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
 
     def close(self) -> None:
-        """Kill it."""
+        """Kill the process."""
         self._process.kill()
         self._listener.join()
         self._process.communicate()
@@ -76,13 +76,12 @@ class Stage:
         self._said: list[tuple[Worker, list[str]]] = []
 
     def start(self, threads: int = 1, expire: int | None = None) -> Worker:
-        """Start a worker."""
         worker = Worker([threads, expire, self.options], self._queue)
         self._stack.callback(worker.close)
         return worker
 
     def until(self, word: str, times: int = 1, by: Worker | None = None) -> Worker:
-        """Wait until a word was printed so often; return the last worker that printed it."""
+        """Wait until a word was printed ``times`` times; return the last worker that printed it."""
         while len(found := self.said(word, by)) < times:
             worker, words = self._queue.get()
             self._said.append((worker, words))
@@ -112,13 +111,13 @@ class Stage:
         return items(used_client(self.options), table).get(LOCK)
 
 
-#: Makes a stage, with more options.
+#: Creates a stage with these additional options.
 MakeStage = Callable[..., Stage]
 
 
 @pytest.fixture
 def make_stage(options: dict[str, Any]) -> Iterator[MakeStage]:
-    """A factory of stages on a table that exists."""
+    """A factory of stages on an existing table."""
     with ExitStack() as stack:
 
         def make(**more: object) -> Stage:

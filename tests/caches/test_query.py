@@ -1,4 +1,4 @@
-"""`keys()` and `clear()`: what they read, what they cost, and what they leave alone."""
+"""`keys()` and `clear()`: what they read, what they cost, and what they keep."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_namespace(
 
 
 def fill(manager: DynamoDBNamespaceManager, count: int) -> None:
-    """Put entries with the keys 0, 1, 2 … into a cache."""
+    """Store entries with the keys 0, 1, 2, …."""
     backend = manager.backend
     now_ms = backend.items.now_ms()
     puts = []
@@ -64,7 +64,7 @@ def before_calls(
     methods: set[str],
     act: Callable[[], object],
 ) -> None:
-    """Let another process act once, before the first call of one of these methods."""
+    """Run an action of another process once, before the first call of one of these methods."""
     items = manager.backend.items
     real, turn = items.call, threading.Lock()
     acted: list[int] = []
