@@ -1,1 +1,1 @@
-"""What a real browser makes of our cookies: headless Chromium, driven by selenium."""
+"""Tests of the middleware's cookies in headless Chromium, driven by selenium."""

@@ -18,7 +18,7 @@ from tests.servers.web import serving
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-#: The browser resolves all hosts of this domain to this machine.
+#: The browser resolves every host in this domain to 127.0.0.1.
 DOMAIN = "example.test"
 FLAGS = [
     "--headless=new",
@@ -36,16 +36,19 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[webdriver.Chrome]:
-    """One browser for all tests; skip without one, or fail where it was promised."""
+    """One browser for all tests.
+
+    Without a browser, skip, or fail if ``BEAKER_DYNAMODB_BROWSER`` is ``require``.
+    """
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if program is None or driver is None:
-        reason = "no browser: neither chromium nor chromedriver may be missing from the PATH"
+        reason = "cannot find chromium and chromedriver; install both and add them to the PATH"
         if os.environ.get("BEAKER_DYNAMODB_BROWSER") == "require":
             raise pytest.fail.Exception(reason, pytrace=False)
         raise pytest.skip.Exception(reason)
     options = Options()
     options.binary_location = program
-    # A test clicks again while the answer to its first click is awaited.
+    # A test clicks again before the first click is answered.
     options.page_load_strategy = "none"
     for flag in FLAGS:
         options.add_argument(flag)
@@ -64,7 +67,7 @@ def browser(chromium: webdriver.Chrome) -> webdriver.Chrome:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[WSGIApplication], str]]:
-    """Return a function that serves an application for the rest of the test, and says where."""
+    """A function that serves an application until the test ends, and returns its URL."""
     with ExitStack() as stack:
 
         def start(app: WSGIApplication) -> str:

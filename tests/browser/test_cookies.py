@@ -1,4 +1,4 @@
-"""Which of our cookies a browser keeps and sends, where it decides: domains, paths, SameSite."""
+"""Which of the middleware's cookies a browser keeps and sends, by domain, path and SameSite."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.full,
 ]
-#: Seconds after which a page that does not come is considered lost.
-HANGS = 60
+PAGE_TIMEOUT = 60
 
 
 def page(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-    """Log in at ``…/log-in``; say in the title who is logged in."""
+    """Log in at ``…/log-in``, and show the user's name in the title."""
     session: Any = environ["beaker.session"]
     if environ["PATH_INFO"].endswith("log-in"):
         store(user="Ada")(session)
@@ -37,9 +36,9 @@ def page(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]
 
 
 class Window:
-    """A browser window, and what the configuration of the moment says.
+    """A browser window on an application whose configuration can change.
 
-    :param options: of the session, besides those that tests change.
+    :param options: session options that do not change.
     """
 
     def __init__(
@@ -51,21 +50,21 @@ class Window:
         self._url = serve(lambda *request: self._app(*request))
 
     def configure(self, **options: object) -> None:
-        """Let an application with these options, too, answer from now on."""
+        """Replace the application by one that also has these options."""
         config = {f"session.{name}": value for name, value in {**self._options, **options}.items()}
         self._app = SessionMiddleware(page, config)
 
     def user(self, path: str) -> str:
-        """Load a page, and return who is logged in there."""
+        """Load a page, and return the name of its user."""
         self._browser.get("about:blank")
         self._browser.get(self._url + path)
-        wait = WebDriverWait(self._browser, HANGS)
+        wait = WebDriverWait(self._browser, PAGE_TIMEOUT)
         wait.until(lambda _: self._browser.title.startswith("user: "))
         return self._browser.title.removeprefix("user: ")
 
     @property
     def cookies(self) -> list[tuple[str, str]]:
-        """Domain and path of each of our cookies that the browser sends to this page."""
+        """Domain and path of each session cookie that the browser sends to this page."""
         found = [one for one in self._browser.get_cookies() if one["name"] == COOKIE]
         return [(one["domain"], one["path"]) for one in found]
 
@@ -82,7 +81,7 @@ def window(
     [{"cookie_path": "/shop"}, {"cookie_domain": f".{DOMAIN}", "cookie_path": "/shop"}],
     ids=["path", "domain and path"],
 )
-def test_a_stale_cookie_that_is_sent_first_hides_no_good_one(
+def test_a_stale_cookie_that_is_sent_first_does_not_hide_the_valid_one(
     window: Window, client: DynamoDBClient, table_name: str, stale: dict[str, object]
 ) -> None:
     """The browser sends the cookie with the longer path first."""
@@ -118,7 +117,7 @@ def test_a_changed_domain_or_path_leaves_one_cookie(
 
 
 def test_same_site_none_without_secure_is_dropped(window: Window) -> None:
-    """That is why the middleware warns of it."""
+    """The middleware warns of this combination."""
     window.configure(samesite="None")
     window.user("/log-in")
     assert [] == window.cookies

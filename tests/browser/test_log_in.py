@@ -1,4 +1,4 @@
-"""Nobody is logged out by a double click on "log in", or by a request that is answered after it."""
+"""A double click on "Log in", or a request answered after the login, does not log the user out."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ pytestmark = [
     pytest.mark.full,
     pytest.mark.parametrize("ending", ["regenerate_id", "invalidate"]),
 ]
-#: Seconds after which a thread that does not come is considered dead.
-HANGS = 60
+TIMEOUT = 60
 
 PAGE = """<!doctype html>
 <title>{user}</title>
@@ -46,14 +45,14 @@ PAGE = """<!doctype html>
 
 
 class Shop:
-    """An application with a cart for everybody and a log-in.
+    """An application with a cart and a login.
 
-    :param ending: the method that the log-in calls.
+    :param ending: the session method that the login calls.
     """
 
     def __init__(self, ending: str) -> None:
         self._ending = ending
-        #: What the log-in waits for once it has loaded its session.
+        #: Called by the login after it has loaded its session.
         self.meet: Callable[[], object] = bool
         self.arrived, self.loaded, self.release = Event(), Event(), Event()
         self.log_ins = 0
@@ -73,10 +72,10 @@ class Shop:
                 return [b""]
             case "/slow":
                 self.loaded.set()
-                self.release.wait(HANGS)
+                self.release.wait(TIMEOUT)
                 store(clicks=1)(session)
             case "/arrived":
-                self.arrived.wait(HANGS)
+                self.arrived.wait(TIMEOUT)
             case "/release":
                 self.release.set()
             case "/":
@@ -93,7 +92,7 @@ def shop(ending: str) -> Shop:
 
 @pytest.fixture
 def url(shop: Shop, options: dict[str, Any], serve: Callable[[Any], str], browser: Chrome) -> str:
-    """The shop, with its first page in the browser."""
+    """The shop's URL; the browser shows its first page."""
     config = {f"session.{name}": value for name, value in options.items()}
     url = serve(SessionMiddleware(shop, config))
     show(browser, url, "None")
@@ -101,36 +100,38 @@ def url(shop: Shop, options: dict[str, Any], serve: Callable[[Any], str], browse
 
 
 def show(browser: Chrome, url: str, title: str) -> None:
-    """Load a page, and wait for its title."""
+    """Load a page, and wait until it has this title."""
     browser.get("about:blank")
     browser.get(url)
     wait_until(browser, lambda: browser.title == title)
 
 
 def wait_until(browser: Chrome, condition: Callable[[], object]) -> None:
-    WebDriverWait(browser, HANGS).until(lambda _: condition())
+    WebDriverWait(browser, TIMEOUT).until(lambda _: condition())
 
 
 def test_a_double_click_logs_in(url: str, shop: Shop, browser: Chrome) -> None:
-    """The browser cancels the first request, and never sees its cookie."""
-    shop.meet = Barrier(2, timeout=HANGS).wait
+    """The browser cancels the first request and ignores its cookie."""
+    shop.meet = Barrier(2, timeout=TIMEOUT).wait
     browser.execute_script("twice()")
     wait_until(browser, lambda: shop.log_ins == 2)
     show(browser, url, "Ada")
 
 
-def test_a_request_that_is_answered_later_logs_nobody_out(
+def test_a_request_answered_after_the_login_does_not_log_the_user_out(
     url: str, shop: Shop, browser: Chrome
 ) -> None:
-    """It has loaded the session before the log-in, and saves it afterwards."""
-    shop.meet = lambda: shop.loaded.wait(HANGS)
+    """The request loads the session before the login and saves it afterwards."""
+    shop.meet = lambda: shop.loaded.wait(TIMEOUT)
     browser.execute_script("both()")
     wait_until(browser, lambda: browser.title == "Ada")
     show(browser, url, "Ada")
 
 
-def test_a_request_that_begins_later_logs_nobody_out(url: str, shop: Shop, browser: Chrome) -> None:
-    """It carries the old cookie, and loads its session after the log-in."""
+def test_a_request_with_the_old_cookie_does_not_log_the_user_out(
+    url: str, shop: Shop, browser: Chrome
+) -> None:
+    """The request loads its session after the login."""
     cookies = {one["name"]: one["value"] for one in browser.get_cookies()}
     browser.find_element(By.TAG_NAME, "button").click()
     wait_until(browser, lambda: browser.title == "Ada")

@@ -1,4 +1,4 @@
-"""Fixtures of the session tests: a clock that Beaker goes by too, and no sweeper overtakes."""
+"""Fixtures of the session tests: a clock that Beaker and the package share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 
 from tests.clock import Clock
 
-# The year 2096: DynamoDB Local sweeps by the real clock, and must not get ahead of a test's.
+# The year 2096. DynamoDB Local deletes items that have expired by the real clock.
 FAR_AHEAD = 4_000_000_000.0
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time for Beaker's session and ours; the options have it for the package."""
+    """The clock of `beaker.session`; `moved` passes it to the package."""
     clock = Clock(FAR_AHEAD)
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     monkeypatch.setattr("beaker.session.time", moved)
@@ -24,5 +24,5 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def moved(options: dict[str, object], clock: Clock) -> dict[str, object]:
-    """Options for the test's own table, and its clock."""
+    """Options for the test's own table, with the test's clock."""
     return {**options, "clock": clock}

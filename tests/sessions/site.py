@@ -1,4 +1,4 @@
-"""A small application behind a session middleware, and requests to it from any thread."""
+"""A small application behind a session middleware."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from tests.chaos.watch import secret
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
-#: The two ways to sessions in DynamoDB, by the names that tests call them.
+#: Both session middlewares: Beaker's and this package's.
 MIDDLEWARES = {"beaker": beaker.middleware.SessionMiddleware, "ours": SessionMiddleware}
-#: Named, because Beaker 1.13 by itself looks for other libraries only, and then does not encrypt.
+#: Without `crypto_type`, Beaker 1.13 does not try cryptography, and does not encrypt.
 ENCRYPTED: dict[str, object] = {
     "encrypt_key": "e",
     "validate_key": "v",
     "crypto_type": "cryptography",
 }
 COOKIE = "beaker.session.id"
-#: A cookie as Beaker issues them, of a session that nobody has saved.
+#: A cookie in Beaker's format, of a session that was never saved.
 UNKNOWN = f"{COOKIE}=0123456789abcdef0123456789abcdef"
 
-#: In every session that is saved here, and in `driven.save`; `values` leaves it out.
+#: Added to every session that `store` and `driven.save` save; `values` omits it.
 PLANTED = secret("payload")
 
-#: What an application does with its session.
+#: What the application does with its session.
 Action = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request gave.
+    """The response to a request.
 
     :param result: what the action returned.
-    :param set_cookies: the values of the headers ``Set-Cookie``.
+    :param set_cookies: the values of the ``Set-Cookie`` headers.
     """
 
     result: Any
@@ -48,7 +48,7 @@ class Answer:
 
     @property
     def cookie(self) -> str:
-        """What a browser sends back of the one cookie that was set."""
+        """The one cookie that was set, as a browser sends it back."""
         (header,) = self.set_cookies
         return header.split(";")[0]
 
@@ -56,8 +56,8 @@ class Answer:
 class Site:
     """One instance of an application; requests may come from any thread.
 
-    :param middleware: ``beaker`` or ``ours``.
-    :param options: of the session, without ``session.``.
+    :param middleware: a key of `MIDDLEWARES`.
+    :param options: session options, without the prefix ``session.``.
     """
 
     def __init__(self, middleware: str, options: Mapping[str, object]) -> None:
@@ -67,14 +67,14 @@ class Site:
         self._wsgi: WSGIApplication = MIDDLEWARES[middleware](_application, config)
 
     def __call__(self, action: Action, cookie: str = "") -> Answer:
-        """Make a request, in which the application does ``action`` with the session."""
+        """Make a request in which the application calls ``action`` with the session."""
         return visit(self._wsgi, action, cookie)
 
 
 def visit(wsgi: WSGIApplication, action: Action, cookie: str = "") -> Answer:
-    """Make a request to an application around `_application`.
+    """Make a request to an application that wraps `_application`.
 
-    :param cookie: the header ``Cookie``.
+    :param cookie: the ``Cookie`` header.
     """
     environ: dict[str, Any] = {"test.action": action, "HTTP_COOKIE": cookie}
     setup_testing_defaults(environ)
@@ -95,17 +95,17 @@ def _application(environ: dict[str, Any], start_response: StartResponse) -> list
 
 
 def paste_app(global_conf: Mapping[str, str]) -> WSGIApplication:
-    """Make the application for Paste."""
+    """Return the application, for Paste."""
     return _application
 
 
 def values(session: Any) -> dict[str, Any]:
-    """Give what an application put into a session, without Beaker's own and what was planted."""
+    """Return the application's values, without Beaker's and `PLANTED`."""
     return {name: session[name] for name in session if not name.startswith("_")}
 
 
 def store(**changes: object) -> Action:
-    """Make an action that saves values."""
+    """Return an action that saves values."""
 
     def action(session: Session) -> None:
         session.update(changes, _planted=PLANTED)
@@ -115,5 +115,4 @@ def store(**changes: object) -> Action:
 
 
 def log_out(session: Any) -> None:
-    """Delete the session."""
     session.delete()

@@ -25,7 +25,7 @@ from tests.sessions.site import UNKNOWN, Site, log_out, store, values
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-#: Values of the option `invalidate_corrupt`, as in Python and as in an INI file.
+#: Values of `invalidate_corrupt`, from Python and from an INI file.
 SETTINGS: list[dict[str, object]] = [
     {},
     {"invalidate_corrupt": True},
@@ -56,20 +56,20 @@ class Body:
 
 
 @contextmanager
-def refusing(
+def rejecting(
     client: DynamoDBClient, operation: str, code: str, message: str = "no"
 ) -> Iterator[list[str]]:
-    """Let DynamoDB refuse an operation; yield the list of calls refused."""
-    refused: list[str] = []
+    """Make DynamoDB reject an operation; yield the list of rejected calls."""
+    rejected: list[str] = []
 
-    def refuse(request: Any, **_: object) -> Any:
-        refused.append(operation)
+    def reject(request: Any, **_: object) -> Any:
+        rejected.append(operation)
         text = f'{{"__type": "com.amazon.coral.service#{code}", "message": "{message}"}}'
         return AWSResponse(request.url, 400, {}, Body(text.encode()))  # type: ignore[arg-type]
 
-    client.meta.events.register(f"before-send.dynamodb.{operation}", refuse)
-    yield refused
-    client.meta.events.unregister(f"before-send.dynamodb.{operation}", refuse)
+    client.meta.events.register(f"before-send.dynamodb.{operation}", reject)
+    yield rejected
+    client.meta.events.unregister(f"before-send.dynamodb.{operation}", reject)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
@@ -82,7 +82,7 @@ def refusing(
         ("ResourceInUseException", DynamoDBError),
     ],
 )
-def test_a_refused_read_is_raised_and_the_session_stays(
+def test_a_rejected_read_raises_and_keeps_the_session(
     options: dict[str, object],
     client: DynamoDBClient,
     setting: dict[str, object],
@@ -91,14 +91,14 @@ def test_a_refused_read_is_raised_and_the_session_stays(
 ) -> None:
     site = Site("ours", {**options, **setting})
     cookie = site(store(name="Ada")).cookie
-    with refusing(client, "GetItem", code), pytest.raises(error) as caught:
+    with rejecting(client, "GetItem", code), pytest.raises(error) as caught:
         site(values, cookie)
     assert code == caught.value.aws_code
     assert {"name": "Ada"} == site(values, cookie).result
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
-def test_a_store_that_cannot_be_reached_is_not_a_new_session(
+def test_an_unreachable_store_raises_instead_of_starting_a_new_session(
     endpoint: Endpoint, setting: dict[str, object]
 ) -> None:
     nowhere = {**endpoint.options, "endpoint_url": "http://127.0.0.1:1", "max_attempts": 1}
@@ -107,7 +107,7 @@ def test_a_store_that_cannot_be_reached_is_not_a_new_session(
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
-def test_a_missing_table_is_not_a_new_session(
+def test_a_missing_table_raises_instead_of_starting_a_new_session(
     options: dict[str, object], setting: dict[str, object]
 ) -> None:
     with pytest.raises(ConfigurationError):
@@ -124,11 +124,11 @@ def test_an_application_that_handles_the_error_sets_no_cookie(
         try:
             return str(values(session))
         except AccessDenied:
-            return "come again"
+            return "try again"
 
-    with refusing(client, "GetItem", "AccessDeniedException"):
+    with rejecting(client, "GetItem", "AccessDeniedException"):
         answer = site(catch, cookie)
-    assert ("come again", []) == (answer.result, answer.set_cookies)
+    assert ("try again", []) == (answer.result, answer.set_cookies)
     assert {"name": "Ada"} == site(values, cookie).result
 
 
@@ -164,11 +164,11 @@ def test_the_missing_permission_is_named_after_one_call(
         "resource: arn:aws:dynamodb:eu-west-1:123456789012:table/sessions"
     )
     with (
-        refusing(client, operation, "AccessDeniedException", message) as refused,
+        rejecting(client, operation, "AccessDeniedException", message) as rejected,
         pytest.raises(AccessDenied, match=f" {permission} on table"),
     ):
         site(action, cookie)
-    assert [operation] == refused
+    assert [operation] == rejected
     assert {"name": "Ada"} == site(values, cookie).result
 
 

@@ -1,4 +1,4 @@
-"""Sessions follow an exact model: requests in any order, with failures of any call."""
+"""Compare sessions with an exact model: requests in any order, any call may fail."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Sessions(Machine):
         self.requests.append(request)
 
     def know(self, id: str) -> None:
-        """Let later requests use an id."""
+        """Add an id that later requests may use."""
         if id not in self.ids:
             self.ids.append(id)
 
@@ -159,7 +159,7 @@ class Sessions(Machine):
         return request.gone or (lost and self.script.refused)
 
     def keep_own(self, request: Request, mine: dict[str, int]) -> dict[str, int]:
-        """Let a request continue with what it set itself, as a new session, if there is any."""
+        """Continue an ended session as a new one with the keys that the request has set, if any."""
         base = request.base or {}
         own = {key: mine[key] for key in mine if base.get(key) != mine[key]}
         request.old_id, request.gone, request.ended = None, not own, True
@@ -169,7 +169,7 @@ class Sessions(Machine):
         return own
 
     def compare_touch(self, request: Request, acknowledged: bool) -> None:
-        """Compare the end of a request that changed nothing with the model."""
+        """Compare a request without changes with the model."""
         item = None if request.gone else self.table.touched(request)
         assert acknowledged, "a failed refresh must not fail the request"
         if not self.script.failed:
@@ -182,7 +182,7 @@ class Sessions(Machine):
                 request.known = item
 
     def save_deleted(self, request: Request, plan: list[str]) -> None:
-        """Save after `delete()`: only then does Beaker's Session delete the item."""
+        """Save after `delete()`. Beaker's Session deletes the item only then."""
         acknowledged = self.attempt(plan, request.session.save)
         assert not (self.ours and self.script.wrote)
         if self.script.wrote:
@@ -193,9 +193,9 @@ class Sessions(Machine):
     @precondition(lambda self: self.requests)
     @rule(which=WHICH, plan=PLANS)
     def end(self, which: int, plan: list[str]) -> None:
-        """End a request that saved nothing, as the middleware does."""
+        """End a request as the middleware does if the application has not saved."""
         request = self.pick(which)
-        # Beaker's Session would save what it loaded, not what it saved since.
+        # Beaker's Session would overwrite a later save with the data it loaded.
         if not self.ours and (request.saved or request.deleted or request.old_id):
             return
         acknowledged = self.attempt(plan, lambda: request.session.save(accessed_only=True))
@@ -260,7 +260,7 @@ class Sessions(Machine):
         assert kept is (request.id == old_id)
         self.know(request.id)
         if not self.ours:
-            # For plain Beaker this is a new session.
+            # Beaker's Session starts a new session.
             request.base, request.known, request.gone = None, None, False
             request.old_id = None
             request.saved = True
@@ -295,7 +295,7 @@ def test_sessions_follow_the_model(
     clock = Clock()
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     monkeypatch.setattr("beaker.session.time", moved)
-    # The model has no pauses.
+    # The model does not include the pause between refreshes.
     monkeypatch.setattr("beaker_dynamodb.sessions.refreshes.PAUSE_SECONDS", 0.0)
     Sessions.session_class, Sessions.more = session_class, more
     run_model(Sessions, clock, HOW_MANY.sessions)
