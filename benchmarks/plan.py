@@ -1,4 +1,4 @@
-"""How much is measured: everything, quickly, or a minimum."""
+"""Sizes of a run: full, quick, or a smoke test."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """The size of one run of the benchmark.
+    """The size of one benchmark run.
 
     :param candidates: names of the candidates to run; empty means all.
-    :param sizes_kb: sizes of the sessions.
+    :param sizes_kb: session sizes.
     :param clients: numbers of concurrent clients, each with its own session and thread.
     :param delays_ms: delays of the canned server.
-    :param requests: requests of a single client per round. Concurrent clients send twice as many
-        together, or 10 each.
+    :param requests: requests of a single client per round. Concurrent clients send twice this
+        number in total, at least 10 each.
     :param local_rounds: interleaved rounds on DynamoDB Local.
     :param canned_rounds: rounds on the canned server without a delay.
     :param delayed_rounds: rounds on the canned server with a delay.
@@ -40,9 +40,9 @@ class Plan:
     items: int = 10_000
 
 
-#: The size at which processor time, clients and delays are compared.
+#: Session size in the comparisons of CPU time, clients and delays.
 MIDDLE_KB = 4
-#: The size at which write units are compared, and all clients at once.
+#: Session size in the comparisons of write units and of all clients at once.
 LARGE_KB = 16
 
 FULL = Plan()
@@ -59,7 +59,7 @@ QUICK = Plan(
     growth_rounds=4,
     items=1_000,
 )
-#: For the test that the benchmark still works.
+#: For the benchmark's smoke test.
 SMOKE = Plan(
     candidates=("ours", "ours-auto", "ours-lean", "beaker", "boto3", "boto3-beaker", "signed"),
     sizes_kb=(4,),

@@ -1,4 +1,4 @@
-"""The candidates. Each is imported only in the process that runs it."""
+"""The candidates. Each one is imported only in its own process."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 class Candidate:
     """One way to store sessions.
 
-    :param name: for the command line.
-    :param title: for the tables.
-    :param made_by: ``module.function`` in this package, which takes a `Store` and returns the WSGI
-        application, or for express the address of its server.
-    :param kind: kind of the store, see `Store`.
+    :param name: name on the command line.
+    :param title: name in the tables.
+    :param made_by: ``module.function`` in this package. It takes a `Store` and returns the WSGI
+        application, or for express the server's address.
+    :param kind: kind of store, see `Store`.
     :param packages: required packages; the result contains their versions.
     :param hash_key: partition key of its table.
     :param hash_key_type: type of the partition key.
-    :param role: ``ours`` (this package), ``peer``, or ``limit`` (does less than a session).
-    :param slow: takes tens of milliseconds per request, and gets a tenth of the requests.
+    :param role: whether it is this package, a peer, or a limit that does less than a session.
+    :param slow: takes tens of milliseconds per request, so it gets a tenth of the requests.
     :param only_first: measured only for the first request of a process.
     """
 
@@ -108,6 +108,6 @@ CANDIDATES = (
         "nothing", "no session at all (the harness)", "bare.nothing", kind="none", role="limit"
     ),
 )
-#: Everything is also given as a ratio to this one.
+#: `OURS` is the baseline of all ratios.
 OURS, LEAN = "ours", "ours-lean"
 BY_NAME = {candidate.name: candidate for candidate in CANDIDATES}

@@ -1,11 +1,11 @@
 """Write tables as JSON files, and read them back.
 
-``python -m tests.format.tables v1`` makes ``tables/v1/`` with what the present version writes. The
-clock stands still and random tokens are derived from the contents' names, so a second run gives the
-same files, but for what zlib, zstd and pickle make of the values.
+``python -m tests.format.tables v1`` writes the items of the current version to ``tables/v1/``. The
+clock is fixed and random tokens are derived from the contents' names, so a second run writes the
+same files, except for differences between versions of zlib, zstd and pickle.
 
-The files hold items in DynamoDB JSON. A binary value is base64, or a list of
-``{"base64": …, "times": …}`` where one byte is repeated often.
+The files contain items as DynamoDB JSON. A binary value is base64, or a list of
+``{"base64": …, "times": …}`` if it contains long runs of one byte.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from tests.format.contents import CONTENTS, WRITTEN, Content
 TABLES = Path(__file__).parent / "tables"
 #: The two shapes of tables: file name and options.
 SHAPES: dict[str, dict[str, Any]] = {"hash_only": {}, "sort_key": {"sort_key": "part"}}
-#: A byte that is repeated this often is not written out.
+#: Shortest run of one byte that is stored as a count.
 LONG_RUN = 100
 
 Item = dict[str, Any]
 #: Names and values of key attributes.
 PrimaryKey = tuple[tuple[str, str], ...]
-#: Items by the name of the content that they belong to.
+#: Items, by the name of their content.
 Table = dict[str, list[Item]]
 
 
 def write(options: Mapping[str, Any]) -> Table:
-    """Write all contents to a new table and return what it holds then."""
+    """Write all contents to a new table, and return its items."""
     make_table(options)
     found: set[PrimaryKey] = set()
     table: Table = {}
@@ -67,7 +67,7 @@ def load(version: str, shape: str) -> Table:
 
 
 def put(options: Mapping[str, Any], table: Table) -> None:
-    """Make a table on a server that holds exactly these items."""
+    """Create a table with exactly these items."""
     make_table(options)
     client = DynamoDBNamespaceManager("any", **options).client
     for item in itertools.chain.from_iterable(table.values()):
@@ -75,7 +75,7 @@ def put(options: Mapping[str, Any], table: Table) -> None:
 
 
 def make_table(options: Mapping[str, Any]) -> None:
-    """Have the package make the table."""
+    """Create the table, by the package's first call."""
     assert b"nothing" not in DynamoDBNamespaceManager("nothing", **options)
 
 
@@ -103,7 +103,7 @@ def get(options: Mapping[str, Any], key: PrimaryKey) -> Item:
 
 @contextmanager
 def beaker_at(clock: Clock) -> Iterator[None]:
-    """Let Beaker and `DynamoDBSession` go by a clock; the package's option is ``clock``."""
+    """Replace the clock of Beaker and `DynamoDBSession`; the package has the option `clock`."""
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     with pytest.MonkeyPatch.context() as patch:
         for module in ("beaker.session", "beaker.container"):
@@ -141,7 +141,7 @@ def _json(value: Any) -> str:
 
 
 def _show(value: Any) -> Any:
-    """Turn bytes into what JSON can hold."""
+    """Convert bytes for JSON."""
     if not isinstance(value, bytes):
         raise TypeError(type(value))
     parts = [run[0] for run in re.finditer(rb"(.)\1{%d,}|." % LONG_RUN, value, re.DOTALL)]
@@ -160,7 +160,7 @@ def _show(value: Any) -> Any:
 
 
 def _restore(part: dict[str, Any]) -> dict[str, Any]:
-    """Turn a binary attribute, as JSON has it, into bytes."""
+    """Convert a binary attribute from JSON to bytes."""
     if part.keys() != {"B"}:
         return part
     runs = part["B"] if isinstance(part["B"], list) else [{"base64": part["B"], "times": 1}]
@@ -168,7 +168,7 @@ def _restore(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(version: str) -> None:
-    """Make the files of a version."""
+    """Write the files of a version."""
     (TABLES / version).mkdir(parents=True)
     with EmbeddedDynamoDB() as server:
         place = {"endpoint_url": server.endpoint_url, **server.credentials}

@@ -1,8 +1,7 @@
-"""Tables as earlier versions have written them are read, item by item.
+"""The package reads tables of earlier versions, and writes the newest format.
 
-``tables/`` holds one folder for each format that was ever written. Only reading is asserted for all
-of them. What this version writes is held against the newest: where it differs on purpose, a new
-folder is made beside the old ones (docs/design.md, Items).
+``tables/`` has one folder for each format. Every format must be readable. Items that this version
+writes are compared with the newest; after an intended change, add a folder (docs/design.md, Items).
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 VERSIONS = sorted((folder.name for folder in TABLES.iterdir()), key=lambda name: int(name[1:]))
 NEWEST = VERSIONS[-1]
-#: Contents that were added later are not in the older tables.
+#: Older tables do not have the contents that were added later.
 STORED = [
     pytest.param(version, content, id=f"{version}-{content.name}")
     for version in VERSIONS
@@ -48,7 +47,7 @@ def table_shape(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def place(moto_endpoint: Endpoint, table_shape: str) -> dict[str, Any]:
-    """Options that lead to a server, for a table of this shape."""
+    """Options for a server and a table of this shape."""
     return {**moto_endpoint.options, **SHAPES[table_shape]}
 
 
@@ -56,7 +55,7 @@ def place(moto_endpoint: Endpoint, table_shape: str) -> dict[str, Any]:
 def stored(
     request: pytest.FixtureRequest, place: dict[str, Any], table_shape: str
 ) -> dict[str, Any]:
-    """Options that lead to a table as a version has written it."""
+    """Options for a table that a version has written."""
     options = {**place, "table_name": f"stored-{request.param}-{uuid4().hex}"}
     tables.put(options, tables.load(request.param, table_shape))
     return options
@@ -70,7 +69,7 @@ def written(place: dict[str, Any]) -> tables.Table:
 
 @contextmanager
 def at(now: float, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Let it be a time for Beaker and the package, and give the options for it."""
+    """Set the clock of Beaker and the package; yield the options."""
     clock = Clock(now)
     with beaker_at(clock):
         yield {**options, "clock": clock}
@@ -147,7 +146,7 @@ def find(name: str) -> Content:
 
 
 def common(stored: Item, found: Item) -> Item:
-    """Return the attributes of an item that were there before: new ones may be added."""
+    """Return the attributes that the stored item has too. New attributes are allowed."""
     return {
         name: common(value, found[name]) if isinstance(value, dict) else found[name]
         for name, value in stored.items()
@@ -156,7 +155,7 @@ def common(stored: Item, found: Item) -> Item:
 
 
 def comparable(items: list[Item]) -> dict[str, Item]:
-    """Return what does not depend on the versions of pickle, zlib and zstd, by partition key."""
+    """Return the items by partition key, independent of the pickle, zlib and zstd versions."""
     chunks = sorted(item["id"]["S"] for item in items if "beaker-chunk" == item["type"]["S"])
     by_key = {item["id"]["S"]: dict(item) for item in items}
     data = b"".join(by_key[key]["data"]["B"] for key in chunks)
@@ -166,12 +165,12 @@ def comparable(items: list[Item]) -> dict[str, Item]:
         if "codec" in item:
             item["data"] = decoded(item["codec"]["S"], data or item["data"]["B"])
         if "signature" in item:
-            item["signature"] = len(item["signature"]["B"])  # test_golden_signatures.py has some
+            item["signature"] = len(item["signature"]["B"])  # see test_golden_signatures.py
     return by_key
 
 
 def decoded(codec: str, data: bytes) -> Any:
-    """Read data without this package, as far as possible without its keys."""
+    """Decode data without this package's codecs, as far as possible without the keys."""
     codec, _, step = codec.partition(",")
     if step:
         data = decompress(data, step)
