@@ -21,7 +21,9 @@ from beaker_dynamodb.items.item import CHUNK, SESSION, Attributes, ChunkSet, Ite
 from beaker_dynamodb.items.keys import Key
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.items.store import ItemStore
+    from beaker_dynamodb.items.conditions import ConditionalCalls
+    from beaker_dynamodb.items.keys import Keys
+    from beaker_dynamodb.items.layout import Layout
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -40,11 +42,11 @@ LONGEST_LIFE_MS = 366 * 86_400_000
 class Chunks:
     """Writes, reads and deletes the chunks of items."""
 
-    def __init__(self, items: ItemStore) -> None:
-        self._items = items
-        self._options = items.options
-        self._keys = items.keys
-        self._layout = items.layout
+    def __init__(self, calls: ConditionalCalls, keys: Keys, layout: Layout) -> None:
+        self._calls = calls
+        self._options = calls.options
+        self._keys = keys
+        self._layout = layout
 
     # -- write --------------------------------------------------------------------------------
 
@@ -62,7 +64,7 @@ class Chunks:
         if not counted or item_size(attributes) <= MAX_ITEM_BYTES:
             return attributes
         if item.deadline_ms is None:
-            item.deadline_ms = self._items.now_ms() + LONGEST_LIFE_MS
+            item.deadline_ms = self._calls.now_ms() + LONGEST_LIFE_MS
         count = -(-len(item.data) // CHUNK_BYTES)
         item.chunks = ChunkSet(item.kind, secrets.token_urlsafe(12), count)
         attributes = self._layout.attributes(item)
@@ -83,7 +85,7 @@ class Chunks:
             }
             requests.append({"PutRequest": {"Item": attributes}})
         for start in range(0, len(requests), CHUNKS_A_WRITE):
-            batches.write(self._items, requests[start : start + CHUNKS_A_WRITE])
+            batches.write(self._calls, requests[start : start + CHUNKS_A_WRITE])
 
     @contextmanager
     def publishing(self, item: Item, replaced: Item | None) -> Iterator[None]:
@@ -122,7 +124,7 @@ class Chunks:
         found = {
             self._layout.key(attributes): attributes
             for attributes in batches.get(
-                self._items,
+                self._calls,
                 [self._layout.key_attributes(key) for key in keys],
                 consistent_read=consistent_read,
             )
@@ -149,7 +151,7 @@ class Chunks:
             return
         keys = [self._layout.key_attributes(key) for key in self.keys(chunks)]
         try:
-            batches.write(self._items, [{"DeleteRequest": {"Key": key}} for key in keys])
+            batches.write(self._calls, [{"DeleteRequest": {"Key": key}} for key in keys])
         except DynamoDBError as error:
             # The value was written: cleanup errors must not raise.
             log.warning("chunks of an old value were left to time to live: %s", error)

@@ -27,7 +27,7 @@ class ItemStore(ConditionalCalls):
         super().__init__(options)
         self.keys = Keys(options)
         self.layout = Layout(options)
-        self.chunks = Chunks(self)
+        self.chunks = Chunks(self, self.keys, self.layout)
         # The client whose server or table does not support transactions.
         self._without_transactions: Any = None
 
