@@ -1,4 +1,4 @@
-"""Fixtures: a proxy in front of each server, and options that lead through it."""
+"""Fixtures: a fault proxy in front of each server, and options that use it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[DynamoDBClient]:
-    """A client of a DynamoDB in this process."""
+    """A client of moto in this process."""
     with dynamodb_here() as client:
         yield client
 
 
 @pytest.fixture
 def proxy(endpoint: Endpoint) -> Iterator[FaultProxy]:
-    """A proxy that faults nothing until it is told to; botocore hardly waits between tries."""
+    """A proxy without faults. Botocore's pauses between retries are short."""
     with FaultProxy(endpoint.url) as proxy, short_pauses():
         yield proxy
 
 
 @pytest.fixture
 def through(options: dict[str, object], proxy: FaultProxy) -> Iterator[dict[str, object]]:
-    """Options that lead to the test's own table, through the proxy."""
+    """Options for the test's own table, through the proxy."""
     through = {**options, "endpoint_url": proxy.url}
     yield through
     DynamoDBNamespaceManager("any", **through).client.close()

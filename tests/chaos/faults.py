@@ -1,4 +1,4 @@
-"""The faults, by the names that tests and the README's table call them."""
+"""The faults, with their names in tests and in the README's table."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import random
 import zlib
 from dataclasses import dataclass
 
-from tests.chaos.proxy import Exchange, Fault, FaultProxy, Plan, header
+from tests.chaos.proxy import Exchange, Fault, header
 
-#: The client's read time-out where a fault is one of time, and how long the proxy keeps it
-#: waiting: for longer than that, and than the next try takes.
+#: The client's read timeout with delay faults, and the delay. The delay is long enough for the
+#: client's next attempt to finish first.
 READ_TIMEOUT_SECONDS, HELD_SECONDS = 0.2, 0.4
-MOST_LATENCY_SECONDS = 0.5
+MAX_LATENCY_SECONDS = 0.5
 
 
 def refusal(status: int, code: str, message: str = "no") -> Fault:
-    """Make a fault: the server answers with an error of AWS's, and does nothing.
+    """Return a fault that answers with an AWS error, without forwarding the request.
 
-    :param status: of HTTP.
-    :param code: AWS's, for instance ``ThrottlingException``.
+    :param status: the HTTP status.
+    :param code: the AWS error code, for example ``ThrottlingException``.
     """
     text = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message})
     head = (
@@ -35,38 +35,38 @@ def refusal(status: int, code: str, message: str = "no") -> Fault:
 
 
 async def reset_before(exchange: Exchange) -> None:
-    """Break the connection off; the server never hears of it."""
+    """Reset the connection, without forwarding the request."""
     exchange.reset()
 
 
 async def reset_after(exchange: Exchange) -> None:
-    """Break the connection off when the server has done it."""
+    """Reset the connection after the server has processed the request."""
     await exchange.forward()
     exchange.reset()
 
 
 async def answer_held(exchange: Exchange) -> None:
-    """Answer when the client waits no more; the server has done it."""
+    """Forward the request, and delay the response until after the client's timeout."""
     head, body = await exchange.forward()
     await asyncio.sleep(HELD_SECONDS)
     await exchange.reply(head + body)
 
 
 async def request_held(exchange: Exchange) -> None:
-    """Let the server do it when the client waits no more, and may have done something else."""
+    """Forward the request after the client's timeout, when the client may have retried."""
     await asyncio.sleep(HELD_SECONDS)
     await exchange.reply(b"".join(await exchange.forward()))
 
 
 async def cut(exchange: Exchange) -> None:
-    """Send half of the body and hang up; the server has done it."""
+    """Forward the request, send half of the response's body, and close the connection."""
     head, body = await exchange.forward()
     await exchange.reply(_checked(head, body) + body[: len(body) // 2])
     exchange.hang_up()
 
 
 async def garble(exchange: Exchange) -> None:
-    """Send half of the body as if it were all; the server has done it."""
+    """Forward the request, and send half of the response's body with a matching length."""
     head, body = await exchange.forward()
     half = body[: len(body) // 2]
     name = b"Content-Length: "
@@ -75,35 +75,30 @@ async def garble(exchange: Exchange) -> None:
 
 
 def _checked(head: bytes, body: bytes) -> bytes:
-    # AWS sends the checksum with every answer, DynamoDB Local not with errors.
+    # Add the checksum that AWS sends with all responses, and DynamoDB Local not with errors.
     if header(head, b"x-amz-crc32"):
         return head
     return head[:-2] + b"x-amz-crc32: %d\r\n\r\n" % zlib.crc32(body)
 
 
 async def latency(exchange: Exchange) -> None:
-    """Do everything, but slowly."""
-    await asyncio.sleep(random.uniform(0, MOST_LATENCY_SECONDS))
+    """Delay the request for a random time."""
+    await asyncio.sleep(random.uniform(0, MAX_LATENCY_SECONDS))
     await exchange.reply(b"".join(await exchange.forward()))
 
 
 async def silence(exchange: Exchange) -> None:
-    """Never answer; the server never hears of it."""
+    """Never answer, and do not forward the request."""
     await asyncio.Event().wait()
-
-
-def answers(proxy: FaultProxy) -> None:
-    """End any fault. Unlike `FaultProxy.heal`, do not wait for exchanges that never end."""
-    proxy.inject(Plan(silence, 0))
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A fault for the load to meet.
+    """A fault, and its effects on a load.
 
-    :param code: of AWS's answer; None where there is none.
-    :param slow: whether a client that meets it waits.
-    :param read_timeout: the option, in seconds.
+    :param code: the AWS error code, or None without a response from AWS.
+    :param slow: whether the fault makes clients wait.
+    :param read_timeout: the option `read_timeout` for this fault, in seconds.
     """
 
     fault: Fault
@@ -135,5 +130,5 @@ KINDS = {
     "body cut off, its length set right": Kind(garble),
     "latency of 0 to 500 ms": Kind(latency, slow=True),
 }
-#: Which part of the requests is faulted.
+#: Shares of calls that fail.
 SHARES = [0.01, 0.10, 0.50, 1.00]

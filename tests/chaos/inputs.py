@@ -1,4 +1,4 @@
-"""How many inputs and orders are tried, and what must be true of every call on the wire."""
+"""Number of examples, strategies for inputs, and helpers that inspect calls."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Numbers:
-    """How much is tried.
+    """Numbers of examples.
 
-    :param sessions: orders of steps of each of three models of sessions.
-    :param caches: orders of the one model of caches and locks.
-    :param inputs: of each of five tests.
+    :param sessions: sequences of steps for each of the three models of sessions.
+    :param caches: sequences of steps for the model of caches and locks.
+    :param inputs: inputs of each of the five fuzz tests.
     """
 
     sessions: int
@@ -29,18 +29,18 @@ class Numbers:
     inputs: int
 
     @property
-    def told(self) -> tuple[str, str, str]:
-        """What that comes to, as the README has it."""
+    def totals(self) -> tuple[str, str, str]:
+        """Totals of sequences and inputs, formatted as in the README."""
         return f"{3 * self.sessions:,}", f"{self.caches:,}", f"{5 * self.inputs:,}"
 
 
 FULL = Numbers(sessions=60, caches=50, inputs=500)
-#: Of tox's environment `chaos`.
+#: With `tox -e chaos`.
 ON_REQUEST = Numbers(sessions=6_670, caches=5_000, inputs=20_000)
 HOW_MANY = ON_REQUEST if settings().max_examples >= 1_000 else FULL
 FUZZ = settings(max_examples=HOW_MANY.inputs, suppress_health_check=list(HealthCheck))
 
-#: Every Python text, lone surrogates too, and what the encoding of keys might stumble upon.
+#: Strings, including lone surrogates, and edge cases of the encoding of keys.
 TEXTS = (
     st.text(st.characters(exclude_categories=()))
     | st.text("a|:%#/", max_size=8)
@@ -49,10 +49,10 @@ TEXTS = (
 NUMBERS = (
     st.integers(-(10**20), 10**20).map(str)
     | st.sampled_from(["1E+125", "-1E-130", "0.5", "-0", "4000000000.001"])
-    # DynamoDB's smallest is 1E-130.
+    # DynamoDB's smallest number is 1E-130.
     | st.floats(-1e100, 1e100).filter(lambda number: abs(number) > 1e-100).map(repr)
 )
-#: An attribute's value, of any of DynamoDB's types.
+#: Attribute values of all DynamoDB types.
 ATTRIBUTES: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.builds(lambda value: {"S": value}, st.text(max_size=40)),
     st.builds(lambda value: {"N": value}, NUMBERS),
@@ -74,7 +74,7 @@ ATTRIBUTES: st.SearchStrategy[dict[str, Any]] = st.one_of(
 
 
 def keys_sent(calls: CallRecorder) -> Iterator[dict[str, Any]]:
-    """Give every primary key, or whole item, that the calls have named."""
+    """Return the primary key, or the item, of every part of the calls."""
     for call in calls:
         params = call.params
         if call.operation in ("GetItem", "DeleteItem", "PutItem"):
@@ -94,7 +94,7 @@ def keys_sent(calls: CallRecorder) -> Iterator[dict[str, Any]]:
 
 
 def namespace_of(key: dict[str, Any], prefix: str) -> bytes:
-    """Give the namespace, or session id, that a key on the wire belongs to."""
+    """Return the namespace or session id of a primary key."""
     text = key["id"]["S"]
     assert text.startswith(prefix)
     text = text.removeprefix(prefix).removeprefix("|lock|")

@@ -1,8 +1,13 @@
-"""Visitors who use a site while its store fails, and the ledger of what they were promised.
+"""Visitors that use a site while its store fails, and a check that no acknowledged write is lost.
 
-Each visitor adds tokens of its own to lists in sessions: to one that is its own, to one that it
-shares with all others of its middleware, and to its neighbour's, who logs out meanwhile. A request
-that is answered is a promise: what it saved is in the store from then on, until the log-out.
+Each visitor appends unique tokens to lists in three sessions:
+
+- its own session
+- one that all visitors of its middleware share
+- its neighbor's session, which is logged out during the load
+
+A save that returns without an error is acknowledged: its token must stay in the store until the
+session is logged out.
 """
 
 from __future__ import annotations
@@ -24,27 +29,26 @@ from tests.chaos.proxy import FaultProxy, Plan
 from tests.sessions.site import Action, Site, store, values
 
 VISITORS = 6
-#: With each middleware: the sites that the visitors use. Without the last option Beaker's own
-#: would answer every fault with a new session.
+#: Options of each middleware. By default Beaker's middleware starts a new session on any error.
 SITES: dict[str, dict[str, object]] = {"ours": {}, "beaker": {"invalidate_corrupt": False}}
-#: Rounds of each visitor, with three requests each; fewer where each fault takes its time.
+#: Rounds of three requests per visitor: in general, and with faults that make clients wait.
 ROUNDS, SLOW_ROUNDS = 10, 4
-#: Of a share of 1, requests that are faulted before the store is well again.
-OUTAGE = 100
-#: Where the outage is one of time, how long visitors go on after it.
+#: Failing calls if all calls fail, before the store recovers.
+OUTAGE_CALLS = 100
+#: Visitors continue for this time after an outage of limited duration.
 AFTER_SECONDS = 2.0
-#: Longest pause between two tries. Botocore's own are as long as 20 seconds.
-PAUSE_SECONDS = 0.02
-#: Requests that a visitor may need after the faults, on a machine that is busy.
-RECOVERY = 5
+#: Longest pause between two attempts. Botocore pauses for up to 20 seconds.
+MAX_PAUSE_SECONDS = 0.02
+#: Attempts of a visitor to save after the faults; a busy machine may need several.
+RECOVERY_ATTEMPTS = 5
 
 
 class LoggedOut(Exception):
-    """A session that has to be there is a new one."""
+    """The request got a new session instead of the logged-in one."""
 
 
 def add(key: str, token: str) -> Action:
-    """Make an action that appends to a list in a session of somebody who is logged in."""
+    """Return an action that appends a token to a list in a logged-in session."""
 
     def action(session: Any) -> None:
         if "login" not in session:
@@ -56,7 +60,7 @@ def add(key: str, token: str) -> Action:
 
 
 def log_out(session: Any) -> None:
-    """Delete the session of somebody who is logged in."""
+    """Delete a logged-in session."""
     if "login" not in session:
         raise LoggedOut
     session.delete()
@@ -64,42 +68,42 @@ def log_out(session: Any) -> None:
 
 @dataclass
 class Ledger:
-    """What happened to the requests of one visitor.
+    """The results of one visitor's requests.
 
-    :param promised: tokens whose request was answered, by cookie and key.
-    :param sent: all tokens, likewise.
-    :param logged_out: requests that found a new session in place of theirs.
-    :param leaving: whether a log-out has been tried.
-    :param left: whether it was answered.
+    :param acknowledged: tokens whose save succeeded, by cookie and key.
+    :param sent: all tokens, by cookie and key.
+    :param logged_out: requests that unexpectedly found a new session.
+    :param logout_sent: whether a logout was attempted.
+    :param logout_acknowledged: whether a logout succeeded.
     """
 
-    promised: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    acknowledged: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     sent: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     requests: int = 0
     errors: list[BaseException] = field(default_factory=list)
     logged_out: int = 0
-    leaving: bool = False
-    left: bool = False
+    logout_sent: bool = False
+    logout_acknowledged: bool = False
 
 
 class Visitor:
     """A visitor of one site.
 
-    :param cookies: of its own session, of the shared one, and of the one that it will log out of.
+    :param cookies: of its own session, of the shared one, and of the session to log out.
     """
 
     def __init__(self, site: Site, name: str, cookies: tuple[str, str, str]) -> None:
         self._site = site
         self._name = name
         self._tokens = itertools.count()
-        self.own, self.shared, self.leaving = cookies
-        self.neighbour = self
+        self.own, self.shared, self.temporary = cookies
+        self.neighbor = self
         self.ledger = Ledger()
 
     def visit(self, rounds: int, seconds: float = 0) -> None:
-        """Make three requests a round, and log out in the middle of them.
+        """Make three requests per round, and log out half-way.
 
-        :param seconds: it makes more rounds than that until these have passed.
+        :param seconds: make additional rounds until this time has passed.
         """
         end = monotonic() + seconds
         for number in itertools.count():
@@ -107,32 +111,32 @@ class Visitor:
                 break
             self.add(self.own, f"key {number % 3}")
             self.add(self.shared, self._name)
-            if number >= rounds // 2 and not self.ledger.left:
-                self.leave()
-            self.add(self.neighbour.leaving, self._name)
+            if number >= rounds // 2 and not self.ledger.logout_acknowledged:
+                self.log_out()
+            self.add(self.neighbor.temporary, self._name)
 
-    def leave(self) -> None:
-        """Log out; who is logged out before he has tried to has lost his session."""
-        first, self.ledger.leaving = not self.ledger.leaving, True
+    def log_out(self) -> None:
+        """Log out. A session that is missing at the first attempt was lost."""
+        first, self.ledger.logout_sent = not self.ledger.logout_sent, True
         try:
-            self.ledger.left = self._request(log_out, self.leaving)
+            self.ledger.logout_acknowledged = self._request(log_out, self.temporary)
         except LoggedOut:
-            self.ledger.left = True
+            self.ledger.logout_acknowledged = True
             self.ledger.logged_out += first
 
     def add(self, cookie: str, key: str) -> bool:
-        """Add a token to a list in a session, and say whether that was promised."""
+        """Append a token to a list in a session, and return whether it was acknowledged."""
         token = f"{self._name} {next(self._tokens)}"
         self.ledger.sent.setdefault((cookie, key), []).append(token)
         try:
-            answered = self._request(add(key, token), cookie)
+            acknowledged = self._request(add(key, token), cookie)
         except LoggedOut:
-            expected = cookie == self.neighbour.leaving and self.neighbour.ledger.leaving
+            expected = cookie == self.neighbor.temporary and self.neighbor.ledger.logout_sent
             self.ledger.logged_out += not expected
             return False
-        if answered:
-            self.ledger.promised.setdefault((cookie, key), []).append(token)
-        return answered
+        if acknowledged:
+            self.ledger.acknowledged.setdefault((cookie, key), []).append(token)
+        return acknowledged
 
     def _request(self, action: Action, cookie: str) -> bool:
         self.ledger.requests += 1
@@ -148,16 +152,16 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a load has met, and what became of it.
+    """The result of a load.
 
-    :param calls: that reached the proxy while it faulted them.
-    :param faults: calls that were faulted.
-    :param requests: that visitors made, of which some ended with ``errors``.
-    :param lost: promises that the store does not keep.
-    :param invented: tokens in the store that nobody sent, or sent once and found twice.
-    :param logged_out: requests that found a new session in place of theirs.
-    :param returned: sessions that are there again after their log-out was answered.
-    :param stuck: visitors who could not go on after the faults.
+    :param calls: calls that reached the proxy during the fault.
+    :param faults: calls that failed because of the fault.
+    :param requests: requests of all visitors, including those with ``errors``.
+    :param lost: acknowledged tokens that are missing in the store.
+    :param invented: stored tokens that were never sent, or that are stored twice.
+    :param logged_out: requests that unexpectedly found a new session.
+    :param returned: sessions that exist after their logout was acknowledged.
+    :param stuck: visitors that could not save after the faults.
     """
 
     calls: int
@@ -172,27 +176,27 @@ class Outcome:
 
     @property
     def damage(self) -> dict[str, Any]:
-        """What must not be, by name; empty if all is well."""
+        """The violations, by name. Empty if there are none."""
         names = ("lost", "invented", "logged_out", "returned", "stuck")
         return {name: found for name in names if (found := getattr(self, name))}
 
     def strange_errors(self, kind: Kind) -> list[str]:
-        """Give the errors that are not ours, or do not say what happened."""
+        """Return errors that are not package exceptions or lack details of the fault."""
         return [
             f"{type(error).__name__}: {error}"
             for error in self.errors
             if not isinstance(error, DynamoDBError)
             or not error.operation
             or not error.table
-            # A conflict that did not settle in time has the code of the condition.
+            # An unresolved conflict has the code of its condition check.
             or error.aws_code not in {kind.code, "ConditionalCheckFailedException"}
         ]
 
 
 @contextmanager
 def short_pauses() -> Iterator[None]:
-    """Let botocore decide as always what it tries again, but hardly wait in between."""
-    brief = SimpleNamespace(sleep=lambda seconds: sleep(min(seconds, PAUSE_SECONDS)))
+    """Shorten botocore's pauses between retries, and change nothing else."""
+    brief = SimpleNamespace(sleep=lambda seconds: sleep(min(seconds, MAX_PAUSE_SECONDS)))
     with patch("botocore.endpoint.time", brief):
         yield
 
@@ -204,12 +208,13 @@ def run(
     times: int = 1,
     seconds: float | None = None,
 ) -> Outcome:
-    """Let visitors meet a fault.
+    """Run all visitors during a fault.
 
-    :param options: lead to a table on the server itself.
-    :param share: of the calls that are faulted.
-    :param times: so many times as many rounds.
-    :param seconds: how long the fault lasts; None: to the end, or, of a share of 1, `OUTAGE` calls.
+    :param options: options for a table on the server, without a proxy.
+    :param share: share of calls that fail, between 0 and 1.
+    :param times: factor for the number of rounds.
+    :param seconds: duration of the fault. By default it lasts to the end, or with a share of 1 for
+        `OUTAGE_CALLS` calls.
     """
     rounds = (SLOW_ROUNDS if kind.slow else ROUNDS) * times
     with FaultProxy(options["endpoint_url"]) as proxy, short_pauses():
@@ -217,38 +222,39 @@ def run(
         visitors, readers = [], {}
         for middleware, more in SITES.items():
             direct = Site(middleware, {**options, **more})
-            coming = _arrive(middleware, direct, Site(middleware, {**faulty, **more}))
-            readers.update(dict.fromkeys(coming, direct))
-            visitors += coming
-        calls = OUTAGE * times if share == 1 and seconds is None else None
+            group = _log_in(middleware, direct, Site(middleware, {**faulty, **more}))
+            readers.update(dict.fromkeys(group, direct))
+            visitors += group
+        calls = OUTAGE_CALLS * times if share == 1 and seconds is None else None
         plan = proxy.inject(Plan(kind.fault, share, first=calls, seconds=seconds))
-        length = 0.0 if seconds is None else seconds + AFTER_SECONDS
+        duration = 0.0 if seconds is None else seconds + AFTER_SECONDS
         with ThreadPoolExecutor(len(visitors)) as threads:
-            list(threads.map(lambda visitor: visitor.visit(rounds, length), visitors))
+            list(threads.map(lambda visitor: visitor.visit(rounds, duration), visitors))
         proxy.heal()
-        stuck = sum(not _goes_on(visitor) for visitor in visitors)
+        stuck = sum(not _recovers(visitor) for visitor in visitors)
         DynamoDBNamespaceManager("any", **faulty).client.close()
         return judge(plan, readers, stuck)
 
 
-def _arrive(middleware: str, direct: Site, faulty: Site) -> list[Visitor]:
+def _log_in(middleware: str, direct: Site, faulty: Site) -> list[Visitor]:
     shared = direct(store(login="everybody")).cookie
     visitors = []
     for number in range(VISITORS):
         name = f"{middleware} {number}"
-        own, leaving = (direct(store(login=name)).cookie for _ in range(2))
-        visitors.append(Visitor(faulty, name, (own, shared, leaving)))
-    for visitor, neighbour in zip(visitors, visitors[1:] + visitors[:1], strict=True):
-        visitor.neighbour = neighbour
+        own, temporary = (direct(store(login=name)).cookie for _ in range(2))
+        visitors.append(Visitor(faulty, name, (own, shared, temporary)))
+    for visitor, neighbor in zip(visitors, visitors[1:] + visitors[:1], strict=True):
+        visitor.neighbor = neighbor
     return visitors
 
 
-def _goes_on(visitor: Visitor) -> bool:
-    # The errors of a store that is well again are none of the faults'.
-    ledger, visitor.ledger = visitor.ledger, Ledger(visitor.ledger.promised, visitor.ledger.sent)
+def _recovers(visitor: Visitor) -> bool:
+    # The fault's results do not include errors after the fault.
+    ledger = visitor.ledger
+    visitor.ledger = Ledger(ledger.acknowledged, ledger.sent)
     try:
         return all(
-            any(visitor.add(cookie, "afterwards") for _ in range(RECOVERY))
+            any(visitor.add(cookie, "afterwards") for _ in range(RECOVERY_ATTEMPTS))
             for cookie in (visitor.own, visitor.shared)
         )
     finally:
@@ -256,25 +262,25 @@ def _goes_on(visitor: Visitor) -> bool:
 
 
 def judge(plan: Plan, readers: Mapping[Visitor, Site], stuck: int) -> Outcome:
-    """Hold what visitors were promised against what their sites find now."""
+    """Compare the visitors' ledgers with the stored sessions."""
     ledgers = [visitor.ledger for visitor in readers]
     stored: dict[str, dict[str, Any]] = {}
     for visitor, site in readers.items():
-        for cookie in (visitor.own, visitor.shared, visitor.leaving):
+        for cookie in (visitor.own, visitor.shared, visitor.temporary):
             stored[cookie] = stored.get(cookie) or site(values, cookie).result
-    leaving = {visitor.leaving for visitor in readers if visitor.ledger.leaving}
-    left = {visitor.leaving for visitor in readers if visitor.ledger.left}
+    maybe_gone = {visitor.temporary for visitor in readers if visitor.ledger.logout_sent}
+    gone = {visitor.temporary for visitor in readers if visitor.ledger.logout_acknowledged}
     sent: dict[tuple[str, str], list[str]] = {}
-    promised: dict[tuple[str, str], list[str]] = {}
+    acknowledged: dict[tuple[str, str], list[str]] = {}
     for ledger in ledgers:
         for name in ledger.sent:
             sent.setdefault(name, []).extend(ledger.sent[name])
-            promised.setdefault(name, []).extend(ledger.promised.get(name, []))
+            acknowledged.setdefault(name, []).extend(ledger.acknowledged.get(name, []))
     lost, invented = [], []
     for (cookie, key), tokens in sent.items():
         found = list(stored[cookie].get(key, []))
-        if "login" in stored[cookie] or cookie not in leaving:
-            lost += sorted(set(promised[cookie, key]) - set(found))
+        if "login" in stored[cookie] or cookie not in maybe_gone:
+            lost += sorted(set(acknowledged[cookie, key]) - set(found))
         invented += sorted({token for token in found if token not in tokens})
         invented += sorted({token for token in found if found.count(token) > 1})
     return Outcome(
@@ -285,6 +291,6 @@ def judge(plan: Plan, readers: Mapping[Visitor, Site], stuck: int) -> Outcome:
         lost=lost,
         invented=invented,
         logged_out=sum(ledger.logged_out for ledger in ledgers),
-        returned=sum("login" in stored[cookie] for cookie in left),
+        returned=sum("login" in stored[cookie] for cookie in gone),
         stuck=stuck,
     )

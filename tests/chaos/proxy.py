@@ -1,8 +1,12 @@
-"""A proxy in front of a DynamoDB server that does what AWS and networks do on a bad day.
+"""A proxy in front of a DynamoDB server that injects faults.
 
-The PyPI package microburst is such a proxy too. This one is here because it can hold back the
-answer to a write that has arrived, can deliver a request after its sender has given up, faults an
-exact share of the requests, and needs nothing but the standard library.
+Unlike microburst on PyPI, it can
+
+- delay the response to a write that has arrived
+- deliver a request after its sender's timeout
+- fault an exact share of requests
+
+and it only needs the standard library.
 """
 
 from __future__ import annotations
@@ -24,57 +28,56 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-#: After so many seconds a proxy that does not do as it is told is taken for dead.
-HANGS = 60.0
-#: An exact share is faulted of each so many requests.
+TIMEOUT = 60.0
+#: `Plan.share` is exact in each block of this many requests.
 BLOCK = 100
 
 
 class Exchange:
-    """One request, and what a fault can do with it."""
+    """One request, and the operations of faults on it."""
 
     def __init__(self, request: bytes, client: asyncio.StreamWriter, server: _Server) -> None:
         self._request = request
         self._client = client
         self._server = server
-        #: Whether the client's connection is of no further use.
+        #: Whether the client's connection must be closed.
         self.over = False
 
     async def forward(self) -> tuple[bytes, bytes]:
-        """Have the server do it, and give head and body of the answer."""
+        """Forward the request, and return the head and body of the response."""
         return await self._server.answer(self._request)
 
     async def reply(self, answer: bytes) -> None:
-        """Send bytes to the client, who may be gone by now."""
+        """Send bytes to the client, which may have disconnected."""
         with suppress(ConnectionError):
             self._client.write(answer)
             await self._client.drain()
 
     def hang_up(self) -> None:
-        """End the connection in good order after what was sent."""
+        """Close the connection after everything is sent."""
         self.over = True
 
     def reset(self) -> None:
-        """Break the connection off: the client's operating system says "reset by peer"."""
+        """Reset the connection; the client gets ECONNRESET."""
         self.over = True
         raw: socket.socket = self._client.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._client.transport.abort()
 
 
-#: What happens to a request in place of being passed on and answered.
+#: Handles a request instead of the normal forward and reply.
 Fault = Callable[[Exchange], Awaitable[None]]
 
 
 @dataclass
 class Plan:
-    """Which requests are faulted, and how many were.
+    """Selects requests to fault, and counts them.
 
-    :param fault: what happens to them.
-    :param share: how many of all, between 0 and 1; exactly so many of each 100.
-    :param first: how many are faulted at most; None: no end.
-    :param seconds: how long from now on; None: no end.
-    :param operations: only these, by DynamoDB's names; empty: all.
+    :param fault: handles each selected request.
+    :param share: share of requests, between 0 and 1; exact for every 100 requests.
+    :param first: maximum number of faults. None means no limit.
+    :param seconds: duration from now. None means no limit.
+    :param operations: names of DynamoDB operations to fault. Empty means all.
     """
 
     fault: Fault
@@ -88,7 +91,7 @@ class Plan:
     _began: float = field(default_factory=lambda: monotonic())
 
     def takes(self, operation: str) -> bool:
-        """Count a request, and say whether it is one of those that are faulted."""
+        """Count a request, and return whether to fault it."""
         if self.operations and operation not in self.operations:
             return False
         place = self.requests % BLOCK
@@ -109,9 +112,9 @@ async def _pass_on(exchange: Exchange) -> None:
 
 
 class FaultProxy(AbstractContextManager["FaultProxy"]):
-    """A proxy on 127.0.0.1, in a thread of its own, until closed.
+    """A proxy on 127.0.0.1 that runs in its own thread until the context ends.
 
-    :param upstream: the server's address.
+    :param upstream: the server's URL.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -119,25 +122,23 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
         self._plan = Plan(_pass_on, 0)
         self._in_flight = 0
         self._port = 0
-        # asyncio itself does not keep them alive.
+        # asyncio only keeps weak references to tasks.
         self._tasks: set[asyncio.Task[None] | None] = set()
-        #: Connections that were accepted so far.
-        self.connections = 0
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(HANGS)
+        assert self._ready.wait(TIMEOUT)
         self.url = f"http://127.0.0.1:{self._port}"
 
     def inject(self, plan: Plan) -> Plan:
-        """Fault requests from now on as the plan says, and count in it."""
+        """Replace the plan for all requests from now on, and return it."""
         self._plan = plan
         return plan
 
     def heal(self) -> None:
-        """Fault nothing any more, and wait until what is under way has arrived."""
+        """Stop injecting faults, and wait until all current requests are finished."""
         self._plan = Plan(_pass_on, 0)
-        asyncio.run_coroutine_threadsafe(self._idle.wait(), self._loop).result(HANGS)
+        asyncio.run_coroutine_threadsafe(self._idle.wait(), self._loop).result(TIMEOUT)
 
     def __exit__(
         self,
@@ -146,7 +147,7 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
         traceback: TracebackType | None,
     ) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(HANGS)
+        self._thread.join(TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
@@ -160,14 +161,13 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
         self._ready.set()
         await self._stop.wait()
         server.close()
-        # Also the connections that were accepted at the last moment.
+        # Connections may be accepted while tasks are being cancelled.
         while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
 
     async def _client(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        self.connections += 1
         self._tasks.add(task := asyncio.current_task())
         server = _Server(self._upstream)
         over = False
@@ -178,7 +178,7 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
                 await self._exchange(exchange, operation(head))
                 over = exchange.over
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # one of the two has hung up, or the proxy ends
+            pass  # the client or the server has disconnected, or the proxy stops
         finally:
             server.close()
             client.close()
@@ -197,7 +197,7 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
 
 
 class _Server:
-    """One client's connection to the server, opened when it is first needed."""
+    """A client's connection to the server, opened for the first request."""
 
     def __init__(self, address: SplitResult) -> None:
         self._address = address
@@ -211,7 +211,7 @@ class _Server:
         self._writer.write(request)
         head, body = await read_message(self._reader)
         if header(head, b"connection") == b"close":
-            self.close()  # moto, which serves one connection at a time
+            self.close()  # moto serves one connection at a time
         return head, body
 
     def close(self) -> None:
@@ -221,7 +221,7 @@ class _Server:
 
 
 def header(head: bytes, name: bytes) -> bytes:
-    """Give the value of a header, by its name in lower case; nothing where there is none."""
+    """Return the value of a header by its name in lower case, or nothing if it is missing."""
     for line in head.split(b"\r\n")[1:]:
         key, _, value = line.partition(b":")
         if key.strip().lower() == name:
@@ -230,11 +230,11 @@ def header(head: bytes, name: bytes) -> bytes:
 
 
 def operation(head: bytes) -> str:
-    """Give DynamoDB's name of the operation that a request asks for."""
+    """Return the name of the request's DynamoDB operation."""
     return header(head, b"x-amz-target").decode().rpartition(".")[2]
 
 
 async def read_message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """Read head and body of a request or an answer; DynamoDB's have a Content-Length."""
+    """Read a message with a Content-Length, and return its head and body."""
     head = await reader.readuntil(b"\r\n\r\n")
     return head, await reader.readexactly(int(header(head, b"content-length")))

@@ -1,7 +1,7 @@
-"""Print the table of the README's section "What was tried": ``python -m tests.chaos.report``.
+"""Print the README's table of faults: ``python -m tests.chaos.report``.
 
-It needs DynamoDB Local, which the tests have fetched. ``--times 10`` makes ten times as many
-requests, and outages as long. The numbers of every share by itself go to standard error.
+Run the tests first: they download DynamoDB Local. ``--times 10`` multiplies the number of requests
+and the duration of outages by 10. The results of each share are printed to standard error.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ from tests.conftest import CACHE, pytest_configure
 from tests.servers.dynamodb_local import DynamoDBLocal
 from tests.servers.endpoint import Endpoint, create_table
 
-#: How long all calls fail.
+#: Duration of the fault if all calls fail.
 OUTAGE_SECONDS = 5.0
 COLUMNS = [f"{share:.0%}" for share in SHARES[:-1]] + [f"100% for {OUTAGE_SECONDS:.0f} s"]
 HEAD = ["fault", "calls faulted", *COLUMNS, "lost", "logged out"]
 
 
-def survived(outcome: Outcome) -> int:
-    """Count the requests that were answered, whose promise was kept."""
+def succeeded(outcome: Outcome) -> int:
+    """Return the number of requests that were acknowledged and whose write was kept."""
     return outcome.requests - len(outcome.errors) - len(outcome.lost) - outcome.logged_out
 
 
 def row(name: str, outcomes: list[Outcome]) -> str:
-    """Give a line of the table.
+    """Return a row of the table.
 
     :param outcomes: one for each share.
     """
     faults, calls = (sum(getattr(o, name) for o in outcomes) for name in ("faults", "calls"))
     lost = sum(len(outcome.lost) for outcome in outcomes)
     logged_out = sum(outcome.logged_out + outcome.returned for outcome in outcomes)
-    answered = [f"{survived(outcome)} of {outcome.requests}" for outcome in outcomes]
-    return line([name, f"{faults} of {calls}", *answered, str(lost), str(logged_out)])
+    successes = [f"{succeeded(outcome)} of {outcome.requests}" for outcome in outcomes]
+    return line([name, f"{faults} of {calls}", *successes, str(lost), str(logged_out)])
 
 
 def line(cells: list[str]) -> str:
-    """Give a line of a table in Markdown."""
+    """Return a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
 def note(*words: object) -> None:
-    """Say something on standard error."""
+    """Print to standard error."""
     print(*words, file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Print the table; 1 if anything was there that must not be."""
+    """Print the table, and return 1 if there was a violation or an unexpected error."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=1, help="so many times as many requests")
+    parser.add_argument("--times", type=int, default=1, help="factor for the number of requests")
     times = parser.parse_args().times
-    pytest_configure()  # cut off from the developer's AWS account, as tests are
+    pytest_configure()  # isolate from the developer's AWS account, as tests do
     server = DynamoDBLocal(CACHE / "dynamodb-local")
     endpoint = Endpoint("local", server.endpoint_url)
     print(line(HEAD), line(["---"] * len(HEAD)), sep="\n")

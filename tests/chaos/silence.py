@@ -1,6 +1,6 @@
-"""Print how long requests wait for a store that has gone silent: ``python -m tests.chaos.silence``.
+"""Print how long requests wait if the store stops answering: ``python -m tests.chaos.silence``.
 
-All options are the defaults, and the pauses between two tries are botocore's own.
+All options are the defaults, and botocore's pauses between retries are not shortened.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from tests.servers.endpoint import Endpoint
 from tests.sessions.site import Action, Site, log_out, store, values
 
 ACTIONS = {"read": values, "write": store(a=1), "log out": log_out}
-#: Does something, and calls its argument when the store is to go silent.
+#: Makes a request, and calls its argument to silence the store.
 Scene = Callable[[Callable[[], object]], object]
-
-
-#: Prepares a scene: with options, and with others that hold only in the scene itself.
+#: Prepares a scene with options, and with additional options for the scene's request only.
 Preparation = Callable[[Mapping[str, Any], Mapping[str, Any]], Scene]
 
 
 def session(middleware: str, action: Action, *, later: bool = False) -> Preparation:
-    """Make a request; the store goes silent before it, or once the session is loaded."""
+    """Return a request that uses a session.
+
+    :param later: silence the store after the session is loaded, not before the request.
+    """
 
     def prepare(options: Mapping[str, Any], limits: Mapping[str, Any]) -> Scene:
         settings = {**options, **SITES[middleware]}
@@ -54,10 +55,13 @@ def session(middleware: str, action: Action, *, later: bool = False) -> Preparat
 
 
 def cached(on_error: str, *, later: bool = False) -> Preparation:
-    """Make a missing value; the store goes silent before it, or while it is made."""
+    """Return a request that computes a missing value.
+
+    :param later: silence the store during the computation, not before the request.
+    """
 
     def prepare(options: Mapping[str, Any], limits: Mapping[str, Any]) -> Scene:
-        # A prefix of its own: a store that was silent is remembered.
+        # A separate prefix, as outages are remembered.
         more = {"on_error": on_error, "prefix": f"{on_error} {later}"}
         assert "any" not in CacheManager(type="ext:dynamodb", **options, **more).get_cache("pages")
         settings = {**options, **limits, **more}
@@ -87,7 +91,7 @@ SCENES: dict[str, Preparation] = {
     },
     **{f"cache, on_error = {on_error}: get": cached(on_error) for on_error in ("raise", "miss")},
     **{
-        f"cache, on_error = {on_error}: get, silence while the value is made": cached(
+        f"cache, on_error = {on_error}: get, silence during the computation": cached(
             on_error, later=True
         )
         for on_error in ("raise", "miss")
@@ -97,7 +101,7 @@ SCENES: dict[str, Preparation] = {
 
 def main() -> None:
     """Print a table."""
-    pytest_configure()  # cut off from the developer's AWS account, as tests are
+    pytest_configure()  # isolate from the developer's AWS account, as tests do
     print("| request | seconds | |", "|---|---|---|", sep="\n")
     with EmbeddedDynamoDB() as server, FaultProxy(server.endpoint_url) as proxy:
         options = {**Endpoint("moto", proxy.url).options, "table_name": "silence"}
@@ -106,10 +110,10 @@ def main() -> None:
             try:
                 began = time.monotonic()
                 scene(lambda: proxy.inject(Plan(silence)))
-                told = "gives a value"
+                result = "gives a value"
             except StoreUnavailable:
-                told = "StoreUnavailable"
-            print(f"| {name} | {time.monotonic() - began:.2f} | {told} |", flush=True)
+                result = "StoreUnavailable"
+            print(f"| {name} | {time.monotonic() - began:.2f} | {result} |", flush=True)
             proxy.inject(Plan(silence, 0))
 
 

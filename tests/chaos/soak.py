@@ -1,8 +1,8 @@
-"""A soak run: ``python -m tests.chaos.soak --minutes 10 --processes 4``.
+"""A soak test: ``python -m tests.chaos.soak --minutes 10 --processes 4``.
 
-Processes serve sessions, caches and creation locks on DynamoDB Local, and every few seconds say
-how much memory and how many descriptors they use. It ends with 1 if either still grows after the
-warm-up, the first third. It needs Linux's ``/proc``.
+Processes use sessions, caches and creation locks on DynamoDB Local, and report their memory and
+file descriptors every few seconds. The exit code is 1 if either grows after the warm-up, the first
+third of the run. Requires ``/proc`` (Linux).
 """
 
 from __future__ import annotations
@@ -32,17 +32,16 @@ from tests.servers.endpoint import Endpoint, create_table
 from tests.sessions.site import Site, log_out, store, values
 
 THREADS = 4
-#: Seconds between two samples.
-EVERY = 5.0
-#: What may be more at the end than after the warm-up: a part of the memory, and bytes, for the
-#: allocator's moods; descriptors, for connections that come and go with the load.
-NOISE_PART, NOISE_BYTES, NOISE_DESCRIPTORS = 0.03, 1 << 20, 2 * THREADS
+SAMPLE_INTERVAL_SECONDS = 5.0
+#: Tolerated growth after the warm-up: memory, as a fraction and in bytes, for the allocator, and
+#: descriptors, for connections.
+NOISE_FRACTION, NOISE_BYTES, NOISE_DESCRIPTORS = 0.03, 1 << 20, 2 * THREADS
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a process uses: bytes of memory, open descriptors; and requests until then."""
+    """Bytes of memory and open descriptors of a process, and the number of its requests so far."""
 
     memory: int
     descriptors: int
@@ -50,13 +49,13 @@ class Sample:
 
 
 def sample(requests: int) -> Sample:
-    """Look at this process."""
+    """Return a sample of this process."""
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
     return Sample(resident, len(list(Path("/proc/self/fd").iterdir())), requests)
 
 
 def work(end: Connection[Sample, Any], options: Mapping[str, object], seconds: float) -> None:
-    """Be one of the processes, and send samples."""
+    """Serve in threads, and send samples."""
     stop = threading.Event()
     counter = itertools.count()
     with ThreadPoolExecutor(THREADS) as threads:
@@ -66,7 +65,7 @@ def work(end: Connection[Sample, Any], options: Mapping[str, object], seconds: f
         ]
         started = time.monotonic()
         while time.monotonic() - started < seconds and not any(f.done() for f in futures):
-            time.sleep(EVERY)
+            time.sleep(SAMPLE_INTERVAL_SECONDS)
             end.send(sample(next(counter)))
         stop.set()
         for future in futures:
@@ -79,7 +78,7 @@ def serve(
     counter: Iterator[int],
     stop: threading.Event,
 ) -> None:
-    """Serve visitors, one after the other, who come, read and write, and log out."""
+    """Create, change, read and delete one session after another, and use a cache."""
     site = Site(middleware, {**options, **SITES[middleware]})
     cache = CacheManager(type="ext:dynamodb", **options).get_cache("pages", expire=1)
     while not stop.is_set():
@@ -89,32 +88,32 @@ def serve(
             site(store(**{f"visit {visit}": random.random()}), cookie)
             site(values, cookie)
             key = str(random.randrange(20))
-            assert "made" in cache.get(key, createfunc=lambda: "made" + 2_000 * "x")
+            assert "value" in cache.get(key, createfunc=lambda: "value" + 2_000 * "x")
         site(log_out, cookie)
 
 
 def grown(samples: list[Sample]) -> bool:
-    """Whether the last third of the samples is above the second, by more than noise."""
+    """Return whether the last third of the samples exceeds the second by more than noise."""
     third = len(samples) // 3
     before, after = samples[third : 2 * third], samples[2 * third :]
     memory = [median(s.memory for s in part) for part in (before, after)]
     descriptors = [median(s.descriptors for s in part) for part in (before, after)]
     return (
-        memory[1] > memory[0] * (1 + NOISE_PART) + NOISE_BYTES
+        memory[1] > memory[0] * (1 + NOISE_FRACTION) + NOISE_BYTES
         or descriptors[1] > descriptors[0] + NOISE_DESCRIPTORS
     )
 
 
 def soak(options: Mapping[str, object], seconds: float, processes: int) -> list[list[Sample]]:
-    """Give the samples of each process; fewer where one has died."""
+    """Run the processes, and return the samples of each."""
     spawn = multiprocessing.get_context("spawn")
     running = []
     for _ in range(processes):
-        ours, theirs = spawn.Pipe()
-        process = spawn.Process(target=work, args=(theirs, options, seconds), daemon=True)
+        receiver, sender = spawn.Pipe(duplex=False)
+        process = spawn.Process(target=work, args=(sender, options, seconds), daemon=True)
         process.start()
-        theirs.close()
-        running.append((process, ours))
+        sender.close()
+        running.append((process, receiver))
     taken: list[list[Sample]] = [[] for _ in running]
     for samples, (process, end) in zip(taken, running, strict=True):
         try:
@@ -122,17 +121,17 @@ def soak(options: Mapping[str, object], seconds: float, processes: int) -> list[
                 samples.append(end.recv())
         except EOFError:
             process.join()
-    assert all(process.exitcode == 0 for process, _ in running), "a process has died"
+    assert all(process.exitcode == 0 for process, _ in running), "a process exited with an error"
     return taken
 
 
 def main() -> int:
-    """Print what each process used; 1 if it still grows."""
+    """Print the usage of each process, and return 1 if it grows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--processes", type=int, default=4)
     arguments = parser.parse_args()
-    pytest_configure()  # cut off from the developer's AWS account, as tests are
+    pytest_configure()  # isolate from the developer's AWS account, as tests do
     server = DynamoDBLocal(CACHE / "dynamodb-local")
     try:
         endpoint = Endpoint("local", server.endpoint_url)

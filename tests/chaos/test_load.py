@@ -1,6 +1,6 @@
-"""Under every fault: no promise is broken, nobody is logged out, every error is one of ours.
+"""Under every fault, no acknowledged write is lost, no user is logged out, and errors are specific.
 
-``BEAKER_DYNAMODB_CHAOS=10`` in the environment makes every load ten times as long.
+The environment variable ``BEAKER_DYNAMODB_CHAOS=10`` makes every load ten times longer.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ TIMES = int(os.environ.get("BEAKER_DYNAMODB_CHAOS", "1"))
 
 
 @pytest.mark.full
-# All shares are tried with `tox -e chaos` and by `python -m tests.chaos.report`.
+# `tox -e chaos` and `python -m tests.chaos.report` test all shares.
 @pytest.mark.parametrize("share", SHARES if HOW_MANY is ON_REQUEST else [0.5])
 @pytest.mark.parametrize("name", KINDS)
-def test_a_fault_breaks_no_promise(
+def test_acknowledged_writes_survive_faults(
     local_endpoint: Endpoint, table_name: str, name: str, share: float
 ) -> None:
-    """Answered writes are kept, log-outs are final, errors say what happened, all go on after."""
+    """Writes are kept, logouts are final, errors name the fault, and all visitors recover."""
     create_table(local_endpoint.client, table_name)
     options = {**local_endpoint.options, "table_name": table_name}
     outcome = run(options, KINDS[name], share, TIMES)

@@ -1,4 +1,4 @@
-"""The proxy does what the names of the faults say, to exactly the requests that were asked for."""
+"""The proxy injects the selected faults, into exactly the selected requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEY = {"id": {"S": "a"}}
 def once(
     proxy: FaultProxy, endpoint: Endpoint, client: DynamoDBClient, table_name: str
 ) -> Iterator[DynamoDBClient]:
-    """A client of the proxy that tries once and is soon out of patience; the table is there."""
+    """A client of the proxy without retries and with a short timeout. The table exists."""
     create_table(client, table_name)
     config = Config(
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -57,7 +57,7 @@ def once(
     ],
     ids=["reset before", "reset after", "answer held", "request held", "silence", "refusal"],
 )
-def test_a_write_arrives_or_does_not(
+def test_a_faulted_write_fails_and_arrives_only_with_some_faults(
     proxy: FaultProxy,
     client: DynamoDBClient,
     once: DynamoDBClient,
@@ -66,7 +66,7 @@ def test_a_write_arrives_or_does_not(
     error: type[BotoCoreError | ClientError],
     arrives: bool,
 ) -> None:
-    """The sender gets the error in either case; afterwards all is as always."""
+    """The next write succeeds."""
     plan = proxy.inject(Plan(fault, first=1))
     with pytest.raises(error):
         once.put_item(TableName=table_name, Item=KEY)
@@ -79,8 +79,7 @@ def test_a_write_arrives_or_does_not(
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
-def test_the_share_is_exact(share: float) -> None:
-    """Of each 100 requests so many are faulted, at places that nobody foresees."""
+def test_the_share_is_exact_for_every_100_requests(share: float) -> None:
     plan = Plan(faults.silence, share, operations=["PutItem"])
     taken = [plan.takes("PutItem") for _ in range(300)]
     assert 3 * round(share * 100) == sum(taken) == plan.faults

@@ -1,4 +1,4 @@
-"""The table of faults: as the README has it, and as it is made."""
+"""The README's table of faults, and the rows that the report prints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 
 
 def test_the_readme_has_every_fault() -> None:
-    """Each has a row with all columns, and nothing was lost, nobody logged out."""
+    """Each fault has a row with all columns, no lost writes, and no logged-out users."""
     table = README.split("<!-- faults -->\n")[1].split("\n<!-- /faults -->")[0].split("\n")
     assert line(HEAD) == table[0]
     rows = [re.findall(r"[^|]+", row) for row in table[2:]]
@@ -25,15 +25,15 @@ def test_the_readme_has_every_fault() -> None:
     assert "python -m tests.chaos.report" in README
 
 
-def test_the_readme_tells_how_much_is_tried() -> None:
-    """Its numbers are those of the models and of the made-up input."""
-    told = "A full run tries {} orders of sessions, {} of caches and {} inputs".format(*FULL.told)
-    told += "; `tox -e chaos` {}, {} and {}.".format(*ON_REQUEST.told)
-    assert told in README
+def test_the_readme_states_the_numbers_of_examples() -> None:
+    sentence = "A full run tries {} orders of sessions, {} of caches and {} inputs".format(
+        *FULL.totals
+    )
+    sentence += "; `tox -e chaos` {}, {} and {}.".format(*ON_REQUEST.totals)
+    assert sentence in README
 
 
-def test_a_row_has_all_shares() -> None:
-    """What was answered of what was asked for each share, and the damage of all of them."""
+def test_a_row_has_a_cell_for_each_share_and_the_total_damage() -> None:
     calm = Outcome(90, 9, 30, [], [], [], logged_out=0, returned=0, stuck=0)
     rough = Outcome(80, 40, 30, [OSError()], ["token"], [], logged_out=2, returned=1, stuck=0)
     assert "| a fault | 49 of 170 | 30 of 30 | 26 of 30 | 1 | 3 |" == row("a fault", [calm, rough])

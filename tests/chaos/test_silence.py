@@ -1,4 +1,4 @@
-"""A server that accepts connections and never answers: bounded by what is configured."""
+"""A server that never answers: options limit how long requests wait."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_request_sends_max_attempts_requests(
     options: dict[str, object], client: DynamoDBClient, table_name: str, name: str
 ) -> None:
     create_table(client, table_name)
-    limits = {"max_attempts": ATTEMPTS, "read_timeout": 1.5}  # a client of its own
+    limits = {"max_attempts": ATTEMPTS, "read_timeout": 1.5}  # a separate client
     events = DynamoDBNamespaceManager("any", **options, **limits).client.meta.events
     sent: list[int] = []
 
