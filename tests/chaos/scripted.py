@@ -1,4 +1,4 @@
-"""A DynamoDB in this process, faults of its calls as planned, and what models of both share."""
+"""moto in this process, scripted failures of calls, and a base class of stateful tests."""
 
 from __future__ import annotations
 
@@ -24,56 +24,56 @@ from tests.clock import Clock
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-#: What may happen to a call: nothing; it fails before it has arrived; its answer is lost; its
-#: answer is lost and botocore sends it again.
+#: Outcomes of a call: success; failure before it arrives; success with a lost response; success
+#: with a lost response and a retry by botocore.
 FINE, LOST, ARRIVED, TWICE = "fine", "lost", "arrived", "twice"
-#: Twice as often as not, nothing happens.
+#: Success is twice as likely as any other outcome.
 PLANS = st.lists(st.sampled_from([FINE, FINE, LOST, ARRIVED, TWICE]), max_size=3)
 WRITES = frozenset({"put_item", "delete_item", "transact_write_items"})
 
 
 class Script:
-    """What happens to the next calls of all stores, and what has happened to the last ones."""
+    """Scripts the outcomes of the next calls of all stores, and records the calls."""
 
     def __init__(self) -> None:
         self.begin([])
 
     def begin(self, plan: list[str], meddle: Callable[[], None] | None = None) -> None:
-        """Plan the calls to come.
+        """Plan the next calls, and clear the records.
 
-        :param plan: one fate for each call; those after the last are fine.
-        :param meddle: what happens just before the first write.
+        :param plan: the outcomes, in order. Further calls succeed.
+        :param meddle: called just before the first write.
         """
         self.plan = list(plan)
         self._meddle = meddle
-        #: Whether a fault was delivered, a write has changed the table, a condition has failed.
+        #: Whether a call failed, a write changed the table, a condition check failed.
         self.failed = self.wrote = self.refused = False
-        #: What was deleted, by key.
+        #: Keys of deleted items.
         self.deleted: list[str] = []
-        #: What was put, by key.
+        #: Keys of stored items.
         self.put: list[str] = []
 
     def call(
         self, real: Callable[..., Any], items: ItemStore, method: str, params: dict[str, Any]
     ) -> Any:
-        """Make a call, or what the plan says in its place."""
+        """Make a call with its planned outcome."""
         if method in WRITES and self._meddle is not None:
             meddle, self._meddle = self._meddle, None
             kept, self.plan = self.plan, []
             meddle()
             self.plan, self.failed, self.wrote, self.refused = kept, False, False, False
-        fate = self.plan.pop(0) if self.plan else FINE
-        if fate == LOST:
-            raise self._fault()
-        # botocore gives a transaction a token: sent again, it counts once.
-        if fate == ARRIVED or (fate == TWICE and method != "transact_write_items"):
+        outcome = self.plan.pop(0) if self.plan else FINE
+        if outcome == LOST:
+            raise self._failure()
+        # A retried transaction is applied once, due to its client token.
+        if outcome == ARRIVED or (outcome == TWICE and method != "transact_write_items"):
             try:
                 real(items, method, **params)
                 self._note(method, params)
             except ConditionFailed:
                 pass
-            if fate == ARRIVED:
-                raise self._fault()
+            if outcome == ARRIVED:
+                raise self._failure()
         try:
             answer = real(items, method, **params)
         except ConditionFailed:
@@ -91,14 +91,14 @@ class Script:
         elif method == "put_item":
             self.put.append(params["Item"]["id"]["S"])
 
-    def _fault(self) -> StoreUnavailable:
+    def _failure(self) -> StoreUnavailable:
         self.failed = True
-        return StoreUnavailable("the plan says so")
+        return StoreUnavailable("planned failure")
 
 
 @contextmanager
 def scripted_calls() -> Iterator[Script]:
-    """Give a script by which the calls of all stores go."""
+    """Run all stores' calls through a script, and yield it."""
     script = Script()
     real = ItemStore.call
 
@@ -112,15 +112,15 @@ def scripted_calls() -> Iterator[Script]:
 
 @contextmanager
 def dynamodb_here() -> Iterator[DynamoDBClient]:
-    """Give a client of a DynamoDB in this process, at a third of what a call over HTTP costs."""
-    # What takes time and is none of our matter: a signature, and the user agent.
+    """Yield a client of moto in this process; a call takes a third of the time of one over HTTP."""
+    # Skip what takes time and is not tested: signatures, validation and the user agent.
     config = Config(signature_version=UNSIGNED, parameter_validation=False, user_agent="test")
     with mock_aws():
         yield boto3.session.Session().client("dynamodb", region_name="eu-west-1", config=config)
 
 
 class Machine(RuleBasedStateMachine):
-    """What all models have: one table, a script of its calls, a clock."""
+    """Base class of stateful tests: one table, a script of its calls, and a clock."""
 
     table_name = "model"
     start = 4_000_000_000.0
@@ -138,12 +138,12 @@ class Machine(RuleBasedStateMachine):
         action: Callable[[], object],
         meddle: Callable[[], None] | None = None,
     ) -> bool:
-        """Do something that calls DynamoDB; whether it was acknowledged."""
+        """Run an action with planned outcomes, and return whether it was acknowledged."""
         self.script.begin(plan, meddle)
         try:
             action()
         except StoreUnavailable:
-            assert self.script.failed, "an error without a fault"
+            assert self.script.failed, "an error without a planned failure"
             return False
         finally:
             self.script.plan = []
@@ -156,7 +156,10 @@ class Machine(RuleBasedStateMachine):
 
 
 def run_model(machine: type[Machine], clock: Clock, orders: int) -> None:
-    """Let a machine try so many orders of its steps."""
+    """Run a machine.
+
+    :param orders: number of sequences of steps to try.
+    """
     with dynamodb_here() as client, scripted_calls() as script:
         options = {"client": client, "table_name": machine.table_name}
         assert b"nothing" not in DynamoDBNamespaceManager("makes-the-table", **options)

@@ -1,4 +1,4 @@
-"""Damaged items as an application meets them: PayloadError, or a new session where that is set."""
+"""A damaged session raises PayloadError, or is replaced if `invalidate_corrupt` is on."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from tests.sessions.site import MIDDLEWARES, Site, log_out, store, values
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-#: What the item is made of: garbage in one attribute, a codec of the future, its key only.
+#: Changed attributes: an invalid value, or an unknown codec. None removes all except the key.
 DAMAGES: dict[str, dict[str, Any] | None] = {
     **{
         name: {name: {"NULL": True}}
         for name in ("type", "data", "codec", "created", "deadline", "version", "writer")
     },
-    "a future codec": {"codec": {"S": "b65"}},
-    "a key only": None,
+    "unknown codec": {"codec": {"S": "b65"}},
+    "only the key": None,
 }
 damaged = pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 either = pytest.mark.parametrize("middleware", MIDDLEWARES)
 
 
 def overwrite(client: DynamoDBClient, table_name: str, damage: dict[str, Any] | None) -> None:
-    """Damage the one item of the table."""
+    """Damage the only item of the table."""
     (item,) = client.scan(TableName=table_name, ConsistentRead=True)["Items"]
     changed = {"id": item["id"]} if damage is None else {**item, **damage}
     client.put_item(TableName=table_name, Item=changed)
@@ -35,14 +35,13 @@ def overwrite(client: DynamoDBClient, table_name: str, damage: dict[str, Any] | 
 
 @either
 @damaged
-def test_a_damaged_session_is_an_error(
+def test_without_invalidate_corrupt_a_damaged_session_raises_and_is_kept(
     options: dict[str, object],
     client: DynamoDBClient,
     table_name: str,
     middleware: str,
     damage: dict[str, Any] | None,
 ) -> None:
-    """With `invalidate_corrupt` off reading and writing say so; the item stays as it is."""
     site = Site(middleware, {**options, "invalidate_corrupt": False})
     cookie = site(store(name="Ada")).cookie
     overwrite(client, table_name, damage)
@@ -55,14 +54,13 @@ def test_a_damaged_session_is_an_error(
 
 @either
 @damaged
-def test_a_damaged_session_begins_anew(
+def test_by_default_a_damaged_session_is_replaced_by_a_new_one(
     options: dict[str, object],
     client: DynamoDBClient,
     table_name: str,
     middleware: str,
     damage: dict[str, Any] | None,
 ) -> None:
-    """By default the visitor gets a new session, which is kept."""
     site = Site(middleware, options)
     cookie = site(store(name="Ada")).cookie
     overwrite(client, table_name, damage)

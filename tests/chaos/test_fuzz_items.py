@@ -1,4 +1,4 @@
-"""Stored items of any content: a value or an error of ours, and no other item is touched."""
+"""Items with arbitrary attributes are read as a value or raise a package exception."""
 
 from __future__ import annotations
 
@@ -45,9 +45,11 @@ DAMAGES = st.fixed_dictionaries(
 @pytest.mark.full
 @FUZZ
 @given(damage=DAMAGES, kind=st.sampled_from(["cache", "session", "lock"]), bare=st.booleans())
-def test_any_item(local_endpoint: Endpoint, damage: dict[str, Any], kind: str, bare: bool) -> None:
-    """Every verb gives a value, a KeyError or an error of ours, and the item can be replaced."""
-    client = local_endpoint.client  # moto cannot compare a text with a number
+def test_damaged_items_raise_package_exceptions_and_can_be_replaced(
+    local_endpoint: Endpoint, damage: dict[str, Any], kind: str, bare: bool
+) -> None:
+    """Methods return a value, or raise KeyError or DynamoDBError, and use no other item."""
+    client = local_endpoint.client  # moto cannot compare a string with a number
     options = {"client": client, "table_name": TABLE, "clock": Clock(4e9)}
     manager = DynamoDBNamespaceManager("pages", **options)
     key: str | bytes = "session" if kind == "session" else b"k"
@@ -77,7 +79,7 @@ def test_any_item(local_endpoint: Endpoint, damage: dict[str, Any], kind: str, b
 
 
 def use(options: dict[str, Any], key: str | bytes, value: str) -> None:
-    """Use every verb of a manager on a damaged item, and replace it at last."""
+    """Call every method of a manager for a damaged item, and replace the item."""
     manager = DynamoDBNamespaceManager("pages", **options)
     verbs: list[Callable[[], object]] = [
         lambda: key in manager,
@@ -95,7 +97,7 @@ def use(options: dict[str, Any], key: str | bytes, value: str) -> None:
 
 
 def use_lock(manager: DynamoDBNamespaceManager) -> None:
-    """Ask for a lock whose item is damaged."""
+    """Acquire and read a lock whose item is damaged."""
     items = LockItems(manager.backend.items)
     key = manager.backend.keys.lock("pages", b"k")
     mine = LockItem("me", 1, 30.0)

@@ -1,4 +1,4 @@
-"""Session ids, namespaces and keys of any content stay within their namespace, on the wire too."""
+"""Calls with arbitrary session ids, namespaces and keys stay within their namespace."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ if TYPE_CHECKING:
 
 PREFIXES = st.sampled_from([None, "", "app", "app:two"])
 KEYS = TEXTS | st.binary()
-#: Names longer than that stand in the key as a digest.
-LONGEST = 230
+#: Longer names are replaced by a digest in the key.
+MAX_NAME_BYTES = 230
 
 
 @pytest.mark.full
 @FUZZ
 @given(prefix=PREFIXES, namespace=TEXTS, key=KEYS)
-def test_any_key(
+def test_every_method_only_accesses_its_own_namespace(
     here: DynamoDBClient, prefix: str | None, namespace: str, key: str | bytes
 ) -> None:
-    """Every verb works, and each call names items of this namespace only."""
     manager = DynamoDBNamespaceManager(
         namespace, client=here, table_name="fuzzed-keys", prefix=prefix
     )
@@ -51,7 +50,7 @@ def test_any_key(
     expected = kind if prefix is None else prefix and prefix + ":"
     for sent in keys_sent(calls):
         name = namespace_of(sent, expected)
-        if name.startswith(b"%#") or len(key_bytes(namespace)) > LONGEST:
+        if name.startswith(b"%#") or len(key_bytes(namespace)) > MAX_NAME_BYTES:
             name = sent.get("namespace", {"B": key_bytes(namespace)})["B"]
         assert key_bytes(namespace) == name
         assert len(sent["id"]["S"].encode()) <= 2048

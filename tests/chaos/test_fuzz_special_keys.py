@@ -1,4 +1,4 @@
-"""Special keys of any value: attributes that DynamoDB takes, or an error that names the key."""
+"""DynamoDB accepts special keys with arbitrary values, or an error names the key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([*TYPES]), inner),
     max_leaves=4,
 )
-#: More often than not each value is of its type.
+#: Most values are of the key's type.
 SESSIONS = st.fixed_dictionaries(
     {}, optional={name: FITTING[kind] | FITTING[kind] | VALUES for name, kind in TYPES.items()}
 )
@@ -42,9 +42,9 @@ SESSIONS = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def tables(local_endpoint: Endpoint) -> Iterator[DynamoDBClient]:
-    """DynamoDB Local with a table, and with one that has an index for each key that may have one.
+    """DynamoDB Local with two tables: one without indexes, one with all possible indexes.
 
-    moto takes what DynamoDB does not.
+    moto accepts values that DynamoDB rejects.
     """
     client = local_endpoint.client
     for indexed, name in TABLES.items():
@@ -52,7 +52,7 @@ def tables(local_endpoint: Endpoint) -> Iterator[DynamoDBClient]:
         manager = DynamoDBNamespaceManager(
             "any", client=client, table_name=name, special_keys=TYPES, index_keys=keys
         )
-        assert b"nothing" not in manager  # makes the table
+        assert b"nothing" not in manager  # creates the table
     yield client
     for name in TABLES.values():
         client.delete_table(TableName=name)
@@ -66,21 +66,20 @@ def tables(local_endpoint: Endpoint) -> Iterator[DynamoDBClient]:
     skip=st.booleans(),
     session=SESSIONS,
 )
-def test_any_special_key(
+def test_special_keys_are_stored_as_their_type_or_rejected(
     tables: DynamoDBClient, names: set[str], indexed: bool, skip: bool, session: dict[str, Any]
 ) -> None:
-    """DynamoDB takes each attribute as its type; what does not fit is a SpecialKeyError."""
     types = {name: TYPES[name] for name in names}
     options: dict[str, Any] = {"special_keys": types, "skip_throw_missing_special_keys": skip}
     if indexed:
         options["index_keys"] = [name for name in INDEXED if name in types]
-    refused: SpecialKeyError | None = None
+    rejected: SpecialKeyError | None = None
     try:
         attributes = SpecialKeys(parse(options)).attributes(session)
     except SpecialKeyError as error:
-        refused = error
-    if refused is not None:
-        assert types[refused.key] == refused.type
+        rejected = error
+    if rejected is not None:
+        assert types[rejected.key] == rejected.type
         return
     assert skip or set(attributes) == set(types)
     item: dict[str, Any] = {"id": {"S": "any"}, **attributes}

@@ -1,4 +1,4 @@
-"""No secret in what is logged, warned of, raised, or shown of an object."""
+"""Logs, warnings, errors and reprs contain no secrets."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CREDENTIALS = {
 
 
 def objects(root: object) -> list[object]:
-    """Give an object of ours and all of ours within."""
+    """Return an object and its attributes, recursively, if their class is in this package."""
     found, wanted = [], [root]
     while wanted:
         one = wanted.pop()
@@ -62,10 +62,10 @@ def objects(root: object) -> list[object]:
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("middleware", MIDDLEWARES)
-def test_sessions(
+def test_a_visit_shows_no_secret(
     middleware: str, setting: dict[str, object], moto_endpoint: Endpoint, table_name: str
 ) -> None:
-    """A visit from the first save to the log-out, with a conflict and a late save, shows none."""
+    """The visit has a conflict, a logout and a late save."""
     options = {**moto_endpoint.options, **CREDENTIALS, "table_name": table_name, **setting}
     site = Site(middleware, {**options, "lock_timeout": 1})
     with all_is_seen() as watch:
@@ -84,14 +84,16 @@ def test_sessions(
         site(slow, cookie)
         site(late, cookie)
     assert [] == watch.found
-    # What Beaker itself encrypts it also deletes by a write (README).
-    told = middleware == "ours" or setting is not SETTINGS["encrypted"]
-    assert told is any("is gone" in text for text in watch.shown)
+    # Beaker deletes sessions that it encrypts itself by a write (README).
+    logged = middleware == "ours" or setting is not SETTINGS["encrypted"]
+    assert logged is any("is gone" in text for text in watch.shown)
 
 
 @pytest.mark.parametrize("session_class", [Session, DynamoDBSession])
-def test_reprs(session_class: type[Any], moto_endpoint: Endpoint, table_name: str) -> None:
-    """No object of ours that has a session, or the options, shows them: tracebacks hold reprs."""
+def test_reprs_show_no_secret(
+    session_class: type[Any], moto_endpoint: Endpoint, table_name: str
+) -> None:
+    """Tracebacks may contain the reprs of objects with the session or the options."""
     options = {**moto_endpoint.options, **CREDENTIALS, **KEYS, "table_name": table_name}
     visitor = Visitor({**options, "special_keys": "user:S"}, session_class)
     visitor.starts(a=secret("payload"), user=secret("user"))
@@ -104,12 +106,14 @@ def test_reprs(session_class: type[Any], moto_endpoint: Endpoint, table_name: st
     watch.ids.add(session.id)
     watch.look(*map(repr, found))
     assert [] == watch.found
-    # A session is a dict, and shows what is in it (SECURITY.md); but not whose it is.
+    # The repr of a session contains its values, as of any dict (SECURITY.md), but not its id.
     assert repr(dict(session)) == repr(session)
 
 
-def test_the_id_of_a_corrupt_session(moto_endpoint: Endpoint, table_name: str) -> None:
-    """Our middleware warns as Beaker does, and shows a digest in place of the id."""
+def test_the_warning_about_a_corrupt_session_does_not_contain_its_id(
+    moto_endpoint: Endpoint, table_name: str
+) -> None:
+    """The message is Beaker's, with a digest instead of the id."""
     options = {**moto_endpoint.options, "table_name": table_name}
     site = Site("ours", options)
     answer = site(store(payload=secret("payload")))
@@ -126,7 +130,7 @@ def test_the_id_of_a_corrupt_session(moto_endpoint: Endpoint, table_name: str) -
 
 
 def fails(error: Exception) -> Any:
-    """Give a client whose every call fails so."""
+    """Return a client whose calls raise this error."""
     client = boto3.session.Session().client(
         "dynamodb",
         region_name=REGION,
@@ -142,8 +146,8 @@ def fails(error: Exception) -> Any:
     return client
 
 
-def refused(code: str, status: int = 400) -> ClientError:
-    """Give AWS's refusal."""
+def rejection(code: str, status: int = 400) -> ClientError:
+    """Return the error of a request that AWS rejects."""
     response: Any = {
         "Error": {"Code": code, "Message": "no"},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -152,10 +156,10 @@ def refused(code: str, status: int = 400) -> ClientError:
 
 
 FAULTS = [
-    (refused("AccessDeniedException"), AccessDenied),
-    (refused("ThrottlingException"), StoreUnavailable),
-    (refused("InternalServerError", 500), StoreUnavailable),
-    (refused("ValidationException"), DynamoDBError),
+    (rejection("AccessDeniedException"), AccessDenied),
+    (rejection("ThrottlingException"), StoreUnavailable),
+    (rejection("InternalServerError", 500), StoreUnavailable),
+    (rejection("ValidationException"), DynamoDBError),
     (ReadTimeoutError(endpoint_url="http://127.0.0.1:1"), StoreUnavailable),
 ]
 
@@ -163,8 +167,7 @@ FAULTS = [
 @pytest.mark.parametrize(
     ("fault", "kind"), FAULTS, ids=lambda value: getattr(value, "__name__", "")
 )
-def test_faults(fault: Exception, kind: type[DynamoDBError]) -> None:
-    """An error for a fault tells of neither id nor value, in any verb."""
+def test_call_errors_show_no_secret(fault: Exception, kind: type[DynamoDBError]) -> None:
     manager = DynamoDBNamespaceManager(secret("id"), client=fails(fault), **KEYS)
     key = secret("key")
     verbs: list[Callable[[], object]] = [
@@ -185,7 +188,7 @@ def test_faults(fault: Exception, kind: type[DynamoDBError]) -> None:
 
 
 class Unpicklable:
-    """A value that cannot be stored, and holds a secret."""
+    """A value that contains a secret and cannot be pickled."""
 
     def __init__(self) -> None:
         self.secret = secret("value")
@@ -194,8 +197,7 @@ class Unpicklable:
         raise TypeError("no")
 
 
-def test_values(moto_endpoint: Endpoint, table_name: str) -> None:
-    """An error about a value, or an item, tells of its kind and its size only."""
+def test_errors_about_values_show_no_secret(moto_endpoint: Endpoint, table_name: str) -> None:
     options = {**moto_endpoint.options, "table_name": table_name, **KEYS}
     manager = DynamoDBNamespaceManager(secret("namespace"), **options, max_value_size=100)
     other = DynamoDBNamespaceManager(
@@ -216,12 +218,12 @@ def test_values(moto_endpoint: Endpoint, table_name: str) -> None:
 
 
 def range_of_secrets() -> list[str]:
-    """Give a value of more than a hundred bytes."""
+    """Return a value of more than 100 bytes."""
     return [secret(f"value{number}") for number in range(50)]
 
 
-def test_a_refused_parameter() -> None:
-    """What botocore refuses to send it shows in its error, and that one is not passed on."""
+def test_botocores_error_about_a_parameter_is_not_passed_on() -> None:
+    """Botocore's message contains the invalid parameter."""
     client = boto3.session.Session().client("dynamodb", region_name=REGION)
     manager = DynamoDBNamespaceManager("pages", client=client)
     with all_is_seen() as watch:
@@ -230,8 +232,7 @@ def test_a_refused_parameter() -> None:
     assert [] == watch.found
 
 
-def test_conflicts(moto_endpoint: Endpoint, table_name: str) -> None:
-    """SessionConflict and LockTimeout tell of no id, key or value."""
+def test_conflicts_show_no_secret(moto_endpoint: Endpoint, table_name: str) -> None:
     options = {**moto_endpoint.options, "table_name": table_name, "concurrency": "reject"}
     visitor = Visitor(options)
     visitor.id = secret("id")
@@ -265,8 +266,7 @@ def test_conflicts(moto_endpoint: Endpoint, table_name: str) -> None:
     ],
     ids=range(7),
 )
-def test_options(given: dict[str, Any]) -> None:
-    """An option that does not fit is named, and a secret is not shown."""
+def test_errors_about_options_show_no_secret(given: dict[str, Any]) -> None:
     with all_is_seen() as watch:
         reveal(lambda: DynamoDBNamespaceManager("pages", **given), ConfigurationError, watch)
     assert [] == watch.found

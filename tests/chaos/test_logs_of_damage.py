@@ -1,4 +1,4 @@
-"""No error about bytes that cannot be read, or a text that cannot be written, quotes them."""
+"""Errors about unreadable bytes or unencodable strings do not quote them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
 
 class Texts:
-    """A serializer of texts, which trusts that they can be encoded."""
+    """A serializer of strings, without a check that they can be encoded."""
 
     def dumps(self, value: str) -> str:
-        """Give the text."""
         return value
 
     def loads(self, text: str) -> str:
-        """Give the text."""
         return text
 
 
@@ -44,8 +42,9 @@ MARKED = secret("value").encode()
     ],
     ids=range(7),
 )
-def test_damaged_values(codec: str, data: bytes, moto_endpoint: Endpoint, table_name: str) -> None:
-    """No error, nor its cause, quotes the bytes that could not be read."""
+def test_errors_about_damaged_values_do_not_quote_them(
+    codec: str, data: bytes, moto_endpoint: Endpoint, table_name: str
+) -> None:
     options = {**moto_endpoint.options, "table_name": table_name, "serializer": Texts()}
     manager = DynamoDBNamespaceManager("pages", **options)
     manager[b"k"] = "value"
@@ -61,8 +60,10 @@ def test_damaged_values(codec: str, data: bytes, moto_endpoint: Endpoint, table_
     assert [] == watch.found
 
 
-def test_a_damaged_session(moto_endpoint: Endpoint, table_name: str) -> None:
-    """What its serializer says of it is not shown."""
+def test_errors_about_a_damaged_session_do_not_quote_it(
+    moto_endpoint: Endpoint, table_name: str
+) -> None:
+    """The serializer's error is not passed on."""
     options = {**moto_endpoint.options, "table_name": table_name, "data_serializer": "json"}
     visitor = Visitor({**options, "invalidate_corrupt": False}, DynamoDBSession)
     visitor.starts(a=1)
@@ -74,8 +75,10 @@ def test_a_damaged_session(moto_endpoint: Endpoint, table_name: str) -> None:
     assert [] == watch.found
 
 
-def test_values_that_are_no_texts(moto_endpoint: Endpoint, table_name: str) -> None:
-    """A text that cannot be encoded is the whole of what Python's error holds."""
+def test_errors_about_unencodable_strings_do_not_quote_them(
+    moto_endpoint: Endpoint, table_name: str
+) -> None:
+    """Python's UnicodeEncodeError contains the whole string."""
     options = {**moto_endpoint.options, "table_name": table_name, "serializer": Texts()}
     manager = DynamoDBNamespaceManager("pages", **options)
     with all_is_seen() as watch:

@@ -1,4 +1,4 @@
-"""The watch for secrets sees whatever people are shown."""
+"""The watch finds secrets in logs, warnings and errors."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ from beaker_dynamodb import DynamoDBError
 from tests.chaos.watch import Watch, all_is_seen, secret, texts, whole_run
 
 
-def test_the_watch_sees() -> None:
-    """What is looked for would be found: in a record, in a warning, in an error's cause."""
+def test_the_watch_finds_secrets_in_records_warnings_and_causes() -> None:
     watch = Watch()
     record = logging.LogRecord("any", logging.DEBUG, "", 1, "%s", (secret("record"),), None)
     watch.emit(record)
     with all_is_seen() as seen:
         warnings.warn(secret("warning"), UserWarning, stacklevel=1)
     watch.look(*seen.shown)
-    error = ValueError("no")  # one of ours would be seen by the watch over the run
+    error = ValueError("no")  # the watch of the run would find it in a package exception
     error.__cause__ = KeyError(secret("cause"))
     watch.look(*texts(error))
     for name in ("record", "warning", "cause"):
         assert any(secret(name) in text for text in watch.found)
 
 
-def test_the_watch_over_the_run_sees() -> None:
-    """Where an id is shown: in any logger, a warning of ours, an error and what it came from."""
+def test_the_watch_of_the_run_finds_ids_in_logs_package_warnings_and_errors() -> None:
     watch, ids = Watch(), [f"{number:032x}" for number in range(7)]
     watch.ids.update(ids)
 
@@ -43,9 +41,9 @@ def test_the_watch_over_the_run_sees() -> None:
         logging.getLogger("boto3").info("%s", ids[1])
         logging.getLogger("urllib3.util").info("%s", ids[2])
         logging.getLogger("beaker_dynamodb.dynamodb").debug("%s", ids[3])
-        ours = {"__name__": "beaker_dynamodb.session", "warnings": warnings}
+        package = {"__name__": "beaker_dynamodb.session", "warnings": warnings}
         with pytest.warns(BeakerWarning):
-            exec("warnings.warn(shown, kind)", {**ours, "shown": ids[4], "kind": BeakerWarning})
+            exec("warnings.warn(shown, kind)", {**package, "shown": ids[4], "kind": BeakerWarning})
         with pytest.raises(DynamoDBError):
             fail()
     assert [] == [id for id in ids if not any(id in text for text in watch.found)]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def denied(action: str) -> Fault:
-    """Return a fault: IAM refuses an action."""
+    """Return a fault that answers as IAM does for a missing permission."""
     return refusal(
         400,
         "AccessDeniedException",
@@ -85,7 +85,7 @@ def test_a_truncated_error_response_shows_no_payload(
     table_name: str,
     status: int,
 ) -> None:
-    """Botocore shows the body of an error that it cannot parse, here the current item."""
+    """Botocore's message contains the unparsable error body, here with the current item."""
     text = b'{"__type":"ConditionalCheckFailedException","Item":{"data":{"B":"secret"'
 
     async def half(exchange: Exchange) -> None:

@@ -1,7 +1,7 @@
-"""Secrets that tests plant, and all that is shown to people, in which none may ever be found.
+"""Finds secrets in logs, warnings and errors.
 
-`conftest.py` watches the whole run. What botocore logs at DEBUG, bodies included, is the operator's
-choice (SECURITY.md).
+`conftest.py` watches the whole test run. Botocore's DEBUG logs, which include bodies, are not
+watched (SECURITY.md).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import pytest
 from beaker_dynamodb import DynamoDBError
 from tests.servers.endpoint import SECRET_ACCESS_KEY
 
-#: Begins every secret: a session's id, a payload, a key for signatures, an access key, …
+#: Prefix of the secrets in tests: session ids, payloads, signing keys, access keys, …
 MARK = "pl4nted"
-#: What is watched, from which level on; the root logger has what all others pass on as well.
+#: Watched loggers and their levels. The root logger also receives the records of all others.
 LOGGERS = {
     "beaker_dynamodb": logging.DEBUG,
     "beaker": logging.DEBUG,
@@ -33,17 +33,17 @@ LOGGERS = {
     "botocore": logging.INFO,
     "urllib3": logging.INFO,
 }
-#: So many errors are kept until one can be sure that their cause is known.
-KEPT_ERRORS = 100
+#: Number of errors that wait for their `__cause__`, which is set after `__init__`.
+PENDING_ERRORS = 100
 
 
 def secret(name: str) -> str:
-    """Give a secret, of letters and digits, long enough for any use."""
+    """Return a secret of letters and digits that is long enough for every option."""
     return f"{MARK}{name}{'0' * 16}"
 
 
 def texts(error: BaseException | None) -> Iterator[str]:
-    """Give what people are shown of an exception, of its cause, and of what it was raised in."""
+    """Return all texts of an exception, of its cause and of its context."""
     if error is not None:
         yield from (str(error), repr(error), *map(repr, error.args))
         if isinstance(error, DynamoDBError):
@@ -54,22 +54,22 @@ def texts(error: BaseException | None) -> Iterator[str]:
 
 
 class Watch(logging.Handler):
-    """Keeps what was shown in logs, and what else it is given.
+    """Collects log records and other texts.
 
-    :param all: False: only what holds a secret that is known by then.
+    :param all: collect all texts. If false, collect only texts with a known secret.
     """
 
     def __init__(self, *, all: bool = True) -> None:
         super().__init__(logging.DEBUG)
         self._all = all
         self.shown: list[str] = []
-        #: The ids of sessions that are secret too.
+        #: Session ids, which are secrets too.
         self.ids: set[str] = set()
         self._errors: deque[DynamoDBError] = deque()
 
     @property
     def found(self) -> list[str]:
-        """What was shown and holds a secret."""
+        """The collected texts that contain a secret."""
         return [text for text in self.shown if self._holds_secret(text)]
 
     def _holds_secret(self, text: str) -> bool:
@@ -80,29 +80,29 @@ class Watch(logging.Handler):
         )
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record, with its arguments, and with the exception that it carries."""
+        """Collect a record's message, arguments and traceback."""
         self.look(record.getMessage(), repr(record.args))
         if record.exc_info:
             self.look("".join(traceback.format_exception(*record.exc_info)))
 
     def look(self, *shown: str) -> None:
-        """Keep texts, all of them or those that hold a secret."""
+        """Collect texts."""
         self.shown += [text for text in shown if self._all or self._holds_secret(text)]
 
     def keep(self, error: DynamoDBError) -> None:
-        """Look at an error later, when it has been raised from its cause."""
+        """Collect an error's texts later, when its cause is set."""
         self._errors.append(error)
-        if len(self._errors) > KEPT_ERRORS:
+        if len(self._errors) > PENDING_ERRORS:
             self.look(*texts(self._errors.popleft()))
 
     def look_at_errors(self) -> None:
-        """Look at all errors that were kept."""
+        """Collect the texts of all pending errors."""
         while self._errors:
             self.look(*texts(self._errors.popleft()))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch the loggers, and leave them as they were."""
+        """Watch the loggers, and restore them at the end."""
         before = {logging.getLogger(name): logging.getLogger(name).level for name in LOGGERS}
         for logger, level in zip(before, LOGGERS.values(), strict=True):
             logger.addHandler(self)
@@ -115,7 +115,7 @@ class Watch(logging.Handler):
 
 @contextmanager
 def all_is_seen() -> Iterator[Watch]:
-    """Give a watch over logs and warnings of one block."""
+    """Yield a watch that collects the logs and warnings of one block."""
     watch = Watch()
     with watch.watching(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -124,21 +124,21 @@ def all_is_seen() -> Iterator[Watch]:
 
 
 def reveal(action: Callable[[], object], kind: type[Exception], watch: Watch) -> None:
-    """Do what fails, and look at all that is shown of the error."""
+    """Run an action that fails, and collect the error's texts."""
     with pytest.raises(kind) as caught:
         action()
     watch.look(*texts(caught.value))
 
 
-#: Watches the whole run.
+#: The watch of the whole test run.
 RUN = Watch(all=False)
 
 
 @contextmanager
 def whole_run(watch: Watch = RUN) -> Iterator[Watch]:
-    """Watch all that is logged, all warnings of ours, and every error of ours that is made.
+    """Watch all logs, and this package's warnings and exceptions.
 
-    It knows the ids of all sessions.
+    All new session ids are secrets.
     """
     make_id, init, warn = beaker.session._session_id, DynamoDBError.__init__, warnings.warn
 
@@ -154,7 +154,7 @@ def whole_run(watch: Watch = RUN) -> Iterator[Watch]:
     def shown_warn(
         message: Any, category: Any = None, stacklevel: int = 1, *rest: Any, **more: Any
     ) -> None:
-        # Beaker's own show an id (SECURITY.md).
+        # Beaker's own warnings contain an id (SECURITY.md).
         if sys._getframe(1).f_globals["__name__"].startswith("beaker_dynamodb"):
             watch.look(str(message))
         warn(message, category, stacklevel + 1, *rest, **more)
