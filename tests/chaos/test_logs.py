@@ -26,6 +26,8 @@ from beaker_dynamodb import (
     SessionConflict,
     StoreUnavailable,
 )
+from beaker_dynamodb.caches.creation_lock import CreationLock
+from beaker_dynamodb.caches.lock_registry import LockRegistry
 from tests.chaos.watch import MARK, Watch, all_is_seen, reveal, secret
 from tests.servers.endpoint import REGION
 from tests.sessions.driven import Visitor, save
@@ -241,9 +243,12 @@ def test_conflicts_show_no_secret(moto_endpoint: Endpoint, table_name: str) -> N
     save(visitor.request(), a=secret("other"))
     cache = Cache(secret("namespace"), "ext:dynamodb", **options, lock_timeout=0.01)
     namespace = cache.namespace
-    lock = namespace.get_creation_lock(secret("key"))
-    elsewhere = type(lock)(
-        namespace.backend.items, namespace.backend.keys.lock(secret("namespace"), secret("key"))
+    other_process = LockRegistry()
+    elsewhere = CreationLock(
+        namespace.backend.items,
+        namespace.backend.keys.lock(secret("namespace"), secret("key")),
+        other_process.heartbeat,
+        other_process.clock,
     )
     with all_is_seen() as watch:
         reveal(lambda: save(late, a=secret("mine")), SessionConflict, watch)
