@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from beaker.cache import clsmap
+
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 from beaker_dynamodb.items.codec import Raw
@@ -15,6 +17,19 @@ from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.wsgi.version_cookie import SessionWithVersionCookie
 
 
+def in_dynamodb(options: Mapping[str, Any]) -> bool:
+    """Return whether sessions with these options are in DynamoDB."""
+    if options["type"] in TYPES:
+        return True
+    chosen = options.get("namespace_class")
+    if chosen is None:
+        try:
+            chosen = clsmap[options["type"]]
+        except KeyError:  # "cookie", or unknown
+            return False
+    return isinstance(chosen, type) and issubclass(chosen, DynamoDBNamespaceManager)
+
+
 class SessionWithItem(SessionWithVersionCookie):
     """A session whose data is an item in DynamoDB; takes the arguments of Beaker's Session.
 
@@ -22,9 +37,11 @@ class SessionWithItem(SessionWithVersionCookie):
     """
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
-        type_ = params["type"] = params.get("type") or TYPES[0]
-        if type_ not in TYPES:
-            raise ConfigurationError(f"DynamoDBSession needs type = ext:dynamodb, not {type_!r}")
+        params["type"] = params.get("type") or TYPES[0]
+        if not in_dynamodb(params):
+            raise ConfigurationError(
+                f"DynamoDBSession needs type = ext:dynamodb, not {params['type']!r}"
+            )
         clock = params.get("clock")
         self._now: Callable[[], float] = clock if callable(clock) else time.time
         super().__init__(request, id=id, **params)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import beaker.session
 
 from beaker_dynamodb.config import converters
+from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.namespace import TYPES, register
 from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.session_item import in_dynamodb
 from beaker_dynamodb.wsgi import save_errors
 from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
 
@@ -20,7 +23,8 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
     """Complete Beaker's session options, and take ``on_save_error`` out of them.
 
     :returns: the handler for ``on_save_error``.
-    :raises ConfigurationError: ``on_save_error`` is invalid.
+    :raises ConfigurationError: ``on_save_error`` is invalid, or ``session_class`` needs another
+        ``type``.
     """
     register()
     options["type"] = options.get("type") or TYPES[0]
@@ -28,17 +32,23 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
         # Beaker does not convert it, and takes the string "false" of an INI file as true.
         options["invalidate_corrupt"] = converters.boolean(options["invalidate_corrupt"])
     # In an INI file it is a string, which Beaker refuses.
-    if not isinstance(options.get("session_class"), type):
-        options["session_class"] = session_class(options["type"])
+    chosen = options.get("session_class")
+    if not isinstance(chosen, type):
+        options["session_class"] = session_class(options)
+    elif issubclass(chosen, DynamoDBSession) and not in_dynamodb(options):
+        raise ConfigurationError(
+            f"session_class {chosen.__name__} stores sessions in DynamoDB, but session.type is "
+            f"{options['type']!r}: set type = ext:dynamodb, or remove session_class"
+        )
     _warn_of_dropped_cookies(options)
     return save_errors.parse(options.pop("on_save_error", None))
 
 
-def session_class(session_type: str) -> type:
-    """Return the session class for a ``type``."""
-    if session_type in TYPES:
+def session_class(options: Mapping[str, Any]) -> type:
+    """Return the session class for the options ``type`` and ``namespace_class``."""
+    if in_dynamodb(options):
         return DynamoDBSession
-    if session_type == "cookie":
+    if options["type"] == "cookie":
         cookie_session: type = beaker.session.CookieSession
         return cookie_session
     return SessionWithCookie

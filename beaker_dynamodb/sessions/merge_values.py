@@ -188,13 +188,17 @@ class _Merge:
     def _kept(self, base: list[Any], side: list[Any]) -> int:
         """Return the length of the longest end of ``base`` with which ``side`` begins."""
         self._charge(len(base) + len(side))
-        for length in range(min(len(base), len(side)), 0, -1):
-            start = len(base) - length
-            equal = next((n for n in range(length) if not same(base[start + n], side[n])), length)
-            if equal == length:
-                return length
-            self._charge(equal)
-        return 0
+        # The algorithm of Knuth, Morris and Pratt, which is linear. borders[n] is the length of the
+        # longest proper prefix of side[:n] that is also its suffix.
+        borders = [0, 0]
+        for n in range(1, len(side)):
+            borders.append(_extended(side, borders, borders[n], side[n]))
+        matched = 0
+        for entry in base:
+            if matched == len(side):
+                matched = borders[matched]
+            matched = _extended(side, borders, matched, entry)
+        return matched
 
 
 def _unchanged(base: Any, side: Any) -> bool:
@@ -207,6 +211,13 @@ def _special_changed(base: Any, side: Any, special: Collection[str]) -> bool:
     return not all(
         _unchanged(find(base, name, MISSING), find(side, name, MISSING)) for name in special
     )
+
+
+def _extended(side: list[Any], borders: list[int], matched: int, entry: Any) -> int:
+    """Return how many entries of ``side`` match after ``entry`` follows ``matched`` of them."""
+    while matched and not same(side[matched], entry):
+        matched = borders[matched]
+    return matched + 1 if side and same(side[matched], entry) else 0
 
 
 def _merged_set(base: Any, mine: Any, theirs: Any) -> Any:

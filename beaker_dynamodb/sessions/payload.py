@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from beaker.util import JsonSerializer, PickleSerializer
@@ -44,6 +43,9 @@ class PayloadFormat:
     dumps: Callable[[Mapping[str, Any], Any], Any]
 
 
+_NOT_DECODED = object()
+
+
 class Payload:
     """A session's payload, decoded on first use.
 
@@ -56,11 +58,17 @@ class Payload:
     def __init__(self, raw: Any, format: PayloadFormat) -> None:
         self.raw = raw
         self._format = format
+        self._data: Any = _NOT_DECODED
 
-    @cached_property
+    # Not functools.cached_property: before Python 3.12 its one lock for all sessions is held while
+    # the application's code is unpickled, and a fork meanwhile leaves it locked in the child.
+    @property
     def data(self) -> dict[str, Any] | None:
         """The session as a dict, or None if the payload is opaque."""
-        return self._format.loads(self.raw)
+        if self._data is _NOT_DECODED:
+            self._data = self._format.loads(self.raw)
+        data: dict[str, Any] | None = self._data
+        return data
 
     def with_data(self, data: Mapping[str, Any]) -> Payload:
         """Return a payload of the same format that contains other data.

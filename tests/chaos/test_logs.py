@@ -242,13 +242,14 @@ def test_conflicts_show_no_secret(moto_endpoint: Endpoint, table_name: str) -> N
     late = visitor.request()
     save(visitor.request(), a=secret("other"))
     cache = Cache(secret("namespace"), "ext:dynamodb", **options, lock_timeout=0.01)
-    namespace = cache.namespace
-    other_process = LockRegistry()
+    # A process whose lease outlasts this one's lock_timeout.
+    other = DynamoDBNamespaceManager(secret("namespace"), **options, lock_timeout=600).backend
+    registry = LockRegistry()
     elsewhere = CreationLock(
-        namespace.backend.items,
-        namespace.backend.keys.lock(secret("namespace"), secret("key")),
-        other_process.heartbeat,
-        other_process.clock,
+        other.items,
+        other.keys.lock(secret("namespace"), secret("key")),
+        registry.heartbeat,
+        registry.clock,
     )
     with all_is_seen() as watch:
         reveal(lambda: save(late, a=secret("mine")), SessionConflict, watch)

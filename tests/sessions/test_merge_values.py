@@ -403,3 +403,10 @@ def test_merging_changes_none_of_its_arguments() -> None:
     before = deepcopy(sides)
     merge(*sides)
     assert before == sides
+
+
+def test_a_long_list_of_equal_entries_is_merged() -> None:
+    base = {"queue": ["x"] * 2000}
+    mine = {"queue": ["x"] * 1700 + ["y"] * 290}
+    theirs = {"queue": ["x"] * 2000 + ["added"]}
+    assert "added" in merge(base, mine, theirs, ())["queue"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from typing import Any
 from unittest import mock
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from beaker_dynamodb.items.codec import Raw
 from beaker_dynamodb.sessions import merge, record
-from beaker_dynamodb.sessions.payload import same_except_access_time
+from beaker_dynamodb.sessions.payload import Payload, PayloadFormat, same_except_access_time
 from tests.sessions.site import MIDDLEWARES, Site, store
 
 TIMES = {"_creation_time": 1.5, "_accessed_time": 2.5}
@@ -95,3 +96,18 @@ def test_unchanged_sessions_of_the_middlewares_are_the_same(
         seen, mine = call.args
         assert seen != mine
         assert same_except_access_time(seen, mine)
+
+
+def test_a_payload_is_decoded_while_another_one_is() -> None:
+    """Decoding runs the application's code, which may wait for another thread or fork."""
+    other = Payload("other", PayloadFormat(lambda _: {"a": 1}, mock.Mock()))
+    found: list[object] = []
+
+    def decode(raw: Any) -> dict[str, Any]:
+        thread = threading.Thread(target=lambda: found.append(other.data), daemon=True)
+        thread.start()
+        thread.join(60)
+        return {}
+
+    assert {} == Payload("slow", PayloadFormat(decode, mock.Mock())).data
+    assert [{"a": 1}] == found

@@ -10,6 +10,7 @@ import pytest
 from paste.deploy import loadapp
 
 from beaker_dynamodb import (
+    ConfigurationError,
     DynamoDBNamespaceManager,
     DynamoDBSession,
     PayloadError,
@@ -63,6 +64,16 @@ def test_the_session_class_is_chosen_by_type(options: Options, given: object) ->
     assert (
         DynamoDBSession is Site("ours", {**options, "session_class": given})(session_class).result
     )
+
+
+def test_the_session_class_is_chosen_by_namespace_class(options: Options) -> None:
+    chosen = {**options, "type": "memory", "namespace_class": DynamoDBNamespaceManager}
+    assert DynamoDBSession is Site("ours", chosen)(session_class).result
+
+
+def test_a_session_class_that_needs_dynamodb_is_refused_at_start_with_another_type() -> None:
+    with pytest.raises(ConfigurationError, match=r"session\.type is 'memory'"):
+        Site("ours", {"type": "memory", "session_class": DynamoDBSession})
 
 
 def test_beakers_middleware_takes_the_session_class(options: Options) -> None:
