@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from email.utils import formatdate
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +38,7 @@ def answer_directly(url: str) -> None:
         started: list[Any] = []
         body = b"".join(application(_environ(request), lambda *args: started.extend(args)))  # type: ignore[arg-type]
         status, headers = started[:2]
+        headers.append(("Date", formatdate(usegmt=True)))
         head = int(status[:3]), HTTPHeaders.from_pairs(headers)
         return AWSResponse(request.url, *head, _Body(body))
 
