@@ -79,19 +79,29 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
 
         :raises LockTimeout: the lock was held for the whole ``lock_timeout``.
         """
-        until = self._clock.monotonic() + self._options.lock_timeout
-        if self._take_turn(wait):
-            taken = False
-            try:
-                taken = self._take_lease(wait, until)
-            finally:
-                if not taken:
-                    self._pass_turn()
-            if taken:
-                return True
-        if not wait:
-            return False
-        raise LockTimeout(
+        started = self._clock.monotonic()
+        if not self._take_turn(wait):
+            return wait and self._go_on_without_turn(started)
+        taken = False
+        try:
+            taken = self._take_lease(wait, started + self._options.lock_timeout)
+        finally:
+            if not taken:
+                self._pass_turn()
+        if wait and not taken:
+            raise self._timeout()
+        return taken
+
+    def _go_on_without_turn(self, started: float) -> bool:
+        """Return True if the caller may go on although other threads held the lock.
+
+        :param started: when the caller began to wait.
+        :raises LockTimeout: it may not.
+        """
+        raise self._timeout()
+
+    def _timeout(self) -> LockTimeout:
+        return LockTimeout(
             "another thread or process has been computing the cache value for more than "
             f"{self._options.lock_timeout:g} s; if values take longer, increase lock_timeout",
             table=self._options.table_name,

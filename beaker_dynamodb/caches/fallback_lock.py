@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.caches.creation_lock import CreationLock
-from beaker_dynamodb.exceptions import LockTimeout, StoreUnavailable
+from beaker_dynamodb.exceptions import StoreUnavailable
 
 if TYPE_CHECKING:
+    from beaker_dynamodb.caches.lease import Lease
     from beaker_dynamodb.caches.outage import Outage
 
 
@@ -20,25 +21,26 @@ class FallbackLock(CreationLock):
         #: Whether the thread whose turn it is holds the lock without a lease.
         self._local = False
 
-    def do_acquire_write_lock(self, wait: bool) -> bool:
-        """Acquire the lock, or go on without it if an outage has lasted for ``lock_timeout``."""
-        started = self._outage.monotonic()
-        try:
-            return super().do_acquire_write_lock(wait)
-        except LockTimeout:
-            if self._local or self._outage.active_since(started):
-                return True  # an outage must not keep a caller from computing its value
-            raise
-
-    do_acquire_read_lock = do_acquire_write_lock
+    def _go_on_without_turn(self, started: float) -> bool:
+        # An outage must not keep a caller from computing its value.
+        if self._local or self._outage.active_since(started):
+            return True
+        return super()._go_on_without_turn(started)
 
     def _take_lease(self, wait: bool, until: float) -> bool:
-        self._local = self._lease is None and self._outage.active
-        if not self._local:
-            try:
-                return super()._take_lease(wait, until)
-            except StoreUnavailable as error:
-                if not self._outage.tolerates(error):
-                    raise
-                self._local = True
-        return True
+        self._local = False
+        if self._lease is not None and self._lease.lost and self._outage.active:
+            self._end_lease(delete=False)  # the call would only wait
+        return super()._take_lease(wait, until) or self._local
+
+    def _acquire_lease(self, wait: bool, until: float) -> Lease | None:
+        self._local = self._outage.active
+        if self._local:
+            return None
+        try:
+            return super()._acquire_lease(wait, until)
+        except StoreUnavailable as error:
+            if not self._outage.tolerates(error):
+                raise
+            self._local = True
+            return None

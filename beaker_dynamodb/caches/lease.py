@@ -34,11 +34,16 @@ MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
 HELD_ELSEWHERE_SECONDS = 0.25
 
 
+def _sleep(seconds: float) -> None:
+    # Not a reference to time.sleep, which gevent may replace later.
+    time.sleep(seconds)
+
+
 class Clock(NamedTuple):
     """A monotonic clock in seconds, and a function that waits for a number of seconds."""
 
     monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], object] = time.sleep
+    sleep: Callable[[float], object] = _sleep
 
 
 class Lease:
@@ -129,10 +134,11 @@ class Lease:
 
         :param delete: False to send no call.
         """
-        self._ended = True
         if not delete:
+            self._ended = True
             return
         with self._writing:
+            self._ended = True
             try:
                 self._items.release(self._key, self._lock)
             except ConditionFailed as failed:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 OK, FAILED, WRONG_USE = 0, 1, 2
+_VERBOSE = f"{__name__}.verbose"
 
 
 class Failed(click.ClickException):
@@ -18,7 +19,9 @@ class Failed(click.ClickException):
 
 
 def _log_to_stderr(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
+    # Only once, although each level of the command has the flag.
+    if value and not ctx.meta.get(_VERBOSE):
+        ctx.meta[_VERBOSE] = True
         # Not botocore's log: it shows whole items.
         logger = logging.getLogger("beaker_dynamodb")
         logger.setLevel(logging.DEBUG)

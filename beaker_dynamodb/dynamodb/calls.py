@@ -51,13 +51,18 @@ CONTENDED_BACKOFF_SECONDS = 0.02
 _attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[bool]]] = PerProcess(dict)
 
 
+def _sleep(seconds: float) -> None:
+    # Not a reference to time.sleep, which gevent may replace later.
+    time.sleep(seconds)
+
+
 class TableCalls:
     """Calls on one table.
 
     :param sleep: waits between attempts, in seconds.
     """
 
-    def __init__(self, options: Options, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, options: Options, sleep: Callable[[float], None] = _sleep) -> None:
         self.options = options
         self.sleep = sleep
         self.client = ClientSource(options)

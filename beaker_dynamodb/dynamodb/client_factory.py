@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
@@ -101,7 +102,7 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
         parameter_validation=False,
     )
     if options.config is not None:
-        config = config.merge(options.config)
+        config = config.merge(options.config).merge(_with_retries(retries, options.config.retries))
     # A separate session, because sessions are not thread-safe.
     session = botocore.session.Session(profile=options.profile_name)
     credentials = _credentials(session, options)
@@ -153,3 +154,14 @@ def _create(session: Session, options: Options, config: Config, endpoint_url: st
         aws_secret_access_key=options.aws_secret_access_key,
         config=config,
     )
+
+
+def _with_retries(own: dict[str, Any], given: Mapping[str, Any] | None) -> Config:
+    """Return a configuration with the retries that the application's own leaves open."""
+    from botocore.config import Config
+
+    given = given or {}
+    if "max_attempts" in given:
+        own = {name: value for name, value in own.items() if name != "total_max_attempts"}
+    retries: Any = {**own, **given}
+    return Config(retries=retries)

@@ -172,7 +172,7 @@ def _translate_response(response: Mapping[str, Any], operation: str, table: str)
     if code == "TransactionCanceledException":
         return _translate_cancellation(response, operation, table)
     if code == "ResourceNotFoundException":
-        return MissingTable()
+        return MissingTable("the table does not exist")
     if operation == "TransactWriteItems" and _means_no_transactions(code, message):
         return NoTransactions()
     if code == "ValidationException" and "Item size" in message:

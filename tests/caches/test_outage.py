@@ -334,6 +334,34 @@ def test_after_the_pause_the_lock_is_shared_with_other_processes_again(
     assert not make_lock().acquire(wait=False)
 
 
+def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewhere(
+    options: dict[str, Any], make_lock: MakeLock, registry: LockRegistry, time: Time
+) -> None:
+    """DynamoDB answers, and the other process is alive: the value is not computed twice."""
+    cache = make_cache(options, time)
+    outage = cache.namespace._cache_storage().outage
+    backend = cache.namespace.backend
+    lock = FallbackLock(
+        backend.items,
+        backend.keys.lock("news", b"key"),
+        registry.heartbeat,
+        registry.clock,
+        outage=outage,
+    )
+    holder = make_lock()
+    holder.acquire()
+
+    def meanwhile() -> None:
+        if time.now < 1:  # another thread's call gets no answer
+            outage.tolerates(StoreUnavailable("no answer"))
+        registry.heartbeat.renew_due()
+
+    time.during = meanwhile
+    with pytest.raises(LockTimeout):
+        lock.acquire()
+    assert not holder.lost
+
+
 def test_errors_are_logged_once_a_minute(time: Time, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="beaker_dynamodb")
     cache = make_cache(DEAD, time, table_name="myapp")

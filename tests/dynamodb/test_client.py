@@ -74,6 +74,23 @@ def test_the_client_is_configured_by_options_and_config(options: dict[str, Any])
     assert 4 == config.retries["total_max_attempts"]
 
 
+@pytest.mark.parametrize(
+    ("given", "retries"),
+    [
+        ({"mode": "adaptive"}, {"mode": "adaptive", "total_max_attempts": 4}),
+        ({"max_attempts": 1}, {"mode": "standard", "total_max_attempts": 2}),
+        ({"total_max_attempts": 7}, {"mode": "standard", "total_max_attempts": 7}),
+    ],
+)
+def test_a_config_replaces_only_the_retries_that_it_sets(
+    options: dict[str, Any], given: Any, retries: dict[str, object]
+) -> None:
+    config = client_of(
+        **options, max_attempts=4, transport="boto3", config=Config(retries=given)
+    ).meta.config
+    assert retries == {name: config.retries[name] for name in retries}
+
+
 def test_the_registry_keeps_a_config_alive(options: dict[str, Any]) -> None:
     # Otherwise a new Config at the same address would get the old one's client.
     config = Config(read_timeout=11)

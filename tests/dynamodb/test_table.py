@@ -14,6 +14,7 @@ from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import Action, Site, log_out, store, values
+from tests.stubbed import Script
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -213,6 +214,20 @@ def test_a_cache_whose_table_is_deleted(
     client.delete_table(TableName=table_name)
     assert "new" == cache.get("a", createfunc=lambda: "new")
     assert "new" == cache.get("a", createfunc=lambda: "newer")
+
+
+def test_a_new_table_that_time_to_live_does_not_know_yet_is_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    script = Script().refuse("get_item", "ResourceNotFoundException")
+    script.answer("create_table", None, {})
+    script.answer("describe_table", None, {"Table": {"TableStatus": "ACTIVE"}})
+    script.refuse("update_time_to_live", "ResourceNotFoundException")
+    script.refuse("describe_time_to_live", "ResourceNotFoundException")
+    script.answer("get_item", None, {})
+    with script:
+        assert b"k" not in script.manager(table_name="unknown-to-time-to-live")
+    assert "time to live could not be enabled (the table does not exist)" in caplog.text
 
 
 def test_expired_items_are_not_served_without_time_to_live(
