@@ -131,9 +131,9 @@ def test_without_click_the_command_says_what_to_install() -> None:
 # -- on a terminal --------------------------------------------------------------------------------
 
 
-def on_terminal(program: str) -> str:
+def on_terminal(program: str, pager: Path) -> str:
     """Run Python on a terminal of eight lines; return what appears there."""
-    size = {"TERM": "xterm", "LINES": "8", "COLUMNS": "120", "PAGER": "sed s/^/paged:/"}
+    size = {"TERM": "xterm", "LINES": "8", "COLUMNS": "120", "PAGER": str(pager)}
     parent, child = pty.openpty()
     command = [sys.executable, "-c", f"from beaker_dynamodb.cli import console\n{program}"]
     with subprocess.Popen(
@@ -148,13 +148,17 @@ def on_terminal(program: str) -> str:
     return shown.decode()
 
 
-def test_a_terminal_gets_a_pager_and_a_progress_bar() -> None:
+def test_a_terminal_gets_a_pager_and_a_progress_bar(tmp_path: Path) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\nexec sed s/^/paged:/\n")
+    pager.chmod(0o755)
     shown = on_terminal(
         "for n in (5, 9):\n"
         "    console.print_paged(f'{n}-{i}' for i in range(n))\n"
         "with console.progress('items', 10) as advance:\n"
         "    advance(10)\n"
-        "print('done')"
+        "print('done')",
+        pager,
     )
     lines = shown.splitlines()
     assert ["5-0", "5-4"] == [lines[0], lines[4]]
