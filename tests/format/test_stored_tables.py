@@ -39,7 +39,9 @@ STORED = [
 each_content = pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content.name)
 
 
-@pytest.fixture(scope="module", params=SHAPES)
+@pytest.fixture(
+    scope="module", params=["hash_only", pytest.param("sort_key", marks=pytest.mark.full)]
+)
 def table_shape(request: pytest.FixtureRequest) -> str:
     shape: str = request.param
     return shape
