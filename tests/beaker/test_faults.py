@@ -59,7 +59,7 @@ def test_unknown_codec(options: dict[str, Any], client: DynamoDBClient, table_na
 
 @pytest.fixture
 def faulty(endpoint: Endpoint) -> tuple[DynamoDBClient, Callable[[int], None]]:
-    """Return a function that throttles the next reads, for as many as it is told."""
+    """A client that tries once, and a function that throttles its next reads."""
     once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
     client = boto3.session.Session().client("dynamodb", **endpoint.options, config=once)
     left = 0
