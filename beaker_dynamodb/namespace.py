@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from beaker.container import Container, NamespaceManager
 
 from beaker_dynamodb.backend import backend_for
+from beaker_dynamodb.config.beaker_settings import TYPES
 from beaker_dynamodb.items.codec import Raw
 from beaker_dynamodb.items.keys import key_bytes
 from beaker_dynamodb.sessions.record import SessionRecord
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from beaker_dynamodb.caches.entries import CacheEntries
     from beaker_dynamodb.caches.storage import CacheStorage
 
-#: Beaker's names for this backend, for ``type``.
-TYPES = ("ext:dynamodb", "dynamodb")
 #: The only key in a session's namespace.
 SESSION_KEY = "session"
 _MISSING = object()

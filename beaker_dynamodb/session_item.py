@@ -8,10 +8,11 @@ from typing import Any
 
 from beaker.cache import clsmap
 
+from beaker_dynamodb.config.beaker_settings import TYPES
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 from beaker_dynamodb.items.codec import Raw
-from beaker_dynamodb.namespace import TYPES, DynamoDBNamespaceManager
+from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.sessions.payload import PayloadFormat
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.wsgi.version_cookie import SessionWithVersionCookie

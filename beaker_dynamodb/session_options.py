@@ -9,8 +9,9 @@ from typing import Any
 import beaker.session
 
 from beaker_dynamodb.config import converters
+from beaker_dynamodb.config.beaker_settings import TYPES
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.namespace import TYPES, register
+from beaker_dynamodb.namespace import register
 from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.session_item import in_dynamodb
 from beaker_dynamodb.wsgi import save_errors

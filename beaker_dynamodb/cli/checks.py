@@ -197,7 +197,7 @@ def check_serializer(options: Options) -> Result:
     name = "serializer"
     remedy = "set signing_keys (README, Signed values)"
     if not options.signing_keys:
-        text = "whoever can write to the table can run code in the application, through pickle"
+        text = "anyone who can write to the table can run code in the application, through pickle"
         return Result(name, WARNING, text, remedy)
     if options.signing_keys_accept_unsigned:
         text = "items without a signature are accepted, so signing_keys does not protect"

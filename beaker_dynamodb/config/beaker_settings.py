@@ -12,7 +12,7 @@ from beaker_dynamodb.exceptions import ConfigurationError
 
 SESSIONS, CACHE = "sessions", "cache"
 #: Beaker's names of this backend.
-TYPES = frozenset({"ext:dynamodb", "dynamodb"})
+TYPES = ("ext:dynamodb", "dynamodb")
 #: Beaker's Session adds this to its own timeout before it passes it on (beaker/session.py).
 BEAKER_SLACK_SECONDS = 120.0
 
