@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.config import Config
 
+from tests.sessions.site import store
 from tests.wsgi.outage import Outage
+from tests.wsgi.raw import Options, page, send, wrap
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -16,20 +18,24 @@ if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(moto_endpoint: Endpoint) -> DynamoDBClient:
-    """A client of the test's own, that tries once."""
+    """A client that tries each call once."""
     once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
     return boto3.session.Session().client("dynamodb", **moto_endpoint.options, config=once)
 
 
 @pytest.fixture
-def options(client: DynamoDBClient, table_name: str) -> dict[str, Any]:
-    """Options of a session in the test's own table."""
+def options(client: DynamoDBClient, table_name: str) -> Options:
     return {"table_name": table_name, "client": client}
 
 
 @pytest.fixture
 def outage(client: DynamoDBClient) -> Outage:
-    """Makes calls of the client fail, and counts them."""
     return Outage(client)
+
+
+@pytest.fixture
+def cookie(options: Options) -> str:
+    """The cookie of a stored session, {"name": "Ada"}."""
+    return send(wrap(page(store(name="Ada")), options)).cookie

@@ -1,4 +1,7 @@
-"""A WSGI server without a network: it checks what a real one relies on, and returns raw headers."""
+"""Small applications behind `SessionMiddleware`, and a WSGI server without a network for them.
+
+The server checks what a real one relies on, and returns raw headers.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
 
+from beaker_dynamodb.middleware import SessionMiddleware
+from tests.sessions.site import values
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 Headers = list[tuple[str, str]]
+Options = dict[str, Any]
 
 
 @dataclass
@@ -35,17 +42,13 @@ class Response:
 
 
 def new_environ(cookie: str = "", **more: Any) -> dict[str, Any]:
-    """Return the environment of a request."""
     environ: dict[str, Any] = {"HTTP_COOKIE": cookie, **more}
     setup_testing_defaults(environ)
     return environ
 
 
 def send(app: WSGIApplication, cookie: str = "", **more: Any) -> Response:
-    """Make a request.
-
-    :param more: of the WSGI environment.
-    """
+    """Make a request; ``more`` is put into the WSGI environment."""
     return respond(app, new_environ(cookie, **more))
 
 
@@ -54,25 +57,50 @@ def respond(app: WSGIApplication, environ: dict[str, Any]) -> Response:
     response = Response()
     sent: list[bytes] = []
 
-    def write(data: bytes) -> None:
-        sent.append(data)
-
     def start_response(status: str, headers: Headers, exc_info: Any = None) -> Any:
         if exc_info and any(sent):
             raise exc_info[1]
         assert exc_info or not response.status, "started twice"
         response.status, response.headers = status, headers
-        return write
+        return sent.append
 
     body: Iterable[bytes] = app(environ, start_response)
     response.returned = body
     try:
         for chunk in body:
             assert response.status, "a body before start_response"
-            write(chunk)
+            sent.append(chunk)
     finally:
-        close = getattr(body, "close", None)
-        if close is not None:
-            close()
+        if hasattr(body, "close"):
+            body.close()
     response.body = b"".join(sent)
     return response
+
+
+def wrap(app: Any, options: Options, **more: Any) -> SessionMiddleware:
+    settings = {f"session.{name}": value for name, value in {**options, **more}.items()}
+    return SessionMiddleware(app, settings)
+
+
+def page(
+    action: Any, status: str = "200 OK", body: Any = (b"page",), headers: Any = ()
+) -> WSGIApplication:
+    """Return an application that acts on its session, and then responds."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        action(environ["beaker.session"])
+        start_response(status, headers if isinstance(headers, list) else [*headers])
+        return body
+
+    return app
+
+
+def nothing(session: Any) -> None:
+    """Do not access the session."""
+
+
+def stored(options: Options, cookie: str) -> dict[str, Any]:
+    """Return what the next request finds in the session."""
+    found: dict[str, Any] = {}
+    send(wrap(page(lambda session: found.update(values(session))), options), cookie)
+    return found

@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tests.wsgi.apps import wrap
 from tests.wsgi.outage import WRITES, Outage
+from tests.wsgi.raw import wrap
 
 #: The headers of every page, the same list each time.
 HEADERS = [("X-Page", "served")]

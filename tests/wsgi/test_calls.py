@@ -18,7 +18,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.beaker import used_client
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import ENCRYPTED, Site, store, values
-from tests.wsgi.apps import Options, page
+from tests.wsgi.raw import Options, page
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint

@@ -10,21 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.sessions.site import log_out, store, values
-from tests.wsgi.apps import Options, page, wrap
-from tests.wsgi.raw import Headers, Response, send
-
-
-def nothing(session: Any) -> None:
-    """Do not access the session."""
+from tests.wsgi.raw import Headers, Options, Response, nothing, page, send, wrap
 
 
 def respond(action: Any, headers: Headers, options: Options, cookie: str = "") -> Response:
     return send(wrap(page(action, headers=headers), options), cookie)
-
-
-@pytest.fixture
-def cookie(options: Options) -> str:
-    return respond(store(name="Ada"), [], options).cookie
 
 
 def test_a_constant_list_of_headers_passes_no_cookie_to_the_next_visitor(options: Options) -> None:
@@ -39,7 +29,6 @@ VARY: dict[str, tuple[list[str], list[str]]] = {
     "another": (["Accept-Encoding"], ["Accept-Encoding, Cookie"]),
     "several": (["Accept, Origin"], ["Accept, Origin, Cookie"]),
     "two lines": (["Accept", "Origin"], ["Accept", "Origin, Cookie"]),
-    "the same": (["Accept, cookie"], ["Accept, cookie"]),
     "the same in the first line": (["COOKIE", "Accept"], ["COOKIE", "Accept"]),
     "everything": (["*"], ["*"]),
     "a name that only ends like it": (["X-Cookie"], ["X-Cookie, Cookie"]),
@@ -61,10 +50,9 @@ def test_a_session_without_a_cookie_does_not_vary(options: Options) -> None:
     assert [] == send(app).all("Vary")
 
 
-@pytest.mark.parametrize("policy", ["private", "public, max-age=60"])
-def test_the_applications_cache_control_is_kept(options: Options, policy: str) -> None:
-    response = respond(store(name="Ada"), [("cache-control", policy)], options)
-    assert [policy] == response.all("Cache-Control")
+def test_the_applications_cache_control_is_kept(options: Options) -> None:
+    response = respond(store(name="Ada"), [("cache-control", "private")], options)
+    assert ["private"] == response.all("Cache-Control")
 
 
 def test_only_a_page_that_sets_a_cookie_is_not_cached(options: Options, cookie: str) -> None:

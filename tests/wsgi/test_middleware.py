@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from paste.deploy import loadapp
@@ -20,9 +21,8 @@ from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import items
 from tests.servers.endpoint import Endpoint
 from tests.sessions.site import Site, paste_app, store, values, visit
-from tests.wsgi.apps import Options, page, stored, wrap
 from tests.wsgi.outage import WRITES, Outage
-from tests.wsgi.raw import new_environ, respond, send
+from tests.wsgi.raw import Options, page, send, stored, wrap
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -124,23 +124,12 @@ def test_paste(tmp_path: Path, moto_endpoint: Endpoint, table_name: str, use: st
     assert visit(wsgi, lambda session: session.invalidate_corrupt, cookie).result is False
 
 
-class Registry:
-    """Paste's registry of the objects of one request."""
-
-    def __init__(self) -> None:
-        self.reglist: list[object] = [{}]
-        self.registered: list[Any] = []
-
-    def register(self, proxy: Any, session: Any) -> None:
-        self.registered.append(session)
-
-
 def test_pastes_registry_and_webtest_get_the_session(options: Options) -> None:
     wsgi = SessionMiddleware(paste_app({}), {"session.webtest_varname": "session"}, **options)
-    registry, variables = Registry(), dict[str, Any]()
+    registry, variables = Mock(reglist=[{}]), dict[str, Any]()
     extras: Options = {"paste.registry": registry, "paste.testing_variables": variables}
-    respond(wsgi, new_environ(**{"test.action": values, **extras}))
-    assert [variables["session"]] == registry.registered
+    send(wsgi, **{"test.action": values, **extras})
+    registry.register.assert_called_once_with(wsgi.session, variables["session"])
     assert DynamoDBSession is session_class(variables["session"])
 
 
@@ -157,53 +146,39 @@ def test_the_length_and_truth_of_a_session(options: Options) -> None:
 
 # -- sessions by id -----------------------------------------------------------------------------
 
-#: Beaker's own `get_by_id` raises TypeError if `use_cookies` is given.
-SETTINGS: list[Options] = [{}, {"use_cookies": True}, {"use_cookies": False}, {"secret": "s"}]
-
-
-@pytest.fixture(params=SETTINGS, ids=str)
-def admin(request: pytest.FixtureRequest, options: Options) -> Site:
-    """An administrator's application."""
-    return Site("ours", {**options, **request.param})
-
-
-@pytest.fixture
-def cookie(options: Options) -> str:
-    """The cookie of a visitor."""
-    return send(wrap(page(store(name="Ada")), options)).cookie
-
 
 @pytest.fixture
 def session_id(cookie: str) -> str:
     return cookie.partition("=")[2]
 
 
-@pytest.mark.parametrize("end", ["delete", "invalidate"])
-def test_ending_a_session_by_id_acts_immediately(
-    options: Options, admin: Site, cookie: str, session_id: str, end: str
+#: Beaker's own `get_by_id` raises TypeError if `use_cookies` is given.
+@pytest.mark.parametrize(
+    "setting", [{}, {"use_cookies": True}, {"use_cookies": False}, {"secret": "s"}], ids=str
+)
+def test_changes_of_a_session_by_id_act_immediately(
+    options: Options, cookie: str, session_id: str, setting: Options
 ) -> None:
-    def log_out(session: Any) -> None:
-        other = session.get_by_id(session_id)
-        assert type(other) is DynamoDBSession
-        getattr(other, end)()
+    def change(session: Any) -> None:
+        store(name="Grace")(session.get_by_id(session_id))
+        assert {"name": "Grace"} == stored(options, cookie)
+        session.get_by_id(session_id).delete()
         assert {} == stored(options, cookie)
 
-    assert [] == admin(log_out).set_cookies
+    assert [] == Site("ours", {**options, **setting})(change).set_cookies
+
+
+def test_a_session_by_id_can_be_invalidated(options: Options, cookie: str, session_id: str) -> None:
+    Site("ours", options)(lambda session: session.get_by_id(session_id).invalidate())
     assert {} == stored(options, cookie)
 
 
-def test_saving_a_session_by_id_acts_immediately(
-    options: Options, admin: Site, cookie: str, session_id: str
-) -> None:
-    assert [] == admin(lambda s: store(name="Grace")(s.get_by_id(session_id))).set_cookies
-    assert {"name": "Grace"} == stored(options, cookie)
-
-
 def test_an_unknown_id_is_none_and_creates_nothing(
-    options: Options, admin: Site, session_id: str, client: DynamoDBClient
+    options: Options, session_id: str, client: DynamoDBClient
 ) -> None:
     ids = ["0123456789abcdef" * 2, "device-1", "", None]
-    assert [None] * 4 == admin(lambda session: [session.get_by_id(id) for id in ids]).result
+    found = Site("ours", options)(lambda session: [session.get_by_id(id) for id in ids]).result
+    assert [None] * 4 == found
     assert 1 == len(items(client, options["table_name"]))
 
 

@@ -17,9 +17,8 @@ from pyramid.tweens import EXCVIEW
 from beaker_dynamodb import DynamoDBSession, ItemTooLarge, StoreUnavailable
 from tests.beaker import own_caches
 from tests.servers.recorder import CallRecorder
-from tests.wsgi.apps import Options
 from tests.wsgi.outage import WRITES, Outage
-from tests.wsgi.raw import Response, send
+from tests.wsgi.raw import Options, Response, send
 
 
 @pytest.fixture(autouse=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
-import bottle
-import flask
 import pytest
 
 from beaker_dynamodb import (
@@ -22,11 +18,10 @@ from beaker_dynamodb import (
     StoreUnavailable,
 )
 from beaker_dynamodb.wsgi.save_errors import service_unavailable
-from tests.sessions.site import store, values
-from tests.wsgi import apps
-from tests.wsgi.apps import Options, stored, wrap
+from tests.sessions.site import log_out, store, values
+from tests.wsgi import raw
 from tests.wsgi.outage import WRITES, Outage
-from tests.wsgi.raw import Response, send
+from tests.wsgi.raw import Options, Response, send, stored, wrap
 
 #: Headers of a page that must not arrive with another body.
 PAGE = [("ETag", '"1"'), ("Location", "/welcome"), ("Set-Cookie", "page=1")]
@@ -34,7 +29,7 @@ SAVE = store(name="Grace")
 
 
 def page(action: Any, status: str = "200 OK", body: Any = (b"page",)) -> Any:
-    return apps.page(action, status, body, PAGE[:])
+    return raw.page(action, status, body, PAGE[:])
 
 
 def let_pass(environ: Any, error: StoreUnavailable) -> None:
@@ -58,12 +53,6 @@ class Framework:
             return [b"error page"]
 
 
-@pytest.fixture
-def cookie(options: Options) -> str:
-    """The cookie of a stored session."""
-    return send(wrap(apps.page(store(name="Ada")), options)).cookie
-
-
 def is_503(response: Response) -> bool:
     """Return whether a response is the built-in 503, without anything of the page."""
     names = {name.lower() for name, _ in response.headers}
@@ -81,12 +70,9 @@ def is_503(response: Response) -> bool:
 
 
 @pytest.mark.parametrize("value", ["raise", "Raise", "", None])
-def test_the_error_is_raised_by_default(
-    options: Options, cookie: str, outage: Outage, value: Any
-) -> None:
+def test_the_error_is_raised_by_default(options: Options, outage: Outage, value: Any) -> None:
     with outage.of(*WRITES), pytest.raises(StoreUnavailable):
-        send(wrap(page(SAVE), options, on_save_error=value), cookie)
-    assert {"name": "Ada"} == stored(options, cookie)
+        send(wrap(page(SAVE), options, on_save_error=value))
 
 
 @pytest.mark.parametrize("value", ["502", 500, True, "ignore"])
@@ -113,20 +99,14 @@ def persist(session: Any) -> None:
     session.persist()
 
 
-def persist_if_possible(session: Any) -> None:
-    with suppress(StoreUnavailable):
-        persist(session)
-
-
 @pytest.mark.parametrize("on_save_error", ["raise", "503"])
 def test_persist_raises_in_the_view_only(
     options: Options, cookie: str, outage: Outage, on_save_error: str
 ) -> None:
-    framework = Framework(page(persist), store(flash="sorry"))
     with outage.of(*WRITES):
-        response = send(wrap(framework, options, on_save_error=on_save_error), cookie)
-        assert ("503 Sorry", b"error page") == (response.status, response.body)
-        app = wrap(page(persist_if_possible), options, on_save_error=on_save_error)
+        app = wrap(Framework(page(persist), SAVE), options, on_save_error=on_save_error)
+        assert b"error page" == send(app, cookie).body
+        app = wrap(page(swallow_errors(persist)), options, on_save_error=on_save_error)
         response = send(app, cookie)
     assert ("200 OK", ["page=1"]) == (response.status, response.all("Set-Cookie"))
     assert ["PutItem", "PutItem"] == outage.refused
@@ -139,9 +119,9 @@ def test_the_cookie_of_an_earlier_save_is_sent_after_a_failure(
         store(name="Ada")(session)
         session.persist()
         with outage.of(*WRITES):
-            persist_if_possible(session)
+            swallow_errors(persist)(session)
 
-    cookie = send(wrap(apps.page(first_visit), options)).cookie
+    cookie = send(wrap(raw.page(first_visit), options)).cookie
     assert {"name": "Ada"} == stored(options, cookie)
 
 
@@ -160,26 +140,21 @@ class Body:
         self.closed += 1
 
 
-@pytest.mark.parametrize("on_save_error", ["503", 503])
-@pytest.mark.parametrize("status", ["200 OK", "303 See Other", "500 Oh"])
+@pytest.mark.parametrize(
+    ("on_save_error", "status"), [("503", "200 OK"), (503, "303 See Other"), ("503", "500 Oh")]
+)
 def test_503_replaces_the_whole_response(
     options: Options, cookie: str, outage: Outage, on_save_error: Any, status: str
 ) -> None:
     body = Body()
+    app = wrap(page(SAVE, status, body), options, on_save_error=on_save_error)
     with outage.of(*WRITES):
-        app = wrap(page(SAVE, status, body), options, on_save_error=on_save_error)
         assert is_503(send(app, cookie))
-    assert 1 == body.closed
-    assert ["PutItem"] == outage.refused
+        head = send(app, cookie, REQUEST_METHOD="HEAD")
+    assert ("503 Service Unavailable", b"") == (head.status, head.body)
+    assert 2 == body.closed
+    assert ["PutItem"] * 2 == outage.refused
     assert {"name": "Ada"} == stored(options, cookie)
-
-
-def test_503_has_no_body_for_head(options: Options, cookie: str, outage: Outage) -> None:
-    with outage.of(*WRITES):
-        app = wrap(page(SAVE, body=[]), options, on_save_error=503)
-        response = send(app, cookie, REQUEST_METHOD="HEAD")
-    assert ("503 Service Unavailable", b"") == (response.status, response.body)
-    assert ["5"] == response.all("Retry-After")
 
 
 def generator(environ: Any, start_response: Any) -> Iterator[bytes]:
@@ -229,12 +204,22 @@ def test_503_replaces_every_kind_of_body(
     assert ["PutItem"] == outage.refused
 
 
-def test_a_failed_load_is_always_raised(options: Options, cookie: str, outage: Outage) -> None:
-    with outage.of("GetItem"), pytest.raises(StoreUnavailable):
-        send(wrap(page(values), options, on_save_error=503), cookie)
+# -- other errors -------------------------------------------------------------------------------
 
 
-# -- errors of the application ------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("operations", "code", "error"),
+    [
+        (["GetItem"], "ThrottlingException", StoreUnavailable),
+        (WRITES, "AccessDeniedException", AccessDenied),
+    ],
+    ids=["load", "permission"],
+)
+def test_a_failed_load_and_a_missing_permission_are_always_raised(
+    options: Options, cookie: str, outage: Outage, operations: Any, code: str, error: Any
+) -> None:
+    with outage.of(*operations, code=code), pytest.raises(error):
+        send(wrap(page(SAVE), options, on_save_error=503), cookie)
 
 
 def unpicklable(session: Any) -> None:
@@ -259,13 +244,6 @@ def test_an_error_of_the_application_is_always_raised(
         assert b"error page" == send(app, cookie).body
     assert [error, error] == framework.caught
     assert [] == asked
-
-
-def test_a_missing_permission_is_always_raised(
-    options: Options, cookie: str, outage: Outage
-) -> None:
-    with outage.of(*WRITES, code="AccessDeniedException"), pytest.raises(AccessDenied):
-        send(wrap(page(SAVE), options, on_save_error=503), cookie)
 
 
 @pytest.mark.parametrize("corrected", [True, False])
@@ -300,11 +278,34 @@ def test_an_error_page_may_save_after_an_error_of_the_application(
     assert {"name": "Ada"} == stored(options, cookie)
 
 
+# -- a callable ---------------------------------------------------------------------------------
+
+
+def test_a_callable_chooses_the_response(options: Options, outage: Outage) -> None:
+    seen: list[type[Exception]] = []
+
+    def sorry(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("500 Sorry", [("X-Page", "sorry")])
+        return [environ["PATH_INFO"].encode()]
+
+    def on_save_error(environ: Any, error: StoreUnavailable) -> Any:
+        seen.append(type(error))
+        return {"/app": sorry, "/503": service_unavailable}.get(environ["PATH_INFO"])
+
+    body = Body()
+    app = wrap(page(SAVE, body=body), options, on_save_error=on_save_error)
+    with outage.of(*WRITES):
+        own = send(app, PATH_INFO="/app")
+        assert is_503(send(app, PATH_INFO="/503"))
+        passed = send(app, PATH_INFO="/pass")
+    assert ("500 Sorry", [("X-Page", "sorry")], b"/app") == (own.status, own.headers, own.body)
+    assert ("200 OK", b"page") == (passed.status, passed.body)
+    assert ["page=1"] == passed.all("Set-Cookie")
+    assert 3 == body.closed
+    assert [StoreUnavailable] * 3 == seen
+
+
 # -- deletes and changes of id ------------------------------------------------------------------
-
-
-def delete(session: Any) -> None:
-    session.delete()
 
 
 def invalidate(session: Any) -> None:
@@ -317,14 +318,18 @@ def clear(session: Any) -> None:
     session.persist()
 
 
-def regenerate(session: Any) -> None:
+def log_in(session: Any) -> None:
     session.regenerate_id()
     session["user"] = "Ada"
     session.save()
+
+
+def regenerate(session: Any) -> None:
+    log_in(session)
     session.persist()
 
 
-ENDS = [delete, invalidate, clear, regenerate]
+ENDS = [log_out, invalidate, clear, regenerate]
 
 
 def swallow_errors(action: Any) -> Callable[[Any], None]:
@@ -337,13 +342,14 @@ def swallow_errors(action: Any) -> Callable[[Any], None]:
 
 @pytest.mark.parametrize(
     ("end", "operations", "status"),
-    [(end, WRITES, "200 OK") for end in ENDS]
-    + [(end, ("GetItem",), "302 Found") for end in (delete, invalidate, regenerate)],
+    [(swallow_errors(end), WRITES, "200 OK") for end in ENDS]
+    + [(swallow_errors(end), ["GetItem"], "302 Found") for end in (log_out, invalidate, log_in)]
+    + [(log_in, WRITES, "303 See Other")],
 )
 def test_a_failed_end_never_looks_like_a_success(
     options: Options, cookie: str, outage: Outage, end: Any, operations: Any, status: str
 ) -> None:
-    app = page(swallow_errors(end), status)
+    app = page(end, status)
     with outage.of(*operations):
         assert is_503(send(wrap(app, options, on_save_error=503), cookie))
         for handler in ("raise", let_pass, lambda environ, error: page(values)):
@@ -382,116 +388,8 @@ def test_a_later_save_does_not_hide_a_failed_delete(
 ) -> None:
     def save_instead(session: Any) -> None:
         with outage.of(*WRITES):
-            swallow_errors(delete)(session)
+            swallow_errors(log_out)(session)
         session.persist()
 
     with pytest.raises(StoreUnavailable):
         send(wrap(page(save_instead), options), cookie)
-
-
-def test_a_change_of_id_that_fails_in_the_final_save_is_a_503(
-    options: Options, cookie: str, outage: Outage
-) -> None:
-    def log_in(session: Any) -> None:
-        session.regenerate_id()
-        session.save()
-
-    with outage.of(*WRITES):
-        assert is_503(send(wrap(page(log_in), options, on_save_error=503), cookie))
-        with pytest.raises(StoreUnavailable):
-            send(wrap(page(log_in), options, on_save_error=let_pass), cookie)
-
-
-# -- a callable ---------------------------------------------------------------------------------
-
-
-def test_a_callable_chooses_the_response(options: Options, cookie: str, outage: Outage) -> None:
-    seen: list[type[Exception]] = []
-
-    def sorry(environ: Any, start_response: Any) -> list[bytes]:
-        start_response("500 Sorry", [("X-Page", "sorry")])
-        return [environ["PATH_INFO"].encode()]
-
-    def on_save_error(environ: Any, error: StoreUnavailable) -> Any:
-        seen.append(type(error))
-        return {"/app": sorry, "/503": service_unavailable}.get(environ["PATH_INFO"])
-
-    body = Body()
-    app = wrap(page(SAVE, body=body), options, on_save_error=on_save_error)
-    with outage.of(*WRITES):
-        own = send(app, cookie, PATH_INFO="/app")
-        assert is_503(send(app, cookie, PATH_INFO="/503"))
-        passed = send(app, cookie, PATH_INFO="/pass")
-    assert ("500 Sorry", [("X-Page", "sorry")], b"/app") == (own.status, own.headers, own.body)
-    assert ("200 OK", b"page") == (passed.status, passed.body)
-    assert ["page=1"] == passed.all("Set-Cookie")
-    assert 3 == body.closed
-    assert [StoreUnavailable] * 3 == seen
-    assert {"name": "Ada"} == stored(options, cookie)
-
-
-def test_a_page_sent_in_spite_of_the_error_sets_no_session_cookie(
-    options: Options, outage: Outage
-) -> None:
-    with outage.of(*WRITES):
-        assert ["page=1"] == send(wrap(page(SAVE), options, on_save_error=let_pass)).all(
-            "Set-Cookie"
-        )
-
-
-# -- frameworks ---------------------------------------------------------------------------------
-
-
-def flask_app(act: Any) -> tuple[Any, type[Exception] | None]:
-    app = flask.Flask(__name__)
-    app.errorhandler(StoreUnavailable)(lambda error: ("error page", 500))
-
-    @app.get("/")
-    def index() -> str:
-        act(flask.request.environ["beaker.session"])
-        return "page"
-
-    return app.wsgi_app, StoreUnavailable
-
-
-def bottle_app(act: Any) -> tuple[Any, type[Exception] | None]:
-    app = bottle.Bottle()
-
-    @app.get("/")  # type: ignore[untyped-decorator]  # Bottle has no type hints
-    def index() -> str:
-        act(bottle.request.environ["beaker.session"])
-        return "page"
-
-    app.error(500)(lambda error: "error page")
-    return app, None  # Bottle responds with a page of its own
-
-
-@pytest.mark.parametrize("on_save_error", ["raise", "503"])
-@pytest.mark.parametrize("framework", [flask_app, bottle_app])
-def test_frameworks(
-    options: Options,
-    cookie: str,
-    outage: Outage,
-    on_save_error: str,
-    framework: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Their error pages handle errors of `persist`; the middleware handles those of the save."""
-    # Bottle prints errors, with the addresses of objects.
-    monkeypatch.setattr("sys.stderr", io.StringIO())
-    acts: list[Any] = [persist]
-    app, raised = framework(lambda session: acts[0](session))
-    wsgi = wrap(app, options, on_save_error=on_save_error)
-    with outage.of(*WRITES):
-        assert b"error page" == send(wsgi, cookie).body
-        acts[0] = SAVE
-        if on_save_error == "503":
-            assert is_503(send(wsgi, cookie))
-        elif raised:
-            with pytest.raises(raised):
-                send(wsgi, cookie)
-        else:
-            response = send(wsgi, cookie)
-            assert "500 INTERNAL SERVER ERROR" == response.status
-            assert [] == response.all("Set-Cookie")
-    assert b"page" == send(wsgi, cookie).body

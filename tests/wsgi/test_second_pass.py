@@ -8,9 +8,8 @@ import beaker.middleware
 import pytest
 
 from tests.sessions.site import store, values
-from tests.wsgi.apps import Options, page, wrap
 from tests.wsgi.outage import WRITES, Outage
-from tests.wsgi.raw import new_environ, respond, send
+from tests.wsgi.raw import Options, new_environ, page, respond, send, wrap
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
