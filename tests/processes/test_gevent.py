@@ -17,12 +17,10 @@ import json, sys, warnings
 from gevent.pool import Pool
 from beaker.cache import CacheManager
 from webtest import TestApp
-from beaker_dynamodb.sessions import conflict_retry
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.sessions.site import values
 
 warnings.simplefilter("error")
-conflict_retry.CONFLICT_SECONDS = 120.0
 options = json.loads(sys.argv[1])
 made = []
 cache = CacheManager(type="ext:dynamodb", expire=60, **options).get_cache("pages")

@@ -8,23 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.servers.recorder import CallRecorder
 from tests.sessions.site import COOKIE, Site, log_out, store, values
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
     from tests.sessions.site import Action, Answer
-
-Options = dict[str, Any]
+    from tests.wsgi.raw import Options
 
 SHOP: dict[str, object] = {"cookie_domain": ".example.org", "cookie_path": "/shop"}
 
 
 @pytest.fixture
-def cookie(options: Options) -> str:
-    """A cookie from before the configuration changed."""
-    return Site("ours", options)(store(user="Ada")).cookie
+def moved(options: Options) -> Site:
+    """The site after its configuration changed; `cookie` is from before."""
+    return Site("ours", {**options, **SHOP})
 
 
 def cookies(answer: Answer) -> list[tuple[str, str, str, bool]]:
@@ -48,29 +44,23 @@ def test_the_next_write_moves_the_cookie_once(
     assert [] == site(store(cart=["milk"]), cookie).set_cookies
 
 
-def test_a_request_that_writes_nothing_sets_no_cookie(
-    options: Options, client: DynamoDBClient, cookie: str
-) -> None:
+def test_a_request_that_writes_nothing_sets_no_cookie(moved: Site, cookie: str) -> None:
     """Otherwise a late read could put an old id back after a login."""
-    site = Site("ours", {**options, **SHOP})
-    with CallRecorder(client) as calls:
-        assert [] == site(values, cookie).set_cookies
-    assert ["GetItem"] == calls.operations
+    assert [] == moved(values, cookie).set_cookies
 
 
 @pytest.mark.parametrize("end", ["delete", "invalidate"])
-def test_a_session_that_ends_expires_both_cookies(options: Options, cookie: str, end: str) -> None:
-    site = Site("ours", {**options, **SHOP})
-    answer = site(lambda session: getattr(session, end)(), cookie)
+def test_a_session_that_ends_expires_both_cookies(moved: Site, cookie: str, end: str) -> None:
+    answer = moved(lambda session: getattr(session, end)(), cookie)
     assert [("", ".example.org", "/shop", True), ("", "", "/", True)] == cookies(answer)
 
 
-def test_a_login_expires_the_old_cookie(options: Options, cookie: str) -> None:
+def test_a_login_expires_the_old_cookie(moved: Site, cookie: str) -> None:
     def log_in(session: Any) -> None:
         session.invalidate()
         store(user="Ada")(session)
 
-    new, old = cookies(Site("ours", {**options, **SHOP})(log_in, cookie))
+    new, old = cookies(moved(log_in, cookie))
     assert (".example.org", "/shop", False) == new[1:]
     assert ("", "", "/", True) == old
 
@@ -84,27 +74,20 @@ def assign(**attributes: str) -> Action:
     return action
 
 
-def test_an_assigned_path_overrides_the_configuration(options: Options) -> None:
+def test_an_assigned_path_overrides_the_configuration(options: Options, moved: Site) -> None:
     cookie = Site("ours", options)(assign(path="/mine")).cookie
-    site = Site("ours", {**options, **SHOP})
-    answer = site(store(cart=["tea"]), cookie)
+    answer = moved(store(cart=["tea"]), cookie)
     id = cookie.partition("=")[2]
     assert [(id, ".example.org", "/mine", False), ("", "", "/mine", True)] == cookies(answer)
-    assert ("/mine", ".example.org") == site(
-        lambda session: (session.path, session.domain), cookie
-    ).result
+    scope = moved(lambda session: (session.path, session.domain), cookie).result
+    assert ("/mine", ".example.org") == scope
+    assert ("", ".example.org", "/mine", True) in cookies(moved(log_out, cookie))
+    assert {} == moved(values, cookie).result
 
 
 def test_a_path_assigned_later_expires_the_old_cookie(options: Options, cookie: str) -> None:
     answer = Site("ours", options)(assign(path="/mine"), cookie)
     assert [(cookie.partition("=")[2], "", "/mine", False), ("", "", "/", True)] == cookies(answer)
-
-
-def test_a_session_with_an_assigned_path_can_be_deleted(options: Options) -> None:
-    site = Site("ours", options)
-    cookie = site(assign(path="/mine")).cookie
-    assert ("", "", "/mine", True) in cookies(site(log_out, cookie))
-    assert {} == site(values, cookie).result
 
 
 @pytest.mark.parametrize(
