@@ -27,6 +27,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, SessionSt
 from beaker_dynamodb.cli.capacity import WRITE_UNIT_BYTES
 from beaker_dynamodb.cli.iam_policy import Place, policy_document
 from beaker_dynamodb.cli.main import cli
+from beaker_dynamodb.config.converters import SpecialKey
 from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.config.reference import option_rows
 from beaker_dynamodb.dynamodb import table
@@ -325,7 +326,7 @@ def test_the_first_commands_are_one_line_each() -> None:
 def test_the_policies() -> None:
     requests, everything = map(json.loads, blocks("json", "IAM permissions"))
     options = Options(table_name="myapp-sessions", region_name="eu-west-1")
-    indexed = replace(options, special_keys=(("userId", "S"),), index_keys=("userId",))
+    indexed = replace(options, special_keys=(SpecialKey("userId", "S", indexed=True),))
     uses = ["sessions", "cache", "large-values", "clear", "create", "session-store"]
     place = Place("123456789012")
     assert policy_document(options, ["sessions", "cache"], place) == requests
@@ -334,7 +335,7 @@ def test_the_policies() -> None:
 
 def test_the_table_of_permissions() -> None:
     shapes = [
-        Options(sort_key=key, special_keys=(("u", "S"),), index_keys=("u",))
+        Options(sort_key=key, special_keys=(SpecialKey("u", "S", indexed=True),))
         for key in ("part", None)
     ]
     section = README.split("### IAM permissions")[1].split("\n### ")[0]
@@ -354,7 +355,7 @@ def test_the_worked_examples_of_the_command(
     aws: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each command prints what the README shows, apart from digests, times and units."""
-    options = {"special_keys": "userId:S", "index_keys": "userId"}
+    options = {"special_keys": "userId:S:index"}
     ini = {"type": "ext:dynamodb", "table_name": "myapp-sessions", "timeout": 1800, **options}
     lines = [f"session.{name} = {value}\n" for name, value in ini.items()]
     (tmp_path / "production.ini").write_text("[app:main]\n" + "".join(lines))

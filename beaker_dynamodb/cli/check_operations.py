@@ -33,7 +33,7 @@ class Operations:
         self._items = items
         self._options = items.options
         self._index_keys = index_keys
-        self._types = dict(items.options.special_keys)
+        self._types = items.options.special_types
         # No session and no cache entry has a key with a bare "|" here.
         sort = None if items.options.sort_key is None else "|doctor"
         self._keys = [Key(f"{prefix}|doctor|{secrets.token_hex(8)}", sort) for _ in range(2)]

@@ -81,10 +81,10 @@ def check_credentials(options: Options) -> Result:
     if options.aws_access_key_id is not None:
         return Result(name, OK, "from the option aws_access_key_id")
     try:
-        found = Session(profile_name=options.profile_name).get_credentials()
+        found = Session().get_credentials()
     except Exception as error:
         reason = str(client_error(error, options.table_name))
-        return Result(name, ERROR, reason, "fix the AWS configuration, or profile_name")
+        return Result(name, ERROR, reason, "fix the AWS configuration, or AWS_PROFILE")
     if found is None:
         return Result(
             name,
@@ -134,7 +134,7 @@ def check_time_to_live(client: Any, options: Options) -> Result:
 
 
 def check_indexes(options: Options, described: Mapping[str, Any]) -> Result:
-    """Check that each of ``index_keys`` has its index."""
+    """Check that each indexed special key has its index."""
     name = "indexes"
     if not options.index_keys:
         return Result(name, OK, "none wanted")

@@ -17,7 +17,7 @@ from beaker_dynamodb.config.parse import Options
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: Options that every help page shows; --help-all shows the others too.
-COMMON = ("url", "table_name", "region_name", "endpoint_url", "profile_name", "prefix")
+COMMON = ("url", "table_name", "region_name", "endpoint_url", "prefix")
 _SHOW_ALL = "beaker_dynamodb.show_all"
 _SECRET = " Secret: other users of this machine can read command lines; better in --ini."
 

@@ -25,7 +25,7 @@ from beaker_dynamodb.cli.settings import SESSIONS, Settings
     metavar="USE",
     help=f"What to allow; repeatable: {', '.join(USES)}. Default: requests of the sessions or of "
     "the cache (--for), up to 400 KB; `create` unless create_table is false; `session-store` with "
-    "index_keys; `reap` with reap_interval.",
+    "indexed special keys; `reap` with reap_interval.",
 )
 @click.option("--clear", is_flag=True, help="Allow clear() of a cache too.")
 @click.option("--account", default="ACCOUNT", metavar="NUMBER", help="AWS account, for the ARNs.")

@@ -16,7 +16,7 @@ where_flag = click.option(
     "--where",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Only sessions with this special key, one of index_keys; repeat it to narrow down.",
+    help="Only sessions with this special key, which must have an index; repeat to narrow down.",
 )
 
 
@@ -25,7 +25,7 @@ def conditions(settings: Settings, where: tuple[str, ...]) -> dict[str, Any]:
 
     :raises click.UsageError: a key is not in the option, or a value has another type.
     """
-    types = dict(settings.options.special_keys)
+    types = settings.options.special_types
     converted: dict[str, Any] = {}
     for word in where:
         name, equals, value = word.partition("=")

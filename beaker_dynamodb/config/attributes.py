@@ -57,10 +57,10 @@ def check_index_keys(index_keys: Collection[str], special_keys: Mapping[str, str
     :param special_keys: the type of each special key.
     """
     for name in index_keys:
-        if name not in special_keys:
-            raise ConfigurationError(f"option index_keys: {name!r} is not in special_keys")
         if special_keys[name] == "BOOL":
-            raise ConfigurationError(f"option index_keys: {name!r} is a BOOL, not S, N or B")
+            raise ConfigurationError(
+                f"option special_keys: {name!r} is a BOOL, which DynamoDB cannot index"
+            )
     # An index projects all special keys but its own, and the ttl_attribute: as many as there are.
     attributes = len(INDEXED_ATTRIBUTES) + len(special_keys)
     if index_keys and (
@@ -69,6 +69,6 @@ def check_index_keys(index_keys: Collection[str], special_keys: Mapping[str, str
         or attributes * len(index_keys) > MAX_ATTRIBUTES_OF_INDEXES
     ):
         raise ConfigurationError(
-            f"option index_keys: DynamoDB does not allow {len(index_keys)} indexes of "
+            f"option special_keys: DynamoDB does not allow {len(index_keys)} indexes of "
             f"{attributes} attributes (each index has all special_keys)"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from beaker_dynamodb.config import urls
 
@@ -25,8 +25,6 @@ MIN_SIGNING_KEY_BYTES = 16
 SPECIAL_TYPES = ("S", "N", "B", "BOOL")
 #: Three hundred years in seconds. Later times do not fit in DynamoDB's numbers or Python's dates.
 MAX_NUMBER = 1e10
-#: Limit of any value, compressed (items/compression.py) or not: 64 MB.
-MAX_VALUE_BYTES = 64 * 1024 * 1024
 
 
 def live(value: Any) -> Any:
@@ -80,13 +78,6 @@ def positive_integer(value: Any) -> int:
     if result != int(result):
         raise ValueError("must be an integer")
     return int(result)
-
-
-def value_size(value: Any) -> int:
-    result = positive_integer(value)
-    if result > MAX_VALUE_BYTES:
-        raise ValueError(f"must be at most {MAX_VALUE_BYTES}")
-    return result
 
 
 def choice(*words: str) -> Callable[[Any], str]:
@@ -161,8 +152,20 @@ def signing_keys(value: Any) -> tuple[bytes, ...]:
     return tuple(keys)
 
 
-def special_keys(value: Any) -> tuple[tuple[str, str], ...]:
-    """Accept ``name:TYPE, …``, a dict of names and types, or a list of pairs.
+class SpecialKey(NamedTuple):
+    """A session key that is copied to an attribute.
+
+    :param type: one of `SPECIAL_TYPES`.
+    :param indexed: whether a global secondary index finds sessions by it.
+    """
+
+    name: str
+    type: str
+    indexed: bool = False
+
+
+def special_keys(value: Any) -> tuple[SpecialKey, ...]:
+    """Accept ``name:TYPE, name:TYPE:index, …``, a dict of names and types, or a list of pairs.
 
     The forerunner's list of dicts with ``name`` and ``type`` is accepted too.
     """
@@ -174,18 +177,28 @@ def special_keys(value: Any) -> tuple[tuple[str, str], ...]:
         pairs = [_pair(one) for one in value]
     else:
         raise ValueError("must be name:TYPE, … or a dict or a list of names and types")
-    convert_type = choice(*SPECIAL_TYPES)
-    found = {}
+    found: dict[str, SpecialKey] = {}
     for name, kind in pairs:
         name = attribute_name(name)
         if name in found:
             raise ValueError(f"contains {name!r} twice")
-        found[name] = convert_type(kind)
-    return tuple(found.items())
+        found[name] = _special_key(name, kind)
+    return tuple(found.values())
+
+
+def _special_key(name: str, kind: Any) -> SpecialKey:
+    words = [word.strip().lower() for word in str(kind).split(":")]
+    if words[1:] not in ([], ["index"]):
+        raise ValueError(f"{name!r} must have a type such as S or S:index")
+    return SpecialKey(name, choice(*SPECIAL_TYPES)(words[0]), indexed=len(words) == 2)
 
 
 def _named(part: str) -> tuple[str, str]:
+    """Split ``name:TYPE`` or ``name:TYPE:index``; a name may contain colons."""
     name, colon, kind = part.rpartition(":")
+    if kind.strip().lower() == "index":
+        name, colon, rest = name.rpartition(":")
+        kind = f"{rest}:{kind}"
     if not colon or not name:
         raise ValueError(f"contains {part!r}, which is not name:TYPE")
     return name, kind
@@ -197,15 +210,6 @@ def _pair(value: Any) -> tuple[Any, Any]:
     if isinstance(value, (list, tuple)) and len(value) == 2:
         return value[0], value[1]
     raise ValueError("must contain only pairs of a name and a type")
-
-
-def names(value: Any) -> tuple[str, ...]:
-    """Accept names as a comma-separated string or a list of strings."""
-    if isinstance(value, str):
-        value = [name for name in value.split(",") if name.strip()]
-    if not isinstance(value, (list, tuple)):
-        raise ValueError("must be a string or a list of names")
-    return tuple(dict.fromkeys(attribute_name(name) for name in value))
 
 
 def serializer(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from beaker_dynamodb.config import converters
@@ -49,9 +50,6 @@ class Options:
     endpoint_url: str | None = option(
         converters.endpoint_url, "Endpoint, such as DynamoDB Local.", default_text=_AWS_CHAIN
     )
-    profile_name: str | None = option(
-        converters.string, "Profile in the AWS configuration files.", default_text=_AWS_CHAIN
-    )
     aws_access_key_id: str | None = option(
         converters.string,
         "Static AWS credentials. A role or a profile is safer.",
@@ -64,12 +62,9 @@ class Options:
     config: Any = option(
         converters.live,
         "A botocore Config, for instance with another retry mode or connection pool size. It "
-        "overrides the three options below.",
+        "overrides the two options below.",
         default_text="none",
         live=True,
-    )
-    connect_timeout: float = option(
-        converters.positive_number, "Timeout for a new connection.", default=1.0, unit="seconds"
     )
     read_timeout: float = option(
         converters.positive_number, "Timeout for a response.", default=2.0, unit="seconds"
@@ -158,13 +153,6 @@ class Options:
         "All formats can be read with any setting.",
         default="auto",
     )
-    max_value_size: int = option(
-        converters.value_size,
-        "Maximum stored size. A larger value raises ItemTooLarge; a smaller one that does not fit "
-        "in one item is stored in chunks.",
-        default=16 * 1024 * 1024,
-        unit="bytes",
-    )
     signing_keys: tuple[bytes, ...] = option(
         converters.signing_keys,
         "Secrets of at least 16 bytes, separated by commas, or a tuple. Items are signed with the "
@@ -178,10 +166,11 @@ class Options:
         "Also read unsigned items, while `signing_keys` is being introduced.",
         default=False,
     )
-    special_keys: tuple[tuple[str, str], ...] = option(
+    special_keys: tuple[converters.SpecialKey, ...] = option(
         converters.special_keys,
         "Session keys to copy to attributes: `userId:S, logins:N`. Types: `S` (string), `N` "
-        "(number), `B` (bytes), `BOOL`. `user.id` is the key `id` of the dict `user`.",
+        "(number), `B` (bytes), `BOOL`. `user.id` is the key `id` of the dict `user`. With "
+        "`userId:S:index`, a created table gets a global secondary index to find sessions by.",
         default=(),
         default_text="none",
     )
@@ -189,12 +178,6 @@ class Options:
         converters.boolean,
         "Save sessions without some of the special keys, instead of raising MissingSpecialKeys.",
         default=False,
-    )
-    index_keys: tuple[str, ...] = option(
-        converters.names,
-        "Special keys to find sessions by. A created table gets a global secondary index for each.",
-        default=(),
-        default_text="none",
     )
     reap_interval: float = option(
         converters.number,
@@ -233,9 +216,19 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        types = dict(self.special_keys)
+        types = self.special_types
         check_attribute_names(types, self.hash_key, self.sort_key, self.ttl_attribute)
         check_index_keys(self.index_keys, types)
+
+    @cached_property
+    def special_types(self) -> dict[str, str]:
+        """The DynamoDB type of each special key."""
+        return {key.name: key.type for key in self.special_keys}
+
+    @cached_property
+    def index_keys(self) -> tuple[str, ...]:
+        """The special keys with an index."""
+        return tuple(key.name for key in self.special_keys if key.indexed)
 
     @property
     def provisioned(self) -> bool:

@@ -27,11 +27,9 @@ def connection_key(options: Options) -> tuple[Any, ...]:
     return (
         options.region_name,
         options.endpoint_url,
-        options.profile_name,
         options.aws_access_key_id,
         options.aws_secret_access_key,
         options.config,
-        options.connect_timeout,
         options.read_timeout,
         options.max_attempts,
         options.transport,

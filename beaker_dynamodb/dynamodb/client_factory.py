@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Connections that one process keeps open. A `config` with another number overrides it.
 MAX_POOL_CONNECTIONS = 50
+#: Timeout for a new connection. A `config` with another one overrides it.
+CONNECT_SECONDS = 1.0
 
 
 def make_client(options: Options) -> Any:
@@ -69,8 +71,8 @@ def client_error(error: Exception, table: str) -> DynamoDBError:
         # A malformed AWS_ENDPOINT_URL may contain a password anywhere.
         text = "not a valid endpoint address" if "@" in str(error) else str(error)
         return ConfigurationError(
-            f"boto3 cannot create a DynamoDB client: {text}. Check the options region_name, "
-            "profile_name and endpoint_url"
+            f"boto3 cannot create a DynamoDB client: {text}. Check the options region_name "
+            "and endpoint_url, and AWS_PROFILE"
         )
     return StoreUnavailable(
         f"boto3 cannot create a DynamoDB client now ({describe(error)})", table=table
@@ -91,7 +93,7 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
         attempts = max(1, attempts - 1)  # LeanClient makes the first one
     retries: Any = {"total_max_attempts": attempts, "mode": "standard"}
     config = Config(
-        connect_timeout=options.connect_timeout,
+        connect_timeout=CONNECT_SECONDS,
         read_timeout=options.read_timeout,
         retries=retries,
         max_pool_connections=MAX_POOL_CONNECTIONS,
@@ -104,7 +106,7 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
     if options.config is not None:
         config = config.merge(options.config).merge(_with_retries(retries, options.config.retries))
     # A separate session, because sessions are not thread-safe.
-    session = botocore.session.Session(profile=options.profile_name)
+    session = botocore.session.Session()
     credentials = _credentials(session, options)
     return _client(session, options, config), credentials
 

@@ -97,7 +97,7 @@ _CHECK_ADDRESS = "; check the network and the options region_name and endpoint_u
 _ADVICE = {
     "ConnectTimeoutError": _CHECK_ADDRESS,
     "EndpointConnectionError": _CHECK_ADDRESS,
-    "NoCredentialsError": "; give the process an IAM role, or set the option profile_name",
+    "NoCredentialsError": "; give the process an IAM role, or set AWS_PROFILE",
 }
 
 

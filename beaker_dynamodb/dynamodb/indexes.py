@@ -1,4 +1,4 @@
-"""Global secondary indexes for finding sessions, one for each of ``index_keys``.
+"""Global secondary indexes for finding sessions, one for each special key with ``:index``.
 
 Each index is sparse: it contains only items with its special key. It holds the attributes that a
 list of sessions shows, without the payload, so that a write costs one unit.
@@ -44,17 +44,17 @@ def throughput(options: Options) -> dict[str, int]:
 
 def attribute_definitions(options: Options) -> list[dict[str, str]]:
     """Return the AttributeDefinitions of the indexes' keys."""
-    types = dict(options.special_keys)
+    types = options.special_types
     return [{"AttributeName": key, "AttributeType": types[key]} for key in options.index_keys]
 
 
 def definitions(options: Options) -> list[dict[str, Any]]:
-    """Return the GlobalSecondaryIndexes of CreateTable; empty without ``index_keys``."""
+    """Return the GlobalSecondaryIndexes of CreateTable; empty without indexed special keys."""
     return [_definition(options, key) for key in options.index_keys]
 
 
 def _definition(options: Options, key: str) -> dict[str, Any]:
-    others = [name for name, _ in options.special_keys if name != key]
+    others = [name for name in options.special_types if name != key]
     index: dict[str, Any] = {
         "IndexName": index_name(key),
         "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
@@ -78,7 +78,7 @@ def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, 
     types = {d["AttributeName"]: d["AttributeType"] for d in description["AttributeDefinitions"]}
     absent = []
     for key in options.index_keys:
-        kind = dict(options.special_keys)[key]
+        kind = options.special_types[key]
         wanted = _definition(options, key)
         index = present.get(wanted["IndexName"])
         if index is None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
+#: Maximum size of a value, as stored: 16 MB.
+MAX_VALUE_BYTES = 16 * 1024 * 1024
 #: Bytes in one chunk. The rest of the item holds the longest key and the attribute names; moto
 #: counts a few more bytes than DynamoDB.
 CHUNK_BYTES = MAX_ITEM_BYTES - 20_480
@@ -56,8 +58,8 @@ class Chunks:
         :raises ItemTooLarge: before anything is sent.
         """
         item.chunks = None
-        if len(item.data) > self._options.max_value_size:
-            raise self._too_large(item, len(item.data), self._options.max_value_size)
+        if len(item.data) > MAX_VALUE_BYTES:
+            raise self._too_large(item, len(item.data), MAX_VALUE_BYTES)
         attributes = self._layout.attributes(item)
         # Count only near the limit. Special keys and the originals of hashed keys have any size.
         counted = item.special or item.key.originals or len(item.data) >= MAX_ITEM_BYTES - 20_000

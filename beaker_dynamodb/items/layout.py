@@ -46,7 +46,7 @@ class Layout:
         self._hash_key = options.hash_key
         self._sort_key = options.sort_key
         self._ttl_attribute = options.ttl_attribute
-        self._special_keys = options.special_keys
+        self._special_types = options.special_types
 
     # -- keys ---------------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ class Layout:
         """Return the special keys that have the declared type."""
         return {
             name: attributes[name]
-            for name, kind in self._special_keys
+            for name, kind in self._special_types.items()
             if kind in attributes.get(name, ())
         }
 

@@ -29,7 +29,7 @@ class SpecialKeys:
     """Copies the special keys of sessions."""
 
     def __init__(self, options: Options) -> None:
-        self._types = dict(options.special_keys)
+        self._types = options.special_types
         self.names = tuple(self._types)
         self._indexed = frozenset(options.index_keys)
         self._may_be_missing = options.skip_throw_missing_special_keys

@@ -10,6 +10,7 @@ from typing import Any
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError, ItemTooLarge, SpecialKeyError
+from beaker_dynamodb.items import chunks
 from beaker_dynamodb.items.item import MARKER, SESSION, Item, item_size
 from beaker_dynamodb.migrate.from_dynamodb import DIGEST
 from beaker_dynamodb.migrate.inert_pickle import session_values
@@ -146,7 +147,7 @@ class Copier:
             condition = items.if_copied(WRITER, accessed_ms, or_new=not known)
         self._spend(item)
         if self._dry_run:
-            return "too_large" if len(item.data) > items.options.max_value_size else "copied"
+            return "too_large" if len(item.data) > chunks.MAX_VALUE_BYTES else "copied"
         try:
             items.put(item, condition)
         except ItemTooLarge:

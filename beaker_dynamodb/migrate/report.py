@@ -29,7 +29,7 @@ class Report:
     :param expired: expired before the migration.
     :param empty: logged out; Beaker left an empty session.
     :param unreadable: damaged, so Beaker cannot read them either.
-    :param too_large: larger than `max_value_size`. Their users are logged out.
+    :param too_large: larger than 16 MB, the limit of a value. Their users are logged out.
     :param opaque: copied, but only the application can read their payload.
     :param foreign: items in the old store that are not sessions. ``found`` excludes them.
     :param verified: copied, read back, and equal.

@@ -44,8 +44,8 @@ class SessionQuery:
         indexed = next((name for name in self._options.index_keys if name in special), None)
         if indexed is None:
             raise ConfigurationError(
-                f"Cannot find sessions by {', '.join(map(repr, special))}: none of them is in the "
-                "option index_keys"
+                f"Cannot find sessions by {', '.join(map(repr, special))}: none of them has "
+                "an index (special_keys = userId:S:index)"
             )
         params = self._params(
             {name: value for name, value in special.items() if name != indexed},
@@ -100,7 +100,7 @@ class SessionQuery:
             condition &= Attr(options.hash_key).begins_with(prefix)
         # All attributes except the payload.
         shown = [options.hash_key, options.ttl_attribute, *INDEXED_ATTRIBUTES]
-        shown += [name for name, _ in options.special_keys]
+        shown += list(options.special_types)
         if options.sort_key is not None:
             shown.append(options.sort_key)
         return read_params(key=key, filter=condition, projection=shown)

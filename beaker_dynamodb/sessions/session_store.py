@@ -2,7 +2,7 @@
 
 ::
 
-    store = SessionStore(table_name="myapp-sessions", special_keys="userId:N", index_keys="userId")
+    store = SessionStore(table_name="myapp-sessions", special_keys="userId:N:index")
     store.revoke(userId=42, keep=request.session.id)  # log out everywhere else
 """
 
@@ -69,8 +69,8 @@ class SessionStore:
 
         :param special_keys: names and values, for names that are not valid as keywords.
         :param more: names and values as keywords.
-        :raises ConfigurationError: a name is not in ``special_keys``, none of them is in
-            ``index_keys``, or the table lacks the index.
+        :raises ConfigurationError: a name is not in ``special_keys``, none of them has an
+            index, or the table lacks it.
         :raises SpecialKeyError: a value does not have the declared type.
         """
         special = self._special({**(special_keys or {}), **more})

@@ -40,6 +40,13 @@ SESSIONS = st.fixed_dictionaries(
 )
 
 
+def with_indexes(types: dict[str, str], indexed: bool) -> dict[str, str]:
+    return {
+        name: f"{kind}:index" if indexed and name in INDEXED else kind
+        for name, kind in types.items()
+    }
+
+
 @pytest.fixture(scope="module")
 def tables(local_endpoint: Endpoint) -> Iterator[DynamoDBClient]:
     """DynamoDB Local with two tables: one without indexes, one with all possible indexes.
@@ -48,9 +55,8 @@ def tables(local_endpoint: Endpoint) -> Iterator[DynamoDBClient]:
     """
     client = local_endpoint.client
     for indexed, name in TABLES.items():
-        keys = INDEXED if indexed else []
         manager = DynamoDBNamespaceManager(
-            "any", client=client, table_name=name, special_keys=TYPES, index_keys=keys
+            "any", client=client, table_name=name, special_keys=with_indexes(TYPES, indexed)
         )
         assert b"nothing" not in manager  # creates the table
     yield client
@@ -70,9 +76,10 @@ def test_special_keys_are_stored_as_their_type_or_rejected(
     tables: DynamoDBClient, names: set[str], indexed: bool, skip: bool, session: dict[str, Any]
 ) -> None:
     types = {name: TYPES[name] for name in names}
-    options: dict[str, Any] = {"special_keys": types, "skip_throw_missing_special_keys": skip}
-    if indexed:
-        options["index_keys"] = [name for name in INDEXED if name in types]
+    options: dict[str, Any] = {
+        "special_keys": with_indexes(types, indexed),
+        "skip_throw_missing_special_keys": skip,
+    }
     rejected: SpecialKeyError | None = None
     try:
         attributes = SpecialKeys(parse(options)).attributes(session)

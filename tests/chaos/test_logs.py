@@ -199,9 +199,12 @@ class Unpicklable:
         raise TypeError("no")
 
 
-def test_errors_about_values_show_no_secret(moto_endpoint: Endpoint, table_name: str) -> None:
+def test_errors_about_values_show_no_secret(
+    moto_endpoint: Endpoint, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 100)
     options = {**moto_endpoint.options, "table_name": table_name, **KEYS}
-    manager = DynamoDBNamespaceManager(secret("namespace"), **options, max_value_size=100)
+    manager = DynamoDBNamespaceManager(secret("namespace"), **options)
     other = DynamoDBNamespaceManager(
         secret("namespace"), **{**options, "signing_keys": secret("anotherkey")}
     )

@@ -10,6 +10,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.dynamodb.client_factory import CONNECT_SECONDS
 from tests.chaos.load import short_pauses
 from tests.chaos.silence import SCENES
 from tests.servers.endpoint import create_table
@@ -46,4 +47,4 @@ def test_a_request_sends_max_attempts_requests(
 
 def test_the_default_timeouts_allow_nine_seconds() -> None:
     defaults = Options()
-    assert defaults.max_attempts * (defaults.connect_timeout + defaults.read_timeout) == 9.0
+    assert defaults.max_attempts * (CONNECT_SECONDS + defaults.read_timeout) == 9.0

@@ -39,7 +39,7 @@ def run(endpoint: Endpoint, table_name: str) -> Run:
 @pytest.fixture
 def filled(options: dict[str, object], client: DynamoDBClient, table_name: str) -> dict[str, Any]:
     """Five sessions of two users, an expired one, three cache entries, a foreign item."""
-    special = {**options, "special_keys": "userId:N", "index_keys": "userId"}
+    special = {**options, "special_keys": "userId:N:index"}
     for n in range(5):
         session = DynamoDBNamespaceManager(f"id-{n}", **special)
         session["session"] = payload(userId=n % 2, secret=f"secret-{n}")

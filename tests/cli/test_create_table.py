@@ -38,7 +38,7 @@ def endpoint(request: pytest.FixtureRequest, engine: str) -> Iterator[Endpoint]:
             yield endpoint
 
 
-INDEX = ("--special-keys", "userId:S", "--index-keys", "userId")
+INDEX = ("--special-keys", "userId:S:index")
 
 
 def time_to_live(client: DynamoDBClient, table_name: str) -> str | None:
@@ -112,7 +112,7 @@ def test_the_key_is_changed_only_to_another_one(
         (["--ttl-attribute", "ttl"], [], "has time to live on 'ttl', .*update-time-to-live"),
         (
             INDEX,
-            ["--special-keys", "userId:N", "--index-keys", "userId"],
+            ["--special-keys", "userId:N:index"],
             "has the key userId (S), the options say userId (N)",
         ),
     ],
@@ -137,7 +137,7 @@ def test_a_table_of_another_shape_is_not_changed(
 
 def test_differences_that_cannot_be_changed_are_shown(run: Run) -> None:
     run("create-table", *INDEX)
-    more = ("--special-keys", "userId:S, name:S", "--index-keys", "userId")
+    more = ("--special-keys", "userId:S:index, name:S")
     result = run("create-table", *more, "--read-capacity-units", "7")
     assert 0 == result.exit_code
     assert "! billing is PAY_PER_REQUEST, not PROVISIONED, 7 read, 5 write units" in result.stdout
@@ -265,7 +265,7 @@ def test_an_alias_of_the_current_key_changes_nothing(reason: str, kept: bool) ->
 
 
 def test_the_wait_for_an_index_is_announced() -> None:
-    with scripted(special_keys="userId:S", index_keys="userId") as script:
+    with scripted(special_keys="userId:S:index") as script:
         script.table({}, {}, {})
         script.time_to_live(ON)
         script.stubber.add_response("update_table", {})

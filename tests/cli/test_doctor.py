@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tests.servers.endpoint import Endpoint
 
-INDEXED = ("--special-keys", "userId:S", "--index-keys", "userId")
+INDEXED = ("--special-keys", "userId:S:index")
 KEYS = ("--signing-keys", "a key of sixteen bytes and more")
 CREDENTIALS = ("--aws-access-key-id", "testkey", "--aws-secret-access-key", "testsecret")
 
@@ -110,7 +110,9 @@ def test_unsigned_pickles_are_a_warning(given: dict[str, Any], status: str) -> N
 
 def test_credentials_are_found_but_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ERROR == checks.check_credentials(Options()).status
-    assert ERROR == checks.check_credentials(Options(profile_name="unknown")).status
+    with monkeypatch.context() as patched:
+        patched.setenv("AWS_PROFILE", "unknown")
+        assert ERROR == checks.check_credentials(Options()).status
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
     result = checks.check_credentials(Options())
@@ -188,7 +190,7 @@ def test_the_smallest_policy_gives_warnings_only(
     run: Run, endpoint: Endpoint, table_name: str
 ) -> None:
     run("create-table", *INDEXED)
-    given = {"table_name": table_name, "special_keys": "userId:S", "index_keys": "userId"}
+    given = {"table_name": table_name, "special_keys": "userId:S:index"}
     keys = {"aws_access_key_id": "testkey", "aws_secret_access_key": "testsecret"}
     document = policy_document(parse(given), ["sessions"])
     requests = {action.partition(":")[2] for action, _ in allowed(document)}
@@ -220,7 +222,7 @@ def test_reads_and_writes_find_a_missing_table(endpoint: Endpoint, table_name: s
 def test_every_use_in_a_remedy_allows_its_action() -> None:
     for action, (_, flags) in checks.OPTIONAL.items():
         named = flags.replace("--use", "").split()
-        sorted_ = parse({"sort_key": "part", "special_keys": "u:S", "index_keys": "u"})
+        sorted_ = parse({"sort_key": "part", "special_keys": "u:S:index"})
         assert action in {
             each for name in named for given in (sorted_, Options()) for each in USES[name](given)
         }

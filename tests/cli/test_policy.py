@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, SessionStore
 from beaker_dynamodb.cli.iam_policy import USES, Place, policy_document
 from beaker_dynamodb.cli.main import cli
+from beaker_dynamodb.config.converters import SpecialKey
 from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.items.reaper import reap
@@ -110,7 +111,7 @@ def use_create(given: dict[str, Any], run: Run) -> None:
 
 
 def use_create_table(given: dict[str, Any], run: Run) -> None:
-    bare = {name: given[name] for name in given if name not in ("special_keys", "index_keys")}
+    bare = {name: given[name] for name in given if name != "special_keys"}
     client = DynamoDBNamespaceManager("any", **given).client
     client.delete_table(TableName=given["table_name"])
     command(run, bare, "create-table")
@@ -163,7 +164,7 @@ BESIDE = {
 def command(run: Run, given: dict[str, Any], *words: str) -> None:
     """Run a command that must succeed, with options as flags."""
     flags = []
-    for name in ("special_keys", "index_keys", "sort_key"):
+    for name in ("special_keys", "sort_key"):
         if given.get(name):
             flags += [f"--{name.replace('_', '-')}", given[name]]
     result = run(*words, *flags)
@@ -180,7 +181,7 @@ def command(run: Run, given: dict[str, Any], *words: str) -> None:
 def test_a_use_makes_exactly_the_calls_that_its_policy_allows(
     use: str, sort_key: str | None, options: dict[str, Any], run: Run
 ) -> None:
-    given = {**options, "special_keys": "user:S", "index_keys": "user"}
+    given = {**options, "special_keys": "user:S:index"}
     if sort_key is not None:
         given["sort_key"] = sort_key
     settled = parse(given)
@@ -201,7 +202,7 @@ def test_every_use_is_tried() -> None:
 
 
 def test_no_wildcards() -> None:
-    options = Options(special_keys=(("user", "S"),), index_keys=("user",))
+    options = Options(special_keys=(SpecialKey("user", "S", indexed=True),))
     for action, resource in allowed(policy_document(options, USES)):
         assert "*" not in action + resource
 
@@ -243,7 +244,7 @@ def test_leading_keys_have_the_prefixes_of_the_uses(uses: list[str], prefixes: l
         ([], ["sessions", "create"]),
         (["--reap-interval", "3600"], ["sessions", "create", "reap"]),
         (
-            ["--special-keys", "user:S", "--index-keys", "user", "--create-table", "false"],
+            ["--special-keys", "user:S:index", "--create-table", "false"],
             ["sessions", "session-store"],
         ),
         (["--for", "cache", "--clear"], ["cache", "create", "clear"]),
@@ -252,7 +253,7 @@ def test_leading_keys_have_the_prefixes_of_the_uses(uses: list[str], prefixes: l
 )
 def test_the_default_uses_follow_from_the_options(words: list[str], uses: list[str]) -> None:
     result = CliRunner().invoke(cli, ["policy", *words])
-    options = Options(special_keys=(("user", "S"),), index_keys=("user",))
+    options = Options(special_keys=(SpecialKey("user", "S", indexed=True),))
     assert policy_document(options, uses) == json.loads(result.stdout)
 
 
@@ -281,7 +282,7 @@ def test_leading_keys_allow_no_scan(use: str) -> None:
 
 
 def test_leading_keys_with_an_index_need_named_uses() -> None:
-    words = ["policy", "--leading-keys", "--special-keys", "user:S", "--index-keys", "user"]
+    words = ["policy", "--leading-keys", "--special-keys", "user:S:index"]
     result = CliRunner().invoke(cli, words)
     assert (2, "") == (result.exit_code, result.stdout)
     assert "such as --use sessions" in result.stderr

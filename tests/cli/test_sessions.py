@@ -15,7 +15,7 @@ from tests.opening import payload
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-SPECIAL = ("--special-keys", "userId:N", "--index-keys", "userId")
+SPECIAL = ("--special-keys", "userId:N:index")
 #: The first 16 digits of the SHA-256 of "id-0".
 DIGEST = "@a9412fdddb26a113"
 
@@ -95,9 +95,9 @@ def test_wrong_arguments_are_refused(run: Run, words: list[str], said: str) -> N
 
 
 def test_where_compares_numbers_exactly(run: Run, options: dict[str, Any]) -> None:
-    flags = ("--special-keys", "n:N", "--index-keys", "n")
+    flags = ("--special-keys", "n:N:index")
     number = "0.12345678901234567890123"
-    session = DynamoDBNamespaceManager("id", **options, special_keys="n:N", index_keys="n")
+    session = DynamoDBNamespaceManager("id", **options, special_keys="n:N:index")
     session["session"] = payload(n=Decimal(number))
     listed = run("sessions", "list", "--where", f"n={number}", "--json", *flags)
     assert 1 == len(json.loads(listed.stdout)["sessions"])

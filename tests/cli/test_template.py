@@ -20,7 +20,7 @@ from tests.cli.conftest import Run
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-INDEXED = ("--special-keys", "userId:S, logins:N", "--index-keys", "userId, logins")
+INDEXED = ("--special-keys", "userId:S:index, logins:N:index")
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TAGS = ("--tag", "app=shop", "--tag", "stage=live")
 EXTRAS = (*TAGS, "--kms-key", KEY)

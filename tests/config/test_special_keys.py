@@ -1,4 +1,4 @@
-"""Parsing of ``special_keys`` and ``index_keys``."""
+"""Parsing of ``special_keys``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARSED = (("userId", "S"), ("logins", "N"), ("user.blob", "B"), ("admin", "BOOL"
     ids=["string", "dict", "pairs", "forerunner"],
 )
 def test_every_notation_of_special_keys(given: Any) -> None:
-    assert PARSED == parse({"special_keys": given}).special_keys
+    assert dict(PARSED) == parse({"special_keys": given}).special_types
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,8 @@ def test_every_notation_of_special_keys(given: Any) -> None:
         ("a:S, :N", "contains ':N', which is not name:TYPE"),
         ("userId:", "must be one of S, N, B, BOOL"),
         ("userId:SS", "must be one of S, N, B, BOOL"),
+        ("userId:S:indx", "must be one of S, N, B, BOOL"),
+        ({"userId": "S:indx"}, "must have a type such as S or S:index"),
         ("userId:S, userId:N", "contains 'userId' twice"),
         ("k" * 256 + ":S", "must have 1 to 255 bytes"),
         (7, "must be name:TYPE"),
@@ -65,35 +67,38 @@ def test_a_special_key_cannot_have_the_name_of_another_attribute(
         parse({**options, "special_keys": f"{name}:S"})
 
 
-@pytest.mark.parametrize("given", ["logins, userId,", ["logins", "userId"], "logins,userId,logins"])
-def test_index_keys_keep_their_order(given: Any) -> None:
-    options = parse({"special_keys": "userId:S, logins:N", "index_keys": given})
-    assert ("logins", "userId") == options.index_keys
+@pytest.mark.parametrize(
+    "given",
+    [
+        "a:N:Index, b:S, c:d:B : index",
+        {"a": "N:index", "b": "S", "c:d": "B:index"},
+        [{"name": "a", "type": "N:index"}, ("b", "S"), ("c:d", "B:index")],
+    ],
+    ids=["string", "dict", "list"],
+)
+def test_keys_with_an_index(given: Any) -> None:
+    options = parse({"special_keys": given})
+    assert {"a": "N", "b": "S", "c:d": "B"} == options.special_types
+    assert ("a", "c:d") == options.index_keys
 
 
-def many(count: int) -> str:
-    return ", ".join(f"k{number}:S" for number in range(count))
+def many(count: int, indexed: int) -> str:
+    return ", ".join(f"k{n}:S:index" if n < indexed else f"k{n}:S" for n in range(count))
 
 
 @pytest.mark.parametrize(
-    ("special_keys", "index_keys", "reason"),
+    ("given", "reason"),
     [
-        ("userId:S", "user", "'user' is not in special_keys"),
-        ("admin:BOOL", "admin", "'admin' is a BOOL, not S, N or B"),
-        ("userId:S", 7, "must be a string or a list"),
-        (many(15), "k0", None),
-        (many(16), "k0", "1 indexes of 21 attributes"),
-        (many(7), [f"k{number}" for number in range(7)], None),
-        (many(8), [f"k{number}" for number in range(8)], "8 indexes of 13 attributes"),
+        ("admin:BOOL:index", "'admin' is a BOOL, which DynamoDB cannot index"),
+        (many(15, 1), None),
+        (many(16, 1), "1 indexes of 21 attributes"),
+        (many(7, 7), None),
+        (many(8, 8), "8 indexes of 13 attributes"),
     ],
 )
-def test_only_what_dynamodb_can_index_is_an_index_key(
-    special_keys: str, index_keys: Any, reason: str | None
-) -> None:
-    given = {"special_keys": special_keys, "index_keys": index_keys}
+def test_only_what_dynamodb_can_index_is_accepted(given: str, reason: str | None) -> None:
     if reason is None:
-        assert parse(given).index_keys
+        assert parse({"special_keys": given}).index_keys
         return
-    with pytest.raises(ConfigurationError, match="option index_keys") as caught:
-        parse(given)
-    assert reason in str(caught.value)
+    with pytest.raises(ConfigurationError, match=f"option special_keys: .*{reason}"):
+        parse({"special_keys": given})

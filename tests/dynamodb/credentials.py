@@ -36,7 +36,8 @@ class Helper:
             f"[profile helped]\ncredential_process = {sys.executable} -S -E {program}\n"
         )
         monkeypatch.setenv("AWS_CONFIG_FILE", str(self.config))
-        self.options: dict[str, Any] = {**NO_KEYS, "profile_name": "helped"}
+        monkeypatch.setenv("AWS_PROFILE", "helped")
+        self.options: dict[str, Any] = dict(NO_KEYS)
 
     @property
     def runs(self) -> int:
@@ -64,7 +65,8 @@ class KeyFile:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._path = folder / "credentials"
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(self._path))
-        self.options: dict[str, Any] = {**NO_KEYS, "profile_name": "filed"}
+        monkeypatch.setenv("AWS_PROFILE", "filed")
+        self.options: dict[str, Any] = dict(NO_KEYS)
 
     def write(self, key: str) -> None:
         """Replace the key."""

@@ -53,7 +53,6 @@ def test_options_of_the_connection_determine_the_client(options: dict[str, Any])
         "endpoint_url": "http://127.0.0.1:2",
         "aws_access_key_id": "otherkey",
         "aws_secret_access_key": "othersecret",
-        "connect_timeout": 9,
         "read_timeout": 9,
         "max_attempts": 1,
         "transport": "lean" if type(client).__name__ != "LeanClient" else "boto3",
@@ -64,13 +63,12 @@ def test_options_of_the_connection_determine_the_client(options: dict[str, Any])
 def test_the_client_is_configured_by_options_and_config(options: dict[str, Any]) -> None:
     config = client_of(
         **options,
-        connect_timeout="0.5",
         read_timeout=7,
         max_attempts=4,
         config=Config(read_timeout=11),
         transport="boto3",
     ).meta.config
-    assert (0.5, 11) == (config.connect_timeout, config.read_timeout)
+    assert (1.0, 11) == (config.connect_timeout, config.read_timeout)
     assert 4 == config.retries["total_max_attempts"]
 
 
@@ -112,7 +110,6 @@ def test_the_application_s_client_is_used(options: dict[str, Any]) -> None:
     [
         ({}, "region"),
         ({"region": "not a region"}, "region"),
-        ({"region": "eu-west-1", "profile_name": "nobody"}, "nobody"),
         ({"region": "eu-west-1", "endpoint_url": "nowhere"}, "endpoint"),
         ({"region": "eu-west-1", "aws_access_key_id": "key"}, "aws_secret_access_key"),
     ],

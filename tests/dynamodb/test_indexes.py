@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from beaker_dynamodb.config.options import Options
 
-SPECIAL = {"special_keys": "userId:S, logins:N, user.blob:B, admin:BOOL"}
+TYPES = {"userId": "S", "logins": "N", "user.blob": "B", "admin": "BOOL"}
+
+
+def special(*indexed: str) -> dict[str, Any]:
+    keys = {name: f"{kind}:index" if name in indexed else kind for name, kind in TYPES.items()}
+    return {"special_keys": keys}
 
 
 def create(client: DynamoDBClient, options: dict[str, Any]) -> Options:
@@ -47,7 +52,7 @@ def comparable(index: Any) -> dict[str, Any]:
 def test_indexes_are_created_with_the_table(
     client: DynamoDBClient, options: dict[str, Any], capacity: dict[str, Any]
 ) -> None:
-    keys = {**SPECIAL, "index_keys": "userId, logins, user.blob"}
+    keys = special("userId", "logins", "user.blob")
     parsed = create(client, {**options, **keys, **capacity})
     description = describe(client, parsed)
     found = {
@@ -60,7 +65,7 @@ def test_indexes_are_created_with_the_table(
 
 
 def test_an_index_does_not_contain_the_payload() -> None:
-    (index,) = indexes.definitions(parse({**SPECIAL, "index_keys": "logins"}))
+    (index,) = indexes.definitions(parse(special("logins")))
     assert [{"AttributeName": "logins", "KeyType": "HASH"}] == index["KeySchema"]
     assert {
         "ProjectionType": "INCLUDE",
@@ -73,9 +78,8 @@ def test_an_index_does_not_contain_the_payload() -> None:
 
 @pytest.mark.both_servers
 def test_a_missing_index_can_be_added(client: DynamoDBClient, options: dict[str, Any]) -> None:
-    options |= SPECIAL
-    create(client, {**options, "index_keys": "userId"})
-    parsed = parse({**options, "index_keys": "userId, logins"})
+    create(client, {**options, **special("userId")})
+    parsed = parse({**options, **special("userId", "logins")})
     (missing,) = indexes.missing(parsed, describe(client, parsed))
     assert "beaker-logins" == missing["IndexName"]
     client.update_table(**indexes.addition(parsed, missing))
@@ -84,9 +88,8 @@ def test_a_missing_index_can_be_added(client: DynamoDBClient, options: dict[str,
 
 @pytest.mark.both_servers
 def test_an_index_with_another_key(client: DynamoDBClient, options: dict[str, Any]) -> None:
-    options |= {"index_keys": "userId"}
-    create(client, {**options, "special_keys": "userId:S"})
-    parsed = parse({**options, "special_keys": "userId:N"})
+    create(client, {**options, "special_keys": "userId:S:index"})
+    parsed = parse({**options, "special_keys": "userId:N:index"})
     with pytest.raises(ConfigurationError, match=r"key userId \(S\), the options say userId \(N\)"):
         indexes.missing(parsed, describe(client, parsed))
 
@@ -109,7 +112,7 @@ def test_every_index_name_is_valid(key: str, expected: str) -> None:
 
 
 def test_the_aws_command_creates_the_indexes() -> None:
-    options = parse({"special_keys": "user id:S", "index_keys": "user id"})
+    options = parse({"special_keys": "user id:S:index"})
     words = shlex.split(table.aws_command(options))
     assert "AttributeName=user id,AttributeType=S" in words
     definitions = words[words.index("--global-secondary-indexes") + 1]

@@ -152,7 +152,7 @@ def test_longest_keys_are_within_dynamodbs_limits() -> None:
 
 @pytest.mark.parametrize(("size", "fits"), [(1, True), (2048, True), (0, False), (2049, False)])
 def test_key_of_an_index(size: int, fits: bool) -> None:
-    special = SpecialKeys(parse({"special_keys": "user:S", "index_keys": "user"}))
+    special = SpecialKeys(parse({"special_keys": "user:S:index"}))
     if fits:
         assert {"S": "u" * size} == special.attribute("user", "u" * size)
     else:

@@ -315,10 +315,11 @@ def test_chunks_outlive_their_item(open_namespace: Opener, clock: Clock) -> None
         )
 
 
-def test_a_value_larger_than_max_value_size_is_refused_before_any_call(
-    open_namespace: Opener, sent: CallRecorder
+def test_a_value_larger_than_the_limit_is_refused_before_any_call(
+    open_namespace: Opener, sent: CallRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manager = cache(open_namespace, max_value_size=2000)
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 2000)
+    manager = cache(open_namespace)
     with pytest.raises(ItemTooLarge) as caught:
         manager[b"a-secret-key"] = b"x" * 2000
     assert 2000 < caught.value.size

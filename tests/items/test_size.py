@@ -1,4 +1,4 @@
-"""Values up to DynamoDB's limit for an item, 409,600 bytes, and up to `max_value_size`."""
+"""Values up to DynamoDB's limit for an item, 409,600 bytes, and up to 16 MB."""
 
 from __future__ import annotations
 
@@ -82,10 +82,13 @@ def test_a_value_that_is_too_large_leaves_the_old_one(
     assert b"old" == manager[b"k"]
 
 
-def test_a_session_that_is_too_large_leaves_the_old_one(open_namespace: Opener) -> None:
+def test_a_session_that_is_too_large_leaves_the_old_one(
+    open_namespace: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 500)
     text = "A" * 400
     open_namespace("id", compression="off")["session"] = text
-    manager = open_namespace("id", compression="off", max_value_size=500)
+    manager = open_namespace("id", compression="off")
     assert text == manager["session"]
     with pytest.raises(ItemTooLarge):
         manager["session"] = "A" * 800

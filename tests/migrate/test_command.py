@@ -155,11 +155,12 @@ def test_encrypted_sessions_and_other_entries_are_counted(
 
 
 def test_the_exit_code_is_1_if_a_session_is_not_copied(
-    old: dict[str, Any], url: str, to: str
+    old: dict[str, Any], url: str, to: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 1000)
     saved(old, text="x" * 3000)
     saved(old, user=1)
-    result = run("--from", url, "--to", f"{to}&max_value_size=1000&compression=off")
+    result = run("--from", url, "--to", f"{to}&compression=off")
     assert 1 == result.exit_code
     assert "         1  too large" in result.stdout
     assert "         1  copied" in result.stdout

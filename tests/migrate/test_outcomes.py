@@ -159,11 +159,17 @@ def test_special_keys_are_copied_if_the_session_has_them(
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_a_session_that_is_too_large_makes_a_migration_incomplete(
-    old: dict[str, Any], url: str, new: dict[str, object], clock: Clock, dry_run: bool
+    old: dict[str, Any],
+    url: str,
+    new: dict[str, object],
+    clock: Clock,
+    dry_run: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 1000)
     saved(old, text="x" * 3000, **accessed_ago(0, clock))
     saved(old, user=1, **accessed_ago(0, clock))
-    report = move(url, {**new, "max_value_size": 1000, "compression": "off"}, dry_run=dry_run)
+    report = move(url, {**new, "compression": "off"}, dry_run=dry_run)
     assert (2, 1, 1) == (report.found, report.copied, report.too_large)
     assert not report.complete
 

@@ -57,7 +57,7 @@ assert [1] == made
 
 
 #: How fast this machine is decides nothing.
-PATIENT = {"lock_timeout": 600, "connect_timeout": 60, "read_timeout": 60}
+PATIENT = {"lock_timeout": 600, "read_timeout": 60}
 
 
 @pytest.mark.full

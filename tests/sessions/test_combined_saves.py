@@ -251,7 +251,7 @@ def remove_user(session: Any) -> None:
     ("more", "error", "change"),
     [
         (
-            {"max_value_size": 8_000, "compression": "off"},
+            {"compression": "off"},
             ItemTooLarge,
             lambda session: session.update(c=os.urandom(5_000)),
         ),
@@ -261,8 +261,13 @@ def remove_user(session: Any) -> None:
     ids=["too large", "cannot be encoded", "missing special key"],
 )
 def test_a_save_that_cannot_be_written_fails_alone(
-    plain: Visitor, more: dict[str, object], error: type[Exception], change: Any
+    plain: Visitor,
+    more: dict[str, object],
+    error: type[Exception],
+    change: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 8000)
     plain.options.update(more)
     sessions = conflicting(plain, 5, userId=1)
     large = os.urandom(5_000)

@@ -320,15 +320,18 @@ def test_a_change_of_id_raises_the_error_even_during_the_pause(
 
 
 def test_a_session_that_cannot_be_refreshed_does_not_pause_the_others(
-    middleware: str, moved: dict[str, object], clock: Clock, caplog: pytest.LogCaptureFixture
+    middleware: str,
+    moved: dict[str, object],
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     site = Site(middleware, moved)
     large, small = (site(store(name=name)).cookie for name in ("x" * 500, "Ada"))
     clock.advance(INTERVAL)
     # The limit was lowered after the session was saved.
-    lowered = {**moved, "max_value_size": 400}
-    site = Site(middleware, lowered)
-    with CallRecorder(DynamoDBNamespaceManager("any", **lowered).client) as sent:
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 400)
+    with CallRecorder(DynamoDBNamespaceManager("any", **moved).client) as sent:
         for _ in range(3):
             assert {"name": "x" * 500} == site(values, large).result
         assert ["GetItem"] * 3 == sent.operations

@@ -164,12 +164,16 @@ def test_a_failed_logout_never_looks_like_a_success(
     assert "503 Service Unavailable" == response.status
 
 
-def test_an_exception_view_handles_an_error_of_the_application(options: Options) -> None:
+def test_an_exception_view_handles_an_error_of_the_application(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 2000)
+
     def too_large(request: Any) -> Page:
         request.session["data"] = "x" * 5000
         return Page("page")
 
-    site = Site(too_large, {**options, "max_value_size": 2000, "compression": "off"}, flash)
+    site = Site(too_large, {**options, "compression": "off"}, flash)
     assert b"error page" == site().body
     assert [ItemTooLarge] == site.caught
 

@@ -229,14 +229,20 @@ def unpicklable(session: Any) -> None:
 @pytest.mark.parametrize(
     ("action", "more", "error"),
     [
-        (store(name="x" * 5000), {"max_value_size": 2000, "compression": "off"}, ItemTooLarge),
+        (store(name="x" * 5000), {"compression": "off"}, ItemTooLarge),
         (unpicklable, {}, PayloadError),
         (SAVE, {"special_keys": "userId:S"}, MissingSpecialKeys),
     ],
 )
 def test_an_error_of_the_application_is_always_raised(
-    options: Options, cookie: str, action: Any, more: Options, error: type[Exception]
+    options: Options,
+    cookie: str,
+    action: Any,
+    more: Options,
+    error: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 2000)
     asked: list[object] = []
     framework = Framework(page(action))
     for on_save_error in ("503", lambda environ, error: asked.append(error)):

@@ -27,9 +27,8 @@ def options(
         **options,
         **sort_key,
         "clock": clock,
-        "special_keys": "userId:N, user.name:S, token:B, admin:BOOL",
+        "special_keys": "userId:N:index, user.name:S:index, token:B:index, admin:BOOL",
         "skip_throw_missing_special_keys": "true",
-        "index_keys": "userId, user.name, token",
     }
 
 

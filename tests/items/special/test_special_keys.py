@@ -199,8 +199,7 @@ def test_an_attribute_of_another_type_is_not_carried_on(
     visitor: Visitor, table: Opener, clock: Clock
 ) -> None:
     visitor.starts(userId=42, admin=True)
-    visitor.options["special_keys"] = "userId:N, admin:S"
-    visitor.options["index_keys"] = "userId"
+    visitor.options["special_keys"] = "userId:N:index, admin:S"
     clock.advance(1000)
     visitor.request().save()
     assert {"userId": {"N": "42"}} == special(table)
@@ -214,7 +213,7 @@ def test_a_cache_has_no_special_keys(table: Opener) -> None:
 
 
 def test_special_keys_count_in_an_items_size(options: dict[str, Any], table: Opener) -> None:
-    options |= {"special_keys": "text:S", "index_keys": "", "compression": "off"}
+    options |= {"special_keys": "text:S", "compression": "off"}
     visitor = Visitor(options)
     table.make_table()
     with pytest.raises(ItemTooLarge):
@@ -230,8 +229,8 @@ def test_special_keys_count_in_an_items_size(options: dict[str, Any], table: Ope
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_what_an_index_costs(visitor: Visitor, table: Opener, clock: Clock) -> None:
     """A write costs one unit more for each index that the session is in; two if the key changes."""
-    visitor.options |= {"special_keys": "userId:N, user.name:S", "index_keys": "userId, user.name"}
-    table.options |= {"index_keys": "userId, user.name", "special_keys": "userId:N, user.name:S"}
+    visitor.options["special_keys"] = "userId:N:index, user.name:S:index"
+    table.options["special_keys"] = visitor.options["special_keys"]
     table.make_table()
     spent = []
     visitor.starts(other=1)
