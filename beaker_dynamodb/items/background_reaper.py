@@ -6,10 +6,11 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.client import connection_key
-from beaker_dynamodb.dynamodb.forks import after_fork, check_process
+from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.items.reaper import reap
 
 if TYPE_CHECKING:
@@ -17,11 +18,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Replaced by tests.
-sleep = time.sleep
 
-_threads: dict[tuple[Any, ...], threading.Thread] = {}
-_lock = threading.Lock()
+class _Reapers:
+    """The tables and prefixes that this process reaps. Threads do not survive a fork."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.started: set[tuple[Any, ...]] = set()
+
+
+_reapers = PerProcess(_Reapers)
 
 
 def keep_reaping(items: ItemStore) -> None:
@@ -29,21 +35,20 @@ def keep_reaping(items: ItemStore) -> None:
 
     There is one thread per table and prefix. It never delays the end of the process.
     """
-    check_process()
-    options = items.options
+    options, reapers = items.options, _reapers()
     key = (options.client, connection_key(options), options.table_name, options.prefix)
-    if key in _threads:
+    if key in reapers.started:
         return
-    with _lock:
-        if key not in _threads:
-            thread = threading.Thread(
-                target=_run, args=(items,), name="beaker-dynamodb-reaper", daemon=True
-            )
-            thread.start()
-            _threads[key] = thread
+    with reapers.lock:
+        if key not in reapers.started:
+            threading.Thread(
+                target=run, args=(items,), name="beaker-dynamodb-reaper", daemon=True
+            ).start()
+            reapers.started.add(key)
 
 
-def _run(items: ItemStore) -> None:
+def run(items: ItemStore, sleep: Callable[[float], object] = time.sleep) -> None:
+    """Reap every ``reap_interval`` seconds, until the main thread ends."""
     interval = items.options.reap_interval
     # Processes that start together must not scan the table together.
     sleep(random.uniform(0, interval))
@@ -69,13 +74,3 @@ def reap_once(items: ItemStore) -> None:
         reaped.deleted,
         reaped.capacity_units,
     )
-
-
-def _after_fork() -> None:
-    # Threads do not survive a fork; the next use of a manager starts the child's own.
-    global _lock
-    _lock = threading.Lock()
-    _threads.clear()
-
-
-after_fork(_after_fork)

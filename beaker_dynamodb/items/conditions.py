@@ -96,12 +96,10 @@ class ConditionalCalls(TableCalls):
         expression: str, names: dict[str, str], values: dict[str, Attributes]
     ) -> Condition:
         """Return the parameters of a write that make it conditional."""
-        condition: Condition = {
+        return {
             "ConditionExpression": expression,
             "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
             # The error then contains the current item, which saves a read.
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        if values:
-            condition["ExpressionAttributeValues"] = values
-        return condition

@@ -1,4 +1,4 @@
-"""Reads, writes, deletes and moves single items."""
+"""Reads, writes, ends and moves single items."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed, NoTransactions
+from beaker_dynamodb.dynamodb.expressions import Attr, write_params
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.chunks import Chunks
 from beaker_dynamodb.items.conditions import Condition, ConditionalCalls
@@ -28,28 +29,19 @@ class ItemStore(ConditionalCalls):
         self.keys = Keys(options)
         self.layout = Layout(options)
         self.chunks = Chunks(self, self.keys, self.layout)
+        # Damaged or not, but not a marker: ending an invented id must store nothing.
+        self._if_there_is_a_session = write_params(
+            Attr(options.hash_key).exists() & (Attr("type").not_exists() | Attr("type").ne(MARKER)),
+            return_item=False,
+        )
         # The client whose server or table does not support transactions.
         self._without_transactions: Any = None
 
     # -- one item -----------------------------------------------------------------------------
 
-    def get(
-        self,
-        key: Key,
-        kind: str,
-        *,
-        grace_ms: int = 0,
-        consistent_read: bool | None = None,
-        saw: Callable[[Mapping[str, Any] | None], object] | None = None,
-    ) -> Item | None:
-        """Return an item, or None if it does not exist, has expired or is a marker.
-
-        :param grace_ms: also return an item that expired at most this long ago.
-        :param consistent_read: overrides the option, unless it is None.
-        :param saw: called with the stored attributes, even if they have expired.
-        :raises PayloadError: the item is damaged, or chunks are missing.
-        """
-        found = self.find(key, kind, grace_ms=grace_ms, consistent_read=consistent_read, saw=saw)
+    def get(self, key: Key, kind: str, **how: Any) -> Item | None:
+        """Return an item as `find` does, but None for a marker."""
+        found = self.find(key, kind, **how)
         return None if isinstance(found, Marker) else found
 
     def find(
@@ -61,7 +53,13 @@ class ItemStore(ConditionalCalls):
         consistent_read: bool | None = None,
         saw: Callable[[Mapping[str, Any] | None], object] | None = None,
     ) -> Item | Marker | None:
-        """Return an item as `get` does, or the marker of an ended session."""
+        """Return an item, None if it does not exist or has expired, or an ended session's marker.
+
+        :param grace_ms: also return an item that expired at most this long ago.
+        :param consistent_read: overrides the option, unless it is None.
+        :param saw: called with the stored attributes, even if they have expired.
+        :raises PayloadError: the item is damaged, or chunks are missing.
+        """
         if consistent_read is None:
             consistent_read = bool(self.options.consistent_read)
         missed = None
@@ -100,27 +98,14 @@ class ItemStore(ConditionalCalls):
             with self.chunks.publishing(item, replaced):
                 self.call("put_item", Item=attributes, **condition)
 
-    def delete(self, key: Key) -> None:
-        """Delete an item and its chunks, if it exists."""
-        answer = self.call(
-            "delete_item", Key=self.layout.key_attributes(key), ReturnValues="ALL_OLD"
-        )
-        self.chunks.delete_of(answer.get("Attributes", {}))
-
     def end(self, key: Key) -> None:
         """Replace a session by a marker and delete its chunks, if it exists."""
         try:
             answer = self.call(
                 "put_item",
                 Item=self._marker(key),
-                # There is an item, damaged or not, that is not a marker. An invented id stores
-                # nothing.
-                ConditionExpression=(
-                    "attribute_exists(#key) AND (attribute_not_exists(#type) OR #type <> :marker)"
-                ),
-                ExpressionAttributeNames={"#key": self.options.hash_key, "#type": "type"},
-                ExpressionAttributeValues={":marker": {"S": MARKER}},
                 ReturnValues="ALL_OLD",
+                **self._if_there_is_a_session,
             )
         except ConditionFailed:
             return

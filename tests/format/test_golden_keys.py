@@ -66,6 +66,8 @@ def test_namespace(namespace: str, part: str) -> None:
     assert Key(f"cache:{part}", "|k") == SORTED.entry(namespace, "k")
     assert Key(f"cache:|lock|{part}|k") == FLAT.lock(namespace, "k")
     assert Key(f"cache:|lock|{part}", "|k") == SORTED.lock(namespace, "k")
+    for keys in (FLAT, SORTED):
+        assert keys.entry(namespace, "k") == keys.entry_of_lock(keys.lock(namespace, "k"))
 
 
 @pytest.mark.parametrize(("key", "part"), CACHE_KEYS.items(), ids=shown)

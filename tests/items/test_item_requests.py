@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
@@ -28,6 +29,7 @@ def session(key: Key) -> Item:
         codec="pickle",
         created_ms=1_500,
         deadline_ms=None,
+        accessed_ms=2_250,
         writer="loaded",
     )
 
@@ -38,6 +40,7 @@ ITEM: dict[str, Any] = {
     "data": {"B": b"data"},
     "codec": {"S": "pickle"},
     "created": {"N": "1.500"},
+    "accessed": {"N": "2.250"},
     "writer": {"S": "loaded"},
 }
 MARKER: dict[str, Any] = {
@@ -65,10 +68,10 @@ def test_ending_a_session_puts_a_marker_in_its_place() -> None:
         "TableName": TABLE,
         "Item": MARKER,
         "ConditionExpression": (
-            "attribute_exists(#key) AND (attribute_not_exists(#type) OR #type <> :marker)"
+            "attribute_exists(#id) AND (attribute_not_exists(#type) OR #type <> :type)"
         ),
-        "ExpressionAttributeNames": {"#key": "id", "#type": "type"},
-        "ExpressionAttributeValues": {":marker": {"S": "beaker-marker"}},
+        "ExpressionAttributeNames": {"#id": "id", "#type": "type"},
+        "ExpressionAttributeValues": {":type": {"S": "beaker-marker"}},
         "ReturnValues": "ALL_OLD",
     }
     with Script().answer("put_item", request, {}) as script:
@@ -82,7 +85,8 @@ def test_ending_a_session_that_is_not_there_is_no_error() -> None:
 
 @pytest.mark.parametrize("marker", [True, False])
 def test_a_session_moves_in_one_transaction(conditions: ItemStore, marker: bool) -> None:
-    unchanged = {"TableName": TABLE, **conditions.if_unchanged(session(OLD))}
+    condition = conditions.if_unchanged(session(OLD), accessed_by_ms=3_500)
+    unchanged = {"TableName": TABLE, **condition}
     end = (
         {"Put": {**unchanged, "Item": MARKER}}
         if marker
@@ -91,4 +95,69 @@ def test_a_session_moves_in_one_transaction(conditions: ItemStore, marker: bool)
     put = {"Put": {"TableName": TABLE, "Item": ITEM, **conditions.if_no_session()}}
     with Script().answer("transact_write_items", {"TransactItems": [end, put]}, {}) as script:
         store = items(script)
-        store.move(session(NEW), session(OLD), OLD, marker=marker)
+        store.move(session(NEW), session(OLD), OLD, marker=marker, accessed_by_ms=3_500)
+
+
+def moving(script: Script, conditions: ItemStore, end: bool = True) -> Script:
+    """Expect the writes of a move without transactions.
+
+    :param end: also expect the write of the marker.
+    """
+    script.refuse("transact_write_items", "UnknownOperationException")
+    put = {"TableName": TABLE, "Item": ITEM, **conditions.if_no_session()}
+    script.answer("put_item", put, {})
+    if end:
+        script.answer("put_item", ended(OLD, conditions), {})
+    return script
+
+
+def ended(key: Key, conditions: ItemStore) -> dict[str, Any]:
+    marker = {**MARKER, "id": {"S": key.partition}}
+    return {"TableName": TABLE, "Item": marker, **conditions.if_unchanged(session(key))}
+
+
+def move(script: Script) -> None:
+    items(script).move(session(NEW), session(OLD), OLD, marker=True)
+
+
+def test_without_transactions_a_session_moves_in_two_writes(conditions: ItemStore) -> None:
+    with moving(Script(), conditions) as script:
+        move(script)
+
+
+def failing(script: Script, current: dict[str, Any]) -> Script:
+    """Let the condition of a put fail on this item, which is then read."""
+    script.refuse("put_item", "ConditionalCheckFailedException")
+    return script.answer("get_item", None, {"Item": current})
+
+
+def test_writes_of_a_move_that_were_sent_twice_have_succeeded(conditions: ItemStore) -> None:
+    script = Script().refuse("transact_write_items", "UnknownOperationException")
+    with failing(failing(script, ITEM), MARKER) as script:
+        move(script)
+
+
+def test_a_new_id_that_is_taken_ends_the_move() -> None:
+    script = Script().refuse("transact_write_items", "UnknownOperationException")
+    with (
+        failing(script, {**ITEM, "writer": {"S": "another"}}) as script,
+        pytest.raises(ConditionFailed),
+    ):
+        move(script)
+
+
+def test_a_move_of_a_session_that_has_changed_is_withdrawn(conditions: ItemStore) -> None:
+    script = failing(moving(Script(), conditions, end=False), {**ITEM, "writer": {"S": "another"}})
+    script.answer("put_item", ended(NEW, conditions), {})
+    with script, pytest.raises(ConditionFailed):
+        move(script)
+
+
+def test_an_item_that_lost_its_chunks_is_read_again() -> None:
+    large = {**ITEM, "chunk_set": {"S": "NAME"}, "chunks": {"N": "1"}}
+    keys = {"Keys": [{"id": {"S": "sess:|chunk|NAME|0"}}], "ConsistentRead": True}
+    script = Script().answer("batch_get_item", {"RequestItems": {TABLE: keys}}, {})
+    request = {"TableName": TABLE, "Key": {"id": {"S": "sess:new"}}, "ConsistentRead": True}
+    with script.answer("get_item", request, {"Item": ITEM}):
+        found = items(script, consistent_read="false").found(ConditionFailed(large), NEW, SESSION)
+    assert session(NEW) == found

@@ -102,9 +102,7 @@ def test_a_process_ends_in_the_midst_of_it(options: dict[str, Any]) -> None:
     assert "" == run(ENDING, options)
 
 
-def test_runs_are_an_interval_apart(
-    options: dict[str, Any], table: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_are_an_interval_apart(options: dict[str, Any], table: Opener, clock: Clock) -> None:
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -114,9 +112,8 @@ def test_runs_are_an_interval_apart(
         if len(pauses) == 4:
             raise SystemExit
 
-    monkeypatch.setattr(background_reaper, "sleep", sleep)
     with pytest.raises(SystemExit):
-        background_reaper._run(backend_for({**options, "reap_interval": "60"}).items)
+        background_reaper.run(backend_for({**options, "reap_interval": "60"}).items, sleep)
     assert 0 <= pauses[0] <= 60
     assert pytest.approx([60, 60, 60], rel=0.1) == pauses[1:]
     # The others were deleted before it was written.
