@@ -123,6 +123,7 @@ def test_hashed_id() -> None:
 def test_prefix(option: str | None, prefix: str | None) -> None:
     keys = Keys(parse({"prefix": option}))
     session, cache = ("sess:", "cache:") if prefix is None else (prefix, prefix)
+    assert (session, cache) == keys.prefixes
     assert f"{session}a" == keys.session("a").partition
     assert f"{cache}a|k" == keys.entry("a", "k").partition
     assert f"{cache}|lock|a|k" == keys.lock("a", "k").partition

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from tests.clock import Clock
     from tests.opening import Opener
 
-CENTURY = 100 * 365 * 86_400
 each_kind = pytest.mark.parametrize(
     ("key", "value"), [(b"k", "cached"), ("session", payload(a=1))], ids=["cache", "session"]
 )
@@ -39,28 +38,6 @@ def test_an_item_expires_at_its_deadline_and_can_be_replaced(
 
 
 @each_kind
-@pytest.mark.parametrize(
-    ("expiretime", "expires", "deadline"),
-    [
-        (1, "4000000001", 4_000_000_001.0),
-        (1.001, "4000000002", 4_000_000_001.001),
-        (1.999, "4000000002", 4_000_000_001.999),
-    ],
-)
-def test_time_to_live_is_rounded_up(
-    open_namespace: Opener,
-    key: str | bytes,
-    value: str,
-    expiretime: float,
-    expires: str,
-    deadline: float,
-) -> None:
-    open_namespace().set_value(key, value, expiretime=expiretime)
-    item = open_namespace.item()
-    assert ({"N": expires}, deadline) == (item["expires"], float(item["deadline"]["N"]))
-
-
-@each_kind
 @pytest.mark.parametrize(("expiretime", "lifetime"), [(None, 300), (10, 10)])
 def test_the_option_timeout_is_the_lifetime_if_the_caller_gives_none(
     open_namespace: Opener,
@@ -72,38 +49,6 @@ def test_the_option_timeout_is_the_lifetime_if_the_caller_gives_none(
 ) -> None:
     open_namespace(timeout=300).set_value(key, value, expiretime=expiretime)
     assert clock.now + lifetime == float(open_namespace.item()["deadline"]["N"])
-
-
-@each_kind
-def test_a_timeout_of_0_never_expires(
-    open_namespace: Opener, clock: Clock, key: str | bytes, value: str
-) -> None:
-    open_namespace(timeout=0)[key] = value
-    assert not {"expires", "deadline"} & set(open_namespace.item())
-    clock.advance(CENTURY)
-    assert value == open_namespace()[key]
-
-
-@pytest.mark.both_servers
-def test_the_time_to_live_attribute_can_be_a_reserved_word(open_namespace: Opener) -> None:
-    open_namespace(ttl_attribute="ttl").set_value(b"k", 1, expiretime=60)
-    assert {"N": "4000000060"} == open_namespace.item()["ttl"]
-    assert 1 == open_namespace(ttl_attribute="ttl")[b"k"]
-
-
-def test_a_session_lives_a_day_by_default(open_namespace: Opener, clock: Clock) -> None:
-    open_namespace("id")["session"] = payload(a=1)
-    clock.advance(86_399.999)
-    assert "session" in open_namespace("id")
-    clock.advance(0.001)
-    assert "session" not in open_namespace("id")
-
-
-def test_a_cache_entry_never_expires_by_default(open_namespace: Opener, clock: Clock) -> None:
-    open_namespace()[b"k"] = 1
-    assert not {"expires", "deadline"} & set(open_namespace.item())
-    clock.advance(CENTURY)
-    assert 1 == open_namespace()[b"k"]
 
 
 def test_an_expiretime_of_0_expires_at_once(open_namespace: Opener) -> None:

@@ -165,9 +165,3 @@ def test_dynamodbs_limits_are_kept(
 def test_a_key_shows_a_digest_of_itself() -> None:
     digest = hashlib.sha256(b"sess:secret session").hexdigest()[:16]
     assert f"<Key {digest}>" == repr(Key("sess:secret", "session"))
-
-
-def test_the_digest_of_an_id_is_a_key_in_each_shape_of_table() -> None:
-    digest = "%#" + "0" * 64
-    assert Key(f"sess:{digest}") == keys(None, None).of_digest(digest)
-    assert Key(f"sess:{digest}", "session") == keys(None, "part").of_digest(digest)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import beaker.middleware
 import pytest
-from beaker.cache import CacheManager
+from beaker.cache import Cache
 from beaker.exceptions import BeakerWarning
 
 import beaker_dynamodb.middleware
 from beaker_dynamodb import PayloadError
-from tests.beaker import Browser, own_caches, values
+from tests.beaker import Browser, values
 from tests.items.encoded import BOTH, NEW, OLD, overwrite, share_cookies
 
 if TYPE_CHECKING:
@@ -46,12 +46,6 @@ def ran(tmp_path: Path) -> Path:
     return tmp_path / "ran"
 
 
-@pytest.fixture(autouse=True)
-def _caches() -> Iterator[None]:
-    with own_caches():
-        yield
-
-
 @pytest.fixture(params=["Beaker's", "ours"])
 def _middleware(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use Beaker's middleware, and the package's."""
@@ -59,11 +53,17 @@ def _middleware(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("tests.beaker.SessionMiddleware", module.SessionMiddleware)
 
 
-def poison(ran: Path, name: str, signature: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes that poison an item."""
-    data = pickle.dumps({"name": Poison(ran)}, 2)
-    data = zlib.compress(data) if name.endswith(",zlib") else data
-    return {"data": {"B": data}, "codec": {"S": name}, **signature}
+@pytest.fixture
+def poison(client: DynamoDBClient, table_name: str, ran: Path) -> Callable[..., None]:
+    """Poisons the only item of the table."""
+
+    def overwrite_it(name: str, signature: dict[str, Any], **attributes: Any) -> None:
+        data = pickle.dumps({"name": Poison(ran)}, 2)
+        data = zlib.compress(data) if name.endswith(",zlib") else data
+        attributes |= {"data": {"B": data}, "codec": {"S": name}, **signature}
+        overwrite(client, table_name, **attributes)
+
+    return overwrite_it
 
 
 CODECS = pytest.mark.parametrize("name", ["b64", "b64,zlib", "pickle", "pickle,zlib"])
@@ -79,17 +79,14 @@ def test_a_poisoned_session_is_replaced_by_a_new_one(
     name: str,
     signature: dict[str, Any],
     options: dict[str, Any],
-    client: DynamoDBClient,
-    table_name: str,
+    poison: Callable[..., None],
     ran: Path,
 ) -> None:
     browser = Browser(options, signing_keys=BOTH)
     browser.save(name="Ada")
-    overwrite(client, table_name, **poison(ran, name, signature))
-
+    poison(name, signature)
     with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
         assert {} == browser.contents()
-
     browser.save(name="Grace")
     assert {"name": "Grace"} == browser.contents()
     assert not ran.exists()
@@ -102,8 +99,7 @@ def test_a_session_poisoned_during_a_request_is_refused_by_its_save(
     name: str,
     signature: dict[str, Any],
     options: dict[str, Any],
-    client: DynamoDBClient,
-    table_name: str,
+    poison: Callable[..., None],
     ran: Path,
 ) -> None:
     browser = Browser(options, signing_keys=NEW)
@@ -111,7 +107,7 @@ def test_a_session_poisoned_during_a_request_is_refused_by_its_save(
 
     def action(session: Any) -> None:
         assert {"name": "Ada"} == values(session)
-        overwrite(client, table_name, writer={"S": "*"}, **poison(ran, name, signature))
+        poison(name, signature, writer={"S": "*"})
         session["name"] = "Grace"
         session.save()
 
@@ -128,53 +124,47 @@ def test_a_poisoned_cache_entry_is_an_error_and_can_be_replaced(
     signature: dict[str, Any],
     serializer: str,
     options: dict[str, Any],
-    client: DynamoDBClient,
-    table_name: str,
+    poison: Callable[..., None],
     ran: Path,
 ) -> None:
-    signed = {**options, "serializer": serializer, "signing_keys": NEW}
-    cache = CacheManager(type="ext:dynamodb", **signed).get_cache("news")
+    cache = Cache("news", "ext:dynamodb", **options, serializer=serializer, signing_keys=NEW)
     cache.put("today", "value")
-    overwrite(client, table_name, **poison(ran, name, signature))
-
+    poison(name, signature)
     with pytest.raises(PayloadError, match="signature"):
         cache.get("today")
     with pytest.raises(PayloadError, match="signature"):
         assert "today" in cache
     cache.put("today", "new value")
-
     assert "new value" == cache.get("today")
     assert not ran.exists()
 
 
 @pytest.mark.usefixtures("_middleware")
-def test_it_is_poison(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str, ran: Path
+def test_without_keys_the_poison_in_a_session_runs(
+    options: dict[str, Any], poison: Callable[..., None], ran: Path
 ) -> None:
-    """Without keys the same poison runs: the tests above do see it, if it does."""
     browser = Browser(options)
     browser.save(name="Ada")
-    overwrite(client, table_name, **poison(ran, "b64", UNSIGNED))
+    poison("b64", UNSIGNED)
     browser.contents()
     assert ran.exists()
 
 
 @pytest.mark.parametrize("serializer", ["pickle", "json"])
-def test_it_is_poison_in_a_cache(
-    serializer: str, options: dict[str, Any], client: DynamoDBClient, table_name: str, ran: Path
+def test_without_keys_the_poison_in_a_cache_runs(
+    serializer: str, options: dict[str, Any], poison: Callable[..., None], ran: Path
 ) -> None:
-    cache = CacheManager(type="ext:dynamodb", serializer=serializer, **options).get_cache("news")
+    cache = Cache("news", "ext:dynamodb", **options, serializer=serializer)
     cache.put("today", "value")
-    poisoned = {**poison(ran, "pickle", UNSIGNED)}
-    overwrite(client, table_name, **poisoned)
-    # Beaker cannot unpack what the poison became, which does not help any more.
+    poison("pickle", UNSIGNED)
+    # Beaker cannot unpack what the poison became.
     with pytest.raises(Exception):  # noqa: B017, PT011  # whatever it is
         cache.get("today")
     assert ran.exists()
 
 
 def test_a_session_signed_with_an_unknown_key_is_replaced_by_a_new_one(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str
+    options: dict[str, Any],
 ) -> None:
     browser = Browser(options, signing_keys=OLD)
     browser.save(name="Ada")

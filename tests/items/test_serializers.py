@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import pickle
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -41,31 +40,6 @@ def raising(error: Exception) -> Callable[[object], Any]:
 
 def returning(value: object) -> SimpleNamespace:
     return SimpleNamespace(dumps=lambda _: value, loads=lambda data: ("loaded", data))
-
-
-def test_json_is_readable_in_the_table(open_namespace: Opener) -> None:
-    manager = open_namespace(serializer="json")
-    manager[b"k"] = (1.5, None, {"größe": [True, ""]})
-    assert [1.5, None, {"größe": [True, ""]}] == manager[b"k"]
-    item = open_namespace.item()
-    assert {"S": "json"} == item["codec"]
-    assert [1.5, None, {"größe": [True, ""]}] == json.loads(bytes(item["data"]["B"]))
-
-
-def test_the_item_says_how_it_is_encoded(open_namespace: Opener) -> None:
-    open_namespace(serializer="json")[b"json"] = ["value"] * 1000
-    open_namespace(serializer="pickle")[b"pickle"] = {1}
-    assert ["value"] * 1000 == open_namespace(serializer="pickle", compression="off")[b"json"]
-    assert {1} == open_namespace(serializer="json")[b"pickle"]
-
-
-@pytest.mark.parametrize("dumped", [b"\x00\xff", "tëxt", b"", ""], ids=repr)
-def test_an_object_gets_back_the_bytes_or_str_that_it_returned(
-    open_namespace: Opener, dumped: str | bytes
-) -> None:
-    manager = open_namespace(serializer=returning(dumped))
-    manager[b"k"] = object()
-    assert ("loaded", dumped) == manager[b"k"]
 
 
 NOT_ENCODABLE: list[tuple[Any, Any]] = [
@@ -140,12 +114,6 @@ def test_a_session_that_an_object_cannot_decode_is_an_error(open_namespace: Open
         open_namespace("id", serializer=serializer)["session"]
     with pytest.raises(PayloadError, match="serializer object"):
         open_namespace("id")["session"]
-
-
-def test_a_cache_value_is_a_pickle_of_protocol_5(open_namespace: Opener) -> None:
-    open_namespace()[b"k"] = "value"
-    assert pickle.dumps("value", 5) == open_namespace.item()["data"]["B"]
-    assert {"S": "pickle"} == open_namespace.item()["codec"]
 
 
 def test_large_sessions_are_logged_once(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,20 +35,6 @@ def test_a_session_is_read_as_it_was_saved(open_namespace: Opener) -> None:
     assert ["session"] == manager.keys()
 
 
-def test_base64_is_decoded_before_it_is_stored(open_namespace: Opener) -> None:
-    text = payload(words="x" * 1000)
-    open_namespace("id", compression="off")["session"] = text
-    assert b64decode(text) == bytes(open_namespace.item()["data"]["B"])
-
-
-def test_an_encrypted_session_is_stored_as_nonce_and_ciphertext(open_namespace: Opener) -> None:
-    nonce, ciphertext = bytes(range(16)), bytes(range(256)) * 4 + b"+"
-    text = (b64encode(nonce) + b64encode(ciphertext)).decode()
-    open_namespace("id")["session"] = text
-    assert text == open_namespace("id")["session"]
-    assert nonce + ciphertext == bytes(open_namespace.item()["data"]["B"])
-
-
 @pytest.mark.both_servers
 def test_a_change_keeps_the_creation_time_and_increments_the_version(
     open_namespace: Opener, clock: Clock
@@ -79,12 +64,6 @@ def test_a_request_costs_one_read_and_one_write(open_namespace: Opener, sent: Ca
     assert ["GetItem", "PutItem"] == sent.operations
 
 
-def test_a_read_is_consistent_by_default(open_namespace: Opener, sent: CallRecorder) -> None:
-    assert "session" not in open_namespace("id")
-    assert "session" not in open_namespace("id", consistent_read="false")
-    assert [True, False] == [call.params["ConsistentRead"] for call in sent]
-
-
 @pytest.mark.both_servers
 @pytest.mark.parametrize("verb", ["del", "remove"])
 def test_a_deleted_session_leaves_a_marker(open_namespace: Opener, verb: str) -> None:
@@ -105,17 +84,6 @@ def test_a_deleted_session_leaves_a_marker(open_namespace: Opener, verb: str) ->
 def test_deleting_a_missing_session_changes_nothing(open_namespace: Opener) -> None:
     del open_namespace("id")["session"]
     assert [] == open_namespace.items()
-
-
-@pytest.mark.both_shapes
-def test_a_session_and_a_cache_of_the_same_name_are_separate(open_namespace: Opener) -> None:
-    open_namespace("same", prefix="p")["session"] = payload(a=1)
-    cache = open_namespace("same", prefix="p")
-    cache[b"session"] = "entry"
-    assert [b"session"] == cache.keys()
-    cache.remove()
-    assert [] == open_namespace("same", prefix="p").keys()
-    assert payload(a=1) == open_namespace("same", prefix="p")["session"]
 
 
 def test_an_encrypted_payload_of_beaker_is_recognized() -> None:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import ConfigurationError, DynamoDBSession, PayloadError
-from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb import DynamoDBSession, PayloadError
 from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.items.keys import Key
 from tests.beaker import Browser, items, values
@@ -116,40 +115,6 @@ def test_unsigned_items_are_read_only_while_they_are_accepted() -> None:
         accepting.decode(written(codec(signing_keys=OLD), VALUE))
 
 
-@pytest.mark.parametrize("keys", [BOTH, f"{NEW},{OLD}", [NEW, OLD], (NEW.encode(), OLD.encode())])
-def test_keys_are_a_str_with_commas_or_a_sequence(keys: Any) -> None:
-    assert (NEW.encode(), OLD.encode()) == parse({"signing_keys": keys}).signing_keys
-
-
-def test_keys_can_be_set_in_a_url() -> None:
-    url = f"dynamodb:///shared?signing_keys={NEW},{OLD}&signing_keys_accept_unsigned=true"
-    options = parse({"url": url})
-    assert (NEW.encode(), OLD.encode()) == options.signing_keys
-    assert options.signing_keys_accept_unsigned
-
-
-SHORT = "fifteen-bytes!!"
-
-
-@pytest.mark.parametrize(
-    "keys", [SHORT, f"{NEW},{SHORT}", f"{NEW},", [], b"", {NEW: SHORT}, {NEW}, 17, [None], [[NEW]]]
-)
-def test_bad_keys_are_refused_without_showing_them(keys: Any) -> None:
-    with pytest.raises(ConfigurationError, match="signing_keys") as caught:
-        parse({"signing_keys": keys})
-    assert SHORT not in str(caught.value)
-    assert NEW not in str(caught.value)
-
-
-def test_no_key_is_shown() -> None:
-    assert "Options(signing_keys=***)" == repr(parse({"signing_keys": BOTH}))
-    assert NEW not in repr(parse({"url": f"dynamodb:///shared?signing_keys={NEW}"}))
-    with pytest.raises(PayloadError) as caught:
-        SIGNED.decode(written(codec(), VALUE))
-    assert NEW not in str(caught.value)
-    assert KEY.partition not in str(caught.value)
-
-
 # -- in a table -----------------------------------------------------------------------------------
 
 
@@ -252,12 +217,3 @@ def test_an_entry_copied_over_its_neighbor_is_refused(open_namespace: Opener) ->
     assert "value" == news[b"today"]
     with wrong:
         news[b"tomorrow"]
-
-
-@pytest.mark.parametrize("key", [b"news", "session"])
-def test_a_signature_of_another_type_is_damage(open_namespace: Opener, key: str | bytes) -> None:
-    manager: Any = open_namespace("news", signing_keys=NEW)
-    manager[key] = PAYLOADS[0]
-    overwrite(open_namespace.client, open_namespace.table_name, signature={"S": "a str"})
-    with pytest.raises(PayloadError, match="damaged"):
-        manager[key]

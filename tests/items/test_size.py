@@ -73,13 +73,18 @@ def test_a_value_that_is_too_large_leaves_the_old_one(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
     manager = open_namespace(serializer=Raw(), compression="off")
-    manager[b"k"] = b"old"
+    manager[b"a-secret-key"] = b"old"
     sent.clear()
     with pytest.raises(ItemTooLarge) as caught:
-        manager[b"k"] = bytes(16 * 2**20 + 1)
-    assert (16 * 2**20 + 1, 16 * 2**20) == (caught.value.size, caught.value.limit)
+        manager[b"a-secret-key"] = bytes(16 * 2**20 + 1)
+    error = caught.value
+    assert (16 * 2**20 + 1, 16 * 2**20) == (error.size, error.limit)
+    assert ("PutItem", open_namespace.table_name) == (error.operation, error.table)
+    assert error.hashed_key
+    assert error.hashed_key in str(error)
+    assert "secret" not in str(error)
     assert [] == sent.operations
-    assert b"old" == manager[b"k"]
+    assert b"old" == manager[b"a-secret-key"]
 
 
 def test_a_session_that_is_too_large_leaves_the_old_one(

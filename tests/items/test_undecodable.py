@@ -124,13 +124,6 @@ def test_a_damaged_pickle_is_an_error(open_namespace: Opener, data: bytes) -> No
         assert b"k" in open_namespace()
 
 
-def test_a_wrong_signature_is_an_error(open_namespace: Opener) -> None:
-    open_namespace(serializer=OLD, **SIGNED)[b"k"] = 1
-    open_namespace.put({**open_namespace.item(), "data": {"B": b"[]"}})
-    with pytest.raises(PayloadError, match="signature is wrong"):
-        assert b"k" in open_namespace(serializer=NEW, **SIGNED)
-
-
 def test_it_is_logged_once_a_minute_without_the_value(
     open_namespace: Opener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,22 +14,6 @@ from beaker_dynamodb import DynamoDBContainer, DynamoDBNamespaceManager
 if TYPE_CHECKING:
     from tests.opening import Opener
     from tests.servers.recorder import CallRecorder
-
-VALUES = [
-    None,
-    "",
-    b"\x00\xff",
-    0.1,
-    10**40,
-    (1_700_000_000.5, 60, {"nested": [1, {"deep": ()}]}),
-    datetime(2026, 1, 2, tzinfo=timezone.utc),
-]
-
-
-@pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_a_value_is_read_by_another_manager(open_namespace: Opener, value: object) -> None:
-    open_namespace()[b"k"] = value
-    assert value == open_namespace()[b"k"]
 
 
 @pytest.mark.both_servers
