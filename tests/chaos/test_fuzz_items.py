@@ -48,7 +48,6 @@ DAMAGES = st.fixed_dictionaries(
 def test_damaged_items_raise_package_exceptions_and_can_be_replaced(
     local_endpoint: Endpoint, damage: dict[str, Any], kind: str, bare: bool
 ) -> None:
-    """Methods return a value, or raise KeyError or DynamoDBError, and use no other item."""
     client = local_endpoint.client  # moto cannot compare a string with a number
     options = {"client": client, "table_name": TABLE, "clock": Clock(4e9)}
     manager = DynamoDBNamespaceManager("pages", **options)

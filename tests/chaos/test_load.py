@@ -28,7 +28,6 @@ TIMES = int(os.environ.get("BEAKER_DYNAMODB_CHAOS", "1"))
 def test_acknowledged_writes_survive_faults(
     local_endpoint: Endpoint, table_name: str, name: str, share: float
 ) -> None:
-    """Writes are kept, logouts are final, errors name the fault, and all visitors recover."""
     create_table(local_endpoint.client, table_name)
     options = {**local_endpoint.options, "table_name": table_name}
     outcome = run(options, KINDS[name], share, TIMES)

@@ -67,7 +67,6 @@ def objects(root: object) -> list[object]:
 def test_a_visit_shows_no_secret(
     middleware: str, setting: dict[str, object], moto_endpoint: Endpoint, table_name: str
 ) -> None:
-    """The visit has a conflict, a logout and a late save."""
     options = {**moto_endpoint.options, **CREDENTIALS, "table_name": table_name, **setting}
     site = Site(middleware, {**options, "lock_timeout": 1})
     with all_is_seen() as watch:
@@ -95,7 +94,6 @@ def test_a_visit_shows_no_secret(
 def test_reprs_show_no_secret(
     session_class: type[Any], moto_endpoint: Endpoint, table_name: str
 ) -> None:
-    """Tracebacks may contain the reprs of objects with the session or the options."""
     options = {**moto_endpoint.options, **CREDENTIALS, **KEYS, "table_name": table_name}
     visitor = Visitor({**options, "special_keys": "user:S"}, session_class)
     visitor.starts(a=secret("payload"), user=secret("user"))
@@ -115,7 +113,6 @@ def test_reprs_show_no_secret(
 def test_the_warning_about_a_corrupt_session_does_not_contain_its_id(
     moto_endpoint: Endpoint, table_name: str
 ) -> None:
-    """The message is Beaker's, with a digest instead of the id."""
     options = {**moto_endpoint.options, "table_name": table_name}
     site = Site("ours", options)
     answer = site(store(payload=secret("payload")))
@@ -225,16 +222,6 @@ def test_errors_about_values_show_no_secret(
 def range_of_secrets() -> list[str]:
     """Return a value of more than 100 bytes."""
     return [secret(f"value{number}") for number in range(50)]
-
-
-def test_botocores_error_about_a_parameter_is_not_passed_on() -> None:
-    """Botocore's message contains the invalid parameter."""
-    client = boto3.session.Session().client("dynamodb", region_name=REGION)
-    manager = DynamoDBNamespaceManager("pages", client=client)
-    with all_is_seen() as watch:
-        items = manager.backend.items
-        reveal(lambda: items.call("get_item", Key=secret("id")), DynamoDBError, watch)
-    assert [] == watch.found
 
 
 def test_conflicts_show_no_secret(moto_endpoint: Endpoint, table_name: str) -> None:

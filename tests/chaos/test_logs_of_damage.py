@@ -63,7 +63,6 @@ def test_errors_about_damaged_values_do_not_quote_them(
 def test_errors_about_a_damaged_session_do_not_quote_it(
     moto_endpoint: Endpoint, table_name: str
 ) -> None:
-    """The serializer's error is not passed on."""
     options = {**moto_endpoint.options, "table_name": table_name, "data_serializer": "json"}
     visitor = Visitor({**options, "invalidate_corrupt": False}, DynamoDBSession)
     visitor.starts(a=1)
@@ -78,7 +77,6 @@ def test_errors_about_a_damaged_session_do_not_quote_it(
 def test_errors_about_unencodable_strings_do_not_quote_them(
     moto_endpoint: Endpoint, table_name: str
 ) -> None:
-    """Python's UnicodeEncodeError contains the whole string."""
     options = {**moto_endpoint.options, "table_name": table_name, "serializer": Texts()}
     manager = DynamoDBNamespaceManager("pages", **options)
     with all_is_seen() as watch:

@@ -66,7 +66,6 @@ def test_a_faulted_write_fails_and_arrives_only_with_some_faults(
     error: type[BotoCoreError | ClientError],
     arrives: bool,
 ) -> None:
-    """The next write succeeds."""
     plan = proxy.inject(Plan(fault, first=1))
     with pytest.raises(error):
         once.put_item(TableName=table_name, Item=KEY)

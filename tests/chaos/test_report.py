@@ -14,7 +14,6 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 
 
 def test_the_readme_has_every_fault() -> None:
-    """Each fault has a row with all columns, no lost writes, and no logged-out users."""
     table = README.split("<!-- faults -->\n")[1].split("\n<!-- /faults -->")[0].split("\n")
     assert line(HEAD) == table[0]
     rows = [re.findall(r"[^|]+", row) for row in table[2:]]

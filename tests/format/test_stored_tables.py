@@ -36,6 +36,7 @@ STORED = [
     for content in CONTENTS
     if content.name in tables.load(version, "hash_only")
 ]
+RUN = uuid4().hex
 each_content = pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content.name)
 
 
@@ -53,13 +54,21 @@ def place(moto_endpoint: Endpoint, table_shape: str) -> dict[str, Any]:
     return {**moto_endpoint.options, **SHAPES[table_shape]}
 
 
+@pytest.fixture(scope="module")
+def put() -> set[str]:
+    """The names of the stored tables that exist: pytest makes `stored` again for many tests."""
+    return set()
+
+
 @pytest.fixture(scope="module", params=VERSIONS)
 def stored(
-    request: pytest.FixtureRequest, place: dict[str, Any], table_shape: str
+    request: pytest.FixtureRequest, place: dict[str, Any], table_shape: str, put: set[str]
 ) -> dict[str, Any]:
     """Options for a table that a version has written."""
-    options = {**place, "table_name": f"stored-{request.param}-{uuid4().hex}"}
-    tables.put(options, tables.load(request.param, table_shape))
+    options = {**place, "table_name": f"stored-{RUN}-{request.param}-{table_shape}"}
+    if options["table_name"] not in put:
+        tables.put(options, tables.load(request.param, table_shape))
+        put.add(options["table_name"])
     return options
 
 

@@ -230,7 +230,6 @@ def test_a_reader_who_is_overtaken_sees_the_new_value(open_namespace: Opener) ->
 
 @pytest.mark.full
 def test_readers_and_writers(open_namespace: Opener) -> None:
-    """Readers beside four writers see complete values only."""
     values = [bytes([letter]) * (ITEM + 300 * number) for number, letter in enumerate(b"abcd")]
     cache(open_namespace)[b"k"] = values[0]
     seen: list[bytes] = []
@@ -303,7 +302,6 @@ def test_swapped_chunks_are_refused_by_the_signature(open_namespace: Opener) -> 
 
 
 def test_chunks_outlive_their_item(open_namespace: Opener, clock: Clock) -> None:
-    """Time to live deletes a chunk an hour after its item, or after a year if it never expires."""
     for ttl, life in ((500, 500), (0, 366 * 86_400)):
         manager = cache(open_namespace, timeout=ttl)
         manager[b"k"] = OLD
@@ -313,22 +311,6 @@ def test_chunks_outlive_their_item(open_namespace: Opener, clock: Clock) -> None
         assert {"beaker-cache": {clock.now + life}, "beaker-chunk": {clock.now + life + 3600}} == (
             expires
         )
-
-
-def test_a_value_larger_than_the_limit_is_refused_before_any_call(
-    open_namespace: Opener, sent: CallRecorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 2000)
-    manager = cache(open_namespace)
-    with pytest.raises(ItemTooLarge) as caught:
-        manager[b"a-secret-key"] = b"x" * 2000
-    assert (2000, "PutItem") == (caught.value.limit, caught.value.operation)
-    assert 2000 < caught.value.size
-    assert open_namespace.table_name == caught.value.table
-    assert caught.value.hashed_key
-    assert caught.value.hashed_key in str(caught.value)
-    assert "secret" not in str(caught.value)
-    assert [] == sent.operations
 
 
 def session(open_namespace: Opener, session_id: str = "id", **options: Any) -> Any:

@@ -121,7 +121,6 @@ def test_garbage_of_the_right_type(open_namespace: Opener, key: str | bytes, val
 
 @each_kind
 def test_numbers_of_any_size(open_namespace: Opener, key: str | bytes, value: str) -> None:
-    """DynamoDB's limits: read, expired or a PayloadError."""
     open_namespace()[key] = value
     item = open_namespace.item()
     for number in ("1E+120", "-1E+120", "1E-120", "9" * 38):
@@ -175,7 +174,6 @@ def test_a_damaged_deadline_does_not_end_a_listing(
 # moto answers 500 to a condition that compares a string with a number.
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_damage_during_a_request(open_namespace: Opener) -> None:
-    """The save succeeds and repairs the session, or it is a PayloadError."""
     open_namespace("id")["session"] = payload(a=1)
     whole = open_namespace.item()
     for name, item in damaged(whole, READ):

@@ -126,7 +126,7 @@ def test_without_transactions_a_session_moves_in_two_writes(conditions: ItemStor
 
 
 def failing(script: Script, current: dict[str, Any]) -> Script:
-    """Let the condition of a put fail on this item, which is then read."""
+    """Expect a put whose condition fails on this item, and the read of the item."""
     script.refuse("put_item", "ConditionalCheckFailedException")
     return script.answer("get_item", None, {"Item": current})
 

@@ -52,7 +52,6 @@ def raw(text: str | bytes) -> bytes:
 def test_sessions_are_told_apart(
     sort_key: str | None, prefix: str | None, one: str, other: str
 ) -> None:
-    """Two ids have one key only if they are one id."""
     made = keys(prefix, sort_key)
     assert (one == other) is (primary(made.session(one)) == primary(made.session(other)))
 
@@ -152,7 +151,6 @@ def test_a_beginning_belongs_to_one_namespace(
 def test_dynamodbs_limits_are_kept(
     sort_key: str | None, prefix: str | None, namespace: str, key: bytes
 ) -> None:
-    """A partition key has 1 to 2048 bytes of UTF-8, a sort key 1 to 1024."""
     made = keys(prefix, sort_key)
     for one in (made.session(namespace), made.entry(namespace, key), made.lock(namespace, key)):
         assert 1 <= len(one.partition.encode()) <= 2048

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 def test_a_failed_condition_returns_the_current_item(
     client: DynamoDBClient, table_name: str
 ) -> None:
-    """The oldest supported boto3 knows the parameter too."""
     create_table(client, table_name)
     client.put_item(TableName=table_name, Item={"id": {"S": "a"}, "data": {"B": b"\0\xff"}})
     with pytest.raises(client.exceptions.ConditionalCheckFailedException) as failed:

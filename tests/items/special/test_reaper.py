@@ -255,7 +255,6 @@ def test_an_empty_prefix_reaps_its_own(
 
 @pytest.mark.full
 def test_thousands(table: Opener, store: ItemStore, clock: Clock, endpoint: Any) -> None:
-    """5,000 expired among 5,000 live ones and 1,000 foreign ones: exactly 6,000 are left."""
     many = 5_000 if endpoint.name == "local" else 500
     table("template", timeout=100)["session"] = payload(userId=1)
     template = table.item()

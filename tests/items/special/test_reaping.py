@@ -134,7 +134,6 @@ def test_a_fault_is_logged_and_nothing_more(
 def test_a_run_is_logged(
     options: dict[str, Any], table: Opener, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a run read, deleted and consumed is in the log, and no id is."""
     table("secret-id", timeout=100)["session"] = payload(a=1)
     clock.advance(100)
     with caplog.at_level(logging.INFO, "beaker_dynamodb"):

@@ -71,7 +71,6 @@ def test_what_was_merged_is_what_is_copied(visitor: Visitor, table: Opener) -> N
 
 
 def test_a_touch_keeps_them(visitor: Visitor, table: Opener, clock: Clock) -> None:
-    """A session that is only refreshed keeps its special attributes, and its expiry moves on."""
     visitor.starts(userId=42)
     before = table.item()
     clock.advance(1000)
@@ -219,7 +218,6 @@ def test_special_keys_count_in_an_items_size(options: dict[str, Any], table: Ope
 # moto reports other units.
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_what_an_index_costs(visitor: Visitor, table: Opener, clock: Clock) -> None:
-    """A write costs one unit more for each index that the session is in; two if the key changes."""
     visitor.options["special_keys"] = "userId:N:index, user.name:S:index"
     table.options["special_keys"] = visitor.options["special_keys"]
     table.make_table()
