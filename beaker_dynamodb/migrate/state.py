@@ -1,15 +1,15 @@
-"""The state file of a migration: what earlier runs have copied, and where to resume.
+"""The state file of `migrate` and `reap`: what earlier runs have done, and where to resume.
 
 Lines are only ever appended::
 
-    beaker-dynamodb migrate 1 SHA-256 of source and target
+    beaker-dynamodb state 2 SHA-256 of source and target
     copied FIRST-32-DIGITS-OF-THE-ID'S-SHA-256 ACCESSED
     mark SEGMENT LAST-KEY-AS-JSON
     end
 
 ``ACCESSED`` is the session's last access in the old store, in milliseconds since the epoch, or
-``-`` if it is unknown. A mark holds a key of the old DynamoDB table. Without ``hash_ids``, that key
-contains the id of a live session, so only the file's owner may read it.
+``-`` if it is unknown. A mark holds a key of the DynamoDB table that is read. Without ``hash_ids``,
+that key contains the id of a live session, so only the file's owner may read it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, TextIO
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.location import fingerprint
 
-HEADER = "beaker-dynamodb migrate 1 "
+HEADER = "beaker-dynamodb state 2 "
 #: 128 bits of the SHA-256 are enough, and need half the memory.
 DIGEST_DIGITS = 32
 
@@ -33,9 +33,9 @@ class State(AbstractContextManager["State", None]):
     """State file; a context manager that closes it.
 
     :param path: created if it does not exist. None stores nothing.
-    :param source: name of the source.
-    :param target: location of the target.
-    :raises ConfigurationError: the file cannot be used, or belongs to another migration.
+    :param source: name of the source, or ``reap``.
+    :param target: location of the table.
+    :raises ConfigurationError: the file cannot be used, or belongs to another run.
     """
 
     def __init__(self, path: Path | None, source: str, target: str) -> None:
@@ -61,7 +61,7 @@ class State(AbstractContextManager["State", None]):
             if not line.endswith("\n"):
                 break  # the process was killed while it wrote
             if end == 0 and line.rstrip("\n") != header:
-                raise ValueError("is not of a migration from this source to this target")
+                raise ValueError("belongs to another command, table or prefix")
             end += len(line.encode())
             self._read_line(line)
         file.seek(end)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb.cli.reap import StateFile
+from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb.items import reaper
+from beaker_dynamodb.migrate.state import State
 from tests.cli.conftest import Run, keys
+from tests.servers.recorder import CallRecorder
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -27,25 +31,35 @@ def test_only_expired_items_are_deleted(
     assert before - {"sess:old"} == keys(client, table_name)
 
 
-def test_a_run_continues_from_its_state_file(
-    run: Run, filled: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_run_continues_from_its_state_file(
+    run: Run,
+    filled: dict[str, Any],
+    client: DynamoDBClient,
+    table_name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    state = tmp_path / "reap.json"
-    words = ("reap", "--state", str(state), "--segments", "2", "--json")
+    before = keys(client, table_name)
+    state = tmp_path / "reap.state"
+    words = ("reap", "--state", str(state), "--json")
+    reap = reaper.reap
+
+    def interrupted(*given: Any, **more: Any) -> Iterator[reaper.Reaped]:
+        yield next(iter(reap(*given, **more)))
+        raise StoreUnavailable("stopped")
+
     with monkeypatch.context() as patched:
-        patched.setattr("beaker_dynamodb.items.reaper.reap", lambda *_, **__: iter(()))
-        run(*words)
+        patched.setattr(reaper, "reap", interrupted)
+        assert 1 == run(*words, "--segments", "2").exit_code
     assert 0o600 == state.stat().st_mode & 0o777
-    left = json.loads(state.read_text())
-    both_done = {"last_keys": {"0": None, "1": None}}
-    state.write_text(json.dumps({**left, **both_done}))
-    assert 0 == json.loads(run(*words).stdout)["scanned"]
-    state.unlink(missing_ok=True)
-    assert 1 == json.loads(run(*words).stdout)["deleted"]
+    with CallRecorder(DynamoDBNamespaceManager("any", **filled).client) as calls:
+        assert 0 == run(*words).exit_code
+    assert [2] == [call.params["TotalSegments"] for call in calls if call.operation == "Scan"]
     assert not state.exists()
+    assert before - {"sess:old"} == keys(client, table_name)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"segments": 2, "last_keys": {}}', "elsewhere"])
+@pytest.mark.parametrize("content", ["", "{"])
 def test_another_state_file_is_refused_before_anything_is_deleted(
     run: Run,
     filled: dict[str, Any],
@@ -55,12 +69,11 @@ def test_another_state_file_is_refused_before_anything_is_deleted(
     content: str,
 ) -> None:
     before = keys(client, table_name)
-    path = tmp_path / "reap.json"
-    if content == "elsewhere":
-        StateFile(path, "another table or prefix", 2)
-        content = path.read_text()
-    else:
-        path.write_text(content)
+    path = tmp_path / "reap.state"
+    State(path, "reap", "another table or prefix").close()
+    if content:
+        path.write_text(content + "\n")
+    content = path.read_text()
     result = run("reap", "--state", str(path))
     assert (2, content) == (result.exit_code, path.read_text())
     assert f"state file {path}: " in result.stderr
@@ -68,5 +81,5 @@ def test_another_state_file_is_refused_before_anything_is_deleted(
 
 
 def test_a_state_file_that_cannot_be_written_is_refused(run: Run, tmp_path: Path) -> None:
-    assert 2 == run("reap", "--state", str(tmp_path / "missing" / "reap.json")).exit_code
-    assert 2 == run("reap", "--state", str(tmp_path / "reap.json"), "--dry-run").exit_code
+    assert 2 == run("reap", "--state", str(tmp_path / "missing" / "reap.state")).exit_code
+    assert 2 == run("reap", "--state", str(tmp_path / "reap.state"), "--dry-run").exit_code

@@ -65,74 +65,56 @@ def indexes(table: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("flags", SHAPES)
-def test_all_formats_are_one_table(flags: tuple[str, ...]) -> None:
-    cloudformation, terraform, cdk = (
-        json.loads(
-            CliRunner()
-            .invoke(cli, ["template", *flags, *EXTRAS, *PROTECTED, "--format", kind])
-            .stdout
-        )
-        for kind in ("cloudformation", "terraform", "cdk-json")
-    )
-    properties = cloudformation["Resources"][LOGICAL_NAME]["Properties"]
-    assert properties == pascal_case(cdk)
-    (resource,) = terraform["resource"]["aws_dynamodb_table"].values()
-    assert properties["TableName"] == resource["name"]
-    assert properties["BillingMode"] == resource["billing_mode"]
-    assert properties["KeySchema"] == key_schema(resource)
-    assert attributes(properties) == {one["name"]: one["type"] for one in resource["attribute"]}
-    assert properties.get("ProvisionedThroughput") == throughput(resource)
-    assert properties.get("GlobalSecondaryIndexes", []) == [
-        {
-            "IndexName": index["name"],
-            "KeySchema": key_schema(index),
-            "Projection": {
-                "ProjectionType": index["projection_type"],
-                "NonKeyAttributes": index["non_key_attributes"],
-            },
-            **({"ProvisionedThroughput": units} if (units := throughput(index)) else {}),
-        }
-        for index in resource.get("global_secondary_index", [])
-    ]
-    assert properties["TimeToLiveSpecification"] == {
-        "Enabled": resource["ttl"]["enabled"],
-        "AttributeName": resource["ttl"]["attribute_name"],
+def test_terraform_and_cdk_have_every_property() -> None:
+    flags = (*INDEXED, "--sort-key", "sk", "--read-capacity-units", "3", *EXTRAS, *PROTECTED)
+
+    def made(kind: str) -> Any:
+        return json.loads(CliRunner().invoke(cli, ["template", *flags, "--format", kind]).stdout)
+
+    properties = made("cloudformation")["Resources"][LOGICAL_NAME]["Properties"]
+    projected = [i["Projection"]["NonKeyAttributes"] for i in properties["GlobalSecondaryIndexes"]]
+    capacity = {"read_capacity": 3, "write_capacity": 5}
+    names = {"S": ["id", "sk", "userId"], "N": ["logins"]}
+    assert {
+        "name": "sessions",
+        "billing_mode": "PROVISIONED",
+        "hash_key": "id",
+        "range_key": "sk",
+        **capacity,
+        "attribute": [{"name": name, "type": kind} for kind in names for name in names[kind]],
+        "ttl": {"enabled": True, "attribute_name": "expires"},
+        "global_secondary_index": [
+            {
+                "name": f"beaker-{key}",
+                "hash_key": key,
+                **capacity,
+                "projection_type": "INCLUDE",
+                "non_key_attributes": others,
+            }
+            for key, others in zip(("userId", "logins"), projected, strict=True)
+        ],
+        "server_side_encryption": {"enabled": True, "kms_key_arn": KEY},
+        "deletion_protection_enabled": True,
+        "point_in_time_recovery": {"enabled": True},
+        "tags": {"app": "shop", "stage": "live"},
+    } == made("terraform")["resource"]["aws_dynamodb_table"]["beaker"]
+    cdk = made("cdk-json")
+    renamed = {
+        "SSESpecification": "sseSpecification",
+        "KMSMasterKeyId": "kmsMasterKeyId",
+        "SSEType": "sseType",
+        "SSEEnabled": "sseEnabled",
     }
-    assert {"enabled": True, "kms_key_arn": KEY} == resource["server_side_encryption"]
-    assert properties["SSESpecification"] == {
-        "SSEEnabled": True,
-        "SSEType": "KMS",
-        "KMSMasterKeyId": KEY,
-    }
-    assert resource["deletion_protection_enabled"] is properties["DeletionProtectionEnabled"]
-    assert {"enabled": True} == resource["point_in_time_recovery"]
+    shown = json.dumps(properties)
+    for name in re.findall(r'"(\w+)":', shown):
+        new = renamed.get(name, name[0].lower() + name[1:])
+        shown = shown.replace(f'"{name}":', f'"{new}":')
+    assert cdk == json.loads(shown)
+    encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+    assert encryption == properties["SSESpecification"]
+    assert properties["DeletionProtectionEnabled"]
     assert {"PointInTimeRecoveryEnabled": True} == properties["PointInTimeRecoverySpecification"]
-    assert {"app": "shop", "stage": "live"} == resource["tags"]
-    assert resource["tags"] == {tag["Key"]: tag["Value"] for tag in properties["Tags"]}
-
-
-def key_schema(described: Mapping[str, Any]) -> list[dict[str, str]]:
-    schema = [{"AttributeName": described["hash_key"], "KeyType": "HASH"}]
-    if "range_key" in described:
-        schema.append({"AttributeName": described["range_key"], "KeyType": "RANGE"})
-    return schema
-
-
-def throughput(described: Mapping[str, Any]) -> dict[str, int] | None:
-    if "read_capacity" not in described:
-        return None
-    return {
-        "ReadCapacityUnits": described["read_capacity"],
-        "WriteCapacityUnits": described["write_capacity"],
-    }
-
-
-def pascal_case(value: Any) -> Any:
-    if isinstance(value, dict):
-        names = {name: re.sub("^(sse|kms)", lambda m: m[0].upper(), name) for name in value}
-        return {names[n][0].upper() + names[n][1:]: pascal_case(v) for n, v in value.items()}
-    return [pascal_case(inner) for inner in value] if isinstance(value, list) else value
+    assert {"app": "shop", "stage": "live"} == {t["Key"]: t["Value"] for t in properties["Tags"]}
 
 
 @pytest.mark.parametrize("kind", ["cloudformation", "terraform", "cdk-json"])

@@ -35,10 +35,10 @@ def test_it_contains_digests_instead_of_ids(path: Path) -> None:
 
 def test_a_file_of_another_migration_is_refused_and_not_changed(path: Path) -> None:
     opened(path).close()
-    with pytest.raises(ConfigurationError, match="not of a migration"):
+    with pytest.raises(ConfigurationError, match="belongs to another"):
         State(path, "old", "another")
     path.write_text("important\n")
-    with pytest.raises(ConfigurationError, match="not of a migration"):
+    with pytest.raises(ConfigurationError, match="belongs to another"):
         opened(path)
     assert "important\n" == path.read_text()
 
