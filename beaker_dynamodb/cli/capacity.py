@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from botocore.model import OperationModel
-    from typing_extensions import Self
 
 READS = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"})
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
@@ -53,7 +51,7 @@ class Call:
         )
 
 
-class Capacity:
+class Capacity(AbstractContextManager["Capacity", None]):
     """Sums the calls of some clients, from all threads, until it is closed.
 
     ::
@@ -91,15 +89,7 @@ class Capacity:
         """Return the units for JSON output."""
         return {"read": self.read_units, "write": self.write_units}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for events in self._events:
             for event, handler in self._handlers.items():
                 events.unregister(event, handler)

@@ -1,8 +1,6 @@
-"""Where sessions are stored: a description, and a fingerprint of it for state files."""
+"""Where sessions are stored."""
 
 from __future__ import annotations
-
-import hashlib
 
 from beaker_dynamodb.items.store import ItemStore
 
@@ -17,8 +15,3 @@ def location(items: ItemStore) -> str:
     hashed = ", ids hashed" if options.hash_ids else ""
     endpoint = items.client().meta.endpoint_url
     return f"table {options.table_name} at {endpoint}, prefix {prefixes}{hashed}"
-
-
-def fingerprint(*locations: str) -> str:
-    """Return the SHA-256 of locations, which a state file stores."""
-    return hashlib.sha256("\n".join(locations).encode()).hexdigest()

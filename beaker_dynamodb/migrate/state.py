@@ -14,6 +14,7 @@ that key contains the id of a live session, so only the file's owner may read it
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -22,7 +23,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.location import fingerprint
 
 HEADER = "beaker-dynamodb state 2 "
 #: 128 bits of the SHA-256 are enough, and need half the memory.
@@ -50,7 +50,9 @@ class State(AbstractContextManager["State", None]):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             # Line-buffered, so that a killed process has recorded what it did.
             self._file = os.fdopen(descriptor, "r+", encoding="utf-8", newline="\n", buffering=1)
-            self._read(self._file, HEADER + fingerprint(source, target))
+            self._read(
+                self._file, HEADER + hashlib.sha256(f"{source}\n{target}".encode()).hexdigest()
+            )
         except (OSError, ValueError, IndexError) as error:
             self.close()
             raise ConfigurationError(f"state file {path}: {error}") from None

@@ -6,8 +6,6 @@ import json
 import pickle
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,19 +52,17 @@ def run(*arguments: str) -> Any:
 
 
 def test_from_ini_file_to_ini_file(
-    ini_files: Path, old: dict[str, Any], moto_endpoint: Endpoint, table_name: str
+    ini_files: Path,
+    old: dict[str, Any],
+    moto_endpoint: Endpoint,
+    table_name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     browser = Browser({**old, "secret": "a-secret"})
     browser.save(user=42)
-    command = [sys.executable, "-m", "beaker_dynamodb", "migrate", "--json"]
+    monkeypatch.chdir(ini_files)
     files = ["--from-ini", "old.ini", "--to-ini", "new.ini", "--state", "migrate.state"]
-
-    reports = []
-    for _ in range(2):
-        done = subprocess.run([*command, *files], cwd=ini_files, capture_output=True, text=True)
-        assert (0, "") == (done.returncode, done.stderr)
-        reports.append(json.loads(done.stdout))
-
+    reports = [json.loads(run("--json", *files).stdout) for _ in range(2)]
     assert [(1, 1, 0), (1, 0, 1)] == [
         (report["found"], report["copied"], report["already_there"]) for report in reports
     ]

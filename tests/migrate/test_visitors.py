@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -58,15 +57,12 @@ def test_from_redis(options: dict[str, object], redis_url: str) -> None:
     assert visitor.stays_logged_in(options)
 
 
-def test_from_dbm(options: dict[str, object], tmp_path: Path) -> None:
-    visitor = Visitor({"type": "dbm", "data_dir": str(tmp_path)})
-    assert COPIED == counts(move(f"dbm://{tmp_path}", options))
-    assert visitor.stays_logged_in(options)
-
-
-def test_from_a_database(options: dict[str, object], tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/{uuid4().hex}.db"
-    visitor = Visitor({"type": "ext:database", "url": url, "data_dir": str(tmp_path)})
+@pytest.mark.parametrize(
+    ("kind", "url"), [("dbm", "dbm://{}"), ("ext:database", "sqlite:///{}/sessions.db")]
+)
+def test_from_other_stores(kind: str, url: str, options: dict[str, object], tmp_path: Path) -> None:
+    url = url.format(tmp_path)
+    visitor = Visitor({"type": kind, "url": url, "data_dir": str(tmp_path)})
     assert COPIED == counts(move(url, options))
     assert visitor.stays_logged_in(options)
 
