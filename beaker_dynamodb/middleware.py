@@ -75,11 +75,7 @@ def session_filter_factory(
     global_conf: Mapping[str, Any], **kwargs: Any
 ) -> Callable[[WSGIApplication], SessionMiddleware]:
     """Return a Paste filter: ``use = egg:beaker-dynamodb#session``."""
-
-    def filter(app: WSGIApplication) -> SessionMiddleware:
-        return SessionMiddleware(app, global_conf, **kwargs)
-
-    return filter
+    return lambda app: SessionMiddleware(app, global_conf, **kwargs)
 
 
 def session_filter_app_factory(

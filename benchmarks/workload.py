@@ -13,32 +13,40 @@ CHANGE_EVERY = 10
 WORDS = ["cotton", "linen", "wool", "long", "short", "sleeve", "slim", "wide", "black", "blue"]
 
 
-@cache
-def session_json(size_kb: int) -> str:
-    """Return a shop's session as JSON: user, pages seen, basket.
-
-    :param size_kb: wanted length of the JSON, in KB; met to a line of the basket.
-    """
-    random = Random(size_kb)
-    data: dict[str, Any] = {
+def shop_session(random: Random) -> dict[str, Any]:
+    """Return a shop's session with an empty basket: user, pages seen."""
+    return {
         "user_id": random.randrange(10**6),
         "csrf_token": f"{random.getrandbits(160):040x}",
         "language": "en-GB",
         "recently_seen": [random.randrange(10**6) for _ in range(10)],
         "basket": [],
     }
+
+
+def basket_line(random: Random) -> dict[str, Any]:
+    """Return one product in a basket."""
+    return {
+        "product_id": random.randrange(10**6),
+        "title": " ".join(random.choices(WORDS, k=4)).capitalize(),
+        "quantity": random.randrange(1, 5),
+        "price": f"{random.randrange(5, 90)}.90",
+        "currency": "EUR",
+        "image": f"/static/products/{random.randrange(10**6):06}/thumbnail.jpg",
+        "in_stock": True,
+    }
+
+
+@cache
+def session_json(size_kb: int) -> str:
+    """Return a shop's session as JSON.
+
+    :param size_kb: wanted length of the JSON, in KB; met to a line of the basket.
+    """
+    random = Random(size_kb)
+    data = shop_session(random)
     while len(text := json.dumps(data)) < size_kb * 1024 - 100:
-        data["basket"].append(
-            {
-                "product_id": random.randrange(10**6),
-                "title": " ".join(random.choices(WORDS, k=4)).capitalize(),
-                "quantity": random.randrange(1, 5),
-                "price": f"{random.randrange(5, 90)}.90",
-                "currency": "EUR",
-                "image": f"/static/products/{random.randrange(10**6):06}/thumbnail.jpg",
-                "in_stock": True,
-            }
-        )
+        data["basket"].append(basket_line(random))
     return text
 
 

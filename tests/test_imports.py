@@ -5,74 +5,30 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BLOCK = """
-import sys
-
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("boto3", "botocore"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Blocker())
-"""
-
-
-def run(program: str) -> str:
-    """Run a program in a Python of its own, and give what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True
-    )
-    assert (0, "") == (done.returncode, done.stderr)
-    return done.stdout
-
-
-def test_importing_and_opening_import_no_boto3() -> None:
-    """Neither the import nor a manager, before it is used, costs boto3's 90 ms."""
-    said = run(
-        """
+LAZY = """
 import sys
 import beaker_dynamodb
-beaker_dynamodb.register()
-beaker_dynamodb.DynamoDBNamespaceManager("id", table_name="mine")
-print(sorted({name.partition(".")[0] for name in sys.modules} & {"boto3", "botocore", "moto"}))
-"""
-    )
-    assert "[]\n" == said
-
-
-def test_a_session_imports_what_it_needs() -> None:
-    """A client and a session load no boto3 beside botocore, and nothing of caches and locks."""
-    said = run(
-        """
-import sys
-from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.middleware import SessionMiddleware
+
+def imported(*names):
+    return sorted({*names} & set(sys.modules))
+
+beaker_dynamodb.register()
 manager = DynamoDBNamespaceManager("id", region_name="eu-west-1")
+assert [] == imported("boto3", "botocore", "moto")
 manager.client, manager.session
-unneeded = {
-    "boto3", "beaker_dynamodb.caches.creation_lock", "beaker_dynamodb.sessions.session_store"
-}
-print(sorted(unneeded & set(sys.modules)))
-import beaker_dynamodb
+unneeded = ["caches.creation_lock", "sessions.session_store"]
+assert [] == imported("boto3", *(f"beaker_dynamodb.{name}" for name in unneeded))
 print(beaker_dynamodb.SessionStore.__name__, beaker_dynamodb.StoredSession.__name__)
 try:
     beaker_dynamodb.Nothing
 except AttributeError as error:
     print(error)
 """
-    )
-    assert [
-        "[]",
-        "SessionStore StoredSession",
-        "module 'beaker_dynamodb' has no attribute 'Nothing'",
-    ] == said.splitlines()
-
-
-def test_without_boto3_the_error_says_what_to_install() -> None:
-    """Importing and opening work; the first use is a ConfigurationError with the command."""
-    said = run(
-        BLOCK
-        + """
+WITHOUT_BOTO3 = """
+import sys
+sys.modules.update(boto3=None, botocore=None)  # importing them raises ModuleNotFoundError
 import beaker_dynamodb
 manager = beaker_dynamodb.DynamoDBNamespaceManager("id", table_name="mine")
 for use in (lambda: manager["session"], lambda: manager.set_value(b"k", 1), manager.keys):
@@ -81,24 +37,26 @@ for use in (lambda: manager["session"], lambda: manager.set_value(b"k", 1), mana
     except beaker_dynamodb.ConfigurationError as error:
         print(error)
 """
+
+
+def run(program: str) -> list[str]:
+    """Run a program in another process, and return the lines that it prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True
     )
-    lines = said.splitlines()
+    assert (0, "") == (done.returncode, done.stderr)
+    return done.stdout.splitlines()
+
+
+def test_modules_are_imported_when_they_are_needed() -> None:
+    """Importing boto3 takes 90 ms."""
+    missing = "module 'beaker_dynamodb' has no attribute 'Nothing'"
+    assert ["SessionStore StoredSession", missing] == run(LAZY)
+
+
+def test_without_boto3_the_first_use_says_what_to_install() -> None:
+    lines = run(WITHOUT_BOTO3)
     assert 3 == len(lines)
     for line in lines:
         assert "boto3 is missing" in line
         assert "pip install boto3" in line
-
-
-def test_beaker_finds_the_backend_by_both_names() -> None:
-    """`ext:dynamodb` and `dynamodb` are the same manager, once registered."""
-    said = run(
-        """
-import beaker_dynamodb
-from beaker.cache import clsmap
-beaker_dynamodb.register()
-beaker_dynamodb.register()
-for name in ("ext:dynamodb", "dynamodb"):
-    print(clsmap[name] is beaker_dynamodb.DynamoDBNamespaceManager)
-"""
-    )
-    assert "True\nTrue\n" == said

@@ -37,6 +37,7 @@ from beaker_dynamodb.items.keys import Keys
 from beaker_dynamodb.items.layout import Layout
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.sessions.merge_values import merge_value
+from benchmarks.workload import basket_line, shop_session
 from tests.beaker import aws_is, items, own_caches, used_client
 from tests.opening import payload
 from tests.servers.recorder import CallRecorder
@@ -138,7 +139,7 @@ def test_the_table_of_session_sizes() -> None:
             {},
             {"signing_keys": "a key of sixteen bytes and more"},
         ):
-            size = stored_size(shop_session(lines), **options)
+            size = stored_size(lines, **options)
             units = -(-size // WRITE_UNIT_BYTES)
             cells.append(f"{size / 1024:.1f} KB, {units} unit{'s' if units > 1 else ''}")
         rows.append(f"| {lines} | {' | '.join(cells)} |")
@@ -146,34 +147,12 @@ def test_the_table_of_session_sizes() -> None:
     assert expected == between("sizes"), f"README.md should say:\n\n{expected}\n"
 
 
-def shop_session(lines: int) -> dict[str, Any]:
-    """Return a session of a shop: user, viewed products, a basket."""
+def stored_size(lines: int, **options: Any) -> int:
+    """Return the size of a shop's session in bytes, as DynamoDB counts it."""
     random = Random(lines)
-    words = ["cotton", "linen", "wool", "long", "short", "sleeve", "slim", "wide", "black", "blue"]
-    return {
-        "_accessed_time": 1_700_000_123.456789,
-        "_creation_time": 1_700_000_000.123456,
-        "user_id": random.randrange(10**6),
-        "csrf_token": f"{random.getrandbits(160):040x}",
-        "language": "en-GB",
-        "recently_seen": [random.randrange(10**6) for _ in range(10)],
-        "basket": [
-            {
-                "product_id": random.randrange(10**6),
-                "title": " ".join(random.choices(words, k=4)).capitalize(),
-                "quantity": random.randrange(1, 5),
-                "price": f"{random.randrange(5, 90)}.90",
-                "currency": "EUR",
-                "image": f"/static/products/{random.randrange(10**6):06}/thumbnail.jpg",
-                "in_stock": True,
-            }
-            for _ in range(lines)
-        ],
-    }
-
-
-def stored_size(data: dict[str, Any], **options: Any) -> int:
-    """Return the size of a session's item in bytes, as DynamoDB counts it."""
+    times = {"_accessed_time": 1_700_000_123.456789, "_creation_time": 1_700_000_000.123456}
+    data = {**times, **shop_session(random)}
+    data["basket"] = [basket_line(random) for _ in range(lines)]
     parsed = parse(options)
     used = Codec(parsed)
     item = Item(
