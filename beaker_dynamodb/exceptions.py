@@ -102,11 +102,9 @@ class ItemTooLarge(DynamoDBError):
         size: int = 0,
         limit: int = 0,
         hashed_key: str | None = None,
-        operation: str | None = None,
-        table: str | None = None,
-        aws_code: str | None = None,
+        **call: str | None,
     ) -> None:
-        super().__init__(message, operation=operation, table=table, aws_code=aws_code)
+        super().__init__(message, **call)
         self.size = size
         self.limit = limit
         self.hashed_key = hashed_key
