@@ -113,11 +113,6 @@ class Fleet(AbstractContextManager["Fleet"]):
         for process in self.processes.values():
             process.stop()
 
-    def store(self, candidate: Candidate, dynamodb: Store) -> Store:
-        """Return a candidate's own store, or the given DynamoDB."""
-        other = self._others.get(candidate.kind)
-        return dynamodb if other is None else other
-
     def each(
         self, dynamodb: Store, *, others: bool = True, first: bool = False
     ) -> Iterator[tuple[Process, Store]]:
@@ -129,7 +124,7 @@ class Fleet(AbstractContextManager["Fleet"]):
         for process in list(self.processes.values()):
             candidate = process.candidate
             if (others or candidate.kind == "dynamodb") and (first or not candidate.only_first):
-                yield process, self.store(process.candidate, dynamodb)
+                yield process, self._others.get(candidate.kind) or dynamodb
 
     def leave_out(self, process: Process, error: Failed) -> None:
         """Continue without a candidate that failed."""
@@ -143,12 +138,8 @@ class Fleet(AbstractContextManager["Fleet"]):
         for process in self.processes.values():
             candidate = process.candidate
             if candidate.kind == "dynamodb":
-                create_table(
-                    client,
-                    table_name(candidate.name),
-                    candidate.hash_key,
-                    candidate.hash_key_type,
-                )
+                name = table_name(candidate.name)
+                create_table(client, name, candidate.hash_key, candidate.hash_key_type)
 
     def _missing(self, candidate: Candidate) -> str | None:
         """Return why a candidate cannot run here, or None if it can."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.candidates import beaker_sessions
@@ -118,13 +118,14 @@ def the_calls(url: str) -> dict[str, Part]:
     from beaker_dynamodb.config.parse import parse
     from beaker_dynamodb.items.item import SESSION
 
-    where = {
+    settings: dict[str, Any] = {
+        "table_name": TABLE,
+        "timeout": 1920,
         "endpoint_url": url,
         "region_name": REGION,
         "aws_access_key_id": ACCESS_KEY_ID,
         "aws_secret_access_key": SECRET_ACCESS_KEY,
     }
-    settings = {"table_name": TABLE, "timeout": 1920, **where}
     store = Backend(parse(settings))
     lean = Backend(parse({"transport": "lean", **settings}))
     client, default = store.items.client(), dynamodb_client(Store("", "dynamodb", url))
@@ -200,26 +201,19 @@ def special_keys(rounds: int) -> list[dict[str, Any]]:
     """Return the cost of a request by number of special keys."""
     from beaker_dynamodb.items.item import item_size
     from beaker_dynamodb.middleware import SessionMiddleware
-    from benchmarks.workload import visit
 
-    def page(environ: Any, start_response: Any) -> list[bytes]:
-        session = environ["beaker.session"]
-        text, changed = visit(session, environ["PATH_INFO"])
+    def page(environ: Any, start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith("/begin/"):
-            session.update({f"special_{number}": number for number in range(64)})
-        if changed:
-            session.save()
-        start_response("200 OK", [])
-        return [text.encode()]
+            environ["beaker.session"].update({f"special_{n}": n for n in range(64)})
+        return beaker_sessions.page(environ, start_response)
 
     parts: dict[str, Part] = {}
     clients = {count: InstantClient() for count in (0, 1, 8, 64)}
     for count, client in clients.items():
-        declared = ", ".join(f"special_{number}:N" for number in range(count))
         settings = {
             "session.client": client,
             "session.timeout": 1800,
-            "session.special_keys": declared,
+            "session.special_keys": ", ".join(f"special_{n}:N" for n in range(count)),
         }
         parts |= requests(str(count), SessionMiddleware(page, settings))
     measured = measure(parts, rounds)

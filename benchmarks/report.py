@@ -127,18 +127,8 @@ def _first(result: dict[str, Any]) -> str:
         )
         for row in _sorted(result["first"])
     ]
-    return table(
-        [
-            "",
-            "ms",
-            "ours to it",
-            "processor ms",
-            "ours to it",
-            "peak memory MB",
-            "to ours",
-        ],
-        rows,
-    )
+    head = ["", "ms", "ours to it", "processor ms", "ours to it", "peak memory MB", "to ours"]
+    return table(head, rows)
 
 
 def _parts(result: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ import os
 import sys
 import warnings
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 from benchmarks.candidates import BY_NAME, Candidate
@@ -33,10 +32,6 @@ class Worker:
     def __init__(self, candidate: Candidate) -> None:
         self._candidate = candidate
         self._loads: dict[Store, Load] = {}
-
-    def versions(self) -> dict[str, str]:
-        """Return the versions of the candidate's packages."""
-        return {name: version(name) for name in self._candidate.packages}
 
     def warm_up(self, store: dict[str, str], **load: int) -> None:
         """Create the sessions of a load, and send each one request of both kinds."""
