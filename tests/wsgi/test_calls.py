@@ -15,10 +15,9 @@ from webtest import TestApp
 
 import beaker_dynamodb.middleware
 from beaker_dynamodb import DynamoDBNamespaceManager
-from tests.beaker import used_client
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import ENCRYPTED, Site, store, values
-from tests.wsgi.raw import Options, page
+from tests.wsgi.raw import Options, nothing, page
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
@@ -108,19 +107,19 @@ def test_the_readmes_table_of_calls(
 
 @pytest.mark.parametrize("middleware", ["beaker", "ours"])
 def test_a_request_that_ignores_the_session_makes_no_call(
-    options: Options, middleware: str
+    options: Options, cookie: str, calls: CallRecorder, middleware: str
 ) -> None:
-    site = Site(middleware, options)
-    cookie = site(store(name="Ada")).cookie
-    with CallRecorder(options["client"]) as sent:
-        site(lambda session: None, cookie)
-    assert [] == sent.operations
+    calls.clear()
+    Site(middleware, options)(nothing, cookie)
+    assert [] == calls.operations
 
 
-def test_plain_beaker_writes_an_encrypted_session_that_was_only_read(options: Options) -> None:
+def test_plain_beaker_writes_an_encrypted_session_that_was_only_read(
+    options: Options, calls: CallRecorder
+) -> None:
     """It cannot be compared with what was loaded."""
     site = Site("beaker", {**options, **ENCRYPTED})
     cookie = site(store(name="Ada")).cookie
-    with CallRecorder(used_client(options)) as sent:
-        site(values, cookie)
-    assert ["GetItem", "PutItem"] == sent.operations
+    calls.clear()
+    site(values, cookie)
+    assert ["GetItem", "PutItem"] == calls.operations

@@ -56,16 +56,18 @@ def test_a_session_in_its_cookie_is_stored_by_beaker() -> None:
     assert {"name": "Ada"} == site(values, site(store(name="Ada")).cookie).result
 
 
-@pytest.mark.parametrize("given", [None, "", "a string from an INI file"])
-def test_the_session_class_is_chosen_by_type(options: Options, given: object) -> None:
-    assert (
-        DynamoDBSession is Site("ours", {**options, "session_class": given})(session_class).result
-    )
-
-
-def test_the_session_class_is_chosen_by_namespace_class(options: Options) -> None:
-    chosen = {**options, "type": "memory", "namespace_class": DynamoDBNamespaceManager}
-    assert DynamoDBSession is Site("ours", chosen)(session_class).result
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"session_class": ""},
+        {"session_class": "a string from an INI file"},
+        {"type": "memory", "namespace_class": DynamoDBNamespaceManager},
+    ],
+    ids=str,
+)
+def test_the_session_class_is_chosen_by_type(options: Options, more: Options) -> None:
+    assert DynamoDBSession is Site("ours", {**options, **more})(session_class).result
 
 
 def test_a_session_class_that_needs_dynamodb_is_refused_at_start_with_another_type() -> None:
@@ -73,9 +75,8 @@ def test_a_session_class_that_needs_dynamodb_is_refused_at_start_with_another_ty
         Site("ours", {"type": "memory", "session_class": DynamoDBSession})
 
 
-def test_beakers_middleware_takes_the_session_class(options: Options) -> None:
+def test_beakers_middleware_takes_the_session_class(options: Options, cookie: str) -> None:
     site = Site("beaker", {**options, "session_class": DynamoDBSession})
-    cookie = site(store(name="Ada")).cookie
     assert {"name": "Ada"} == site(values, cookie).result
     assert DynamoDBSession is site(session_class, cookie).result
 

@@ -232,17 +232,6 @@ def test_on_save_error(options: Options, cookie: str, outage: Outage) -> None:
     assert ("200 OK", ["page=1; Path=/"]) == (passed.status, passed.all("Set-Cookie"))
 
 
-def test_a_session_by_id_can_be_deleted(options: Options, cookie: str) -> None:
-    def revoke(request: Any) -> Page:
-        other = request.session.get_by_id(cookie.partition("=")[2])
-        assert type(other) is DynamoDBSession
-        other.delete()
-        return Page("revoked")
-
-    assert b"revoked" == Site(revoke, {**options, "use_cookies": True})().body
-    assert b"1" == Site(visits, options)(cookie).body
-
-
 def test_changed_marks_the_session(options: Options, cookie: str) -> None:
     def append(request: Any) -> Page:
         request.session.setdefault("cart", [])

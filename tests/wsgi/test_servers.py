@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
 
-@contextmanager
-def in_waitress(options: dict[str, Any]) -> Iterator[int | None]:
+def in_waitress(options: dict[str, Any]) -> AbstractContextManager[int | None]:
     """Serve from a thread of this process, and yield the port."""
-    with serving(make(**options)) as port:
-        yield port
+    return serving(make(**options))
 
 
 @contextmanager
@@ -53,14 +51,11 @@ def visit(
     with request.param(options) as port:
 
         def visit(path: str, cookie: str = "", method: str = "GET") -> Response:
-            connection = HTTPConnection("127.0.0.1", port)
-            try:
+            with closing(HTTPConnection("127.0.0.1", port)) as connection:
                 connection.request(method, path, headers={"Cookie": cookie} if cookie else {})
                 response = connection.getresponse()
                 status = f"{response.status} {response.reason}"
                 return Response(status, response.getheaders(), response.read())
-            finally:
-                connection.close()
 
         yield visit
 

@@ -16,7 +16,7 @@ from tests.wsgi.outage import WRITES, Outage
 from tests.wsgi.raw import Options, new_environ, nothing, page, send, stored, wrap
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+    pass
 
 App = Callable[[Any, Any], Any]
 
@@ -70,24 +70,27 @@ def pop_name(session: Any) -> None:
 
 @EVERY_KIND
 def test_a_change_is_saved_after_the_save_at_the_start(
-    options: Options, cookie: str, make: Any, caplog: pytest.LogCaptureFixture
+    options: Options,
+    cookie: str,
+    make: Any,
+    calls: CallRecorder,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with CallRecorder(options["client"]) as sent:
-        app = wrap(make(pop_name, before=store(cart=["tea"])), options)
-        assert b"12" == send(app, cookie).body
-    assert ["GetItem", "PutItem", "PutItem"] == sent.operations
+    calls.clear()
+    app = wrap(make(pop_name, before=store(cart=["tea"])), options)
+    assert b"12" == send(app, cookie).body
+    assert ["GetItem", "PutItem", "PutItem"] == calls.operations
     assert {"cart": ["tea"]} == stored(options, cookie)
     assert [] == caplog.records
 
 
 @EVERY_KIND
 def test_a_body_that_only_reads_costs_no_write(
-    options: Options, cookie: str, make: Any, client: DynamoDBClient
+    options: Options, cookie: str, make: Any, calls: CallRecorder
 ) -> None:
-    app = wrap(make(values, before=store(name="Eve")), options, touch_interval=0)
-    with CallRecorder(client) as sent:
-        send(app, cookie)
-    assert ["GetItem", "PutItem"] == sent.operations
+    calls.clear()
+    send(wrap(make(values, before=store(name="Eve")), options, touch_interval=0), cookie)
+    assert ["GetItem", "PutItem"] == calls.operations
 
 
 def test_a_change_is_saved_if_the_client_disconnects(options: Options, cookie: str) -> None:
@@ -104,20 +107,18 @@ def test_a_change_is_saved_if_the_client_disconnects(options: Options, cookie: s
 
 
 def test_a_change_in_the_applications_close_is_saved(options: Options, cookie: str) -> None:
-    class Body:
-        def __init__(self, session: Any) -> None:
-            self._session = session
-
-        def __iter__(self) -> Iterator[bytes]:
-            return iter([b"page"])
-
+    class Body(list[bytes]):
         def close(self) -> None:
-            pop_name(self._session)
+            pop_name(session)
             raise ValueError("a bug")
 
+    session: Any = None
+
     def app(environ: Any, start_response: Any) -> Body:
+        nonlocal session
+        session = environ["beaker.session"]
         start_response("200 OK", [])
-        return Body(environ["beaker.session"])
+        return Body([b"page"])
 
     with pytest.raises(ValueError, match="a bug"):
         send(wrap(app, options), cookie)
@@ -180,17 +181,15 @@ def test_a_cookie_that_was_set_at_the_start_is_no_warning(
 
 @pytest.mark.parametrize("touch_interval", [None, 0])
 def test_with_auto_a_change_needs_no_save(
-    options: Options, cookie: str, client: DynamoDBClient, touch_interval: Any
+    options: Options, cookie: str, calls: CallRecorder, touch_interval: Any
 ) -> None:
     options |= {"auto": True, "touch_interval": touch_interval}
-    change = generator(lambda session: session.update(name="Eve"), before=values)
-    with CallRecorder(client) as sent:
-        send(wrap(change, options), cookie)
-        assert "PutItem" == sent.operations[-1]
-        assert {"name": "Eve"} == stored(options, cookie)
-        sent.clear()
-        send(wrap(generator(values, before=store(name="Tom")), options), cookie)
-        assert ["GetItem", "PutItem"] == sent.operations
+    send(wrap(generator(lambda session: session.update(name="Eve"), values), options), cookie)
+    assert "PutItem" == calls.operations[-1]
+    assert {"name": "Eve"} == stored(options, cookie)
+    calls.clear()
+    send(wrap(generator(values, before=store(name="Tom")), options), cookie)
+    assert ["GetItem", "PutItem"] == calls.operations
 
 
 def test_a_failed_save_at_the_start_is_not_repeated_at_the_end(
