@@ -6,13 +6,10 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBNamespaceManager, ItemTooLarge, PayloadError
 from beaker_dynamodb.dynamodb import batches
@@ -21,7 +18,6 @@ from beaker_dynamodb.items import chunks
 from tests.opening import payload
 
 if TYPE_CHECKING:
-    from tests.clock import Clock
     from tests.opening import Opener
     from tests.servers.recorder import CallRecorder
 
@@ -91,24 +87,6 @@ def test_clear_takes_the_chunks_along(open_namespace: Opener) -> None:
     assert payload(text="x" * 900) == open_namespace("id")["session"]
 
 
-@pytest.mark.full
-@given(
-    limit=st.sampled_from([CHUNK, ITEM, 2 * ITEM]),
-    more=st.integers(-3, 3),
-    key=st.text(st.characters(codec="utf-8"), min_size=1, max_size=40),
-)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_values_with_sizes_around_the_limits(
-    open_namespace: Opener, limit: int, more: int, key: str
-) -> None:
-    manager = cache(open_namespace, serializer=SimpleNamespace(dumps=bytes, loads=bytes))
-    value = bytes(limit + more)
-    manager[key.encode()] = value
-    assert value == manager[key.encode()]
-    del manager[key.encode()]
-    assert {"beaker-tombstone"} == set(kinds(open_namespace))
-
-
 def test_clear_leaves_no_item_without_its_chunks(open_namespace: Opener) -> None:
     manager, reader = cache(open_namespace), cache(open_namespace)
     keys = [b"1", b"2", b"3"]
@@ -161,12 +139,6 @@ def test_a_key_that_is_too_long_counts(open_namespace: Opener, sent: CallRecorde
             manager[b"k" * 2000] = b"x"
     assert caught.value.size > 2000
     assert [] == sent.operations
-
-
-def test_chunks_are_not_listed_as_entries(open_namespace: Opener) -> None:
-    manager = cache(open_namespace)
-    manager[b"k"] = OLD
-    assert [b"k"] == manager.keys()
 
 
 class Killed(BaseException):
@@ -299,18 +271,6 @@ def test_swapped_chunks_are_refused_by_the_signature(open_namespace: Opener) -> 
     open_namespace.put({**one, "chunk_set": two["chunk_set"], "chunks": two["chunks"]})
     with pytest.raises(PayloadError, match="signature"):
         _ = manager[b"one"], manager[b"two"]
-
-
-def test_chunks_outlive_their_item(open_namespace: Opener, clock: Clock) -> None:
-    for ttl, life in ((500, 500), (0, 366 * 86_400)):
-        manager = cache(open_namespace, timeout=ttl)
-        manager[b"k"] = OLD
-        expires: dict[str, set[float]] = {}
-        for item in open_namespace.items():
-            expires.setdefault(item["type"]["S"], set()).add(float(item["expires"]["N"]))
-        assert {"beaker-cache": {clock.now + life}, "beaker-chunk": {clock.now + life + 3600}} == (
-            expires
-        )
 
 
 def session(open_namespace: Opener, session_id: str = "id", **options: Any) -> Any:

@@ -92,15 +92,6 @@ def test_prefixes_are_separate(open_namespace: Opener, one: str, other: str) -> 
     assert payload(by=other) == open_namespace("id", prefix=other)["session"]
 
 
-def test_no_id_reaches_another_prefix(open_namespace: Opener) -> None:
-    open_namespace("id", prefix="shop")["session"] = payload(a=1)
-    open_namespace("n", prefix="shop")[b"k"] = 1
-    for hostile in ("shop:id", "shop:n|k", "shop%3Aid"):
-        assert "session" not in open_namespace(hostile, prefix="")
-        assert b"k" not in open_namespace(hostile, prefix="")
-    assert b"k" not in open_namespace("shop:n", prefix="")
-
-
 def test_items_of_other_applications_are_ignored(open_namespace: Opener) -> None:
     open_namespace.make_table()
     foreign: list[dict[str, Any]] = [

@@ -146,20 +146,6 @@ def test_a_beginning_belongs_to_one_namespace(
         assert not (session.sort or "").startswith("|")
 
 
-@sorted_or_not
-@given(prefix=PREFIXES | st.just("p" * 254), namespace=TEXTS, key=BYTES)
-def test_dynamodbs_limits_are_kept(
-    sort_key: str | None, prefix: str | None, namespace: str, key: bytes
-) -> None:
-    made = keys(prefix, sort_key)
-    for one in (made.session(namespace), made.entry(namespace, key), made.lock(namespace, key)):
-        assert 1 <= len(one.partition.encode()) <= 2048
-        if sort_key is None:
-            assert one.sort is None
-        else:
-            assert 1 <= len((one.sort or "").encode()) <= 1024
-
-
 def test_a_key_shows_a_digest_of_itself() -> None:
     digest = hashlib.sha256(b"sess:secret session").hexdigest()[:16]
     assert f"<Key {digest}>" == repr(Key("sess:secret", "session"))

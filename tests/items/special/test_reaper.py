@@ -251,21 +251,3 @@ def test_an_empty_prefix_reaps_its_own(
     clock.advance(100)
     assert 2 == last(reap(backend_for({**options, "prefix": ""}).items)).deleted
     assert ["sess:id"] == ids(table)
-
-
-@pytest.mark.full
-def test_thousands(table: Opener, store: ItemStore, clock: Clock, endpoint: Any) -> None:
-    many = 5_000 if endpoint.name == "local" else 500
-    table("template", timeout=100)["session"] = payload(userId=1)
-    template = table.item()
-    live = {**template, "deadline": {"N": str(clock.now + 1_000)}}
-    kinds = ["other:{}", "sess:two:{}", "sess:a|{}", "{}", "cache:|lock|{}"]
-    foreign = [{**template, "id": {"S": kinds[n % len(kinds)].format(n)}} for n in range(many // 5)]
-    left = [{**live, "id": {"S": f"sess:live{n}"}} for n in range(many)] + foreign
-    gone = [{**template, "id": {"S": f"sess:gone{n}"}} for n in range(many - 1)]
-    # Mixed, so that every page has all of them.
-    put_all(table, sorted(left + gone, key=lambda item: hash(item["id"]["S"])))
-    clock.advance(100)
-    done = last(reap(store))
-    assert (many * 2 + many // 5, many, many) == (done.scanned, done.found, done.deleted)
-    assert sorted(item["id"]["S"] for item in left) == ids(table)
