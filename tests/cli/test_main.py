@@ -117,6 +117,7 @@ def test_the_module_as_a_process() -> None:
     assert failed.stderr.splitlines()[-1].startswith(ERROR)
 
 
+@pytest.mark.full
 def test_without_click_the_command_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['click'] = None\n"
