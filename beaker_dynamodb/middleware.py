@@ -40,6 +40,8 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
         environ_key: str = "beaker.session",
         **kwargs: Any,
     ) -> None:
+        config = session_options.without_empty(config or {})
+        kwargs = session_options.without_empty(kwargs)
         super().__init__(wrap_app, config, environ_key, **kwargs)
         self._on_save_error = session_options.complete(self.options)
 

@@ -12,8 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import beaker.session
+from beaker.cache import cache_regions
 
 from beaker_dynamodb import session_options
+from beaker_dynamodb.backend import backend_for
+from beaker_dynamodb.config.beaker_settings import CACHE, TYPES, split
 from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.wsgi.response_headers import with_session
 from beaker_dynamodb.wsgi.session_object import SessionObject
@@ -26,7 +29,7 @@ def includeme(config: Any) -> None:
     """Set the session factory, the tween and the cache regions from the settings.
 
     :param config: Pyramid's Configurator.
-    :raises ConfigurationError: pyramid_beaker is missing.
+    :raises ConfigurationError: pyramid_beaker is missing, or an option is wrong.
     """
     try:
         import pyramid_beaker
@@ -37,12 +40,18 @@ def includeme(config: Any) -> None:
     config.set_session_factory(session_factory_from_settings(config.registry.settings))
     config.add_tween("beaker_dynamodb.pyramid.save_session_tween_factory", under=EXCVIEW)
     pyramid_beaker.set_cache_regions_from_settings(config.registry.settings)
+    for region in cache_regions.values():
+        if region.get("type") in TYPES:
+            from beaker_dynamodb.caches.storage import cache_storage
+
+            cache_storage(backend_for(split(region, CACHE)[0]))  # reports wrong options now
 
 
 def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
     """Return pyramid_beaker's session class for these settings, with sessions in DynamoDB."""
     import pyramid_beaker
 
+    settings = session_options.without_empty(settings)
     session_class = pyramid_beaker.session_factory_from_settings(settings)
     return _pyramid_session_class(session_class, session_options.complete(session_class._options))
 

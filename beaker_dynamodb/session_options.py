@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import beaker.session
+from beaker.cache import clsmap
 
+from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.config import converters
-from beaker_dynamodb.config.beaker_settings import TYPES
+from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.namespace import register
 from beaker_dynamodb.session import DynamoDBSession
@@ -19,16 +21,44 @@ from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
 
 log = logging.getLogger("beaker_dynamodb")
 
+#: Beaker's secrets: an empty one would switch signing or encryption off.
+_SECRETS = frozenset({"secret", "validate_key", "encrypt_key"})
+#: Options of this package for which an empty string has a meaning.
+_MAY_BE_EMPTY = frozenset({"prefix", "signing_keys"})
+
+
+def without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out session settings whose value is an empty string: they are not set.
+
+    :param settings: names with or without ``session.`` or ``beaker.session.``.
+    :raises ConfigurationError: a secret is empty.
+    """
+    kept = {}
+    for key, value in settings.items():
+        name = key.removeprefix("beaker.").removeprefix("session.")
+        if isinstance(value, str) and not value.strip() and name not in _MAY_BE_EMPTY:
+            if name in _SECRETS:
+                raise ConfigurationError(
+                    f"session.{name} is empty, perhaps because of an unset environment variable; "
+                    "set it, or remove the setting"
+                )
+            continue
+        kept[key] = value
+    return kept
+
 
 def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
-    """Complete Beaker's session options, and take ``on_save_error`` out of them.
+    """Complete and check Beaker's session options, and take ``on_save_error`` out of them.
+
+    Does no I/O.
 
     :returns: the handler for ``on_save_error``.
-    :raises ConfigurationError: ``on_save_error`` is invalid, or ``session_class`` needs another
-        ``type``.
+    :raises ConfigurationError: the type is unknown, an option is wrong, or ``session_class`` needs
+        another ``type``.
     """
     register()
     options["type"] = options.get("type") or TYPES[0]
+    _check_type(options)
     if "invalidate_corrupt" in options:
         # Beaker does not convert it, and takes the string "false" of an INI file as true.
         options["invalidate_corrupt"] = converters.boolean(options["invalidate_corrupt"])
@@ -41,8 +71,23 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
             f"session_class {chosen.__name__} stores sessions in DynamoDB, but session.type is "
             f"{options['type']!r}: set type = ext:dynamodb, or remove session_class"
         )
+    if in_dynamodb(options):
+        backend_for(split(options, SESSIONS)[0])
     _warn_of_dropped_cookies(options)
     return save_errors.parse(options.pop("on_save_error", None))
+
+
+def _check_type(options: Mapping[str, Any]) -> None:
+    kind = options["type"]
+    if options.get("namespace_class") is not None or kind == "cookie":
+        return
+    try:
+        clsmap[kind]
+    except KeyError:
+        known = sorted({*clsmap._clsmap, "cookie"})
+        raise ConfigurationError(
+            f"session.type {kind!r} does not exist; the types are {', '.join(known)}"
+        ) from None
 
 
 def session_class(options: Mapping[str, Any]) -> type:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,11 +16,19 @@ if TYPE_CHECKING:
     from beaker_dynamodb.backend import Backend
 
 
+log = logging.getLogger("beaker_dynamodb")
+
+
 class CacheStorage:
     """A backend, with what only caches need."""
 
     def __init__(self, backend: Backend) -> None:
         self.options = backend.options
+        if backend.table_is_default:
+            region = backend.options.region_name or os.environ.get("AWS_DEFAULT_REGION")
+            _warn_of_default_table(
+                backend.options.table_name, f"Region {region}" if region else "the default Region"
+            )
         self.items = backend.items
         self.keys = backend.keys
         self.codec = backend.codec
@@ -38,6 +48,17 @@ class CacheStorage:
             # 0 means forever in the option `timeout`, but immediately in Beaker's `expire`.
             lifetime = self.options.timeout or None
         return None if lifetime is None else now_ms + round(lifetime * 1000)
+
+
+@lru_cache(maxsize=256)
+def _warn_of_default_table(table: str, region: str) -> None:
+    """Warn once: a region may lack the table, because Beaker does not pass ``cache.url`` to it."""
+    log.warning(
+        "a cache uses the table %r in %s, because its options name no table. Regions do not "
+        "inherit cache.url or cache.table_name from Beaker: set cache.REGION.url",
+        table,
+        region,
+    )
 
 
 @lru_cache(maxsize=256)

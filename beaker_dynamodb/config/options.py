@@ -207,6 +207,12 @@ class Options:
         "misses, skip writes and log a warning once a minute. Sessions always raise.",
         default="raise",
     )
+    strict_options: bool = option(
+        converters.boolean,
+        "Unknown options are errors. Otherwise only misspelled ones are, and others are ignored "
+        "with a warning.",
+        default=False,
+    )
     clock: Callable[[], float] = option(
         converters.live,
         "Function that returns epoch seconds; for tests.",

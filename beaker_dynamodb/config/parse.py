@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from beaker_dynamodb.config.declare import shown_value
+from beaker_dynamodb.config.names import check_unknown
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import ConfigurationError
 
-__all__ = ["IGNORED_OPTIONS", "Options", "by_name", "parse"]
+__all__ = ["Options", "by_name", "parse"]
 
-#: Names that Beaker, pyramid_beaker and Paste pass to every backend; they mean nothing here.
-IGNORED_OPTIONS = frozenset(
-    {
-        "auto",
-        "constant_csrf_token",
-        "cookie_on_exception",
-        "data_dir",
-        "digest_filenames",
-        "enabled",
-        "environ_key",
-        "expire",
-        "key_length",
-        "lock_dir",
-        "log_file",
-        "on_save_error",
-        "regions",
-        "session_class",
-        "webtest_varname",
-    }
-)
-#: Beaker's middleware also passes its keyword arguments under their dotted names.
-IGNORED_PREFIXES = ("session.", "cache.", "beaker.")
+log = logging.getLogger("beaker_dynamodb")
 
 _FIELDS = {spec.name: spec for spec in fields(Options)}
 _CANONICAL = {
@@ -49,9 +30,9 @@ def parse(given: Mapping[str, Any]) -> Options:
     """Parse option names (without ``session.`` or ``cache.``) and their values.
 
     :param given: strings from an INI file, or Python values. None and an empty string mean "not
-        set"; an empty prefix is a prefix.
-    :raises ConfigurationError: an unknown name, a wrong value, or two names of one option with
-        different values.
+        set"; an empty prefix means no prefix.
+    :raises ConfigurationError: a misspelled name, a wrong value, empty ``signing_keys``, or two
+        names of one option with different values.
     """
     return Options(**{name: _convert(name, value) for name, value in by_name(given).items()})
 
@@ -61,33 +42,55 @@ def by_name(given: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises ConfigurationError: as `parse`, except for values.
     """
-    named = _by_canonical_name(given.items(), live=True)
+    named, unknown = _by_canonical_name(given.items(), live=True)
     url = named.pop("url", None)
-    return named if url is None else {**_url_options(str(url)), **named}
+    if url is not None:
+        in_url, unknown_in_url = _url_options(str(url))
+        if "table_name" in in_url:
+            _warn_of_table(str(named.get("table_name", "")).strip(), in_url["table_name"])
+        named = {**in_url, **named}
+        unknown += unknown_in_url
+    strict = bool(unknown) and _convert("strict_options", named.get("strict_options", False))
+    for name in unknown:
+        check_unknown(name, _CANONICAL, strict=strict)
+    return named
 
 
-def _by_canonical_name(given: Iterable[tuple[str, Any]], *, live: bool) -> dict[str, Any]:
+@lru_cache(maxsize=256)
+def _warn_of_table(table: str, other: str) -> None:
+    """Warn once, since the table may be the one of another backend, such as ``beaker_cache``."""
+    if table not in ("", other):
+        log.warning(
+            "table %r is used, not %r as in the option url: the option table_name takes precedence",
+            table,
+            other,
+        )
+
+
+def _by_canonical_name(
+    given: Iterable[tuple[str, Any]], *, live: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the options that are set, and the unknown names that are."""
     named: dict[str, Any] = {}
+    unknown = []
     for name, value in given:
         canonical = _CANONICAL.get(name)
-        if canonical is None:
-            if name in IGNORED_OPTIONS or name.startswith(IGNORED_PREFIXES):
-                continue
-            raise ConfigurationError(_unknown(name))
         if value is None or (isinstance(value, str) and not value and canonical != "prefix"):
+            if value is not None and canonical == "signing_keys":
+                raise ConfigurationError(
+                    "option signing_keys is empty, perhaps because of an unset environment "
+                    "variable; remove the option to store unsigned items"
+                )
+            continue
+        if canonical is None:
+            unknown.append(name)
             continue
         if not live and _FIELDS[canonical].metadata["live"]:
             raise ConfigurationError(f"option {name} is a Python object; a URL cannot hold it")
         if canonical in named and named[canonical] != value:
             raise ConfigurationError(f"option {canonical} is set twice, to different values")
         named[canonical] = value
-    return named
-
-
-def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, _CANONICAL, n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]!r}?" if close else "known are " + ", ".join(sorted(_FIELDS))
-    return f"unknown option {name!r}: {hint}"
+    return named, unknown
 
 
 def _convert(name: str, value: Any) -> Any:
@@ -99,7 +102,7 @@ def _convert(name: str, value: Any) -> Any:
         raise ConfigurationError(f"option {name}{given}: {error}") from None
 
 
-def _url_options(url: str) -> dict[str, Any]:
+def _url_options(url: str) -> tuple[dict[str, Any], list[str]]:
     """Read ``dynamodb://REGION/TABLE?option=value&…``."""
     try:
         parts = urlsplit(url)
@@ -112,10 +115,9 @@ def _url_options(url: str) -> dict[str, Any]:
             "option url: must have the form dynamodb://REGION/TABLE?option=value&…; the Region may "
             "be empty, and credentials are options such as aws_access_key_id"
         )
-    named = _by_canonical_name(
-        [("region_name", host), ("table_name", table), *query],
-        live=False,
+    named, unknown = _by_canonical_name(
+        [("region_name", host), ("table_name", table), *query], live=False
     )
     if "url" in named:
         raise ConfigurationError("option url: cannot contain another url")
-    return named
+    return named, unknown

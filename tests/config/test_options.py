@@ -8,7 +8,7 @@ import pytest
 
 from beaker_dynamodb import ConfigurationError
 from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.config.parse import IGNORED_OPTIONS, parse
+from beaker_dynamodb.config.parse import parse
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/mine"
 SECRETS = ["aws_access_key_id", "aws_secret_access_key", "signing_keys", "url"]
@@ -102,44 +102,11 @@ def test_the_lease_of_a_lock_is_half_of_its_timeout() -> None:
     assert (30, 5) == (Options().lock_lease, parse({"lock_timeout": 10}).lock_lease)
 
 
-@pytest.mark.parametrize(
-    ("unknown", "closest"),
-    [
-        ("table_nam", "table_name"),
-        ("regoin", "region"),
-        ("Prefix", "prefix"),
-        ("aws_secret_key", "aws_secret_access_key"),
-    ],
-)
-def test_an_unknown_name_is_an_error_that_suggests_the_closest_one(
-    unknown: str, closest: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=f"{unknown!r}: did you mean {closest!r}"):
-        parse({unknown: "x"})
-
-
-def test_an_unknown_name_unlike_any_other_lists_all_names() -> None:
-    with pytest.raises(ConfigurationError, match=r"'zzzzzz'.*known are .*table_name"):
-        parse({"zzzzzz": 1})
-
-
 @pytest.mark.parametrize(("alias", "name"), [("table", "table_name"), ("region", "region_name")])
 def test_an_alias_sets_the_option(alias: str, name: str) -> None:
     assert "one-two" == getattr(parse({alias: "one-two", name: "one-two"}), name)
     with pytest.raises(ConfigurationError, match=f"option {name} is set twice"):
         parse({alias: "one-two", name: "three"})
-
-
-@pytest.mark.parametrize(
-    "name", [*sorted(IGNORED_OPTIONS), "session.type", "cache.data_dir", "beaker.session.key"]
-)
-def test_options_of_beaker_are_ignored(name: str) -> None:
-    assert Options() == parse({name: object()})
-
-
-@pytest.mark.parametrize("name", ["table_name", "client", "endpoint_url", "timeout", "url"])
-def test_none_and_the_empty_string_mean_the_default(name: str) -> None:
-    assert Options() == parse({name: None}) == parse({name: ""})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""Unknown option names, options that are not set, and the wrong table."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from beaker.cache import CacheManager
+from beaker.ext.database import DatabaseNamespaceManager
+from beaker.ext.memcached import MemcachedNamespaceManager
+from beaker.ext.sqla import SqlaNamespaceManager
+from beaker.util import parse_cache_config_options
+
+from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb.config.names import IGNORED_OPTIONS
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import parse
+
+
+@pytest.mark.parametrize(
+    ("unknown", "meant"),
+    [
+        ("tabel_name", "table_name"),
+        ("regoin", "region"),
+        ("Prefix", "prefix"),
+        ("hashKey", "hash_key"),
+        ("read-capacity-units", "read_capacity_units"),
+        ("singing_key", "signing_keys"),
+        ("uri", "url"),
+        ("ttl", "timeout"),
+        ("default_ttl", "timeout"),
+        ("aws_secret_key", "aws_secret_access_key"),
+    ],
+)
+def test_a_misspelled_option_is_an_error_that_suggests_the_right_one(
+    unknown: str, meant: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{unknown!r}: did you mean {meant!r}"):
+        parse({unknown: "x"})
+
+
+@pytest.mark.parametrize("name", ["path", "longtimeout", "max_items", "cache_dir", "lru"])
+def test_an_option_of_the_application_is_ignored_with_one_warning(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert Options() == parse({name: "x"}) == parse({name: "y", "prefix": None})
+    assert [f"option {name!r} is ignored: beaker_dynamodb has no such option"] == caplog.messages
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"path": "x", "strict_options": "true"},
+        {"url": "dynamodb:///mine?strict_options=true", "path": "x"},
+        {"url": "dynamodb:///mine?strict_options=true&path=x"},
+    ],
+)
+def test_any_unknown_option_is_an_error_if_options_are_strict(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="unknown option 'path'"):
+        parse(given)
+
+
+def test_an_unknown_option_that_is_not_set_is_no_error() -> None:
+    assert Options(strict_options=True) == parse(
+        {"tabel_name": None, "path": "", "strict_options": True}
+    )
+
+
+def test_options_of_beakers_other_backends_are_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    managers = (DatabaseNamespaceManager, MemcachedNamespaceManager, SqlaNamespaceManager)
+    names = {name for one in managers for name in inspect.signature(one).parameters}
+    names |= IGNORED_OPTIONS | {"sa.url", "short.expire", "session.type", "beaker.session.key"}
+    names -= {"namespace", "params", "kw", "kwargs", "url", "table_name", "table"}
+    assert Options() == parse(dict.fromkeys(names, object()))
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("name", ["table_name", "client", "endpoint_url", "timeout", "url"])
+def test_none_and_the_empty_string_mean_the_default(name: str) -> None:
+    assert Options() == parse({name: None}) == parse({name: ""})
+
+
+def test_empty_signing_keys_do_not_switch_signing_off() -> None:
+    assert Options() == parse({"signing_keys": None})
+    with pytest.raises(ConfigurationError, match="signing_keys is empty"):
+        parse({"signing_keys": ""})
+
+
+def test_a_table_name_that_overrides_the_url_is_reported_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = {"url": "dynamodb://eu-west-1/mine", "table_name": "beaker_cache"}
+    assert "beaker_cache" == parse(given).table_name == parse(given).table_name
+    parse({**given, "table_name": "mine"})
+    assert [
+        "table 'beaker_cache' is used, not 'mine' as in the option url: the option table_name "
+        "takes precedence"
+    ] == caplog.messages
+
+
+def test_a_cache_region_without_a_table_says_which_one_it_uses(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = {
+        "cache.type": "ext:dynamodb",
+        "cache.url": "dynamodb://eu-west-1/mine",
+        "cache.regions": "short, long",
+        "cache.short.region_name": "eu-north-1",
+        "cache.long.url": "dynamodb://eu-west-1/mine",
+    }
+    caches = CacheManager(**parse_cache_config_options(settings))
+    for _ in range(2):
+        for name in ("short", "long"):
+            assert 0 == caches.get_cache_region("news", name).namespace.faults_missed
+    (message,) = caplog.messages
+    assert "the table 'sessions' in Region eu-north-1, because its options name no" in message

@@ -1,0 +1,58 @@
+"""The session options are checked when the middleware or the Pyramid include is built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from beaker.cache import cache_regions
+from pyramid.config import Configurator
+
+from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb.middleware import SessionMiddleware, session_filter_factory
+
+WRONG = [
+    ({"type": "dynamo"}, "session.type 'dynamo' does not exist; the types are cookie, "),
+    ({"secret": ""}, "session.secret is empty"),
+    ({"encrypt_key": " "}, "session.encrypt_key is empty"),
+    ({"signing_keys": ""}, "signing_keys is empty"),
+    ({"tabel_name": "x"}, "did you mean 'table_name'"),
+    ({"read_timeout": "soon"}, "option read_timeout 'soon'"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_a_wrong_option_is_an_error_at_start(options: dict[str, Any], message: str) -> None:
+    settings = {f"session.{name}": value for name, value in options.items()}
+    for build in (
+        lambda: SessionMiddleware(object(), settings),  # type: ignore[arg-type]
+        lambda: SessionMiddleware(object(), **options),  # type: ignore[arg-type]
+        lambda: session_filter_factory({}, **options)(object()),  # type: ignore[arg-type]
+        lambda: Configurator(settings=settings).include("beaker_dynamodb.pyramid"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            build()
+
+
+def test_a_wrong_option_of_a_cache_region_is_an_error_when_pyramid_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(cache_regions, "checked_at_start", {})  # removed afterwards
+    settings = {
+        "cache.regions": "checked_at_start",
+        "cache.checked_at_start.type": "ext:dynamodb",
+        "cache.checked_at_start.read_timeout": "soon",
+    }
+    with pytest.raises(ConfigurationError, match="option read_timeout 'soon'"):
+        Configurator(settings=settings).include("beaker_dynamodb.pyramid")
+
+
+@pytest.mark.parametrize("name", ["cookie_domain", "lock_dir", "url", "prefix", "schema_name"])
+def test_an_empty_setting_is_not_set(name: str) -> None:
+    SessionMiddleware(object(), {f"session.{name}": ""})  # type: ignore[arg-type]
+    Configurator(settings={f"session.{name}": ""}).include("beaker_dynamodb.pyramid")
+
+
+@pytest.mark.parametrize("kind", ["memory", "cookie", "ext:dynamodb"])
+def test_options_of_other_backends_do_not_matter(kind: str) -> None:
+    SessionMiddleware(object(), type=kind, validate_key="x", schema_name=None, sa_opts={})  # type: ignore[arg-type]
