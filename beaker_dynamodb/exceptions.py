@@ -47,7 +47,8 @@ class DynamoDBError(BeakerException):  # type: ignore[misc]  # Beaker has no typ
     :param aws_code: AWS's error code, for instance ``ThrottlingException``; None if DynamoDB did
         not answer.
 
-    If botocore raised an exception, it is the ``__cause__``.
+    The ``__cause__`` is botocore's exception, or the operating system's if no connection could be
+    made or it was lost.
     """
 
     def __init__(

@@ -260,8 +260,8 @@ def test_a_run_from_its_start_to_its_stop(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--aws", "--region", "eu-west-1"], "NoCredentialsError"),
-        (["--endpoint-url", "http://127.0.0.1:9"], "no answer"),
+        (["--aws", "--region", "eu-west-1"], "no AWS credentials were found"),
+        (["--endpoint-url", "http://127.0.0.1:9"], "127.0.0.1:9: connection refused"),
         (["--table-name", "%"], "table_name"),
         (["--port", "70000"], "70000"),
         (["--port", "taken"], "taken"),

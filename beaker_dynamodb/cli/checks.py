@@ -62,8 +62,10 @@ def failed(name: str, error: DynamoDBError) -> Result:
     if error.aws_code == "ResourceNotFoundException":
         return Result(name, ERROR, f"table {error.table!r} does not exist", CREATE_TABLE)
     if not isinstance(error, AccessDenied):
-        remedy = "check the network, endpoint_url and region_name"
-        return Result(name, ERROR, str(error), remedy)
+        if error.aws_code is not None:
+            return Result(name, ERROR, str(error))
+        text, _, remedy = str(error).partition(". ")  # what happened, what to check
+        return Result(name, ERROR, text, remedy)
     # IAM distinguishes a Query of an index from one of the table.
     action = INDEX_QUERY if name.startswith("Query, ") else error.operation or ""
     user, flags = OPTIONAL.get(action, ("", ""))

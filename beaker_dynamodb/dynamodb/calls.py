@@ -19,6 +19,7 @@ from beaker_dynamodb.dynamodb.error_mapping import (
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.shared_attempt import SharedAttempt
 from beaker_dynamodb.dynamodb.table_state import TableNotReady
+from beaker_dynamodb.dynamodb.unanswered import note_answer
 from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class TableCalls:
         self.options = options
         self.sleep = sleep
         self.client = ClientSource(options)
+        #: The client whose server has answered, see `note_answer`.
+        self._answered: Any = None
         #: Time to live must still be enabled, because the table was not ready in time.
         self._without_ttl = False
 
@@ -110,6 +113,8 @@ class TableCalls:
             try:
                 response = getattr(client, method)(**params)
             except Exception as error:
+                if hasattr(error, "response"):
+                    self._note_answer(client)
                 translated = translate(error, OPERATIONS[method], self.options.table_name)
                 if self._should_retry(error, translated, client, retries):
                     continue
@@ -123,8 +128,14 @@ class TableCalls:
                     self._note_accepted_credentials(retries)
                     translated = self._with_item(translated, params)
                 raise translated from None
+            if client is not self._answered:
+                self._note_answer(client)
             self._note_accepted_credentials(retries)
             return response
+
+    def _note_answer(self, client: Any) -> None:
+        self._answered = client
+        note_answer(client)
 
     def _should_retry(
         self,

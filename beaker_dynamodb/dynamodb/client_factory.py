@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
-from beaker_dynamodb.dynamodb.error_mapping import describe
 from beaker_dynamodb.dynamodb.hooks import guard, save_work
+from beaker_dynamodb.dynamodb.unanswered import describe
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError, StoreUnavailable
 
 if TYPE_CHECKING:

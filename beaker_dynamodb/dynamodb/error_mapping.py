@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from beaker_dynamodb.dynamodb import unanswered
 from beaker_dynamodb.dynamodb.authentication import Remedy, clock_difference, remedy_of_response
+from beaker_dynamodb.dynamodb.unanswered import describe, root_error
 from beaker_dynamodb.exceptions import (
     AccessDenied,
     DynamoDBError,
@@ -92,12 +94,17 @@ _EXCEPTIONS: dict[str, type[DynamoDBError]] = {
 }
 
 
-_CHECK_ADDRESS = "; check the network and the options region_name and endpoint_url"
-#: What to do about botocore's exceptions.
-_ADVICE = {
-    "ConnectTimeoutError": _CHECK_ADDRESS,
-    "EndpointConnectionError": _CHECK_ADDRESS,
-    "NoCredentialsError": "; give the process an IAM role, or set AWS_PROFILE",
+#: What is wrong with refused credentials, by error code.
+_REFUSED_CREDENTIALS = {
+    "ExpiredToken": "the AWS credentials have expired",
+    "ExpiredTokenException": "the AWS credentials have expired",
+    "InvalidAccessKeyId": "AWS does not know the access key",
+    "InvalidClientTokenId": "AWS does not know the access key or the session token",
+    "InvalidSignatureException": "the AWS secret access key is wrong",
+    "MissingAuthenticationToken": "the request was not signed",
+    "MissingAuthenticationTokenException": "the request was not signed",
+    "SignatureDoesNotMatch": "the AWS secret access key is wrong",
+    "UnrecognizedClientException": "AWS does not know the access key or the session token",
 }
 
 
@@ -118,34 +125,20 @@ def translate(error: Exception, operation: str, table: str) -> Exception:
         )
     if isinstance(error, StoreUnavailable):
         return error  # raised by one of this package's hooks
-    # Nothing else may reach Beaker either: it treats KeyError and TypeError as "no session".
-    problem = "no answer" if isinstance(error, (BotoCoreError, ResponseParserError)) else "failed"
-    advice = _ADVICE.get(type(error).__name__, "")
+    if isinstance(error, (BotoCoreError, ResponseParserError)):
+        text = unanswered.explain(error)
+    else:
+        # Nothing else may reach Beaker either: it treats KeyError and TypeError as "no session".
+        text = f"failed ({describe(error)})"
     return StoreUnavailable(
-        f"{operation} on table {table!r}: {problem} ({describe(error)}){advice}",
-        operation=operation,
-        table=table,
+        f"{operation} on table {table!r}: {text}", operation=operation, table=table
     )
 
 
-def describe(error: Exception) -> str:
-    """Describe an exception without values and without the output of a credentials helper."""
-    from botocore.exceptions import ConfigParseError, CredentialRetrievalError
+def cause(error: Exception) -> BaseException | None:
+    """Return the one error to chain as the cause, or None if it may quote a secret.
 
-    name = type(error).__name__
-    if isinstance(error, CredentialRetrievalError):
-        provider = error.kwargs.get("provider")
-        return f"{name}: {provider} returned no credentials; its output is not shown"
-    if isinstance(error, ConfigParseError):
-        return f"{name}: {error}"
-    if isinstance(error, OSError) and error.strerror:
-        where = "" if error.filename is None else f": {error.filename!r}"
-        return f"{name}: {error.strerror}{where}"
-    return name
-
-
-def cause(error: Exception) -> Exception | None:
-    """Return the error to chain as the cause, or None if it may quote a secret.
+    If there was no connection, it is the operating system's, without the layers above it.
 
     `UnicodeError` and `JSONDecodeError`, both `ValueError`s, contain the whole input. Errors about
     credentials contain a helper's output, errors about an address its password.
@@ -153,13 +146,18 @@ def cause(error: Exception) -> Exception | None:
     if isinstance(error, (ValueError, LookupError)):
         return None
     from botocore.exceptions import (
+        BotoCoreError,
         CredentialRetrievalError,
         MetadataRetrievalError,
         ParamValidationError,
     )
 
     quoting = (CredentialRetrievalError, MetadataRetrievalError, ParamValidationError)
-    return None if isinstance(error, quoting) or _USERINFO.search(str(error)) else error
+    if isinstance(error, quoting) or _USERINFO.search(str(error)):
+        return None
+    root = root_error(error) if isinstance(error, BotoCoreError) else error
+    root.__suppress_context__ = True
+    return root
 
 
 def _translate_response(response: Mapping[str, Any], operation: str, table: str) -> Exception:
@@ -192,6 +190,8 @@ def _translate_response(response: Mapping[str, Any], operation: str, table: str)
                 f"{clock_difference(response)}, so the signature is refused; synchronize this "
                 f"host's clock (NTP). {message}"
             )
+        elif code in _REFUSED_CREDENTIALS:
+            message = f"{_REFUSED_CREDENTIALS[code]}. {message}"
         text = f"{operation} on table {table!r}: {code or 'HTTP'} ({status}): {message}"
     return cls(text, operation=operation, table=table, aws_code=code or None)
 

@@ -80,6 +80,21 @@ def aws_command(options: Options) -> str:
     )
 
 
+def own_command(options: Options, region: str) -> str:
+    """Return this package's command that creates the same table."""
+    words = ["beaker-dynamodb create-table --table-name", options.table_name]
+    words += ["--region-name", region]
+    shaping = ("hash_key", "sort_key", "ttl_attribute", "read_capacity_units")
+    for name in (*shaping, "write_capacity_units", "endpoint_url"):
+        value = getattr(options, name)
+        if value != getattr(type(options), name, None):
+            words += [f"--{name.replace('_', '-')}", shlex.quote(str(value))]
+    if options.special_keys:
+        keys = ",".join(f"{k.name}:{k.type}{':index' * k.indexed}" for k in options.special_keys)
+        words += ["--special-keys", shlex.quote(keys)]
+    return " ".join(words)
+
+
 def make_usable(client: DynamoDBClient, options: Options, sleep: Callable[[float], None]) -> bool:
     """Create a table that was not found, or wait until it can be used; return True.
 
@@ -101,7 +116,7 @@ def make_usable(client: DynamoDBClient, options: Options, sleep: Callable[[float
             return True
     raise ConfigurationError(
         f"table {options.table_name!r} does not exist and create_table is false; create it with: "
-        f"{aws_command(options)}",
+        f"{own_command(options, client.meta.region_name)} (extra cli), or: {aws_command(options)}",
         table=options.table_name,
         aws_code="ResourceNotFoundException",
     )

@@ -234,8 +234,8 @@ def test_every_use_in_a_remedy_allows_its_action() -> None:
         (
             ["--endpoint-url", "http://127.0.0.1:1", "--region-name", "eu-west-1"],
             ["credentials", "region", "table"],
-            "no answer",
-            "endpoint_url",
+            "127.0.0.1:1: connection refused",
+            "Is it running?",
         ),
         ([], ["credentials", "region"], "egion", "set region_name, or AWS_DEFAULT_REGION"),
     ],

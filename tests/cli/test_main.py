@@ -68,7 +68,7 @@ def test_a_group_without_a_command_shows_help_on_stderr(words: list[str]) -> Non
         (["stats", "--tabel", "x"], 2, "No such option"),
         (["stats", "--ini", "missing.ini"], 2, "missing.ini: No such file"),
         (["stats", "--for", "caches"], 2, "'caches' is not one of"),
-        (["stats", "--endpoint-url", "http://127.0.0.1:1", "--max-attempts", "1"], 1, "no answer"),
+        (["stats", "--endpoint-url", "http://127.0.0.1:1", "--max-attempts", "1"], 1, "running?"),
     ],
 )
 def test_errors_are_one_line_with_an_exit_code(

@@ -146,7 +146,7 @@ def test_credentials_are_searched_once_a_second(
         manager = DynamoDBNamespaceManager("id", **options)
         for seconds, count in ((0, 1), (0.9, 1), (0.1, 2), (0, 2)):
             clock.advance(seconds)
-            assert "NoCredentialsError" in str(failure(manager))
+            assert "no AWS credentials were found" in str(failure(manager))
             assert count == len(searches)
     assert [] == server.requests
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testkey")

@@ -191,7 +191,6 @@ def test_an_exception_of_the_client_is_store_unavailable(
     assert StoreUnavailable is type(error)
     assert error.__cause__ in (raised, None)
     assert ("GetItem", TABLE, None) == (error.operation, error.table, error.aws_code)
-    assert type(raised).__name__ in str(error)
 
 
 @pytest.mark.parametrize(
@@ -202,9 +201,9 @@ def test_an_exception_of_the_client_is_store_unavailable(
             "helper returned no credentials",
         ),
         (botocore_exceptions.ParamValidationError(report="hunter2"), "refused the parameters"),
-        (botocore_exceptions.MetadataRetrievalError(error_msg="hunter2"), "no answer"),
+        (botocore_exceptions.MetadataRetrievalError(error_msg="hunter2"), "not sent"),
         (ValueError("hunter2"), "ValueError"),
-        (botocore_exceptions.EndpointConnectionError(endpoint_url="http://u:hunter2@h"), "network"),
+        (botocore_exceptions.EndpointConnectionError(endpoint_url="http://u:hunter2@h"), "at h:80"),
     ],
     ids=lambda value: type(value).__name__,
 )

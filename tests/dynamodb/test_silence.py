@@ -146,7 +146,7 @@ def test_after_an_unanswered_save_no_save_is_sent(
         session["name"] = "Grace"
         session.save()
         network.down = True
-        assert "ReadTimeoutError" in str(caught(session.persist))
+        assert "did not answer within read_timeout" in str(caught(session.persist))
         assert "not sent" in str(caught(session.persist))
         assert 1 == network.lost
         network.down = False

@@ -1,0 +1,149 @@
+"""Messages about calls that DynamoDB did not answer: what happened, where, what to check."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+from botocore import exceptions
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from beaker_dynamodb import (
+    AccessDenied,
+    ConfigurationError,
+    DynamoDBNamespaceManager,
+    StoreUnavailable,
+)
+from beaker_dynamodb.dynamodb.error_mapping import translate
+from beaker_dynamodb.dynamodb.unanswered import explain, note_answer
+from tests.stubbed import TABLE, Script, offline_client
+
+AWS = "https://dynamodb.eu-west-1.amazonaws.com/"
+LOCAL = "http://127.0.0.1:8000/"
+
+
+def refused(url: str) -> Exception:
+    return behind(exceptions.EndpointConnectionError(endpoint_url=url), ConnectionRefusedError())
+
+
+def unknown_name(url: str) -> Exception:
+    error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return behind(exceptions.EndpointConnectionError(endpoint_url=url), error)
+
+
+def behind(error: Exception, root: OSError) -> Exception:
+    error.__context__ = RuntimeError("a layer of urllib3")
+    error.__context__.__cause__ = root
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (refused(LOCAL), "127.0.0.1:8000: connection refused. Is it running?"),
+        (refused("http://localhost:8000"), "localhost:8000: connection refused. Is it running?"),
+        (refused(AWS), "amazonaws.com:443: connection refused. Check endpoint_url and the fire"),
+        (unknown_name(AWS), "Check the DNS resolver and the network of this machine"),
+        (
+            unknown_name("https://dynamodb.eu-wset-1.amazonaws.com"),
+            "host name does not exist. Check region_name ('eu-wset-1'; did you mean 'eu-west-1'?)",
+        ),
+        (
+            unknown_name("https://123.ddb.nowhere.amazonaws.com"),
+            "does not exist. Check endpoint_url",
+        ),
+        (
+            unknown_name("https://dynamodb.cn-nroth-1.amazonaws.com.cn"),
+            "('cn-nroth-1'; did you mean 'cn-north-1'?)",
+        ),
+        (unknown_name("http://dynamo.lan"), "dynamo.lan:80: the host name does not exist. Check e"),
+        (
+            behind(exceptions.EndpointConnectionError(endpoint_url=AWS), OSError(101, "no route")),
+            "(OSError: no route). Check region_name and the network",
+        ),
+        (exceptions.ConnectTimeoutError(endpoint_url=AWS), "timed out. Check region_name, the sec"),
+        (exceptions.ReadTimeoutError(endpoint_url=AWS), "did not answer within read_timeout"),
+        (exceptions.ConnectionClosedError(endpoint_url=AWS), "closed the connection without an an"),
+        (
+            exceptions.SSLError(endpoint_url=AWS, error=OSError()),
+            "TLS failed. Check endpoint_url and AW",
+        ),
+        (exceptions.ProxyConnectionError(proxy_url="http://u:p@h"), "Check HTTPS_PROXY"),
+        (ResponseParserError("half"), "the answer cannot be read"),
+        (exceptions.BotoCoreError(), "no answer (BotoCoreError)"),
+        (
+            exceptions.TokenRetrievalError(provider="sso", error_msg="expired"),
+            "credentials could not be obtained (TokenRetrievalError)",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_message_says_what_happened_and_what_to_check(error: Exception, message: str) -> None:
+    assert message in explain(error)
+
+
+def test_missing_credentials_are_not_a_network_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "shop")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/etc/aws")
+    monkeypatch.delenv("AWS_SHARED_CREDENTIALS_FILE")
+    message = explain(exceptions.NoCredentialsError())
+    assert "the profile 'shop' in ~/.aws/credentials and /etc/aws" in message
+    assert "network" not in message
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ExpiredTokenException", "the AWS credentials have expired. no"),
+        ("UnrecognizedClientException", "AWS does not know the access key or the session token"),
+        ("InvalidSignatureException", "the AWS secret access key is wrong"),
+    ],
+)
+def test_refused_credentials_are_reported_as_such(code: str, message: str) -> None:
+    response: Any = {"Error": {"Code": code, "Message": "no"}}
+    error = translate(ClientError(response, "GetItem"), "GetItem", TABLE)
+    assert message in str(error)
+    assert code in str(error)
+
+
+@pytest.mark.parametrize("code", [None, "AccessDeniedException"])
+def test_after_any_answer_an_unknown_name_means_that_dns_fails(
+    monkeypatch: pytest.MonkeyPatch, code: str | None
+) -> None:
+    url = f"http://answers-{code}.test:8000/".lower()
+    script = Script()
+    monkeypatch.setattr(script.client.meta, "_endpoint_url", url)
+    assert "does not exist" in explain(unknown_name(url))
+    script.refuse("get_item", code) if code else script.answer("get_item", None, {})
+    with script, pytest.raises(AccessDenied if code else KeyError):
+        script.manager()["session"]
+    assert "although this process has connected to it before. Check the DNS" in explain(
+        unknown_name(url)
+    )
+
+
+def test_a_client_without_an_address_has_answered_too() -> None:
+    note_answer(object())
+
+
+def test_the_one_cause_of_an_error_is_the_operating_systems() -> None:
+    manager = DynamoDBNamespaceManager("pages", client=offline_client())
+    with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1: connection refused") as caught:
+        manager["session"]
+    cause = caught.value.__cause__
+    assert isinstance(cause, ConnectionRefusedError)
+    assert cause.__cause__ is None
+    assert cause.__suppress_context__
+
+
+def test_a_missing_table_names_the_command_that_creates_it() -> None:
+    script = Script().refuse("get_item", "ResourceNotFoundException")
+    script.refuse("describe_table", "ResourceNotFoundException")
+    with script, pytest.raises(ConfigurationError) as caught:
+        script.manager(create_table=False, special_keys="userId:S:index", hash_key="pk")["session"]
+    assert (
+        "create it with: beaker-dynamodb create-table --table-name sessions --region-name eu-west-1"
+        " --hash-key pk --special-keys userId:S:index (extra cli), or: aws dynamodb create-table"
+    ) in str(caught.value)
