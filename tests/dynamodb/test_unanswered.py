@@ -20,7 +20,7 @@ from beaker_dynamodb.dynamodb.error_mapping import translate
 from beaker_dynamodb.dynamodb.unanswered import explain, note_answer
 from tests.stubbed import TABLE, Script, offline_client
 
-AWS = "https://dynamodb.eu-west-1.amazonaws.com/"
+AWS = "https://dynamodb.af-south-1.amazonaws.com/"  # no other test has answers of it
 LOCAL = "http://127.0.0.1:8000/"
 
 
