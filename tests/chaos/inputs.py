@@ -34,7 +34,7 @@ class Numbers:
         return f"{3 * self.sessions:,}", f"{self.caches:,}", f"{5 * self.inputs:,}"
 
 
-FULL = Numbers(sessions=60, caches=50, inputs=500)
+FULL = Numbers(sessions=30, caches=25, inputs=100)
 #: With `tox -e chaos`.
 ON_REQUEST = Numbers(sessions=6_670, caches=5_000, inputs=20_000)
 HOW_MANY = ON_REQUEST if settings().max_examples >= 1_000 else FULL
