@@ -46,7 +46,8 @@ from tests.wsgi.outage import Outage
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 #: Heading, language and code of every code block.
 BLOCKS = [
     (heading.strip(), language, code)
@@ -107,6 +108,16 @@ def test_every_code_block_has_a_tested_language() -> None:
 
 
 # -- tables ---------------------------------------------------------------------------------------
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    named = {
+        name
+        for page in pages
+        for name in re.findall(r"`((?:tests|beaker_dynamodb|benchmarks)/[\w/.]+)`", page.read_text())
+    }
+    assert [] == [name for name in sorted(named) if not (ROOT / name).exists()]
 
 
 def test_the_option_table_is_generated_from_the_code() -> None:
