@@ -115,7 +115,9 @@ def test_every_file_that_a_page_names_exists() -> None:
     named = {
         name
         for page in pages
-        for name in re.findall(r"`((?:tests|beaker_dynamodb|benchmarks)/[\w/.]+)`", page.read_text())
+        for name in re.findall(
+            r"`((?:tests|beaker_dynamodb|benchmarks)/[\w/.]+)`", page.read_text()
+        )
     }
     assert [] == [name for name in sorted(named) if not (ROOT / name).exists()]
 
