@@ -83,7 +83,8 @@ class Capacity(AbstractContextManager["Capacity", None]):
     def __str__(self) -> str:
         sums = [(self.read_units, "read"), (self.write_units, "write")]
         parts = [f"{units:g} {kind}" for units, kind in sums if units]
-        return f"{' and '.join(parts) or 'no'} units"
+        last = [units for units, _ in sums if units][-1:]
+        return f"{' and '.join(parts) or 'no'} {'unit' if last == [1] else 'units'}"
 
     def as_json(self) -> dict[str, float]:
         """Return the units for JSON output."""

@@ -1,16 +1,28 @@
-"""The flag ``--where KEY=VALUE``: sessions by their special keys."""
+"""Sessions named on the command line: by ``--where KEY=VALUE``, by id, or by its digest."""
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Collection, Mapping
+from contextlib import closing
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from beaker_dynamodb.cli.command import Failed
+from beaker_dynamodb.cli.session_rows import digest
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config import converters
 from beaker_dynamodb.exceptions import SpecialKeyError
 from beaker_dynamodb.items.special_keys import SpecialKeys
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.sessions.session_store import SessionStore
+    from beaker_dynamodb.sessions.stored_session import StoredSession
+
+_DIGEST = re.compile(r"@[0-9a-f]{16}")
 
 where_flag = click.option(
     "--where",
@@ -50,3 +62,40 @@ def _convert(kind: str, value: str) -> Any:
     if kind == "BOOL":
         return converters.boolean(value)
     return value.encode() if kind == "B" else value
+
+
+def read_id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Return the argument ID; ``-`` reads it from stdin."""
+    return sys.stdin.readline().strip() if value == "-" else value
+
+
+def is_digest(session_id: str) -> bool:
+    """Return whether an argument is a digest, by which DynamoDB cannot find a session."""
+    return bool(_DIGEST.fullmatch(session_id))
+
+
+def find(
+    store: SessionStore,
+    names: Collection[str],
+    special: Mapping[str, Any],
+    *,
+    consistent: bool = True,
+) -> list[StoredSession]:
+    """Return the sessions with these ids or digests.
+
+    :param special: special keys to find digests by; empty: scan the table.
+    :raises Failed: one of them does not exist.
+    """
+    found = [store.get(name, consistent=consistent) for name in names if not is_digest(name)]
+    wanted = set(filter(is_digest, names))
+    if wanted:
+        with closing(store.sessions(special)) as listed:
+            for session in listed:
+                if digest(session) in wanted:
+                    wanted.remove(digest(session))
+                    found.append(session)
+                    if not wanted:
+                        break
+    if wanted or None in found:
+        raise Failed("there is no such session, or it has expired")
+    return [session for session in found if session is not None]

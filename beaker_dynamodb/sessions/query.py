@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import reduce
 from operator import and_
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from beaker_dynamodb.items.store import ItemStore
 
 SCAN_SEGMENTS = 4
+#: The first page for a caller that takes N sessions has N * PAGE_FACTOR items, but at least
+#: MIN_PAGE. Pages grow, because sessions may be rare in a table.
+PAGE_FACTOR, MIN_PAGE, PAGE_GROWTH, MAX_PAGE = 2, 25, 4, 10_000
 
 #: Key and attributes of each session. Expired sessions are included.
 Found = Generator[tuple["Key", Mapping[str, Any]], None, None]
@@ -33,12 +36,13 @@ class SessionQuery:
         self._items = items
         self._options = items.options
 
-    def find(self, special: Mapping[str, Attributes]) -> Found:
+    def find(self, special: Mapping[str, Attributes], expected: int | None = None) -> Found:
         """Yield the sessions with these special keys, by a Query of an index.
 
         The index may lag behind the table.
 
         :param special: special keys and their values. At least one must have an index.
+        :param expected: the number of sessions after which the caller stops; None: never.
         :raises ConfigurationError: none of them has one, or the table lacks the index.
         """
         indexed = next((name for name in self._options.index_keys if name in special), None)
@@ -51,8 +55,9 @@ class SessionQuery:
             {name: value for name, value in special.items() if name != indexed},
             key=Attr(indexed).eq(special[indexed]),
         )
+        params["IndexName"] = index_name(indexed)
         try:
-            yield from self._of_prefix(self._items.query(IndexName=index_name(indexed), **params))
+            yield from self._of_prefix(self._pages("query", params, expected))
         except DynamoDBError as error:
             if error.aws_code == "ValidationException" and "index" in str(error):
                 raise ConfigurationError(
@@ -64,10 +69,17 @@ class SessionQuery:
                 ) from error
             raise
 
-    def all(self) -> Found:
-        """Yield all sessions, by a Scan of the whole table."""
+    def all(self, expected: int | None = None, *, consistent: bool = False) -> Found:
+        """Yield all sessions, by a Scan of the whole table.
+
+        :param consistent: read consistently, whatever the option ``consistent_read`` says.
+        :param expected: as in `find`. The table is then read in small pages, one at a time.
+        """
         params = self._params({})
-        params["ConsistentRead"] = bool(self._options.consistent_read)
+        params["ConsistentRead"] = consistent or bool(self._options.consistent_read)
+        if expected is not None:
+            yield from self._of_prefix(self._pages("scan", params, expected))
+            return
         with closing(scan(self._items, params, segments=SCAN_SEGMENTS)) as pages:
             for page in pages:
                 yield from self._of_prefix(page.items)
@@ -104,6 +116,21 @@ class SessionQuery:
         if options.sort_key is not None:
             shown.append(options.sort_key)
         return read_params(key=key, filter=condition, projection=shown)
+
+    def _pages(
+        self, method: str, params: dict[str, Any], expected: int | None
+    ) -> Iterator[Attributes]:
+        """Yield the items of a Query or Scan, in growing pages if the caller may stop early."""
+        if expected is not None:
+            params["Limit"] = min(max(PAGE_FACTOR * expected, MIN_PAGE), MAX_PAGE)
+        while True:
+            page = self._items.call(method, **params)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            if expected is not None:
+                params["Limit"] = min(PAGE_GROWTH * params["Limit"], MAX_PAGE)
 
     def _of_prefix(self, found: Iterable[Mapping[str, Any]]) -> Found:
         for attributes in found:

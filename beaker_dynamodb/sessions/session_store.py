@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.backend import backend_for
+from beaker_dynamodb.backend import Backend, backend_for
 from beaker_dynamodb.config.beaker_settings import TYPES, beaker_parameters
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 from beaker_dynamodb.items.item import SESSION
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 #: `SessionStore.revoke` reads the index again while it finds new sessions, at most this often.
 REVOKE_PASSES = 10
+#: `SessionStore.revoke_pass` deletes this many sessions at a time, in this many threads.
+DELETED_BATCH, DELETE_THREADS = 32, 8
+
+Wanted = Callable[[StoredSession], bool]
 
 
 class SessionStore:
@@ -37,6 +43,13 @@ class SessionStore:
 
     def __init__(self, **options: Any) -> None:
         self._storage = session_storage(backend_for(options))
+
+    @classmethod
+    def of(cls, backend: Backend) -> Self:
+        """Return the store of a parsed configuration."""
+        store = cls.__new__(cls)
+        store._storage = session_storage(backend)
+        return store
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], prefix: str = "session.") -> Self:
@@ -60,7 +73,12 @@ class SessionStore:
         return cls(**{name: value for name, value in given.items() if name not in of_beaker})
 
     def sessions(
-        self, special_keys: Mapping[str, Any] | None = None, /, **more: Any
+        self,
+        special_keys: Mapping[str, Any] | None = None,
+        /,
+        *,
+        expected: int | None = None,
+        **more: Any,
     ) -> Generator[StoredSession, None, None]:
         """Yield the active sessions with these special keys, in no particular order.
 
@@ -68,6 +86,8 @@ class SessionStore:
         any, it is a Scan that reads the whole table. Pages are read on demand.
 
         :param special_keys: names and values, for names that are not valid as keywords.
+        :param expected: the number of sessions that the caller takes if it stops early: read small
+            pages first.
         :param more: names and values as keywords.
         :raises ConfigurationError: a name is not in ``special_keys``, none of them has an
             index, or the table lacks it.
@@ -76,7 +96,7 @@ class SessionStore:
         special = self._special({**(special_keys or {}), **more})
         query = self._storage.query
         # Closing ends the calls in progress if the caller stops early.
-        with closing(query.find(special) if special else query.all()) as found:
+        with closing(query.find(special, expected) if special else query.all(expected)) as found:
             for key, attributes in found:
                 session = self._active(key, attributes)
                 if session is not None:
@@ -86,15 +106,18 @@ class SessionStore:
         """Return the number of `sessions`, at the same cost."""
         return sum(1 for _ in self.sessions(special_keys, **more))
 
-    def get(self, id: str | None, *, hashed: bool = False) -> StoredSession | None:
+    def get(
+        self, id: str | None, *, hashed: bool = False, consistent: bool = True
+    ) -> StoredSession | None:
         """Return a session, or None if it does not exist or has expired: one GetItem.
 
         :param id: the session's id, or None, the id of a session without one.
         :param hashed: whether ``id`` is the digest from a `StoredSession`.
+        :param consistent: False: at half the price, and up to a second old.
         :raises PayloadError: the item is damaged.
         """
         for key in self._keys(id, hashed):
-            item = self._storage.items.get(key, SESSION, consistent_read=True)
+            item = self._storage.items.get(key, SESSION, consistent_read=consistent)
             if item is not None:
                 return stored_session(self._storage, item)
         return None
@@ -128,20 +151,63 @@ class SessionStore:
         :returns: the number of active sessions deleted.
         :raises ValueError: there is no special key.
         """
-        special = self._special({**(special_keys or {}), **more})
+        return sum(1 for _ in self.revoke_each({**(special_keys or {}), **more}, keep=keep))
+
+    def revoke_each(
+        self,
+        special_keys: Mapping[str, Any],
+        *,
+        keep: str | StoredSession | Iterable[str | StoredSession | None] | None = (),
+        wanted: Wanted | None = None,
+    ) -> Generator[StoredSession, None, None]:
+        """Delete sessions as `revoke` does; yield each active one once it is deleted.
+
+        :param wanted: delete only the sessions for which it returns True.
+        """
+        special = self._special(special_keys)
         if not special:
             raise ValueError("revoke() needs a special key; without one it would delete everything")
         if keep is None or isinstance(keep, (str, StoredSession)):
             keep = [keep]
         done = {key for session in keep for key in self._keys(session)}
-        revoked = 0
         for _ in range(REVOKE_PASSES):
-            found = {key for key, _ in self._storage.query.find(special)} - done
+            listed = list(self._storage.query.find(special))
+            found = {key: attributes for key, attributes in listed if key not in done}
             if not found:
-                break
-            revoked += sum(self._delete(key, special) for key in found)
-            done |= found
-        return revoked
+                return
+            done |= found.keys()
+            for key in self._wanted(found.items(), wanted):
+                session = self._end(key, special)
+                if session is not None:
+                    yield session
+
+    def revoke_pass(self, wanted: Wanted | None = None) -> Generator[StoredSession, None, None]:
+        """Delete the sessions that one consistent Scan finds; yield each active one.
+
+        A session that starts meanwhile may stay: repeat until a pass yields none.
+
+        :param wanted: as in `revoke_each`.
+        """
+        with (
+            closing(self._storage.query.all(consistent=True)) as found,
+            ThreadPoolExecutor(DELETE_THREADS) as pool,
+        ):
+            keys = self._wanted(found, wanted)
+            while batch := list(islice(keys, DELETED_BATCH)):
+                yield from filter(None, pool.map(lambda key: self._end(key, {}), batch))
+
+    def _wanted(
+        self, found: Iterable[tuple[Key, Mapping[str, Any]]], wanted: Wanted | None
+    ) -> Iterator[Key]:
+        for key, attributes in found:
+            session = None if wanted is None else self._active(key, attributes)
+            if wanted is None or (session is not None and wanted(session)):
+                yield key
+
+    def _end(self, key: Key, special: Mapping[str, Any]) -> StoredSession | None:
+        """Delete a session; return it if it was active."""
+        deleted = self._delete(key, special)
+        return None if deleted is None else self._active(key, deleted)
 
     def _special(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Return special keys as DynamoDB attributes."""
@@ -164,10 +230,13 @@ class SessionStore:
             return [keys.session(session), keys.session(session, hashed=False)]
         return [keys.session(session)]
 
-    def _delete(self, key: Key, special: Mapping[str, Any]) -> bool:
+    def _delete(self, key: Key, special: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Delete a session; return its attributes if it had not expired."""
         items = self._storage.items
         deleted = self._storage.query.delete(key, special)
-        return deleted is not None and not items.layout.expired(deleted, items.now_ms())
+        if deleted is None or items.layout.expired(deleted, items.now_ms()):
+            return None
+        return deleted
 
     def _active(self, key: Key, attributes: Mapping[str, Any]) -> StoredSession | None:
         """Return a session that was found, or None if it has expired or is damaged."""

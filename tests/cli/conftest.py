@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.cli.main import cli
+from beaker_dynamodb.dynamodb.calls import TableCalls
 from tests.opening import payload
 
 if TYPE_CHECKING:
@@ -49,6 +50,20 @@ def filled(options: dict[str, object], client: DynamoDBClient, table_name: str) 
         DynamoDBNamespaceManager("news", **options)[f"key-{n}"] = "x" * 3000 * n
     client.put_item(TableName=table_name, Item={"id": {"S": "foreign"}, "list": {"L": []}})
     return special
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """The calls on items, as method and parameters, whatever client sends them."""
+    calls: list[tuple[str, dict[str, Any]]] = []
+    real = TableCalls.call
+
+    def call(self: TableCalls, method: str, **params: Any) -> Any:
+        calls.append((method, params))
+        return real(self, method, **params)
+
+    monkeypatch.setattr(TableCalls, "call", call)
+    return calls
 
 
 def keys(client: DynamoDBClient, table_name: str) -> set[str]:

@@ -1,19 +1,26 @@
-"""sessions list, show and revoke."""
+"""sessions list and show."""
 
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager
-from tests.cli.conftest import Run, keys
+from beaker_dynamodb import DynamoDBNamespaceManager, SessionStore, StoreUnavailable
+from tests.cli.conftest import Run
+from tests.clock import Clock
 from tests.opening import payload
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.servers.endpoint import Endpoint
+
+Sent = list[tuple[str, dict[str, Any]]]
 
 SPECIAL = ("--special-keys", "userId:N:index")
 #: The first 16 digits of the SHA-256 of "id-0".
@@ -31,7 +38,7 @@ def test_list_shows_digests_and_no_payload(
     assert all(line.startswith("@") for line in lines)
     assert "id-" not in result.stdout
     assert "secret" not in result.stdout
-    assert "read units used" in result.stderr or "no units used" in result.stderr
+    assert re.search(r" (read|no) units? used\.$", result.stderr.strip())
 
 
 def test_list_as_json_with_ids(run: Run, filled: dict[str, Any]) -> None:
@@ -56,31 +63,20 @@ def test_show_takes_an_id_a_digest_or_stdin(run: Run, filled: dict[str, Any]) ->
 
 
 def test_an_unknown_or_expired_session_is_an_error(run: Run, filled: dict[str, Any]) -> None:
-    for words in (["show", "unknown"], ["show", "old"], ["revoke", "@0123456789abcdef"]):
+    for words in (["show", "unknown"], ["show", "old"], ["show", "@0123456789abcdef"]):
         result = run("sessions", *words, *SPECIAL)
         assert (1, "") == (result.exit_code, result.stdout)
         assert "there is no such session" in result.stderr
 
 
-def test_revoke_keeps_named_sessions_and_other_users(
-    run: Run, filled: dict[str, Any], client: DynamoDBClient, table_name: str
-) -> None:
-    result = run("sessions", "revoke", "--where", "userId=0", "--keep", DIGEST, *SPECIAL)
-    assert "2 sessions revoked; " in result.stdout
-    left = {key for key in keys(client, table_name) if key.startswith("sess:id-")}
-    assert {"sess:id-0", "sess:id-1", "sess:id-3"} == left
-
-
-def test_revoke_one_by_its_id(run: Run, filled: dict[str, Any]) -> None:
-    assert 1 == json.loads(run("sessions", "revoke", "id-3", "--json").stdout)["revoked"]
-    assert 1 == run("sessions", "revoke", "id-3").exit_code
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["revoke"], "name a session, or --where"),
-        (["revoke", "id", "--keep", "other"], "--keep goes with --where only"),
+        (["list", "--sort", "used"], "--sort goes with --where only"),
+        (["list", "--where", "userId=1", "--consistent"], "DynamoDB's indexes lag"),
+        (["list", "--json", "--jsonl"], "--json does not go with --jsonl"),
+        (["list", "--used-after", "soon"], "neither a time (2026-11-24T04:23Z) nor an age"),
+        (["list", "--used-after", "9999999w"], "neither a time"),
         (["list", "--where", "userId"], "is not KEY=VALUE"),
         (["list", "--where", "userId=many"], "--where 'userId=many': is not a number"),
         (["list", "--where", "userId=nan"], "DynamoDB cannot store NaN"),
@@ -101,3 +97,140 @@ def test_where_compares_numbers_exactly(run: Run, options: dict[str, Any]) -> No
     session["session"] = payload(n=Decimal(number))
     listed = run("sessions", "list", "--where", f"n={number}", "--json", *flags)
     assert 1 == len(json.loads(listed.stdout)["sessions"])
+
+
+# -- order, periods, formats ----------------------------------------------------------------------
+
+START = 4_000_000_000
+
+
+@pytest.fixture
+def aged(options: dict[str, Any]) -> None:
+    """Three sessions, an hour apart: s0 was used last, s2 started last."""
+    clock = Clock(START)
+    special = {**options, "special_keys": "userId:N:index", "clock": clock}
+    for n in range(3):
+        clock.now = START + 3600 * n
+        DynamoDBNamespaceManager(f"s{n}", **special)["session"] = payload(userId=1)
+    clock.now = START + 3 * 3600
+    DynamoDBNamespaceManager("s0", **special)["session"] = payload(userId=1, more=1)
+
+
+def listed(run: Run, *words: str) -> list[str]:
+    result = run("sessions", "list", "--jsonl", "--show-ids", *SPECIAL, *words)
+    assert 0 == result.exit_code, result.stderr
+    return [json.loads(line)["id"] for line in result.stdout.splitlines()]
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--sort", "created"], ["s2", "s1", "s0"]),
+        (["--sort", "used"], ["s0", "s2", "s1"]),
+        (["--sort", "used", "--limit", "1"], ["s0"]),
+        (["--sort", "expires", "--created-before", "2096-10-02T08:06:40Z"], ["s0"]),
+        (["--sort", "used", "--used-after", "2096-10-02T08:06:40+00:00"], ["s0", "s2", "s1"]),
+        (["--sort", "used", "--used-after", "2096-10-02T09:06:40"], ["s0", "s2"]),
+        (["--sort", "used", "--used-before", "2096-10-02T09:06:41"], ["s2", "s1"]),
+        (["--created-after", "2096-10-03"], []),
+        (["--created-before", "90m"], []),
+    ],
+)
+def test_a_users_sessions_are_sorted_and_selected_by_time(
+    run: Run, aged: None, words: list[str], expected: list[str]
+) -> None:
+    assert expected == listed(run, "--where", "userId=1", *words)
+    if "--sort" not in words:
+        assert expected == listed(run, *words)
+
+
+def test_times_are_iso_8601_in_utc(run: Run, aged: None) -> None:
+    line = run("sessions", "list", "--jsonl", *SPECIAL, "--used-before", "2096-10-02T08:10Z").stdout
+    assert "2096-10-02T08:06:40Z" == json.loads(line)["created"]
+    for words in (["list"], ["show", "s1"]):
+        assert "  2096-10-02T08:06:40Z" in run("sessions", *words).stdout
+
+
+# -- what is read ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowd(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> None:
+    """150 sessions of 1 KB each, and 50 cache entries."""
+    DynamoDBNamespaceManager("first", **options)["session"] = payload()
+    (item,) = client.scan(TableName=table_name)["Items"]
+    padded = {**item, "data": {"B": bytes(1000)}}
+    kinds = {"sess:": ("beaker-session", 150), "cache:n|": ("beaker-cache", 50)}
+    puts: list[Any] = [
+        {"PutRequest": {"Item": {**padded, "id": {"S": f"{prefix}{n}"}, "type": {"S": kind}}}}
+        for prefix, (kind, number) in kinds.items()
+        for n in range(number)
+    ]
+    for start in range(0, 200, 25):
+        client.batch_write_item(RequestItems={table_name: puts[start : start + 25]})
+
+
+@pytest.mark.both_servers
+def test_a_limited_list_reads_small_pages_and_stops(
+    run: Run, crowd: None, sent: Sent, endpoint: Endpoint
+) -> None:
+    answer = json.loads(run("sessions", "list", "--limit", "20", "--json").stdout)
+    assert 20 == len(answer["sessions"])
+    scans = [params for method, params in sent if method == "scan"]
+    assert 1 <= len(scans) <= 2
+    assert 40 == scans[0]["Limit"]
+    assert not any(params["ConsistentRead"] for params in scans)
+    if endpoint.name == "local":
+        # 40 items of 1.1 KB, at half a unit for each 4 KB.
+        assert 5 <= answer["capacity_units"]["read"] <= 6
+
+
+def test_pages_grow_where_sessions_are_rare(run: Run, crowd: None, sent: Sent) -> None:
+    run("sessions", "list", "--limit", "1", "--created-after", "2100-01-01")
+    assert [25, 100, 400] == [params["Limit"] for method, params in sent if method == "scan"]
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize(
+    ("words", "until"),
+    [
+        (["list"], "as a whole"),
+        (["list", "--limit", "1"], "until there are enough"),
+        (["show", DIGEST], "until there are enough"),
+    ],
+)
+@pytest.mark.parametrize("consistent", [False, True])
+def test_a_scan_is_announced_with_the_size_of_the_table(
+    run: Run, filled: dict[str, Any], sent: Sent, words: list[str], until: str, consistent: bool
+) -> None:
+    flags = ["--consistent"] if consistent else []
+    result = run("sessions", *words, *flags, *SPECIAL, after=["--consistent-read", "true"])
+    first = result.stderr.splitlines()[0]
+    assert f" {until} (about 10 items, " in first
+    assert first.endswith("; ItemCount, up to six hours old).")
+    assert {consistent} == {params["ConsistentRead"] for method, params in sent if method == "scan"}
+
+
+@pytest.mark.parametrize("words", [["list", "--where", "userId=0"], ["show", "id-0"]])
+def test_no_scan_is_announced_where_there_is_none(
+    run: Run, filled: dict[str, Any], sent: Sent, words: list[str]
+) -> None:
+    result = run("sessions", *words, *SPECIAL)
+    assert "Scanning" not in result.stderr
+    assert [False] == [params.get("ConsistentRead", False) for _, params in sent]
+
+
+@pytest.mark.parametrize(("words", "lines"), [([], 26), (["--jsonl"], 25)])
+def test_rows_appear_as_soon_as_they_are_known(
+    run: Run, crowd: None, monkeypatch: pytest.MonkeyPatch, words: list[str], lines: int
+) -> None:
+    real = SessionStore.sessions
+
+    def sessions(*given: Any, **more: Any) -> Any:
+        yield from islice(real(*given, **more), 25)
+        raise StoreUnavailable("stopped")
+
+    monkeypatch.setattr(SessionStore, "sessions", sessions)
+    result = run("sessions", "list", *words)
+    assert (1, lines) == (result.exit_code, len(result.stdout.splitlines()))

@@ -1,0 +1,174 @@
+"""`beaker-dynamodb sessions revoke`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from beaker_dynamodb.backend import Backend
+from beaker_dynamodb.cli.capacity import Capacity
+from beaker_dynamodb.cli.command import command, json_flag
+from beaker_dynamodb.cli.confirm import confirm, yes_flag
+from beaker_dynamodb.cli.console import counted, print_json
+from beaker_dynamodb.cli.flags import with_settings
+from beaker_dynamodb.cli.scans import metered
+from beaker_dynamodb.cli.session_rows import described, digest, print_rows
+from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.cli.times import Period, with_period
+from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
+from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.dynamodb.client import ClientSource
+from beaker_dynamodb.items.keys import Keys
+from beaker_dynamodb.sessions.session_store import SessionStore
+from beaker_dynamodb.sessions.stored_session import StoredSession
+
+ROTATE = (
+    "Rotate session.secret first, and signing_keys if they leaked too, and restart the "
+    "application. Until then, sessions that start are as exposed as those that end here."
+)
+
+
+@command(
+    "revoke",
+    example="sessions revoke --ini production.ini --where userId=42 --dry-run\n"
+    "sessions revoke --ini production.ini --where userId=42 --keep @3f1c0a9b52d47e60\n"
+    "sessions revoke @3f1c0a9b52d47e60 --ini production.ini\n"
+    "sessions revoke --all --ini production.ini",
+)
+@click.argument("session_id", metavar="[ID]", required=False, callback=read_id)
+@where_flag
+@click.option(
+    "--all",
+    "all_",
+    is_flag=True,
+    help="End all sessions, after a secret leaked. Rotate session.secret first.",
+)
+@click.option("--keep", multiple=True, metavar="ID", help="Keep this session; repeatable.")
+@with_period
+@click.option("--dry-run", is_flag=True, help="Only list the sessions that would end.")
+@yes_flag
+@json_flag
+@with_settings
+def revoke(
+    settings: Settings,
+    session_id: str | None,
+    where: tuple[str, ...],
+    all_: bool,
+    keep: tuple[str, ...],
+    period: Period,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """End one session by its id or digest, those with a special key, or all.
+
+    Requests in flight cannot bring a session back. ID is the same as for `show`.
+
+    --all reads the table consistently, and again until it finds no session. If new sessions start
+    all the time, end those from before the new secret only: --created-before TIME.
+    """
+    if [session_id is not None or bool(where), all_].count(True) != 1:
+        raise click.UsageError("name a session, or give --where KEY=VALUE, or --all")
+    if keep and (session_id is not None or all_):
+        raise click.UsageError("--keep goes with --where only")
+    if period and session_id is not None:
+        raise click.UsageError("times go with --where and --all only")
+    options = replace(settings.existing, consistent_read=True)
+    with Capacity(ClientSource(options)()) as used:
+        chosen = _Chosen(options, session_id, conditions(settings, where), keep, period)
+        if all_:
+            click.echo(ROTATE, err=True)
+        if not (dry_run or yes):
+            confirm(chosen.question())
+        number = 0
+
+        def found() -> Iterator[StoredSession]:
+            nonlocal number
+            with closing(chosen.listed() if dry_run else chosen.revoked()) as sessions:
+                for number, session in enumerate(sessions, 1):  # noqa: B007
+                    yield session
+
+        try:
+            if as_json:
+                listed = [described(session) for session in found()]
+                done = {"dry_run": dry_run, "revoked": 0 if dry_run else number}
+                print_json({**done, "sessions": listed, "capacity_units": used.as_json()})
+            else:
+                print_rows(found())
+        finally:  # also after Ctrl-C, or an error halfway
+            would = "would be " if dry_run else ""
+            click.echo(
+                f"{counted(number, 'session', 'sessions')} {would}revoked; {used} used.", err=True
+            )
+
+
+class _Chosen:
+    """The sessions that the command line names.
+
+    :raises Failed: a session that is named by its id or digest does not exist.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        session_id: str | None,
+        special: dict[str, Any],
+        keep: tuple[str, ...],
+        period: Period,
+    ) -> None:
+        self._options = options
+        self._store = SessionStore.of(Backend(options))
+        self._special = special
+        self._period = period
+        self._is_one = session_id is not None
+        names = keep if session_id is None else (session_id,)
+        scan = session_id is not None and is_digest(session_id) and not special
+        with metered(options, scan=scan, consistent=True, limited=True):
+            self._named = find(self._store, names, special)
+
+    def question(self) -> str:
+        """Return what to ask before the sessions end."""
+        table = f"table {self._options.table_name!r}"
+        if self._is_one or self._special:
+            number = sum(1 for _ in self.listed())
+            return f"Revoke {counted(number, 'session', 'sessions')} in {table}?"
+        prefix = Keys(self._options).prefixes[0]
+        which = "the chosen" if self._period else "all"
+        return f"Is the secret rotated? Revoke {which} sessions with prefix {prefix!r} in {table}?"
+
+    def listed(self) -> Generator[StoredSession, None, None]:
+        """Yield the sessions without ending them."""
+        if self._is_one:
+            yield from self._named
+            return
+        kept = set(map(digest, self._named))
+        with (
+            metered(self._options, scan=not self._special, consistent=True, streams=True),
+            closing(self._store.sessions(self._special)) as found,
+        ):
+            yield from (one for one in found if one in self._period and digest(one) not in kept)
+
+    def revoked(self) -> Generator[StoredSession, None, None]:
+        """End the sessions; yield each one that ended."""
+        if self._is_one:
+            yield from filter(self._store.delete, self._named)
+            return
+        wanted = self._period.__contains__ if self._period else None
+        if self._special:
+            yield from self._store.revoke_each(self._special, keep=self._named, wanted=wanted)
+            return
+        while True:
+            number = 0
+            with metered(self._options, scan=True, consistent=True, streams=True):
+                for number, session in enumerate(self._store.revoke_pass(wanted), 1):  # noqa: B007
+                    yield session
+            if not number:
+                return
+            found = counted(number, "session", "sessions")
+            click.echo(
+                f"{found} revoked. Reading again, for sessions that started since.", err=True
+            )

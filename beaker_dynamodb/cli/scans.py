@@ -1,0 +1,104 @@
+"""What a Scan will cost, said before it starts; its progress and its cost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import click
+
+from beaker_dynamodb.cli.capacity import READ_UNIT_BYTES, Capacity
+from beaker_dynamodb.cli.console import counted, progress
+from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.dynamodb import table_state
+from beaker_dynamodb.dynamodb.client import ClientSource
+from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError
+
+consistent_flag = click.option(
+    "--consistent", is_flag=True, help="Read consistently, at twice the price."
+)
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """A table's size as DescribeTable returns it; DynamoDB updates it every six hours."""
+
+    items: int
+    bytes: int
+
+    def read_units(self, consistent: bool = False) -> float:
+        """Return about what a Scan of the table consumes."""
+        return -(-self.bytes // READ_UNIT_BYTES) * (1 if consistent else 0.5)
+
+    def __str__(self) -> str:
+        return f"about {counted(self.items, 'item', 'items')}, {size(self.bytes)}"
+
+
+def table_size(options: Options) -> TableSize:
+    """Return a table's size.
+
+    :raises ConfigurationError: the table does not exist.
+    """
+    described = table_state.describe(ClientSource(options)(), options.table_name)
+    if described is None:
+        raise ConfigurationError(
+            f"table {options.table_name!r} does not exist",
+            table=options.table_name,
+            aws_code="ResourceNotFoundException",
+        )
+    return TableSize(described.get("ItemCount", 0), described.get("TableSizeBytes", 0))
+
+
+@contextmanager
+def metered(
+    options: Options,
+    *,
+    scan: bool,
+    consistent: bool = False,
+    limited: bool = False,
+    streams: bool = False,
+) -> Iterator[Capacity]:
+    """Measure the capacity that the calls of a command consume.
+
+    :param scan: say on stderr that the whole table is read, and how large it is; show progress.
+    :param limited: the Scan may stop early.
+    :param streams: rows appear on stdout meanwhile; on a terminal they show the progress.
+    """
+    total = _warn(options, consistent, limited) if scan else None
+    shown = (
+        progress("items read", total)
+        if scan and not (streams and sys.stdout.isatty())
+        else nullcontext(lambda _: None)
+    )
+    with (
+        shown as advance,
+        Capacity(
+            ClientSource(options)(),
+            on_call=lambda call: advance(call.response.get("ScannedCount", 0)),
+        ) as used,
+    ):
+        yield used
+
+
+def _warn(options: Options, consistent: bool, limited: bool) -> int | None:
+    """Return the number of items, or None if it is unknown."""
+    try:
+        found = table_size(options)
+    except AccessDenied:
+        known, total = "size unknown: dynamodb:DescribeTable is not allowed", None
+    else:
+        units = counted(round(found.read_units(consistent)), "read unit", "read units")
+        known, total = f"{found}, about {units}; ItemCount, up to six hours old", found.items
+    reads = "until there are enough" if limited else "as a whole"
+    click.echo(f"Scanning table {options.table_name!r} {reads} ({known}).", err=True)
+    return total
+
+
+def size(bytes: int) -> str:
+    """Return a size for people: "1.5 MB", "1 byte"."""
+    for unit, length in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
+        if bytes >= length:
+            return f"{bytes / length:.1f} {unit}"
+    return counted(bytes, "byte", "bytes")

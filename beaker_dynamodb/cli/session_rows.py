@@ -1,0 +1,69 @@
+"""Sessions in the output of a command: a line or a JSON object each.
+
+A session's id is as good as a password, so ids are shown on request only. Their place takes the
+digest that log lines show.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from beaker_dynamodb.cli.console import printable
+from beaker_dynamodb.cli.times import iso
+from beaker_dynamodb.items.keys import short_hash
+from beaker_dynamodb.sessions.stored_session import StoredSession
+
+#: Length of a time such as 2026-11-24T04:23:41Z.
+_WIDTH = 20
+
+
+def digest(session: StoredSession) -> str:
+    """Return the first 16 hexadecimal digits of the id's SHA-256, as log lines show it."""
+    if session.hashed:
+        return f"@{session.id.lstrip('%#')[:16]}"
+    return f"@{short_hash(session.id)}"
+
+
+def described(session: StoredSession, *, show_id: bool = False) -> dict[str, Any]:
+    """Return what JSON output shows of a session."""
+    return {
+        "digest": digest(session),
+        **({"id": session.id} if show_id else {}),
+        "created": iso(session.created),
+        "used": iso(session.accessed),
+        "expires": iso(session.expires),
+        "special": {
+            name: b64encode(value).decode() if isinstance(value, bytes) else value
+            for name, value in session.special.items()
+        },
+    }
+
+
+def print_jsonl(found: Iterable[StoredSession], *, show_ids: bool) -> int:
+    """Print a JSON object a line, each as soon as it is known; return their number."""
+    count = 0
+    for count, session in enumerate(found, 1):  # noqa: B007
+        line = json.dumps(described(session, show_id=show_ids), ensure_ascii=False)
+        click.echo(printable(line))
+    return count
+
+
+def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> int:
+    """Print a table, each row as soon as it is known; return the number of rows."""
+    name, width = ("id", 32) if show_ids else ("digest", 17)
+    count = 0
+    for count, session in enumerate(found, 1):
+        if count == 1:
+            times = "  ".join(f"{word:{_WIDTH}}" for word in ("created", "used", "expires"))
+            click.echo(f"{name:{width}}  {times}  special keys")
+        special = ", ".join(f"{name}={value}" for name, value in session.special.items())
+        words = [f"{session.id if show_ids else digest(session):{width}}"]
+        for time in (session.created, session.accessed, session.expires):
+            words.append(f"{iso(time) or '-':{_WIDTH}}")
+        click.echo(printable("  ".join([*words, special]).rstrip()))
+    return count

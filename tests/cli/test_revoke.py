@@ -1,0 +1,191 @@
+"""sessions revoke: what it asks, what it ends, and what it says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.sessions.query import SessionQuery
+from tests.cli.conftest import Run, keys
+from tests.opening import payload
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+SPECIAL = ("--special-keys", "userId:N:index")
+#: The first 16 digits of the SHA-256 of "id-0" and of "id-3".
+DIGEST, ANOTHER = "@a9412fdddb26a113", "@d5e7d0ae2a1ec3d6"
+
+
+@pytest.fixture
+def revoke(run: Run, filled: dict[str, Any]) -> Run:
+    def revoke(*words: str, **more: Any) -> Any:
+        return run("sessions", "revoke", *words, *SPECIAL, **more)
+
+    return revoke
+
+
+@pytest.fixture
+def sessions(client: DynamoDBClient, table_name: str) -> Any:
+    """Returns the ids of the stored sessions."""
+    return lambda: {
+        key.removeprefix("sess:") for key in keys(client, table_name) if key.startswith("sess:")
+    }
+
+
+EVERY = {f"id-{n}" for n in range(5)} | {"old"}
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize(
+    ("words", "ended"),
+    [
+        (["id-3"], {"id-3"}),
+        ([DIGEST], {"id-0"}),
+        ([DIGEST, "--where", "userId=0"], {"id-0"}),
+        (["--where", "userId=0"], {"id-0", "id-2", "id-4"}),
+        (["--where", "userId=0", "--keep", DIGEST, "--keep", "id-2"], {"id-4"}),
+        (["--where", "userId=0", "--created-before", "1d"], set()),
+        (["--all", "--created-after", "1d"], EVERY - {"old"}),
+        (["--all"], EVERY),
+    ],
+)
+def test_sessions_end_and_are_listed(
+    revoke: Run, sessions: Any, words: list[str], ended: set[str]
+) -> None:
+    active = ended - {"old"}
+    dry = revoke(*words, "--dry-run")
+    rows = dry.stdout.splitlines()[1:]
+    assert (0, len(active)) == (dry.exit_code, len(rows))
+    plural = "" if len(active) == 1 else "s"
+    assert f"{len(active)} session{plural} would be revoked; " in dry.stderr
+    assert EVERY == sessions()
+    done = revoke(*words, "--yes")
+    assert (0, sorted(rows)) == (done.exit_code, sorted(done.stdout.splitlines()[1:]))
+    assert f"{len(active)} session{plural} revoked; " in done.stderr
+    assert EVERY - ended == sessions()
+
+
+@pytest.mark.parametrize(
+    ("words", "question"),
+    [
+        (["id-3"], "Revoke 1 session in table"),
+        (["--where", "userId=0"], "Revoke 3 sessions in table"),
+        (["--all"], "Is the secret rotated? Revoke all sessions with prefix 'sess:' in table"),
+        (["--all", "--created-before", "1d"], "rotated? Revoke the chosen sessions"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [("n\n", 1, "stopped"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
+)
+def test_without_a_yes_no_session_ends(
+    revoke: Run, sessions: Any, words: list[str], question: str, answer: str, code: int, said: str
+) -> None:
+    result = revoke(*words, input=answer)
+    assert (code, "") == (result.exit_code, result.stdout)
+    assert question in result.stderr
+    assert said in result.stderr.splitlines()[-1]
+    assert EVERY == sessions()
+
+
+def test_a_yes_on_stdin_is_an_answer(revoke: Run, sessions: Any) -> None:
+    assert 0 == revoke("--where", "userId=1", input="y\n").exit_code
+    assert EVERY - {"id-1", "id-3", "old"} == sessions()
+
+
+def test_the_result_as_json(revoke: Run) -> None:
+    for words, dry in ((["--dry-run"], True), (["--yes"], False)):
+        answer = json.loads(revoke("--where", "userId=1", "--json", *words).stdout)
+        assert (dry, 0 if dry else 2, 2) == (
+            answer["dry_run"],
+            answer["revoked"],
+            len(answer["sessions"]),
+        )
+    assert 0 < answer["capacity_units"]["write"] or 0 == answer["capacity_units"]["read"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "name a session, or give --where KEY=VALUE, or --all"),
+        (["id-0", "--all"], 2, "or --all"),
+        (["--where", "userId=0", "--all"], 2, "or --all"),
+        (["id-0", "--keep", "id-1"], 2, "--keep goes with --where only"),
+        (["--all", "--keep", "id-1"], 2, "--keep goes with --where only"),
+        (["id-0", "--used-before", "1d"], 2, "times go with --where and --all only"),
+        (["@0123456789abcdef"], 1, "there is no such session"),
+        (["--where", "userId=0", "--keep", "unknown"], 1, "there is no such session"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    revoke: Run, sessions: Any, words: list[str], code: int, said: str
+) -> None:
+    result = revoke(*words, "--yes")
+    assert (code, "") == (result.exit_code, result.stdout)
+    assert said in result.stderr
+    assert EVERY == sessions()
+
+
+# -- all ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.both_servers
+def test_all_reads_consistently_until_a_pass_finds_nothing(
+    revoke: Run,
+    sessions: Any,
+    options: dict[str, Any],
+    sent: list[tuple[str, dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """During each of the first two passes a session starts that the pass does not see."""
+    real, passes = SessionQuery.all, []
+
+    def all(self: SessionQuery, *given: Any, **more: Any) -> Any:
+        yield from real(self, *given, **more)
+        passes.append(1)
+        if len(passes) <= 2:
+            DynamoDBNamespaceManager(f"late-{len(passes)}", **options)["session"] = payload()
+
+    monkeypatch.setattr(SessionQuery, "all", all)
+    result = revoke("--all", "--yes")
+    assert (0, 4) == (result.exit_code, len(passes))
+    assert set() == sessions()
+    assert {True} == {params["ConsistentRead"] for method, params in sent if method == "scan"}
+    assert result.stderr.startswith("Rotate session.secret first")
+    assert 4 == result.stderr.count("Scanning table")
+    assert result.stderr.splitlines()[-1].startswith("7 sessions revoked; ")
+
+
+def test_caches_and_other_prefixes_stay(
+    revoke: Run, client: DynamoDBClient, table_name: str
+) -> None:
+    revoke("--all", "--yes", after=["--prefix", "other:"])
+    before = keys(client, table_name)
+    revoke("--all", "--yes")
+    left = {key for key in before if not key.startswith("sess:")}
+    assert len(left) == 4
+    assert left == keys(client, table_name)
+
+
+def test_after_ctrl_c_the_command_says_what_ended(
+    revoke: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SessionQuery.delete
+
+    def delete(self: SessionQuery, *given: Any) -> Any:
+        if deleted:
+            raise KeyboardInterrupt
+        deleted.append(1)
+        return real(self, *given)
+
+    deleted: list[int] = []
+    monkeypatch.setattr(SessionQuery, "delete", delete)
+    result = revoke("--where", "userId=0", "--yes")
+    assert 0 != result.exit_code
+    assert 2 == len(result.stdout.splitlines())
+    assert "1 session revoked; " in result.stderr
