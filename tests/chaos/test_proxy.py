@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -19,30 +20,21 @@ from tests.chaos.proxy import Fault, Plan
 from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from types_boto3_dynamodb import DynamoDBClient
 
     from tests.chaos.proxy import FaultProxy
     from tests.servers.endpoint import Endpoint
 
 KEY = {"id": {"S": "a"}}
+PATIENT_SECONDS = 60
 
 
-@pytest.fixture
-def once(
-    proxy: FaultProxy, endpoint: Endpoint, client: DynamoDBClient, table_name: str
-) -> Iterator[DynamoDBClient]:
-    """A client of the proxy without retries and with a short timeout. The table exists."""
-    create_table(client, table_name)
-    config = Config(
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        read_timeout=faults.READ_TIMEOUT_SECONDS,
-    )
+def through(proxy: FaultProxy, endpoint: Endpoint, read_timeout: float) -> DynamoDBClient:
+    """Return a client of the proxy without retries."""
+    retries: Any = {"total_max_attempts": 1, "mode": "standard"}
+    config = Config(retries=retries, read_timeout=read_timeout)
     options = {**endpoint.options, "endpoint_url": proxy.url}
-    once = boto3.session.Session().client("dynamodb", **options, config=config)
-    yield once
-    once.close()
+    return boto3.session.Session().client("dynamodb", **options, config=config)
 
 
 @pytest.mark.parametrize(
@@ -59,22 +51,26 @@ def once(
 )
 def test_a_faulted_write_fails_and_arrives_only_with_some_faults(
     proxy: FaultProxy,
+    endpoint: Endpoint,
     client: DynamoDBClient,
-    once: DynamoDBClient,
     table_name: str,
     fault: Fault,
     error: type[BotoCoreError | ClientError],
     arrives: bool,
 ) -> None:
+    create_table(client, table_name)
     plan = proxy.inject(Plan(fault, first=1))
-    with pytest.raises(error):
-        once.put_item(TableName=table_name, Item=KEY)
+    # A busy machine must not time out where the fault is another one.
+    timeout = faults.READ_TIMEOUT_SECONDS if error is ReadTimeoutError else PATIENT_SECONDS
+    with closing(through(proxy, endpoint, timeout)) as faulted, pytest.raises(error):
+        faulted.put_item(TableName=table_name, Item=KEY)
     if fault is not faults.silence:
         proxy.heal()
     found = client.get_item(TableName=table_name, Key=KEY, ConsistentRead=True)
     assert arrives == ("Item" in found)
     assert 1 == plan.faults
-    once.put_item(TableName=table_name, Item=KEY)
+    with closing(through(proxy, endpoint, PATIENT_SECONDS)) as healed:
+        healed.put_item(TableName=table_name, Item=KEY)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
