@@ -16,7 +16,7 @@ MAX_ENTRIES = 100_000
 
 
 def merge_value(
-    base: Any, mine: Any, theirs: Any, special_keys: Collection[str] = (), *, rebased: bool = False
+    base: Any, mine: Any, theirs: Any, special_keys: Collection[str], *, rebased: bool
 ) -> Any:
     """Return the value to store for a key that two requests may have changed.
 
@@ -98,7 +98,8 @@ class _Merge:
                 base.get(key, MISSING),
                 mine.get(key, MISSING),
                 theirs.get(key, MISSING),
-                names_inside(key, special),
+                # The special keys inside have been compared.
+                (),
                 depth + 1,
             )
             if value is not MISSING:

@@ -1,13 +1,23 @@
-"""Fixtures of the session tests: a clock that Beaker and the package share."""
+"""Fixtures of the session tests: a clock that Beaker and the package share, and visitors."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from beaker.session import Session
 
+from beaker_dynamodb import DynamoDBSession
+from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
+from tests.sessions.driven import WAYS, Visitor
+from tests.sessions.site import MIDDLEWARES
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 # The year 2096. DynamoDB Local deletes items that have expired by the real clock.
 FAR_AHEAD = 4_000_000_000.0
@@ -15,14 +25,58 @@ FAR_AHEAD = 4_000_000_000.0
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of `beaker.session`; `moved` passes it to the package."""
+    """The clock of Beaker; `moved` passes it to the package."""
     clock = Clock(FAR_AHEAD)
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
-    monkeypatch.setattr("beaker.session.time", moved)
+    for module in ("beaker.session", "beaker.container"):
+        monkeypatch.setattr(f"{module}.time", moved)
     return clock
 
 
 @pytest.fixture
-def moved(options: dict[str, object], clock: Clock) -> dict[str, object]:
+def moved(options: dict[str, Any], clock: Clock) -> dict[str, Any]:
     """Options for the test's own table, with the test's clock."""
     return {**options, "clock": clock}
+
+
+@pytest.fixture(params=[Session, DynamoDBSession], ids=["beaker", "ours"])
+def session_class(request: pytest.FixtureRequest) -> type[Any]:
+    session_class: type[Any] = request.param
+    return session_class
+
+
+@pytest.fixture
+def visitor(moved: dict[str, Any], session_class: type[Any]) -> Visitor:
+    return Visitor(moved, session_class)
+
+
+@pytest.fixture(params=WAYS)
+def any_visitor(request: pytest.FixtureRequest, moved: dict[str, Any]) -> Visitor:
+    session_class, more = WAYS[request.param]
+    return Visitor({**moved, **more}, session_class)
+
+
+@pytest.fixture
+def plain(moved: dict[str, Any]) -> Visitor:
+    """A visitor of plain Beaker."""
+    return Visitor(moved)
+
+
+@pytest.fixture
+def ours(moved: dict[str, Any]) -> Visitor:
+    visitor = Visitor(moved, DynamoDBSession)
+    visitor.starts(a=1)
+    return visitor
+
+
+@pytest.fixture(params=MIDDLEWARES)
+def middleware(request: pytest.FixtureRequest) -> str:
+    middleware: str = request.param
+    return middleware
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[DynamoDBClient]:
+    """A client of a DynamoDB in this process."""
+    with dynamodb_here() as client:
+        yield client

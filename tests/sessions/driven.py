@@ -25,10 +25,7 @@ WAYS: dict[str, tuple[type[Any], dict[str, object]]] = {
 
 
 class Visitor:
-    """Makes requests on one session. Each loads the session when it begins.
-
-    :param session_class: Beaker's Session or DynamoDBSession.
-    """
+    """Makes requests on one session. Each loads the session when it begins."""
 
     def __init__(self, options: Mapping[str, Any], session_class: type[Any] = Session) -> None:
         self.options = {"type": "ext:dynamodb", **options}
@@ -36,18 +33,15 @@ class Visitor:
         self.id: str | None = None
 
     def starts(self, **data: object) -> Any:
-        """Make the first request, which saves data, and return its session."""
         session = self.request()
         save(session, **data)
         self.id = session.id
         return session
 
     def request(self, **more: Any) -> Any:
-        """Begin a request and return its session."""
         return self._class({}, id=self.id, use_cookies=False, **{**self.options, **more})
 
     def finds(self) -> dict[str, Any]:
-        """Return the data that a new request reads."""
         return values(self.request())
 
     def at_once(self, *changes: Callable[[Any], object]) -> dict[str, Any]:
@@ -60,13 +54,11 @@ class Visitor:
 
     @property
     def client(self) -> DynamoDBClient:
-        """The client that the requests use."""
         options = {name: value for name, value in self.options.items() if name != "type"}
         return DynamoDBNamespaceManager("any", **options).client
 
 
 def save(session: Any, **changes: object) -> None:
-    """Change and save a session."""
     session.update(changes, _planted=PLANTED)
     session.save()
 

@@ -16,7 +16,6 @@ from tests.chaos.watch import secret
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
-#: Both session middlewares: Beaker's and this package's.
 MIDDLEWARES = {"beaker": beaker.middleware.SessionMiddleware, "ours": SessionMiddleware}
 #: Without `crypto_type`, Beaker 1.13 does not try cryptography, and does not encrypt.
 ENCRYPTED: dict[str, object] = {
@@ -37,11 +36,7 @@ Action = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """The response to a request.
-
-    :param result: what the action returned.
-    :param set_cookies: the values of the ``Set-Cookie`` headers.
-    """
+    """The result of the action, and the values of the ``Set-Cookie`` headers."""
 
     result: Any
     set_cookies: list[str]
@@ -54,11 +49,7 @@ class Answer:
 
 
 class Site:
-    """One instance of an application; requests may come from any thread.
-
-    :param middleware: a key of `MIDDLEWARES`.
-    :param options: session options, without the prefix ``session.``.
-    """
+    """One instance of an application; requests may come from any thread."""
 
     def __init__(self, middleware: str, options: Mapping[str, object]) -> None:
         self.options = dict(options)
@@ -72,10 +63,7 @@ class Site:
 
 
 def visit(wsgi: WSGIApplication, action: Action, cookie: str = "") -> Answer:
-    """Make a request to an application that wraps `_application`.
-
-    :param cookie: the ``Cookie`` header.
-    """
+    """Make a request to an application that wraps `_application`."""
     environ: dict[str, Any] = {"test.action": action, "HTTP_COOKIE": cookie}
     setup_testing_defaults(environ)
     set_cookies: list[str] = []
@@ -95,7 +83,6 @@ def _application(environ: dict[str, Any], start_response: StartResponse) -> list
 
 
 def paste_app(global_conf: Mapping[str, str]) -> WSGIApplication:
-    """Return the application, for Paste."""
     return _application
 
 
@@ -105,8 +92,6 @@ def values(session: Any) -> dict[str, Any]:
 
 
 def store(**changes: object) -> Action:
-    """Return an action that saves values."""
-
     def action(session: Session) -> None:
         session.update(changes, _planted=PLANTED)
         session.save()

@@ -34,7 +34,6 @@ def visitor(client: DynamoDBClient, table_name: str) -> Visitor:
 
 @pytest.fixture
 def script() -> Iterator[Script]:
-    """Decides which calls fail, and which responses are lost."""
     with scripted_calls() as script:
         yield script
 
@@ -58,15 +57,11 @@ def finds(visitor: Visitor, session: Any) -> dict[str, Any]:
 START = {"a": 1, "log": ["start"]}
 
 
-# -- records ----------------------------------------------------------------------------------
-
-
 def payload(**data: object) -> Raw:
     return Raw(PickleSerializer().dumps(data))
 
 
 def record(options: dict[str, Any], session_id: str) -> SessionRecord:
-    """Return the record of an id, not read yet."""
     session: SessionRecord = DynamoDBNamespaceManager(session_id, **options).session
     return session
 
@@ -78,11 +73,6 @@ def reads(options: dict[str, Any], session_id: str) -> Any:
         return None
 
 
-def test_a_session_that_was_never_stored_is_saved_under_the_new_id(moved: dict[str, Any]) -> None:
-    record(moved, "new").move_from(record(moved, "old"), payload(a=1))
-    assert [{"a": 1}, None] == [reads(moved, "new"), reads(moved, "old")]
-
-
 def test_a_moved_session_is_not_saved_under_its_old_id(moved: dict[str, Any]) -> None:
     old, new = record(moved, "old"), record(moved, "new")
     old.write(payload(a=1))
@@ -90,6 +80,8 @@ def test_a_moved_session_is_not_saved_under_its_old_id(moved: dict[str, Any]) ->
     old.write(payload(a=3))
     assert [True, False] == [old.gone, new.gone]
     assert [{"a": 2}, None] == [reads(moved, "new"), reads(moved, "old")]
+    record(moved, "newer").move_from(record(moved, "never stored"), payload(a=1))
+    assert {"a": 1} == reads(moved, "newer")
 
 
 @pytest.mark.parametrize("knows", [True, False])
@@ -143,7 +135,6 @@ def test_without_transactions_the_new_item_is_written_before_the_old_one_ends(
     types = [call.params["Item"]["type"]["S"] for call in list(calls)[1:]]
     assert ["beaker-session", "beaker-marker"] == types
     session.regenerate_id()
-    calls.clear()
     with CallRecorder(client) as calls:
         session.save()
     assert ["PutItem", "PutItem"] == calls.operations  # the lack is remembered
@@ -170,23 +161,16 @@ def test_another_error_does_not_turn_transactions_off(
 
 
 @pytest.mark.usefixtures("_no_transactions")
-def test_without_transactions_a_change_between_the_writes_is_kept(
-    visitor: Visitor, client: DynamoDBClient
+@pytest.mark.parametrize("logs_out", [False, True])
+def test_without_transactions_a_save_or_logout_between_the_writes_counts(
+    visitor: Visitor, client: DynamoDBClient, logs_out: bool
 ) -> None:
     session, other = changed_id(visitor, mine=1), visitor.request()
-    with before(client, "PutItem", lambda _: None, lambda _: save(other, theirs=1)):
+    meanwhile = (lambda _: other.delete()) if logs_out else (lambda _: save(other, theirs=1))
+    with before(client, "PutItem", lambda _: None, meanwhile):
         session.save()
-    assert {**START, "mine": 1, "theirs": 1} == finds(visitor, session)
-
-
-@pytest.mark.usefixtures("_no_transactions")
-def test_without_transactions_a_logout_between_the_writes_wins(
-    visitor: Visitor, client: DynamoDBClient
-) -> None:
-    session, other = changed_id(visitor), visitor.request()
-    with before(client, "PutItem", lambda _: None, lambda _: other.delete()):
-        session.save()
-    assert [] == stored_sessions(client, visitor.options["table_name"])
+    kept = {} if logs_out else {**START, "theirs": 1}
+    assert {**kept, "mine": 1} == finds(visitor, session)
 
 
 def crash(params: dict[str, Any]) -> None:
@@ -268,9 +252,12 @@ def test_the_end_of_the_request_completes_a_failed_move(
     assert START == finds(visitor, session)
 
 
-def test_a_second_change_of_id_keeps_the_first_new_id(visitor: Visitor, script: Script) -> None:
+@pytest.mark.parametrize("fate", [LOST, ARRIVED])
+def test_a_second_change_of_id_keeps_the_first_new_id(
+    visitor: Visitor, script: Script, fate: str
+) -> None:
     """It was never sent to a browser, and the session may be stored under it."""
-    session = fails(script, changed_id(visitor))
+    session = fails(script, changed_id(visitor), fate)
     first = session.id
     session.regenerate_id()
     save(session, b=2)
@@ -285,11 +272,3 @@ def test_a_logout_after_a_lost_response_deletes_the_moved_session(
     session.delete()
     session.save(accessed_only=True)
     assert [] == stored_sessions(visitor.client, visitor.options["table_name"])
-
-
-def test_a_repeated_save_does_not_conflict_with_itself(visitor: Visitor, script: Script) -> None:
-    session = visitor.request()
-    session["b"] = 2
-    fails(script, session)
-    save(session, b=3)
-    assert {**START, "b": 3} == visitor.finds()
