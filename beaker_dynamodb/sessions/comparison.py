@@ -20,10 +20,11 @@ def same(a: Any, b: Any) -> bool:
     Stricter than ``==``: True and 1, or 1 and 1.0, are different. Values that cannot be compared
     are different unless their pickles are equal.
     """
-    if type(a) is type(b) and type(a) in SCALARS:
-        return bool(a == b)
+    if type(a) in SCALARS:
+        return type(a) is type(b) and bool(a == b)
     try:
-        return bool(pickle.dumps(a, 5) == pickle.dumps(b, 5)) or _same_structure(a, b, {})
+        one, other = (pickle.dumps(value, 5) for value in (a, b))
+        return one == other or _same_structure(a, b, {})
     except Exception:
         # Pickling runs the values' own code. "Different" loses no change.
         return False
