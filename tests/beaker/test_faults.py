@@ -1,4 +1,4 @@
-"""Damaged items and a store that does not answer, as Beaker's middleware takes them."""
+"""A store that does not answer, as Beaker's middleware takes them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from pyramid.testing import DummyRequest
 from pyramid_beaker import session_factory_from_settings
 
-from beaker_dynamodb import PayloadError, StoreUnavailable
-from tests.beaker import COOKIE, Browser, items, values
+from beaker_dynamodb import StoreUnavailable
+from tests.beaker import COOKIE, Browser, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -22,39 +22,6 @@ if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
 CORRUPT = "Invalidating corrupt session"
-
-
-def damage(client: DynamoDBClient, table_name: str, data: bytes) -> None:
-    """Overwrite the payload of the one item of a table."""
-    ((key, item),) = items(client, table_name).items()
-    client.put_item(TableName=table_name, Item={**item, "id": {"S": key}, "data": {"B": data}})
-
-
-@pytest.mark.parametrize("data", [b"garbage", b"", b"\x80\x02garbage", b"\x78\x9cgarbage"])
-def test_corrupt(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str, data: bytes
-) -> None:
-    """A damaged session gives a new one, with Beaker's own warning, and can be used again."""
-    browser = Browser(options)
-    browser.save(name="Ada")
-    damage(client, table_name, data)
-
-    with pytest.warns(BeakerWarning, match=CORRUPT):
-        browser.save(name="Grace")
-
-    assert {"name": "Grace"} == browser.contents()
-
-
-def test_unknown_codec(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> None:
-    """With invalidate_corrupt off, an item that cannot be decoded is a PayloadError."""
-    browser = Browser({**options, "invalidate_corrupt": False})
-    browser.save(name="Ada")
-    ((key, item),) = items(client, table_name).items()
-    client.put_item(
-        TableName=table_name, Item={**item, "id": {"S": key}, "codec": {"S": "of the future"}}
-    )
-    with pytest.raises(PayloadError, match="of the future"):
-        browser.contents()
 
 
 @pytest.fixture

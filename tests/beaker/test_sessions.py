@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.beaker import Browser, items, values
+from tests.beaker import Browser, values
 from tests.clock import Clock
 from tests.sessions.site import ENCRYPTED
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 WAYS = {
     "plain": {},
@@ -53,31 +50,11 @@ def test_changes_are_stored_only_by_save_or_auto(options: dict[str, Any]) -> Non
         assert {"name": "Grace" if auto else "Ada"} == browser.contents()
 
 
-def test_an_encrypted_session_cannot_be_read_in_the_table(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str
-) -> None:
-    for way in ({}, ENCRYPTED):
-        Browser(options, **way).save(name="a word")
-    stored = [item["data"]["B"] for item in items(client, table_name).values()]
-    assert [False, True] == sorted(b"a word" in data for data in stored)
-
-
 def test_a_forged_cookie_opens_no_session(options: dict[str, Any]) -> None:
     browser = Browser(options, secret="s")
     browser.save(name="Ada")
     forged = f"beaker.session.id={'0' * 40}{browser.visit(lambda session: session.id)}"
     assert {} == Browser(options, secret="s").visit(values, cookie=forged)
-
-
-def test_a_deleted_session_leaves_a_marker(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str
-) -> None:
-    browser = Browser(options)
-    browser.save(name="Ada")
-    browser.visit(lambda session: session.delete())
-    assert {} == browser.contents()
-    (left,) = items(client, table_name).values()
-    assert {"S": "beaker-marker"} == left["type"]
 
 
 @pytest.mark.parametrize(

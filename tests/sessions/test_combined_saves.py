@@ -25,7 +25,7 @@ from beaker_dynamodb.sessions import combined_saves, conflict_retry
 from beaker_dynamodb.sessions.storage import session_storage
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
-from tests.sessions.driven import WAYS, Visitor, save
+from tests.sessions.driven import Visitor, save
 from tests.sessions.test_concurrent_saves import HANGS
 
 if TYPE_CHECKING:
@@ -121,17 +121,6 @@ def error_of(future: Future[None]) -> BaseException | None:
     return future.exception(HANGS)
 
 
-@pytest.fixture(params=WAYS)
-def visitor(request: pytest.FixtureRequest, moved: dict[str, object]) -> Visitor:
-    session_class, more = WAYS[request.param]
-    return Visitor({**moved, **more}, session_class)
-
-
-@pytest.fixture
-def plain(moved: dict[str, object]) -> Visitor:
-    return Visitor(moved)
-
-
 def conflicting(visitor: Visitor, number: int, **data: object) -> list[Any]:
     """Return sessions in flight, each of whose saves will conflict with one that came before."""
     visitor.starts(**data)
@@ -140,7 +129,8 @@ def conflicting(visitor: Visitor, number: int, **data: object) -> list[Any]:
     return sessions
 
 
-def test_waiting_saves_are_written_together(visitor: Visitor) -> None:
+def test_waiting_saves_are_written_together(any_visitor: Visitor) -> None:
+    visitor = any_visitor
     sessions = conflicting(visitor, 20)
     with CallRecorder(sessions[0].namespace.client) as sent, Threads(sessions[0]) as threads:
         with threads.leader(sessions[0], key_0=0) as leader:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.chaos.scripted import dynamodb_here
 from tests.sessions.site import UNKNOWN, Site, log_out, store
 
 if TYPE_CHECKING:
@@ -35,12 +33,6 @@ SETTINGS: list[dict[str, object]] = [
     {"save_accessed_time": False},
     {"consistent_read": "auto"},
 ]
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[DynamoDBClient]:
-    with dynamodb_here() as client:
-        yield client
 
 
 def cookie_of(site: Site, kind: str) -> str:

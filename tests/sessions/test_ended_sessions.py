@@ -8,9 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from beaker.session import Session
 
-from beaker_dynamodb.session import DynamoDBSession
 from tests.clock import Clock
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
@@ -23,12 +21,6 @@ PAYLOADS: dict[str, dict[str, object]] = {
     "json": {"data_serializer": "json"},
     "encrypted": ENCRYPTED,
 }
-CLASSES: dict[str, type[Any]] = {"beaker": Session, "ours": DynamoDBSession}
-
-
-@pytest.fixture(params=CLASSES)
-def session_class(request: pytest.FixtureRequest) -> type[Any]:
-    return CLASSES[request.param]
 
 
 @pytest.fixture(params=["merge", "reject", "overwrite"])
@@ -98,10 +90,11 @@ def test_a_deleted_item_stays_deleted_whatever_its_payload(
 
 
 def test_only_our_session_class_deletes_an_encrypted_session(
-    moved: dict[str, object], endpoint: Endpoint
+    plain: Visitor, endpoint: Endpoint
 ) -> None:
     """Plain Beaker's logout is one more opaque write to the store (README)."""
-    visitor = Visitor({**moved, **ENCRYPTED})
+    visitor = plain
+    visitor.options |= ENCRYPTED
     visitor.starts(a=1)
     session = visitor.request()
     log_out(visitor)
@@ -120,9 +113,10 @@ def test_only_our_session_class_deletes_an_encrypted_session(
     ids=["save", "touch", *(f"overwrite {payload}" for payload in PAYLOADS)],
 )
 def test_a_late_request_does_not_change_a_new_session_with_the_same_id(
-    moved: dict[str, object], clock: Clock, more: dict[str, object], late: Callable[[Any], None]
+    plain: Visitor, clock: Clock, more: dict[str, object], late: Callable[[Any], None]
 ) -> None:
-    visitor = Visitor({**moved, **more})
+    visitor = plain
+    visitor.options |= more
     visitor.id = "0123456789abcdef"
     session = visitor.starts(a=1)
     request = visitor.request()
@@ -133,27 +127,16 @@ def test_a_late_request_does_not_change_a_new_session_with_the_same_id(
     assert {"name": "Grace"} == visitor.finds()
 
 
-def test_a_dropped_save_is_logged_without_the_id(
+def test_a_dropped_save_is_logged_without_the_id_and_the_next_one_makes_no_call(
     visitor: Visitor, caplog: pytest.LogCaptureFixture
 ) -> None:
     visitor.starts(a=1)
     session = visitor.request()
     log_out(visitor)
-    with caplog.at_level(logging.INFO, "beaker_dynamodb"):
+    with caplog.at_level(logging.INFO, "beaker_dynamodb"), CallRecorder(visitor.client) as sent:
         change(session)
-    (record,) = [record for record in caplog.records if record.name == "beaker_dynamodb"]
-    hashed_id = hashlib.sha256(str(visitor.id).encode()).hexdigest()[:16]
-    assert ("INFO", f"session {hashed_id} is gone; a save of it was dropped") == (
-        record.levelname,
-        record.getMessage(),
-    )
-
-
-def test_after_a_dropped_save_the_next_one_makes_no_call(visitor: Visitor) -> None:
-    visitor.starts(a=1)
-    session = visitor.request()
-    log_out(visitor)
-    with CallRecorder(visitor.client) as sent:
-        change(session)
+        (record,) = [record for record in caplog.records if record.name == "beaker_dynamodb"]
         save(session, c=1)
     assert ["PutItem"] == sent.operations
+    hashed_id = hashlib.sha256(str(visitor.id).encode()).hexdigest()[:16]
+    assert f"session {hashed_id} is gone; a save of it was dropped" == record.getMessage()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from beaker_dynamodb.items.codec import Raw
 from beaker_dynamodb.sessions import merge, record
 from beaker_dynamodb.sessions.payload import Payload, PayloadFormat, same_except_access_time
-from tests.sessions.site import MIDDLEWARES, Site, store
+from tests.sessions.site import Site, store
 
 TIMES = {"_creation_time": 1.5, "_accessed_time": 2.5}
 #: A value that looks like the beginning of a session.
@@ -82,7 +82,6 @@ def test_what_cannot_be_compared_is_not_the_same(other: Any) -> None:
     assert not same_except_access_time(other, payload({**TIMES, "a": 1}))
 
 
-@pytest.mark.parametrize("middleware", MIDDLEWARES)
 def test_unchanged_sessions_of_the_middlewares_are_the_same(
     middleware: str, options: dict[str, object]
 ) -> None:

@@ -7,13 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from beaker.session import Session
 from beaker.util import PickleSerializer
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.items import chunks
 from beaker_dynamodb.items.codec import Raw
-from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.record import SessionRecord
 from tests.servers.recorder import CallRecorder
@@ -22,13 +20,6 @@ from tests.sessions.driven import Visitor, before, save, stored_sessions
 if TYPE_CHECKING:
     from tests.clock import Clock
     from tests.servers.endpoint import Endpoint
-
-OVERWRITE = {"concurrency": "overwrite"}
-
-
-@pytest.fixture(params=[Session, DynamoDBSession], ids=["beaker", "ours"])
-def visitor(request: pytest.FixtureRequest, moved: dict[str, object]) -> Visitor:
-    return Visitor(moved, request.param)
 
 
 def payload(**data: object) -> Raw:
@@ -41,7 +32,6 @@ def record(moved: dict[str, Any]) -> SessionRecord:
 
 
 def item(endpoint: Endpoint, visitor: Visitor) -> dict[str, Any]:
-    """Return the only session in the table."""
     (item,) = stored_sessions(endpoint.client, visitor.options["table_name"])
     return item
 
@@ -130,16 +120,6 @@ def test_a_save_after_a_touch_does_not_conflict_with_it(visitor: Visitor, clock:
     assert ["PutItem"] * 2 == sent.operations
     assert [None] * 2 == [call.error_code for call in sent]
     assert {"a": 2} == visitor.finds()
-
-
-def test_another_order_in_a_set_is_not_a_change(visitor: Visitor) -> None:
-    visitor.starts(numbers={0, 8})
-    session = visitor.request()
-    session["numbers"] = {8, 0}  # collide in the hash table, so the order differs
-    assert [8, 0] == list(session["numbers"])
-    with CallRecorder(visitor.client) as sent:
-        session.save()
-    assert [] == sent.operations
 
 
 @pytest.mark.usefixtures("_small_items")
