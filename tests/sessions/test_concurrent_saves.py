@@ -18,12 +18,10 @@ from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
 from tests.sessions.site import Site, log_out, store, values
+from tests.sessions.threads import HANGS
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
-
-#: Seconds after which a thread that waits for others fails the test.
-HANGS = 120.0
 
 
 # -- what is kept -----------------------------------------------------------------------------
