@@ -27,6 +27,7 @@ PAGE = ROOT / "docs" / "mutation.md"
 GOAL = 95.0
 
 _SESSIONS = ["tests/sessions"]
+_COOKIES = [f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "cookie_header")]
 _MERGE = [f"tests/sessions/test_{name}.py" for name in ("comparison", "merge", "merge_values")]
 _KEYS = [
     "tests/format/test_golden_keys.py",
@@ -60,8 +61,10 @@ TESTS = {
     "beaker_dynamodb/sessions/record.py": _SESSIONS,
     "beaker_dynamodb/sessions/merging_save.py": _SESSIONS,
     "beaker_dynamodb/sessions/state.py": _SESSIONS,
-    "beaker_dynamodb/session.py": _SESSIONS,
-    "beaker_dynamodb/session_item.py": _SESSIONS,
+    "beaker_dynamodb/sessions/combined_saves.py": _SESSIONS,
+    "beaker_dynamodb/sessions/conflict_retry.py": _SESSIONS,
+    "beaker_dynamodb/session.py": _SESSIONS + _COOKIES,
+    "beaker_dynamodb/session_item.py": _SESSIONS + _COOKIES,
     "beaker_dynamodb/items/keys.py": _KEYS,
     "beaker_dynamodb/items/conditions.py": _ITEMS,
     "beaker_dynamodb/items/store.py": _ITEMS,

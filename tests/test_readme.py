@@ -133,7 +133,7 @@ def test_the_merge_table() -> None:
     rows = [re.findall(r"`(.*?)`", line) for line in between("merges").splitlines()[2:]]
     for row in rows:
         loaded, earlier, later, stored = map(ast.literal_eval, row)
-        assert stored == merge_value(loaded, later, earlier), row
+        assert stored == merge_value(loaded, later, earlier, (), rebased=False), row
     assert 6 == len(rows)
 
 
