@@ -61,7 +61,7 @@ class Listing:
                 if not self._layout.expired(attributes, now_ms):
                     yield self._layout.key(attributes)
 
-    def delete(self, namespace: str) -> None:
+    def delete(self, namespace: str) -> int:
         """Delete the entries of a namespace, and refuse the values that are being computed.
 
         Each creation lock found stands for a value being computed: a tombstone under its key makes
@@ -74,6 +74,8 @@ class Listing:
         With a sort key the locks are listed before the entries, so no value whose computation had
         started before is kept. A Scan reads locks and entries in any order: a value stored in a
         part already read is kept if its lock is released before the Scan reads it.
+
+        :returns: the number of entries deleted and values refused.
         """
         started_ms = self._items.now_ms()
         entries, locks = self._keys.entries(namespace), self._keys.locks(namespace)
@@ -86,24 +88,30 @@ class Listing:
             found.append(self._query(locks, LOCK, consistent=True))
             found.append(self._query(entries, CACHE, consistent=True, page=DELETED_PAGE))
         refused: set[Key] = set()
+        deleted = 0
         for listed in found:
             with closing(listed):
-                self._delete(listed, started_ms, refused)
+                deleted += self._delete(listed, started_ms, refused)
+        return deleted + len(refused)
 
-    def _delete(self, listed: Found, started_ms: int, refused: set[Key]) -> None:
+    def _delete(self, listed: Found, started_ms: int, refused: set[Key]) -> int:
         """Delete the listed entries, and write a tombstone for each listed lock.
 
         :param refused: collects the keys with a tombstone.
+        :returns: the number of entries deleted.
         """
         old = self._old_entries(listed, started_ms, refused)
+        deleted = 0
         while batch := list(islice(old, batches.WRITES)):
             # An entry listed before its lock is a tombstone by now.
             batch = [entry for entry in batch if self._layout.key(entry) not in refused]
             keys = [self._layout.key_attributes(self._layout.key(entry)) for entry in batch]
             batches.write(self._items, [{"DeleteRequest": {"Key": key}} for key in keys])
+            deleted += len(batch)
             # Chunks last: no reader may find an entry without its chunks.
             for entry in batch:
                 self._items.chunks.delete_of(entry)
+        return deleted
 
     def _old_entries(self, listed: Found, started_ms: int, refused: set[Key]) -> Found:
         for attributes in listed:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-import sys
+from dataclasses import replace
 
 import click
 
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.caches.storage import CacheStorage
 from beaker_dynamodb.cli.capacity import Capacity
-from beaker_dynamodb.cli.command import command, json_flag
-from beaker_dynamodb.cli.console import counted, print_json, progress
+from beaker_dynamodb.cli.command import Failed, command, json_flag
+from beaker_dynamodb.cli.confirm import confirm, yes_flag
+from beaker_dynamodb.cli.console import counted, print_json
 from beaker_dynamodb.cli.flags import with_settings
+from beaker_dynamodb.cli.scans import metered
 from beaker_dynamodb.cli.settings import CACHE, Settings
 
 
@@ -22,38 +24,37 @@ from beaker_dynamodb.cli.settings import CACHE, Settings
     "clear --url dynamodb://eu-west-1/myapp-sessions --namespace news --yes",
 )
 @click.option("--namespace", required=True, metavar="NAME", help="The cache namespace.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_flag
 @json_flag
 @functools.partial(with_settings, purpose=CACHE)
 def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
     """Delete all entries of one cache namespace.
 
-    Does the same as clear() of the cache. On a table without a sort key this reads the whole
+    Does the same as clear() of the cache. On a table without a sort key this scans the whole
     table. Entries that are written meanwhile stay. A value of more than 400 KB is several items.
+    `beaker-dynamodb stats` lists the namespaces.
     """
+    options = replace(settings.existing, consistent_read=True)
+    table = options.table_name
     if not yes:
-        _confirm(settings, namespace)
-    storage = CacheStorage(Backend(settings.existing))
-    with (
-        progress("items deleted") as advance,
-        Capacity(storage.items.client(), on_call=lambda call: advance(call.batch_deletes)) as used,
-    ):
-        storage.query.delete(namespace)
+        confirm(f"Delete all entries of the cache namespace {namespace!r} in table {table!r}?")
+    storage = CacheStorage(Backend(options))
+    with metered(options, scan=options.sort_key is None, consistent=True, long=True) as used:
+        try:
+            found = storage.query.delete(namespace)
+        except BaseException:  # also Ctrl-C
+            click.echo(_summary(used), err=True)
+            raise
+    if not found:
+        raise Failed(
+            f"there is no cache namespace {namespace!r} in table {table!r} with prefix "
+            f"{settings.prefix!r}; see the namespaces with: beaker-dynamodb stats"
+        )
     if as_json:
         print_json({"deleted": used.batch_deletes, "capacity_units": used.as_json()})
     else:
-        click.echo(f"{counted(used.batch_deletes, 'item', 'items')} deleted; {used} used.")
+        click.echo(_summary(used))
 
 
-def _confirm(settings: Settings, namespace: str) -> None:
-    table = settings.options.table_name
-    question = f"Delete all entries of the cache namespace {namespace!r} in table {table!r}?"
-    try:
-        agreed = click.confirm(question, err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        click.echo(err=True)
-        raise click.UsageError("cannot ask: stdin is not a terminal; give --yes") from None
-    if not agreed:
-        raise click.Abort
+def _summary(used: Capacity) -> str:
+    return f"{counted(used.batch_deletes, 'item', 'items')} deleted; {used} used."

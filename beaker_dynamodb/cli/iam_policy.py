@@ -77,7 +77,7 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
         "DescribeTable",
         "DescribeTimeToLive",
     ),
-    "stats": lambda _: ("Scan",),
+    "stats": lambda _: ("Scan", "DescribeTable"),
     # Permissions on the target table only.
     "migrate": lambda _: ("GetItem", "PutItem"),
     "reap": lambda _: ("Scan", "DeleteItem"),

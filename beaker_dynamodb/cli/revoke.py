@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from beaker_dynamodb.cli.confirm import confirm, yes_flag
 from beaker_dynamodb.cli.console import counted, print_json
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.scans import metered
-from beaker_dynamodb.cli.session_rows import described, digest, print_rows
+from beaker_dynamodb.cli.session_rows import described, digest, print_rows, summary
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.times import Period, with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
@@ -84,26 +84,16 @@ def revoke(
             click.echo(ROTATE, err=True)
         if not (dry_run or yes):
             confirm(chosen.question())
-        number = 0
-
-        def found() -> Iterator[StoredSession]:
-            nonlocal number
-            with closing(chosen.listed() if dry_run else chosen.revoked()) as sessions:
-                for number, session in enumerate(sessions, 1):  # noqa: B007
-                    yield session
-
-        try:
+        found = chosen.listed() if dry_run else chosen.revoked()
+        done = "would be revoked" if dry_run else "revoked"
+        with closing(found), summary(found, done, used) as sessions:
             if as_json:
-                listed = [described(session) for session in found()]
-                done = {"dry_run": dry_run, "revoked": 0 if dry_run else number}
-                print_json({**done, "sessions": listed, "capacity_units": used.as_json()})
+                rows = [described(session) for session in sessions]
+                number = 0 if dry_run else len(rows)
+                units = used.as_json()
+                print_json({"revoked": number, "sessions": rows, "capacity_units": units})
             else:
-                print_rows(found())
-        finally:  # also after Ctrl-C, or an error halfway
-            would = "would be " if dry_run else ""
-            click.echo(
-                f"{counted(number, 'session', 'sessions')} {would}revoked; {used} used.", err=True
-            )
+                print_rows(sessions)
 
 
 class _Chosen:
@@ -147,7 +137,7 @@ class _Chosen:
             return
         kept = set(map(digest, self._named))
         with (
-            metered(self._options, scan=not self._special, consistent=True, streams=True),
+            metered(self._options, scan=not self._special, consistent=True, rows=True),
             closing(self._store.sessions(self._special)) as found,
         ):
             yield from (one for one in found if one in self._period and digest(one) not in kept)
@@ -163,7 +153,7 @@ class _Chosen:
             return
         while True:
             number = 0
-            with metered(self._options, scan=True, consistent=True, streams=True):
+            with metered(self._options, scan=True, consistent=True, rows=True):
                 for number, session in enumerate(self._store.revoke_pass(wanted), 1):  # noqa: B007
                     yield session
             if not number:

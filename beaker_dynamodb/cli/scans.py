@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,6 +22,10 @@ consistent_flag = click.option(
 )
 
 
+#: Where a `TableSize` comes from.
+ESTIMATED = "ItemCount, up to six hours old"
+
+
 @dataclass(frozen=True)
 class TableSize:
     """A table's size as DescribeTable returns it; DynamoDB updates it every six hours."""
@@ -28,12 +33,15 @@ class TableSize:
     items: int
     bytes: int
 
-    def read_units(self, consistent: bool = False) -> float:
+    def read_units(self, consistent: bool = False) -> int:
         """Return about what a Scan of the table consumes."""
-        return -(-self.bytes // READ_UNIT_BYTES) * (1 if consistent else 0.5)
+        return math.ceil(self.bytes / READ_UNIT_BYTES / (1 if consistent else 2))
 
-    def __str__(self) -> str:
-        return f"about {counted(self.items, 'item', 'items')}, {size(self.bytes)}"
+    def described(self, consistent: bool = False) -> str:
+        """Return the size, and what a Scan consumes, for people."""
+        units = counted(self.read_units(consistent), "read unit", "read units")
+        items = counted(self.items, "item", "items")
+        return f"about {items}, {size(self.bytes)}, {units} to scan"
 
 
 def table_size(options: Options) -> TableSize:
@@ -58,20 +66,19 @@ def metered(
     scan: bool,
     consistent: bool = False,
     limited: bool = False,
-    streams: bool = False,
+    long: bool = False,
+    rows: bool = False,
 ) -> Iterator[Capacity]:
     """Measure the capacity that the calls of a command consume.
 
     :param scan: say on stderr that the whole table is read, and how large it is; show progress.
     :param limited: the Scan may stop early.
-    :param streams: rows appear on stdout meanwhile; on a terminal they show the progress.
+    :param long: show progress of a Query too.
+    :param rows: rows appear on stdout meanwhile; on a terminal they show the progress.
     """
     total = _warn(options, consistent, limited) if scan else None
-    shown = (
-        progress("items read", total)
-        if scan and not (streams and sys.stdout.isatty())
-        else nullcontext(lambda _: None)
-    )
+    hidden = not (scan or long) or (rows and sys.stdout.isatty())
+    shown = nullcontext(lambda _: None) if hidden else progress("items read", total)
     with (
         shown as advance,
         Capacity(
@@ -89,8 +96,7 @@ def _warn(options: Options, consistent: bool, limited: bool) -> int | None:
     except AccessDenied:
         known, total = "size unknown: dynamodb:DescribeTable is not allowed", None
     else:
-        units = counted(round(found.read_units(consistent)), "read unit", "read units")
-        known, total = f"{found}, about {units}; ItemCount, up to six hours old", found.items
+        known, total = f"{found.described(consistent)}; {ESTIMATED}", found.items
     reads = "until there are enough" if limited else "as a whole"
     click.echo(f"Scanning table {options.table_name!r} {reads} ({known}).", err=True)
     return total

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from beaker_dynamodb.cli.console import printable
+from beaker_dynamodb.cli.capacity import Capacity
+from beaker_dynamodb.cli.console import counted, printable
 from beaker_dynamodb.cli.times import iso
 from beaker_dynamodb.items.keys import short_hash
 from beaker_dynamodb.sessions.stored_session import StoredSession
@@ -44,21 +46,18 @@ def described(session: StoredSession, *, show_id: bool = False) -> dict[str, Any
     }
 
 
-def print_jsonl(found: Iterable[StoredSession], *, show_ids: bool) -> int:
-    """Print a JSON object a line, each as soon as it is known; return their number."""
-    count = 0
-    for count, session in enumerate(found, 1):  # noqa: B007
+def print_jsonl(found: Iterable[StoredSession], *, show_ids: bool = False) -> None:
+    """Print a JSON object a line, each as soon as it is known."""
+    for session in found:
         line = json.dumps(described(session, show_id=show_ids), ensure_ascii=False)
         click.echo(printable(line))
-    return count
 
 
-def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> int:
-    """Print a table, each row as soon as it is known; return the number of rows."""
+def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> None:
+    """Print a table, each row as soon as it is known."""
     name, width = ("id", 32) if show_ids else ("digest", 17)
-    count = 0
-    for count, session in enumerate(found, 1):
-        if count == 1:
+    for number, session in enumerate(found):
+        if number == 0:
             times = "  ".join(f"{word:{_WIDTH}}" for word in ("created", "used", "expires"))
             click.echo(f"{name:{width}}  {times}  special keys")
         special = ", ".join(f"{name}={value}" for name, value in session.special.items())
@@ -66,4 +65,25 @@ def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> int
         for time in (session.created, session.accessed, session.expires):
             words.append(f"{iso(time) or '-':{_WIDTH}}")
         click.echo(printable("  ".join([*words, special]).rstrip()))
-    return count
+
+
+@contextmanager
+def summary(
+    found: Iterable[StoredSession], done: str, used: Capacity
+) -> Iterator[Iterator[StoredSession]]:
+    """Yield the sessions; then say on stderr how many there were, also after an error or Ctrl-C.
+
+    :param done: what was done to them.
+    """
+    number = 0
+
+    def counting() -> Iterator[StoredSession]:
+        nonlocal number
+        for session in found:
+            number += 1
+            yield session
+
+    try:
+        yield counting()
+    finally:
+        click.echo(f"{counted(number, 'session', 'sessions')} {done}; {used} used.", err=True)

@@ -11,12 +11,12 @@ import click
 
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.command import VERBOSE, command, examples, json_flag
-from beaker_dynamodb.cli.console import counted, print_json, printable
+from beaker_dynamodb.cli.console import print_json, printable
 from beaker_dynamodb.cli.describe import describe_session
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.revoke import revoke
 from beaker_dynamodb.cli.scans import consistent_flag, metered
-from beaker_dynamodb.cli.session_rows import described, print_jsonl, print_rows
+from beaker_dynamodb.cli.session_rows import described, print_jsonl, print_rows, summary
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.times import Period, with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
@@ -95,16 +95,19 @@ def list_(
             scan=not where,
             consistent=consistent,
             limited=limit is not None,
-            streams=not as_json,
+            rows=not as_json,
         ) as used,
+        summary(
+            islice(_sorted((one for one in found if one in period), sort), limit), "listed", used
+        ) as listed,
     ):
-        wanted = islice(_sorted((one for one in found if one in period), sort), limit)
         if as_json:
-            listed = [described(one, show_id=show_ids) for one in wanted]
-            print_json({"sessions": listed, "capacity_units": used.as_json()})
-            return
-        count = (print_jsonl if as_jsonl else print_rows)(wanted, show_ids=show_ids)
-    click.echo(f"{counted(count, 'session', 'sessions')} listed; {used} used.", err=True)
+            rows = [described(one, show_id=show_ids) for one in listed]
+            print_json({"sessions": rows, "capacity_units": used.as_json()})
+        elif as_jsonl:
+            print_jsonl(listed, show_ids=show_ids)
+        else:
+            print_rows(listed, show_ids=show_ids)
 
 
 def _sorted(found: Iterable[StoredSession], sort: str | None) -> Iterable[StoredSession]:

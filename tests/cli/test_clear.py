@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.dynamodb import batches
 from tests.cli.conftest import Run, keys
 
 if TYPE_CHECKING:
@@ -30,8 +31,63 @@ def test_only_the_namespace_is_deleted(
     left = {key for key in before if not key.startswith("cache:news|")}
     assert len(before) - 3 == len(left)
     assert left == keys(client, table_name)
-    again = json.loads(run("clear", "--namespace", "news", "--yes", "--json").stdout)
-    assert 0 == again["deleted"]
+
+
+@pytest.mark.both_servers
+@pytest.mark.both_shapes
+def test_what_is_deleted_is_read_consistently(
+    run: Run, options: dict[str, Any], shape: str, sent: list[tuple[str, dict[str, Any]]]
+) -> None:
+    flags = ["--sort-key", "part"] if shape == "sorted" else []
+    more = {"sort_key": "part"} if flags else {}
+    DynamoDBNamespaceManager("news", **options, **more)[b"key"] = 1
+    sent.clear()
+    result = run("clear", "--namespace", "news", "--yes", "--json", *flags)
+    assert 1 == json.loads(result.stdout)["deleted"]
+    assert ("Scanning table" in result.stderr) == (not flags)
+    reads = [params for method, params in sent if method in ("scan", "query")]
+    assert {True} == {params["ConsistentRead"] for params in reads}
+
+
+@pytest.mark.both_servers
+@pytest.mark.both_shapes
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_a_namespace_that_does_not_exist_is_an_error(
+    run: Run, options: dict[str, Any], shape: str, words: list[str]
+) -> None:
+    flags = ["--sort-key", "part"] if shape == "sorted" else []
+    more = {"sort_key": "part"} if flags else {}
+    DynamoDBNamespaceManager("newspaper", **options, **more)[b"key"] = 1
+    result = run("clear", "--namespace", "news", "--yes", *words, *flags)
+    assert (1, "") == (result.exit_code, result.stdout)
+    error = result.stderr.splitlines()[-1]
+    assert "there is no cache namespace 'news' in table" in error
+    assert error.endswith("with prefix 'cache:'; see the namespaces with: beaker-dynamodb stats")
+
+
+def test_a_namespace_whose_value_is_being_computed_exists(
+    run: Run, options: dict[str, Any]
+) -> None:
+    lock = DynamoDBNamespaceManager("news", **options).get_creation_lock(b"key")
+    lock.acquire()
+    result = run("clear", "--namespace", "news", "--yes")
+    lock.release()
+    assert (0, True) == (result.exit_code, result.stdout.startswith("0 items deleted; "))
+
+
+def test_after_ctrl_c_the_command_says_what_was_deleted(
+    run: Run, filled: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = batches.write
+
+    def write(*given: Any) -> None:
+        real(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batches, "write", write)
+    result = run("clear", "--namespace", "news", "--yes")
+    assert 0 != result.exit_code
+    assert "3 items deleted; " in result.stderr
 
 
 @pytest.mark.parametrize(

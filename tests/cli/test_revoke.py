@@ -99,14 +99,10 @@ def test_a_yes_on_stdin_is_an_answer(revoke: Run, sessions: Any) -> None:
 
 
 def test_the_result_as_json(revoke: Run) -> None:
-    for words, dry in ((["--dry-run"], True), (["--yes"], False)):
-        answer = json.loads(revoke("--where", "userId=1", "--json", *words).stdout)
-        assert (dry, 0 if dry else 2, 2) == (
-            answer["dry_run"],
-            answer["revoked"],
-            len(answer["sessions"]),
-        )
-    assert 0 < answer["capacity_units"]["write"] or 0 == answer["capacity_units"]["read"]
+    for words, number in (("--dry-run", 0), ("--yes", 2)):
+        answer = json.loads(revoke("--where", "userId=1", "--json", words).stdout)
+        assert (number, 2) == (answer["revoked"], len(answer["sessions"]))
+    assert {"read", "write"} == answer["capacity_units"].keys()
 
 
 @pytest.mark.parametrize(

@@ -3,39 +3,93 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.cli.stats import BARS, prefix
+from beaker_dynamodb import AccessDenied, DynamoDBNamespaceManager
+from beaker_dynamodb.cli.counts import BARS, prefix
+from beaker_dynamodb.dynamodb import table_state
 from tests.cli.conftest import Run
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-def test_items_are_counted_by_prefix_and_type(run: Run, filled: dict[str, Any]) -> None:
-    DynamoDBNamespaceManager("news", **filled)["removed"] = 1
-    del DynamoDBNamespaceManager("news", **filled)["removed"]
+@pytest.mark.both_servers
+def test_items_are_counted_by_prefix_kind_and_namespace(run: Run, filled: dict[str, Any]) -> None:
+    for name in ("news", "größe|x", "", "n" * 800):
+        DynamoDBNamespaceManager(name, **filled)["k"] = 1
+    del DynamoDBNamespaceManager("", **filled)["k"]
     answer = json.loads(run("stats", "--json").stdout)
-    caches, sessions = answer["groups"]
-    assert ("cache:", "beaker-cache", 3, 0) == tuple(caches.values())[:4]
-    assert ("sess:", "beaker-session", 5, 1) == tuple(sessions.values())[:4]
+    groups = {(one["prefix"], one["type"]): one for one in answer["groups"]}
+    caches, sessions = groups["cache:", "beaker-cache"], groups["sess:", "beaker-session"]
+    assert (6, 0) == (caches["live"], caches["expired"])
+    assert (5, 1) == (sessions["live"], sessions["expired"])
+    assert 1 == groups["cache:", "beaker-tombstone"]["live"]
+    found = {one["namespace"]: one["live"] for one in caches["namespaces"]}
+    assert {"news": 4, "größe|x": 1, "n" * 800: 1} == found
     assert 1 == answer["foreign"]
     assert 6 == sum(sessions["sizes"].values())
-    assert 1.0 == sessions["read_units_per_request"]
-    assert 1.0 == sessions["write_units_per_request"]
+    assert (1.0, 1.0) == (sessions["read_units_per_request"], sessions["write_units_per_request"])
     assert 3000 > caches["largest"], "it is compressed"
+    for group in (caches, sessions):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", group["oldest"])
+        assert group["oldest"] <= group["newest"]
 
 
 def test_the_output_for_people(run: Run, filled: dict[str, Any]) -> None:
+    for n in range(21):
+        DynamoDBNamespaceManager(f"more-{n}", **filled)["k"] = 1
     result = run("stats")
     assert 0 == result.exit_code
-    assert "█" in result.stdout
-    assert "1 of the items are not of this package." in result.stdout
-    assert "The scan used " in result.stdout
+    for shown in ("█", "sess: sessions ", "cache: cache entries ", "1 unit, on average"):
+        assert shown in result.stdout
+    assert re.search(r"^ *namespace +live +expired +size *$", result.stdout, re.MULTILINE)
+    assert re.search(r"^ *news +3 +0 +", result.stdout, re.MULTILINE)
+    assert "and 2 namespaces more; see --json" in result.stdout
+    assert "1 item is not of this package." in result.stdout
     assert 2 == run("stats", "--units-per-second", "0").exit_code
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize("consistent", [False, True])
+def test_the_scan_is_announced_and_reads_consistently_on_request(
+    run: Run, filled: dict[str, Any], sent: list[tuple[str, dict[str, Any]]], consistent: bool
+) -> None:
+    flags = ["--consistent"] if consistent else []
+    result = run("stats", *flags, after=["--consistent-read", "true"])
+    assert " as a whole (about 10 items, " in result.stderr.splitlines()[0]
+    assert {consistent} == {params["ConsistentRead"] for _, params in sent}
+    assert result.stderr.rstrip().endswith(" used.")
+
+
+@pytest.mark.both_servers
+def test_an_estimate_reads_no_items(
+    run: Run, filled: dict[str, Any], sent: list[tuple[str, dict[str, Any]]]
+) -> None:
+    shown = run("stats", "--estimate")
+    assert "': about 10 items, " in shown.stdout
+    assert shown.stdout.endswith(" to scan; ItemCount, up to six hours old.\n")
+    answer = json.loads(run("stats", "--estimate", "--json").stdout)
+    assert {"items", "bytes", "scan_read_units"} == answer.keys()
+    assert (10, "", []) == (answer["items"], shown.stderr, sent)
+
+
+def test_an_estimate_of_a_missing_table_is_an_error(run: Run) -> None:
+    result = run("stats", "--estimate")
+    assert (2, True) == (result.exit_code, "does not exist" in result.stderr)
+
+
+def test_without_permission_to_describe_the_table_its_size_is_unknown(
+    run: Run, filled: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AccessDenied("not allowed")
+
+    monkeypatch.setattr(table_state, "describe", refuse)
+    assert "size unknown: dynamodb:DescribeTable is not allowed" in run("stats").stderr
 
 
 def test_damaged_items_and_a_wrong_hash_key_are_counted(
@@ -45,13 +99,14 @@ def test_damaged_items_and_a_wrong_hash_key_are_counted(
     for key, created in (("[/x]:\x1b[31m:a", {"N": "1e30"}), ("[prod]:b", {"S": "today"})):
         item = {"id": {"S": key}, "type": kind, "created": created, "deadline": {"S": "x"}}
         client.put_item(TableName=table_name, Item=item)
+    client.put_item(TableName=table_name, Item={"id": {"S": "x"}, "type": {"S": "beaker-new"}})
     result = run("stats")
     assert 0 == result.exit_code
-    assert "[/x]:\\u001b[31m: beaker-session" in result.stdout
-    assert "[prod]: beaker-session" in result.stdout
-    assert "unknown" in result.stdout
+    for shown in ("[/x]:\\u001b[31m: sessions", "[prod]: sessions", "unknown", " beaker-new "):
+        assert shown in result.stdout
     groups = json.loads(run("stats", "--hash-key", "foo", "--json").stdout)["groups"]
-    assert {"", 8} == {groups[1]["prefix"], groups[1]["live"] + groups[1]["expired"]}
+    (sessions,) = [one for one in groups if one["type"] == "beaker-session"]
+    assert ("", 8) == (sessions["prefix"], sessions["live"] + sessions["expired"])
 
 
 @pytest.mark.parametrize(
