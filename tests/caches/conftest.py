@@ -51,13 +51,11 @@ def die(lock: CreationLock) -> None:
 
 @pytest.fixture
 def time() -> Time:
-    """The monotonic clock of all locks of the test."""
     return Time()
 
 
 @pytest.fixture
 def registry(time: Time, monkeypatch: pytest.MonkeyPatch) -> LockRegistry:
-    """The locks of this process."""
     registry = LockRegistry(LockClock(time, time.sleep))
     registry.heartbeat = StoppedHeartbeat(time)
     monkeypatch.setattr(lock_registry, "locks", registry)
@@ -66,13 +64,11 @@ def registry(time: Time, monkeypatch: pytest.MonkeyPatch) -> LockRegistry:
 
 @pytest.fixture
 def heartbeat(registry: LockRegistry) -> Heartbeat:
-    """The heartbeat of all locks of the test."""
     return registry.heartbeat
 
 
 @pytest.fixture
 def make_lock(options: dict[str, Any], registry: LockRegistry) -> MakeLock:
-    """A factory of locks on one key, each as in another process."""
     backend = DynamoDBNamespaceManager("news", **options).backend
     key = backend.keys.lock("news", b"key")
     return lambda: CreationLock(backend.items, key, registry.heartbeat, registry.clock)
@@ -80,6 +76,5 @@ def make_lock(options: dict[str, Any], registry: LockRegistry) -> MakeLock:
 
 @pytest.fixture
 def sent(options: dict[str, Any]) -> Iterator[CallRecorder]:
-    """The calls that DynamoDB gets."""
     with CallRecorder(used_client(options)) as recorder:
         yield recorder

@@ -25,13 +25,11 @@ EXPIRE, GRACE = 10, 60
 
 @pytest.fixture
 def options(options: dict[str, object], shape: str) -> dict[str, object]:
-    """Options for a table of the shape."""
     return {**options, "sort_key": "part"} if shape == "sorted" else options
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of Beaker and the package; it starts now, as DynamoDB Local deletes old items."""
     clock = Clock(float(int(time.time())))
     monkeypatch.setattr("beaker.container.time", SimpleNamespace(time=clock))
     return clock
@@ -39,7 +37,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def cache(options: dict[str, Any], clock: Clock) -> Cache:
-    """A cache whose table exists."""
     cache = Cache("news", "ext:dynamodb", expire=EXPIRE, clock=clock, compression="off", **options)
     assert "k" not in cache
     return cache
@@ -47,7 +44,6 @@ def cache(options: dict[str, Any], clock: Clock) -> Cache:
 
 @pytest.fixture
 def other(options: dict[str, Any], clock: Clock) -> Cache:
-    """The same cache in another process."""
     more = {"clock": clock, "lock_timeout": 58}
     return Cache("news", "ext:dynamodb", expire=EXPIRE, **more, **options)
 
@@ -169,20 +165,6 @@ def test_another_thread_of_the_same_cache_wins_too(cache: Cache) -> None:
 
 
 @pytest.mark.both_shapes
-def test_a_removed_key_is_missing_and_can_be_written(cache: Cache, other: Cache) -> None:
-    cache.put("k", 1)
-    cache.remove_value("k")
-    cache.remove_value("never there")
-    for reader in (cache, other):
-        assert "k" not in reader
-        assert b"k" not in reader.namespace
-        assert reader.namespace.keys() == []
-    cache.clear()
-    cache.put("k", 2)
-    assert other.get("k") == 2
-
-
-@pytest.mark.both_shapes
 def test_clear_keeps_values_whose_computation_starts_later(cache: Cache, clock: Clock) -> None:
     with computing(cache):
         pass
@@ -214,16 +196,6 @@ def test_clear_deletes_a_value_that_is_stored_while_it_runs(
         other.clear()
     monkeypatch.undo()
     assert b"k" not in other.namespace
-
-
-@pytest.mark.both_shapes
-def test_other_namespaces_do_not_interfere(cache: Cache, options: dict[str, Any]) -> None:
-    neighbours = [Cache(name, "ext:dynamodb", **options) for name in ("new", "news2", "news|k")]
-    with computing(cache):
-        for neighbour in neighbours:
-            neighbour.clear()
-            neighbour.remove_value("k")
-    assert stored(cache) == "computed"
 
 
 def test_a_computation_may_write_and_remove_its_own_key(cache: Cache) -> None:
@@ -283,7 +255,6 @@ def test_large_values_leave_no_chunks_behind(
 def test_a_write_that_is_sent_twice_is_stored(
     cache: Cache, client: DynamoDBClient, options: dict[str, Any]
 ) -> None:
-    """The first answer is lost, and the second attempt finds the item of the first."""
     used = cache.namespace.client
     sent: list[str] = []
 
@@ -303,16 +274,3 @@ def test_a_write_that_is_sent_twice_is_stored(
     assert "ConditionalCheckFailedException" in {call.error_code for call in calls}
     assert stored(cache) == "m" * 500_000
     assert count(client, options, "beaker-chunk") == 2
-
-
-@pytest.mark.both_shapes
-def test_a_tombstone_holds_no_data_and_expires_after_a_day(
-    cache: Cache, clock: Clock, client: DynamoDBClient, options: dict[str, Any]
-) -> None:
-    cache.put("k", "secret")
-    cache.remove_value("k")
-    (item,) = items(client, options)
-    key = {"id", "part"} if "sort_key" in options else {"id"}
-    assert item.keys() == key | {"type", "writer", "deadline", "expires"}
-    assert item["type"] == {"S": "beaker-tombstone"}
-    assert item["expires"] == {"N": str(int(clock.now) + 86_400)}

@@ -60,7 +60,6 @@ def acquire(
 
 @pytest.fixture
 def beating(time: Time) -> Heartbeat:
-    """A heartbeat without a thread."""
     return StoppedHeartbeat(time)
 
 
@@ -292,7 +291,6 @@ class Asleep(Exception):
 
 @pytest.fixture
 def running(time: Time, monkeypatch: pytest.MonkeyPatch) -> Heartbeat:
-    """A heartbeat that the test runs, whose waits move the clock, ten at most."""
     heartbeat = Heartbeat(time)
     heartbeat._thread = threading.current_thread()
 

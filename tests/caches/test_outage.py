@@ -57,7 +57,6 @@ def make_cache(options: dict[str, Any], time: Time | None = None, **more: Any) -
 
 @pytest.fixture
 def broken(options: dict[str, Any]) -> Iterator[Broken]:
-    """The kinds of calls that get no response; tests add to the set."""
     broken: Broken = set()
 
     def handler(request: Any, event_name: str, **_: object) -> None:
@@ -337,7 +336,6 @@ def test_after_the_pause_the_lock_is_shared_with_other_processes_again(
 def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewhere(
     options: dict[str, Any], make_lock: MakeLock, registry: LockRegistry, time: Time
 ) -> None:
-    """DynamoDB answers, and the other process is alive: the value is not computed twice."""
     cache = make_cache(options, time)
     outage = cache.namespace._cache_storage().outage
     backend = cache.namespace.backend

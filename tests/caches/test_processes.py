@@ -117,7 +117,6 @@ MakeStage = Callable[..., Stage]
 
 @pytest.fixture
 def make_stage(options: dict[str, Any]) -> Iterator[MakeStage]:
-    """A factory of stages on an existing table."""
     with ExitStack() as stack:
 
         def make(**more: object) -> Stage:

@@ -19,14 +19,12 @@ def _new_clients(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(_new_clients: None) -> Iterator[FakeServer]:
-    """A server with the cache value "value"."""
     with FakeServer({"Item": ITEM}) as server:
         yield server
 
 
 @pytest.fixture
 def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Helper:
-    """A credentials helper that returns a key without expiry."""
     helper = Helper(tmp_path, monkeypatch)
     helper.returns("helped-key")
     return helper
@@ -34,7 +32,6 @@ def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Helper:
 
 @pytest.fixture
 def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyFile:
-    """A credentials file with the key ``old``."""
     key_file = KeyFile(tmp_path, monkeypatch)
     key_file.write("old")
     return key_file

@@ -98,20 +98,19 @@ def test_reads_beside_unprocessed_keys_continue_without_a_pause(pauses: list[flo
     assert 1 == len(pauses)
 
 
-def write_one(calls: TableCalls) -> object:
-    batches.write(calls, [delete(1)])
-    return None
-
-
-def read_one(calls: TableCalls) -> object:
-    return list(batches.get(calls, [key(1)], consistent_read=True))
-
-
 @pytest.mark.parametrize(
     ("method", "answer", "run"),
     [
-        ("batch_write_item", {"UnprocessedItems": deletes(1)}, write_one),
-        ("batch_get_item", {"UnprocessedKeys": reads(1)}, read_one),
+        (
+            "batch_write_item",
+            {"UnprocessedItems": deletes(1)},
+            lambda calls: batches.write(calls, [delete(1)]),
+        ),
+        (
+            "batch_get_item",
+            {"UnprocessedKeys": reads(1)},
+            lambda calls: list(batches.get(calls, [key(1)], consistent_read=True)),
+        ),
     ],
 )
 def test_items_that_stay_unprocessed_are_an_outage(

@@ -20,12 +20,10 @@ from beaker_dynamodb.dynamodb import client as module
 from beaker_dynamodb.dynamodb import forks
 from beaker_dynamodb.dynamodb.client_factory import make_client
 from tests.dynamodb.fake_server import OFFLINE, FakeServer, Request
-from tests.stubbed import offline_client
 
 
 @pytest.fixture
 def options() -> dict[str, Any]:
-    """Options of a client that does not exist yet."""
     return {**OFFLINE, "aws_secret_access_key": uuid4().hex}
 
 
@@ -98,11 +96,6 @@ def test_the_registry_keeps_a_config_alive(options: dict[str, Any]) -> None:
     del config
     gc.collect()
     assert alive() is not None
-
-
-def test_the_application_s_client_is_used(options: dict[str, Any]) -> None:
-    client = offline_client()
-    assert client is client_of(**options, client=client)
 
 
 @pytest.mark.parametrize(

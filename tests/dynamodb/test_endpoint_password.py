@@ -34,8 +34,6 @@ def plain_client(url: str) -> Any:
 def endpoint(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], dict[str, Any]]:
-    """Set the endpoint by the option or by AWS's environment variable; return the options."""
-
     def options(url: str) -> dict[str, Any]:
         if request.param == "option":
             return {**OFFLINE, "endpoint_url": url}
@@ -71,19 +69,16 @@ def test_no_error_and_no_log_line_shows_the_password(
     caplog.set_level(logging.DEBUG, "beaker_dynamodb")
     options = endpoint(with_password("http://127.0.0.1:1"))
     manager = DynamoDBNamespaceManager("n", **options, transport=transport, max_attempts=1)
+    given = plain_client(with_password("http://127.0.0.1:1"))
     with pytest.raises(StoreUnavailable) as caught:
         manager["session"]
     assert caught.value.__cause__ is not None
+    with pytest.raises(StoreUnavailable) as of_given_client:
+        DynamoDBNamespaceManager("n", client=given)["session"]
     shown = [*traceback.format_exception(caught.value), caplog.text, repr(manager.backend.options)]
+    shown += traceback.format_exception(of_given_client.value)
     shown += [str(manager.client.meta.endpoint_url), repr(vars(manager))]
     assert PASSWORD not in "".join(shown)
-
-
-def test_no_traceback_shows_the_password_of_the_application_s_client() -> None:
-    client = plain_client(with_password("http://127.0.0.1:1"))
-    with pytest.raises(StoreUnavailable) as caught:
-        DynamoDBNamespaceManager("n", client=client)["session"]
-    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("make", [Options, lambda **given: parse(given)], ids=["direct", "parsed"])
@@ -109,9 +104,6 @@ def test_the_error_for_a_malformed_option_hides_the_password(url: str) -> None:
         parse({"endpoint_url": url})
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
     assert PASSWORD not in repr(Options(endpoint_url=url))
-
-
-def test_the_error_for_a_malformed_option_shows_a_url_without_password() -> None:
     with pytest.raises(ConfigurationError, match="'localhost:8000'"):
         parse({"endpoint_url": "localhost:8000"})
 

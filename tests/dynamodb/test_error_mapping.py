@@ -102,13 +102,10 @@ def test_canceled_transactions(codes: list[str], cls: type[Exception]) -> None:
         assert (item, 1) == (error.attributes, error.action)
 
 
-def test_an_unknown_code_is_reported_as_it_is() -> None:
+def test_errors_without_a_class_and_of_large_items() -> None:
     error = translated("BrandNewException", status=418)
     assert DynamoDBError is type(error)
     assert "PutItem on table 'sessions': BrandNewException (418): the message" == str(error)
-
-
-def test_an_item_too_large() -> None:
     error = translated("ValidationException", "Item size has exceeded the maximum allowed size")
     assert isinstance(error, ItemTooLarge)
     assert 409_600 == error.limit

@@ -42,7 +42,6 @@ CALLS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def authorization() -> Iterator[mock.Mock]:
-    """Records calls of this package's signer."""
     with mock.patch.object(wire, "authorization", wraps=wire.authorization) as authorization:
         yield authorization
 

@@ -21,7 +21,6 @@ LARGE = "x" * 500_000
 
 @pytest.fixture
 def options(client: DynamoDBClient, table_name: str) -> Iterator[dict[str, Any]]:
-    """Options for such a server."""
     with lesser(client):
         yield {"client": client, "table_name": table_name, "compression": "off"}
 

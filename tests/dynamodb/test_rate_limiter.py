@@ -22,7 +22,6 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def limiter(clock: Clock, waits: list[float]) -> RateLimiter:
-    """A limiter of 10 units per second whose waits return at once."""
     return RateLimiter(10.0, clock=clock, wait=lambda stopped, seconds: waits.append(seconds))
 
 

@@ -22,7 +22,6 @@ KEY = {"id": {"S": "x"}}
 
 @pytest.fixture
 def calls(options: dict[str, object]) -> TableCalls:
-    """Calls on a table with 24 items."""
     calls = TableCalls(parse(options))
     for name in NAMES:
         calls.call("put_item", Item={"id": {"S": name}})

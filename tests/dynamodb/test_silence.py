@@ -73,7 +73,6 @@ def site(request: pytest.FixtureRequest, options: dict[str, Any]) -> Site:
 
 @pytest.fixture
 def cookie(options: dict[str, Any]) -> str:
-    """The cookie of a session with a name."""
     return Site("ours", options)(store(name="Ada")).cookie
 
 

@@ -103,14 +103,21 @@ def test_a_temporary_state_is_waited_for(table: Table, options: dict[str, Any]) 
     assert "Item" not in get(options)
 
 
-def test_the_wait_ends_after_ten_seconds(
+def test_the_wait_ends_after_ten_seconds_and_time_to_live_is_enabled_later(
     table: Table, options: dict[str, Any], clock: Clock
 ) -> None:
-    start = clock()
+    start, calls = clock(), TableCalls(parse(options), sleep=clock.advance)
     with pytest.raises(StoreUnavailable, match="is CREATING after 10 seconds; try again"):
-        get(options)
+        calls.call("get_item", Key=KEY)
     assert 10 <= clock() - start <= 10.5
     assert 20 <= table.polls <= 41
+    clock.advance(1)
+    table.states = ["ACTIVE"]
+    table.requests.clear()
+    for _ in range(2):
+        calls.call("get_item", Key=KEY)
+    enabled = ["UpdateTimeToLive"] if options["create_table"] else []
+    assert ["GetItem", *enabled, "GetItem"] == table.operations
 
 
 @creating
@@ -127,21 +134,6 @@ def test_one_thread_of_a_process_waits(table: Table, options: dict[str, Any]) ->
         errors = list(threads.map(first_request, range(THREADS)))
     assert THREADS == len({id(error) for error in errors})
     assert table.polls <= 41
-
-
-@creating
-def test_time_to_live_is_enabled_after_the_wait_was_given_up(
-    table: Table, options: dict[str, Any], clock: Clock
-) -> None:
-    calls = TableCalls(parse(options), sleep=clock.advance)
-    with pytest.raises(StoreUnavailable):
-        calls.call("get_item", Key=KEY)
-    clock.advance(1)
-    table.states = ["ACTIVE"]
-    table.requests.clear()
-    for _ in range(2):
-        calls.call("get_item", Key=KEY)
-    assert ["GetItem", "UpdateTimeToLive", "GetItem"] == table.operations
 
 
 @creating
