@@ -20,16 +20,16 @@ class Computation:
     that the item is still the one that was read.
     """
 
-    def __init__(self) -> None:
-        #: When the caller read its key, in milliseconds since the epoch; None if it did not.
-        self.started_ms: int | None = None
-        #: Whether the value was written, or refused.
-        self.finished = False
-        #: Whether a call of DynamoDB got no answer.
-        self.unanswered = False
-        self._known = False
-        self._writer: Attributes | None = None
-        self._created: Attributes | None = None
+    #: When the caller read its key, in milliseconds since the epoch; None if it did not.
+    started_ms: int | None = None
+    #: Whether the value was written, or refused.
+    finished = False
+    #: Whether a call of DynamoDB got no answer.
+    unanswered = False
+    #: Whether the read of the key got an answer, and what it said.
+    _known = False
+    _writer: Attributes | None = None
+    _created: Attributes | None = None
 
     @property
     def running(self) -> bool:

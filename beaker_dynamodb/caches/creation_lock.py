@@ -81,7 +81,9 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
         """
         started = self._clock.monotonic()
         if not self._take_turn(wait):
-            return wait and self._go_on_without_turn(started)
+            if wait and not self._may_go_on_without_turn(started):
+                raise self._timeout()
+            return wait
         taken = False
         try:
             taken = self._take_lease(wait, started + self._options.lock_timeout)
@@ -92,13 +94,9 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
             raise self._timeout()
         return taken
 
-    def _go_on_without_turn(self, started: float) -> bool:
-        """Return True if the caller may go on although other threads held the lock.
-
-        :param started: when the caller began to wait.
-        :raises LockTimeout: it may not.
-        """
-        raise self._timeout()
+    def _may_go_on_without_turn(self, started: float) -> bool:
+        """Return whether a caller that has waited since ``started`` goes on without the lock."""
+        return False
 
     def _timeout(self) -> LockTimeout:
         return LockTimeout(

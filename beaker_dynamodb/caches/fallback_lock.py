@@ -15,17 +15,16 @@ if TYPE_CHECKING:
 class FallbackLock(CreationLock):
     """A creation lock that excludes only the threads of this process during an outage."""
 
+    #: Whether the thread whose turn it is holds the lock without a lease.
+    _local = False
+
     def __init__(self, *args: Any, outage: Outage) -> None:
         super().__init__(*args)
         self._outage = outage
-        #: Whether the thread whose turn it is holds the lock without a lease.
-        self._local = False
 
-    def _go_on_without_turn(self, started: float) -> bool:
+    def _may_go_on_without_turn(self, started: float) -> bool:
         # An outage must not keep a caller from computing its value.
-        if self._local or self._outage.active_since(started):
-            return True
-        return super()._go_on_without_turn(started)
+        return self._local or self._outage.active_since(started)
 
     def _take_lease(self, wait: bool, until: float) -> bool:
         self._local = False

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from beaker.cache import Cache
 
+from beaker_dynamodb.caches.computation import Computation
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
+from tests.stubbed import Script
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -250,6 +252,27 @@ def test_large_values_leave_no_chunks_behind(
         MEANWHILE[meanwhile][0](other)
     assert stored(other) == (value if meanwhile == "nothing" else None)
     assert count(client, options, "beaker-chunk") == (3 if meanwhile == "nothing" else 0)
+
+
+def test_a_value_is_as_old_as_its_computation(
+    cache: Cache, clock: Clock, client: DynamoDBClient, options: dict[str, Any]
+) -> None:
+    started = clock.now
+    with computing(cache):
+        clock.advance(1)
+    (item,) = items(client, options)
+    assert float(item["created"]["N"]) == started
+
+
+def test_an_unknown_item_and_one_without_a_token_are_compared_by_what_is_known() -> None:
+    backend_items = Script().manager().backend.items
+    computation = Computation()
+    assert computation.condition(backend_items) == backend_items.if_new()
+    computation.saw({"created": {"N": "5"}})
+    condition = computation.condition(backend_items)["ConditionExpression"]
+    assert condition == "attribute_not_exists(#writer) AND #created = :created"
+    computation.start(7)  # its read gets no answer
+    assert computation.condition(backend_items) == backend_items.if_new()
 
 
 def test_a_write_that_is_sent_twice_is_stored(

@@ -11,11 +11,11 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout
 from beaker_dynamodb.caches import lease, lock_registry
+from beaker_dynamodb.caches.creation_lock import CreationLock
 from beaker_dynamodb.caches.lock_registry import LockRegistry
 from tests.caches.conftest import MakeLock, Time, die
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.caches.creation_lock import CreationLock
     from beaker_dynamodb.caches.heartbeat import Heartbeat
     from tests.servers.recorder import CallRecorder
 
@@ -127,6 +127,10 @@ def test_a_waiting_caller_gives_up_after_lock_timeout(
 def test_a_thread_gives_up_waiting_for_another_one(options: dict[str, Any], on_error: str) -> None:
     more = {"on_error": on_error, "lock_timeout": 0.01}
     lock = DynamoDBNamespaceManager("news", **options, **more).get_creation_lock(b"key")
+    lock.acquire()
+    lock._waiting = 1  # the lease is kept, and used again
+    lock.release()
+    lock._waiting = 0
     lock.acquire()
 
     def wait() -> bool:
@@ -322,9 +326,14 @@ def test_equal_options_share_one_lock_per_key(options: dict[str, Any]) -> None:
         return DynamoDBNamespaceManager("news", **options, **more).get_creation_lock(key)
 
     kept = lock(b"key")
+    assert type(kept) is CreationLock
     assert lock(b"key") is kept
     assert lock(b"other") is not kept
     assert lock(b"key", lock_timeout=40) is not kept
+
+
+def test_the_heartbeat_uses_the_clock_of_the_registry(time: Time) -> None:
+    assert LockRegistry(lease.Clock(time)).heartbeat._monotonic is time
 
 
 def test_a_thread_holds_the_lock_that_it_has_acquired(

@@ -360,6 +360,26 @@ def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewher
     assert not holder.lost
 
 
+def test_during_an_outage_a_kept_lease_is_used_and_a_lost_one_forgotten(
+    options: dict[str, Any], registry: LockRegistry, time: Time
+) -> None:
+    cache = make_cache(options, time)
+    outage = cache.namespace._cache_storage().outage
+    lock = cache.namespace.get_creation_lock(b"key")
+    lock.acquire()
+    with CallRecorder(cache.namespace.client) as calls:
+        for seconds, kept in ((0, True), (30, False)):
+            lock._waiting = 1  # a thread to which the lease is passed
+            lock.release()
+            lock._waiting = 0
+            time.advance(seconds)
+            outage.tolerates(StoreUnavailable("no answer"))
+            assert lock.acquire(wait=False)
+            assert (lock._lease is not None) is kept
+    lock.release()
+    assert calls.operations == []
+
+
 def test_errors_are_logged_once_a_minute(time: Time, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="beaker_dynamodb")
     cache = make_cache(DEAD, time, table_name="myapp")
