@@ -72,9 +72,6 @@ def test_a_thousand_attempts_on_a_held_lock_are_one_write(
     assert sent.operations == ["PutItem"] * 2
 
 
-# -- waiting ----------------------------------------------------------------------------------
-
-
 def test_a_waiting_caller_polls_at_growing_intervals(
     make_lock: MakeLock, time: Time, sent: CallRecorder
 ) -> None:
@@ -174,9 +171,6 @@ def test_an_interrupted_waiter_leaves_no_lock_behind(
     thread.join()
     assert one._lease is None
     assert two._acquirer._items.read(two._acquirer._key) is None
-
-
-# -- holders that end or stop -----------------------------------------------------------------
 
 
 @pytest.mark.both_servers
@@ -316,9 +310,6 @@ def test_a_late_value_does_not_replace_a_tombstone_that_was_not_read(
     manager[b"key"] = "late"
     assert b"key" not in manager
     lock.release()
-
-
-# -- one lock per process ---------------------------------------------------------------------
 
 
 def test_equal_options_share_one_lock_per_key(options: dict[str, Any]) -> None:

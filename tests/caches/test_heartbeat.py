@@ -198,9 +198,6 @@ def test_a_failed_release_is_logged(
     assert caplog.messages == ([] if message is None else [message])
 
 
-# -- threads ----------------------------------------------------------------------------------
-
-
 def test_renewals_do_not_wait_for_each_other(beating: Heartbeat, time: Time) -> None:
     together = threading.Barrier(MAX_PARALLEL, timeout=60)
     leases = acquire(beating, time, Table(lambda key: together.wait()), [LEASE] * 64)

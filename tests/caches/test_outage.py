@@ -229,9 +229,6 @@ def test_sessions_raise(verb: Callable[[Any], object]) -> None:
         verb(DynamoDBNamespaceManager("id", on_error="miss", max_attempts=1, **DEAD))
 
 
-# -- locks ------------------------------------------------------------------------------------
-
-
 def test_threads_compute_one_by_one_without_a_server() -> None:
     cache = make_cache(DEAD)
     together = threading.Barrier(8)

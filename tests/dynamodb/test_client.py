@@ -130,9 +130,6 @@ def test_threads_share_one_client(monkeypatch: pytest.MonkeyPatch, options: dict
     assert {id(created[0])} == {id(client) for client in clients}
 
 
-# -- forks ------------------------------------------------------------------------------------
-
-
 def _in_the_child(manager: DynamoDBNamespaceManager, before: int, results: Any) -> None:
     results.put((before == id(manager.client), manager.client is manager.client))
 
@@ -168,9 +165,6 @@ def test_a_fork_that_python_does_not_notice(
         assert manager.client is manager.client
     forks.check_process()
     assert [] == values()
-
-
-# -- connections ------------------------------------------------------------------------------
 
 
 def read(server: FakeServer, number: int = 0) -> bool:

@@ -65,9 +65,6 @@ def keys(server: FakeServer) -> list[str]:
     return [request.access_key for request in server.requests]
 
 
-# -- credentials that cannot be obtained ------------------------------------------------------
-
-
 @pytest.mark.parametrize("output", ["", SECRET, "null"])
 def test_a_failed_helper_is_remembered_for_a_second(
     options: dict[str, Any],
@@ -156,9 +153,6 @@ def test_credentials_are_searched_once_a_second(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testsecret")
     clock.advance(1)
     assert "value" == manager[b"k"]
-
-
-# -- credentials that expire or are refused ---------------------------------------------------
 
 
 def test_each_request_uses_fresh_credentials(
@@ -260,8 +254,6 @@ def test_an_application_s_client_and_keys_are_not_replaced(
         assert [key] == keys(server)
         assert client is manager.client
 
-
-# -- the time of signatures -------------------------------------------------------------------
 
 #: AWS's messages. The signature was made at noon, ten minutes off.
 EXPIRED = (

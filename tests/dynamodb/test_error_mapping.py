@@ -128,8 +128,6 @@ def test_a_missing_permission_is_named(
     assert f"the action {action} on table 'sessions' is not allowed: {message}" == str(error)
 
 
-# -- through the managers ---------------------------------------------------------------------
-
 URL = "http://127.0.0.1:1"
 
 
@@ -137,28 +135,6 @@ def catch(script: Script, use: Callable[[DynamoDBNamespaceManager], Any]) -> Dyn
     with script, pytest.raises(DynamoDBError) as caught:
         use(script.manager())
     return caught.value
-
-
-@pytest.mark.parametrize(
-    ("method", "operation", "use"),
-    [
-        ("get_item", "GetItem", lambda manager: manager["session"]),
-        ("get_item", "GetItem", lambda manager: b"k" in manager),
-        ("put_item", "PutItem", lambda manager: manager.set_value("session", "gAJ9")),
-        ("put_item", "PutItem", lambda manager: manager.set_value(b"k", 1)),
-        ("put_item", "PutItem", lambda manager: manager.__delitem__("session")),
-        ("put_item", "PutItem", lambda manager: manager.__delitem__(b"k")),
-        ("scan", "Scan", lambda manager: manager.keys()),
-        ("scan", "Scan", lambda manager: manager.remove()),
-    ],
-)
-def test_every_access_raises_store_unavailable(
-    method: str, operation: str, use: Callable[[DynamoDBNamespaceManager], Any]
-) -> None:
-    error = catch(Script().refuse(method, "ThrottlingException"), use)
-    assert StoreUnavailable is type(error)
-    assert operation == error.operation
-    assert isinstance(error.__cause__, ClientError)
 
 
 @pytest.mark.parametrize(

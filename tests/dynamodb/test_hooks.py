@@ -56,9 +56,6 @@ def plain_client(server: FakeServer, **options: Any) -> Any:
     return boto3.session.Session().client("dynamodb", **options)
 
 
-# -- signatures -------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("token", [None, "a/session+token=="])
 @pytest.mark.parametrize("method", CALLS)
 def test_requests_are_signed_as_by_botocore(
@@ -128,9 +125,6 @@ def test_botocore_signs_everything_else(
     assert not authorization.called
 
 
-# -- responses --------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("method", ["get_item", "put_item", "delete_item"])
 def test_responses_are_parsed_as_by_botocore(server: FakeServer, method: str) -> None:
     server.response = {
@@ -189,9 +183,6 @@ def test_a_damaged_response_is_retried_and_finally_an_outage(server: FakeServer,
     server.faults.append(damaged)
     assert "value" == manager[b"k"]
     assert 4 == len(server.requests)
-
-
-# -- the first request ------------------------------------------------------------------------
 
 
 def folders_read(create_client: str) -> set[str]:

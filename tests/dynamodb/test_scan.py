@@ -63,13 +63,10 @@ def test_a_closed_scan_can_be_resumed(calls: TableCalls, taken: int) -> None:
     assert sorted(NAMES) == sorted(seen)
 
 
-def test_finished_segments_are_not_read_again(calls: TableCalls) -> None:
+def test_finished_segments_are_not_read_again_and_others_refused(calls: TableCalls) -> None:
     with CallRecorder(calls.client()) as sent:
         assert [] == list(scan(calls, SMALL, segments=2, start={0: None, 1: None}))
     assert 0 == len(sent)
-
-
-def test_resuming_with_fewer_segments_is_refused(calls: TableCalls) -> None:
     with pytest.raises(ValueError, match="there are 2 segments"):
         next(scan(calls, SMALL, segments=2, start={2: None}))
 

@@ -11,7 +11,6 @@ import pytest
 from beaker.cache import CacheManager
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
-from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import Action, Site, log_out, store, values
 from tests.stubbed import Script
@@ -119,9 +118,6 @@ def test_without_create_table_the_error_shows_the_command(
         describe(client, table_name)
 
 
-# -- tables with another key ------------------------------------------------------------------
-
-
 @both_servers
 @pytest.mark.parametrize(
     ("existing", "wanted", "message"),
@@ -153,9 +149,6 @@ def test_a_table_with_a_key_of_another_type(
     )
     with pytest.raises(ConfigurationError, match=r"'id' \(N\).* 'id' \(S\)"):
         DynamoDBNamespaceManager("id", **options)["session"]
-
-
-# -- tables that are deleted, or whose time to live is disabled -------------------------------
 
 
 @pytest.mark.parametrize("action", [values, store(a=1), log_out], ids=["read", "write", "log out"])
@@ -228,25 +221,3 @@ def test_a_new_table_that_time_to_live_does_not_know_yet_is_a_warning(
     with script:
         assert b"k" not in script.manager(table_name="unknown-to-time-to-live")
     assert "time to live could not be enabled (the table does not exist)" in caplog.text
-
-
-def test_expired_items_are_not_served_without_time_to_live(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str, clock: Clock
-) -> None:
-    session, cache = (
-        DynamoDBNamespaceManager(name, **options, clock=clock) for name in ("id", "pages")
-    )
-    session.set_value("session", "text", expiretime=60)
-    cache.set_value(b"k", 1, expiretime=60)
-    client.update_time_to_live(
-        TableName=table_name,
-        TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"},
-    )
-    clock.advance(61)
-    with pytest.raises(KeyError):
-        session["session"]
-    assert b"k" not in cache
-    assert [] == cache.keys()
-    assert 2 == client.scan(TableName=table_name)["Count"]
-    cache.set_value(b"k", 2, expiretime=60)
-    assert 2 == cache[b"k"]
