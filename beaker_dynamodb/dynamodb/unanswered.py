@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import socket
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,6 +104,9 @@ def _name_failure(host: str) -> str:
     known = _regions("aws-cn" if region[2] else "aws")
     if region[1] in known:
         return "its name cannot be resolved. Check the DNS resolver and the network of this machine"
+    # Imported here and below, since a process that works needs neither.
+    import difflib
+
     close = difflib.get_close_matches(region[1], known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"the host name does not exist. Check region_name ({region[1]!r}{hint})"
@@ -120,6 +121,8 @@ def _regions(partition: str) -> list[str]:
 
 
 def _is_local(host: str) -> bool:
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_loopback
     except ValueError:
