@@ -60,7 +60,7 @@ def test_a_faulted_write_fails_and_arrives_only_with_some_faults(
 ) -> None:
     create_table(client, table_name)
     plan = proxy.inject(Plan(fault, first=1))
-    # A busy machine must not time out where the fault is another one.
+    # Short only where the client must give up.
     timeout = faults.READ_TIMEOUT_SECONDS if error is ReadTimeoutError else PATIENT_SECONDS
     with closing(through(proxy, endpoint, timeout)) as faulted, pytest.raises(error):
         faulted.put_item(TableName=table_name, Item=KEY)
