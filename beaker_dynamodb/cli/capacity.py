@@ -82,7 +82,7 @@ class Capacity(AbstractContextManager["Capacity", None]):
 
     def __str__(self) -> str:
         sums = [(self.read_units, "read"), (self.write_units, "write")]
-        parts = [f"{units:g} {kind}" for units, kind in sums if units]
+        parts = [f"{units:,.1f} {kind}".replace(".0 ", " ") for units, kind in sums if units]
         last = [units for units, _ in sums if units][-1:]
         return f"{' and '.join(parts) or 'no'} {'unit' if last == [1] else 'units'}"
 

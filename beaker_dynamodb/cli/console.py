@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
 from typing import Any
 
 import click
@@ -34,20 +32,6 @@ def print_json(value: Any) -> None:
     click.echo(printable(json.dumps(value, indent=2, ensure_ascii=False), keep="\n"))
 
 
-def print_paged(lines: Iterable[str]) -> None:
-    """Print lines; on a terminal, use the pager if they do not fit on the screen."""
-    rest = iter(lines)
-    if sys.stdout.isatty():
-        height = shutil.get_terminal_size().lines - 1
-        screen = list(islice(rest, height))
-        if len(screen) == height:
-            click.echo_via_pager(f"{line}\n" for line in chain(screen, rest))
-            return
-        rest = iter(screen)
-    for line in rest:
-        click.echo(line)
-
-
 @contextmanager
 def progress(description: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
     """Show a progress bar on stderr if that is a terminal; yield the function that advances it.
@@ -62,6 +46,9 @@ def progress(description: str, total: float | None = None) -> Iterator[Callable[
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+    # stdout may be a file: rich would send to the terminal what is printed there meanwhile.
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, redirect_stdout=False
+    ) as bar:
         task = bar.add_task(description, total=total)
         yield lambda amount: bar.advance(task, amount)

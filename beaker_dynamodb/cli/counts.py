@@ -99,10 +99,13 @@ class Counts:
         self._now_ms = now_ms
         self.groups: dict[tuple[str, str], Group] = {}
         self.foreign = 0
+        #: All items.
+        self.number = 0
 
     def add(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Count the items of a page."""
         for item in items:
+            self.number += 1
             kind = item.get("type", {}).get("S", "")
             if not kind.startswith("beaker-"):
                 self.foreign += 1

@@ -117,7 +117,7 @@ class _Chosen:
         self._is_one = session_id is not None
         names = keep if session_id is None else (session_id,)
         scan = session_id is not None and is_digest(session_id) and not special
-        with metered(options, scan=scan, consistent=True, limited=True):
+        with metered(options, scan=scan, consistent=True, until="the session is found"):
             self._named = find(self._store, names, special)
 
     def question(self) -> str:

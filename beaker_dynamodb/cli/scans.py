@@ -65,18 +65,18 @@ def metered(
     *,
     scan: bool,
     consistent: bool = False,
-    limited: bool = False,
+    until: str = "",
     long: bool = False,
     rows: bool = False,
 ) -> Iterator[Capacity]:
     """Measure the capacity that the calls of a command consume.
 
     :param scan: say on stderr that the whole table is read, and how large it is; show progress.
-    :param limited: the Scan may stop early.
+    :param until: when the Scan stops early.
     :param long: show progress of a Query too.
     :param rows: rows appear on stdout meanwhile; on a terminal they show the progress.
     """
-    total = _warn(options, consistent, limited) if scan else None
+    total = _warn(options, consistent, until) if scan else None
     hidden = not (scan or long) or (rows and sys.stdout.isatty())
     shown = nullcontext(lambda _: None) if hidden else progress("items read", total)
     with (
@@ -89,7 +89,7 @@ def metered(
         yield used
 
 
-def _warn(options: Options, consistent: bool, limited: bool) -> int | None:
+def _warn(options: Options, consistent: bool, until: str) -> int | None:
     """Return the number of items, or None if it is unknown."""
     try:
         found = table_size(options)
@@ -97,8 +97,8 @@ def _warn(options: Options, consistent: bool, limited: bool) -> int | None:
         known, total = "size unknown: dynamodb:DescribeTable is not allowed", None
     else:
         known, total = f"{found.described(consistent)}; {ESTIMATED}", found.items
-    reads = "until there are enough" if limited else "as a whole"
-    click.echo(f"Scanning table {options.table_name!r} {reads} ({known}).", err=True)
+    stops = f" until {until}" if until else ""
+    click.echo(f"Scanning table {options.table_name!r}{stops} ({known}).", err=True)
     return total
 
 

@@ -94,7 +94,7 @@ def list_(
             options,
             scan=not where,
             consistent=consistent,
-            limited=limit is not None,
+            until="there are enough sessions" if limit else "",
             rows=not as_json,
         ) as used,
         summary(
@@ -150,7 +150,7 @@ def show(
     """
     options = replace(settings.existing, consistent_read=consistent)
     scan = is_digest(session_id) and not where
-    with metered(options, scan=scan, consistent=consistent, limited=True) as used:
+    with metered(options, scan=scan, consistent=consistent, until="the session is found") as used:
         store = SessionStore.of(Backend(options))
         (session,) = find(store, [session_id], conditions(settings, where), consistent=consistent)
         form, value = describe_session(session.text()) if payload else (None, None)

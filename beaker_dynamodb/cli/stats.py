@@ -62,8 +62,12 @@ def stats(
         limiter=RateLimiter(units_per_second),
     )
     with metered(settings.existing, scan=True, consistent=consistent) as used, closing(pages):
-        for page in pages:
-            found.add(page.items)
+        try:
+            for page in pages:
+                found.add(page.items)
+        finally:  # also after Ctrl-C
+            number = counted(found.number, "item", "items")
+            click.echo(f"{number} counted; {used} used.", err=True)
     if as_json:
         groups = [
             {"prefix": prefix, "type": kind, **group.as_json()}
@@ -71,9 +75,8 @@ def stats(
         ]
         units = used.as_json()
         print_json({"groups": groups, "foreign": found.foreign, "capacity_units": units})
-        return
-    _show(found)
-    click.echo(f"{used} used.", err=True)
+    else:
+        _show(found)
 
 
 def _estimate(settings: Settings, as_json: bool) -> None:

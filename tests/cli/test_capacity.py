@@ -55,3 +55,19 @@ def test_unprocessed_deletes_do_not_count() -> None:
     answer: Any = {"UnprocessedItems": {"table": [{"DeleteRequest": {}}]}}
     assert 1 == Call("BatchWriteItem", {"RequestItems": requests}, answer).batch_deletes
     assert 0 == Call("BatchWriteItem", {"RequestItems": requests}, {"Error": {}}).batch_deletes
+
+
+@pytest.mark.parametrize(
+    ("read", "write", "shown"),
+    [
+        (0, 0, "no units"),
+        (0.5, 0, "0.5 read units"),
+        (1, 0, "1 read unit"),
+        (1_234_567.5, 10, "1,234,567.5 read and 10 write units"),
+        (0, 1, "1 write unit"),
+    ],
+)
+def test_units_are_shown_in_full(read: float, write: float, shown: str) -> None:
+    used = Capacity()
+    used.read_units, used.write_units = read, write
+    assert shown == str(used)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -132,9 +133,9 @@ def test_without_click_the_command_says_what_to_install() -> None:
 # -- on a terminal --------------------------------------------------------------------------------
 
 
-def on_terminal(program: str, pager: Path) -> str:
-    """Run Python on a terminal of eight lines; return what appears there."""
-    size = {"TERM": "xterm", "LINES": "8", "COLUMNS": "120", "PAGER": str(pager)}
+def on_terminal(program: str) -> str:
+    """Run Python on a terminal; return what appears there."""
+    size = {"TERM": "xterm", "LINES": "8", "COLUMNS": "120"}
     parent, child = pty.openpty()
     command = [sys.executable, "-c", f"from beaker_dynamodb.cli import console\n{program}"]
     with subprocess.Popen(
@@ -149,30 +150,32 @@ def on_terminal(program: str, pager: Path) -> str:
     return shown.decode()
 
 
-def test_a_terminal_gets_a_pager_and_a_progress_bar(tmp_path: Path) -> None:
-    pager = tmp_path / "pager"
-    pager.write_text("#!/bin/sh\nexec sed s/^/paged:/\n")
-    pager.chmod(0o755)
+def test_a_terminal_gets_a_progress_bar() -> None:
     shown = on_terminal(
-        "for n in (5, 9):\n"
-        "    console.print_paged(f'{n}-{i}' for i in range(n))\n"
-        "with console.progress('items', 10) as advance:\n"
-        "    advance(10)\n"
-        "print('done')",
-        pager,
+        "with console.progress('items', 10) as advance:\n    advance(10)\nprint('done')"
     )
-    lines = shown.splitlines()
-    assert ["5-0", "5-4"] == [lines[0], lines[4]]
-    assert ["paged:9-0", "paged:9-8"] == [lines[5], lines[13]]
     assert "items \x1b" in shown
-    assert "━" not in lines[-1]
+    assert "━" not in shown.splitlines()[-1]
 
 
 def test_without_a_terminal_there_is_no_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
     with console.progress("items", 10) as advance:
         advance(10)
-    console.print_paged(["a"] * 100)
-    assert ("a\n" * 100, "") == capsys.readouterr()
+    assert ("", "") == capsys.readouterr()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_rows_printed_during_progress_stay_on_stdout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with console.progress("items", 10):
+        click.echo("row")
+    assert "row\n" == capsys.readouterr().out
 
 
 HOSTILE = "\x1b[31mRED\x1b[0m\nfake-row\r\x9b\u202e"
