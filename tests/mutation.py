@@ -58,7 +58,11 @@ TESTS = {
     "beaker_dynamodb/sessions/merge.py": _MERGE,
     "beaker_dynamodb/sessions/merge_values.py": _MERGE,
     "beaker_dynamodb/sessions/comparison.py": _MERGE,
-    "beaker_dynamodb/sessions/record.py": _SESSIONS,
+    "beaker_dynamodb/sessions/record.py": [
+        *_SESSIONS,
+        "tests/items/test_sessions.py",
+        "tests/wsgi/test_streams.py",
+    ],
     "beaker_dynamodb/sessions/merging_save.py": _SESSIONS,
     "beaker_dynamodb/sessions/state.py": _SESSIONS,
     "beaker_dynamodb/sessions/combined_saves.py": _SESSIONS,

@@ -53,13 +53,10 @@ def _same_structure(a: Any, b: Any, seen: _Seen) -> bool:
         entries = list(a.items()), list(b.items())
         return _same_structure(*entries, seen)
     # Compare other objects by what pickle would store.
-    return _same_reduction(a.__reduce_ex__(2), b.__reduce_ex__(2), seen)
-
-
-def _same_reduction(a: Any, b: Any, seen: _Seen) -> bool:
-    if isinstance(a, str) or isinstance(b, str):
-        return bool(a == b)
-    return _same_structure([_plain(part) for part in a], [_plain(part) for part in b], seen)
+    one, other = (value.__reduce_ex__(2) for value in (a, b))
+    if isinstance(one, str):  # the name of a variable
+        return bool(one == other)
+    return _same_structure([_plain(part) for part in one], [_plain(part) for part in other], seen)
 
 
 def _plain(part: Any) -> Any:
