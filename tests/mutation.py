@@ -61,7 +61,9 @@ TESTS = {
     "beaker_dynamodb/sessions/record.py": [
         *_SESSIONS,
         "tests/items/test_sessions.py",
+        "tests/items/test_signing.py",
         "tests/wsgi/test_streams.py",
+        "tests/wsgi/test_two_middlewares.py",
     ],
     "beaker_dynamodb/sessions/merging_save.py": _SESSIONS,
     "beaker_dynamodb/sessions/state.py": _SESSIONS,
