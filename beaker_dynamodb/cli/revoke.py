@@ -18,10 +18,11 @@ from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.scans import metered
 from beaker_dynamodb.cli.session_rows import described, digest, print_rows, summary
 from beaker_dynamodb.cli.settings import Settings
-from beaker_dynamodb.cli.times import Period, with_period
+from beaker_dynamodb.cli.times import with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb.client import ClientSource
+from beaker_dynamodb.dynamodb.expressions import Condition
 from beaker_dynamodb.items.keys import Keys
 from beaker_dynamodb.sessions.session_store import SessionStore
 from beaker_dynamodb.sessions.stored_session import StoredSession
@@ -59,7 +60,7 @@ def revoke(
     where: tuple[str, ...],
     all_: bool,
     keep: tuple[str, ...],
-    period: Period,
+    period: Condition | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -75,7 +76,7 @@ def revoke(
         raise click.UsageError("name a session, or give --where KEY=VALUE, or --all")
     if keep and (session_id is not None or all_):
         raise click.UsageError("--keep goes with --where only")
-    if period and session_id is not None:
+    if period is not None and session_id is not None:
         raise click.UsageError("times go with --where and --all only")
     options = replace(settings.existing, consistent_read=True)
     with Capacity(ClientSource(options)()) as used:
@@ -108,7 +109,7 @@ class _Chosen:
         session_id: str | None,
         special: dict[str, Any],
         keep: tuple[str, ...],
-        period: Period,
+        period: Condition | None,
     ) -> None:
         self._options = options
         self._store = SessionStore.of(Backend(options))
@@ -127,7 +128,7 @@ class _Chosen:
             number = sum(1 for _ in self.listed())
             return f"Revoke {counted(number, 'session', 'sessions')} in {table}?"
         prefix = Keys(self._options).prefixes[0]
-        which = "the chosen" if self._period else "all"
+        which = "all" if self._period is None else "the chosen"
         return f"Is the secret rotated? Revoke {which} sessions with prefix {prefix!r} in {table}?"
 
     def listed(self) -> Generator[StoredSession, None, None]:
@@ -138,23 +139,23 @@ class _Chosen:
         kept = set(map(digest, self._named))
         with (
             metered(self._options, scan=not self._special, consistent=True, rows=True),
-            closing(self._store.sessions(self._special)) as found,
+            closing(self._store.sessions(self._special, condition=self._period)) as found,
         ):
-            yield from (one for one in found if one in self._period and digest(one) not in kept)
+            yield from (one for one in found if digest(one) not in kept)
 
     def revoked(self) -> Generator[StoredSession, None, None]:
         """End the sessions; yield each one that ended."""
         if self._is_one:
             yield from filter(self._store.delete, self._named)
             return
-        wanted = self._period.__contains__ if self._period else None
+        store, period = self._store, self._period
         if self._special:
-            yield from self._store.revoke_each(self._special, keep=self._named, wanted=wanted)
+            yield from store.revoke_each(self._special, keep=self._named, condition=period)
             return
         while True:
             number = 0
             with metered(self._options, scan=True, consistent=True, rows=True):
-                for number, session in enumerate(self._store.revoke_pass(wanted), 1):  # noqa: B007
+                for number, session in enumerate(store.revoke_pass(period), 1):  # noqa: B007
                     yield session
             if not number:
                 return

@@ -21,7 +21,6 @@ consistent_flag = click.option(
     "--consistent", is_flag=True, help="Read consistently, at twice the price."
 )
 
-
 #: Where a `TableSize` comes from.
 ESTIMATED = "ItemCount, up to six hours old"
 

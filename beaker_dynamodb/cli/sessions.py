@@ -18,13 +18,14 @@ from beaker_dynamodb.cli.revoke import revoke
 from beaker_dynamodb.cli.scans import consistent_flag, metered
 from beaker_dynamodb.cli.session_rows import described, print_jsonl, print_rows, summary
 from beaker_dynamodb.cli.settings import Settings
-from beaker_dynamodb.cli.times import Period, with_period
+from beaker_dynamodb.cli.times import with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
 from beaker_dynamodb.sessions.session_store import SessionStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from beaker_dynamodb.dynamodb.expressions import Condition
     from beaker_dynamodb.sessions.stored_session import StoredSession
 
 #: The attributes of a `StoredSession` to sort by.
@@ -64,7 +65,7 @@ sessions.add_command(revoke)
 def list_(
     settings: Settings,
     where: tuple[str, ...],
-    period: Period,
+    period: Condition | None,
     sort: str | None,
     limit: int | None,
     show_ids: bool,
@@ -86,7 +87,7 @@ def list_(
         raise click.UsageError("--json does not go with --jsonl")
     options = replace(settings.existing, consistent_read=consistent)
     found = SessionStore.of(Backend(options)).sessions(
-        conditions(settings, where), expected=None if sort else limit
+        conditions(settings, where), condition=period, expected=None if sort else limit
     )
     with (
         closing(found),
@@ -97,9 +98,7 @@ def list_(
             until="there are enough sessions" if limit else "",
             rows=not as_json,
         ) as used,
-        summary(
-            islice(_sorted((one for one in found if one in period), sort), limit), "listed", used
-        ) as listed,
+        summary(islice(_sorted(found, sort), limit), "listed", used) as listed,
     ):
         if as_json:
             rows = [described(one, show_id=show_ids) for one in listed]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import click
 
-from beaker_dynamodb.sessions.stored_session import StoredSession
+from beaker_dynamodb.dynamodb.expressions import Attr
+from beaker_dynamodb.items.layout import seconds
 
 _AGE = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -37,32 +39,8 @@ def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime 
         ) from None
 
 
-@dataclass(frozen=True)
-class Period:
-    """Selects sessions by when they started and were last used."""
-
-    created_before: datetime | None
-    created_after: datetime | None
-    used_before: datetime | None
-    used_after: datetime | None
-
-    def __bool__(self) -> bool:
-        return any((self.created_before, self.created_after, self.used_before, self.used_after))
-
-    def __contains__(self, session: StoredSession) -> bool:
-        return _between(session.created, self.created_after, self.created_before) and _between(
-            session.accessed, self.used_after, self.used_before
-        )
-
-
-def _between(time: datetime | None, first: datetime | None, end: datetime | None) -> bool:
-    if time is None:
-        return first is None and end is None
-    return (first is None or first <= time) and (end is None or time < end)
-
-
 def with_period(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--created-before`` and its like; pass a `Period` on."""
+    """Add ``--created-before`` and its like; pass the `Condition` that they are, or None, on."""
 
     @functools.wraps(function)
     def wrapper(
@@ -73,13 +51,25 @@ def with_period(function: Callable[..., Any]) -> Callable[..., Any]:
         used_after: datetime | None,
         **given: Any,
     ) -> Any:
-        period = Period(created_before, created_after, used_before, used_after)
+        created, used = Attr("created"), Attr("accessed")
+        bounds = (
+            (created.lt, created_before),
+            (created.gt, created_after),
+            (used.lt, used_before),
+            (used.gt, used_after),
+        )
+        conditions = [
+            compare(seconds(round(time.timestamp() * 1000)))
+            for compare, time in bounds
+            if time is not None
+        ]
+        period = reduce(and_, conditions) if conditions else None
         return function(period=period, **given)
 
     for flag, help in (
-        ("--used-after", "... last accessed at TIME or later."),
+        ("--used-after", "... last accessed after TIME."),
         ("--used-before", "... last accessed before TIME."),
-        ("--created-after", "... started at TIME or later."),
+        ("--created-after", "... started after TIME."),
         (
             "--created-before",
             "Only sessions that started before TIME: 2026-11-24T04:23Z, or an age such as 90m, 7d.",

@@ -36,12 +36,18 @@ class SessionQuery:
         self._items = items
         self._options = items.options
 
-    def find(self, special: Mapping[str, Attributes], expected: int | None = None) -> Found:
+    def find(
+        self,
+        special: Mapping[str, Attributes],
+        condition: Condition | None = None,
+        expected: int | None = None,
+    ) -> Found:
         """Yield the sessions with these special keys, by a Query of an index.
 
         The index may lag behind the table.
 
         :param special: special keys and their values. At least one must have an index.
+        :param condition: that the sessions meet too.
         :param expected: the number of sessions after which the caller stops; None: never.
         :raises ConfigurationError: none of them has one, or the table lacks the index.
         """
@@ -53,6 +59,7 @@ class SessionQuery:
             )
         params = self._params(
             {name: value for name, value in special.items() if name != indexed},
+            condition,
             key=Attr(indexed).eq(special[indexed]),
         )
         params["IndexName"] = index_name(indexed)
@@ -69,13 +76,20 @@ class SessionQuery:
                 ) from error
             raise
 
-    def all(self, expected: int | None = None, *, consistent: bool = False) -> Found:
+    def all(
+        self,
+        condition: Condition | None = None,
+        expected: int | None = None,
+        *,
+        consistent: bool = False,
+    ) -> Found:
         """Yield all sessions, by a Scan of the whole table.
 
         :param consistent: read consistently, whatever the option ``consistent_read`` says.
+        :param condition: as in `find`.
         :param expected: as in `find`. The table is then read in small pages, one at a time.
         """
-        params = self._params({})
+        params = self._params({}, condition)
         params["ConsistentRead"] = consistent or bool(self._options.consistent_read)
         if expected is not None:
             yield from self._of_prefix(self._pages("scan", params, expected))
@@ -84,17 +98,20 @@ class SessionQuery:
             for page in pages:
                 yield from self._of_prefix(page.items)
 
-    def delete(self, key: Key, special: Mapping[str, Attributes]) -> Mapping[str, Any] | None:
+    def delete(
+        self, key: Key, special: Mapping[str, Attributes], condition: Condition | None = None
+    ) -> Mapping[str, Any] | None:
         """Delete a session and its chunks if it has these special keys: one DeleteItem.
 
-        :returns: the deleted item, or None if it does not exist or has other special keys.
+        :param condition: that the session meets too.
+        :returns: the deleted item, or None if it does not exist or is not such a session.
         """
         try:
             answer = self._items.call(
                 "delete_item",
                 Key=self._items.layout.key_attributes(key),
                 ReturnValues="ALL_OLD",
-                **write_params(_is_session(special), return_item=False),
+                **write_params(_is_session(special, condition), return_item=False),
             )
         except ConditionFailed:
             return None
@@ -103,11 +120,14 @@ class SessionQuery:
         return deleted
 
     def _params(
-        self, special: Mapping[str, Attributes], key: Condition | None = None
+        self,
+        special: Mapping[str, Attributes],
+        extra: Condition | None,
+        key: Condition | None = None,
     ) -> dict[str, Any]:
         """Return the parameters of a read that finds sessions with these special keys."""
         options = self._options
-        condition, prefix = _is_session(special), self._items.keys.prefixes[0]
+        condition, prefix = _is_session(special, extra), self._items.keys.prefixes[0]
         if prefix:
             condition &= Attr(options.hash_key).begins_with(prefix)
         # All attributes except the payload.
@@ -139,7 +159,9 @@ class SessionQuery:
                 yield key, attributes
 
 
-def _is_session(special: Mapping[str, Attributes]) -> Condition:
+def _is_session(special: Mapping[str, Attributes], extra: Condition | None) -> Condition:
     """Return the condition that an item is a session with these special keys."""
     conditions = [Attr(name).eq(value) for name, value in special.items()]
+    if extra is not None:
+        conditions.append(extra)
     return reduce(and_, conditions, Attr("type").eq(SESSION))

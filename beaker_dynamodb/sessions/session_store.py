@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -24,14 +24,13 @@ from beaker_dynamodb.sessions.stored_session import StoredSession, stored_sessio
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from beaker_dynamodb.dynamodb.expressions import Condition
     from beaker_dynamodb.items.keys import Key
 
 #: `SessionStore.revoke` reads the index again while it finds new sessions, at most this often.
 REVOKE_PASSES = 10
 #: `SessionStore.revoke_pass` deletes this many sessions at a time, in this many threads.
 DELETED_BATCH, DELETE_THREADS = 32, 8
-
-Wanted = Callable[[StoredSession], bool]
 
 
 class SessionStore:
@@ -77,6 +76,7 @@ class SessionStore:
         special_keys: Mapping[str, Any] | None = None,
         /,
         *,
+        condition: Condition | None = None,
         expected: int | None = None,
         **more: Any,
     ) -> Generator[StoredSession, None, None]:
@@ -86,6 +86,7 @@ class SessionStore:
         any, it is a Scan that reads the whole table. Pages are read on demand.
 
         :param special_keys: names and values, for names that are not valid as keywords.
+        :param condition: that DynamoDB checks on the attributes of a session.
         :param expected: the number of sessions that the caller takes if it stops early: read small
             pages first.
         :param more: names and values as keywords.
@@ -96,7 +97,9 @@ class SessionStore:
         special = self._special({**(special_keys or {}), **more})
         query = self._storage.query
         # Closing ends the calls in progress if the caller stops early.
-        with closing(query.find(special, expected) if special else query.all(expected)) as found:
+        with closing(
+            query.find(special, condition, expected) if special else query.all(condition, expected)
+        ) as found:
             for key, attributes in found:
                 session = self._active(key, attributes)
                 if session is not None:
@@ -158,11 +161,11 @@ class SessionStore:
         special_keys: Mapping[str, Any],
         *,
         keep: str | StoredSession | Iterable[str | StoredSession | None] | None = (),
-        wanted: Wanted | None = None,
+        condition: Condition | None = None,
     ) -> Generator[StoredSession, None, None]:
         """Delete sessions as `revoke` does; yield each active one once it is deleted.
 
-        :param wanted: delete only the sessions for which it returns True.
+        :param condition: as in `sessions`; also checked when a session is deleted.
         """
         special = self._special(special_keys)
         if not special:
@@ -171,42 +174,35 @@ class SessionStore:
             keep = [keep]
         done = {key for session in keep for key in self._keys(session)}
         for _ in range(REVOKE_PASSES):
-            listed = list(self._storage.query.find(special))
-            found = {key: attributes for key, attributes in listed if key not in done}
+            found = {key for key, _ in self._storage.query.find(special, condition)} - done
             if not found:
                 return
-            done |= found.keys()
-            for key in self._wanted(found.items(), wanted):
-                session = self._end(key, special)
-                if session is not None:
-                    yield session
+            done |= found
+            ended = (self._end(key, special, condition) for key in found)
+            yield from (session for session in ended if session is not None)
 
-    def revoke_pass(self, wanted: Wanted | None = None) -> Generator[StoredSession, None, None]:
+    def revoke_pass(
+        self, condition: Condition | None = None
+    ) -> Generator[StoredSession, None, None]:
         """Delete the sessions that one consistent Scan finds; yield each active one.
 
         A session that starts meanwhile may stay: repeat until a pass yields none.
 
-        :param wanted: as in `revoke_each`.
+        :param condition: as in `revoke_each`.
         """
         with (
-            closing(self._storage.query.all(consistent=True)) as found,
+            closing(self._storage.query.all(condition, consistent=True)) as found,
             ThreadPoolExecutor(DELETE_THREADS) as pool,
         ):
-            keys = self._wanted(found, wanted)
-            while batch := list(islice(keys, DELETED_BATCH)):
-                yield from filter(None, pool.map(lambda key: self._end(key, {}), batch))
+            while batch := list(islice(found, DELETED_BATCH)):
+                ended = pool.map(lambda one: self._end(one[0], {}, condition), batch)
+                yield from (session for session in ended if session is not None)
 
-    def _wanted(
-        self, found: Iterable[tuple[Key, Mapping[str, Any]]], wanted: Wanted | None
-    ) -> Iterator[Key]:
-        for key, attributes in found:
-            session = None if wanted is None else self._active(key, attributes)
-            if wanted is None or (session is not None and wanted(session)):
-                yield key
-
-    def _end(self, key: Key, special: Mapping[str, Any]) -> StoredSession | None:
+    def _end(
+        self, key: Key, special: Mapping[str, Any], condition: Condition | None
+    ) -> StoredSession | None:
         """Delete a session; return it if it was active."""
-        deleted = self._delete(key, special)
+        deleted = self._delete(key, special, condition)
         return None if deleted is None else self._active(key, deleted)
 
     def _special(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,10 +226,12 @@ class SessionStore:
             return [keys.session(session), keys.session(session, hashed=False)]
         return [keys.session(session)]
 
-    def _delete(self, key: Key, special: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def _delete(
+        self, key: Key, special: Mapping[str, Any], condition: Condition | None = None
+    ) -> Mapping[str, Any] | None:
         """Delete a session; return its attributes if it had not expired."""
         items = self._storage.items
-        deleted = self._storage.query.delete(key, special)
+        deleted = self._storage.query.delete(key, special, condition)
         if deleted is None or items.layout.expired(deleted, items.now_ms()):
             return None
         return deleted

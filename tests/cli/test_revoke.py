@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 
 SPECIAL = ("--special-keys", "userId:N:index")
-#: The first 16 digits of the SHA-256 of "id-0" and of "id-3".
-DIGEST, ANOTHER = "@a9412fdddb26a113", "@d5e7d0ae2a1ec3d6"
+#: The first 16 digits of the SHA-256 of "id-0".
+DIGEST = "@a9412fdddb26a113"
 
 
 @pytest.fixture
@@ -31,13 +33,15 @@ def revoke(run: Run, filled: dict[str, Any]) -> Run:
 
 @pytest.fixture
 def sessions(client: DynamoDBClient, table_name: str) -> Any:
-    """Returns the ids of the stored sessions."""
+    """Returns the ids of the stored sessions but "old", which DynamoDB Local may delete itself."""
     return lambda: {
-        key.removeprefix("sess:") for key in keys(client, table_name) if key.startswith("sess:")
+        key.removeprefix("sess:")
+        for key in keys(client, table_name) - {"sess:old"}
+        if key.startswith("sess:")
     }
 
 
-EVERY = {f"id-{n}" for n in range(5)} | {"old"}
+EVERY = {f"id-{n}" for n in range(5)}
 
 
 @pytest.mark.both_servers
@@ -50,23 +54,22 @@ EVERY = {f"id-{n}" for n in range(5)} | {"old"}
         (["--where", "userId=0"], {"id-0", "id-2", "id-4"}),
         (["--where", "userId=0", "--keep", DIGEST, "--keep", "id-2"], {"id-4"}),
         (["--where", "userId=0", "--created-before", "1d"], set()),
-        (["--all", "--created-after", "1d"], EVERY - {"old"}),
+        (["--all", "--created-after", "1d"], EVERY),
         (["--all"], EVERY),
     ],
 )
 def test_sessions_end_and_are_listed(
     revoke: Run, sessions: Any, words: list[str], ended: set[str]
 ) -> None:
-    active = ended - {"old"}
     dry = revoke(*words, "--dry-run")
     rows = dry.stdout.splitlines()[1:]
-    assert (0, len(active)) == (dry.exit_code, len(rows))
-    plural = "" if len(active) == 1 else "s"
-    assert f"{len(active)} session{plural} would be revoked; " in dry.stderr
+    assert (0, len(ended)) == (dry.exit_code, len(rows))
+    plural = "" if len(ended) == 1 else "s"
+    assert f"{len(ended)} session{plural} would be revoked; " in dry.stderr
     assert EVERY == sessions()
     done = revoke(*words, "--yes")
     assert (0, sorted(rows)) == (done.exit_code, sorted(done.stdout.splitlines()[1:]))
-    assert f"{len(active)} session{plural} revoked; " in done.stderr
+    assert f"{len(ended)} session{plural} revoked; " in done.stderr
     assert EVERY - ended == sessions()
 
 
@@ -95,7 +98,7 @@ def test_without_a_yes_no_session_ends(
 
 def test_a_yes_on_stdin_is_an_answer(revoke: Run, sessions: Any) -> None:
     assert 0 == revoke("--where", "userId=1", input="y\n").exit_code
-    assert EVERY - {"id-1", "id-3", "old"} == sessions()
+    assert EVERY - {"id-1", "id-3"} == sessions()
 
 
 def test_the_result_as_json(revoke: Run) -> None:
@@ -125,6 +128,30 @@ def test_what_cannot_be_done_is_refused(
     assert (code, "") == (result.exit_code, result.stdout)
     assert said in result.stderr
     assert EVERY == sessions()
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize("words", [["--where", "userId=0"], ["--all"]])
+def test_a_session_that_is_used_before_it_is_deleted_is_kept(
+    revoke: Run,
+    sessions: Any,
+    filled: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    real = SessionQuery._of_prefix
+
+    def of_prefix(self: SessionQuery, found: Any) -> Any:
+        listed = list(real(self, found))
+        later = {**filled, "clock": lambda: time.time() + 7200}
+        DynamoDBNamespaceManager("id-0", **later)["session"] = payload(userId=0, used=1)
+        yield from listed
+
+    monkeypatch.setattr(SessionQuery, "_of_prefix", of_prefix)
+    soon = f"{datetime.now(timezone.utc) + timedelta(hours=1):%Y-%m-%dT%H:%MZ}"
+    assert 0 == revoke(*words, "--used-before", soon, "--yes").exit_code
+    left = {"id-0"} if words == ["--all"] else {"id-0", "id-1", "id-3"}
+    assert left == sessions()
 
 
 # -- all ------------------------------------------------------------------------------------------

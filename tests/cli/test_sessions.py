@@ -130,8 +130,8 @@ def listed(run: Run, *words: str) -> list[str]:
         (["--sort", "used"], ["s0", "s2", "s1"]),
         (["--sort", "used", "--limit", "1"], ["s0"]),
         (["--sort", "expires", "--created-before", "2096-10-02T08:06:40Z"], ["s0"]),
-        (["--sort", "used", "--used-after", "2096-10-02T08:06:40+00:00"], ["s0", "s2", "s1"]),
-        (["--sort", "used", "--used-after", "2096-10-02T09:06:40"], ["s0", "s2"]),
+        (["--sort", "used", "--used-after", "2096-10-02T08:06:39+00:00"], ["s0", "s2", "s1"]),
+        (["--sort", "used", "--used-after", "2096-10-02T08:06:40"], ["s0", "s2"]),
         (["--sort", "used", "--used-before", "2096-10-02T09:06:41"], ["s2", "s1"]),
         (["--created-after", "2096-10-03"], []),
         (["--created-before", "90m"], []),
@@ -207,7 +207,8 @@ def test_a_scan_is_announced_with_the_size_of_the_table(
     flags = ["--consistent"] if consistent else []
     result = run("sessions", *words, *flags, *SPECIAL, after=["--consistent-read", "true"])
     first = result.stderr.splitlines()[0]
-    assert f"'{until} (about 10 items, " in first
+    # DynamoDB Local may have deleted the expired session.
+    assert re.search(rf"'{until} \(about (9|10) items, ", first)
     assert first.endswith("; ItemCount, up to six hours old).")
     assert {consistent} == {params["ConsistentRead"] for method, params in sent if method == "scan"}
 

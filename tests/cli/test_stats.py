@@ -16,6 +16,9 @@ from tests.cli.conftest import Run
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+#: The number of items in `filled`: DynamoDB Local may have deleted the expired one.
+TEN = "(9|10)"
+
 
 @pytest.mark.both_servers
 def test_items_are_counted_by_prefix_kind_and_namespace(run: Run, filled: dict[str, Any]) -> None:
@@ -26,12 +29,12 @@ def test_items_are_counted_by_prefix_kind_and_namespace(run: Run, filled: dict[s
     groups = {(one["prefix"], one["type"]): one for one in answer["groups"]}
     caches, sessions = groups["cache:", "beaker-cache"], groups["sess:", "beaker-session"]
     assert (6, 0) == (caches["live"], caches["expired"])
-    assert (5, 1) == (sessions["live"], sessions["expired"])
+    assert 5 == sessions["live"]
     assert 1 == groups["cache:", "beaker-tombstone"]["live"]
     found = {one["namespace"]: one["live"] for one in caches["namespaces"]}
     assert {"news": 4, "größe|x": 1, "n" * 800: 1} == found
     assert 1 == answer["foreign"]
-    assert 6 == sum(sessions["sizes"].values())
+    assert sum(sessions["sizes"].values()) == 5 + sessions["expired"]
     assert (1.0, 1.0) == (sessions["read_units_per_request"], sessions["write_units_per_request"])
     assert 3000 > caches["largest"], "it is compressed"
     for group in (caches, sessions):
@@ -61,9 +64,9 @@ def test_the_scan_is_announced_and_reads_consistently_on_request(
     flags = ["--consistent"] if consistent else []
     result = run("stats", *flags, after=["--consistent-read", "true"])
     first, *_, last = result.stderr.splitlines()
-    assert "' (about 10 items, " in first
+    assert re.search(rf"' \(about {TEN} items, ", first)
     assert {consistent} == {params["ConsistentRead"] for _, params in sent}
-    assert re.fullmatch("10 items counted; .* used.", last)
+    assert re.fullmatch(rf"{TEN} items counted; .* used.", last)
 
 
 @pytest.mark.both_servers
@@ -71,11 +74,12 @@ def test_an_estimate_reads_no_items(
     run: Run, filled: dict[str, Any], sent: list[tuple[str, dict[str, Any]]]
 ) -> None:
     shown = run("stats", "--estimate")
-    assert "': about 10 items, " in shown.stdout
+    assert re.search(rf"': about {TEN} items, ", shown.stdout)
     assert shown.stdout.endswith(" to scan; ItemCount, up to six hours old.\n")
     answer = json.loads(run("stats", "--estimate", "--json").stdout)
     assert {"items", "bytes", "scan_read_units"} == answer.keys()
-    assert (10, "", []) == (answer["items"], shown.stderr, sent)
+    assert re.fullmatch(TEN, str(answer["items"]))
+    assert ("", []) == (shown.stderr, sent)
 
 
 def test_an_estimate_of_a_missing_table_is_an_error(run: Run) -> None:
