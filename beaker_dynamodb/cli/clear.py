@@ -20,6 +20,7 @@ from beaker_dynamodb.cli.settings import CACHE, Settings
 
 @command(
     "clear",
+    changes=True,
     example="clear --ini production.ini --namespace news\n"
     "clear --url dynamodb://eu-west-1/myapp-sessions --namespace news --yes",
 )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-OK, FAILED, WRONG_USE = 0, 1, 2
+from beaker_dynamodb.cli.output import ignoring_a_closed_reader, stopping_with_the_reader
+
+OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 _VERBOSE = f"{__name__}.verbose"
 
 
@@ -46,14 +50,42 @@ def examples(lines: str) -> str:
     return f"\b\nExamples:\n{shown}"  # \b: click does not wrap the paragraph
 
 
-def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.Command]:
+class Group(click.Group):
+    """Suggests the right subcommand for a mistyped one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand.
+
+        :raises click.UsageError: there is none of this name.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not close:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {close[0]!r}?", ctx) from None
+
+
+def command(
+    name: str, *, example: str, changes: bool = False
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Turn a function into a subcommand; its docstring is the help.
 
     :param example: command lines, without the program's name.
+    :param changes: the command changes something, so it finishes even if nothing reads its output.
     """
+    output = ignoring_a_closed_reader if changes else stopping_with_the_reader
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        made = click.command(name, epilog=examples(example))(function)
+        @functools.wraps(function)
+        def run(*args: Any, **given: Any) -> Any:
+            with output():
+                return function(*args, **given)
+
+        made = click.command(name, epilog=examples(example))(run)
         made.params.append(VERBOSE)
         return made
 

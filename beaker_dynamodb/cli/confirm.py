@@ -6,13 +6,15 @@ import sys
 
 import click
 
+from beaker_dynamodb.cli.command import Failed
+
 yes_flag = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def confirm(question: str) -> None:
     """Ask on stderr.
 
-    :raises click.Abort: the user refuses.
+    :raises Failed: the user refuses.
     :raises click.UsageError: stdin is not a terminal and has no answer.
     """
     try:
@@ -23,4 +25,4 @@ def confirm(question: str) -> None:
         click.echo(err=True)
         raise click.UsageError("cannot ask: stdin is not a terminal; give --yes") from None
     if not agreed:
-        raise click.Abort
+        raise Failed("nothing was changed")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
@@ -32,15 +33,52 @@ def print_json(value: Any) -> None:
     click.echo(printable(json.dumps(value, indent=2, ensure_ascii=False), keep="\n"))
 
 
-@contextmanager
-def progress(description: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
-    """Show a progress bar on stderr if that is a terminal; yield the function that advances it.
+#: Seconds between two lines of progress, if stderr is not a terminal.
+LINE_SECONDS = 30.0
 
-    :param total: the amount of work, if known.
+
+@contextmanager
+def progress(
+    description: str,
+    total: float | None = None,
+    *,
+    more: Callable[[], str] = str,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Callable[[float], None]]:
+    """Show progress on stderr; yield the function that advances it.
+
+    A bar on a terminal, otherwise a line from time to time. After Ctrl-C say what was done so far.
+
+    :param description: what is counted: "items read".
+    :param total: the amount of work, if known; an estimate may be too small.
+    :param more: returns what else was done, for the line after Ctrl-C.
+    :param clock: seconds.
     """
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
+    done, next_line = 0.0, clock() + LINE_SECONDS
+
+    def so_far() -> str:
+        return f"{done:,.0f}{f' of about {total:,.0f}' if total else ''} {description}"
+
+    with _bar(description, total) if sys.stderr.isatty() else nullcontext() as advance:
+
+        def count(amount: float) -> None:
+            nonlocal done, next_line
+            done += amount
+            if advance is not None:
+                advance(amount)
+            elif clock() >= next_line:
+                next_line = clock() + LINE_SECONDS
+                click.echo(f"{so_far()} ...", err=True)
+
+        try:
+            yield count
+        except KeyboardInterrupt:
+            click.echo(f"Interrupted: {so_far()}{more()}.", err=True)
+            raise
+
+
+@contextmanager
+def _bar(description: str, total: float | None) -> Iterator[Callable[[float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -20,6 +20,7 @@ MARKS = {CHANGED: "+", DIFFERS: "!"}
 
 @command(
     "create-table",
+    changes=True,
     example="create-table --ini production.ini\n"
     "create-table --table-name sessions --region-name eu-west-1 --tag app=shop "
     "--point-in-time-recovery",

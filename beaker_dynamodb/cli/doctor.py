@@ -26,6 +26,7 @@ COLORS = {OK: "green", WARNING: "yellow", ERROR: "red"}
 
 @command(
     "doctor",
+    changes=True,
     example="doctor --ini production.ini\n"
     "doctor --url dynamodb://eu-west-1/myapp-sessions --for cache",
 )

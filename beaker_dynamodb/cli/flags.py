@@ -113,7 +113,8 @@ def with_scan(function: F) -> F:
         "--units-per-second",
         type=click.FloatRange(min=0, min_open=True),
         metavar="UNITS",
-        help="Limit of the consumed read capacity, on average; default: no limit.",
+        help="Limit of the consumed capacity, on average, of reads and deletes together; default: "
+        "no limit.",
     )
     segments = click.option(
         "--segments",

@@ -12,7 +12,7 @@ from beaker_dynamodb.cli.command import Failed, command
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 
 
-@command("local", example="local --port 8000")
+@command("local", changes=True, example="local --port 8000")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

@@ -5,13 +5,22 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from beaker_dynamodb import __version__
-from beaker_dynamodb.cli.command import FAILED, OK, VERBOSE, WRONG_USE, examples
+from beaker_dynamodb.cli.command import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    VERBOSE,
+    WRONG_USE,
+    Group,
+    examples,
+)
 from beaker_dynamodb.cli.console import printable
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
 
@@ -33,7 +42,7 @@ COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
     """Imports a subcommand when it runs, so that ``--help`` is fast; prints one-line errors."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -55,7 +64,9 @@ class _LazyGroup(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False
         run = super().main
-        sys.exit(_exit_code(lambda: run(*args, **extra)))
+        with _visible_retries():
+            code = _exit_code(lambda: run(*args, **extra))
+        sys.exit(code)
 
 
 def _exit_code(run: Callable[[], object]) -> int:
@@ -67,11 +78,33 @@ def _exit_code(run: Callable[[], object]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
-    except click.Abort:
-        return _fail("stopped")
+    except click.Abort:  # click raises it for Ctrl-C
+        return _fail("interrupted", INTERRUPTED)
     except Exception as error:
         log.debug("The command failed:", exc_info=True)  # shown with --verbose
         return _fail(*_explain(error))
+
+
+@contextmanager
+def _visible_retries() -> Iterator[None]:
+    """Say on stderr when botocore waits before it sends a call again."""
+    retries, handler = logging.getLogger("botocore.retries.standard"), _RetryHandler()
+    before = retries.level, retries.propagate
+    retries.setLevel(logging.DEBUG)
+    retries.propagate = False
+    retries.addHandler(handler)
+    try:
+        yield
+    finally:
+        retries.removeHandler(handler)
+        retries.level, retries.propagate = before
+
+
+class _RetryHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        if str(record.msg).startswith("Retry needed") and record.args:
+            (seconds,) = record.args
+            click.echo(f"A call failed; trying again in {seconds:.1f} s ...", err=True)
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -98,7 +131,7 @@ def _fail(message: str, code: int = FAILED) -> int:
     cls=_LazyGroup,
     params=[VERBOSE],
     epilog=examples("doctor --ini production.ini\ncreate-table --help"),
-    context_settings={"max_content_width": 100},
+    context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="beaker-dynamodb", message="%(prog)s %(version)s")
 def cli() -> None:

@@ -46,6 +46,7 @@ ALWAYS = ("found", "copied", "already_there", "expired", "verified")
 
 @command(
     "migrate",
+    changes=True,
     example="migrate --from file:///var/cache/sessions --to dynamodb://eu-west-1/sessions "
     "--timeout 1800\n"
     "migrate --from-ini old.ini --to-ini new.ini --state migrate.state --verify all",

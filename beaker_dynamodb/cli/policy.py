@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from beaker_dynamodb.cli.command import command
@@ -9,6 +11,12 @@ from beaker_dynamodb.cli.console import print_json
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.iam_policy import USES, Place, arn, policy_document
 from beaker_dynamodb.cli.settings import SESSIONS, Settings
+
+
+def _check_account(_: click.Context, __: click.Parameter, value: str) -> str:
+    if value != "ACCOUNT" and not re.fullmatch(r"\d{12}", value):
+        raise click.BadParameter("an AWS account number has 12 digits")
+    return value
 
 
 @command(
@@ -28,7 +36,13 @@ from beaker_dynamodb.cli.settings import SESSIONS, Settings
     "indexed special keys; `reap` with reap_interval.",
 )
 @click.option("--clear", is_flag=True, help="Allow clear() of a cache too.")
-@click.option("--account", default="ACCOUNT", metavar="NUMBER", help="AWS account, for the ARNs.")
+@click.option(
+    "--account",
+    default="ACCOUNT",
+    metavar="NUMBER",
+    callback=_check_account,
+    help="AWS account, for the ARNs: 12 digits.",
+)
 @click.option(
     "--partition", metavar="NAME", help="aws, aws-cn, aws-us-gov …; default: that of the Region."
 )

@@ -11,6 +11,7 @@ import click
 from beaker_dynamodb.cli.command import command, json_flag
 from beaker_dynamodb.cli.console import counted, print_json, progress
 from beaker_dynamodb.cli.flags import with_scan, with_settings
+from beaker_dynamodb.cli.scans import item_count
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.items import reaper
@@ -24,6 +25,7 @@ START: dict[str, Any] = {}
 
 @command(
     "reap",
+    changes=True,
     example="reap --ini production.ini --dry-run\n"
     "reap --ini production.ini --units-per-second 50 --state reap.json",
 )
@@ -55,7 +57,12 @@ def reap(
         raise click.UsageError("--state does not go with --dry-run")
     items = ItemStore(settings.existing)
     sums = reaper.Reaped()
-    with State(state, "reap", location(items)) as saved, progress("items read") as advance:
+    with (
+        State(state, "reap", location(items)) as saved,
+        progress(
+            "items read", item_count(items.options), more=lambda: f", {sums.deleted:,} deleted"
+        ) as advance,
+    ):
         marks = dict(saved.marks)
         if not marks:
             marks = dict.fromkeys(range(segments), START)

@@ -35,6 +35,7 @@ ROTATE = (
 
 @command(
     "revoke",
+    changes=True,
     example="sessions revoke --ini production.ini --where userId=42 --dry-run\n"
     "sessions revoke --ini production.ini --where userId=42 --keep @3f1c0a9b52d47e60\n"
     "sessions revoke @3f1c0a9b52d47e60 --ini production.ini\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from beaker_dynamodb.backend import Backend
-from beaker_dynamodb.cli.command import VERBOSE, command, examples, json_flag
+from beaker_dynamodb.cli.command import VERBOSE, Group, command, examples, json_flag
 from beaker_dynamodb.cli.console import print_json, printable
 from beaker_dynamodb.cli.describe import describe_session
 from beaker_dynamodb.cli.flags import with_settings
@@ -34,6 +34,7 @@ SORTED_BY = {"created": "created", "used": "accessed", "expires": "expires"}
 
 @click.group(
     "sessions",
+    cls=Group,
     params=[VERBOSE],
     epilog=examples("sessions list --ini production.ini --where userId=42"),
 )

@@ -15,12 +15,16 @@ from beaker_dynamodb.items.keys import Keys
 __all__ = ["CACHE", "SESSIONS", "Settings", "load"]
 
 
+#: A command may wait longer than a web request, unless its settings say otherwise.
+PATIENCE = {"read_timeout": 60.0, "max_attempts": 5}
+
+
 @dataclass(frozen=True)
 class Settings:
     """The options of one table, and their use.
 
     :param options: the parsed options.
-    :param given: the options as they were given, by name.
+    :param given: the options as they were given, by name, and `PATIENCE`.
     :param purpose: `SESSIONS` or `CACHE`.
     :param beaker: settings of the INI file that Beaker itself reads: ``type``,
         ``data_serializer``, ``encrypt_key`` …
@@ -59,12 +63,13 @@ def load(
         option is invalid.
     """
     kind = purpose.partition(".")[0]
+    flags = by_name(flags)
     if ini is None:
         if section is not None:
             raise ConfigurationError("--section is a section of an INI file: give --ini as well")
-        given = by_name(flags)
+        given = {**PATIENCE, **flags}
         return Settings(parse(given), given, kind)
     _, found = read_ini(ini, section, purpose)
     own, beaker = split(found, purpose)
-    given = {**by_name(own), **by_name(flags)}
+    given = {**PATIENCE, **by_name(own), **flags}
     return Settings(parse(given), given, kind, beaker)

@@ -154,6 +154,7 @@ BESIDE = {
     # DeleteItem releases the test's lock; a table's size is said if DescribeTable is allowed.
     "clear": {"dynamodb:DeleteItem", "dynamodb:DescribeTable"},
     "all-sessions": {"dynamodb:DescribeTable"},
+    "reap": {"dynamodb:DescribeTable"},
     "large-values": {"dynamodb:GetItem", "dynamodb:PutItem"},
     "create": {"dynamodb:DeleteTable"},
     "create-table": {"dynamodb:DeleteTable"},
@@ -264,7 +265,7 @@ def test_the_default_uses_follow_from_the_options(words: list[str], uses: list[s
     [
         ([], "arn:aws:dynamodb:REGION:ACCOUNT:", ["REGION", "ACCOUNT"]),
         (["--region-name", "cn-north-1"], "arn:aws-cn:dynamodb:cn-north-1:", ["ACCOUNT"]),
-        (["--region-name", "us-gov-west-1", "--account", "1"], "arn:aws-us-gov:dynamodb:", []),
+        (["--region-name", "us-gov-west-1", "--account", "1" * 12], "arn:aws-us-gov:dynamodb:", []),
         (["--region-name", "eu-west-1", "--partition", "x"], "arn:x:dynamodb:", ["ACCOUNT"]),
     ],
 )

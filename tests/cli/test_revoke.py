@@ -84,7 +84,7 @@ def test_sessions_end_and_are_listed(
 )
 @pytest.mark.parametrize(
     ("answer", "code", "said"),
-    [("n\n", 1, "stopped"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
+    [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
 )
 def test_without_a_yes_no_session_ends(
     revoke: Run, sessions: Any, words: list[str], question: str, answer: str, code: int, said: str

@@ -113,7 +113,7 @@ def test_from_url_to_url(
         *lines,
         "         1  copies read back, the same",
     ] == shown
-    assert units.endswith(" units used")
+    assert units.endswith(" used")
     item = stored({**moto_endpoint.options, "table_name": table_name}, session_id)
     assert item is not None
     assert (item.accessed_ms or 0) + 1_920_000 == item.deadline_ms
