@@ -27,6 +27,7 @@ KINDS = {
     TOMBSTONE: "tombstones of removed cache entries",
     LOCK: "creation locks of cache entries",
     CHUNK: "chunks of large values",
+    "beaker-migration": "records of migrated sessions",
 }
 
 

@@ -61,7 +61,7 @@ sessions.add_command(revoke)
 @click.option("--show-ids", is_flag=True, help="Show ids. An id gives access to its session.")
 @consistent_flag
 @json_flag
-@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object a line, at once.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print a line of JSON for each session.")
 @with_settings
 def list_(
     settings: Settings,

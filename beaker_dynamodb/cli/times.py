@@ -18,6 +18,17 @@ from beaker_dynamodb.items.layout import seconds
 _AGE = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
+#: The conditions that the flags stand for, and their help.
+_BOUNDS = {
+    "created_before": (
+        Attr("created").lt,
+        "Only sessions that started before TIME: 2026-11-24T04:23Z, or an age such as 90m, 7d.",
+    ),
+    "created_after": (Attr("created").gt, "... started after TIME."),
+    "used_before": (Attr("accessed").lt, "... last accessed before TIME."),
+    "used_after": (Attr("accessed").gt, "... last accessed after TIME."),
+}
+
 
 def iso(time: datetime | None) -> str | None:
     """Return a UTC time as ``2026-11-24T04:23:41Z``."""
@@ -40,40 +51,17 @@ def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime 
 
 
 def with_period(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--created-before`` and its like; pass the `Condition` that they are, or None, on."""
+    """Add ``--created-before`` and its like; pass them on as one `Condition`, or None."""
 
     @functools.wraps(function)
-    def wrapper(
-        *,
-        created_before: datetime | None,
-        created_after: datetime | None,
-        used_before: datetime | None,
-        used_after: datetime | None,
-        **given: Any,
-    ) -> Any:
-        created, used = Attr("created"), Attr("accessed")
-        bounds = (
-            (created.lt, created_before),
-            (created.gt, created_after),
-            (used.lt, used_before),
-            (used.gt, used_after),
-        )
+    def wrapper(**given: Any) -> Any:
+        bounds = [(compare, given.pop(name)) for name, (compare, _) in _BOUNDS.items()]
         conditions = [
-            compare(seconds(round(time.timestamp() * 1000)))
-            for compare, time in bounds
-            if time is not None
+            compare(seconds(round(time.timestamp() * 1000))) for compare, time in bounds if time
         ]
-        period = reduce(and_, conditions) if conditions else None
-        return function(period=period, **given)
+        return function(period=reduce(and_, conditions) if conditions else None, **given)
 
-    for flag, help in (
-        ("--used-after", "... last accessed after TIME."),
-        ("--used-before", "... last accessed before TIME."),
-        ("--created-after", "... started after TIME."),
-        (
-            "--created-before",
-            "Only sessions that started before TIME: 2026-11-24T04:23Z, or an age such as 90m, 7d.",
-        ),
-    ):
+    for name, (_, help) in reversed(_BOUNDS.items()):
+        flag = f"--{name.replace('_', '-')}"
         wrapper = click.option(flag, callback=_time, metavar="TIME", help=help)(wrapper)
     return wrapper

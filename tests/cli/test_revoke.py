@@ -96,9 +96,11 @@ def test_without_a_yes_no_session_ends(
     assert EVERY == sessions()
 
 
-def test_a_yes_on_stdin_is_an_answer(revoke: Run, sessions: Any) -> None:
+def test_answers_and_ids_are_read_from_stdin(revoke: Run, sessions: Any) -> None:
     assert 0 == revoke("--where", "userId=1", input="y\n").exit_code
-    assert EVERY - {"id-1", "id-3"} == sessions()
+    assert 0 == revoke("-", input="id-0\ny\n").exit_code
+    assert 0 == revoke("-", "--yes", input="id-2\n").exit_code
+    assert {"id-4"} == sessions()
 
 
 def test_the_result_as_json(revoke: Run) -> None:

@@ -104,10 +104,17 @@ def test_damaged_items_and_a_wrong_hash_key_are_counted(
     for key, created in (("[/x]:\x1b[31m:a", {"N": "1e30"}), ("[prod]:b", {"S": "today"})):
         item = {"id": {"S": key}, "type": kind, "created": created, "deadline": {"S": "x"}}
         client.put_item(TableName=table_name, Item=item)
-    client.put_item(TableName=table_name, Item={"id": {"S": "x"}, "type": {"S": "beaker-new"}})
+    for key, name in (("x", "beaker-new"), ("sess:|migration|x", "beaker-migration")):
+        client.put_item(TableName=table_name, Item={"id": {"S": key}, "type": {"S": name}})
     result = run("stats")
     assert 0 == result.exit_code
-    for shown in ("[/x]:\\u001b[31m: sessions", "[prod]: sessions", "unknown", " beaker-new "):
+    for shown in (
+        "[/x]:\\u001b[31m: sessions",
+        "[prod]: sessions",
+        "unknown",
+        "(no prefix) beaker-new ",
+        "sess: records of migrated sessions ",
+    ):
         assert shown in result.stdout
     groups = json.loads(run("stats", "--hash-key", "foo", "--json").stdout)["groups"]
     (sessions,) = [one for one in groups if one["type"] == "beaker-session"]
