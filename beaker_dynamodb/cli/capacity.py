@@ -61,7 +61,7 @@ class Capacity(AbstractContextManager["Capacity", None]):
         print(used)                        # 12.5 read and 3 write units
 
     :param clients: boto3 clients of DynamoDB.
-    :param on_call: called with each answered call, in the thread that made it.
+    :param on_call: called with one answered call at a time, in the thread that made it.
     """
 
     def __init__(self, *clients: Any, on_call: Callable[[Call], object] = lambda _: None) -> None:
@@ -111,7 +111,7 @@ class Capacity(AbstractContextManager["Capacity", None]):
             self.write_units += call.units if call.operation in WRITES else 0
             self.batch_deletes += call.batch_deletes
             self.created_tables += call.operation == "CreateTable" and "Error" not in parsed
-        self._on_call(call)
+            self._on_call(call)
 
 
 def _deletes(tables: Mapping[str, list[dict[str, Any]]]) -> int:
