@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: A waiting save checks its state at least this often, even if no other thread wakes it.
 POLL_SECONDS = 1.0
-#: Errors of a single save. Any other error concerns all saves of the write.
+#: Errors of a single save. Any other error applies to every save in the write.
 SINGLE_SAVE_ERRORS = (ItemTooLarge, PayloadError, SessionConflict, SpecialKeyError)
 
 
@@ -59,7 +59,7 @@ class Save:
     created_ms: int | None = None
     #: Writer tokens of the writes that contained this save.
     tried: set[str | None] = field(default_factory=set)
-    #: Whether its time is over. No further write may contain it.
+    #: Whether its time has run out. No further write may contain it.
     withdrawn: bool = False
     outcome: Stored | Dropped | DynamoDBError | None = None
 
@@ -68,7 +68,7 @@ class Save:
 class _Queue:
     """The waiting saves of one session, in order of arrival.
 
-    :param in_flight: the saves that the first one's thread is writing together with it.
+    :param in_flight: the other saves in the write that the first one's thread has sent.
     :param stored: what this process stored last.
     """
 
@@ -112,7 +112,7 @@ class CombinedSave:
         self._left_out: list[Save] = []
 
     def join(self, retry: ConflictRetry) -> bool:
-        """Wait until the save has an outcome or is first in the queue; False if time is over."""
+        """Wait until the save has an outcome or is first; return False if time runs out."""
         if self._queue is None:
             self._queue = _queue_of(self._name)
             with self._queue.condition:
@@ -141,7 +141,7 @@ class CombinedSave:
         if queue is None:
             return []
         with queue.condition:
-            fitting = [
+            combinable = [
                 other
                 for other in queue.saves
                 if other is not own
@@ -149,7 +149,7 @@ class CombinedSave:
                 and other not in self._left_out
                 and (other.created_ms, other.terms) == (own.created_ms, own.terms)
             ]
-            self.others = queue.in_flight = fitting[: self._most_others]
+            self.others = queue.in_flight = combinable[: self._most_others]
         return list(self.others)
 
     def leave_out(self, other: Save) -> None:
@@ -158,14 +158,14 @@ class CombinedSave:
         self.others.remove(other)
 
     def halve(self) -> bool:
-        """Halve the other saves of the next write; return False if it contains none."""
+        """Halve the number of other saves in the next write; return False if there are none."""
         if not self.others:
             return False
         self._most_others = len(self.others) // 2
         return True
 
     def begin(self, writer: str | None) -> None:
-        """Note a write's token before it is sent."""
+        """Record a write's token before it is sent."""
         for save in (self._save, *self.others):
             save.tried.add(writer)
 

@@ -8,9 +8,9 @@ from typing import Any
 from beaker_dynamodb.items.special_keys import find
 from beaker_dynamodb.sessions.comparison import same
 
-#: The value of a missing key.
+#: Stands for a missing key.
 MISSING: Any = object()
-#: Limits for merging. The later save wins where a value is nested deeper, or has more entries.
+#: Limits for merging. The later save wins if a value is nested deeper or has more entries.
 MAX_DEPTH = 50
 MAX_ENTRIES = 100_000
 
@@ -23,14 +23,14 @@ def merge_value(
     If only one request changed it, that request's value wins. If both did, values of the same
     built-in type are merged:
 
-    - a dict: key by key, recursively, unless a request replaced the whole record, that is, changed
-      a special key in it or left no key of ``base`` unchanged;
+    - a dict: key by key, recursively, unless a request replaced the whole dict. It did if it
+      changed a special key in it, or left no key of ``base`` unchanged;
     - a set: by the additions and removals of both requests;
     - a list: by what each request consumed from its front and appended to its end. Removing the
       list counts as consuming all of it.
 
-    If both requests created a dict, the two are joined unless they contradict each other. In all
-    other cases the later save, ``mine``, wins.
+    If both requests created a dict, the two are joined unless they contradict each other. In any
+    other case the later save, ``mine``, wins.
 
     :param base: the value that this request loaded, or `MISSING`.
     :param mine: the value that it wants to save, or `MISSING`.
@@ -98,7 +98,7 @@ class _Merge:
                 base.get(key, MISSING),
                 mine.get(key, MISSING),
                 theirs.get(key, MISSING),
-                # The special keys inside have been compared.
+                # The special keys were compared above.
                 (),
                 depth + 1,
             )
@@ -129,9 +129,9 @@ class _Merge:
         return joined
 
     def _replaced(self, base: Any, side: Any) -> bool:
-        """Return whether a request replaced the dict by another record.
+        """Return whether a request replaced the dict rather than edited it.
 
-        Then no key is unchanged, and at least one value was replaced rather than edited.
+        If so, no key is unchanged, and at least one value was replaced too.
         """
         self._charge(len(base))
         replaced = False
@@ -168,7 +168,7 @@ class _Merge:
             first_kept = len(base) - min(kept, their_kept)
             merged = base[first_kept:] + their_appended + appended
         elif self._rebased:
-            # Other requests' entries stand between those that this request has saved before.
+            # Other requests' entries are between entries that this request has saved before.
             consumed = base[: len(base) - kept]
             merged = their_list[self._kept(consumed, their_list) :] + appended
         else:
@@ -178,8 +178,8 @@ class _Merge:
     def _list_change(self, base: list[Any], side: list[Any]) -> tuple[int, list[Any], bool]:
         """Return how many entries at the end of ``base`` were kept, and what was appended.
 
-        The third value is False if the list changed in another way: a consumed entry that is among
-        the appended ones was not consumed, but moved.
+        The third value is False if the list changed in another way: an entry that is both consumed
+        and appended was moved.
         """
         kept = self._kept(base, side)
         consumed, appended = base[: len(base) - kept], side[kept:]
@@ -187,10 +187,10 @@ class _Merge:
         return kept, appended, not any(same(a, b) for a in consumed for b in appended)
 
     def _kept(self, base: list[Any], side: list[Any]) -> int:
-        """Return the length of the longest end of ``base`` with which ``side`` begins."""
+        """Return the length of the longest suffix of ``base`` that is a prefix of ``side``."""
         self._charge(len(base) + len(side))
-        # The algorithm of Knuth, Morris and Pratt, which is linear. borders[n] is the length of the
-        # longest proper prefix of side[:n] that is also its suffix.
+        # Knuth-Morris-Pratt, in linear time. borders[n] is the length of the longest proper prefix
+        # of side[:n] that is also its suffix.
         borders = [0, 0]
         for n in range(1, len(side)):
             borders.append(_extended(side, borders, borders[n], side[n]))
@@ -222,7 +222,7 @@ def _extended(side: list[Any], borders: list[int], matched: int, entry: Any) -> 
 
 
 def _merged_set(base: Any, mine: Any, theirs: Any) -> Any:
-    # Elements are told apart by type too: 1, 1.0 and True are equal, but not the same.
+    # Compare types too: 1, 1.0 and True are equal, but different elements.
     known, my_entries, their_entries = (
         {_element(entry): entry for entry in side} for side in (base, mine, theirs)
     )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class MergingSave:
     """One save of a session. `run` it once.
 
-    :param state: is updated with the outcome.
+    :param state: updated with the outcome.
     :param mine: what the application wants to store.
     :param old_key: the key under which the session was loaded, if its id changes.
     """
@@ -43,7 +43,7 @@ class MergingSave:
         self._combined = CombinedSave(self._queue_name(), self._save)
 
     def _queue_name(self) -> tuple[Hashable, ...]:
-        """Return client, table and key. Saves that have these in common may be combined."""
+        """Return client, table and key. Only saves for which all three are equal are combined."""
         options = self._storage.options
         client = connection_key(options) if options.client is None else options.client
         return client, options.table_name, self._state.key
@@ -73,7 +73,7 @@ class MergingSave:
         self._finish()
 
     def _finish(self) -> None:
-        # Clear the outcome: an exception refers to its frames, and they refer to the save.
+        # Clear the outcome, to break the cycle of exception, traceback, frame and save.
         outcome, self._save.outcome = self._save.outcome, None
         if isinstance(outcome, Stored):
             self._state.unanswered.clear()
@@ -91,7 +91,7 @@ class MergingSave:
         self._state.unanswered.update(dict.fromkeys(self._save.tried, self._save.payload))
 
     def _write(self) -> None:
-        """Try once to write this save, together with those of other threads that wait for it."""
+        """Try once to write this save, together with the waiting saves of other threads."""
         combined, save, special = self._combined, self._save, self._storage.special
         payload = self._state.merged(save.payload, rebased=save.rebased)
         data = payload.data or {}
@@ -130,17 +130,17 @@ class MergingSave:
     def _handle_conflict(self, failed: ConditionFailed) -> None:
         """Settle the save if the current item decides its outcome; otherwise prepare a retry.
 
-        :raises SessionConflict: merging is disabled, or the time is over.
+        :raises SessionConflict: merging is disabled, or time has run out.
         """
         items, state, retry = self._storage.items, self._state, self._retry
         rejecting = self._storage.options.concurrency == "reject"
         current = items.found(failed, state.key, SESSION)
         if self._settled(current):
             return
-        if rejecting and not self._only_accessed(current):
+        if rejecting and not self._data_unchanged(current):
             raise self._conflict("")
         if not retry.again():
-            raise self._conflict(f", {retry.conflicts} times")
+            raise self._conflict(f" (conflicts: {retry.conflicts})")
         if retry.paused:
             current = items.find(self._old_key or state.key, SESSION, consistent_read=True)
             if self._settled(current):
@@ -151,7 +151,7 @@ class MergingSave:
             return
         self._save.created_ms = None if state.item is None else state.item.created_ms
         if not self._combined.join(retry):
-            raise self._conflict(", and this save never got its turn")
+            raise self._conflict(", and the saves queued before this one took too long")
         # Another thread of this process may have stored a later state while this one waited.
         last = self._combined.last_stored
         if last is not None and state.is_later(last.item):
@@ -169,7 +169,7 @@ class MergingSave:
             combined.settle(Dropped())
         return self._save.outcome is not None
 
-    def _only_accessed(self, current: Item | Marker | None) -> bool:
+    def _data_unchanged(self, current: Item | Marker | None) -> bool:
         """Return whether no other request has changed the data."""
         known = self._state.item
         return isinstance(current, Item) and (
@@ -181,15 +181,15 @@ class MergingSave:
         """Apply the save to a later state of the session."""
         state = self._state
         state.stored = stored
-        arrived = next((one for one in stored.item.writers if one in state.unanswered), None)
-        if arrived is not None:
-            # A save of this request that raised was stored nevertheless.
-            state.seen = self._save.seen = state.unanswered[arrived]
+        own = next((one for one in stored.item.writers if one in state.unanswered), None)
+        if own is not None:
+            # An earlier save of this request raised, but was stored.
+            state.seen = self._save.seen = state.unanswered[own]
             self._save.rebased = True
 
     def _conflict(self, details: str) -> SessionConflict:
         return SessionConflict(
-            f"session {self._state.hashed_id}: another request saved it meanwhile{details}",
+            f"session {self._state.hashed_id}: another request saved it first{details}",
             operation="PutItem",
             table=self._storage.options.table_name,
             aws_code="ConditionalCheckFailedException",

@@ -1,4 +1,4 @@
-"""One session in the table as one request sees it: loaded, saved, touched, moved, deleted."""
+"""Read, save, touch, move and delete the session of one request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from beaker_dynamodb.sessions.state import SessionState, Stored
 class SessionRecord(SessionState):
     """The session with one id, in one request."""
 
-    #: Whether the read found a marker: the session ended, or its id changed, a moment ago.
+    #: Whether the read found a marker: the session has just ended or changed its id.
     ended = False
     #: Whether the last read was eventually consistent.
     maybe_stale = False
@@ -66,7 +66,7 @@ class SessionRecord(SessionState):
         return None not in names and names[0] != names[1]
 
     def _migrate(self) -> Item | None:
-        """Move the session from the key that it had before `hash_ids`, if it is there."""
+        """Move the session from the key that it had before ``hash_ids``, and return it."""
         storage = self.storage
         old_key = storage.keys.session(self.session_id, hashed=False)
         item = storage.items.get(old_key, SESSION)
@@ -84,7 +84,7 @@ class SessionRecord(SessionState):
         return moved
 
     def exists(self) -> bool:
-        """Return whether there is a session that has not expired: one GetItem."""
+        """Return whether the session exists and has not expired, with one GetItem."""
         return self.storage.items.get(self.key, SESSION) is not None
 
     @property
@@ -101,7 +101,7 @@ class SessionRecord(SessionState):
         """Whether the stored access time is too recent to be refreshed."""
         if self.item is None:
             return False
-        # Negative if this host's clock is behind: it has no later time to write.
+        # Negative if this host's clock is behind. It then has no later time to write.
         age_ms = self.storage.items.now_ms() - (self.item.accessed_ms or 0)
         return age_ms < self.storage.touch_interval_ms
 
@@ -126,7 +126,7 @@ class SessionRecord(SessionState):
         At most one write if no other request saves at the same time.
 
         :param raw: the payload from Beaker's Session, or `Raw`.
-        :param lifetime: in seconds; None for the configured one.
+        :param lifetime: in seconds; defaults to the configured lifetime.
         :raises SessionConflict: another request saved the session, and merging is disabled or
             did not succeed in time (conflict_retry.py).
         """
@@ -149,15 +149,15 @@ class SessionRecord(SessionState):
             MergingSave(self, mine).run()
 
     def delete(self) -> None:
-        """Replace the session by a marker, with one PutItem. Every save in flight is dropped."""
+        """Replace the session with a marker: one PutItem. Saves in flight are dropped."""
         self.storage.items.end(self.key)
         self.know(None)
 
     def move_from(self, old: SessionRecord, raw: Any) -> None:
-        """Save the session ``old`` under this id and end it there, both or neither.
+        """Save the session under this id and end ``old``, both or neither.
 
-        Changes that other requests saved in ``old`` meanwhile are kept. If ``old`` is gone, the
-        save is dropped.
+        Changes that other requests have saved in ``old`` are kept. If ``old`` is gone, the save is
+        dropped.
         """
         if old.gone:
             self.drop()
@@ -169,7 +169,7 @@ class SessionRecord(SessionState):
     def _move(self, old: SessionRecord, old_stored: Stored, raw: Any) -> None:
         moved = None
         if self.stored is not None:
-            # A retry: an earlier move raised, but may have arrived.
+            # A retry: an earlier move raised, but may have been stored.
             moved = self.storage.items.get(self.key, SESSION, consistent_read=True)
         # The application's changes are those since it loaded the old session.
         self.know(old_stored, old.seen)
@@ -181,14 +181,14 @@ class SessionRecord(SessionState):
         if self.gone:
             return
         if moved is not None:
-            # Without transactions, perhaps only the first half arrived.
+            # Without transactions, the second write may not have been stored.
             self.storage.items.end(old.key)
         old.forget()
 
     def _touch(self, loaded: Item, mine: Payload) -> None:
-        """Refresh access time and expiry if due. Any other write takes precedence; never raises.
+        """Refresh access time and expiry if due, unless another request wrote the session.
 
-        The application did not ask for this write, so an error must not fail its page.
+        Never raises: the application did not ask for this write, so it must not fail the page.
         """
         items, refreshes = self.storage.items, self.storage.refreshes
         if self.fresh or not refreshes.allowed():
@@ -197,8 +197,8 @@ class SessionRecord(SessionState):
             payload = self.merged(mine)
             item = self.new_item(payload, loaded.special)
             item.version, item.writer, item.earlier = loaded.version, loaded.writer, loaded.earlier
-            unused = items.if_unchanged(loaded, accessed_by_ms=loaded.accessed_ms)
-            items.put(item, unused, replaced=loaded)
+            untouched = items.if_unchanged(loaded, accessed_by_ms=loaded.accessed_ms)
+            items.put(item, untouched, replaced=loaded)
         except ConditionFailed:
             refreshes.succeeded()
         except DynamoDBError as error:
@@ -220,7 +220,7 @@ class SessionRecord(SessionState):
             self.know(Stored(item, mine))
 
     def _with_latest_access(self, mine: Payload) -> Payload:
-        """Return the payload with the loaded access time if that is later than its own."""
+        """Return the payload with the later of its own and the loaded access time."""
         data = mine.data or {}
         later = last_access.later(self.seen_data, data)
         return mine if later is None else mine.with_data({**data, merge.ACCESSED: later})

@@ -44,7 +44,7 @@ class Refreshes:
         with _lock():
             now = self._monotonic()
             if now >= (self._paused_until or 0.0):
-                # This caller tries. The others skip until it has succeeded.
+                # This caller tries. Others skip until it succeeds.
                 self._paused_until = now + PAUSE_SECONDS
                 return True
         self._missed.add(warn=False)
@@ -56,7 +56,7 @@ class Refreshes:
 
     def failed(self, error: DynamoDBError) -> None:
         """Pause refreshes, and log the failure unless one was logged within the last minute."""
-        # Size and encoding are errors of one session. Others can still be refreshed.
+        # Size and encoding errors affect one session. Others can still be refreshed.
         if not isinstance(error, (ItemTooLarge, PayloadError)):
             self._paused_until = self._monotonic() + PAUSE_SECONDS
         missed = self._missed.add()
@@ -73,7 +73,7 @@ class Refreshes:
 
 
 def refreshes_of(options: Options) -> Refreshes:
-    """Return this process's `Refreshes` for a table, whatever the other options are."""
+    """Return this process's `Refreshes` for a table. Other options make no difference."""
     client = None if options.client is None else id(options.client)
     table = (options.table_name, options.region_name, options.endpoint_url, client)
     return _tables.setdefault(table, Refreshes(options.table_name))

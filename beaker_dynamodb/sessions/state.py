@@ -1,8 +1,8 @@
-"""What a request knows of its session.
+"""What a request knows about its session.
 
-There are two states. ``seen`` is what the application loaded or saved last. ``stored`` is what is
-in the table. They differ after another request's changes were merged in: a save then applies the
-application's changes since ``seen`` to ``stored``.
+``seen`` is what the application loaded or saved last. ``stored`` is what is in the table. They
+differ after another request's changes were merged in: a save then applies the application's
+changes since ``seen`` to ``stored``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Number of writer tokens that an item keeps. A write whose response was lost is recognized unless
-#: more than this many other writes followed it.
+#: Number of earlier writer tokens in an item. A write whose response was lost is recognized unless
+#: more than this many writes followed it.
 KEPT_WRITERS = 8
 
 
@@ -37,7 +37,7 @@ class Stored:
 
 
 class SessionState:
-    """What one request knows of the session with one id.
+    """What one request knows about the session with one id.
 
     :param session_id: any string, as the browser sent it.
     """
@@ -50,7 +50,7 @@ class SessionState:
         self.seen: Payload | None = None
         #: Whether the session was loaded and has ended since: saves are dropped.
         self.gone = False
-        #: The payloads of failed saves, by writer token. They may have been stored nevertheless.
+        #: The payloads of failed saves, by writer token. They may have been stored anyway.
         self.unanswered: dict[str | None, Payload] = {}
         #: Seconds; None for the configured lifetime.
         self.lifetime: float | None = None
@@ -58,7 +58,7 @@ class SessionState:
         self.cookie_name: str | None = None
 
     def know(self, stored: Stored | None, seen: Payload | None = None) -> None:
-        """Remember what is stored, and what the application has seen if that is not the same."""
+        """Remember what is stored, and what the application has seen if that differs."""
         self.stored = stored
         self.seen = stored.payload if seen is None and stored is not None else seen
         self.gone = False
@@ -75,7 +75,7 @@ class SessionState:
 
     @property
     def hashed_id(self) -> str:
-        """The session's name in logs and messages, useless to an attacker."""
+        """Identifies the session in logs and messages. Useless to an attacker."""
         return short_hash(self.session_id)
 
     @property
@@ -85,7 +85,7 @@ class SessionState:
 
     @property
     def seen_data(self) -> dict[str, Any]:
-        """What the application loaded or saved last; empty if nothing, or opaque."""
+        """What the application loaded or saved last; empty if unknown or opaque."""
         return (None if self.seen is None else self.seen.data) or {}
 
     @property

@@ -249,7 +249,7 @@ def test_reject_raises_at_once_and_keeps_the_first_save(visitor: Visitor) -> Non
     with CallRecorder(visitor.client) as sent, pytest.raises(SessionConflict) as conflict:
         save(one, b=1)
     assert ["PutItem"] == sent.operations
-    assert str(conflict.value).endswith(": another request saved it meanwhile")
+    assert str(conflict.value).endswith(": another request saved it first")
     assert "PutItem" == conflict.value.operation
     assert visitor.options["table_name"] == conflict.value.table
     assert "ConditionalCheckFailedException" == conflict.value.aws_code
@@ -278,7 +278,7 @@ def test_merging_takes_at_most_5_seconds(
         else:
             with pytest.raises(SessionConflict) as caught:
                 save(session, mine=True)
-            assert str(caught.value).endswith(": another request saved it meanwhile, 1 times")
+            assert str(caught.value).endswith(": another request saved it first (conflicts: 1)")
             assert str(visitor.id) not in str(caught.value)
     assert {"rival": True, **({"mine": True} if succeeds else {})} == visitor.finds()
 
