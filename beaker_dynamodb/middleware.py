@@ -14,18 +14,18 @@ from beaker_dynamodb.wsgi.session_object import SessionObject, new_session
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Attribute of a session: the middleware that created it, and the request's ``Cookie`` header.
+#: Session attribute: the middleware that created it, and the request's ``Cookie`` header.
 _CREATED_FOR = "_created_for"
 
 
 class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[misc]  # no type hints
     """Provides ``environ['beaker.session']``, stored in DynamoDB.
 
-    Takes the arguments of Beaker's SessionMiddleware. ``type`` defaults to ``ext:dynamodb``; any
-    other type is stored as Beaker stores it.
+    Takes the arguments of Beaker's SessionMiddleware. ``type`` defaults to ``ext:dynamodb``;
+    Beaker stores sessions of any other type.
 
-    The option ``on_save_error`` applies if the session cannot be saved at the start of the response
-    because the store is unavailable:
+    If the session cannot be saved at the start of the response because the store is unavailable,
+    the option ``on_save_error`` decides what happens:
 
     - ``raise`` (default): raise StoreUnavailable;
     - ``503``: respond with 503;
@@ -61,7 +61,7 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
         """Return the request's session, or the one from an earlier pass of the same request."""
         created_for = (self, environ.get("HTTP_COOKIE"))
         session = environ.get(self.environ_key)
-        # Error documents are often produced by a second pass.
+        # Frameworks often produce error documents in a second pass.
         if isinstance(session, SessionObject) and vars(session).get(_CREATED_FOR) == created_for:
             return session
         session = SessionObject(environ, **self.options)

@@ -1,7 +1,7 @@
 """Beaker's interface to a backend: the namespace manager of sessions and caches.
 
-The key ``'session'``, a ``str``, belongs to a session: Beaker's Session uses no other key, and
-Beaker's Cache encodes every key to bytes.
+The ``str`` key ``'session'`` always means a session: Beaker's Session uses no other key, and
+Beaker's Cache encodes its keys to bytes.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     @property
     def faults_missed(self) -> int:
-        """How many store errors the caches with these options ignored (``on_error = miss``)."""
+        """Number of store errors that caches with these options ignored (``on_error = miss``)."""
         return self._cache_storage().outage.tolerated
 
     @property
     def undecodable_missed(self) -> int:
-        """How many reads by caches with these options treated an undecodable entry as missing."""
+        """Number of reads in which caches with these options skipped an undecodable entry."""
         return self._cache_storage().undecodable.total
 
     # -- values ---------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __getitem__(self, key: str | bytes) -> Any:
         """Return the value, with one GetItem.
 
-        :raises KeyError: it does not exist or has expired, ``stale_grace`` included.
+        :raises KeyError: it does not exist, or its lifetime and ``stale_grace`` are over.
         :raises PayloadError: it cannot be decoded.
         """
         if key == SESSION_KEY:
@@ -82,8 +82,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __contains__(self, key: str | bytes) -> bool:
         """Return whether `[]` would return a value, with one GetItem.
 
-        Inside a write lock return True without a call. Beaker asks there before it removes a value,
-        and must remove one that another caller is still computing, too.
+        Inside a write lock, return True without a call: Beaker asks before it removes a value, and
+        must also remove a value that another caller is still computing.
         """
         if key == SESSION_KEY:
             return self.session.exists()
@@ -99,8 +99,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """Store a value.
 
         :param expiretime: lifetime in seconds; defaults to the option ``timeout``.
-        :raises PayloadError: the value cannot be encoded; the old one stays.
-        :raises ItemTooLarge: the value is too large; the old one stays.
+        :raises PayloadError: the value cannot be encoded. The old value is kept.
+        :raises ItemTooLarge: the value is too large. The old value is kept.
         """
         self._thread.forget(key)
         if key == SESSION_KEY:
@@ -119,8 +119,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def keys(self) -> list[str | bytes]:
         """Return the keys of all values that have not expired.
 
-        A cache's keys are bytes, as Beaker's Cache passes them. On a table without a sort key this
-        scans the whole table.
+        A cache's keys are bytes, as Beaker's Cache passes them. Without a sort key, this scans the
+        whole table.
         """
         if self._record is not None:
             return [SESSION_KEY] if self._record.exists() else []
@@ -129,7 +129,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def do_remove(self) -> None:
         """Delete every value of this namespace.
 
-        On a table without a sort key this scans the whole table.
+        Without a sort key, this scans the whole table.
         """
         self._thread.values.clear()
         if self._record is not None:
@@ -150,7 +150,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def acquire_read_lock(self) -> None:
         """Make this thread read each entry only once until it releases the lock.
 
-        Beaker's Value asks for ``key in namespace`` and then ``namespace[key]`` inside one lock.
+        Beaker's Value evaluates ``key in namespace`` and then ``namespace[key]`` inside one lock.
         """
         self._thread.read_locks += 1
 
@@ -161,7 +161,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._thread.values.clear()
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
-        """Begin a write by this thread. It locks nothing, because every write is one call."""
+        """Begin a write by this thread. Locks nothing: every write is a single call."""
         self._thread.write_locks += 1
         return True
 
@@ -170,7 +170,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._thread.write_locks -= 1
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
-        """Return the lock that lets one caller among all hosts compute a value."""
+        """Return the lock under which one caller of all hosts computes a value."""
         from beaker_dynamodb.caches.lock_registry import locks
 
         return locks.lock(self._cache_storage(), self.backend.keys.lock(self.namespace, key))
@@ -186,7 +186,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         return self._record
 
     def _entries(self) -> CacheEntries:
-        # Imported lazily, like everything of caches: sessions do not need it.
+        # Imported lazily: sessions do not need the caches' modules.
         from beaker_dynamodb.caches.entries import CacheEntries
 
         self._start_reaper()

@@ -1,12 +1,12 @@
-"""A Beaker session in DynamoDB, with what only a session can do.
+"""A Beaker session in DynamoDB, with guarantees that a backend alone cannot give.
 
-Plain Beaker with ``ext:dynamodb`` already merges concurrent saves and lets a log-out win.
-`DynamoDBSession` adds:
+Plain Beaker with ``ext:dynamodb`` already merges concurrent saves, and a save never undoes a
+log-out. With `DynamoDBSession`, in addition:
 
 - encrypted payloads are merged too;
-- ``invalidate``, ``regenerate_id`` and ``delete`` end the old session and leave a marker behind;
-- an unknown id from a cookie is replaced by a fresh one;
-- no cookie contains an id under which nothing is stored;
+- ``invalidate``, ``regenerate_id`` and ``delete`` replace the old session with a marker;
+- an unknown id from a cookie is replaced with a new one;
+- a cookie is set only after its session was stored;
 - store errors are raised instead of logging the user out.
 """
 
@@ -39,11 +39,11 @@ class DynamoDBSession(SessionWithItem):
         self._deleted = self._delete_failed = False
         #: The id under which this session is known to be stored.
         self._stored_id: str | None = None
-        #: The id in the browser's cookie, if there is a session with that id.
+        #: The id in the browser's cookie, if a session with that id exists.
         self._browser_id: str | None = None
-        #: Whether the cookie's session ended, or changed its id, a moment ago. Nothing is stored
-        #: then and no cookie set, unless the application itself called `regenerate_id`,
-        #: `invalidate` or `delete`.
+        #: Whether the cookie's session has just ended or changed its id. If so, nothing is stored
+        #: and no cookie is set, unless this request called `regenerate_id`, `invalidate` or
+        #: `delete`.
         self._ended = self._ended_by_application = False
         #: The data as last saved by this request.
         self._saved: dict[str, Any] | None = None
@@ -55,7 +55,7 @@ class DynamoDBSession(SessionWithItem):
         """Load the session with one GetItem.
 
         :raises PayloadError: the item cannot be decoded, and ``invalidate_corrupt`` is not set.
-        :raises DynamoDBError: the session was not read; no cookie is set, and it stays.
+        :raises DynamoDBError: the session was not read. It is kept, and no cookie is set.
         """
         self.request["set_cookie"] = False
         try:
@@ -66,7 +66,7 @@ class DynamoDBSession(SessionWithItem):
             del self.namespace
             if not self.invalidate_corrupt:
                 raise
-            # As Beaker does, whose warning shows the id.
+            # Beaker's own warning would show the id.
             warnings.warn(
                 f"Invalidating corrupt session {hashed_id} (hashed); error was: {error}. "
                 "Set invalidate_corrupt=False to propagate this exception.",
@@ -90,8 +90,8 @@ class DynamoDBSession(SessionWithItem):
             if data and not timed_out:
                 break
         else:
-            # Never adopt an id from a cookie: it may be an attacker's. Without cookies the
-            # application chose it, and other parts of the application look for it.
+            # Never adopt an id from a cookie: it may be an attacker's. Without cookies, the id
+            # was chosen by the application, which must find the session again.
             self._start(now, keep_id=not self.use_cookies)
             self._ended, self._ended_by_application = ended and self.use_cookies, False
             self.was_invalidated = timed_out
@@ -106,7 +106,7 @@ class DynamoDBSession(SessionWithItem):
         self._send_version()
 
     def _start(self, now: float, *, keep_id: bool = False) -> None:
-        """Become a new, empty session, with a fresh id unless ``keep_id`` is set."""
+        """Start a new, empty session, with a new id unless ``keep_id`` is set."""
         self.clear()
         if keep_id:
             self.is_new, self.last_accessed = True, None
@@ -119,7 +119,7 @@ class DynamoDBSession(SessionWithItem):
         self._deleted = False
 
     def _create_id(self, set_new: bool = True) -> None:
-        # Beaker's ids may have another form one day.
+        # Not Beaker's function: its format may change.
         self.id = new_id()
         if set_new:
             self.is_new, self.last_accessed = True, None
@@ -132,7 +132,7 @@ class DynamoDBSession(SessionWithItem):
         After `regenerate_id` the item moves to the new id, in one transaction.
 
         :param accessed_only: the data has not changed; save the access time only.
-        :raises PayloadError: ``data_serializer`` cannot encode a value; the old session stays.
+        :raises PayloadError: ``data_serializer`` cannot encode a value. Nothing was stored.
         :raises DynamoDBError: the session was not saved.
         """
         if accessed_only and (self.is_new or self._deleted or not self.save_atime):
@@ -142,7 +142,7 @@ class DynamoDBSession(SessionWithItem):
         data = dict(self._saved or self.accessed_dict) if accessed_only else dict(self)
         if data.keys() <= BOOKKEEPING:
             if self._stored_id is not None:
-                # The application called clear(), not delete(), which expires the cookie itself.
+                # After clear(). Unlike delete(), it does not expire the cookie.
                 self._expire_cookie()
             self._remove()
             return
@@ -160,8 +160,8 @@ class DynamoDBSession(SessionWithItem):
                 super()._update_cookie_out()
 
     def _write(self, data: dict[str, Any]) -> None:
-        """Store the session. If it is gone, store only what the request set under a changed id."""
-        # The session was in use until now, however long ago the request began.
+        """Store the session, unless it is gone."""
+        # Not the time when the request began: the session was in use until now.
         data[ACCESSED] = self._now()
         record, payload = self._record, self._encode(data)
         old = self._old_record
@@ -176,11 +176,12 @@ class DynamoDBSession(SessionWithItem):
         self._ended, self._ended_by_application = True, old is not None
         self._stored_id, self.request["set_cookie"] = None, False
         if old is not None and (kept := old.own_changes(payload)):
-            # Only what this request set: a copy of the old data could undo a log-out.
+            # After `regenerate_id`, keep only what this request set: the old data could undo a
+            # log-out.
             self._write(self._restart({name: data[name] for name in kept}))
 
     def _restart(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Become a new session with this data, and return everything to store."""
+        """Start a new session with this data, and return all data to store."""
         self._start(self._now(), keep_id=not self.use_cookies)
         self._close()
         self.update(data)
@@ -196,7 +197,7 @@ class DynamoDBSession(SessionWithItem):
         self.clear()
 
     def invalidate(self) -> None:
-        """End the session immediately, and start a new one with a fresh id.
+        """End the session immediately, and start a new one with a new id.
 
         Until the new session is saved, the response expires the cookie.
         """
@@ -206,24 +207,23 @@ class DynamoDBSession(SessionWithItem):
         self._expire_cookie()
 
     def regenerate_id(self) -> None:
-        """Change the id at the next save; the old id then no longer opens the session."""
+        """Change the id at the next save. From then on, the old id is invalid."""
         self._ended_by_application = True
         if hasattr(self, "namespace"):
             if self._old_record is None:
                 self._old_record = self.namespace.session
             elif self.namespace.namespace == self.id:
-                # Keep the id of an earlier call whose save failed: that save may have arrived, and
-                # no browser knows the id yet.
+                # The save after an earlier call failed, but may have been stored: keep its id,
+                # which no browser knows yet.
                 return
         super().regenerate_id()
 
     def _remove(self) -> None:
-        """Delete the item, if there is one and it was not deleted before."""
+        """Delete the item, unless this request has already deleted it."""
         self._delete_failed = True
         records = [self._old_record]
         if hasattr(self, "namespace") and not self._deleted:
-            # Differs from the old record if a save after `regenerate_id` failed; that save may
-            # have arrived.
+            # Not the old record if a save after `regenerate_id` failed. It may have been stored.
             records.append(self.namespace.session)
         for record in dict.fromkeys(records):
             if record is not None:
@@ -245,6 +245,6 @@ class DynamoDBSession(SessionWithItem):
         return self._deleted or not self._record.holds(self._encode(dict(self)))
 
     def _update_cookie_out(self, set_cookie: bool = True) -> None:
-        # A new id or path reaches the cookie only once the session is stored under that id.
+        # Put a new id or path in the cookie only when the session is stored under that id.
         if self.request["set_cookie"] and self.id == self._stored_id:
             super()._update_cookie_out(set_cookie)

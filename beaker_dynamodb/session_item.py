@@ -1,4 +1,4 @@
-"""Where a session meets its item: find, decode and encode it."""
+"""Find, decode and encode a session's item."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from beaker_dynamodb.wsgi.version_cookie import SessionWithVersionCookie
 
 
 def in_dynamodb(options: Mapping[str, Any]) -> bool:
-    """Return whether sessions with these options are in DynamoDB."""
+    """Return whether sessions with these options are stored in DynamoDB."""
     if options["type"] in TYPES:
         return True
     chosen = options.get("namespace_class")
@@ -66,7 +66,7 @@ class SessionWithItem(SessionWithVersionCookie):
             record.cookie_name = self.key
 
     def _close(self) -> None:
-        """Forget the manager; the next save opens one."""
+        """Forget the manager; the next save opens a new one."""
         self.__dict__.pop("namespace", None)
 
     def _find(self, now: float) -> tuple[dict[str, Any], bool]:
@@ -103,10 +103,10 @@ class SessionWithItem(SessionWithVersionCookie):
                 return dict(self.serializer.loads(payload) or {})
             return dict(self._decrypt_data(Raw.text(payload)) or {})
         except Exception as error:
-            # Decrypting and unpickling may raise anything; Beaker reads a KeyError or TypeError as
-            # "no session".
+            # Decrypting and unpickling may raise anything, and Beaker would treat a KeyError or
+            # TypeError as "no session".
             raise PayloadError(
-                f"a session's payload cannot be decoded: {type(error).__name__}"
+                f"cannot decode a session's payload: {type(error).__name__}"
             ) from cause(error)
 
     def _encode(self, data: dict[str, Any]) -> Any:
@@ -115,9 +115,9 @@ class SessionWithItem(SessionWithVersionCookie):
                 return self._encrypt_data(data)
             return Raw(self.serializer.dumps(data))
         except Exception as error:
-            # Pickling runs the values' own code, which may raise anything.
+            # Pickling runs code of the values, which may raise anything.
             raise PayloadError(
-                f"a session's data cannot be encoded: {type(error).__name__} (data_serializer)"
+                f"data_serializer cannot encode a session's data: {type(error).__name__}"
             ) from cause(error)
 
     def _decode_if_possible(self, payload: Any) -> dict[str, Any] | None:
