@@ -55,7 +55,7 @@ class EntryItems:
             if not same_writer(failed, attributes):
                 return False
         else:
-            items.chunks.delete_of(answer.get("Attributes", {}), but=item.chunks)
+            items.chunks.delete_of(answer.get("Attributes", {}), keep=item.chunks)
         computation.saw(attributes)
         return True
 

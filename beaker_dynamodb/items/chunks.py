@@ -1,9 +1,9 @@
-"""Values larger than one item: their bytes are in chunks, which the item names.
+"""Values too large for one item are split into chunks, to which the item refers.
 
-A writer stores the chunks first, under a random name that no item has yet. The write of the item
-then publishes them, under its condition. Only after it, the chunks of the old value are deleted. A
-reader that misses a chunk reads the item again. So readers see the old value or the new one,
-wherever a writer stops; time to live deletes the chunks of an incomplete write.
+A writer stores the chunks first, under a new random name. The conditional write of the item then
+publishes them. The chunks of the old value are deleted last. A reader that finds a chunk missing
+reads the item again. So readers see the old value or the new one, even if a writer stops halfway.
+Time to live deletes the chunks of an incomplete write.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: Maximum size of a value, as stored: 16 MB.
 MAX_VALUE_BYTES = 16 * 1024 * 1024
-#: Bytes in one chunk. The rest of the item holds the longest key and the attribute names; moto
+#: Bytes in one chunk. Leaves room for the longest key and the attribute names, and for moto, which
 #: counts a few more bytes than DynamoDB.
 CHUNK_BYTES = MAX_ITEM_BYTES - 20_480
-#: Chunks in one BatchWriteItem: 1.5 MB arrive within the timeout of one call.
-CHUNKS_A_WRITE = 4
-#: Time to live deletes a chunk this long after its item, so a late reader finds it.
+#: Chunks in one BatchWriteItem. 1.5 MB can be sent within the timeout of one call.
+CHUNKS_PER_WRITE = 4
+#: Chunks are kept for this many seconds after their item expires, for late readers.
 SPARE_SECONDS = 3_600
-#: Lifetime of a value in chunks that should never expire: without an expiry, the chunks of an
-#: incomplete write would stay forever.
+#: Lifetime of a chunked value that would never expire. Without one, the chunks of an incomplete
+#: write would stay forever.
 LONGEST_LIFE_MS = 366 * 86_400_000
 
 
@@ -61,9 +61,9 @@ class Chunks:
         if len(item.data) > MAX_VALUE_BYTES:
             raise self._too_large(item, len(item.data), MAX_VALUE_BYTES)
         attributes = self._layout.attributes(item)
-        # Count only near the limit. Special keys and the originals of hashed keys have any size.
-        counted = item.special or item.key.originals or len(item.data) >= MAX_ITEM_BYTES - 20_000
-        if not counted or item_size(attributes) <= MAX_ITEM_BYTES:
+        # Special keys and the originals of hashed keys may have any size.
+        near_limit = item.special or item.key.originals or len(item.data) >= MAX_ITEM_BYTES - 20_000
+        if not near_limit or item_size(attributes) <= MAX_ITEM_BYTES:
             return attributes
         if item.deadline_ms is None:
             item.deadline_ms = self._calls.now_ms() + LONGEST_LIFE_MS
@@ -76,35 +76,35 @@ class Chunks:
         return attributes
 
     def _write(self, item: Item, chunks: ChunkSet, deadline_ms: int) -> None:
-        swept = -(-(deadline_ms + item.grace_ms) // 1000) + SPARE_SECONDS
+        expires = -(-(deadline_ms + item.grace_ms) // 1000) + SPARE_SECONDS
         requests = []
         for number, key in enumerate(self.keys(chunks)):
             attributes: Attributes = {
                 **self._layout.key_attributes(key),
                 "type": {"S": CHUNK},
                 "data": {"B": item.data[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]},
-                self._options.ttl_attribute: {"N": str(swept)},
+                self._options.ttl_attribute: {"N": str(expires)},
             }
             requests.append({"PutRequest": {"Item": attributes}})
-        for start in range(0, len(requests), CHUNKS_A_WRITE):
-            batches.write(self._calls, requests[start : start + CHUNKS_A_WRITE])
+        for start in range(0, len(requests), CHUNKS_PER_WRITE):
+            batches.write(self._calls, requests[start : start + CHUNKS_PER_WRITE])
 
     @contextmanager
     def publishing(self, item: Item, replaced: Item | None) -> Iterator[None]:
-        """Delete the chunks that the conditional write in this context makes unnecessary.
+        """Delete unused chunks after the conditional write in this context.
 
-        Those of the replaced item, or, if the condition fails, those of the new one. After any
-        other error none, because the write may have arrived.
+        After success, these are the replaced item's chunks; if the condition fails, the new item's.
+        After any other error nothing is deleted, because the item may have been stored.
         """
         old = None if replaced is None else replaced.chunks
         try:
             yield
         except ConditionFailed as failed:
-            # The same chunks: this write had arrived, and botocore sent it again.
-            arrived = item.chunks is not None and item.chunks == self._layout.chunks(
+            # With the same chunks, the item was stored by this write, which botocore sent twice.
+            stored = item.chunks is not None and item.chunks == self._layout.chunks(
                 failed.attributes or {}
             )
-            self.delete(old if arrived else item.chunks)
+            self.delete(old if stored else item.chunks)
             raise
         self.delete(old)
 
@@ -137,18 +137,18 @@ class Chunks:
             return False
         return True
 
-    def delete_of(self, attributes: Mapping[str, Any], *, but: ChunkSet | None = None) -> None:
+    def delete_of(self, attributes: Mapping[str, Any], *, keep: ChunkSet | None = None) -> None:
         """Delete the chunks of an item that was replaced or deleted.
 
-        :param but: the chunks of the new item. They are the same if botocore sent the write
+        :param keep: the chunks of the new item. They are the same if botocore sent the write
             twice, because the first response was lost.
         """
         chunks = self._layout.chunks(attributes)
-        if chunks != but:
+        if chunks != keep:
             self.delete(chunks)
 
     def delete(self, chunks: ChunkSet | None) -> None:
-        """Delete chunks that no item names any more, if any."""
+        """Delete chunks, if any, to which no item refers any more."""
         if chunks is None:
             return
         keys = [self._layout.key_attributes(key) for key in self.keys(chunks)]
@@ -156,10 +156,10 @@ class Chunks:
             batches.write(self._calls, [{"DeleteRequest": {"Key": key}} for key in keys])
         except DynamoDBError as error:
             # The value was written: cleanup errors must not raise.
-            log.warning("chunks of an old value were left to time to live: %s", error)
+            log.warning("old chunks were not deleted; they will expire: %s", error)
 
     def keys(self, chunks: ChunkSet | None) -> list[Key]:
-        """Return the primary keys of chunks in the order of their bytes."""
+        """Return the primary keys of chunks, in order."""
         if chunks is None:
             return []
         of_session = chunks.kind == SESSION

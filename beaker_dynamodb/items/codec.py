@@ -1,10 +1,10 @@
 """Encodes values as bytes and decodes them. The item's ``codec`` names the steps.
 
 =============  =====================================================================
-``codec``      what ``data`` holds
+``codec``      contents of ``data``
 =============  =====================================================================
 ``b64``        a session's payload, after decoding Beaker's base64
-``nonce+b64``  the same for an encrypted session: nonce and ciphertext
+``nonce+b64``  nonce and ciphertext of an encrypted session, after decoding both
 ``text``       any other string, as UTF-8
 ``pickle``     a pickle
 ``json``       JSON
@@ -14,10 +14,10 @@
 ``…,zstd``     the same with zstd
 =============  =====================================================================
 
-Without base64 a session is a quarter smaller, and so are its write units.
+Without base64, a session needs a quarter less space and fewer write units.
 
 An item is decoded as its ``codec`` says, even if the options have changed since. Signatures
-(items/signing.py) are verified before anything interprets the bytes.
+(items/signing.py) are verified before the bytes are interpreted.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Raw(bytes):
 
 
 class Undecodable(PayloadError):
-    """A value that seems undamaged, but that this process cannot decode."""
+    """A value that is apparently undamaged, but cannot be decoded by this process."""
 
 
 class Codec:
@@ -125,32 +125,29 @@ class Codec:
         except json_values.NotJSON as error:
             raise PayloadError(f"a value cannot be encoded as JSON: {error}") from None
         except Exception as error:
-            # The value's own code may raise anything. Beaker reads a TypeError as a new session.
+            # Code of the value may raise anything. Beaker would start a new session on TypeError.
             raise PayloadError(
                 f"a value of type {type(value).__name__} cannot be encoded: {type(error).__name__}"
             ) from cause(error)
 
-    # -- and back -----------------------------------------------------------------------------
+    # -- from bytes ---------------------------------------------------------------------------
 
     def verify(self, item: Item) -> None:
-        """Raise PayloadError for an item that is not signed as the options require.
+        """Verify an item's signature.
 
-        :raises PayloadError: see items/signing.py.
+        :raises PayloadError: the item is not signed as the options require.
         """
         self._signatures.verify(item)
 
     def decode(self, item: Item) -> Any:
-        """Return the value of an item, a session's as Beaker's Session wrote it.
-
-        Raises the errors of `decode_session`.
-        """
+        """Return the value of an item as Beaker wrote it. Raises the errors of `decode_session`."""
         return Raw.text(self.decode_session(item))
 
     def decode_session(self, item: Item) -> Any:
         """Verify an item and return its value; base64 as `Raw`.
 
-        :raises PayloadError: wrong signature, unknown codec, or bytes that do not fit the codec.
-        :raises Undecodable: the item is not damaged.
+        :raises PayloadError: wrong signature, unknown codec, or bytes that do not match the codec.
+        :raises Undecodable: the item is not damaged, but this process cannot decode it.
         :raises ConfigurationError: it is compressed with zstd, which is not installed.
         """
         signed = self._signatures.verify(item)
@@ -160,12 +157,12 @@ class Codec:
         except PayloadError as error:
             if not signed or isinstance(error, Undecodable):
                 raise
-            # The signature proves that it is not damaged.
+            # The signature proves that the item is not damaged.
             raise Undecodable(str(error)) from error.__cause__
         except DynamoDBError:
             raise
         except Exception as error:
-            # Unpickling runs the value's own code, which may raise anything.
+            # Unpickling runs code of the value, which may raise anything.
             raise (Undecodable if signed else PayloadError)(
                 f"stored bytes cannot be decoded as {codec}: {type(error).__name__}"
             ) from cause(error)
@@ -188,7 +185,7 @@ class Codec:
 
     def _loads(self, data: bytes | str) -> Any:
         if isinstance(self._serializer, str):
-            raise Undecodable("the value was written by a serializer object that is not set here")
+            raise Undecodable("the value was written with a serializer object, but none is set")
         try:
             return self._serializer.loads(data)
         except Exception as error:

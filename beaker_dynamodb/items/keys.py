@@ -10,9 +10,8 @@ chunk        ``cache:|chunk|NAME|NUMBER``    ``cache:|chunk|NAME|NUMBER``, ``|``
 ===========  ==============================  ==========================================
 
 ID and NAMESPACE are percent-encoded, including ``|``, ``:`` and ``%``. The empty string becomes
-``%``. KEY comes last and keeps its ``|`` and ``:``. A part that is too long for DynamoDB is
-replaced by ``%#`` and its SHA-256, which percent-encoding never produces; an attribute keeps the
-original.
+``%``. KEY comes last and keeps its ``|`` and ``:``. A part that is too long for DynamoDB becomes
+``%#``, which percent-encoding never produces, and its SHA-256. An attribute keeps the original.
 """
 
 from __future__ import annotations
@@ -47,8 +46,7 @@ class Key:
     """A primary key.
 
     :param sort: None on a table without a sort key.
-    :param originals: the parts that are too long and replaced by a digest, by the name of the
-        attribute that keeps them.
+    :param originals: the parts that were too long and became a digest, by attribute name.
     """
 
     partition: str
@@ -57,7 +55,7 @@ class Key:
 
     @property
     def hashed(self) -> str:
-        """A short hash for messages: the key may hold a session's id."""
+        """A short hash for messages: the key may contain a session's id."""
         return short_hash(f"{self.partition} {self.sort}")
 
     def __repr__(self) -> str:
@@ -79,7 +77,7 @@ class Keys:
     def session(self, session_id: str, *, hashed: bool = True) -> Key:
         """Return the key of a session.
 
-        :param hashed: False: the key without the option ``hash_ids``.
+        :param hashed: False for the key that the session has without ``hash_ids``.
         """
         sort = SESSION_SORT if self._sorted else None
         if self._hash_ids and hashed:
@@ -89,8 +87,8 @@ class Keys:
         return Key(self._session + part, sort, originals)
 
     def is_session(self, key: Key) -> bool:
-        """Return whether a key from the table is that of a session with this prefix."""
-        return key.sort in (None, SESSION_SORT) and _continues(self._session, key.partition)
+        """Return whether a key in the table belongs to a session with this prefix."""
+        return key.sort in (None, SESSION_SORT) and _is_one_part(self._session, key.partition)
 
     def session_id(self, key: Key) -> tuple[str, bool]:
         """Return a session's id, or its digest, and whether it is a digest.
@@ -114,14 +112,14 @@ class Keys:
         return self._two_parts(self._cache, namespace, key)
 
     def is_entry(self, key: Key) -> bool:
-        """Return whether a key from the table is that of a cache entry with this prefix."""
+        """Return whether a key in the table belongs to a cache entry with this prefix."""
         partition, bar, _ = key.partition.partition("|")
         if key.sort is not None:
-            return not bar and key.sort.startswith("|") and _continues(self._cache, partition)
-        return bool(bar) and _continues(self._cache, partition)
+            return not bar and key.sort.startswith("|") and _is_one_part(self._cache, partition)
+        return bool(bar) and _is_one_part(self._cache, partition)
 
     def is_chunk(self, key: Key) -> bool:
-        """Return whether a key from the table is that of a chunk with this prefix."""
+        """Return whether a key in the table belongs to a chunk with this prefix."""
         return key.partition.startswith(tuple(f"{one}|chunk|" for one in self.prefixes))
 
     def lock(self, namespace: str, key: str | bytes) -> Key:
@@ -129,11 +127,11 @@ class Keys:
         return self._two_parts(self._cache + LOCKS, namespace, key)
 
     def locks(self, namespace: str) -> Key:
-        """Return the beginning of the keys of a namespace's creation locks; see `entries`."""
+        """Return what the keys of a namespace's creation locks begin with; see `entries`."""
         return self._beginning(self._cache + LOCKS, namespace)
 
     def is_lock(self, key: Key) -> bool:
-        """Return whether a key from the table is that of a creation lock with this prefix."""
+        """Return whether a key in the table belongs to a creation lock with this prefix."""
         return key.partition.startswith(self._cache + LOCKS)
 
     def entry_of_lock(self, lock: Key) -> Key:
@@ -156,7 +154,7 @@ class Keys:
         )
 
     def entries(self, namespace: str) -> Key:
-        """Return the beginning of the keys of a namespace's cache entries.
+        """Return what the keys of a namespace's cache entries begin with.
 
         On a table with a sort key, ``partition`` is complete and ``sort`` is a prefix. Otherwise
         ``partition`` is a prefix that ends with ``|``, so that it matches no other namespace.
@@ -168,7 +166,7 @@ class Keys:
         return Key(partition, "|") if self._sorted else Key(partition + "|")
 
     def entry_key(self, namespace: str, key: Key) -> bytes:
-        """Return the key under which Beaker knows a cache entry."""
+        """Return a cache entry's key as Beaker passes it."""
         if "key" in key.originals:
             return key.originals["key"]
         beginning = self.entries(namespace)
@@ -178,12 +176,12 @@ class Keys:
 
 def key_bytes(key: str | bytes) -> bytes:
     """Return a key as bytes: ``"k"`` and ``b"k"`` are the same key."""
-    # surrogatepass: lone surrogates are allowed in keys.
+    # Keys may contain lone surrogates.
     return key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
 
 
-def _continues(prefix: str, text: str) -> bool:
-    """Return whether a string is the prefix and one encoded part, not another, longer prefix."""
+def _is_one_part(prefix: str, text: str) -> bool:
+    """Return whether a string is the prefix and one encoded part, and not a longer prefix."""
     part = text[len(prefix) :]
     return text.startswith(prefix) and bool(part) and ":" not in part and "|" not in part
 

@@ -13,28 +13,28 @@ from beaker_dynamodb.items.keys import Key
 if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
 
-#: An item with more chunks is damaged: a value holds at most 64 MB.
+#: An item with more chunks is damaged.
 MAX_CHUNKS = 200
 
-#: What reading a damaged attribute raises.
+#: Errors raised while reading a damaged attribute.
 _DAMAGE = (KeyError, ValueError, TypeError, AttributeError, OverflowError)
 
 
 def seconds(ms: int) -> Attributes:
-    """Return milliseconds as a Number of seconds, exact to three decimals."""
+    """Convert milliseconds to a Number attribute in seconds, with three decimals."""
     sign, ms = ("-", -ms) if ms < 0 else ("", ms)
     return {"N": f"{sign}{ms // 1000}.{ms % 1000:03d}"}
 
 
 def milliseconds(attribute: Mapping[str, str]) -> int:
-    """Return a Number of seconds as milliseconds."""
+    """Convert a Number attribute in seconds to milliseconds."""
     return round(float(attribute["N"]) * 1000)
 
 
 def whole_seconds(ms: int) -> Attributes:
-    """Return milliseconds as a Number of seconds, rounded up.
+    """Convert milliseconds to a Number attribute in seconds, rounded up.
 
-    For DynamoDB's time to live: it must not sweep an item that can still be read.
+    For time to live, which must not delete an item that can still be read.
     """
     return {"N": str(-(-ms // 1000))}
 
@@ -58,7 +58,7 @@ class Layout:
         return attributes
 
     def key(self, attributes: Mapping[str, Any]) -> Key:
-        """Return an item's primary key, with the originals of the parts stored as a digest."""
+        """Return an item's primary key. Its originals are the parts stored as a digest."""
         originals = {
             name: attributes[name]["B"]
             for name in ("namespace", "key")
@@ -77,7 +77,7 @@ class Layout:
         attributes["codec"] = {"S": item.codec}
         attributes["created"] = seconds(item.created_ms)
         attributes.update(self.expiry(item.deadline_ms, item.grace_ms))
-        # One by one: this runs in every request, and a loop over a table takes a fifth longer.
+        # Not a loop, which takes a fifth longer: this runs in every request.
         if item.accessed_ms is not None:
             attributes["accessed"] = seconds(item.accessed_ms)
         if item.version is not None:
@@ -109,7 +109,7 @@ class Layout:
         }
 
     def expiry(self, deadline_ms: int | None, grace_ms: int = 0) -> Attributes:
-        """Return the attributes of a deadline and grace; none if there is no deadline."""
+        """Return the attributes of a deadline and grace; empty without a deadline."""
         if deadline_ms is None:
             return {}
         attributes: Attributes = {
@@ -123,7 +123,7 @@ class Layout:
     # -- from attributes ----------------------------------------------------------------------
 
     def item(self, key: Key, kind: str, attributes: Mapping[str, Any]) -> Item:
-        """Return the item that attributes describe, without the data of its chunks.
+        """Return the item with these attributes, without the data of its chunks.
 
         :raises PayloadError: the item is of another kind, or damaged.
         """
@@ -188,9 +188,9 @@ class Layout:
     def expired(
         self, attributes: Mapping[str, Any], now_ms: int, *, with_grace: bool = False
     ) -> bool:
-        """Return whether a listed item has expired; a damaged one has not.
+        """Return whether a listed item has expired; False if it is damaged.
 
-        :param with_grace: the item's grace must be over too.
+        :param with_grace: whether its grace must be over, too.
         """
         try:
             deadline_ms = milliseconds(attributes["deadline"])
@@ -200,14 +200,14 @@ class Layout:
         return has_expired(deadline_ms, now_ms, grace_ms if with_grace else 0)
 
     def sweepable(self, attributes: Mapping[str, Any], now_ms: int) -> bool:
-        """Return whether DynamoDB may sweep a listed item; a damaged one it may not."""
+        """Return whether time to live may delete a listed item; False if it is damaged."""
         try:
             return has_expired(milliseconds(attributes[self._ttl_attribute]), now_ms)
         except _DAMAGE:
             return False
 
     def written_after(self, attributes: Mapping[str, Any], moment_ms: int) -> bool:
-        """Return whether a listed cache entry was written later; a damaged one was not."""
+        """Return whether a listed cache entry was written later; False if it is damaged."""
         try:
             return milliseconds(attributes["created"]) > moment_ms
         except _DAMAGE:

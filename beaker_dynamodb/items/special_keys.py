@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
     from beaker_dynamodb.items.item import Attributes
 
-#: Limit of an index's key (AWS developer guide, quotas: partition key values).
+#: Maximum size of an index key (AWS developer guide, quotas: partition key values).
 MAX_INDEX_KEY_BYTES = 2048
 #: DynamoDB's numbers: 38 digits, 1E-130 to 9.99…E+125 (AWS developer guide, data types).
 _NUMBERS = Context(
@@ -46,15 +46,14 @@ class SpecialKeys:
             return {}
         if session is None:
             raise ConfigurationError(
-                "option special_keys: this session's payload cannot be read here (encrypt_key, or "
-                "a data_serializer of your own); use SessionMiddleware of "
-                "beaker_dynamodb.middleware, which can"
+                "option special_keys: Beaker's middleware does not pass readable data (encrypt_key "
+                "or a custom data_serializer is set); use beaker_dynamodb.middleware"
             )
         values = {name: find(session, name, _NOTHING) for name in self._types}
         missing = [name for name, value in values.items() if value is _NOTHING]
         if missing and not self._may_be_missing:
             raise MissingSpecialKeys(
-                f"the session has no {', '.join(map(repr, missing))}: set it, or set "
+                f"the session does not have {', '.join(map(repr, missing))}: add it, or set "
                 "skip_throw_missing_special_keys",
                 names=missing,
                 key=missing[0],
@@ -89,7 +88,7 @@ class SpecialKeys:
 
 
 def find(session: Mapping[str, Any], name: str, default: Any) -> Any:
-    """Return the value of a special key; ``user.id`` is also ``id`` in the dict ``user``.
+    """Return the value of a special key; ``user.id`` also means ``id`` in the dict ``user``.
 
     :param default: returned if the session does not have it.
     """
@@ -100,14 +99,14 @@ def find(session: Mapping[str, Any], name: str, default: Any) -> Any:
     return find(inner, rest, default) if isinstance(inner, Mapping) else default
 
 
-def _a(value: Any) -> str:
+def _type_of(value: Any) -> str:
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _string(value: Any) -> Attributes:
     if not isinstance(value, str):
-        raise ValueError(f"{_a(value)} is not a str")
+        raise ValueError(f"{_type_of(value)} is not a str")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -117,23 +116,23 @@ def _string(value: Any) -> Attributes:
 
 def _number(value: Any) -> Attributes:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise ValueError(f"{_a(value)} is not a number")
+        raise ValueError(f"{_type_of(value)} is not a number")
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not number.is_finite():
-        raise ValueError("DynamoDB cannot store NaN and infinity")
-    # 1, 1.0 and Decimal("1.00") become the same string; plus() removes the sign of a zero.
+        raise ValueError("DynamoDB cannot store NaN or infinity")
+    # 1, 1.0 and Decimal("1.00") become the same string; plus() converts -0 to 0.
     return {"N": format(_NUMBERS.normalize(_NUMBERS.plus(number)), "f")}
 
 
 def _bytes(value: Any) -> Attributes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise ValueError(f"{_a(value)} is not bytes")
+        raise ValueError(f"{_type_of(value)} is not bytes")
     return {"B": bytes(value)}
 
 
 def _bool(value: Any) -> Attributes:
     if not isinstance(value, bool):
-        raise ValueError(f"{_a(value)} is not a bool")
+        raise ValueError(f"{_type_of(value)} is not a bool")
     return {"BOOL": value}
 
 
@@ -143,4 +142,4 @@ _CONVERTERS = {"S": _string, "N": _number, "B": _bytes, "BOOL": _bool}
 def _check_index_key(value: str | bytes) -> None:
     size = len(value.encode() if isinstance(value, str) else value)
     if not 1 <= size <= MAX_INDEX_KEY_BYTES:
-        raise ValueError(f"{size} bytes; the key of an index has 1 to {MAX_INDEX_KEY_BYTES}")
+        raise ValueError(f"{size} bytes; an index key must have 1 to {MAX_INDEX_KEY_BYTES}")

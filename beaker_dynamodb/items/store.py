@@ -29,8 +29,8 @@ class ItemStore(ConditionalCalls):
         self.keys = Keys(options)
         self.layout = Layout(options)
         self.chunks = Chunks(self, self.keys, self.layout)
-        # Damaged or not, but not a marker: ending an invented id must store nothing.
-        self._if_there_is_a_session = write_params(
+        # A session may be damaged. Without one, `end` must not store a marker.
+        self._if_session_exists = write_params(
             Attr(options.hash_key).exists() & (Attr("type").not_exists() | Attr("type").ne(MARKER)),
             return_item=False,
         )
@@ -56,13 +56,13 @@ class ItemStore(ConditionalCalls):
         """Return an item, None if it does not exist or has expired, or an ended session's marker.
 
         :param grace_ms: also return an item that expired at most this long ago.
-        :param consistent_read: overrides the option, unless it is None.
+        :param consistent_read: overrides the option unless None.
         :param saw: called with the stored attributes, even if they have expired.
         :raises PayloadError: the item is damaged, or chunks are missing.
         """
         if consistent_read is None:
             consistent_read = bool(self.options.consistent_read)
-        missed = None
+        incomplete = None
         while True:
             answer = self.call(
                 "get_item", Key=self.layout.key_attributes(key), ConsistentRead=consistent_read
@@ -75,10 +75,10 @@ class ItemStore(ConditionalCalls):
                 return item
             if item.chunks is None or self.chunks.read(item, consistent_read=consistent_read):
                 return item
-            if item.chunks == missed:
+            if item.chunks == incomplete:
                 raise PayloadError(f"chunks of an item of type {kind!r} are missing")
             # Another value was written meanwhile, or the chunks are not visible yet.
-            missed, consistent_read = item.chunks, True
+            incomplete, consistent_read = item.chunks, True
 
     def put(
         self, item: Item, condition: Condition | None = None, *, replaced: Item | None = None
@@ -87,25 +87,25 @@ class ItemStore(ConditionalCalls):
 
         :param condition: from `ConditionalCalls`; None replaces any item.
         :param replaced: the item that the write replaces; its chunks are then deleted.
-        :raises ConditionFailed: with the current item.
+        :raises ConditionFailed: contains the current item.
         :raises ItemTooLarge: before anything is sent.
         """
         attributes = self.chunks.prepare(item)
         if condition is None:
             answer = self.call("put_item", Item=attributes, ReturnValues="ALL_OLD")
-            self.chunks.delete_of(answer.get("Attributes", {}), but=item.chunks)
+            self.chunks.delete_of(answer.get("Attributes", {}), keep=item.chunks)
         else:
             with self.chunks.publishing(item, replaced):
                 self.call("put_item", Item=attributes, **condition)
 
     def end(self, key: Key) -> None:
-        """Replace a session by a marker and delete its chunks, if it exists."""
+        """Replace a session with a marker and delete its chunks, if it exists."""
         try:
             answer = self.call(
                 "put_item",
                 Item=self._marker(key),
                 ReturnValues="ALL_OLD",
-                **self._if_there_is_a_session,
+                **self._if_session_exists,
             )
         except ConditionFailed:
             return
@@ -161,7 +161,7 @@ class ItemStore(ConditionalCalls):
         except ConditionFailed as failed:
             if not same_writer(failed, attributes):
                 raise
-        # Never a deletion: a marker recognizes itself if it is sent twice.
+        # Not a DeleteItem: only a marker can be recognized if botocore sends the write twice.
         marker = self._marker(old_key)
         try:
             self.call("put_item", Item=marker, **unchanged)
@@ -171,7 +171,7 @@ class ItemStore(ConditionalCalls):
                 raise
 
     def _withdraw(self, item: Item) -> None:
-        """Replace an item that was just written by a marker, unless it has changed."""
+        """Undo the write of an item, unless it has changed since: write a marker over it."""
         try:
             self.call("put_item", Item=self._marker(item.key), **self.if_unchanged(item))
         except ConditionFailed:
@@ -181,7 +181,7 @@ class ItemStore(ConditionalCalls):
         return self.layout.marker(key, self.now_ms(), MARKER_SECONDS)
 
     def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | Marker | None:
-        """Return the current item of a failed condition, as `find` does."""
+        """Return the current item after a failed condition check, as `find` does."""
         item = self._item(failed.attributes, key, kind)
         if item is None or isinstance(item, Marker) or item.chunks is None:
             return item

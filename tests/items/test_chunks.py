@@ -179,7 +179,7 @@ def test_a_writer_may_die_anywhere(open_namespace: Opener, sent: bool) -> None:
                 seen.append(cache(open_namespace)[b"k"])
             else:
                 break
-    writes = -(-19 // chunks.CHUNKS_A_WRITE)
+    writes = -(-19 // chunks.CHUNKS_PER_WRITE)
     assert [OLD] * (writes + (not sent)) == [value for value in seen if value == OLD]
     assert [NEW] == list(dict.fromkeys(seen[writes + (not sent) :]))
     chunk_items = [i for i in open_namespace.items() if i["type"]["S"] == "beaker-chunk"]
@@ -371,7 +371,7 @@ def test_chunks_that_cannot_be_deleted(
     with mock.patch.object(items, "call", no_batches), caplog.at_level(logging.WARNING):
         manager[b"k"] = "small"
     assert "small" == manager[b"k"]
-    assert ["chunks of an old value were left to time to live: no batches today"] == caplog.messages
+    assert ["old chunks were not deleted; they will expire: no batches today"] == caplog.messages
 
 
 def test_a_condition_that_fails_on_a_damaged_item(open_namespace: Opener) -> None:
