@@ -47,9 +47,9 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
         self.reset()
 
     def reset(self) -> None:
-        """Forget the lease, in a forked process: it belongs to the parent."""
+        """Forget the lease in a forked process: it belongs to the parent."""
         self._turn = threading.Condition()
-        self._holder: int | None = None  # ident of the thread whose turn it is
+        self._holder: int | None = None  # ident of the thread that has the turn
         self._waiting = 0
         self._lease: Lease | None = None
         self._by_thread = _ByThread()
@@ -71,7 +71,7 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
 
     @property
     def computation(self) -> Computation:
-        """The computation of this thread under the lock."""
+        """This thread's computation under the lock."""
         return self._by_thread.computation
 
     def do_acquire_write_lock(self, wait: bool) -> bool:
@@ -95,7 +95,7 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
         return taken
 
     def _may_go_on_without_turn(self, started: float) -> bool:
-        """Return whether a caller that has waited since ``started`` goes on without the lock."""
+        """Return whether a caller that has waited since ``started`` may continue without a turn."""
         return False
 
     def _timeout(self) -> LockTimeout:
@@ -106,12 +106,12 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
         )
 
     def do_release_write_lock(self) -> None:
-        """Pass the lease on to a waiting thread of this process, or else release it.
+        """Hand the lease to a waiting thread of this process, or release it.
 
-        After one lease other processes get the lock, even if threads wait. Most waiting threads
-        only check whether the value is stored.
+        Most waiting threads only check whether the value is stored. Nevertheless, after one lease
+        it is released so that other processes get the lock.
         """
-        # The call would run into the same timeouts again; the lock item is left to expire.
+        # The call would reach the same timeouts again; the lock item expires.
         skip_call = self.computation.unanswered
         self._by_thread.computation = Computation()
         with self._turn:
@@ -132,14 +132,14 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
     do_release_read_lock = do_release_write_lock
 
     def _take_turn(self, wait: bool) -> bool:
-        """Return whether no other thread of this process holds or acquires the lock."""
+        """Wait for this thread's turn in its process; return False if it does not come in time."""
         timeout = min(self._options.lock_timeout, threading.TIMEOUT_MAX) if wait else 0
         with self._turn:
             self._waiting += wait
             try:
                 free = self._turn.wait_for(lambda: self._holder is None, timeout)
             except BaseException:
-                # For instance gevent's Timeout. The lease may just have been passed to this thread.
+                # For example gevent's Timeout. This thread may have just received the lease.
                 self._turn.notify()
                 if self._waiting == 1 and self._holder is None:
                     self._end_lease()
@@ -156,7 +156,7 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
             self._turn.notify()
 
     def _take_lease(self, wait: bool, until: float) -> bool:
-        """Return whether this process holds the lease."""
+        """Acquire the lease unless this process holds it; return whether it does now."""
         if self._lease is not None and self._lease.lost:
             self._end_lease()
         if self._lease is None:

@@ -1,7 +1,7 @@
-"""A lease: the right of one holder to a creation lock until it expires without a renewal.
+"""A lease: the right to hold a creation lock, which expires unless it is renewed.
 
 Times are seconds of this process's monotonic clock. The clocks of two hosts are never compared: a
-process takes a lock over after it has seen the same lock item for one whole lease.
+process takes a lock over after it has seen the same lock item for the duration of one lease.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: A lease is renewed after this part of its duration.
+#: A lease is renewed after this fraction of its duration.
 RENEW_PART = 1 / 3
-#: A failed renewal is retried after this many seconds, or this part of the lease if that is less.
+#: A failed renewal is retried after this many seconds or this fraction of the lease, the shorter.
 RETRY_SECONDS, RETRY_PART = 1.0, 1 / 10
 #: First and longest pause between two polls of a lock that another process holds, in seconds.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
-#: After another process was found to hold the lock, attempts that do not wait fail for this long
-#: without a call.
+#: After another process was found to hold the lock, attempts that do not wait fail without a call
+#: for this many seconds.
 HELD_ELSEWHERE_SECONDS = 0.25
 
 
 def _sleep(seconds: float) -> None:
-    # Not a reference to time.sleep, which gevent may replace later.
+    # gevent may replace time.sleep later.
     time.sleep(seconds)
 
 
@@ -71,7 +71,7 @@ class Lease:
 
     @property
     def expires_at(self) -> float:
-        """When other processes may take the lock over, unless it is renewed before."""
+        """When other processes may take the lock over, unless it is renewed first."""
         return self._renewed_at + self._lock.lease
 
     @property
@@ -142,7 +142,7 @@ class Lease:
             try:
                 self._items.release(self._key, self._lock)
             except ConditionFailed as failed:
-                # No item: botocore sent the delete again because the first answer was lost.
+                # Without an item, the first response was lost and botocore sent the delete again.
                 if failed.attributes is not None:
                     log.warning("a creation lock was taken over before it was released")
             except DynamoDBError as error:
@@ -150,7 +150,7 @@ class Lease:
 
 
 class LeaseAcquirer:
-    """Acquires the lease of one lock, also from a holder that has stopped renewing it."""
+    """Acquires the lease of one lock, even from a holder that has stopped renewing it."""
 
     def __init__(self, items: LockItems, key: Key, clock: Clock) -> None:
         self._items, self._key, self._clock = items, key, clock
@@ -174,7 +174,7 @@ class LeaseAcquirer:
                     return None
                 current = self._items.read(self._key)
                 self._saw(current)
-                # With a new owner the lock changes hands quickly, and may be free again soon.
+                # The lock changed hands, and may soon be free again.
                 changed_hands = current is None or current.owner != seen.owner
                 pause = MIN_POLL_SECONDS if changed_hands else min(pause * 2, MAX_POLL_SECONDS)
         return lease

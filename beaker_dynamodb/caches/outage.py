@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: After a call that got no answer, and so took all its timeouts, calls are skipped for this long.
+#: After a call without a response, which has used up its timeouts, calls are skipped for 5 s.
 PAUSE_SECONDS = 5.0
 
 
 class Outage:
-    """Tolerates `StoreUnavailable` where ``on_error`` is ``miss``. Thread-safe.
+    """Tolerates `StoreUnavailable` if ``on_error`` is ``miss``. Thread-safe.
 
     Tolerated errors are counted, and logged at most once a minute.
 
@@ -36,12 +36,12 @@ class Outage:
 
     @property
     def tolerated(self) -> int:
-        """Number of errors that were tolerated, and of calls that were skipped after one."""
+        """Number of tolerated errors and skipped calls."""
         return self._errors.total
 
     @property
     def active(self) -> bool:
-        """Whether calls are skipped, because DynamoDB did not answer a moment ago."""
+        """Whether calls are skipped, because DynamoDB did not respond to a recent one."""
         return self.active_since(self.monotonic())
 
     def active_since(self, moment: float) -> bool:
@@ -56,14 +56,14 @@ class Outage:
         return True
 
     def tolerates(self, error: StoreUnavailable) -> bool:
-        """Return whether the caller goes on without an answer; if so, count and log the error."""
+        """Return whether the caller must ignore an error; if so, count and log it."""
         if not self._tolerant:
             return False
         if error.aws_code is None:
             self._paused_until = self.monotonic() + PAUSE_SECONDS
         if unreported := self._errors.add():
             log.warning(
-                "table %r: a cache goes on without DynamoDB (option on_error): %s, %s; errors "
+                "table %r: a cache continues without DynamoDB (option on_error): %s, %s; errors "
                 "since the last such warning: %d",
                 self._table,
                 error.operation or "no client",

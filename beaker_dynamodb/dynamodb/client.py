@@ -37,10 +37,10 @@ def connection_key(options: Options) -> tuple[Any, ...]:
 
 
 class _SharedClient:
-    """One connection's client in this process, and when it may be replaced.
+    """The client of one connection in this process, and when it may be replaced.
 
     Refused credentials are replaced at once. If the new ones are refused too, they are replaced
-    after 1, 2, 4 … seconds, so that a fleet does not overload STS, IMDS or a helper.
+    after 1, 2, 4 … seconds, so that a fleet does not overload STS, IMDS or a credential process.
     """
 
     def __init__(self) -> None:
@@ -74,20 +74,20 @@ class _SharedClient:
             if self._renewal_pause.lasts(now):
                 return False
             seconds = min(MAX_RENEWAL_SECONDS, self._renewal_seconds * 2 or 1.0)
-            # Jitter, because all processes of a fleet are refused at the same time.
+            # Jitter: the credentials of a whole fleet are refused at the same time.
             self._renewal_pause.begin(now, random.uniform(seconds / 2, seconds))
             self._renewal_seconds = seconds
             self.client = None
             return True
 
     def note_accepted(self) -> None:
-        """Note that new credentials work: the next refused ones are replaced at once."""
+        """Reset the backoff: the next refused credentials are replaced at once."""
         with self._lock:
             self._renewal_seconds = 0.0
             self._renewal_pause.end()
 
     def search_again(self, client: Any, now: float) -> bool:
-        """Discard a client without credentials, which never searches for them again.
+        """Discard a client without credentials; a client searches for them only once.
 
         :returns: whether a retry makes sense.
         """
@@ -105,7 +105,7 @@ _clients: PerProcess[dict[tuple[Any, ...], _SharedClient]] = PerProcess(dict)
 
 
 class ClientSource:
-    """Returns the client for a configuration. Only the first call creates one."""
+    """Returns the client for a configuration, and creates it on the first call."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -129,7 +129,7 @@ class ClientSource:
     def renew(self, client: DynamoDBClient) -> bool:
         """Discard a client whose credentials DynamoDB refused.
 
-        The application's own client is never replaced, nor is one with keys from the options.
+        A client that was passed in, or whose keys are in the options, is never replaced.
 
         :returns: whether a retry makes sense.
         """

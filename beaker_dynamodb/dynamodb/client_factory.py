@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
-from beaker_dynamodb.dynamodb.hooks import guard, save_work
+from beaker_dynamodb.dynamodb.hooks import guard, speed_up
 from beaker_dynamodb.dynamodb.unanswered import describe
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError, StoreUnavailable
 
@@ -36,7 +36,7 @@ def make_client(options: Options) -> Any:
         failure = client_error(error, options.table_name)
     else:
         guard(client)
-        save_work(client, credentials)
+        speed_up(client, credentials)
         if options.transport != "lean":
             return client
         from beaker_dynamodb.dynamodb.lean import LeanClient

@@ -1,4 +1,4 @@
-"""A parallel Scan of the whole table that can be limited in speed, left and resumed."""
+"""A parallel Scan of the whole table that can be rate-limited, interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Page:
 
     :param segment: the number of the table's segment, from 0.
     :param items: the items that match the filter, as boto3's client returns them.
-    :param scanned: number of items read, before the filter.
+    :param scanned: number of items read, before filtering.
     :param capacity_units: read units consumed.
     :param last_key: where the segment's next page starts, or None on its last page.
     """
@@ -48,14 +48,14 @@ def scan(
     :param params: additional parameters of Scan.
     :param segments: number of parallel calls, each in its own thread.
     :param limiter: limits the read units per second. It does not delay a segment's first page.
-    :param start: where to resume: for each segment the ``last_key`` of its last processed page. A
-        segment that is missing here starts at its beginning. ``segments`` must be the same as in
-        the scan that is resumed.
+    :param start: where to resume: for each segment, the ``last_key`` of its last processed page. A
+        missing segment starts at its beginning. ``segments`` must be the same as in the scan that
+        is resumed.
     :raises DynamoDBError: a call failed; the other segments stop.
     """
     start = start or {}
     if not set(start) <= set(range(segments)):
-        raise ValueError(f"there are {segments} segments, and start names {sorted(start)}")
+        raise ValueError(f"start has segments {sorted(start)}, but there are only {segments}")
     running = [n for n in range(segments) if n not in start or start[n] is not None]
     reader = _Reader(calls, {**params, "TotalSegments": segments}, len(running), limiter)
     threads = [
@@ -87,7 +87,7 @@ def scan(
 
 
 class _Reader:
-    """Reads the segments of one scan. Its threads share it."""
+    """Reads the segments of one scan. Shared by its threads."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class _Reader:
         self._params = params
         self._limiter = limiter or RateLimiter(None)
         self.pages: SimpleQueue[Page | BaseException] = SimpleQueue()
-        # Acquired before a page is read, released when the caller gets it. Bounds the memory.
+        # Limits memory: acquired before a page is read, released when the caller gets it.
         self.room = threading.Semaphore(threads)
         self.stopped = threading.Event()
 
@@ -124,11 +124,11 @@ class _Reader:
         params = {**self._params, "Segment": segment, "ReturnConsumedCapacity": "TOTAL"}
         if last_key is not None:
             params["ExclusiveStartKey"] = last_key
-        answer = self._calls.call("scan", **params)
+        response = self._calls.call("scan", **params)
         return Page(
             segment,
-            answer["Items"],
-            answer["ScannedCount"],
-            answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
-            answer.get("LastEvaluatedKey"),
+            response["Items"],
+            response["ScannedCount"],
+            response.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
+            response.get("LastEvaluatedKey"),
         )

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Exchange:
-    """Saves the session when the response starts, and again when it ends if it changed since.
+    """Saves the session when the response starts, and at its end if it has changed since.
 
-    :param start_response: the server's.
+    :param start_response: the server's callable.
     :param on_save_error: called if the store is unavailable when the response starts.
     """
 
@@ -46,7 +46,7 @@ class Exchange:
         body = app(self._environ, self.start_response)
         if self.substitute is not None:
             return self.replace(body)
-        # Servers treat these types specially, and iterating them runs no application code.
+        # Servers handle these types specially, and iterating them runs no application code.
         if type(body) in (list, tuple) or _is_file(body, self._environ, files):
             self.end(streamed=False)
             return body
@@ -61,7 +61,7 @@ class Exchange:
     ) -> Callable[[bytes], object]:
         """Save the session, and start the response with the session's headers added."""
         if self.substitute is not None:
-            # The application called again; its response was already replaced.
+            # The application called it again, but its response was already replaced.
             return _discard
         try:
             self._session.save_at_start(status)
@@ -122,7 +122,7 @@ class ResponseBody:
         self._exchange.end(streamed=True)
 
     def close(self) -> None:
-        """Close the application's body, then save what is still unsaved."""
+        """Close the application's body, then save any remaining changes."""
         try:
             close(self._body)
         finally:
@@ -138,7 +138,7 @@ def close(body: Iterable[bytes]) -> None:
 def _record_files(environ: WSGIEnvironment) -> list[object]:
     """Return a list that collects what ``wsgi.file_wrapper`` returns, if it is a function.
 
-    uWSGI's is a function, and returns the file itself.
+    In uWSGI it is a function that returns the file itself.
     """
     files: list[object] = []
     wrapper = environ.get("wsgi.file_wrapper")

@@ -17,13 +17,13 @@ log = logging.getLogger("beaker_dynamodb")
 
 
 class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no type hints
-    """Beaker's SessionObject, for which every session has the configured class.
+    """Beaker's SessionObject, but every session is of the configured class.
 
-    It is a proxy: assigning an attribute sets it on the session. Its own state is therefore
-    assigned through ``__dict__``.
+    It is a proxy: assigning an attribute sets it on the session. Its own state is therefore set
+    through ``__dict__``.
     """
 
-    #: Whether the session is marked to be saved and no save was tried since.
+    #: Whether `save` was called, and no save was attempted since.
     marked = False
     #: The ``Set-Cookie`` values after the last successful save.
     cookies_to_set: tuple[str, ...] = ()
@@ -37,14 +37,14 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         return len(self._session())
 
     def __bool__(self) -> bool:
-        """Return True even if the session is empty: applications test whether there is one."""
+        """Return True even if the session is empty: applications test whether a session exists."""
         return True
 
     def get_by_id(self, id: str) -> Any:
         """Return the session with this id, or None if it does not exist.
 
-        No response saves it, so its methods act immediately: ``get_by_id(id).delete()`` ends that
-        session.
+        It does not belong to a response, so its methods act immediately, for example
+        ``get_by_id(id).delete()``.
 
         :raises DynamoDBError: the store is unavailable, or the session cannot be decoded.
         """
@@ -60,7 +60,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
     def persist(self) -> None:
         """Save the session now if it is marked; otherwise refresh its access time if due.
 
-        :raises DynamoDBError: the session was not saved. The response does not try again.
+        :raises DynamoDBError: the session was not saved. The response does not retry the save.
         """
         try:
             super().persist()
@@ -84,7 +84,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         self.save()
 
     def invalidate(self) -> None:
-        """Delete the stored session immediately, and start a new one with a fresh id."""
+        """Delete the stored session immediately, and start a new one with a new id."""
         self._end(lambda: self._session().invalidate())
 
     def regenerate_id(self) -> None:
@@ -92,7 +92,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         self._end(lambda: self._session().regenerate_id())
 
     def _end(self, act: Callable[[], None]) -> None:
-        """End the session or change its id; a failure must not go unnoticed."""
+        """End the session or change its id, and remember whether that failed."""
         try:
             act()
         except Exception as error:
@@ -122,12 +122,12 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         return bool(self.__dict__["_headers"]) and self.__dict__["_params"].get("use_cookies", True)
 
     def save_at_start(self, status: str) -> None:
-        """Save the session when the response starts, unless a save already failed.
+        """Save the session when the response starts, unless a save has already failed.
 
-        After a failed save, an error page (4xx or 5xx) is sent as it is. Any other page raises the
-        error of a failed delete or change of id again, because it must not look like a success.
+        After a failed save, an error page (4xx or 5xx) is sent as it is. For any other page, the
+        error of a failed delete or change of id is raised again: it must not look like a success.
 
-        :param status: the response's, for example ``200 OK``.
+        :param status: of the response, for example ``200 OK``.
         :raises DynamoDBError: the session was not saved.
         """
         failure = self._failure
@@ -155,11 +155,11 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
     def save_at_end(self, *, streamed: bool) -> None:
         """Save what changed while the body was produced. Log errors: the page is already sent.
 
-        :param streamed: application code ran after the response started.
+        :param streamed: whether application code ran after the response started.
         """
         sent = self.cookies_to_set
         try:
-            # With `session.auto` a change needs no mark, unless a save has failed.
+            # With `session.auto`, changes are saved without a call of `save`, until one fails.
             autosave = streamed and self._auto and self._failure is None and self.accessed()
             if self.marked or (autosave and self._changed()):
                 self.persist()
@@ -198,6 +198,6 @@ def new_session(params: Mapping[str, Any], id: str | None = None) -> Any:
 
 
 def describe(error: Exception) -> str:
-    """Describe an error for the log. Only this package's own messages never contain secrets."""
+    """Describe an error for the log. Messages of other packages may contain secrets."""
     name = type(error).__name__
     return f"{name}: {error}" if isinstance(error, DynamoDBError) else name

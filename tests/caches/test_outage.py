@@ -383,7 +383,7 @@ def test_errors_are_logged_once_a_minute(time: Time, caplog: pytest.LogCaptureFi
     for seconds in (0.0, 1.0, 58.9, 5.1, 59.9):
         time.advance(seconds)
         assert "secret-key" not in cache
-    text = "table 'myapp': a cache goes on without DynamoDB (option on_error): GetItem, no answer; "
-    text += "errors since the last such warning: "
+    text = "table 'myapp': a cache continues without DynamoDB (option on_error): GetItem, "
+    text += "no answer; errors since the last such warning: "
     assert caplog.messages == [text + "1", text + "3"]
     assert cache.namespace.faults_missed == 5

@@ -67,7 +67,7 @@ def test_finished_segments_are_not_read_again_and_others_refused(calls: TableCal
     with CallRecorder(calls.client()) as sent:
         assert [] == list(scan(calls, SMALL, segments=2, start={0: None, 1: None}))
     assert 0 == len(sent)
-    with pytest.raises(ValueError, match="there are 2 segments"):
+    with pytest.raises(ValueError, match="there are only 2"):
         next(scan(calls, SMALL, segments=2, start={2: None}))
 
 
