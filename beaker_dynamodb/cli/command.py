@@ -58,7 +58,7 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the subcommand.
 
-        :raises click.UsageError: there is none of this name.
+        :raises click.UsageError: it does not exist.
         """
         try:
             return super().resolve_command(ctx, args)

@@ -26,7 +26,7 @@ def stopping_with_the_reader() -> Iterator[None]:
 
 @contextmanager
 def ignoring_a_closed_reader() -> Iterator[None]:
-    """Let a command that changes something finish, even if nothing reads its output."""
+    """Discard output that nothing reads, so that a command finishes what it changes."""
     stdout = sys.stdout
     sys.stdout = _Forgiving(stdout)
     try:
