@@ -79,7 +79,7 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
     ),
     "stats": lambda _: ("Scan", "DescribeTable"),
     # Permissions on the target table only.
-    "migrate": lambda _: ("GetItem", "PutItem"),
+    "migrate": lambda _: ("GetItem", "BatchGetItem", "PutItem"),
     "reap": lambda _: ("Scan", "DeleteItem"),
 }
 

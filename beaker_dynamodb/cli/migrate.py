@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.command import FAILED, command, json_flag
+from beaker_dynamodb.cli.migrate_outcome import Outcome
 from beaker_dynamodb.config.ini import read_ini
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
-from beaker_dynamodb.migrate.location import location
 from beaker_dynamodb.migrate.migration import Migration
-from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.source import Source
-from beaker_dynamodb.migrate.state import State
 from beaker_dynamodb.migrate.stores import (
+    refuse_same,
     source_from_settings,
     source_from_url,
     target_from_settings,
@@ -25,31 +22,13 @@ from beaker_dynamodb.migrate.stores import (
 )
 from beaker_dynamodb.sessions.storage import SessionStorage
 
-#: Labels of the counts in a report.
-LABELS = {
-    "found": "found in the old store",
-    "copied": "copied",
-    "already_there": "already there",
-    "logged_out_since": "logged out since an earlier run",
-    "expired": "expired",
-    "empty": "logged out before",
-    "unreadable": "damaged",
-    "too_large": "too large",
-    "missing": "unaccounted for",
-    "verified": "copies read back, the same",
-    "changed_since": "copies read back, changed by their users",
-    "differing": "copies read back, different",
-}
-#: Counts that are printed even if they are 0.
-ALWAYS = ("found", "copied", "already_there", "expired", "verified")
-
 
 @command(
     "migrate",
     changes=True,
     example="migrate --from file:///var/cache/sessions --to dynamodb://eu-west-1/sessions "
-    "--timeout 1800\n"
-    "migrate --from-ini old.ini --to-ini new.ini --state migrate.state --verify all",
+    "--timeout 1800 --dry-run\n"
+    "migrate --from-ini old.ini --to-ini new.ini --create --verify all",
 )
 @click.option("--from", "from_url", metavar="URL", help="The old store, see above.")
 @click.option("--from-ini", metavar="FILE", help="Or the INI file that configures the old store.")
@@ -68,13 +47,7 @@ ALWAYS = ("found", "copied", "already_there", "expired", "verified")
     help="session.timeout of the new application, for --to; default: a session ends a day after "
     "its last access.",
 )
-@click.option(
-    "--state",
-    "state_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Save the progress in a file, and continue from it. It contains keys: keep it safe.",
-)
+@click.option("--create", is_flag=True, help="Create the target table if it does not exist.")
 @click.option(
     "--threads",
     type=click.IntRange(1, 50),
@@ -102,7 +75,15 @@ ALWAYS = ("found", "copied", "already_there", "expired", "verified")
     show_default=True,
     help="Copies to read back and compare; sample: one in a hundred.",
 )
-@click.option("--dry-run", is_flag=True, help="Read the old store only; show what would be copied.")
+@click.option(
+    "--accept-missing-records",
+    is_flag=True,
+    help="Copy although the new store lacks the records of what was copied earlier. Sessions that "
+    "users have logged out of since come back.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Read both stores and show what would be copied; write nothing."
+)
 @json_flag
 @click.pass_context
 def migrate(
@@ -114,11 +95,12 @@ def migrate(
     to_ini: str | None,
     to_section: str | None,
     timeout: float | None,
-    state_path: Path | None,
+    create: bool,
     threads: int,
     write_units_per_second: float | None,
     read_units_per_second: float | None,
     verify: str,
+    accept_missing_records: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -126,36 +108,37 @@ def migrate(
 
     The old store is one of file:///FOLDER, dbm:///FOLDER (Beaker's data_dir), redis://HOST/0,
     mongodb://HOST/DATABASE, dynamodb://REGION/TABLE?prefix=…, or a url of SQLAlchemy. It is only
-    read. A session that is already in the new store stays as it is, so an interrupted migration
-    can run again. Exit code 1: some sessions could not be copied.
+    read. The new store keeps a record of each copied session for 30 days after its end, so the
+    same command can run again, from any host: it continues an interrupted run, copies what is new
+    or was changed in the old store only, and never brings back a session that a user has logged
+    out of. Exit code 1: some sessions could not be copied.
     """
     source = _source(from_url, from_ini, from_section, read_units_per_second)
-    target = _target(to_url, to_ini, to_section, timeout)
+    target = _target(to_url, to_ini, to_section, timeout, create=create and not dry_run)
+    refuse_same(source, target)
     clients = [source.client] if isinstance(source, DynamoDBSource) else []
-    with (
-        State(state_path, source.name, location(target.items)) as state,
-        Capacity(*clients, target.items.client()) as used,
-        console.progress("sessions") as advance,
-    ):
-        report = Migration(
-            source,
-            target,
-            threads=threads,
-            limiter=RateLimiter(write_units_per_second),
-            dry_run=dry_run,
-            verify=verify,
-            state=state,
-        ).run(advance)
-    to = location(target.items)
+    migration = Migration(
+        source,
+        target,
+        threads=threads,
+        limiter=RateLimiter(write_units_per_second),
+        dry_run=dry_run,
+        verify=verify,
+        table_may_be_missing=dry_run and create,
+        accept_missing_records=accept_missing_records,
+    )
+    with Capacity(*clients, target.items.client()) as used:
+        outcome = Outcome(migration, source.name, target, used, dry_run)
+        try:
+            with console.progress("sessions", source.total()) as advance:
+                report = migration.run(advance)
+        except BaseException:  # also Ctrl-C
+            outcome.show_unfinished()
+            raise
     if as_json:
-        created = bool(used.created_tables)
-        head = {"dry_run": dry_run, "to": to, "table_created": created}
-        console.print_json({**head, **report.as_dict(), "capacity_units": used.as_json()})
+        console.print_json(outcome.as_json())
     else:
-        new = ", which did not exist and was created" if used.created_tables else ""
-        click.echo(f"to {to}{new}")
-        _print(report, dry_run)
-        click.echo(f"{used} used")
+        outcome.show()
     if not report.complete:
         ctx.exit(FAILED)
 
@@ -171,27 +154,13 @@ def _source(
 
 
 def _target(
-    url: str | None, ini: str | None, section: str | None, timeout: float | None
+    url: str | None, ini: str | None, section: str | None, timeout: float | None, *, create: bool
 ) -> SessionStorage:
     if url is not None and ini is None:
-        return target_from_url(url, timeout)
+        return target_from_url(url, timeout, create=create)
     if ini is not None and url is None:
         settings = read_ini(ini, section)[1]
         return target_from_settings(
-            settings if timeout is None else {**settings, "timeout": timeout}
+            settings if timeout is None else {**settings, "timeout": timeout}, create=create
         )
     raise click.UsageError("give one of --to and --to-ini")
-
-
-def _print(report: Report, dry_run: bool) -> None:
-    counts = report.as_dict()
-    for name, label in LABELS.items():
-        if counts[name] or name in ALWAYS:
-            click.echo(f"{counts[name]:>10,}  {label}")
-    if report.opaque:
-        click.echo(f"{report.opaque:,} copies are encrypted: only the application can read them")
-    if report.foreign:
-        click.echo(f"{report.foreign:,} entries of the old store are not sessions")
-    if dry_run:
-        units = f"{report.write_units:,} write units, by the sizes of the sessions"
-        click.echo(f"dry run: nothing was written; a real run would use {units}")

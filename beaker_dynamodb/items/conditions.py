@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from beaker_dynamodb.dynamodb.calls import TableCalls
+from beaker_dynamodb.dynamodb.expressions import Attr, write_params
 from beaker_dynamodb.items.item import MARKER, Attributes, Item
 from beaker_dynamodb.items.layout import seconds
 
@@ -37,24 +38,22 @@ class ConditionalCalls(TableCalls):
         condition["ExpressionAttributeValues"][":marker"] = {"S": MARKER}
         return condition
 
-    def if_copied(self, writer: str, accessed_ms: int, *, or_new: bool) -> Condition:
+    def if_absent(self) -> Condition:
+        """Return the condition that there is no item, not even an expired one."""
+        return write_params(Attr(self.options.hash_key).not_exists())
+
+    def if_copied(self, writer: str, accessed_ms: int) -> Condition:
         """Return the condition of copying a session again from its old store.
 
         :param writer: prefix of the writer tokens of copies.
         :param accessed_ms: last access of the session in the old store.
-        :param or_new: also allow a first copy.
         """
         # Only a migration wrote the item, from an older state, and it was not accessed since then.
-        expression = "begins_with(#writer, :writer) AND #accessed < :accessed"
-        names = {"#writer": "writer", "#accessed": "accessed"}
-        values = {":writer": {"S": writer}, ":accessed": seconds(accessed_ms)}
-        if or_new:
-            # Or there is no item, or it has expired.
-            new = self.if_new()
-            expression = f"{new['ConditionExpression']} OR {expression}"
-            names |= new["ExpressionAttributeNames"]
-            values |= new["ExpressionAttributeValues"]
-        return self.condition(expression, names, values)
+        return self.condition(
+            "begins_with(#writer, :writer) AND #accessed < :accessed",
+            {"#writer": "writer", "#accessed": "accessed"},
+            {":writer": {"S": writer}, ":accessed": seconds(accessed_ms)},
+        )
 
     def if_unchanged(self, loaded: Item, *, accessed_by_ms: int | None = None) -> Condition:
         """Return the condition of replacing a session by a change of it.

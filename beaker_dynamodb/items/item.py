@@ -20,6 +20,9 @@ CHUNK = "beaker-chunk"
 MARKER = "beaker-marker"
 #: Replaces a removed cache entry (caches/entry_items.py).
 TOMBSTONE = "beaker-tombstone"
+#: Records that a session was copied from another store, or a run of `migrate`
+#: (migrate/records.py).
+MIGRATION = "beaker-migration"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ session      ``sess:ID``                     ``sess:ID``, ``session``
 cache entry  ``cache:NAMESPACE|KEY``         ``cache:NAMESPACE``, ``|KEY``
 lock         ``cache:|lock|NAMESPACE|KEY``   ``cache:|lock|NAMESPACE``, ``|KEY``
 chunk        ``cache:|chunk|NAME|NUMBER``    ``cache:|chunk|NAME|NUMBER``, ``|``
+migration    ``sess:|migration|NAME``        ``sess:|migration|NAME``, ``|``
 ===========  ==============================  ==========================================
 
 ID and NAMESPACE are percent-encoded, including ``|``, ``:`` and ``%``. The empty string becomes
@@ -29,6 +30,8 @@ SESSION_PREFIX = "sess:"
 CACHE_PREFIX = "cache:"
 #: Follows the prefix in the partition key of a creation lock.
 LOCKS = "|lock|"
+#: Follows the prefix of sessions in the partition key of a migration's record.
+MIGRATIONS = "|migration|"
 #: The sort key of a session. Every other sort key begins with ``|``.
 SESSION_SORT = "session"
 
@@ -142,6 +145,14 @@ class Keys:
         """Return the key of one chunk; each chunk has its own partition."""
         prefix = self._session if of_session else self._cache
         return Key(f"{prefix}|chunk|{name}|{number}", "|" if self._sorted else None)
+
+    def migration(self, name: str) -> Key:
+        """Return the key of a migration's record."""
+        return Key(f"{self._session}{MIGRATIONS}{name}", "|" if self._sorted else None)
+
+    def is_migration(self, key: Key) -> bool:
+        """Return whether a key from the table is that of a migration's record with this prefix."""
+        return key.partition.startswith(self._session + MIGRATIONS)
 
     def _two_parts(self, prefix: str, namespace: str, key: str | bytes) -> Key:
         originals: dict[str, bytes] = {}

@@ -16,7 +16,7 @@ from beaker_dynamodb.dynamodb.expressions import Attr, read_params, write_params
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import Page, scan
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, SESSION, TOMBSTONE
+from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, MIGRATION, SESSION, TOMBSTONE
 from beaker_dynamodb.items.layout import seconds
 
 if TYPE_CHECKING:
@@ -130,11 +130,11 @@ class _Run:
     def params(self) -> dict[str, Any]:
         """Return the parameters of the Scan."""
         options, now = self._options, seconds(self._items.now_ms())
-        # Sessions, cache entries, markers and tombstones after their deadline. Chunks have no
-        # deadline of their own, only the time to live.
-        condition = (
-            Attr("type").is_in((SESSION, MARKER, CACHE, TOMBSTONE)) & Attr("deadline").lte(now)
-        ) | (Attr("type").eq(CHUNK) & Attr(options.ttl_attribute).lte(now))
+        # Items with a deadline of their own. Chunks have only the time to live.
+        kinds = (SESSION, MARKER, CACHE, TOMBSTONE, MIGRATION)
+        condition = (Attr("type").is_in(kinds) & Attr("deadline").lte(now)) | (
+            Attr("type").eq(CHUNK) & Attr(options.ttl_attribute).lte(now)
+        )
         prefixes = list(dict.fromkeys(self._items.keys.prefixes))
         if all(prefixes):
             # Only the items of this prefix.
@@ -166,7 +166,8 @@ class _Run:
             return False
         if kind == CHUNK:
             return keys.is_chunk(key) and layout.sweepable(attributes, now_ms)
-        is_own = keys.is_entry if kind in (CACHE, TOMBSTONE) else keys.is_session
+        others = {CACHE: keys.is_entry, TOMBSTONE: keys.is_entry, MIGRATION: keys.is_migration}
+        is_own = others.get(kind, keys.is_session)
         return is_own(key) and layout.expired(attributes, now_ms, with_grace=True)
 
     def _delete(self, attributes: Mapping[str, Any]) -> tuple[bool, float]:

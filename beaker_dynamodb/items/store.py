@@ -98,6 +98,37 @@ class ItemStore(ConditionalCalls):
             with self.chunks.publishing(item, replaced):
                 self.call("put_item", Item=attributes, **condition)
 
+    def put_with_record(
+        self, item: Item, condition: Condition, record: Attributes, if_record: Condition
+    ) -> None:
+        """Write an item and a record of it, both or neither.
+
+        Without transactions the record is written first: after a crash in between, the item is
+        missing, but it is never written twice.
+
+        :raises ConditionFailed: with the item whose condition failed.
+        :raises ItemTooLarge: before anything is sent.
+        """
+        attributes = self.chunks.prepare(item)
+        puts = [{"Item": record, **if_record}, {"Item": attributes, **condition}]
+        with self.chunks.publishing(item, None):
+            if self._without_transactions is not self.client():
+                table = {"TableName": self.options.table_name}
+                try:
+                    self.call(
+                        "transact_write_items",
+                        TransactItems=[{"Put": {**table, **put}} for put in puts],
+                    )
+                    return
+                except NoTransactions:
+                    self._without_transactions = self.client()
+            for put in puts:
+                try:
+                    self.call("put_item", **put)
+                except ConditionFailed as failed:
+                    if not same_writer(failed, put["Item"]):
+                        raise
+
     def end(self, key: Key) -> None:
         """Replace a session with a marker and delete its chunks, if it exists."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,15 @@ class DatabaseSource:
         ]
         table = sqlalchemy.table(table_name, *columns, schema=schema_name)
         self._select = sqlalchemy.select(*table.columns)
+        self._count = sqlalchemy.select(sqlalchemy.func.count()).select_from(table)
         self.name = f"the table {table_name} of {self._engine.url.render_as_string()}"
 
-    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
+    def total(self) -> int | None:
+        """Return the number of rows."""
+        with reading(self.name), self._engine.connect() as connection:
+            return connection.execute(self._count).scalar_one()
+
+    def entries(self) -> Iterator[Entry]:
         """Yield the rows."""
         with reading(self.name):
             try:

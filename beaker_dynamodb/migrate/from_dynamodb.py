@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
+from beaker_dynamodb.dynamodb import table_state
 from beaker_dynamodb.dynamodb.expressions import Attr, read_params
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import scan
-from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.migrate.location import location
 from beaker_dynamodb.migrate.source import (
     Damaged,
     Entry,
-    Mark,
     NotASession,
     SourceSession,
     digest_of,
@@ -23,7 +23,7 @@ from beaker_dynamodb.migrate.source import (
 from beaker_dynamodb.sessions.storage import SessionStorage
 from beaker_dynamodb.sessions.stored_session import SESSION_CODECS
 
-#: Segments of the table that are read at once. The marks in a state file depend on it.
+#: Segments of the table that are read at once.
 SEGMENTS = 4
 #: `Keys.session_id` returns this before a digest.
 DIGEST = "%#"
@@ -36,7 +36,7 @@ class DynamoDBSource:
     """
 
     def __init__(self, storage: SessionStorage, units_per_second: float | None = None) -> None:
-        self._storage = storage
+        self.storage = storage
         self._units_per_second = units_per_second
         options = storage.options
         prefix = storage.keys.prefixes[0]
@@ -49,17 +49,23 @@ class DynamoDBSource:
             sessions &= Attr(options.hash_key).begins_with(prefix)
         self._params = {
             **read_params(filter=sessions),
-            "ConsistentRead": options.consistent_read,
+            "ConsistentRead": True,
         }
 
-    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
-        """Yield the items, and a mark after each page."""
+    def total(self) -> int | None:
+        """Return ItemCount, up to six hours old, if DescribeTable is allowed."""
+        with suppress(DynamoDBError):
+            described = table_state.describe(self.client, self.storage.options.table_name)
+            return None if described is None else described.get("ItemCount")
+        return None
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the items."""
         pages = scan(
-            self._storage.items,
+            self.storage.items,
             self._params,
             segments=SEGMENTS,
             limiter=RateLimiter(self._units_per_second),
-            start=marks,
         )
         with closing(pages):
             for page in pages:
@@ -67,10 +73,9 @@ class DynamoDBSource:
                     entry = self._entry(attributes)
                     if entry is not None:
                         yield entry
-                yield Mark(page.segment, page.last_key)
 
     def _entry(self, attributes: Mapping[str, Any]) -> Entry | None:
-        storage = self._storage
+        storage = self.storage
         key = storage.items.layout.key(attributes)
         if not storage.keys.is_session(key):
             return NotASession()
@@ -96,7 +101,7 @@ class DynamoDBSource:
 
     def _with_data(self, attributes: Mapping[str, Any]) -> Item | None:
         """Return the item with its data, or None if it was deleted after the scan."""
-        items = self._storage.items
+        items = self.storage.items
         item = items.layout.item(items.layout.key(attributes), SESSION, attributes)
         if item.chunks is None or items.chunks.read(item, consistent_read=True):
             return item

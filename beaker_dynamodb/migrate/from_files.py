@@ -11,9 +11,9 @@ from __future__ import annotations
 import dbm
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.source import (
@@ -31,49 +31,92 @@ from beaker_dynamodb.migrate.source import (
 _DBM_NAME = re.compile(r"(?P<id>.+)\.dbm(\.(bak|dat|db|dir|pag))?")
 
 
-class FileSource:
+class _Files:
+    """Sessions in files.
+
+    :param folder: Beaker's ``data_dir``, or the folder of this backend.
+    :param container: the folder that the backend makes in ``data_dir``.
+    :raises ConfigurationError: the folder does not exist, or has several stores.
+    """
+
+    def __init__(self, folder: Path, container: str) -> None:
+        if not folder.is_dir():
+            raise ConfigurationError(f"there is no folder {folder}")
+        top = folder / container if (folder / container).is_dir() else folder
+        found: Counter[Path] = Counter()
+        with reading(f"the folder {top}"):
+            for inner, names in _walk(top):
+                if ids := self._ids(names):
+                    # The store is two levels up: STORE/a/ab/abcdef….cache
+                    store = inner.parent.parent
+                    found[store if store.is_relative_to(top) else top] += len(ids)
+        if len(found) > 1:
+            stores = ", ".join(f"{store} ({number:,} files)" for store, number in found.items())
+            raise ConfigurationError(
+                f"there are several stores below {folder}; choose one: {stores}"
+            )
+        self._folder, self._total = next(iter(found.items()), (top, 0))
+        self.name = f"the folder {self._folder}"
+
+    @staticmethod
+    def _ids(names: Iterable[str]) -> list[str]:
+        """Return the names of the namespaces with these files."""
+        raise NotImplementedError
+
+    def total(self) -> int | None:
+        """Return the number of files when the source was opened."""
+        return self._total
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the contents of the files."""
+        with reading(self.name):
+            for folder, names in _walk(self._folder):
+                for name in self._ids(names):
+                    yield from self._entry(folder, name)
+
+    def _entry(self, folder: Path, name: str) -> Iterator[Entry]:
+        raise NotImplementedError
+
+
+class FileSource(_Files):
     """The backend ``file``.
 
     :param folder: its ``data_dir`` or ``file_dir``.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = _container(folder, "container_file")
-        self.name = f"the folder {self._folder}"
+        super().__init__(folder, "container_file")
 
-    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
-        """Yield the contents of the files."""
-        with reading(self.name):
-            for folder, names in _walk(self._folder):
-                for name in names:
-                    path = folder / name
-                    if path.suffix == ".cache":
-                        try:
-                            with path.open("rb") as file:
-                                written_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
-                                pickled = file.read()
-                        except FileNotFoundError:
-                            continue  # deleted after the folder was listed
-                        yield from_namespace(path.stem, pickled, written_ms)
+    @staticmethod
+    def _ids(names: Iterable[str]) -> list[str]:
+        return [name.removesuffix(".cache") for name in names if name.endswith(".cache")]
+
+    def _entry(self, folder: Path, name: str) -> Iterator[Entry]:
+        try:
+            with (folder / f"{name}.cache").open("rb") as file:
+                written_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
+                pickled = file.read()
+        except FileNotFoundError:
+            return  # deleted after the folder was listed
+        yield from_namespace(name, pickled, written_ms)
 
 
-class DbmSource:
+class DbmSource(_Files):
     """The backend ``dbm``.
 
     :param folder: its ``data_dir`` or ``dbm_dir``.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = _container(folder, "container_dbm")
-        self.name = f"the folder {self._folder}"
+        super().__init__(folder, "container_dbm")
 
-    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
-        """Yield the contents of the files."""
-        with reading(self.name):
-            for folder, names in _walk(self._folder):
-                matches = [_DBM_NAME.fullmatch(name) for name in names]
-                for session_id in sorted({match["id"] for match in matches if match}):
-                    yield _dbm_entry(folder, session_id)
+    @staticmethod
+    def _ids(names: Iterable[str]) -> list[str]:
+        matches = [_DBM_NAME.fullmatch(name) for name in names]
+        return sorted({match["id"] for match in matches if match})
+
+    def _entry(self, folder: Path, name: str) -> Iterator[Entry]:
+        yield _dbm_entry(folder, name)
 
 
 def _dbm_entry(folder: Path, session_id: str) -> Entry:
@@ -91,12 +134,6 @@ def _dbm_entry(folder: Path, session_id: str) -> Entry:
     except (*dbm.error, ValueError) as error:  # ValueError: the data file does not exist
         return Damaged(f"not a dbm file: {type(error).__name__}")
     return from_value(session_id, pickled, written_ms)
-
-
-def _container(folder: Path, name: str) -> Path:
-    if not folder.is_dir():
-        raise ConfigurationError(f"there is no folder {folder}")
-    return folder / name if (folder / name).is_dir() else folder
 
 
 def _walk(top: Path) -> Iterator[tuple[Path, list[str]]]:

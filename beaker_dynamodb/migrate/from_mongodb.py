@@ -43,7 +43,13 @@ class MongoSource:
             ) from None
         self.name = f"the database {self._database.name} in MongoDB"
 
-    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
+    def total(self) -> int | None:
+        """Return about how many documents there are, with those of caches."""
+        with reading(self.name):
+            total: int = self._database.backer_cache.estimated_document_count()
+            return total
+
+    def entries(self) -> Iterator[Entry]:
         """Yield the documents."""
         with reading(self.name):
             try:

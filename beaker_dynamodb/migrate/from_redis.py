@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,7 +37,13 @@ class RedisSource:
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self._clock = clock
 
-    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
+    def total(self) -> int | None:
+        """Return the number of keys in the database; those of other programs count too."""
+        with reading(self.name):
+            total: int = self._client.dbsize()
+            return total
+
+    def entries(self) -> Iterator[Entry]:
         """Yield the values of the keys."""
         with reading(self.name):
             try:

@@ -1,10 +1,11 @@
 """Copies the live sessions of another store to DynamoDB. No user is logged out.
 
-The old store is only read. A session is written only if it is not in the new store yet. Users who
-are already active there keep their changes, and an interrupted migration can be run again.
+The old store is only read. A session is created only once: users who are already active in the new
+store keep their changes, users who have logged out there stay logged out, and an interrupted
+migration can be run again.
 
-One exception: a session that only an earlier run has written, and that was accessed in the old
-store since, is copied again. So most of the work can be done while the old application still runs.
+A copy that no user has changed is replaced if the session was accessed in the old store since. So
+most of the work can be done while the old application still runs.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
+from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.copier import Copier
+from beaker_dynamodb.migrate.records import KEPT_DAYS, KEPT_MS, Records, Run
 from beaker_dynamodb.migrate.report import Report
-from beaker_dynamodb.migrate.source import Entry, Mark, NotASession, Source
-from beaker_dynamodb.migrate.state import State
+from beaker_dynamodb.migrate.source import Damaged, NotASession, Source, SourceSession
 from beaker_dynamodb.sessions.storage import SessionStorage
 
-#: Sessions per thread that are read ahead.
-AHEAD = 4
+#: Sessions that are looked up and written together. BatchGetItem reads 100 items: each session and
+#: its record. A batch of large sessions ends earlier, at this many characters.
+BATCH_SESSIONS, BATCH_SIZE = 50, 4 * 1024 * 1024
+#: Batches per thread that are read ahead.
+AHEAD = 2
+
+Batch = list[SourceSession | Damaged]
 
 
 class Migration:
@@ -30,10 +37,11 @@ class Migration:
 
     :param threads: number of parallel writes.
     :param limiter: limits the write units per second; the default does not.
-    :param dry_run: only read the old store, and do not call the new one.
+    :param dry_run: write nothing.
     :param verify: which copies are read back and compared: ``sample`` (the first of every
         hundred), ``all`` or ``none``.
-    :param state: what earlier runs did. None means nothing is known or recorded.
+    :param table_may_be_missing: a dry run treats a missing table as empty.
+    :param accept_missing_records: copy although it is unknown what earlier runs have copied.
     """
 
     def __init__(
@@ -45,56 +53,91 @@ class Migration:
         limiter: RateLimiter | None = None,
         dry_run: bool = False,
         verify: str = "sample",
-        state: State | None = None,
+        table_may_be_missing: bool = False,
+        accept_missing_records: bool = False,
     ) -> None:
         self._source = source
+        self._target = target
         self._threads = threads
         self._dry_run = dry_run
-        self._state = state or State(None, "", "")
+        self._table_may_be_missing = table_may_be_missing
+        self._accept_missing_records = accept_missing_records
+        self.records = Records(target.items, source.name)
         self._copier = Copier(
-            target, self._state, limiter or RateLimiter(None), dry_run=dry_run, verify=verify
+            target,
+            self.records,
+            limiter or RateLimiter(None),
+            dry_run=dry_run,
+            verify=verify,
+            accept_missing_records=accept_missing_records,
         )
         #: Up to date at any time during the run.
         self.report = self._copier.report
+        #: The run before, once this one has begun.
+        self.last_run: Run | None = None
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> Report:
         """Copy everything.
 
-        :param progress: called with the number of sessions read since the last call.
+        :param progress: called with the number of entries read since the last call.
+        :raises ConfigurationError: the target is not usable, or it is unknown what earlier runs
+            have copied.
         :raises DynamoDBError: a store could not be reached. A second run continues from there.
         """
-        # In the order of the entries: when a mark is reached, everything before it is done.
-        pending: deque[Future[None] | Mark] = deque()
-        with ThreadPoolExecutor(self._threads, "beaker-dynamodb-migrate") as pool:
+        self.last_run = self.records.last_run(table_may_be_missing=self._table_may_be_missing)
+        self._refuse_late_run()
+        with (
+            ThreadPoolExecutor(self._threads, "beaker-dynamodb-migrate") as pool,
+            closing(self._batches(progress)) as batches,
+        ):
             try:
-                with closing(self._entries()) as entries:
-                    for entry in entries:
-                        if isinstance(entry, NotASession):
-                            self.report.foreign += 1
-                        elif isinstance(entry, Mark):
-                            pending.append(entry)
-                        else:
-                            self.report.found += 1
-                            progress(1)
-                            pending.append(pool.submit(self._copier.copy, entry))
-                        while len(pending) > AHEAD * self._threads:
-                            self._finish(pending.popleft())
-                while pending:
-                    self._finish(pending.popleft())
+                self._copy(batches, pool)
             except BaseException:
                 # Wait for writes in progress. The next run makes the others.
                 self._copier.stopped.set()
                 pool.shutdown(cancel_futures=True)
                 raise
         if not self._dry_run:
-            self._state.end()
+            self.records.note_run(self.report.as_dict())
         return self.report
 
-    def _entries(self) -> Generator[Entry, None, None]:
-        yield from self._source.entries(self._state.marks)
+    def _refuse_late_run(self) -> None:
+        last, now_ms = self.last_run, self._target.items.now_ms()
+        if last is not None and last.started_ms < now_ms - KEPT_MS:
+            if self._accept_missing_records:
+                return
+            raise ConfigurationError(
+                f"the last run from {self._source.name} began more than {KEPT_DAYS} days ago, and "
+                "its records may have expired: sessions that users have logged out of since would "
+                "come back. Accept that with --accept-missing-records"
+            )
 
-    def _finish(self, first: Future[None] | Mark) -> None:
-        if isinstance(first, Future):
-            first.result()
-        elif not self._dry_run:
-            self._state.mark(first.segment, first.last_key)
+    def _copy(self, batches: Generator[Batch, None, None], pool: ThreadPoolExecutor) -> None:
+        # Nothing is written before the first batch has shown that records are not missing.
+        planned = self._copier.plan(next(batches, []))
+        if not self._dry_run:
+            self.records.note_run()
+        pending: deque[Future[None]] = deque([pool.submit(self._copier.write, planned)])
+        for batch in batches:
+            pending.append(pool.submit(self._copier.copy, batch))
+            while len(pending) > AHEAD * self._threads:
+                pending.popleft().result()
+        while pending:
+            pending.popleft().result()
+
+    def _batches(self, progress: Callable[[int], None]) -> Generator[Batch, None, None]:
+        batch: Batch = []
+        size = 0
+        for entry in self._source.entries():
+            progress(1)
+            if isinstance(entry, NotASession):
+                self.report.foreign += 1
+                continue
+            self.report.found += 1
+            batch.append(entry)
+            size += len(entry.payload) if isinstance(entry, SourceSession) else 0
+            if len(batch) == BATCH_SESSIONS or size > BATCH_SIZE:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch

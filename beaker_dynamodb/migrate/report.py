@@ -24,8 +24,7 @@ class Report:
     :param found: sessions in the old store.
     :param copied: written to the new store; in a dry run, sessions that may be written.
     :param already_there: already in the new store.
-    :param logged_out_since: copied by an earlier run and since deleted from the new store, but
-        accessed again in the old store.
+    :param logged_out_since: in the new store earlier, and ended there since.
     :param expired: expired before the migration.
     :param empty: logged out; Beaker left an empty session.
     :param unreadable: damaged, so Beaker cannot read them either.
@@ -36,6 +35,8 @@ class Report:
     :param changed_since: copied, but already changed when read back.
     :param differing: copied, read back, and different.
     :param write_units: write capacity units, computed from the size of the items.
+    :param refused_writes: writes whose condition failed, because of a user or another run.
+    :param refused_units: their units, computed as well, since DynamoDB does not report them.
     """
 
     found: int = 0
@@ -52,6 +53,8 @@ class Report:
     changed_since: int = 0
     differing: int = 0
     write_units: int = 0
+    refused_writes: int = 0
+    refused_units: int = 0
 
     def add(self, name: str, number: int = 1) -> None:
         """Increase a count. Not thread-safe."""

@@ -7,7 +7,7 @@ No source unpickles objects. Beaker's backends store pickles of strings and dict
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -54,18 +54,7 @@ class Damaged:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place to resume from. Everything before it in its segment was returned.
-
-    :param last_key: None at the end of the segment.
-    """
-
-    segment: int
-    last_key: Mapping[str, Any] | None
-
-
-Entry = SourceSession | NotASession | Damaged | Mark
+Entry = SourceSession | NotASession | Damaged
 
 
 class Source(Protocol):
@@ -76,10 +65,16 @@ class Source(Protocol):
 
     name: str
 
-    def entries(self, marks: Mapping[int, Mapping[str, Any] | None]) -> Iterator[Entry]:
+    def total(self) -> int | None:
+        """Return about how many entries there are, or None if that is unknown.
+
+        :raises StoreUnavailable: the store cannot be read.
+        """
+        ...
+
+    def entries(self) -> Iterator[Entry]:
         """Yield the contents of the store, in bounded memory.
 
-        :param marks: where to resume each segment; missing segments start at the beginning.
         :raises StoreUnavailable: the store cannot be read.
         :raises ConfigurationError: the store does not exist.
         """

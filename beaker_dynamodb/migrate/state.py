@@ -1,15 +1,12 @@
-"""The state file of `migrate` and `reap`: what earlier runs have done, and where to resume.
+"""The state file of `reap`: where to resume.
 
 Lines are only ever appended::
 
-    beaker-dynamodb state 2 SHA-256 of source and target
-    copied FIRST-32-DIGITS-OF-THE-ID'S-SHA-256 ACCESSED
+    beaker-dynamodb state 2 SHA-256 of command and target
     mark SEGMENT LAST-KEY-AS-JSON
-    end
 
-``ACCESSED`` is the session's last access in the old store, in milliseconds since the epoch, or
-``-`` if it is unknown. A mark holds a key of the DynamoDB table that is read. Without ``hash_ids``,
-that key contains the id of a live session, so only the file's owner may read it.
+A mark holds a key of the table. Without ``hash_ids``, that key contains the id of a live session,
+so only the file's owner may read it.
 """
 
 from __future__ import annotations
@@ -25,8 +22,6 @@ from typing import Any, TextIO
 from beaker_dynamodb.exceptions import ConfigurationError
 
 HEADER = "beaker-dynamodb state 2 "
-#: 128 bits of the SHA-256 are enough, and need half the memory.
-DIGEST_DIGITS = 32
 
 
 class State(AbstractContextManager["State", None]):
@@ -39,8 +34,6 @@ class State(AbstractContextManager["State", None]):
     """
 
     def __init__(self, path: Path | None, source: str, target: str) -> None:
-        #: Last access in the old store by digest; about 120 bytes of memory per session.
-        self._copied: dict[bytes, int | None] = {}
         #: Last key by segment; None if the whole segment was read.
         self.marks: dict[int, Mapping[str, Any] | None] = {}
         self._file = None
@@ -73,41 +66,13 @@ class State(AbstractContextManager["State", None]):
 
     def _read_line(self, line: str) -> None:
         word, _, rest = line.rstrip("\n").partition(" ")
-        if word == "copied":
-            digest, accessed = rest.split()
-            self._copied[bytes.fromhex(digest)] = None if accessed == "-" else int(accessed)
-        elif word == "mark":
+        if word == "mark":
             segment, _, last_key = rest.partition(" ")
             self.marks[int(segment)] = json.loads(last_key)
-        elif word == "end":
-            self.marks.clear()
-
-    def has(self, digest: str) -> bool:
-        """Return whether an earlier run has copied the session or found it in the new store.
-
-        :param digest: hexadecimal SHA-256 of the id.
-        """
-        return _short(digest) in self._copied
-
-    def is_current(self, digest: str, accessed_ms: int | None) -> bool:
-        """Return whether a session that `has` was not accessed in the old store since."""
-        before = self._copied[_short(digest)]
-        return before is None or accessed_ms is None or accessed_ms <= before
-
-    def copied(self, digest: str, accessed_ms: int | None) -> None:
-        """Record that a session is in the new store."""
-        if self._file is not None:
-            self._copied[_short(digest)] = accessed_ms
-            shown = "-" if accessed_ms is None else accessed_ms
-            self._append(f"copied {digest[:DIGEST_DIGITS]} {shown}")
 
     def mark(self, segment: int, last_key: Mapping[str, Any] | None) -> None:
         """Record that everything in a segment up to this key is done."""
         self._append(f"mark {segment} {json.dumps(last_key)}")
-
-    def end(self) -> None:
-        """Record that the run is complete, so that the next one starts from the beginning."""
-        self._append("end")
 
     def _append(self, line: str) -> None:
         if self._file is not None:
@@ -120,7 +85,3 @@ class State(AbstractContextManager["State", None]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _short(digest: str) -> bytes:
-    return bytes.fromhex(digest[:DIGEST_DIGITS])

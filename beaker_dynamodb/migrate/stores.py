@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -11,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
 from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.config.parse import by_name, parse
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.source import Source
 from beaker_dynamodb.sessions.storage import SessionStorage
@@ -32,6 +31,10 @@ TYPE_OF_SCHEME = {
     "mongodb+srv": "ext:mongodb",
     "dynamodb": "ext:dynamodb",
 }
+
+
+#: How long a command waits, unless the options say so: longer than a web request.
+PATIENCE = {"read_timeout": 60.0, "max_attempts": 10}
 
 
 def source_from_url(url: str, units_per_second: float | None = None) -> Source:
@@ -101,37 +104,66 @@ def source_from_settings(
     if kind in TYPES:
         from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
 
-        # Do not create a table if its name is misspelled.
-        options = replace(_options(settings), create_table=False)
-        return DynamoDBSource(SessionStorage(Backend(options)), units_per_second)
+        return DynamoDBSource(SessionStorage(Backend(_options(settings))), units_per_second)
     raise ConfigurationError(f"the session type {kind!r} is unknown")
 
 
-def target_from_url(url: str, timeout: float | None = None) -> SessionStorage:
+def target_from_url(
+    url: str, timeout: float | None = None, *, create: bool = False
+) -> SessionStorage:
     """Open the table to copy to.
 
     :param url: ``dynamodb://REGION/TABLE?option=value&…``
     :param timeout: ``session.timeout`` of the application, in seconds.
+    :param create: create the table if it does not exist.
     :raises ConfigurationError: the URL is invalid.
     """
-    return target_from_settings({"type": "ext:dynamodb", "url": url, "timeout": timeout})
+    settings = {"type": "ext:dynamodb", "url": url, "timeout": timeout}
+    return target_from_settings(settings, create=create)
 
 
-def target_from_settings(settings: Mapping[str, Any]) -> SessionStorage:
+def target_from_settings(settings: Mapping[str, Any], *, create: bool = False) -> SessionStorage:
     """Open the table that settings of the middleware describe.
 
     :param settings: names without ``session.``.
+    :param create: create the table if it does not exist.
     :raises ConfigurationError: another session type, or a wrong option.
     """
     if settings.get("type", "ext:dynamodb") not in TYPES:
         raise ConfigurationError(
             f"sessions can be migrated to ext:dynamodb, not {settings['type']}"
         )
-    return SessionStorage(Backend(_options(settings)))
+    return SessionStorage(Backend(_options(settings, create=create)))
 
 
-def _options(settings: Mapping[str, Any]) -> Options:
-    return parse(split(settings, SESSIONS)[0])
+def refuse_same(source: Source, target: SessionStorage) -> None:
+    """Refuse to copy sessions to their own keys.
+
+    :raises ConfigurationError: source and target are the same table and prefix.
+    """
+    storage = getattr(source, "storage", None)
+    if not isinstance(storage, SessionStorage):
+        return
+    ours, theirs = (
+        (
+            one.items.client().meta.endpoint_url,
+            one.options.table_name.rpartition("/")[2],  # of an ARN
+            one.keys.prefixes[0],
+            bool(one.options.hash_ids),
+        )
+        for one in (storage, target)
+    )
+    # With `hash_ids = migrate`, the source also finds sessions under other keys.
+    if ours == theirs and storage.options.hash_ids != "migrate":
+        raise ConfigurationError(
+            f"source and target are the same: {source.name}. Copy to another table or prefix"
+        )
+
+
+def _options(settings: Mapping[str, Any], *, create: bool = False) -> Options:
+    # A table with a misspelled name must not be created.
+    given = by_name(split(settings, SESSIONS)[0])
+    return parse({**PATIENCE, **given, "create_table": create})
 
 
 def _required(settings: Mapping[str, Any], *names: str) -> str:

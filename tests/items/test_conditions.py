@@ -62,15 +62,10 @@ def test_a_new_session_may_take_the_place_of_a_marker(store: ItemStore) -> None:
     assert expected == store.if_no_session()
 
 
-@pytest.mark.parametrize("or_new", [False, True])
-def test_a_copied_session_replaces_an_older_copy_only(store: ItemStore, or_new: bool) -> None:
+def test_a_copied_session_replaces_an_older_copy_only(store: ItemStore) -> None:
     expression = "begins_with(#writer, :writer) AND #accessed < :accessed"
     names, values = {"writer", "accessed"}, {"writer": {"S": "copy"}, "accessed": {"N": "2.250"}}
-    if or_new:
-        expression = f"{NEW} OR {expression}"
-        names |= {"key", "deadline"}
-        values["now"] = NOW
-    assert condition(expression, names, **values) == store.if_copied("copy", 2_250, or_new=or_new)
+    assert condition(expression, names, **values) == store.if_copied("copy", 2_250)
 
 
 @pytest.mark.parametrize(

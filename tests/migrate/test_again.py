@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from beaker_dynamodb.dynamodb.error_mapping import NoTransactions
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
-from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.items.store import ItemStore
-from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
-from beaker_dynamodb.migrate.source import Entry, Mark, SourceSession, digest_of
-from beaker_dynamodb.migrate.state import State
+from beaker_dynamodb.migrate.copier import Copier
+from beaker_dynamodb.migrate.source import Entry, SourceSession, digest_of
 from tests.beaker import Browser
+from tests.clock import Clock
 from tests.migrate.moving import counts, move, saved, stored, target
 from tests.servers.recorder import CallRecorder
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    return tmp_path / "state"
-
-
-def opened(path: Path | None) -> State:
-    return State(path, "old", "new")
 
 
 class ListedSource:
@@ -37,7 +27,10 @@ class ListedSource:
     def __init__(self, *entries: Entry | Exception) -> None:
         self._entries = entries
 
-    def entries(self, marks: Any) -> Iterator[Entry]:
+    def total(self) -> int:
+        return len(self._entries)
+
+    def entries(self) -> Iterator[Entry]:
         for entry in self._entries:
             if isinstance(entry, Exception):
                 raise entry
@@ -49,18 +42,16 @@ def sessions(count: int) -> list[SourceSession]:
 
 
 def test_a_second_run_copies_what_an_interrupted_one_has_not(options: dict[str, object]) -> None:
-    found = sessions(20)
-    interrupted = ListedSource(*found[:15], StoreUnavailable("the old store does not answer"))
+    found = sessions(200)
+    interrupted = ListedSource(*found[:150], StoreUnavailable("the old store does not answer"))
     with pytest.raises(StoreUnavailable, match="does not answer"):
-        move(interrupted, options, threads=2)
-    before = sum(stored(options, str(number)) is not None for number in range(20))
-    # At most eight sessions are read ahead of the writes.
-    assert 5 <= before <= 15
+        move(interrupted, options, threads=1)
+    before = sum(stored(options, str(number)) is not None for number in range(200))
 
     report = move(ListedSource(*found), options)
 
-    assert (20, before, 20 - before) == (report.found, report.already_there, report.copied)
-    assert all(stored(options, str(number)) is not None for number in range(20))
+    assert (200, before, 200 - before) == (report.found, report.already_there, report.copied)
+    assert all(stored(options, str(number)) is not None for number in range(200))
 
 
 def test_an_error_of_the_new_store_is_raised(
@@ -75,29 +66,32 @@ def test_a_user_who_changes_a_copy_before_it_is_verified(
     old: dict[str, Any], url: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id = saved(old, basket=["a"])
-    put = ItemStore.put
+    put = ItemStore.put_with_record
 
-    def put_and_change(items: ItemStore, item: Item, *rest: Any, **more: Any) -> None:
-        put(items, item, *rest, **more)
-        monkeypatch.setattr(ItemStore, "put", put)
+    def put_and_change(items: ItemStore, *rest: Any) -> None:
+        put(items, *rest)
+        monkeypatch.setattr(ItemStore, "put_with_record", put)
         saved({"type": "ext:dynamodb", **options}, session_id, basket=["b"])
 
-    monkeypatch.setattr(ItemStore, "put", put_and_change)
+    monkeypatch.setattr(ItemStore, "put_with_record", put_and_change)
     assert {"found": 1, "copied": 1, "changed_since": 1} == counts(move(url, options))
 
 
-def test_a_write_that_botocore_repeats_is_one_copy(
+def test_without_transactions_a_repeated_write_is_one_copy(
     old: dict[str, Any], url: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved(old, user=1)
     call = ItemStore.call
 
     def call_twice(items: ItemStore, method: str, **params: Any) -> Any:
+        if method == "transact_write_items":
+            raise NoTransactions
         answer = call(items, method, **params)
         return call(items, method, **params) if method == "put_item" else answer
 
     monkeypatch.setattr(ItemStore, "call", call_twice)
     assert {"found": 1, "copied": 1, "verified": 1} == counts(move(url, options))
+    assert {"found": 1, "already_there": 1} == counts(move(url, options))
 
 
 @pytest.mark.both_servers
@@ -119,21 +113,20 @@ def test_users_keep_what_they_change_in_the_new_store(
 
 
 @pytest.mark.both_servers
-@pytest.mark.parametrize("with_state", [False, True])
+@pytest.mark.both_shapes
 def test_sessions_accessed_in_the_old_store_since_are_copied_again(
-    old: dict[str, Any], url: str, options: dict[str, object], state: Path, with_state: bool
+    old: dict[str, Any], url: str, options: dict[str, object], shape: str
 ) -> None:
+    if shape == "sorted":
+        options = {**options, "sort_key": "part"}
     browser = Browser(old)
     browser.save(basket=["a"])
     unchanged = saved(old, user=2)
-    path = state if with_state else None
-    with opened(path) as first:
-        move(url, options, state=first)
+    move(url, options)
     copy = stored(options, unchanged)
     browser.save(basket=["a", "b"])
 
-    with opened(path) as second:
-        report = move(url, options, state=second)
+    report = move(url, options)
 
     after = Browser(options)
     after.web.cookiejar = browser.web.cookiejar
@@ -144,61 +137,88 @@ def test_sessions_accessed_in_the_old_store_since_are_copied_again(
 
 @pytest.mark.both_servers
 def test_a_log_out_between_two_runs_is_final(
-    old: dict[str, Any], url: str, options: dict[str, object], state: Path
+    old: dict[str, Any], url: str, options: dict[str, object]
 ) -> None:
-    gone, accessed = saved(old, user=1), saved(old, user=2)
-    with opened(state) as first:
-        move(url, options, state=first)
+    """Whether its marker is still there or swept, and whether the old store was used since."""
+    ids = [saved(old, user=number) for number in range(4)]
+    move(url, options)
     storage = target(options)
-    for session_id in (gone, accessed):
-        key = storage.items.layout.key_attributes(storage.keys.session(session_id))
-        storage.items.call("delete_item", Key=key)
-    saved(old, accessed, user=2)
+    for number, session_id in enumerate(ids):
+        key = storage.keys.session(session_id)
+        storage.items.end(key)
+        if number % 2:
+            storage.items.call("delete_item", Key=storage.items.layout.key_attributes(key))
+    for session_id in ids[2:]:
+        saved(old, session_id, user=9)
 
-    with opened(state) as second, CallRecorder(storage.items.client()) as calls:
-        report = move(url, options, state=second)
+    with CallRecorder(storage.items.client()) as calls:
+        report = move(url, options)
 
-    assert {"found": 2, "already_there": 1, "logged_out_since": 1} == counts(report)
-    # The error of the condition has no item, so it is read.
-    assert ["PutItem", "GetItem"] == calls.operations
-    assert [None, None] == [stored(options, session_id) for session_id in (gone, accessed)]
+    assert {"found": 4, "logged_out_since": 4} == counts(report)
+    assert ["GetItem", "BatchGetItem", "PutItem", "PutItem"] == calls.operations
+    assert [None] * 4 == [stored(options, session_id) for session_id in ids]
 
 
-def test_a_mark_is_recorded_once_everything_before_it_is_done(
-    options: dict[str, object], state: Path
+def test_a_user_who_is_in_both_stores_and_logs_out_of_the_new_one(
+    old: dict[str, Any], url: str, options: dict[str, object]
 ) -> None:
-    hashed = SourceSession(None, "x", digest_of("x"))  # an error, because hash_ids is off
-    marks = [Mark(0, {"id": {"S": "a"}}), Mark(0, {"id": {"S": "b"}})]
-    source = ListedSource(*sessions(3), marks[0], hashed, marks[1])
-    with opened(state) as first, pytest.raises(ConfigurationError, match="set hash_ids"):
-        move(source, options, state=first)
-    with opened(state) as second:
-        assert {0: marks[0].last_key} == second.marks
+    session_id = saved(old, user=1)
+    saved({"type": "ext:dynamodb", **options}, session_id, user=2)
+    assert {"found": 1, "already_there": 1} == counts(move(url, options))
+    storage = target(options)
+    key = storage.items.layout.key_attributes(storage.keys.session(session_id))
+    storage.items.call("delete_item", Key=key)
+    assert {"found": 1, "logged_out_since": 1} == counts(move(url, options))
 
 
-def test_a_second_run_scans_only_the_segments_that_are_not_done(
-    options: dict[str, object], state: Path
+def test_a_copy_that_expired_unused_is_copied_again(
+    old: dict[str, Any], url: str, options: dict[str, object], clock: Clock
 ) -> None:
-    old = {**options, "prefix": "old"}
-    for number in range(20):
-        saved({"type": "ext:dynamodb", **old}, user=number)
-    source = DynamoDBSource(target(old))
-    done = [entry for entry in source.entries({}) if isinstance(entry, Mark)]
-    assert [None] * 4 == [mark.last_key for mark in done]
-    with opened(state) as first:
-        for mark in done[:3]:
-            first.mark(mark.segment, mark.last_key)
+    """DynamoDB does not delete it for 30 days, so that it is not taken for a log-out."""
+    options = {**options, "clock": clock, "timeout": 1920}
+    session_id = saved(old, user=1, _accessed_time=clock(), _creation_time=clock())
+    move(url, options)
+    key = target(options).keys.session(session_id)
+    attributes = target(options).items.layout.key_attributes(key)
+    first = target(options).items.call("get_item", Key=attributes)["Item"]
+    clock.advance(3600)
+    saved(old, session_id, _accessed_time=clock(), _creation_time=clock() - 3600)
 
-    with opened(state) as second, CallRecorder(target(options).items.client()) as calls:
-        move(source, {**options, "prefix": "new"}, state=second)
+    assert {"found": 1, "copied": 1, "verified": 1} == counts(move(url, options))
 
-    scans = [call.params["Segment"] for call in calls if call.operation == "Scan"]
-    assert [done[3].segment] == scans
+    assert stored(options, session_id) is not None
+    swept_days = (int(first["expires"]["N"]) - float(first["deadline"]["N"])) / 86_400
+    assert 30 == swept_days
+
+
+@pytest.mark.parametrize("by", ["a user", "another run"])
+def test_a_write_that_is_refused_is_reported_with_its_cost(
+    by: str,
+    old: dict[str, Any],
+    url: str,
+    options: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session_id = saved(old, user=1)
+    write = Copier.write
+
+    def write_second(copier: Copier, planned: Any) -> None:
+        monkeypatch.setattr(Copier, "write", write)
+        if by == "a user":
+            saved({"type": "ext:dynamodb", **options}, session_id, user=2)
+        else:
+            move(url, options)
+        write(copier, planned)
+
+    monkeypatch.setattr(Copier, "write", write_second)
+    refused = {"refused_writes": 1, "refused_units": 4}
+    assert {"found": 1, "already_there": 1, **refused} == counts(move(url, options))
+    assert {"found": 1, "already_there": 1} == counts(move(url, options))
 
 
 def test_writes_are_rate_limited(options: dict[str, object]) -> None:
     waits: list[float] = []
     limiter = RateLimiter(2, clock=lambda: 0, wait=lambda _, seconds: waits.append(seconds))
     report = move(ListedSource(*sessions(5)), options, threads=1, limiter=limiter)
-    assert 5 == report.write_units
-    assert [0.5, 1, 1.5, 2, 2.5] == waits
+    assert 20 == report.write_units
+    assert [2, 4, 6, 8, 10] == waits

@@ -24,7 +24,7 @@ from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
 from beaker_dynamodb.migrate.from_files import DbmSource
 from beaker_dynamodb.migrate.from_mongodb import MongoSource
 from beaker_dynamodb.migrate.from_redis import RedisSource
-from beaker_dynamodb.migrate.source import Damaged, Mark, NotASession, SourceSession, digest_of
+from beaker_dynamodb.migrate.source import Damaged, NotASession, SourceSession, digest_of
 from beaker_dynamodb.migrate.stores import (
     source_from_settings,
     source_from_url,
@@ -46,7 +46,7 @@ def dbm_modules() -> list[ModuleType]:
 
 def found(source: Any) -> dict[str | None, SourceSession]:
     """Return the sessions of a source that has nothing else, by id."""
-    entries = list(source.entries({}))
+    entries = list(source.entries())
     sessions = [entry for entry in entries if isinstance(entry, SourceSession)]
     assert entries == sessions
     return {entry.session_id: entry for entry in sessions}
@@ -67,13 +67,13 @@ def test_every_dbm_module_and_no_cache(tmp_path: Path) -> None:
     ids = {saved({**settings, "dbmmodule": module}, user=1) for module in dbm_modules()}
     assert ids == set(found(DbmSource(tmp_path)))
     Cache("news", **settings).put("weather", "fine")
-    assert 1 == list(DbmSource(tmp_path).entries({})).count(NotASession())
+    assert 1 == list(DbmSource(tmp_path).entries()).count(NotASession())
 
 
 def test_a_damaged_dbm_file(tmp_path: Path) -> None:
     (tmp_path / "container_dbm").mkdir()
     (tmp_path / "container_dbm" / "x.dbm").write_bytes(b"not at all a dbm file")
-    (entry,) = DbmSource(tmp_path).entries({})
+    (entry,) = DbmSource(tmp_path).entries()
     assert isinstance(entry, Damaged)
 
 
@@ -106,7 +106,7 @@ def test_more_redis_keys_than_one_batch(redis_url: str) -> None:
 def test_no_redis_server() -> None:
     source = source_from_url("redis://:secret-word@127.0.0.1:1/0")
     with pytest.raises(StoreUnavailable, match=r"redis://127.0.0.1:1/0 cannot be") as caught:
-        list(source.entries({}))
+        list(source.entries())
     assert "secret-word" not in str(caught.value)
 
 
@@ -126,7 +126,7 @@ def test_a_missing_database_table(tmp_path: Path) -> None:
     (tmp_path / "other.db").touch()
     source = source_from_url(f"sqlite:///{tmp_path}/other.db")
     with pytest.raises(StoreUnavailable, match="no such table: beaker_cache"):
-        list(source.entries({}))
+        list(source.entries())
 
 
 @pytest.mark.parametrize("name", ["none.db", ""])
@@ -166,7 +166,7 @@ def test_dynamodb_sessions_that_the_old_application_can_find(
     saved(old, "plain", user=1)
     saved({**old, "hash_ids": True}, "hashed", user=1)
     saved({**old, "prefix": "another"}, "another", user=1)
-    entries = list(DynamoDBSource(target({**options, "hash_ids": hash_ids})).entries({}))
+    entries = list(DynamoDBSource(target({**options, "hash_ids": hash_ids})).entries())
     digests = {"plain": digest_of("plain"), None: digest_of("hashed")}
     assert {name: digests[name] for name in expected} == {
         entry.session_id: entry.digest for entry in entries if isinstance(entry, SourceSession)
@@ -180,14 +180,14 @@ def test_any_dynamodb_session_id(options: dict[str, Any], prefix: str | None) ->
     old = {**options, "prefix": prefix}
     for session_id in ids:
         saved({"type": "ext:dynamodb", **old}, session_id, user=1)
-    entries = DynamoDBSource(target(old)).entries({})
+    entries = DynamoDBSource(target(old)).entries()
     assert ids == {entry.session_id for entry in entries if isinstance(entry, SourceSession)}
 
 
 def test_a_session_with_a_wrong_signature_is_damaged(options: dict[str, Any]) -> None:
     saved({"type": "ext:dynamodb", **options, "signing_keys": "0" * 16}, user=1)
     source = DynamoDBSource(target({**options, "signing_keys": "1" * 16}))
-    kinds = [type(entry) for entry in source.entries({}) if not isinstance(entry, Mark)]
+    kinds = [type(entry) for entry in source.entries()]
     assert [Damaged] == kinds
 
 
@@ -195,7 +195,7 @@ def test_reading_does_not_create_a_table(options: dict[str, Any]) -> None:
     query = "&".join(f"{name}={value}" for name, value in options.items() if name != "table_name")
     source = source_from_url(f"dynamodb:///{options['table_name']}?{query}")
     with pytest.raises(ConfigurationError, match="does not exist"):
-        list(source.entries({}))
+        list(source.entries())
 
 
 @pytest.mark.parametrize(

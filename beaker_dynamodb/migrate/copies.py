@@ -1,0 +1,105 @@
+"""Which sessions of a source are copied, and what a copy is."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from beaker_dynamodb.exceptions import ConfigurationError, SpecialKeyError
+from beaker_dynamodb.items.item import SESSION, Item
+from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.migrate.from_dynamodb import DIGEST
+from beaker_dynamodb.migrate.inert_pickle import session_values
+from beaker_dynamodb.migrate.records import KEPT_MS
+from beaker_dynamodb.migrate.source import SourceSession
+from beaker_dynamodb.sessions.merge import ACCESSED, BOOKKEEPING, CREATED
+from beaker_dynamodb.sessions.storage import SessionStorage
+
+#: Start of a copy's writer token. The first change of the session replaces the token.
+WRITER = "migrated-"
+#: Beaker's times are earlier than this; epoch seconds, the year 5138.
+LATEST = 1e11
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A session of the source that is worth a copy. Times in milliseconds since the epoch.
+
+    :param values: what it holds, or None if only the application can read it.
+    :param accessed_ms: None if it is unknown.
+    :param deadline_ms: when the copy expires; None means never.
+    """
+
+    entry: SourceSession
+    values: dict[str, Any] | None
+    accessed_ms: int | None
+    deadline_ms: int | None
+
+
+def live(entry: SourceSession, target: SessionStorage) -> Live | str:
+    """Return a session to copy, or the outcome if it has ended."""
+    values = session_values(entry.payload)
+    if values is not None and values.keys() <= BOOKKEEPING:
+        return "empty"
+    now_ms = target.items.now_ms()
+    accessed_ms = _time_ms(values, ACCESSED, entry.accessed_ms)
+    if accessed_ms is not None:
+        accessed_ms = min(accessed_ms, now_ms)  # another machine's clock may be ahead
+    deadline_ms = entry.expires_ms
+    if deadline_ms is None or (deadline_ms > now_ms and accessed_ms is not None):
+        deadline_ms = target.deadline_ms(now_ms if accessed_ms is None else accessed_ms, None)
+    if deadline_ms is not None and deadline_ms <= now_ms:
+        return "expired"
+    return Live(entry, values, accessed_ms, deadline_ms)
+
+
+def target_key(entry: SourceSession, target: SessionStorage) -> Key:
+    """Return the key of a copy.
+
+    :raises ConfigurationError: the source has only the digest, and the target needs the id.
+    """
+    if entry.session_id is not None:
+        return target.keys.session(entry.session_id)
+    if target.options.hash_ids:
+        return target.keys.of_digest(DIGEST + entry.digest)
+    raise ConfigurationError(
+        "the old table contains only hashes of the session ids (hash_ids): set hash_ids "
+        "for the new store too"
+    )
+
+
+def copy_of(session: Live, target: SessionStorage) -> Item:
+    """Return the item to store."""
+    data, codec = target.codec.encode_session(session.entry.payload)
+    try:
+        special = target.special.attributes(session.values)
+    except (SpecialKeyError, ConfigurationError):
+        # The payload is encrypted or lacks a special key. Keep the user logged in; the next save
+        # writes the keys.
+        special = {}
+    now_ms = target.items.now_ms()
+    item = Item(
+        key=target_key(session.entry, target),
+        kind=SESSION,
+        data=data,
+        codec=codec,
+        created_ms=_time_ms(session.values, CREATED, None) or now_ms,
+        deadline_ms=session.deadline_ms,
+        # Delays only DynamoDB's deletion: a copy that has expired is not a session that was ended.
+        grace_ms=0 if session.deadline_ms is None else KEPT_MS,
+        accessed_ms=now_ms if session.accessed_ms is None else session.accessed_ms,
+        version=1,
+        writer=WRITER + secrets.token_urlsafe(9),
+        special=special,
+    )
+    target.codec.sign(item)
+    return item
+
+
+def _time_ms(values: dict[str, Any] | None, name: str, default: int | None) -> int | None:
+    """Return a time that Beaker's Session stores, in milliseconds since the epoch."""
+    time = None if values is None else values.get(name)
+    if isinstance(time, (int, float)) and 0 < time < LATEST:
+        return round(time * 1000)
+    return default
