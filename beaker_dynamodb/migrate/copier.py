@@ -73,10 +73,11 @@ class Copier:
         self._verify_every = {"sample": SAMPLE, "all": 1, "none": 0}[verify]
         self._accept_missing_records = accept_missing_records
         self._copies = count()
-        self._lock = threading.Lock()
         self.report = Report()
-        #: Ends the waits for the limiter, and starts no other copy.
-        self.stopped = threading.Event()
+        # Ends the waits for the limiter.
+        self._stopped = threading.Event()
+        self._lock = threading.Condition()
+        self._writing = 0
 
     def plan(self, entries: Iterable[SourceSession | Damaged]) -> list[Planned]:
         """Look up sessions in the target and decide what to do. Count those that have ended.
@@ -118,16 +119,30 @@ class Copier:
         :raises DynamoDBError: the new store cannot be written.
         """
         for plan in planned:
-            if self.stopped.is_set():
-                return
-            outcome = plan.outcome
-            if outcome is None:
-                outcome = self._write(plan)
+            with self._lock:
+                if self._stopped.is_set():
+                    return
+                self._writing += 1
+            try:
+                outcome = plan.outcome
+                if outcome is None:
+                    outcome = self._write(plan)
+                elif not plan.recorded:
+                    self._record(plan.session)
+                self._count(outcome)
                 if outcome == "copied" and plan.session.values is None:
                     self._count("opaque")
-            elif not plan.recorded:
-                self._record(plan.session)
-            self._count(outcome)
+            finally:
+                with self._lock:
+                    self._writing -= 1
+                    self._lock.notify_all()
+
+    def stop(self) -> None:
+        """Start no other write, and wait for those in progress. The next run makes the others."""
+        self._stopped.set()
+        # Not by the pool: interrupted while it starts a thread, it does not know the thread.
+        with self._lock:
+            self._lock.wait_for(lambda: self._writing == 0)
 
     def copy(self, entries: Iterable[SourceSession | Damaged]) -> None:
         """Plan and write."""
@@ -166,7 +181,7 @@ class Copier:
     def _spend(self, units: int) -> None:
         self._count("write_units", units)
         if not self._dry_run:
-            self._limiter.spend(units, self.stopped)
+            self._limiter.spend(units, self._stopped)
 
     def _verify(self, session: Live, item: Item) -> None:
         if not self._verify_every or next(self._copies) % self._verify_every:

@@ -51,7 +51,7 @@ class _Files:
                     store = inner.parent.parent
                     found[store if store.is_relative_to(top) else top] += len(ids)
         if len(found) > 1:
-            stores = ", ".join(f"{store} ({number:,} files)" for store, number in found.items())
+            stores = ", ".join(f"{store} (files: {number:,})" for store, number in found.items())
             raise ConfigurationError(
                 f"there are several stores below {folder}; choose one: {stores}"
             )

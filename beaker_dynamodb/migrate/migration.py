@@ -93,8 +93,7 @@ class Migration:
             try:
                 self._copy(batches, pool)
             except BaseException:
-                # Wait for writes in progress. The next run makes the others.
-                self._copier.stopped.set()
+                self._copier.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
         if not self._dry_run:

@@ -12,6 +12,7 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.item import CACHE, SESSION, ChunkSet, Item, item_size
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.layout import Layout, milliseconds, seconds
+from beaker_dynamodb.migrate.records import Records
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 
@@ -219,3 +220,25 @@ def test_lock(shape: dict[str, str], key: dict[str, Any]) -> None:
         assert locks.acquire(primary, held, None) is None
         assert held == locks.read(primary)
     assert attributes == {name: sent[0].params["Item"][name] for name in attributes}
+
+
+# -- migrations -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("deadline_ms", "deadline"),
+    [(1_700_001_920_125, "1702593920.125"), (None, "1734214400.125")],
+    ids=["30 days after the session", "a year and 30 days"],
+)
+def test_record_of_a_copied_session(deadline_ms: int | None, deadline: str) -> None:
+    with Script() as script:
+        items = script.manager().backend.items
+        record = Records(items, "the source").record("0" * 64, deadline_ms)
+    assert len(record.pop("writer")["S"]) == 12
+    assert {
+        "id": {"S": f"sess:|migration|{'0' * 64}"},
+        "type": {"S": "beaker-migration"},
+        "created": {"N": "1700000000.125"},
+        "deadline": {"N": deadline},
+        "expires": {"N": str(int(deadline[:10]) + 1)},
+    } == record

@@ -136,6 +136,16 @@ def test_chunk() -> None:
     assert Key("cache:|chunk|NAME|0", "|") == SORTED.chunk("NAME", 0, of_session=False)
 
 
+def test_record_of_a_migration() -> None:
+    flat, sorted_ = FLAT.migration("NAME"), SORTED.migration("NAME")
+    assert [Key("sess:|migration|NAME"), Key("sess:|migration|NAME", "|")] == [flat, sorted_]
+    for keys, key in ((FLAT, flat), (SORTED, sorted_)):
+        others = (keys.is_session, keys.is_entry, keys.is_chunk, keys.is_lock)
+        assert keys.is_migration(key)
+        assert not any(is_other(key) for is_other in others)
+    assert not FLAT.is_migration(Key("sess:NAME"))
+
+
 def test_beginnings() -> None:
     assert ("sess:", "cache:") == FLAT.prefixes
     assert Key("cache:a%7Cb|") == FLAT.entries("a|b")

@@ -61,7 +61,7 @@ def test_from_ini_file_to_ini_file(
     browser = Browser({**old, "secret": "a-secret"})
     browser.save(user=42)
     monkeypatch.chdir(ini_files)
-    files = ["--from-ini", "old.ini", "--to-ini", "new.ini", "--state", "migrate.state"]
+    files = ["--from-ini", "old.ini", "--to-ini", "new.ini", "--create"]
     reports = [json.loads(run("--json", *files).stdout) for _ in range(2)]
     assert [(1, 1, 0), (1, 0, 1)] == [
         (report["found"], report["copied"], report["already_there"]) for report in reports
@@ -88,35 +88,47 @@ def test_from_url_to_url(
     old: dict[str, Any], url: str, to: str, moto_endpoint: Endpoint, table_name: str
 ) -> None:
     session_id = saved(old, user=1)
-    arguments = ["--from", url, "--to", to, "--timeout", "1800"]
+    arguments = ["--from", url, "--to", to, "--timeout", "1800", "--create"]
     dry = run(*arguments, "--dry-run")
     wet = run(*arguments, "--write-units-per-second", "100", "--verify", "all")
     where = f"to table {table_name} at {moto_endpoint.url}, prefix 'sess:' and 'cache:'"
-    lines = [
-        "         1  found in the old store",
-        "         1  copied",
-        "         0  already there",
-        "         0  expired",
-    ]
     assert (0, 0) == (dry.exit_code, wet.exit_code)
     assert [
-        where,
-        *lines,
-        "         0  copies read back, the same",
-        "dry run: nothing was written; a real run would use 1 write units, by the sizes of the "
+        f"from the folder {old['data_dir']}/container_file",
+        f"{where}, which does not exist and would be created",
+        "         1  found in the old store",
+        "         1  would be copied",
+        "         0  already there",
+        "         0  logged out in the new store since",
+        "         0  expired",
+        "dry run: nothing was written; a real run would use 4 write units, by the sizes of the "
         "sessions",
         "no units used",
     ] == dry.stdout.splitlines()
     *shown, units = wet.stdout.splitlines()
     assert [
+        f"from the folder {old['data_dir']}/container_file",
         f"{where}, which did not exist and was created",
-        *lines,
+        "         1  found in the old store",
+        "         1  copied",
+        "         0  already there",
+        "         0  logged out in the new store since",
+        "         0  expired",
         "         1  copies read back, the same",
     ] == shown
     assert units.endswith(" used")
     item = stored({**moto_endpoint.options, "table_name": table_name}, session_id)
     assert item is not None
     assert (item.accessed_ms or 0) + 1_920_000 == item.deadline_ms
+
+
+def test_without_a_timeout_the_lifetime_is_shown(old: dict[str, Any], url: str, to: str) -> None:
+    saved(old, user=1)
+    arguments = ["--from", url, "--to", to, "--create"]
+    line = "copies expire 86,400 s after their last access, because no timeout is given (--timeout)"
+    assert line in run(*arguments).stdout.splitlines()
+    assert "--timeout" not in run(*arguments, "--timeout", "1800").stdout
+    assert 1920 == json.loads(run(*arguments, "--timeout", "1800", "--json").stdout)["lifetime"]
 
 
 def test_the_capacity_units_of_both_stores(
@@ -126,15 +138,18 @@ def test_the_capacity_units_of_both_stores(
     first, second = (to_url(local_endpoint, f"{table_name}-{n}") for n in "12")
 
     def migrate(source: str, target: str) -> Any:
-        return json.loads(run("--from", source, "--to", target, "--json").stdout)
+        return json.loads(run("--from", source, "--to", target, "--create", "--json").stdout)
 
-    # One read verifies the copy. From the first table, another one reads the session.
-    assert {"read": 1.0, "write": 1.0} == migrate(url, first)["capacity_units"]
+    # The run twice, the session and its record; DynamoDB Local does not double transactions. Read:
+    # the run before, the session and its record, and the copy. From the first table, another one
+    # reads the session.
+    assert {"read": 4.0, "write": 4.0} == migrate(url, first)["capacity_units"]
     report = migrate(first, second)
-    assert {"read": 2.0, "write": 1.0} == report["capacity_units"]
+    assert {"read": 5.0, "write": 4.0} == report["capacity_units"]
     assert (f"{table_name}-2", True) == (report["to"].split()[1], report["table_created"])
     report = migrate(first, second)
     assert (1, False) == (report["already_there"], report["table_created"])
+    assert {"read": 4.0, "write": 2.0} == report["capacity_units"]
 
 
 def test_encrypted_sessions_and_other_entries_are_counted(
@@ -144,10 +159,10 @@ def test_encrypted_sessions_and_other_entries_are_counted(
     (file,) = Path(old["data_dir"]).rglob(f"{session_id}.cache")
     file.write_bytes(pickle.dumps({"session": "encrypted"}))
     (file.parent / "news.cache").write_bytes(pickle.dumps({b"weather": (0, None, "fine")}))
-    result = run("--from", url, "--to", to)
+    result = run("--from", url, "--to", to, "--create")
     assert 0 == result.exit_code
-    assert "1 copies are encrypted" in result.stdout
-    assert "1 entries of the old store are not sessions" in result.stdout
+    assert "1 copy is encrypted" in result.stdout
+    assert "1 entry of the old store: not sessions" in result.stdout
 
 
 def test_the_exit_code_is_1_if_a_session_is_not_copied(
@@ -156,7 +171,7 @@ def test_the_exit_code_is_1_if_a_session_is_not_copied(
     monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 1000)
     saved(old, text="x" * 3000)
     saved(old, user=1)
-    result = run("--from", url, "--to", f"{to}&compression=off")
+    result = run("--from", url, "--to", f"{to}&compression=off", "--create")
     assert 1 == result.exit_code
     assert "         1  too large" in result.stdout
     assert "         1  copied" in result.stdout

@@ -78,6 +78,31 @@ def test_a_damaged_dbm_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["file", "dbm"])
+def test_several_stores_below_a_folder_are_named_and_refused(scheme: str, tmp_path: Path) -> None:
+    ids = {}
+    for number, name in ((1, "shop"), (2, "blog")):
+        folder = tmp_path / name
+        ids[name] = {saved({"type": scheme, "data_dir": str(folder)}) for _ in range(number)}
+    stores = [f"{tmp_path}/{name}/container_{scheme}" for name in ids]
+    with pytest.raises(ConfigurationError, match="several stores below") as caught:
+        source_from_url(f"{scheme}://{tmp_path}")
+    for name, store in zip(ids, stores, strict=True):
+        assert f"{store} (files: {len(ids[name])})" in str(caught.value)
+    for chosen in (f"{tmp_path}/blog", stores[1]):
+        source = source_from_url(f"{scheme}://{chosen}")
+        assert (f"the folder {stores[1]}", 2) == (source.name, source.total())
+        assert ids["blog"] == set(found(source))
+
+
+@pytest.mark.parametrize("scheme", ["file", "dbm"])
+def test_the_only_store_below_a_folder(scheme: str, tmp_path: Path) -> None:
+    session_id = saved({"type": scheme, "data_dir": f"{tmp_path}/shop"})
+    source = source_from_url(f"{scheme}://{tmp_path}")
+    assert f"the folder {tmp_path}/shop/container_{scheme}" == source.name
+    assert {session_id} == set(found(source))
+
+
+@pytest.mark.parametrize("scheme", ["file", "dbm"])
 def test_a_missing_folder(scheme: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no folder"):
         source_from_url(f"{scheme}://{tmp_path}/sesions")
@@ -100,7 +125,9 @@ def test_more_redis_keys_than_one_batch(redis_url: str) -> None:
     value = pickle.dumps("payload")
     with redis.Redis.from_url(redis_url) as client:
         client.mset({f"beaker_cache:{number}:session": value for number in range(1200)})
-    assert {str(number) for number in range(1200)} == set(found(RedisSource(redis_url)))
+    source = RedisSource(redis_url)
+    assert 1200 == source.total()
+    assert {str(number) for number in range(1200)} == set(found(source))
 
 
 def test_no_redis_server() -> None:
@@ -118,7 +145,9 @@ def test_database_times_are_local(tmp_path: Path) -> None:
     with engine.connect() as connection:
         ((written,),) = connection.execute(sqlalchemy.text("select accessed from kept"))
     engine.dispose()
-    entry = found(source_from_settings(settings))[session_id]
+    source = source_from_settings(settings)
+    entry = found(source)[session_id]
+    assert 1 == source.total()
     assert round(datetime.fromisoformat(written).timestamp() * 1000) == entry.accessed_ms
 
 
@@ -149,7 +178,9 @@ def test_mongodb() -> None:
     cache = MongoNamespaceManager("news", client)
     cache.set_value("session", "a string under a session's key", expiretime=1_000_000)
     cache.set_value("weather", "fine")
-    sessions = found(MongoSource(client))
+    source = MongoSource(client)
+    assert 3 == source.total()
+    sessions = found(source)
     assert {session_id, "news"} == set(sessions)
     assert sessions[session_id].expires_ms is None
     assert sessions["news"].expires_ms is not None
@@ -166,7 +197,9 @@ def test_dynamodb_sessions_that_the_old_application_can_find(
     saved(old, "plain", user=1)
     saved({**old, "hash_ids": True}, "hashed", user=1)
     saved({**old, "prefix": "another"}, "another", user=1)
-    entries = list(DynamoDBSource(target({**options, "hash_ids": hash_ids})).entries())
+    source = DynamoDBSource(target({**options, "hash_ids": hash_ids}))
+    assert 3 == source.total()
+    entries = list(source.entries())
     digests = {"plain": digest_of("plain"), None: digest_of("hashed")}
     assert {name: digests[name] for name in expected} == {
         entry.session_id: entry.digest for entry in entries if isinstance(entry, SourceSession)
