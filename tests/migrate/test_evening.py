@@ -1,4 +1,4 @@
-"""A whole evening's move: nobody is back in, nobody is logged out."""
+"""A whole evening's move: log-outs stay, and all other users stay logged in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "migration.md"
 
 
 @pytest.mark.both_servers
-def test_nobody_is_back_in_and_nobody_is_logged_out(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_log_outs_stay_and_other_users_stay_logged_in(endpoint: Endpoint, tmp_path: Path) -> None:
     transcript, found = move(tmp_path, endpoint)
     assert {
         "ann": ("ann", ["tea"]),

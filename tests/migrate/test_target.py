@@ -185,6 +185,8 @@ def test_the_same_table_is_refused(to: str, options: dict[str, object]) -> None:
     assert 0 == run("--from", to, "--to", f"{to}&hash_ids=true").exit_code
 
 
+# Python may be interrupted between the opening of a file and its `with`.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.both_servers
 @pytest.mark.parametrize("stopped_at", [0, 3, 60, 119])
 def test_after_ctrl_c_the_same_command_completes_the_work(
