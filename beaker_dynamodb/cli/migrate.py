@@ -130,7 +130,7 @@ def migrate(
     with Capacity(*clients, target.items.client()) as used:
         outcome = Outcome(migration, source.name, target, used, dry_run)
         try:
-            with console.progress("sessions", source.total()) as advance:
+            with console.progress("sessions read", source.total()) as advance:
                 report = migration.run(advance)
         except BaseException:  # also Ctrl-C
             outcome.show_unfinished()

@@ -8,15 +8,11 @@ from typing import Any
 
 from beaker_dynamodb.config.beaker_settings import CACHE, SESSIONS, split
 from beaker_dynamodb.config.ini import read_ini
-from beaker_dynamodb.config.parse import Options, by_name, parse
+from beaker_dynamodb.config.parse import PATIENCE, Options, by_name, parse
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.keys import Keys
 
 __all__ = ["CACHE", "SESSIONS", "Settings", "load"]
-
-
-#: A command may wait longer than a web request, unless its settings say otherwise.
-PATIENCE = {"read_timeout": 60.0, "max_attempts": 5}
 
 
 @dataclass(frozen=True)

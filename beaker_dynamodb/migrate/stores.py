@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
 from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.config.parse import by_name, parse
+from beaker_dynamodb.config.parse import PATIENCE, by_name, parse
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.source import Source
 from beaker_dynamodb.sessions.storage import SessionStorage
@@ -31,10 +31,6 @@ TYPE_OF_SCHEME = {
     "mongodb+srv": "ext:mongodb",
     "dynamodb": "ext:dynamodb",
 }
-
-
-#: How long a command waits, unless the options say so: longer than a web request.
-PATIENCE = {"read_timeout": 60.0, "max_attempts": 10}
 
 
 def source_from_url(url: str, units_per_second: float | None = None) -> Source:
