@@ -47,9 +47,9 @@ class _Files:
         with reading(f"the folder {top}"):
             for inner, names in _walk(top):
                 if ids := self._ids(names):
-                    # The store is two levels up: STORE/a/ab/abcdef….cache
-                    store = inner.parent.parent
-                    found[store if store.is_relative_to(top) else top] += len(ids)
+                    found[_store(inner, top)] += len(ids)
+        if top in found:  # not what is below it
+            found = Counter({top: found[top]})
         if len(found) > 1:
             stores = ", ".join(f"{store} (files: {number:,})" for store, number in found.items())
             raise ConfigurationError(
@@ -71,8 +71,9 @@ class _Files:
         """Yield the contents of the files."""
         with reading(self.name):
             for folder, names in _walk(self._folder):
-                for name in self._ids(names):
-                    yield from self._entry(folder, name)
+                if _store(folder, self._folder) == self._folder:
+                    for name in self._ids(names):
+                        yield from self._entry(folder, name)
 
     def _entry(self, folder: Path, name: str) -> Iterator[Entry]:
         raise NotImplementedError
@@ -134,6 +135,12 @@ def _dbm_entry(folder: Path, session_id: str) -> Entry:
     except (*dbm.error, ValueError) as error:  # ValueError: the data file does not exist
         return Damaged(f"not a dbm file: {type(error).__name__}")
     return from_value(session_id, pickled, written_ms)
+
+
+def _store(folder: Path, top: Path) -> Path:
+    """Return the store of a folder with files: two levels up, as in STORE/a/ab/abcdef….cache."""
+    store = folder.parent.parent
+    return store if store.is_relative_to(top) else top
 
 
 def _walk(top: Path) -> Iterator[tuple[Path, list[str]]]:

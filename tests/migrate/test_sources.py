@@ -96,9 +96,12 @@ def test_several_stores_below_a_folder_are_named_and_refused(scheme: str, tmp_pa
 
 @pytest.mark.parametrize("scheme", ["file", "dbm"])
 def test_the_only_store_below_a_folder(scheme: str, tmp_path: Path) -> None:
+    store = tmp_path / "shop" / f"container_{scheme}"
     session_id = saved({"type": scheme, "data_dir": f"{tmp_path}/shop"})
-    source = source_from_url(f"{scheme}://{tmp_path}")
-    assert f"the folder {tmp_path}/shop/container_{scheme}" == source.name
+    assert f"the folder {store}" == source_from_url(f"{scheme}://{tmp_path}").name
+    saved({"type": scheme, "data_dir": f"{store}/nested"})
+    source = source_from_url(f"{scheme}://{store}")
+    assert (f"the folder {store}", 1) == (source.name, source.total())
     assert {session_id} == set(found(source))
 
 
