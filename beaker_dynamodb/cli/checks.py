@@ -155,6 +155,16 @@ def check_indexes(options: Options, described: Mapping[str, Any]) -> Result:
     ]
     if creating:
         return Result(name, WARNING, f"not ACTIVE yet: {', '.join(creating)}", "wait")
+    for wanted in indexes.definitions(options):
+        found = indexes.find(described, wanted["IndexName"])
+        if found is not None and (lacking := indexes.lacking(found, wanted)):
+            return Result(
+                name,
+                WARNING,
+                f"{found['IndexName']} has no {', '.join(lacking)}: finding sessions by it takes a "
+                "read for each of them",
+                "beaker-dynamodb create-table --replace-indexes",
+            )
     return Result(name, OK, ", ".join(indexes.index_name(key) for key in options.index_keys))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 
@@ -10,10 +12,12 @@ import click
 from beaker_dynamodb.cli.command import command, json_flag
 from beaker_dynamodb.cli.console import print_json
 from beaker_dynamodb.cli.flags import with_extras, with_settings
-from beaker_dynamodb.cli.provision import CHANGED, DIFFERS, Provisioner
+from beaker_dynamodb.cli.provision import Provisioner
 from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.cli.table_changes import CHANGED, DIFFERS, Step, TableChanges
 from beaker_dynamodb.cli.table_request import Extras
 from beaker_dynamodb.dynamodb.client import ClientSource
+from beaker_dynamodb.exceptions import DynamoDBError
 
 MARKS = {CHANGED: "+", DIFFERS: "!"}
 
@@ -25,24 +29,57 @@ MARKS = {CHANGED: "+", DIFFERS: "!"}
     "create-table --table-name sessions --region-name eu-west-1 --tag app=shop "
     "--point-in-time-recovery",
 )
+@click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
+@click.option(
+    "--replace-indexes",
+    is_flag=True,
+    help="Delete indexes that lack attributes, and create them again. Meanwhile sessions cannot be "
+    "found by them.",
+)
 @with_extras
 @json_flag
 @with_settings
-def create_table(settings: Settings, extras: Extras, as_json: bool) -> None:
+def create_table(
+    settings: Settings, extras: Extras, dry_run: bool, replace_indexes: bool, as_json: bool
+) -> None:
     """Create the table with time to live and indexes, or add what an existing one lacks.
 
     Each line says what was changed (+), what was right already, or what differs and is left as it
-    is (!). Nothing is ever removed, so run it at every deployment if you like.
+    is (!). It ends when the table and its indexes can be used. Nothing is removed, except by
+    --replace-indexes, so run it at every deployment if you like.
     """
-    client = ClientSource(settings.options)()
-    steps = []
-    provisioner = Provisioner(client, settings.options, extras, say=partial(click.echo, err=True))
-    for step in provisioner.steps():
-        steps.append(step)
-        if not as_json:
-            click.echo(f"{MARKS.get(step.status, ' ')} {step.text}")
-    changes = sum(step.status == CHANGED for step in steps)
+    client, options = ClientSource(settings.options)(), settings.options
+
+    def steps(dry_run: bool) -> Iterator[Step]:
+        changes = TableChanges(
+            client, options.table_name, dry_run=dry_run, say=partial(click.echo, err=True)
+        )
+        return Provisioner(changes, options, extras, replace_indexes=replace_indexes).steps()
+
+    if dry_run and not as_json:
+        click.echo("Dry run: nothing is changed. These are the steps:")
+    done: list[Step] = []
+    try:
+        for step in steps(dry_run):
+            done.append(step)
+            if not as_json:
+                click.echo(f"{MARKS.get(step.status, ' ')} {step.text}")
+    except DynamoDBError:
+        if done:
+            _say_what_is_left(steps(dry_run=True))
+        raise
+    number = sum(step.status == CHANGED for step in done)
     if as_json:
-        print_json({"changes": changes, "steps": [asdict(step) for step in steps]})
-    elif not changes:
+        print_json(
+            {"dry_run": dry_run, "changes": number, "steps": [asdict(step) for step in done]}
+        )
+    elif not number:
         click.echo("Nothing to do.")
+
+
+def _say_what_is_left(steps: Iterator[Step]) -> None:
+    """Say on stderr which changes were not made, if the calls that find out succeed."""
+    with suppress(DynamoDBError):
+        for step in steps:
+            if step.status == CHANGED:
+                click.echo(f"not done: {step.text}", err=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +18,8 @@ from beaker_dynamodb.cli.table_request import Extras, create_request
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.exceptions import ConfigurationError
 
-#: Names of the resource in a template.
+#: Name of the resource in a CloudFormation template.
 LOGICAL_NAME = "BeakerTable"
-TERRAFORM_NAME = "beaker"
 
 
 @command(
@@ -30,10 +30,11 @@ TERRAFORM_NAME = "beaker"
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["cloudformation", "terraform", "cdk-json"]),
+    type=click.Choice(["cloudformation", "yaml", "terraform", "cdk-json"]),
     default="cloudformation",
     show_default=True,
-    help="terraform: its JSON syntax; cdk-json: the properties of a CfnTable.",
+    help="cloudformation: in JSON; yaml: CloudFormation in YAML; terraform: its JSON syntax; "
+    "cdk-json: the properties of a CfnTable.",
 )
 @with_extras
 @with_settings
@@ -42,7 +43,10 @@ def template(settings: Settings, extras: Extras, kind: str) -> None:
 
     Makes no AWS calls. If you create the table with the template, set create_table = false.
     """
-    print_json(FORMATS[kind](settings.options, extras))
+    if kind == "yaml":
+        click.echo("\n".join(yaml_lines(cloudformation(settings.options, extras))))
+    else:
+        print_json(FORMATS[kind](settings.options, extras))
 
 
 def cloudformation(options: Options, extras: Extras) -> dict[str, Any]:
@@ -121,7 +125,9 @@ def terraform(options: Options, extras: Extras) -> dict[str, Any]:
         resource["point_in_time_recovery"] = {"enabled": True}
     if extras.tags:
         resource["tags"] = dict(extras.tags)
-    return {"resource": {"aws_dynamodb_table": {TERRAFORM_NAME: resource}}}
+    # Terraform's names have letters, digits, _ and -, and begin with a letter or _.
+    name = re.sub(r"[^A-Za-z0-9_-]|^(?=[^A-Za-z_])", "_", request["TableName"])
+    return {"resource": {"aws_dynamodb_table": {name: resource}}}
 
 
 FORMATS: dict[str, Callable[[Options, Extras], dict[str, Any]]] = {
@@ -150,6 +156,24 @@ def _terraform_capacity(described: Mapping[str, Any]) -> dict[str, int]:
         "read_capacity": units["ReadCapacityUnits"],
         "write_capacity": units["WriteCapacityUnits"],
     }
+
+
+def yaml_lines(value: Any, indent: str = "") -> Iterator[str]:
+    """Yield dicts, lists and scalars as YAML; its scalars may be written as in JSON."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if isinstance(inner, (dict, list)):
+                yield f"{indent}{name}:"
+                yield from yaml_lines(inner, f"{indent}  ")
+            else:
+                yield f"{indent}{name}: {json.dumps(inner)}"
+    elif isinstance(value, list):
+        for inner in value:
+            first, *others = yaml_lines(inner, f"{indent}  ")
+            yield f"{indent}- {first.strip()}"
+            yield from others
+    else:
+        yield f"{indent}{json.dumps(value)}"
 
 
 def _camel_case(value: Any) -> Any:

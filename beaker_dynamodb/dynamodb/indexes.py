@@ -97,6 +97,20 @@ def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, 
     return absent
 
 
+def find(description: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """Return the index of this name in the ``Table`` of DescribeTable, or None."""
+    present = description.get("GlobalSecondaryIndexes", ())
+    return next((index for index in present if index["IndexName"] == name), None)
+
+
+def lacking(index: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return the attributes that an index lacks, perhaps because special keys were added later."""
+    if index["Projection"]["ProjectionType"] == "ALL":
+        return []
+    present = index["Projection"].get("NonKeyAttributes", [])
+    return sorted(set(wanted["Projection"]["NonKeyAttributes"]) - set(present))
+
+
 def addition(options: Options, index: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of UpdateTable that add one index; it adds one at a time."""
     (key,) = index["KeySchema"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
+from decimal import Decimal
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any
@@ -57,14 +58,21 @@ class SessionQuery:
                 f"Cannot find sessions by {', '.join(map(repr, special))}: none of them has "
                 "an index (special_keys = userId:S:index)"
             )
-        params = self._params(
-            {name: value for name, value in special.items() if name != indexed},
-            condition,
-            key=Attr(indexed).eq(special[indexed]),
-        )
-        params["IndexName"] = index_name(indexed)
+        others = {name: value for name, value in special.items() if name != indexed}
+        params = {
+            **read_params(
+                key=Attr(indexed).eq(special[indexed]),
+                filter=self._of_this_prefix(condition),
+            ),
+            "IndexName": index_name(indexed),
+            # An older index lacks special keys that were added to the options later, and DynamoDB
+            # refuses a Query that names one of them.
+            "Select": "ALL_PROJECTED_ATTRIBUTES",
+        }
         try:
-            yield from self._of_prefix(self._pages("query", params, expected))
+            for key, attributes in self._of_prefix(self._pages("query", params, expected)):
+                if self._has(others, key, attributes):
+                    yield key, attributes
         except DynamoDBError as error:
             if error.aws_code == "ValidationException" and "index" in str(error):
                 raise ConfigurationError(
@@ -89,7 +97,7 @@ class SessionQuery:
         :param condition: as in `find`.
         :param expected: as in `find`. The table is then read in small pages, one at a time.
         """
-        params = self._params({}, condition)
+        params = read_params(filter=self._of_this_prefix(condition), projection=self._shown())
         params["ConsistentRead"] = consistent or bool(self._options.consistent_read)
         if expected is not None:
             yield from self._of_prefix(self._pages("scan", params, expected))
@@ -119,23 +127,37 @@ class SessionQuery:
         self._items.chunks.delete_of(deleted)
         return deleted
 
-    def _params(
-        self,
-        special: Mapping[str, Attributes],
-        extra: Condition | None,
-        key: Condition | None = None,
-    ) -> dict[str, Any]:
-        """Return the parameters of a read that finds sessions with these special keys."""
-        options = self._options
-        condition, prefix = _is_session(special, extra), self._items.keys.prefixes[0]
+    def _of_this_prefix(self, extra: Condition | None) -> Condition:
+        condition = _is_session({}, extra)
+        prefix = self._items.keys.prefixes[0]
         if prefix:
-            condition &= Attr(options.hash_key).begins_with(prefix)
-        # All attributes except the payload.
+            condition &= Attr(self._options.hash_key).begins_with(prefix)
+        return condition
+
+    def _shown(self) -> list[str]:
+        """Return the names of all attributes except the payload."""
+        options = self._options
         shown = [options.hash_key, options.ttl_attribute, *INDEXED_ATTRIBUTES]
         shown += list(options.special_types)
         if options.sort_key is not None:
             shown.append(options.sort_key)
-        return read_params(key=key, filter=condition, projection=shown)
+        return shown
+
+    def _has(
+        self, special: Mapping[str, Attributes], key: Key, attributes: Mapping[str, Any]
+    ) -> bool:
+        """Return whether an item has these special keys.
+
+        :param attributes: those in the index. If one is not there, a GetItem finds out.
+        """
+        if special.keys() <= attributes.keys():
+            return _have(attributes, special)
+        answer = self._items.call(
+            "get_item",
+            Key=self._items.layout.key_attributes(key),
+            **read_params(projection=list(special)),
+        )
+        return _have(answer.get("Item", {}), special)
 
     def _pages(
         self, method: str, params: dict[str, Any], expected: int | None
@@ -157,6 +179,17 @@ class SessionQuery:
             key = self._items.layout.key(attributes)
             if self._items.keys.is_session(key):
                 yield key, attributes
+
+
+def _have(attributes: Mapping[str, Any], special: Mapping[str, Attributes]) -> bool:
+    return all(
+        _comparable(attributes.get(name)) == _comparable(value) for name, value in special.items()
+    )
+
+
+def _comparable(value: Mapping[str, Any] | None) -> object:
+    # 42 and 42.0 are the same number.
+    return Decimal(value["N"]) if value and "N" in value else value
 
 
 def _is_session(special: Mapping[str, Attributes], extra: Condition | None) -> Condition:

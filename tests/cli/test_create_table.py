@@ -12,9 +12,11 @@ import pytest
 from botocore.stub import Stubber
 
 from beaker_dynamodb import DynamoDBError
-from beaker_dynamodb.cli.provision import CHANGED, KEPT, Provisioner
+from beaker_dynamodb.cli.provision import Provisioner
+from beaker_dynamodb.cli.table_changes import CHANGED, KEPT, TableChanges
 from beaker_dynamodb.cli.table_request import Extras
 from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb import indexes
 from beaker_dynamodb.dynamodb.client import ClientSource
 from tests.cli.conftest import Run
 from tests.cli.test_template import INDEXED, KEY, PROTECTED, TAGS
@@ -182,9 +184,8 @@ class Script:
         client = ClientSource(parse({"region_name": "eu-west-1", **keys}))()
         self.said: list[str] = []
         self.stubber = Stubber(client)
-        self.provisioner = Provisioner(
-            client, parse(given), extras, say=self.said.append, sleep=lambda _: None
-        )
+        changes = TableChanges(client, "sessions", say=self.said.append, sleep=lambda _: None)
+        self.provisioner = Provisioner(changes, parse(given), extras)
 
     def table(self, *tables: dict[str, Any] | None) -> None:
         for one in tables:
@@ -274,6 +275,76 @@ def test_the_wait_for_an_index_is_announced() -> None:
             script.table({"GlobalSecondaryIndexes": [index]})
         script.time_to_live(ON)
         assert (CHANGED, "index 'beaker-userId' added") in script.steps()
-    assert ["waiting for index 'beaker-userId': this takes long for a large table ..."] == (
-        script.said
+    assert ["waiting for index 'beaker-userId' (0 seconds) ..."] == script.said
+
+
+def test_an_index_that_is_being_created_is_waited_for() -> None:
+    (wanted,) = indexes.definitions(parse({"special_keys": "userId:S:index"}))
+    with scripted(special_keys="userId:S:index") as script:
+        creating = {"GlobalSecondaryIndexes": [{**wanted, "IndexStatus": "CREATING"}]}
+        script.table(creating, creating, creating)
+        script.time_to_live(ON)
+        script.table(creating, {"GlobalSecondaryIndexes": [{**wanted, "IndexStatus": "ACTIVE"}]})
+        script.time_to_live(ON)
+        assert (KEPT, "index 'beaker-userId' is there") in script.steps()
+    assert 1 == len(script.said)
+
+
+# -- indexes without special keys that were added later -------------------------------------------
+
+OLDER, LATER = "userId:S:index", "userId:S:index, plan:S"
+
+
+@pytest.mark.both_servers
+def test_an_index_without_a_later_special_key_is_replaced_on_request(
+    run: Run, client: DynamoDBClient, table_name: str
+) -> None:
+    run("create-table", "--special-keys", OLDER)
+    later = ("--special-keys", LATER)
+    (found,) = [
+        check
+        for check in json.loads(run("doctor", "--json", *later).stdout)["checks"]
+        if check["name"] == "indexes"
+    ]
+    assert ("warning", "beaker-dynamodb create-table --replace-indexes") == (
+        found["status"],
+        found["remedy"],
     )
+    assert "! index 'beaker-userId' has no plan" in run("create-table", *later).stdout
+    planned = run("create-table", *later, "--replace-indexes", "--dry-run")
+    done = run("create-table", *later, "--replace-indexes")
+    step = "+ index 'beaker-userId' replaced; it now has plan"
+    assert (1, 1) == (planned.stdout.count(step), done.stdout.count(step))
+    (index,) = client.describe_table(TableName=table_name)["Table"]["GlobalSecondaryIndexes"]
+    assert "plan" in index["Projection"]["NonKeyAttributes"]
+    assert "Nothing to do." in run("create-table", *later).stdout
+
+
+# -- plans and failures ---------------------------------------------------------------------------
+
+
+def test_a_dry_run_shows_the_steps_and_changes_nothing(
+    run: Run, client: DynamoDBClient, table_name: str
+) -> None:
+    planned = run("create-table", *INDEXED, *PROTECTED, "--dry-run")
+    assert planned.stdout.startswith("Dry run: nothing is changed.")
+    assert table_name not in client.list_tables()["TableNames"]
+    done = run("create-table", *INDEXED, *PROTECTED)
+    assert done.stdout.splitlines() == planned.stdout.splitlines()[1:]
+
+
+def test_a_failure_says_what_was_done_and_what_was_not(
+    run: Run, client: DynamoDBClient, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = TableChanges.change
+
+    def refused(self: TableChanges, operation: str, **params: Any) -> None:
+        if operation == "UpdateContinuousBackups" and not self.dry_run:
+            raise DynamoDBError("not allowed")
+        change(self, operation, **params)
+
+    monkeypatch.setattr(TableChanges, "change", refused)
+    result = run("create-table", *PROTECTED)
+    assert 1 == result.exit_code
+    assert "+ time to live turned on" in result.stdout
+    assert "not done: point-in-time recovery turned on\n" in result.stderr

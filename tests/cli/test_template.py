@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from beaker_dynamodb.cli.main import cli
@@ -97,7 +98,7 @@ def test_terraform_and_cdk_have_every_property() -> None:
         "deletion_protection_enabled": True,
         "point_in_time_recovery": {"enabled": True},
         "tags": {"app": "shop", "stage": "live"},
-    } == made("terraform")["resource"]["aws_dynamodb_table"]["beaker"]
+    } == made("terraform")["resource"]["aws_dynamodb_table"]["sessions"]
     cdk = made("cdk-json")
     renamed = {
         "SSESpecification": "sseSpecification",
@@ -117,7 +118,21 @@ def test_terraform_and_cdk_have_every_property() -> None:
     assert {"app": "shop", "stage": "live"} == {t["Key"]: t["Value"] for t in properties["Tags"]}
 
 
-@pytest.mark.parametrize("kind", ["cloudformation", "terraform", "cdk-json"])
+@pytest.mark.parametrize("flags", SHAPES)
+def test_yaml_is_the_same_template(flags: tuple[str, ...]) -> None:
+    words = ["template", *flags, *EXTRAS, *PROTECTED]
+    text = CliRunner().invoke(cli, [*words, "--format", "yaml"]).stdout
+    assert json.loads(CliRunner().invoke(cli, words).stdout) == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(("table", "name"), [("my.app", "my_app"), ("9-lives", "_9-lives")])
+def test_the_name_in_terraform_is_that_of_the_table(table: str, name: str) -> None:
+    words = ["template", "--format", "terraform", "--table-name", table]
+    made = json.loads(CliRunner().invoke(cli, words).stdout)
+    assert table == made["resource"]["aws_dynamodb_table"][name]["name"]
+
+
+@pytest.mark.parametrize("kind", ["cloudformation", "yaml", "terraform", "cdk-json"])
 def test_a_table_given_as_an_arn_has_its_name_in_templates(kind: str) -> None:
     arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/mine"
     result = CliRunner().invoke(cli, ["template", "--format", kind, "--table-name", arn])
@@ -138,9 +153,10 @@ def test_terraform_needs_the_arn_of_a_key(key: str) -> None:
 def test_cfn_lint_passes(tmp_path: Path) -> None:
     paths = []
     for number, flags in enumerate(SHAPES):
-        template = CliRunner().invoke(cli, ["template", *flags, *EXTRAS, *PROTECTED]).stdout
-        paths.append(tmp_path / f"{number}.json")
-        paths[-1].write_text(template)
+        for kind, suffix in (("cloudformation", "json"), ("yaml", "yaml")):
+            words = ["template", "--format", kind, *flags, *EXTRAS, *PROTECTED]
+            paths.append(tmp_path / f"{number}.{suffix}")
+            paths[-1].write_text(CliRunner().invoke(cli, words).stdout)
     linter = [
         sys.executable,
         "-c",

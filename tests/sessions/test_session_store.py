@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -143,6 +144,25 @@ def test_a_session_may_never_expire_or_after_the_last_datetime(
     store = SessionStore(**options)
     assert [None] == [found.expires for found in store.sessions(userId=43)]
     assert [9999] == [found.expires.year for found in store.sessions(userId=44) if found.expires]
+
+
+@pytest.mark.both_servers
+def test_an_index_without_a_later_special_key_finds_sessions_by_it(table: Opener) -> None:
+    table.options["special_keys"] = "userId:N:index"
+    write(table, "before", userId=42, plan="gold")
+    table.options["special_keys"] = "userId:N:index, plan:S"
+    write(table, "gold", userId=42, plan="gold")
+    write(table, "tin", userId=42, plan="tin")
+    store = SessionStore(**table.options)
+    assert ["before", "gold", "tin"] == ids(store.sessions(userId=42))
+    with CallRecorder(table("any").client) as calls:
+        assert ["gold"] == ids(store.sessions(userId=42, plan="gold"))
+    assert ["Query", "GetItem", "GetItem", "GetItem"] == calls.operations
+    table.options["special_keys"] = "userId:N:index, plan:S, logins:N"
+    write(table, "often", userId=42, logins=42, plan="gold")
+    store = SessionStore(**table.options)
+    assert ["often"] == ids(store.sessions(userId=42, logins=Decimal("42.0")))
+    assert 2 == store.revoke(userId=42, plan="gold")
 
 
 @pytest.mark.both_servers

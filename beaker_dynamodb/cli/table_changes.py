@@ -1,0 +1,102 @@
+"""Calls that change a table, waits until it can be used again, and the steps that result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore import xform_name
+
+from beaker_dynamodb.dynamodb import table_state
+from beaker_dynamodb.dynamodb.error_mapping import cause, translate
+
+#: Longest wait for a table or an index; an index over a large table is filled slowly.
+WAIT_SECONDS = 3600.0
+#: Seconds between two lines that say that it still waits.
+LINE_SECONDS = 30.0
+
+CHANGED, KEPT, DIFFERS = "changed", "kept", "differs"
+
+
+@dataclass(frozen=True)
+class Step:
+    """The result for one property of the table.
+
+    :param status: `CHANGED`, `KEPT` (was right already), or `DIFFERS` (left as it is).
+    """
+
+    status: str
+    text: str
+
+
+class TableChanges:
+    """Makes the calls for one table.
+
+    :param dry_run: make only the calls that change nothing.
+    :param say: prints a line about a wait.
+    :param sleep: takes seconds; called between two polls.
+    :param clock: returns epoch seconds.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        table: str,
+        *,
+        dry_run: bool = False,
+        say: Callable[[str], object] = lambda _: None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.client = client
+        self.table = table
+        self.dry_run = dry_run
+        self._say = say
+        self._sleep = sleep
+        self._clock = clock
+
+    def call(self, operation: str, **params: Any) -> Any:
+        """Make a call about the table; ``TableName=None`` leaves its name out."""
+        params.setdefault("TableName", self.table)
+        params = {name: value for name, value in params.items() if value is not None}
+        try:
+            return getattr(self.client, xform_name(operation))(**params)
+        except Exception as error:
+            raise translate(error, operation, self.table) from cause(error)
+
+    def change(self, operation: str, **params: Any) -> None:
+        """Make a call that changes the table, unless this is a dry run."""
+        if not self.dry_run:
+            self.call(operation, **params)
+
+    def wait(
+        self,
+        what: str,
+        ready: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+    ) -> Mapping[str, Any] | None:
+        """Wait until the table is ACTIVE and ready; a dry run does not wait.
+
+        :param what: what it waits for.
+        :returns: the table's description, or None if the table is gone.
+        """
+        began = next_line = self._clock()
+
+        def ready_or_say(now: Mapping[str, Any]) -> bool:
+            nonlocal next_line
+            if self.dry_run or (now["TableStatus"] == "ACTIVE" and ready(now)):
+                return True
+            if self._clock() >= next_line:
+                self._say(f"waiting for {what} ({self._clock() - began:.0f} seconds) ...")
+                next_line = self._clock() + LINE_SECONDS
+            return False
+
+        return table_state.wait_until(
+            self.client,
+            self.table,
+            ready_or_say,
+            seconds=WAIT_SECONDS,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
