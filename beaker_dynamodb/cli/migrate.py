@@ -109,8 +109,8 @@ def migrate(
     The old store is one of file:///FOLDER, dbm:///FOLDER (Beaker's data_dir), redis://HOST/0,
     mongodb://HOST/DATABASE, dynamodb://REGION/TABLE?prefix=…, or a url of SQLAlchemy. It is only
     read. The new store keeps a record of each copied session for 30 days after its end, so the
-    same command can run again, from any host: it continues an interrupted run, copies what is new
-    or was changed in the old store only, and never brings back a session that a user has logged
+    same command can run again, from any host: it continues an interrupted run, copies only what
+    is new or was changed in the old store, and never brings back a session that a user has logged
     out of. Exit code 1: some sessions could not be copied.
     """
     source = _source(from_url, from_ini, from_section, read_units_per_second)

@@ -93,21 +93,24 @@ class Copier:
                 self._count(found)
         keys = {one.entry.digest: target_key(one.entry, self._target) for one in sessions}
         stored = self._records.look_up(keys)
+        for digest, one in stored.items():
+            if _is_copy(one.attributes) and not one.recorded and not self._accept_missing_records:
+                # Another run may have copied it between the reads of a batch.
+                stored[digest] = self._records.look_up({digest: keys[digest]})[digest]
+                if not stored[digest].recorded:
+                    raise ConfigurationError(NO_RECORDS)
         return [self._plan(one, stored[one.entry.digest]) for one in sessions]
 
     def _plan(self, session: Live, stored: Stored) -> Planned:
         items, found = self._target.items, stored.attributes
         expired = found is None or items.layout.expired(found, items.now_ms())
-        is_copy = found is not None and _is_copy(found)
-        if is_copy and not stored.recorded and not self._accept_missing_records:
-            raise ConfigurationError(NO_RECORDS)
         outcome: str | None = None
         condition: Condition = {}
         if _ended(found) and (stored.recorded or not expired):
             outcome = "logged_out_since"
         elif expired:
             condition = items.if_new()
-        elif is_copy and found is not None and _is_older(found, session.accessed_ms):
+        elif _is_copy(found) and _is_older(found, session.accessed_ms):
             condition = items.if_copied(WRITER, session.accessed_ms or 0)
         else:
             outcome = "already_there"
@@ -208,10 +211,13 @@ def _ended(attributes: Mapping[str, Any] | None) -> bool:
     return attributes is None or attributes.get("type") == {"S": MARKER}
 
 
-def _is_copy(attributes: Mapping[str, Any]) -> bool:
+def _is_copy(attributes: Mapping[str, Any] | None) -> bool:
     """Return whether no user has changed a session since it was copied."""
-    return bool(attributes.get("writer", {}).get("S", "").startswith(WRITER))
+    writer: str = (attributes or {}).get("writer", {}).get("S", "")
+    return writer.startswith(WRITER)
 
 
-def _is_older(attributes: Mapping[str, Any], accessed_ms: int | None) -> bool:
-    return accessed_ms is not None and milliseconds(attributes["accessed"]) < accessed_ms
+def _is_older(attributes: Mapping[str, Any] | None, accessed_ms: int | None) -> bool:
+    if attributes is None or accessed_ms is None:
+        return False
+    return milliseconds(attributes["accessed"]) < accessed_ms

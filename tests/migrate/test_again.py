@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.copier import Copier
+from beaker_dynamodb.migrate.records import Records
 from beaker_dynamodb.migrate.source import Entry, SourceSession, digest_of
 from tests.beaker import Browser
 from tests.clock import Clock
@@ -213,6 +215,23 @@ def test_a_write_that_is_refused_is_reported_with_its_cost(
     monkeypatch.setattr(Copier, "write", write_second)
     refused = {"refused_writes": 1, "refused_units": 4}
     assert {"found": 1, "already_there": 1, **refused} == counts(move(url, options))
+    assert {"found": 1, "already_there": 1} == counts(move(url, options))
+
+
+def test_a_copy_that_another_run_makes_between_two_reads_is_not_refused(
+    old: dict[str, Any], url: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(old, user=1)
+    move(url, options)
+    look_up = Records.look_up
+
+    def without_record(records: Records, keys: Any) -> Any:
+        monkeypatch.setattr(Records, "look_up", look_up)
+        return {
+            digest: replace(one, recorded=False) for digest, one in look_up(records, keys).items()
+        }
+
+    monkeypatch.setattr(Records, "look_up", without_record)
     assert {"found": 1, "already_there": 1} == counts(move(url, options))
 
 
