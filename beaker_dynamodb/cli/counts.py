@@ -14,7 +14,15 @@ from beaker_dynamodb.caches.lock_items import LOCK
 from beaker_dynamodb.cli.capacity import READ_UNIT_BYTES, WRITE_UNIT_BYTES
 from beaker_dynamodb.cli.times import iso
 from beaker_dynamodb.config.parse import Options
-from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, SESSION, TOMBSTONE, item_size
+from beaker_dynamodb.items.item import (
+    CACHE,
+    CHUNK,
+    MARKER,
+    MIGRATION,
+    SESSION,
+    TOMBSTONE,
+    item_size,
+)
 from beaker_dynamodb.items.layout import milliseconds
 
 #: Upper limits of the histogram's bars, in bytes; the last is DynamoDB's limit for an item.
@@ -27,7 +35,7 @@ KINDS = {
     TOMBSTONE: "tombstones of removed cache entries",
     LOCK: "creation locks of cache entries",
     CHUNK: "chunks of large values",
-    "beaker-migration": "records of migrated sessions",
+    MIGRATION: "records of migrated sessions",
 }
 
 
