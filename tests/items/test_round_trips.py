@@ -119,7 +119,7 @@ def test_any_bytes_are_a_value_or_a_payload_error(data: bytes, name: str) -> Non
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("yaml", "unknown"), ("object", "but none is set"), ("object-str", "not set here")],
+    [("yaml", "unknown"), ("object", "but none is set"), ("object-str", "but none is set")],
 )
 def test_the_error_says_why_a_codec_cannot_be_used(name: str, message: str) -> None:
     with pytest.raises(PayloadError, match=message):
