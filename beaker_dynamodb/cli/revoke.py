@@ -84,8 +84,8 @@ def revoke(
         chosen = _Chosen(options, session_id, conditions(settings, where), keep, period)
         if all_:
             click.echo(ROTATE, err=True)
-        if not (dry_run or yes):
-            confirm(chosen.question())
+        if not (dry_run or yes) and (question := chosen.question()):
+            confirm(question)
         found = chosen.listed() if dry_run else chosen.revoked()
         done = "would be revoked" if dry_run else "revoked"
         with closing(found), summary(found, done, used) as sessions:
@@ -123,11 +123,11 @@ class _Chosen:
             self._named = find(self._store, names, special)
 
     def question(self) -> str:
-        """Return what to ask before the sessions end."""
+        """Return what to ask before the sessions end; empty if there are none."""
         table = f"table {self._options.table_name!r}"
         if self._is_one or self._special:
             number = sum(1 for _ in self.listed())
-            return f"Revoke {counted(number, 'session', 'sessions')} in {table}?"
+            return f"Revoke {counted(number, 'session', 'sessions')} in {table}?" if number else ""
         prefix = Keys(self._options).prefixes[0]
         which = "all" if self._period is None else "the chosen"
         return f"Is the secret rotated? Revoke {which} sessions with prefix {prefix!r} in {table}?"

@@ -96,6 +96,12 @@ def test_without_a_yes_no_session_ends(
     assert EVERY == sessions()
 
 
+def test_nothing_is_asked_if_no_session_matches(revoke: Run) -> None:
+    result = revoke("--where", "userId=99", input="")
+    assert 0 == result.exit_code
+    assert result.stderr.startswith("0 sessions revoked; ")
+
+
 def test_answers_and_ids_are_read_from_stdin(revoke: Run, sessions: Any) -> None:
     assert 0 == revoke("--where", "userId=1", input="y\n").exit_code
     assert 0 == revoke("-", input="id-0\ny\n").exit_code
