@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -161,3 +162,48 @@ def test_an_item_that_lost_its_chunks_is_read_again() -> None:
     with script.answer("get_item", request, {"Item": ITEM}):
         found = items(script, consistent_read="false").found(ConditionFailed(large), NEW, SESSION)
     assert session(NEW) == found
+
+
+# -- a copy and its record ------------------------------------------------------------------------
+
+RECORD: dict[str, Any] = {"id": {"S": "record"}, "writer": {"S": "recorder"}}
+IF_ABSENT = {
+    "ConditionExpression": "attribute_not_exists(#id)",
+    "ExpressionAttributeNames": {"#id": "id"},
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+
+
+def put_with_record(script: Script) -> None:
+    store = items(script)
+    store.put_with_record(session(NEW), store.if_new(), RECORD, store.if_absent())
+
+
+def test_a_copy_and_its_record_are_one_transaction(conditions: ItemStore) -> None:
+    puts = [{"Item": RECORD, **IF_ABSENT}, {"Item": ITEM, **conditions.if_new()}]
+    request = {"TransactItems": [{"Put": {"TableName": TABLE, **put}} for put in puts]}
+    with Script().answer("transact_write_items", request, {}) as script:
+        put_with_record(script)
+
+
+def test_without_transactions_the_record_is_written_first(conditions: ItemStore) -> None:
+    record = {"TableName": TABLE, "Item": RECORD, **IF_ABSENT}
+    copy = {"TableName": TABLE, "Item": ITEM, **conditions.if_new()}
+    script = Script().refuse("transact_write_items", "UnknownOperationException")
+    for request in (record, copy, record, copy):  # the second time no transaction is tried
+        script.answer("put_item", request, {})
+    with script:
+        store = items(script)
+        for _ in range(2):
+            store.put_with_record(session(NEW), store.if_new(), RECORD, store.if_absent())
+
+
+@pytest.mark.parametrize(("writer", "fails"), [("recorder", False), ("another", True)])
+def test_a_record_that_botocore_sent_twice_is_no_failure(writer: str, fails: bool) -> None:
+    script = Script().refuse("transact_write_items", "UnknownOperationException")
+    script.refuse("put_item", "ConditionalCheckFailedException")
+    script.answer("get_item", None, {"Item": {**RECORD, "writer": {"S": writer}}})
+    if not fails:
+        script.answer("put_item", None, {})
+    with script, pytest.raises(ConditionFailed) if fails else nullcontext():
+        put_with_record(script)
