@@ -33,7 +33,7 @@ LOGGERS = {
     "botocore": logging.INFO,
     "urllib3": logging.INFO,
 }
-#: Number of errors that wait for their `__cause__`, which is set after `__init__`.
+#: Errors are collected this many errors later: their `__cause__` is set after `__init__`.
 PENDING_ERRORS = 100
 
 
@@ -43,7 +43,7 @@ def secret(name: str) -> str:
 
 
 def texts(error: BaseException | None) -> Iterator[str]:
-    """Return all texts of an exception, of its cause and of its context."""
+    """Yield all texts of an exception, its cause and its context."""
     if error is not None:
         yield from (str(error), repr(error), *map(repr, error.args))
         if isinstance(error, DynamoDBError):
@@ -90,7 +90,7 @@ class Watch(logging.Handler):
         self.shown += [text for text in shown if self._all or self._holds_secret(text)]
 
     def keep(self, error: DynamoDBError) -> None:
-        """Collect an error's texts later, when its cause is set."""
+        """Collect an error's texts later: its cause is not set yet."""
         self._errors.append(error)
         if len(self._errors) > PENDING_ERRORS:
             self.look(*texts(self._errors.popleft()))
@@ -124,7 +124,7 @@ def all_is_seen() -> Iterator[Watch]:
 
 
 def reveal(action: Callable[[], object], kind: type[Exception], watch: Watch) -> None:
-    """Run an action that fails, and collect the error's texts."""
+    """Run an action that raises, and collect the error's texts."""
     with pytest.raises(kind) as caught:
         action()
     watch.look(*texts(caught.value))
@@ -136,10 +136,7 @@ RUN = Watch(all=False)
 
 @contextmanager
 def whole_run(watch: Watch = RUN) -> Iterator[Watch]:
-    """Watch all logs, and this package's warnings and exceptions.
-
-    All new session ids are secrets.
-    """
+    """Watch all logs, and this package's warnings and exceptions, for new session ids too."""
     make_id, init, warn = beaker.session._session_id, DynamoDBError.__init__, warnings.warn
 
     def known_id() -> str:

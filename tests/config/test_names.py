@@ -61,7 +61,7 @@ def test_any_unknown_option_is_an_error_if_options_are_strict(given: dict[str, A
         parse(given)
 
 
-def test_an_unknown_option_that_is_not_set_is_no_error() -> None:
+def test_an_unknown_option_without_a_value_is_ignored() -> None:
     assert Options(strict_options=True) == parse(
         {"tabel_name": None, "path": "", "strict_options": True}
     )
@@ -99,7 +99,7 @@ def test_a_table_name_that_overrides_the_url_is_reported_once(
     ] == caplog.messages
 
 
-def test_a_cache_region_without_a_table_says_which_one_it_uses(
+def test_a_cache_region_without_a_table_logs_which_one_it_uses(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     settings = {

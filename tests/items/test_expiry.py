@@ -1,4 +1,4 @@
-"""Expiry is exact to the millisecond, whatever DynamoDB's sweeper does, and never early."""
+"""Items expire to the millisecond, without waiting for DynamoDB to delete them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_item_expires_at_its_deadline_and_can_be_replaced(
 
 @each_kind
 @pytest.mark.parametrize(("expiretime", "lifetime"), [(None, 300), (10, 10)])
-def test_the_option_timeout_is_the_lifetime_if_the_caller_gives_none(
+def test_the_option_timeout_is_the_default_lifetime(
     open_namespace: Opener,
     clock: Clock,
     key: str | bytes,

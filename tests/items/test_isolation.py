@@ -1,4 +1,4 @@
-"""Keys of any form, and nothing of another namespace, prefix or application is touched."""
+"""Any key works, and items of other namespaces, prefixes and applications are left alone."""
 
 from __future__ import annotations
 

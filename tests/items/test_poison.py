@@ -1,4 +1,4 @@
-"""Pickles that run a program, put into the table by an attacker who can write to it."""
+"""Malicious pickles, written by an attacker with write access to the table."""
 
 from __future__ import annotations
 
@@ -48,7 +48,6 @@ def ran(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["Beaker's", "ours"])
 def _middleware(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use Beaker's middleware, and the package's."""
     module = beaker.middleware if request.param == "Beaker's" else beaker_dynamodb.middleware
     monkeypatch.setattr("tests.beaker.SessionMiddleware", module.SessionMiddleware)
 
@@ -95,7 +94,7 @@ def test_a_poisoned_session_is_replaced_by_a_new_one(
 @CODECS
 @SIGNATURES
 @pytest.mark.usefixtures("_middleware")
-def test_a_session_poisoned_during_a_request_is_refused_by_its_save(
+def test_saving_a_session_that_was_poisoned_during_the_request_raises(
     name: str,
     signature: dict[str, Any],
     options: dict[str, Any],
@@ -119,7 +118,7 @@ def test_a_session_poisoned_during_a_request_is_refused_by_its_save(
 @pytest.mark.parametrize("name", ["pickle", "pickle,zlib"])
 @SIGNATURES
 @pytest.mark.parametrize("serializer", ["pickle", "json"])
-def test_a_poisoned_cache_entry_is_an_error_and_can_be_replaced(
+def test_reading_a_poisoned_cache_entry_raises_and_it_can_be_replaced(
     name: str,
     signature: dict[str, Any],
     serializer: str,
@@ -157,8 +156,8 @@ def test_without_keys_the_poison_in_a_cache_runs(
     cache = Cache("news", "ext:dynamodb", **options, serializer=serializer)
     cache.put("today", "value")
     poison("pickle", UNSIGNED)
-    # Beaker cannot unpack what the poison became.
-    with pytest.raises(Exception):  # noqa: B017, PT011  # whatever it is
+    # Beaker cannot unpack the unpickled value.
+    with pytest.raises(Exception):  # noqa: B017, PT011
         cache.get("today")
     assert ran.exists()
 
@@ -168,7 +167,7 @@ def test_a_session_signed_with_an_unknown_key_is_replaced_by_a_new_one(
 ) -> None:
     browser = Browser(options, signing_keys=OLD)
     browser.save(name="Ada")
-    ours = Browser(options, signing_keys=NEW)
-    share_cookies(browser, ours)
+    other = Browser(options, signing_keys=NEW)
+    share_cookies(browser, other)
     with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
-        assert {} == ours.contents()
+        assert {} == other.contents()

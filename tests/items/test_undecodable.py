@@ -1,4 +1,4 @@
-"""A cache entry that is whole, but that this process cannot decode, counts as missing."""
+"""An undamaged cache entry that this process cannot decode counts as missing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Page:
 
 
 def old_format(data: Any) -> Any:
-    """Refuse what the release before has written."""
+    """Reject values of the earlier release."""
     raise ValueError(f"not in the new format: {data}")
 
 
@@ -40,7 +40,7 @@ NEW = SimpleNamespace(dumps=lambda value: json.dumps(["new", value]), loads=old_
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A module of the application, with the class that values are of."""
+    """A module of the application, with the class of the values."""
     module = ModuleType("pages_of_the_application")
     module.Page = Page  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -53,7 +53,7 @@ def make_cache(open_namespace: Opener, **options: Any) -> Cache:
 
 
 @pytest.mark.parametrize("signed", [{}, SIGNED], ids=["unsigned", "signed"])
-def test_a_value_of_a_serializer_that_changed_is_made_again(
+def test_a_value_of_an_older_serializer_is_computed_again(
     open_namespace: Opener, signed: dict[str, str]
 ) -> None:
     make_cache(open_namespace, serializer=OLD, **signed).put("k", "old")
@@ -66,7 +66,7 @@ def test_a_value_of_a_serializer_that_changed_is_made_again(
 
 
 @pytest.mark.parametrize("gone", ["the module", "the class", "an argument"])
-def test_a_pickle_of_a_class_that_changed_is_made_again(
+def test_a_pickle_of_a_changed_class_is_computed_again(
     open_namespace: Opener, module: ModuleType, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     cache = make_cache(open_namespace)
@@ -82,7 +82,7 @@ def test_a_pickle_of_a_class_that_changed_is_made_again(
     assert "made" == cache.get("k")
 
 
-def test_what_is_undecodable_by_one_process_is_removed_while_another_makes_it(
+def test_an_undecodable_value_can_be_removed_while_it_is_computed_again(
     open_namespace: Opener,
 ) -> None:
     make_cache(open_namespace, serializer=OLD).put("k", "old")
@@ -97,7 +97,7 @@ def test_what_is_undecodable_by_one_process_is_removed_while_another_makes_it(
 
 
 @pytest.mark.parametrize("codec", ["rot13", "pickle,lz4"])
-def test_what_a_later_version_has_signed_is_a_miss(
+def test_an_unknown_codec_is_a_miss_only_if_the_item_is_signed(
     open_namespace: Opener, monkeypatch: pytest.MonkeyPatch, codec: str
 ) -> None:
     monkeypatch.setattr(
@@ -124,7 +124,7 @@ def test_a_damaged_pickle_is_an_error(open_namespace: Opener, data: bytes) -> No
         assert b"k" in open_namespace()
 
 
-def test_it_is_logged_once_a_minute_without_the_value(
+def test_undecodable_entries_are_logged_once_a_minute_without_their_values(
     open_namespace: Opener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     time = Clock()
@@ -136,8 +136,8 @@ def test_it_is_logged_once_a_minute_without_the_value(
     for seconds in (0.0, 1.0, 58.9, 5.1, 59.9):
         time.advance(seconds)
         assert b"secret-key" not in manager
-    told = f"table '{open_namespace.table_name}': a cache entry counts as missing: the option "
-    told += "serializer cannot decode a stored value: ValueError; such entries since the last "
-    assert [f"{told}warning: 1", f"{told}warning: 3"] == caplog.messages
+    warning = f"table '{open_namespace.table_name}': a cache entry counts as missing: the option "
+    warning += "serializer cannot decode a stored value: ValueError; such entries since the last "
+    assert [f"{warning}warning: 1", f"{warning}warning: 3"] == caplog.messages
     assert 5 == manager.undecodable_missed
     assert 0 == manager.faults_missed

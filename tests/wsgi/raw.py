@@ -1,6 +1,6 @@
-"""Small applications behind `SessionMiddleware`, and a WSGI server without a network for them.
+"""Small applications behind `SessionMiddleware`, and an in-process WSGI server for them.
 
-The server checks what a real one relies on, and returns raw headers.
+The server checks that the application follows PEP 3333, and returns raw headers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Response:
 
     @property
     def cookie(self) -> str:
-        """What a browser sends back of the one cookie that was set."""
+        """The Cookie header that a browser returns for the one cookie that was set."""
         (header,) = self.all("Set-Cookie")
         return header.split(";")[0]
 
@@ -48,12 +48,12 @@ def new_environ(cookie: str = "", **more: Any) -> dict[str, Any]:
 
 
 def send(app: WSGIApplication, cookie: str = "", **more: Any) -> Response:
-    """Make a request; ``more`` is put into the WSGI environment."""
+    """Make a request; ``more`` is added to the WSGI environment."""
     return respond(app, new_environ(cookie, **more))
 
 
 def respond(app: WSGIApplication, environ: dict[str, Any]) -> Response:
-    """Run an application as a server does, and close the body whatever happens."""
+    """Run an application as a server does, and always close the body."""
     response = Response()
     sent: list[bytes] = []
 

@@ -1,4 +1,4 @@
-"""What each kind of request costs, in calls to the store; the README has the table."""
+"""The number of store calls of each kind of request, as in the README's table."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def browse(
         yield f"{reads} + {writes}"
 
 
-def test_the_readmes_table_of_calls(
+def test_the_readmes_table_of_calls_is_correct(
     moto_endpoint: Endpoint, table_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beaker.ext.redisnm, "redis", object())

@@ -1,4 +1,4 @@
-"""Response headers: the application's arrive unchanged, and the session adds its own."""
+"""Response headers: the application's are unchanged, and the session's are added."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def respond(action: Any, headers: Headers, options: Options, cookie: str = "") -
     return send(wrap(page(action, headers=headers), options), cookie)
 
 
-def test_a_constant_list_of_headers_passes_no_cookie_to_the_next_visitor(options: Options) -> None:
+def test_a_reused_header_list_does_not_leak_a_cookie_to_the_next_visitor(options: Options) -> None:
     constant = [("Content-Type", "text/html")]
     assert 1 == len(respond(store(name="Ada"), constant, options).all("Set-Cookie"))
     assert [] == respond(nothing, constant, options).all("Set-Cookie")

@@ -34,7 +34,7 @@ def page(action: Any, status: str = "200 OK", body: Any = (b"page",)) -> Any:
 
 
 def let_pass(environ: Any, error: StoreUnavailable) -> None:
-    """Send the page as it is, in spite of the error."""
+    """Send the page despite the error."""
 
 
 class Framework:
@@ -77,7 +77,7 @@ def test_the_error_is_raised_by_default(options: Options, outage: Outage, value:
 
 
 @pytest.mark.parametrize("value", ["502", 500, True, "ignore"])
-def test_another_value_is_refused_at_startup(options: Options, value: object) -> None:
+def test_an_invalid_value_is_rejected_at_startup(options: Options, value: object) -> None:
     with pytest.raises(ConfigurationError, match="on_save_error"):
         wrap(page(values), options, on_save_error=value)
 
@@ -231,7 +231,7 @@ def unpicklable(session: Any) -> None:
         (SAVE, {"special_keys": "userId:S"}, MissingSpecialKeys),
     ],
 )
-def test_an_error_of_the_application_is_always_raised(
+def test_an_error_in_the_application_data_is_always_raised(
     options: Options,
     cookie: str,
     action: Any,
