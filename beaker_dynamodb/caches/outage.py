@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: After a call without a response, which has used up its timeouts, calls are skipped for 5 s.
+#: After a call without a response, calls are skipped for this many seconds.
 PAUSE_SECONDS = 5.0
 
 
