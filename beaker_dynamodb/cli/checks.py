@@ -16,6 +16,7 @@ from beaker_dynamodb.cli.iam_policy import INDEX_QUERY
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb import indexes, table, table_state
 from beaker_dynamodb.dynamodb.client_factory import client_error
+from beaker_dynamodb.dynamodb.error_mapping import REFUSED_CREDENTIALS
 from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError, DynamoDBError
 
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -62,6 +63,9 @@ def failed(name: str, error: DynamoDBError) -> Result:
     if error.aws_code == "ResourceNotFoundException":
         return Result(name, ERROR, f"table {error.table!r} does not exist", CREATE_TABLE)
     if not isinstance(error, AccessDenied):
+        if error.aws_code in REFUSED_CREDENTIALS:
+            remedy = "renew them where they come from, for instance: aws sso login"
+            return Result("credentials", ERROR, str(error), remedy)
         if error.aws_code is not None:
             return Result(name, ERROR, str(error))
         text, _, remedy = str(error).partition(". ")  # what happened, what to check

@@ -44,12 +44,14 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
         try:
             found = storage.query.delete(namespace)
         except BaseException:  # also Ctrl-C
-            click.echo(_summary(used), err=True)
+            # DynamoDB may have carried out a batch whose response did not arrive.
+            click.echo(f"{_summary(used)} Up to 25 more may be deleted.", err=True)
             raise
     if not found:
+        click.echo(f"{used} used.", err=True)
         raise Failed(
             f"there is no cache namespace {namespace!r} in table {table!r} with prefix "
-            f"{settings.prefix!r}; see the namespaces with: beaker-dynamodb stats"
+            f"{settings.prefix!r}; beaker-dynamodb stats, with the same flags, lists them"
         )
     if as_json:
         print_json({"deleted": used.batch_deletes, "capacity_units": used.as_json()})

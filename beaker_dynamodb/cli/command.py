@@ -83,7 +83,12 @@ def command(
         @functools.wraps(function)
         def run(*args: Any, **given: Any) -> Any:
             with output():
-                return function(*args, **given)
+                try:
+                    return function(*args, **given)
+                except KeyboardInterrupt:
+                    if changes:
+                        click.echo("Run the same command again to finish.", err=True)
+                    raise
 
         made = click.command(name, epilog=examples(example))(run)
         made.params.append(VERBOSE)

@@ -103,8 +103,7 @@ def _visible_retries() -> Iterator[None]:
 class _RetryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if str(record.msg).startswith("Retry needed") and record.args:
-            (seconds,) = record.args
-            click.echo(f"A call failed; trying again in {seconds:.1f} s ...", err=True)
+            click.echo("A call was not answered or was refused; trying again ...", err=True)
 
 
 def _explain(error: Exception) -> tuple[str, int]:

@@ -94,10 +94,9 @@ class Outcome:
         if not report.found:
             return
         done = "would be copied" if self.dry_run else "copied"
-        next_step = "" if self.dry_run else "; run the same command again to continue"
         click.echo(
             f"{counted(report.copied, 'session', 'sessions')} {done} so far, of "
-            f"{report.found:,} found; {self.used} used{next_step}",
+            f"{report.found:,} found; {self.used} used",
             err=True,
         )
 

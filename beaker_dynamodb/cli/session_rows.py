@@ -83,7 +83,11 @@ def summary(
             number += 1
             yield session
 
+    failed = True
     try:
         yield counting()
+        failed = False
     finally:
-        click.echo(f"{counted(number, 'session', 'sessions')} {done}; {used} used.", err=True)
+        # If nothing was done before an error, the error says it all.
+        if number or not failed:
+            click.echo(f"{counted(number, 'session', 'sessions')} {done}; {used} used.", err=True)

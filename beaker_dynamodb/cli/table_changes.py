@@ -88,7 +88,8 @@ class TableChanges:
             if self.dry_run or (now["TableStatus"] == "ACTIVE" and ready(now)):
                 return True
             if self._clock() >= next_line:
-                self._say(f"waiting for {what} ({self._clock() - began:.0f} seconds) ...")
+                seconds = self._clock() - began
+                self._say(f"waiting for {what}{f' ({seconds:.0f} seconds)' * (seconds >= 1)} ...")
                 next_line = self._clock() + LINE_SECONDS
             return False
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Collection
 from functools import lru_cache
 
+from beaker_dynamodb.config.beaker_settings import beaker_parameters
 from beaker_dynamodb.exceptions import ConfigurationError
 
 log = logging.getLogger("beaker_dynamodb")
@@ -82,7 +84,9 @@ def check_unknown(name: str, known: Collection[str], *, strict: bool) -> None:
 
 @lru_cache(maxsize=1024)
 def _warn(name: str) -> None:
-    log.warning("option %r is ignored: beaker_dynamodb has no such option", name)
+    close = difflib.get_close_matches(name, beaker_parameters(), n=1, cutoff=0.85)
+    hint = f"; did you mean Beaker's {close[0]!r}?" if close else ""
+    log.warning("option %r is ignored: beaker_dynamodb has no such option%s", name, hint)
 
 
 def _closest(name: str, known: Collection[str]) -> str | None:

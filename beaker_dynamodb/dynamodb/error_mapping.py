@@ -95,7 +95,7 @@ _EXCEPTIONS: dict[str, type[DynamoDBError]] = {
 
 
 #: What is wrong with refused credentials, by error code.
-_REFUSED_CREDENTIALS = {
+REFUSED_CREDENTIALS = {
     "ExpiredToken": "the AWS credentials have expired",
     "ExpiredTokenException": "the AWS credentials have expired",
     "InvalidAccessKeyId": "AWS does not know the access key",
@@ -190,8 +190,8 @@ def _translate_response(response: Mapping[str, Any], operation: str, table: str)
                 f"{clock_difference(response)}, so the signature is refused; synchronize this "
                 f"host's clock (NTP). {message}"
             )
-        elif code in _REFUSED_CREDENTIALS:
-            message = f"{_REFUSED_CREDENTIALS[code]}. {message}"
+        elif code in REFUSED_CREDENTIALS:
+            message = f"{REFUSED_CREDENTIALS[code]}. {message}"
         text = f"{operation} on table {table!r}: {code or 'HTTP'} ({status}): {message}"
     return cls(text, operation=operation, table=table, aws_code=code or None)
 

@@ -30,6 +30,9 @@ from beaker_dynamodb.migrate.source import (
 #: and dir.
 _DBM_NAME = re.compile(r"(?P<id>.+)\.dbm(\.(bak|dat|db|dir|pag))?")
 
+#: Stores that an error names, the largest first.
+SHOWN_STORES = 10
+
 
 class _Files:
     """Sessions in files.
@@ -51,9 +54,11 @@ class _Files:
         if top in found:  # not what is below it
             found = Counter({top: found[top]})
         if len(found) > 1:
-            stores = ", ".join(f"{store} (files: {number:,})" for store, number in found.items())
+            largest = found.most_common(SHOWN_STORES)
+            stores = ", ".join(f"{store} (files: {number:,})" for store, number in largest)
+            more = f" and {len(found) - SHOWN_STORES:,} more" if len(found) > SHOWN_STORES else ""
             raise ConfigurationError(
-                f"there are several stores below {folder}; choose one: {stores}"
+                f"there are several stores below {folder}; choose one: {stores}{more}"
             )
         self._folder, self._total = next(iter(found.items()), (top, 0))
         self.name = f"the folder {self._folder}"

@@ -55,8 +55,8 @@ class SessionQuery:
         indexed = next((name for name in self._options.index_keys if name in special), None)
         if indexed is None:
             raise ConfigurationError(
-                f"Cannot find sessions by {', '.join(map(repr, special))}: none of them has "
-                "an index (special_keys = userId:S:index)"
+                f"Cannot find sessions by {', '.join(map(repr, special))}: no index. Write :index "
+                "after a special key's type (userId:S:index), then run beaker-dynamodb create-table"
             )
         others = {name: value for name, value in special.items() if name != indexed}
         params = {
@@ -77,7 +77,8 @@ class SessionQuery:
             if error.aws_code == "ValidationException" and "index" in str(error):
                 raise ConfigurationError(
                     f"Cannot read index {index_name(indexed)!r} of table "
-                    f"{self._options.table_name!r}: {error}",
+                    f"{self._options.table_name!r}; beaker-dynamodb create-table adds a missing "
+                    f"one. {error}",
                     operation="Query",
                     table=self._options.table_name,
                     aws_code=error.aws_code,

@@ -62,7 +62,7 @@ def test_a_namespace_that_does_not_exist_is_an_error(
     assert (1, "") == (result.exit_code, result.stdout)
     error = result.stderr.splitlines()[-1]
     assert "there is no cache namespace 'news' in table" in error
-    assert error.endswith("with prefix 'cache:'; see the namespaces with: beaker-dynamodb stats")
+    assert error.endswith("'cache:'; beaker-dynamodb stats, with the same flags, lists them")
 
 
 def test_a_namespace_whose_value_is_being_computed_exists(

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.cli import checks
 from beaker_dynamodb.cli.check_operations import Operations
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING
@@ -251,3 +251,10 @@ def test_doctor_stops_after_an_error_that_ends_everything(
     assert ERROR == found[-1]["status"]
     assert said in found[-1]["text"]
     assert remedy in found[-1]["remedy"]
+
+
+def test_refused_credentials_are_an_error_of_the_credentials() -> None:
+    error = StoreUnavailable("the AWS credentials have expired", aws_code="ExpiredTokenException")
+    result = checks.failed("table", error)
+    assert ("credentials", ERROR) == (result.name, result.status)
+    assert "renew them" in result.remedy

@@ -119,7 +119,7 @@ def test_the_result_as_json(revoke: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ([], 2, "name a session, or give --where KEY=VALUE, or --all"),
+        ([], 2, "give one of: a session, --where KEY=VALUE, or --all"),
         (["id-0", "--all"], 2, "or --all"),
         (["--where", "userId=0", "--all"], 2, "or --all"),
         (["id-0", "--keep", "id-1"], 2, "--keep goes with --where only"),

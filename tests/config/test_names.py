@@ -115,3 +115,9 @@ def test_a_cache_region_without_a_table_logs_which_one_it_uses(
             assert 0 == caches.get_cache_region("news", name).namespace.faults_missed
     (message,) = caplog.messages
     assert "the table 'sessions' in Region eu-north-1, because its options name no" in message
+
+
+def test_a_misspelled_option_of_beaker_is_suggested(caplog: pytest.LogCaptureFixture) -> None:
+    parse({"cookie_expire": "300"})
+    (message,) = caplog.messages
+    assert message.endswith("did you mean Beaker's 'cookie_expires'?")

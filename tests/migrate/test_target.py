@@ -212,7 +212,7 @@ def test_after_ctrl_c_the_same_command_completes_the_work(
 
     monkeypatch.setattr(ItemStore, "put_with_record", write_and_stop)
     first = run(*arguments)
-    assert "run the same command again to continue" in first.stderr
+    assert "Run the same command again to finish.\n" in first.stderr
     assert 130 == first.exit_code
     there = sum(stored(options, session_id) is not None for session_id in ids)
     noun = "session" if there == 1 else "sessions"
