@@ -252,4 +252,5 @@ def test_id_is_read_back(id: str, part: str) -> None:
 def test_digest_is_read_back_as_one() -> None:
     digest = "%#9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f"
     assert (digest, True) == FLAT.session_id(Key(f"sess:{digest}"))
+    assert Key(f"sess:{digest}") == FLAT.of_digest(digest)
     assert Key(f"sess:{digest}", "session") == SORTED.of_digest(digest)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
-from beaker_dynamodb.items.item import SESSION, Item
+from beaker_dynamodb.items.item import SESSION, Item, Marker
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
-from tests.stubbed import TABLE, Script
+from tests.stubbed import NOW, TABLE, Script
 
 OLD, NEW = Key("sess:old"), Key("sess:new")
 
@@ -162,6 +162,35 @@ def test_an_item_that_lost_its_chunks_is_read_again() -> None:
     with script.answer("get_item", request, {"Item": ITEM}):
         found = items(script, consistent_read="false").found(ConditionFailed(large), NEW, SESSION)
     assert session(NEW) == found
+
+
+@pytest.mark.parametrize(("seconds", "alive"), [(0, False), (1, True)])
+def test_only_a_marker_that_has_not_expired_is_found(seconds: int, alive: bool) -> None:
+    marker = {**MARKER, "deadline": {"N": str(NOW + seconds)}}
+    script = Script().answer("get_item", None, {"Item": marker})
+    with script.answer("get_item", None, {"Item": marker}):
+        store = items(script)
+        assert alive is isinstance(store.find(OLD, SESSION), Marker)
+        assert store.get(OLD, SESSION) is None
+
+
+@pytest.mark.parametrize(("grace", "found"), [({}, False), ({"grace_ms": 1}, True)])
+def test_an_expired_item_is_found_during_its_grace_only(grace: Any, found: bool) -> None:
+    expired = {**ITEM, "deadline": {"N": str(NOW)}, "grace": {"N": "60"}}
+    seen: list[object] = []
+    with Script().answer("get_item", None, {"Item": expired}) as script:
+        item = items(script).find(NEW, SESSION, saw=seen.append, **grace)
+    assert found is (item is not None)
+    assert [expired] == seen
+
+
+def test_an_item_whose_chunks_are_missing_is_read_again_consistently() -> None:
+    large = {**ITEM, "chunk_set": {"S": "NAME"}, "chunks": {"N": "1"}}
+    request = {"TableName": TABLE, "Key": {"id": {"S": "sess:new"}}}
+    script = Script().answer("get_item", {**request, "ConsistentRead": False}, {"Item": large})
+    script.answer("batch_get_item", None, {})
+    with script.answer("get_item", {**request, "ConsistentRead": True}, {"Item": ITEM}):
+        assert session(NEW) == items(script, consistent_read="false").find(NEW, SESSION)
 
 
 # -- a copy and its record ------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBSession, PayloadError
+from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.signing import Signatures
 from tests.beaker import Browser, items, values
 from tests.clock import Clock
 from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, item, overwrite, share_cookies, written
@@ -37,6 +39,21 @@ wrong = pytest.raises(PayloadError, match=r"^an item's signature is wrong \(opti
 def test_without_keys_nothing_is_signed_and_signed_items_are_read() -> None:
     assert written(codec(), VALUE).signature is None
     assert VALUE == codec().decode(written(SIGNED, VALUE))
+
+
+@pytest.mark.parametrize(
+    ("options", "signed"),
+    [
+        ({}, False),
+        ({"signing_keys": NEW}, True),
+        ({"signing_keys": NEW, "signing_keys_accept_unsigned": True}, False),
+    ],
+)
+def test_only_an_item_with_a_verified_signature_counts_as_signed(
+    options: dict[str, Any], signed: bool
+) -> None:
+    made = written(SIGNED if signed else codec(), VALUE)
+    assert signed is Signatures(parse(options)).verify(made)
 
 
 @given(st.data())
