@@ -61,4 +61,6 @@ class _Forgiving:
 
 def _discard_output() -> None:
     """Write to nowhere from now on, also when the interpreter flushes its buffer at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

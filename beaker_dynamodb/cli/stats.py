@@ -109,8 +109,8 @@ def _show(found: Counts) -> None:
     if not found.groups:
         console.print("This table has no items of Beaker.")
     if found.foreign:
-        items = counted(found.foreign, "item is", "items are")
-        console.print(f"{items} not of this package.")
+        items = counted(found.foreign, "item belongs", "items belong")
+        console.print(f"{items} to another program.")
 
 
 def _rows(group: Group) -> list[tuple[str, str]]:

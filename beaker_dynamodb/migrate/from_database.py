@@ -36,7 +36,8 @@ class DatabaseSource:
                 f"SQLAlchemy is missing ({error}): pip install sqlalchemy"
             ) from error
         try:
-            self._engine = sqlalchemy.create_engine(url)
+            # Two reads do not need a pool, which would keep a connection open between them.
+            self._engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
         except ImportError as error:
             package = PACKAGES.get(error.name or "", error.name)
             raise ConfigurationError(
@@ -68,14 +69,10 @@ class DatabaseSource:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the rows."""
-        with reading(self.name):
-            try:
-                connection = self._engine.connect()
-                with connection.execution_options(yield_per=BATCH_ROWS) as connected:
-                    for session_id, accessed, pickled in connected.execute(self._select):
-                        yield _entry(session_id, accessed, pickled)
-            finally:
-                self._engine.dispose()
+        with reading(self.name), self._engine.connect() as connection:
+            rows = connection.execution_options(yield_per=BATCH_ROWS).execute(self._select)
+            for session_id, accessed, pickled in rows:
+                yield _entry(session_id, accessed, pickled)
 
 
 def _entry(session_id: str, accessed: datetime, pickled: bytes | None) -> Entry:

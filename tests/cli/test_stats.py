@@ -52,7 +52,7 @@ def test_the_output_for_people(run: Run, filled: dict[str, Any]) -> None:
     assert re.search(r"^ *namespace +live +expired +size *$", result.stdout, re.MULTILINE)
     assert re.search(r"^ *news +3 +0 +", result.stdout, re.MULTILINE)
     assert "and 2 namespaces more; see --json" in result.stdout
-    assert "1 item is not of this package." in result.stdout
+    assert "1 item belongs to another program." in result.stdout
     assert 2 == run("stats", "--units-per-second", "0").exit_code
 
 

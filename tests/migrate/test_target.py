@@ -211,7 +211,12 @@ def test_after_ctrl_c_the_same_command_completes_the_work(
         write(items, *rest)
 
     monkeypatch.setattr(ItemStore, "put_with_record", write_and_stop)
-    first = run(*arguments)
+    # A background job of a shell ignores Ctrl-C, and so would its tests.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        first = run(*arguments)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "Run the same command again to finish.\n" in first.stderr
     assert 130 == first.exit_code
     there = sum(stored(options, session_id) is not None for session_id in ids)
