@@ -49,4 +49,5 @@ def _backend_of(items: tuple[tuple[str, Any], ...]) -> Backend:
 
 
 def _backend(given: dict[str, Any]) -> Backend:
-    return Backend(parse(given), table_is_default="table_name" not in by_name(given))
+    named = by_name(given)
+    return Backend(parse(named), table_is_default="table_name" not in named)
