@@ -50,7 +50,7 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
     if not found:
         click.echo(f"{used} used.", err=True)
         raise Failed(
-            f"there is no cache namespace {namespace!r} in table {table!r} with prefix "
+            f"cache namespace {namespace!r} does not exist in table {table!r} with prefix "
             f"{settings.prefix!r}; beaker-dynamodb stats, with the same flags, lists them"
         )
     if as_json:

@@ -77,7 +77,7 @@ def reap(
                 "last_keys": {n: key for n, key in marks.items() if key != START},
             },
         )
-        with closing(runs):  # type: ignore[type-var]
+        with closing(runs):  # type: ignore[type-var]  # an Iterator, which is a generator
             for now in runs:
                 advance(now.scanned - sums.scanned)
                 sums = now

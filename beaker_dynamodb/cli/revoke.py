@@ -156,7 +156,7 @@ class _Chosen:
         while True:
             number = 0
             with metered(self._options, scan=True, consistent=True, rows=True):
-                for number, session in enumerate(store.revoke_pass(period), 1):  # noqa: B007
+                for number, session in enumerate(store.revoke_pass(period), 1):  # noqa: B007  # used after the loop
                     yield session
             if not number:
                 return

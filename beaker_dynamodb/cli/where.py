@@ -97,5 +97,5 @@ def find(
                     if not wanted:
                         break
     if wanted or None in found:
-        raise Failed("there is no such session, or it has expired")
+        raise Failed("the session does not exist or has expired")
     return [session for session in found if session is not None]

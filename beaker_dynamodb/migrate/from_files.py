@@ -44,7 +44,7 @@ class _Files:
 
     def __init__(self, folder: Path, container: str) -> None:
         if not folder.is_dir():
-            raise ConfigurationError(f"there is no folder {folder}")
+            raise ConfigurationError(f"folder {folder} does not exist")
         top = folder / container if (folder / container).is_dir() else folder
         found: Counter[Path] = Counter()
         with reading(f"the folder {top}"):

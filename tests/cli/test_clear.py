@@ -61,7 +61,7 @@ def test_a_namespace_that_does_not_exist_is_an_error(
     result = run("clear", "--namespace", "news", "--yes", *words, *flags)
     assert (1, "") == (result.exit_code, result.stdout)
     error = result.stderr.splitlines()[-1]
-    assert "there is no cache namespace 'news' in table" in error
+    assert "cache namespace 'news' does not exist in table" in error
     assert error.endswith("'cache:'; beaker-dynamodb stats, with the same flags, lists them")
 
 

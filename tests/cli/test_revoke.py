@@ -126,8 +126,8 @@ def test_the_result_as_json(revoke: Run) -> None:
         (["id-0", "--keep", "id-1"], 2, "--keep goes with --where only"),
         (["--all", "--keep", "id-1"], 2, "--keep goes with --where only"),
         (["id-0", "--used-before", "1d"], 2, "times go with --where and --all only"),
-        (["@0123456789abcdef"], 1, "there is no such session"),
-        (["--where", "userId=0", "--keep", "unknown"], 1, "there is no such session"),
+        (["@0123456789abcdef"], 1, "the session does not exist"),
+        (["--where", "userId=0", "--keep", "unknown"], 1, "the session does not exist"),
     ],
 )
 def test_what_cannot_be_done_is_refused(

@@ -66,7 +66,7 @@ def test_an_unknown_or_expired_session_is_an_error(run: Run, filled: dict[str, A
     for words in (["show", "unknown"], ["show", "old"], ["show", "@0123456789abcdef"]):
         result = run("sessions", *words, *SPECIAL)
         assert (1, "") == (result.exit_code, result.stdout)
-        assert "there is no such session" in result.stderr
+        assert "the session does not exist" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,10 @@ def test_the_exit_code_is_1_if_a_session_is_not_copied(
     [
         ([], "one of --from and --from-ini"),
         (["--from", "file:///", "--from-ini", "x.ini"], "one of --from and --from-ini"),
-        (["--from", "file:///nowhere/at/all", "--to", "x"], "there is no folder /nowhere/at/all"),
+        (
+            ["--from", "file:///nowhere/at/all", "--to", "x"],
+            "folder /nowhere/at/all does not exist",
+        ),
         (["--from", "redis://127.0.0.1/0"], "one of --to and --to-ini"),
         (["--from", "redis://127.0.0.1/0", "--to", "redis://h/0"], "dynamodb://REGION/TABLE"),
         (["--from-ini", "nowhere.ini"], "nowhere.ini"),
