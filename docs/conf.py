@@ -18,9 +18,8 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.graphviz",
-    "sphinx_click",
     "sphinx_copybutton",
-    "option_reference",
+    "generated",
 ]
 # Pages that are read on GitHub too: they link to files outside docs/.
 exclude_patterns = ["_build"]

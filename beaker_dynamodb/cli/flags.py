@@ -94,7 +94,7 @@ _HELP_ALL = click.Option(
     is_eager=True,
     expose_value=False,
     callback=_show_all_help,
-    help="Show this message with a flag for every option of the README, and exit.",
+    help="Show this message with a flag for every option, and exit.",
 )
 
 
