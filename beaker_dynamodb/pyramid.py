@@ -121,9 +121,19 @@ def save_session_tween_factory(
             return instead or response
         # A view may return the same response object to every visitor, so the headers of this
         # session go into a copy.
-        return copy.copy(response)
+        return _copied(response)
 
     return save_session_tween
+
+
+def _copied(response: Any) -> Any:
+    """Return a shallow copy of a response, such as an HTTPFound that a view returned."""
+    if not isinstance(response, Exception):
+        return copy.copy(response)
+    # copy.copy would call its constructor, which needs the location.
+    copied = type(response).__new__(type(response))
+    copied.__dict__.update(response.__dict__)
+    return copied
 
 
 def _save(request: Any, status: str, error: Exception | None) -> Any:

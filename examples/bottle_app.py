@@ -1,48 +1,59 @@
-"""Bottle with its sessions in DynamoDB: counts a visitor's visits.
+"""Bottle with Beaker sessions in DynamoDB: counts a visitor's visits.
 
-Run it with ``python examples/bottle_app.py`` and open http://127.0.0.1:8080/. To try it without
-an AWS account, start DynamoDB Local and say so in the environment: see examples/README.md.
+Run ``python examples/bottle_app.py`` and open http://127.0.0.1:8080/. Ctrl-C stops it.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from typing import Any
 
-from beaker.middleware import SessionMiddleware
-from bottle import Bottle, redirect, request, run
+import waitress
+from bottle import Bottle, redirect, request, template
 
-bottle_app = Bottle()
+from beaker_dynamodb.middleware import SessionMiddleware
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Visits</title>
+<h1>Visits</h1>
+<p>Your session has seen <strong id="visits">{{visits}}</strong> visits.</p>
+<form method="post" action="/log-out"><button>Log out</button></form>
+</html>"""
+
+app = Bottle()
 
 
-@bottle_app.get("/")
+@app.get("/")
 def index() -> str:
     """Count this visit."""
     session = request.environ["beaker.session"]
     session["visits"] = session.get("visits", 0) + 1
     session.save()
-    return f"visits: {session['visits']}\n"
+    return template(PAGE, visits=session["visits"])
 
 
-@bottle_app.post("/logout")
+@app.post("/log-out")
 def log_out() -> None:
-    """Forget the visitor."""
+    """Delete the session and its cookie."""
     request.environ["beaker.session"].delete()
-    redirect("/")
+    redirect("/", 303)
 
 
-settings: dict[str, Any] = {
+settings = {
     "session.type": "ext:dynamodb",
     "session.table_name": "myapp-sessions",
     "session.region_name": "eu-west-1",
     "session.timeout": 1800,
-    # Signs the cookie. One secret for all processes, from wherever you keep secrets.
-    "session.secret": os.environ.get("SESSION_SECRET", "only for development"),
     "session.httponly": True,
-    # A fault of the store is an error page, not a log-out.
-    "session.invalidate_corrupt": False,
+    # Signs the cookie: the same secret in every process.
+    "session.secret": os.environ.get("SESSION_SECRET", "only for development"),
 }
-application = SessionMiddleware(bottle_app, settings)
+application = SessionMiddleware(app, settings)
 
 if __name__ == "__main__":
-    run(app=application, host="127.0.0.1", port=8080, server="waitress")
+    logging.basicConfig(level=logging.INFO)
+    with EmbeddedDynamoDB() as dynamodb:  # on AWS: leave it out
+        os.environ |= dynamodb.environment
+        waitress.serve(application, host="127.0.0.1", port=os.environ.get("PORT", "8080"))

@@ -33,7 +33,7 @@ def local(port: int) -> None:
     server = EmbeddedDynamoDB(port)
     try:
         with server:
-            for name, value in environment(server).items():
+            for name, value in server.environment.items():
                 click.echo(f"export {name}={shlex.quote(value)}")
             click.echo(
                 "Serving until Ctrl-C; paste the lines above into another terminal.", err=True
@@ -44,14 +44,3 @@ def local(port: int) -> None:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def environment(server: EmbeddedDynamoDB) -> dict[str, str]:
-    """Return the environment variables that point boto3 to a running server."""
-    credentials = server.credentials
-    return {
-        "AWS_ENDPOINT_URL_DYNAMODB": server.endpoint_url,
-        "AWS_DEFAULT_REGION": credentials["region_name"],
-        "AWS_ACCESS_KEY_ID": credentials["aws_access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": credentials["aws_secret_access_key"],
-    }

@@ -109,3 +109,17 @@ class EmbeddedDynamoDB:
             "aws_access_key_id": "embedded",
             "aws_secret_access_key": "embedded",
         }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that point boto3 to the running server.
+
+        :raises RuntimeError: it is not running.
+        """
+        credentials = self.credentials
+        return {
+            "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url,
+            "AWS_DEFAULT_REGION": credentials["region_name"],
+            "AWS_ACCESS_KEY_ID": credentials["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": credentials["aws_secret_access_key"],
+        }

@@ -1,82 +1,65 @@
-"""The applications in examples/, unchanged, with an embedded DynamoDB."""
+"""Beaker's own Paste filters and pyramid_beaker, with an embedded DynamoDB."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from beaker.cache import cache_region
 from paste.deploy import loadapp
+from pyramid.config import Configurator
+from pyramid.response import Response
 from webtest import TestApp
 
 from tests.beaker import aws_is, items, own_caches, used_client
+from tests.docs import count_visits, visits
 from tests.servers.recorder import CallRecorder
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 TABLE = "myapp-sessions"
+SETTINGS = {
+    "session.type": "ext:dynamodb",
+    "session.table_name": TABLE,
+    "session.region_name": "eu-west-1",
+}
 
 
 @pytest.fixture(autouse=True)
-def _environment(moto_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for folder in (EXAMPLES, EXAMPLES / "pyramid_app"):
-        monkeypatch.syspath_prepend(str(folder))
-    modules = set(sys.modules)
+def _environment(moto_endpoint: Endpoint) -> Iterator[None]:
     with own_caches(), aws_is(moto_endpoint):
         yield
-    for name in set(sys.modules) - modules:
-        if name in ("app", "bottle_app", "flask_app", "wsgi_app"):
-            del sys.modules[name]
 
 
-def pyramid_app() -> Any:
-    return loadapp(f"config:{EXAMPLES / 'pyramid_app' / 'development.ini'}")
-
-
-def bottle_app() -> Any:
-    return importlib.import_module("bottle_app").application
-
-
-def flask_app() -> Any:
-    return importlib.import_module("flask_app").app
-
-
-def paste_app() -> Any:
-    return loadapp(f"config:{EXAMPLES / 'wsgi.ini'}")
-
-
-@pytest.mark.parametrize("make", [pyramid_app, bottle_app, flask_app, paste_app])
-def test_visits_are_counted_per_browser_until_the_logout(
-    make: Callable[[], Any], moto_endpoint: Endpoint
+def test_pyramid_beaker_hands_the_url_of_the_cache_to_its_regions(
+    moto_endpoint: Endpoint,
 ) -> None:
-    app = make()
-    browser, other = TestApp(app), TestApp(app)
-    pages = [browser.get("/").text, browser.get("/").text, other.get("/").text]
-    assert ["1", "2", "1"] == [page.replace(",", "").split()[1] for page in pages]
-    kinds = [item["type"]["S"] for item in items(moto_endpoint.client, TABLE).values()]
-    assert 2 == kinds.count("beaker-session")
+    total = cache_region("short_term", "total")(lambda upto: sum(range(upto + 1)))
 
-    if make is paste_app:
-        browser.get("/logout")
-        after = browser.get("/")
-    else:
-        after = browser.post("/logout").follow()
-    assert "visits: 1" in after.text
+    def index(request: Any) -> Response:
+        request.session["visits"] = count = request.session.get("visits", 0) + 1
+        return Response(f"{count}, {total(count)}")
 
-
-def test_a_value_of_a_cache_region_is_created_once(moto_endpoint: Endpoint) -> None:
-    app = pyramid_app()
-    assert "visits: 1, total: 1\n" == TestApp(app).get("/").text
-    cached = [key for key in items(moto_endpoint.client, TABLE) if key.startswith("cache:")]
-    assert 1 == len(cached)
+    caches = {
+        "cache.type": "ext:dynamodb",
+        "cache.url": f"dynamodb://eu-west-1/{TABLE}",
+        "cache.regions": "short_term",
+        "cache.short_term.expire": "60",
+    }
+    with Configurator(settings={**SETTINGS, **caches}) as config:
+        config.include("pyramid_beaker")
+        config.add_route("index", "/")
+        config.add_view(index, route_name="index")
+        app = config.make_wsgi_app()
+    assert ["1, 1", "2, 3"] == count_visits(app)
+    stored = items(moto_endpoint.client, TABLE)
+    assert ["cache:", "cache:", "sess:"] == sorted(key.partition(":")[0] + ":" for key in stored)
 
     with CallRecorder(used_client({"url": f"dynamodb://eu-west-1/{TABLE}"})) as sent:
-        assert "visits: 1, total: 1\n" == TestApp(app).get("/").text
+        assert "1, 1" == TestApp(app).get("/").text
     assert ["GetItem", "PutItem"] == sorted(sent.operations)
 
 
@@ -84,13 +67,14 @@ def test_a_value_of_a_cache_region_is_created_once(moto_endpoint: Endpoint) -> N
     "line",
     [
         "use = egg:Beaker#beaker_session",
+        "paste.filter_factory = beaker.middleware:session_filter_factory",
         "paste.filter_app_factory = beaker.middleware:session_filter_app_factory",
     ],
 )
-def test_beakers_other_paste_filters(tmp_path: Path, line: str) -> None:
-    ini = (EXAMPLES / "wsgi.ini").read_text()
-    used = "paste.filter_factory = beaker.middleware:session_filter_factory"
-    assert used in ini
-    (tmp_path / "wsgi.ini").write_text(ini.replace(used, line))
-    browser = TestApp(loadapp(f"config:{tmp_path / 'wsgi.ini'}"))
-    assert ["visits: 1\n", "visits: 2\n"] == [browser.get("/").text, browser.get("/").text]
+def test_beakers_own_paste_filters(tmp_path: Path, line: str) -> None:
+    options = "".join(f"{name} = {value}\n" for name, value in SETTINGS.items())
+    (tmp_path / "wsgi.ini").write_text(
+        f"[app:main]\npaste.app_factory = {visits.__module__}:visits_factory\n"
+        f"filter-with = session\n[filter:session]\n{line}\n{options}"
+    )
+    assert ["1", "2"] == count_visits(loadapp(f"config:{tmp_path / 'wsgi.ini'}"))

@@ -10,7 +10,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import items
-from tests.browser.conftest import DOMAIN
+from tests.browser.chromium import DOMAIN
 from tests.sessions.site import COOKIE, store
 
 if TYPE_CHECKING:

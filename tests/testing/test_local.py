@@ -46,6 +46,15 @@ def test_a_stopped_server_frees_its_port_and_threads() -> None:
         assert address.geturl() == again.endpoint_url
 
 
+def test_its_environment_leads_boto3_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedDynamoDB() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        client = boto3.Session().client("dynamodb")
+        assert server.endpoint_url == client.meta.endpoint_url
+        assert "TableNames" in client.list_tables()
+
+
 def test_start_and_stop_can_be_repeated() -> None:
     server = EmbeddedDynamoDB()
     server.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -243,8 +243,11 @@ def test_changed_marks_the_session(options: Options, cookie: str) -> None:
     assert [b"1", b"2"] == [site(cookie).body, site(cookie).body]
 
 
-def test_a_shared_response_object_passes_no_cookie_to_the_next_visitor(options: Options) -> None:
-    shared = Page("welcome")
+@pytest.mark.parametrize("make", [lambda: Page("welcome"), lambda: HTTPFound("/")])
+def test_a_shared_response_object_passes_no_cookie_to_the_next_visitor(
+    options: Options, make: Callable[[], Page]
+) -> None:
+    shared = make()
 
     def welcome(request: Any) -> Page:
         if request.params:
@@ -252,6 +255,8 @@ def test_a_shared_response_object_passes_no_cookie_to_the_next_visitor(options: 
         return shared
 
     site = Site(welcome, options)
-    session_cookie(send(site.app, QUERY_STRING="log-in"))
+    visitor = send(site.app, QUERY_STRING="log-in")
+    assert session_cookie(visitor)
+    assert shared.status == visitor.status
     stranger = site()
     assert ([], []) == (stranger.all("Set-Cookie"), stranger.all("Vary"))

@@ -1,0 +1,62 @@
+"""CherryPy with Beaker sessions in DynamoDB: counts a visitor's visits.
+
+Run ``python examples/cherrypy_app.py`` and open http://127.0.0.1:8080/. Ctrl-C stops it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import cherrypy
+import waitress
+
+from beaker_dynamodb.middleware import SessionMiddleware
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Visits</title>
+<h1>Visits</h1>
+<p>Your session has seen <strong id="visits">{visits}</strong> visits.</p>
+<form method="post" action="/log-out"><button>Log out</button></form>
+</html>"""
+
+
+class Root:
+    """The pages."""
+
+    @cherrypy.expose
+    def index(self) -> str:
+        """Count this visit."""
+        session = cherrypy.request.wsgi_environ["beaker.session"]
+        session["visits"] = session.get("visits", 0) + 1
+        session.save()
+        return PAGE.format(visits=session["visits"])
+
+    @cherrypy.expose
+    @cherrypy.tools.allow(methods=["POST"])
+    def log_out(self) -> None:
+        """Delete the session and its cookie."""
+        cherrypy.request.wsgi_environ["beaker.session"].delete()
+        raise cherrypy.HTTPRedirect("/", 303)
+
+
+settings = {
+    "session.type": "ext:dynamodb",
+    "session.table_name": "myapp-sessions",
+    "session.region_name": "eu-west-1",
+    "session.timeout": 1800,
+    "session.httponly": True,
+    # Signs the cookie: the same secret in every process.
+    "session.secret": os.environ.get("SESSION_SECRET", "only for development"),
+}
+cherrypy.config.update({"environment": "embedded"})  # another server than CherryPy's serves it
+cherrypy.tree.mount(Root(), "/")
+application = SessionMiddleware(cherrypy.tree, settings)
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    with EmbeddedDynamoDB() as dynamodb:  # on AWS: leave it out
+        os.environ |= dynamodb.environment
+        waitress.serve(application, host="127.0.0.1", port=os.environ.get("PORT", "8080"))

@@ -1,0 +1,1 @@
+"""The applications in examples/: their pages, their start and stop, and screenshots of them."""
