@@ -100,7 +100,6 @@ def pages() -> list[Page]:
     """Return all pages: those of the site, and those at the top of the repository."""
     found = [*ROOT.glob("*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("docs/**/*.md")]
     old = {"README.md", "CONTRIBUTING.md", "docs/performance.md", "docs/migration.md"}
-    old.add("examples/README.md")
     names = sorted(str(path.relative_to(ROOT)) for path in found)
     return [page(name) for name in names if name not in old]
 

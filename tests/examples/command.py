@@ -26,13 +26,10 @@ _HEED_CTRL_C = (
 
 
 @contextmanager
-def running(script: str, *arguments: str) -> Iterator[str]:
-    """Run a script of the repository, and yield the URL that it prints.
-
-    At the end, press Ctrl-C, and check that it ends by itself and without a traceback.
-    """
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run Python with these arguments until the block ends; read its output from ``stdout``."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _HEED_CTRL_C, script, *arguments],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env={**os.environ, "PORT": "0"},
         stdout=subprocess.PIPE,
@@ -40,23 +37,34 @@ def running(script: str, *arguments: str) -> Iterator[str]:
         text=True,
     )
     assert process.stdout is not None
-    printed = []
     try:
-        for line in process.stdout:
-            printed.append(line)
-            if found := _URL.search(line):
-                yield found[1]
-                break
-        else:
-            raise AssertionError("".join(printed))
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate()
-        assert 0 == process.returncode, rest
-        assert "Traceback" not in rest
+        yield process
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@contextmanager
+def running(script: str, *arguments: str) -> Iterator[str]:
+    """Run a script of the repository, and yield the URL that it prints.
+
+    At the end, press Ctrl-C, and check that it ends by itself and without a traceback.
+    """
+    with started("-c", _HEED_CTRL_C, script, *arguments) as process:
+        assert process.stdout is not None
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            if found := _URL.search(line):
+                break
+        else:
+            raise AssertionError("".join(printed))
+        yield found[1]
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert 0 == process.wait(), rest
+        assert "Traceback" not in rest
 
 
 class Visitor:

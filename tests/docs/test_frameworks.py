@@ -1,0 +1,141 @@
+"""The how-to pages of the frameworks: applications count visits, and comparisons hold."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cherrypy
+import pytest
+import tg
+from beaker.cache import CacheManager
+from beaker.util import parse_cache_config_options
+from paste.deploy import loadapp
+from webtest import TestApp
+
+from beaker_dynamodb import DynamoDBSession
+from beaker_dynamodb.middleware import SessionMiddleware
+from tests.beaker import COOKIE, items, used_client
+from tests.docs import count_visits, run_blocks, settings
+from tests.docs.pages import page
+from tests.servers.endpoint import Endpoint
+from tests.wsgi.outage import Outage
+
+TABLE = {"table_name": "myapp-sessions", "region_name": "eu-west-1"}
+
+
+def howto(name: str) -> Any:
+    return page(f"docs/howto/{name}.md")
+
+
+@pytest.mark.parametrize("name", ["wsgi", "flask", "bottle", "cherrypy", "develop-locally"])
+def test_an_application_counts_visits(name: str, aws: Endpoint) -> None:
+    names = run_blocks(howto(name))
+    said = count_visits(names.get("application") or names["app"])
+    assert ["visits: 1", "visits: 2"] == [line.split(",")[0] for line in said]
+    assert any(key.startswith("sess:") for key in items(aws.client, "myapp-sessions"))
+
+
+def test_pyramid(aws: Endpoint) -> None:
+    ini, _ = (block.code for block in howto("pyramid").blocks("ini"))
+    application = run_blocks(howto("pyramid"))["main"]({}, **settings(ini))
+    assert ["visits: 1", "visits: 2"] == count_visits(application)
+
+
+def test_cache_regions(aws: Endpoint) -> None:
+    (ini,) = (block.code for block in howto("pyramid").blocks("ini", "Cache regions"))
+    CacheManager(**parse_cache_config_options(settings(ini)))
+    total = run_blocks(howto("pyramid"), "Cache regions")["total"]
+    assert [6, 6] == [total(3), total(3)]
+    assert 1 == len(items(aws.client, "myapp-sessions"))
+
+
+def test_paste(aws: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("myapp")
+    vars(module).update(run_blocks(howto("paste"), "A complete file"))
+    monkeypatch.setitem(sys.modules, "myapp", module)
+    filter_section, file = (block.code for block in howto("paste").blocks("ini"))
+    assert filter_section in file
+    (tmp_path / "paste.ini").write_text(file)
+    application = loadapp(f"config:{tmp_path / 'paste.ini'}")
+    assert isinstance(application, SessionMiddleware)
+    assert ["visits: 1", "visits: 2"] == count_visits(application)
+
+
+# -- CherryPy -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("on_save_error", "status"), [("raise", "500 Internal"), ("503", "503 Service")]
+)
+def test_cherrypys_pipeline(aws: Endpoint, on_save_error: str, status: str) -> None:
+    names = run_blocks(howto("cherrypy"))
+    names["settings"]["session.on_save_error"] = on_save_error
+    browser = TestApp(cherrypy.tree.mount(names["Root"](), "/pipeline", names["config"]))
+    for visit in (1, 2):
+        assert f"visits: {visit}" == browser.get("/pipeline/").text
+    with Outage(used_client(TABLE)).of("PutItem"):
+        assert browser.get("/pipeline/", status="*").status.startswith(status)
+    assert "visits: 3" == browser.get("/pipeline/").text
+
+
+# -- TurboGears -----------------------------------------------------------------------------------
+
+
+class Root(tg.TGController):  # type: ignore[misc]  # no type hints
+    @tg.expose()  # type: ignore[untyped-decorator]
+    def index(self, end: str = "") -> str:
+        tg.session["visits"] = tg.session.get("visits", 0) + 1
+        tg.session.save()
+        if end:
+            tg.session.regenerate_id()
+        kind = type(tg.session._session()).__name__
+        number = tg.cache.get_cache("numbers").get("number", createfunc=lambda: 7)
+        return f"{tg.session['visits']} {kind} {number}"
+
+
+def turbogears(change: Callable[[Any], object]) -> tuple[Any, dict[str, str]]:
+    """Return TurboGears' configurator and the settings of the page."""
+    (ini,) = (block.code for block in howto("turbogears").blocks("ini"))
+    configurator = tg.FullStackApplicationConfigurator()
+    configurator.update_blueprint({"root_controller": Root(), "tm.enabled": False})
+    change(configurator)
+    return configurator, settings(ini)
+
+
+def test_turbogears_ini(aws: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    base_config, given = turbogears(bool)
+    (code,) = (
+        block.code for block in howto("turbogears").blocks("python", "The lines that change")
+    )
+    names = {"base_config": base_config}
+    exec(code, names)
+    assert ["1 DynamoDBSession 7", "2 DynamoDBSession 7"] == count_visits(
+        names["make_app"]({}, **given)
+    )
+    assert [] == [one for one in caplog.records if one.name.startswith("beaker_dynamodb")]
+    assert 2 == len(items(aws.client, "myapp-sessions"))
+
+
+@pytest.mark.parametrize("with_class", [True, False])
+def test_turbogears_session_class(aws: Endpoint, with_class: bool) -> None:
+    """Only with the class is an old cookie dead after a change of the id."""
+    (code,) = (
+        block.code for block in howto("turbogears").blocks("python", "Only the session class")
+    )
+
+    def change(base_config: Any) -> None:
+        if with_class:
+            exec(code, {"base_config": base_config})
+
+    configurator, given = turbogears(change)
+    application = configurator.make_wsgi_app({}, {**given, "session.enabled": "true"})
+    browser, thief = TestApp(application), TestApp(application)
+    name = DynamoDBSession.__name__ if with_class else "Session"
+    assert [f"1 {name} 7", f"2 {name} 7"] == [browser.get("/").text, browser.get("/").text]
+    thief.set_cookie(COOKIE, str(browser.cookies[COOKIE]).strip('"'))
+    assert f"3 {name} 7" == browser.get("/?end=1").text
+    assert f"{1 if with_class else 3} {name} 7" == thief.get("/").text
