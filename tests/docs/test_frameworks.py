@@ -71,15 +71,20 @@ def test_paste(aws: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("on_save_error", "status"), [("raise", "500 Internal"), ("503", "503 Service")]
 )
-def test_cherrypys_pipeline(aws: Endpoint, on_save_error: str, status: str) -> None:
+@pytest.mark.parametrize("way", ["pipeline", "tree"])
+def test_cherrypy(aws: Endpoint, way: str, on_save_error: str, status: str) -> None:
     names = run_blocks(howto("cherrypy"))
     names["settings"]["session.on_save_error"] = on_save_error
-    browser = TestApp(cherrypy.tree.mount(names["Root"](), "/pipeline", names["config"]))
+    if way == "pipeline":
+        application = cherrypy.tree.mount(names["Root"](), "", names["config"])
+    else:
+        application = SessionMiddleware(cherrypy.tree, names["settings"])
+    browser = TestApp(application)
     for visit in (1, 2):
-        assert f"visits: {visit}" == browser.get("/pipeline/").text
+        assert f"visits: {visit}" == browser.get("/").text
     with Outage(used_client(TABLE)).of("PutItem"):
-        assert browser.get("/pipeline/", status="*").status.startswith(status)
-    assert "visits: 3" == browser.get("/pipeline/").text
+        assert browser.get("/", status="*").status.startswith(status)
+    assert "visits: 3" == browser.get("/").text
 
 
 # -- TurboGears -----------------------------------------------------------------------------------

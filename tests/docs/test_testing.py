@@ -12,7 +12,7 @@ from tests.docs.pages import page
 
 def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
     blocks = page("docs/howto/test-your-application.md").blocks("python")
-    # The fixture for DynamoDB Local replaces an earlier one.
+    # Those lines belong into a fixture.
     code = [block.code for block in blocks if block.heading != "In DynamoDB Local"]
     (tmp_path / "test_page.py").write_text("\n".join(code))
     pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]
