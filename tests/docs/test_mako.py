@@ -63,3 +63,18 @@ def test_a_region_fails_with_a_module_directory(start: Start) -> None:
     template = start(cache_args={"region": "short_term"})
     with pytest.raises(TypeError, match="data_dir"):
         rendered(template, "rain")
+
+
+def test_a_cache_key_replaces_the_name_of_the_part(start: Start, aws: Endpoint) -> None:
+    news = Path("templates/news.html")
+    keyed = 'cached="True" cache_key="${user_id}" cache_timeout="3600"'
+    news.write_text(news.read_text().replace('cached="True"', keyed))
+    template = start()
+    for user in ("ada", "bob", "ada"):
+        template.render(user_id=user, slow_query=list)
+    stored = items(aws.client, "myapp-sessions")
+    assert ["cache:_news_html|ada", "cache:_news_html|bob"] == sorted(stored)
+    lifetimes = [
+        float(one["deadline"]["N"]) - float(one["created"]["N"]) for one in stored.values()
+    ]
+    assert [3600, 3600] == [round(seconds) for seconds in lifetimes]
