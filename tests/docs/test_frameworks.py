@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +13,9 @@ import cherrypy
 import pytest
 import tg
 from beaker.cache import CacheManager
+from beaker.exceptions import BeakerWarning
 from beaker.util import parse_cache_config_options
+from botocore.exceptions import ClientError
 from paste.deploy import loadapp
 from webtest import TestApp
 
@@ -98,49 +101,68 @@ class Root(tg.TGController):  # type: ignore[misc]  # no type hints
         if end:
             tg.session.regenerate_id()
         kind = type(tg.session._session()).__name__
-        number = tg.cache.get_cache("numbers").get("number", createfunc=lambda: 7)
-        return f"{tg.session['visits']} {kind} {number}"
+        return f"{tg.session['visits']} {kind}"
+
+    @tg.expose()  # type: ignore[untyped-decorator]
+    def cached(self) -> str:
+        return str(tg.cache.get_cache("numbers").get("number", createfunc=lambda: 7))
 
 
-def turbogears(change: Callable[[Any], object]) -> tuple[Any, dict[str, str]]:
+def turbogears() -> tuple[Any, dict[str, str]]:
     """Return TurboGears' configurator and the settings of the page."""
     (ini,) = (block.code for block in howto("turbogears").blocks("ini"))
-    configurator = tg.FullStackApplicationConfigurator()
-    configurator.update_blueprint({"root_controller": Root(), "tm.enabled": False})
-    change(configurator)
-    return configurator, settings(ini)
+    base_config = tg.FullStackApplicationConfigurator()
+    base_config.update_blueprint({"root_controller": Root(), "tm.enabled": False})
+    return base_config, settings(ini)
 
 
 def test_turbogears_ini(aws: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
-    base_config, given = turbogears(bool)
+    base_config, given = turbogears()
     (code,) = (
         block.code for block in howto("turbogears").blocks("python", "The lines that change")
     )
     names = {"base_config": base_config}
     exec(code, names)
-    assert ["1 DynamoDBSession 7", "2 DynamoDBSession 7"] == count_visits(
-        names["make_app"]({}, **given)
-    )
+    application = names["make_app"]({}, **given)
+    assert ["1 DynamoDBSession", "2 DynamoDBSession"] == count_visits(application)
+    assert "7" == TestApp(application).get("/cached").text
     assert [] == [one for one in caplog.records if one.name.startswith("beaker_dynamodb")]
-    assert 2 == len(items(aws.client, "myapp-sessions"))
+    kinds = {key.partition(":")[0] for key in items(aws.client, "myapp-sessions")}
+    assert {"sess", "cache"} == kinds
 
 
 @pytest.mark.parametrize("with_class", [True, False])
 def test_turbogears_session_class(aws: Endpoint, with_class: bool) -> None:
-    """Only with the class is an old cookie dead after a change of the id."""
-    (code,) = (
-        block.code for block in howto("turbogears").blocks("python", "Only the session class")
-    )
-
-    def change(base_config: Any) -> None:
-        if with_class:
-            exec(code, {"base_config": base_config})
-
-    configurator, given = turbogears(change)
-    application = configurator.make_wsgi_app({}, {**given, "session.enabled": "true"})
+    """Only with the class is an old cookie dead, and does a session outlive a failed read."""
+    (block,) = howto("turbogears").blocks("python", "Only the session class")
+    base_config, given = turbogears()
+    if with_class:
+        exec(block.code, {"base_config": base_config})
+    application = base_config.make_wsgi_app({}, {**given, "session.enabled": "true"})
     browser, thief = TestApp(application), TestApp(application)
     name = DynamoDBSession.__name__ if with_class else "Session"
-    assert [f"1 {name} 7", f"2 {name} 7"] == [browser.get("/").text, browser.get("/").text]
+    assert [f"1 {name}", f"2 {name}"] == [browser.get("/").text, browser.get("/").text]
     thief.set_cookie(COOKIE, str(browser.cookies[COOKIE]).strip('"'))
-    assert f"3 {name} 7" == browser.get("/?end=1").text
-    assert f"{1 if with_class else 3} {name} 7" == thief.get("/").text
+    assert f"3 {name}" == browser.get("/?end=1").text
+    assert f"{1 if with_class else 3} {name}" == thief.get("/").text
+
+    with one_failed_read():
+        if with_class:
+            browser.get("/", status="*", expect_errors=True)
+        else:
+            with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
+                assert f"1 {name}" == browser.get("/").text
+    assert f"{4 if with_class else 2} {name}" == browser.get("/").text
+
+
+@contextmanager
+def one_failed_read() -> Iterator[None]:
+    """Throttle the next GetItem of the block."""
+    events, name = used_client(TABLE).meta.events, "before-send.dynamodb.GetItem"
+
+    def fail(**_: object) -> None:
+        events.unregister(name, fail)
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+
+    events.register_first(name, fail)
+    yield
