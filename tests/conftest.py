@@ -15,6 +15,7 @@ from hypothesis import Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.dynamodb.circuit_breaker import reset_breakers
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.watch import RUN, whole_run
 from tests.clock import Clock
@@ -120,6 +121,13 @@ def _no_secret_is_shown() -> Iterator[None]:
 def _errors_are_looked_at() -> Iterator[None]:
     yield
     RUN.look_at_errors()
+
+
+@pytest.fixture(autouse=True)
+def _closed_circuit_breakers() -> Iterator[None]:
+    """Tests share endpoints, but not their outages."""
+    yield
+    reset_breakers()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -41,8 +41,6 @@ class CacheEntries:
         if lock is not None and not lock.computation.running:
             lock.computation.start(storage.items.now_ms())
             saw = lock.computation.saw
-        if storage.outage.skip_call():
-            return default
         item = self._call(
             lambda: storage.items.get(
                 storage.keys.entry(self._namespace, key),
@@ -95,7 +93,7 @@ class CacheEntries:
         storage.codec.sign(item)
         if lock is None:
             self._call(lambda: storage.entries.put(item))
-        elif not storage.outage.skip_call():
+        else:
             self._call(lambda: self._write_under_lock(item, lock), lock)
 
     def _write_under_lock(self, item: Item, lock: CreationLock) -> None:

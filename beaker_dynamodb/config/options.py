@@ -62,7 +62,7 @@ class Options:
     config: Any = option(
         converters.live,
         "A botocore Config, for instance with another retry mode or connection pool size. It "
-        "overrides the two options below.",
+        "overrides `read_timeout` and `max_attempts`.",
         default_text="none",
         live=True,
     )
@@ -71,6 +71,13 @@ class Options:
     )
     max_attempts: int = option(
         converters.positive_integer, "Attempts per call, including the first.", default=3
+    )
+    total_timeout: float = option(
+        converters.positive_number,
+        "How long one call waits for a DynamoDB that does not answer. Checked before each attempt, "
+        "so the call may take one attempt longer.",
+        default=5.0,
+        unit="seconds",
     )
     transport: str = option(
         converters.choice("boto3", "lean"),

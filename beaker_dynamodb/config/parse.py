@@ -19,7 +19,7 @@ __all__ = ["Options", "by_name", "parse"]
 log = logging.getLogger("beaker_dynamodb")
 
 #: A command may wait longer than a web request, unless its settings say otherwise.
-PATIENCE = {"read_timeout": 60.0, "max_attempts": 5}
+PATIENCE = {"read_timeout": 60.0, "max_attempts": 5, "total_timeout": 300.0}
 
 _FIELDS = {spec.name: spec for spec in fields(Options)}
 _CANONICAL = {

@@ -6,8 +6,9 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.dynamodb import silence, table
+from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.dynamodb.authentication import Remedy, remedy
+from beaker_dynamodb.dynamodb.circuit_breaker import breaker_of
 from beaker_dynamodb.dynamodb.client import ClientSource, connection_key
 from beaker_dynamodb.dynamodb.error_mapping import (
     ConditionFailed,
@@ -77,25 +78,8 @@ class TableCalls:
 
         :param method: a method of a boto3 client.
         """
-        silence.check(OPERATIONS[method], self.options.table_name)
         if method not in MULTI_TABLE:
             params["TableName"] = self.options.table_name
-        try:
-            return self._call(method, params)
-        except StoreUnavailable as error:
-            silence.note(error)
-            raise
-
-    def query(self, **params: Any) -> Iterator[Attributes]:
-        """Yield the items that a Query finds, over all its pages."""
-        while True:
-            page = self.call("query", **params)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _call(self, method: str, params: dict[str, Any]) -> Any:
         try:
             response = self._send(method, params)
         except MissingTable:
@@ -106,12 +90,21 @@ class TableCalls:
             table.enable_time_to_live_or_warn(self.client(), self.options)
         return response
 
+    def query(self, **params: Any) -> Iterator[Attributes]:
+        """Yield the items that a Query finds, over all its pages."""
+        while True:
+            page = self.call("query", **params)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
     def _send(self, method: str, params: dict[str, Any]) -> Any:
         retries: list[Remedy | None] = []
         while True:
             client = self.client()
             try:
-                response = getattr(client, method)(**params)
+                response = self._send_once(client, method, params)
             except Exception as error:
                 if hasattr(error, "response"):
                     self._note_answer(client)
@@ -132,6 +125,28 @@ class TableCalls:
                 self._note_answer(client)
             self._note_accepted_credentials(retries)
             return response
+
+    def _send_once(self, client: Any, method: str, params: dict[str, Any]) -> Any:
+        """Make one call of the client, unless the circuit breaker refuses it."""
+        breaker = breaker_of(self.options)
+        breaker.begin(OPERATIONS[method], self.options, self._probe)
+        try:
+            response = getattr(client, method)(**params)
+        except Exception as error:
+            if _is_answer(error):
+                breaker.answered()
+            raise
+        finally:
+            breaker.end()
+        breaker.answered()
+        return response
+
+    def _probe(self) -> None:
+        """Read an item that does not exist."""
+        names = filter(None, (self.options.hash_key, self.options.sort_key))
+        key = {name: {"S": f"{self.options.prefix or ''}|probe"} for name in names}
+        params = {"TableName": self.options.table_name, "Key": key}
+        self._send_once(self.client(), "get_item", params)
 
     def _note_answer(self, client: Any) -> None:
         self._answered = client
@@ -215,3 +230,12 @@ class TableCalls:
         except TableNotReady:
             self._without_ttl = options.create_table
             raise
+
+
+def _is_answer(error: Exception) -> bool:
+    """Return whether an error is DynamoDB's answer, and not an internal error of it."""
+    response = getattr(error, "response", None)
+    if response is None:
+        return False
+    status: int = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status < 500

@@ -6,6 +6,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.dynamodb.attempts import limit_attempts
 from beaker_dynamodb.dynamodb.client_factory import make_client
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.hooks import guard
@@ -112,6 +113,7 @@ class ClientSource:
         self._key = connection_key(options)
         if options.client is not None:
             guard(options.client)
+            limit_attempts(options.client, options)
 
     def __call__(self) -> DynamoDBClient:
         """Return the client.

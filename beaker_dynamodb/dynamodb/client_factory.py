@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
+from beaker_dynamodb.dynamodb.attempts import limit_attempts
 from beaker_dynamodb.dynamodb.hooks import guard, speed_up
 from beaker_dynamodb.dynamodb.unanswered import describe
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError, StoreUnavailable
@@ -35,13 +36,18 @@ def make_client(options: Options) -> Any:
     except Exception as error:
         failure = client_error(error, options.table_name)
     else:
+        # It imports botocore.
+        from beaker_dynamodb.dynamodb.addresses import keep_addresses
+
         guard(client)
+        limit_attempts(client, options)
+        keep_addresses(client)
         speed_up(client, credentials)
         if options.transport != "lean":
             return client
         from beaker_dynamodb.dynamodb.lean import LeanClient
 
-        return LeanClient(client, credentials)
+        return LeanClient(client, credentials, options)
     # Raised outside of the `except` block, so that no traceback shows a helper's output.
     raise failure
 

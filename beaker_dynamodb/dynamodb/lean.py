@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.hooks import first_non_none_response
 from botocore.parsers import ResponseParserError, create_parser
 from urllib3 import Retry
@@ -22,11 +22,14 @@ from urllib3.exceptions import HTTPError
 
 from beaker_dynamodb.dynamodb import wire
 from beaker_dynamodb.dynamodb.authentication import remedy_of_response
+from beaker_dynamodb.dynamodb.circuit_breaker import breaker_of
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials, ReadOnlyCredentials
     from types_boto3_dynamodb import DynamoDBClient
+
+    from beaker_dynamodb.config.options import Options
 
 #: The ``Authorization`` header of a request signed with version 4; the group is the Region.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/dynamodb/aws4_request, ")
@@ -76,8 +79,11 @@ class LeanClient:
     :param credentials: the client's credentials, or None if none were found.
     """
 
-    def __init__(self, client: DynamoDBClient, credentials: Credentials | None) -> None:
+    def __init__(
+        self, client: DynamoDBClient, credentials: Credentials | None, options: Options
+    ) -> None:
         self._client = client
+        self._options = options
         self._credentials = credentials
         self._events, self._service = client.meta.events, client.meta.service_model
         self._http: Any = client._endpoint.http_session  # type: ignore[attr-defined]
@@ -131,7 +137,12 @@ class LeanClient:
             if parsed is None:
                 return None
             emit(f"after-call.{name}", http_response=response, parsed=parsed, **event)
-        except (BotoCoreError, HTTPError, ResponseParserError, ValueError):
+        except (HTTPClientError, HTTPError) as error:
+            failure = HTTPClientError(error=error) if isinstance(error, HTTPError) else error
+            if not breaker_of(self._options).may_retry(failure):
+                raise failure from error
+            return None
+        except (BotoCoreError, ResponseParserError, ValueError):
             return None
         if response.status_code == 400:
             exceptions: Any = self._client.exceptions

@@ -28,6 +28,8 @@ def explain(error: Exception) -> str:
     """Return what happened and what to check, for an exception of botocore without a response."""
     from botocore import exceptions
 
+    if isinstance(error, exceptions.ClientError):
+        return f"it answers only with errors ({error.response['Error'].get('Code') or 'HTTP'})"
     if isinstance(error, exceptions.NoCredentialsError):
         return _no_credentials()
     credentials = (

@@ -21,8 +21,9 @@ from beaker_dynamodb import (
     backend,
 )
 from beaker_dynamodb.caches.fallback_lock import FallbackLock
-from beaker_dynamodb.caches.outage import PAUSE_SECONDS, Outage
+from beaker_dynamodb.caches.outage import Outage
 from tests.caches.conftest import MakeLock, Time
+from tests.dynamodb.breakers import open_breaker, without_probes
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 
@@ -74,27 +75,33 @@ def broken(options: dict[str, Any]) -> Iterator[Broken]:
     events.unregister("before-send.dynamodb", handler)
 
 
-@pytest.mark.parametrize(("kind", "tolerated"), [("reads", 3), ("writes", 1), ("locks", 3)])
-def test_a_value_is_computed_once_during_an_outage(
-    options: dict[str, Any], broken: Broken, time: Time, kind: str, tolerated: int
+@pytest.mark.parametrize(("kind", "tolerated"), [("reads", 2), ("writes", 1), ("locks", 1)])
+def test_a_value_is_computed_once_if_some_calls_get_no_answer(
+    options: dict[str, Any], broken: Broken, kind: str, tolerated: int
 ) -> None:
-    cache = make_cache(options, time)
+    cache = make_cache(options)
     broken.add(kind)
     numbers = iter(range(9))
     assert cache.get("key", createfunc=lambda: next(numbers)) == 0
     assert next(numbers) == 1
-    # Only the first call was sent.
     assert cache.namespace.faults_missed == tolerated
-    broken.clear()
-    assert "key" not in cache
-    time.advance(PAUSE_SECONDS)
-    assert "key" not in cache
-    elsewhere = make_cache(options, lock_timeout=0.01)
-    if kind == "writes":  # its lock is left to expire
-        with pytest.raises(LockTimeout):
-            elsewhere.get("key", createfunc=str)
-    else:
-        assert elsewhere.get("key", createfunc=lambda: "later") == "later"
+
+
+def test_no_call_is_sent_while_the_circuit_breaker_is_open(
+    options: dict[str, Any], time: Time
+) -> None:
+    cache = make_cache(options)
+    cache.put("key", "old")
+    breaker = without_probes(cache.namespace.backend.options, time)
+    open_breaker(breaker)
+    with CallRecorder(cache.namespace.client) as calls:
+        assert "key" not in cache
+        assert cache.get("key", createfunc=lambda: "computed") == "computed"
+        cache.put("key", "new")
+        cache.remove_value("key")
+    assert calls.operations == []
+    breaker.answered()
+    assert cache.get("key") == "old"
 
 
 @pytest.mark.parametrize("on_error", ["miss", "raise"])
@@ -277,52 +284,45 @@ def test_a_thread_that_waits_for_a_throttled_one_goes_on_without_the_lock() -> N
     assert answers == [True]
 
 
-def test_a_thread_that_waits_while_another_finds_out_goes_on_without_the_lock(
-    registry: LockRegistry, time: Time
+def test_a_thread_goes_on_without_the_lock_if_the_circuit_breaker_opened_while_it_waited(
+    options: dict[str, Any], registry: LockRegistry, time: Time
 ) -> None:
-    cache = make_cache(DEAD, time, lock_timeout=0.05)
+    cache = make_cache(options, lock_timeout=0.05)
+    breaker = without_probes(cache.namespace.backend.options, time)
     lock = cache.namespace.get_creation_lock(b"key")
-    lock.acquire()
-    lock.release()
-    time.advance(PAUSE_SECONDS)
     asked, answered = threading.Event(), threading.Event()
-    acquire = lock._acquirer.wait
 
     def hang(until: float) -> Any:
+        open_breaker(breaker)
         asked.set()
         answered.wait()
-        return acquire(until)
 
     lock._acquirer.wait = hang
 
     def ask() -> None:
-        lock.acquire()
-        lock.release()
+        with suppress(LockTimeout):
+            lock.acquire()
 
     asking = threading.Thread(target=ask)
     asking.start()
     asked.wait()
-    time.advance(-1)  # the outage was active when this thread began to wait
     assert lock.acquire()
     lock.release()
     answered.set()
     asking.join()
 
 
-def test_after_the_pause_the_lock_is_shared_with_other_processes_again(
-    options: dict[str, Any], broken: Broken, registry: LockRegistry, make_lock: MakeLock, time: Time
+def test_the_lock_is_shared_with_other_processes_once_the_circuit_breaker_closes(
+    options: dict[str, Any], registry: LockRegistry, make_lock: MakeLock, time: Time
 ) -> None:
-    cache = make_cache(options, time)
+    cache = make_cache(options)
+    breaker = without_probes(cache.namespace.backend.options, time)
     lock = cache.namespace.get_creation_lock(b"key")
     assert isinstance(lock, FallbackLock)
-    broken.add("locks")
-    for seconds, tolerated in ((0, 1), (PAUSE_SECONDS - 1, 1), (1, 2)):
-        time.advance(seconds)
-        assert lock.acquire(wait=False)
-        lock.release()
-        assert cache.namespace.faults_missed == tolerated
-    broken.clear()
-    time.advance(PAUSE_SECONDS)
+    open_breaker(breaker)
+    assert lock.acquire(wait=False)
+    lock.release()
+    breaker.answered()
     assert lock.acquire(wait=False)
     assert not make_lock().acquire(wait=False)
     lock.release()
@@ -336,6 +336,7 @@ def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewher
     cache = make_cache(options, time)
     outage = cache.namespace._cache_storage().outage
     backend = cache.namespace.backend
+    breaker = without_probes(backend.options, time)
     lock = FallbackLock(
         backend.items,
         backend.keys.lock("news", b"key"),
@@ -347,8 +348,9 @@ def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewher
     holder.acquire()
 
     def meanwhile() -> None:
-        if time.now < 1:  # another thread's call gets no answer
-            outage.tolerates(StoreUnavailable("no answer"))
+        if time.now < 1:  # calls of another table get no answer, then this one's are answered
+            open_breaker(breaker)
+            breaker.answered()
         registry.heartbeat.renew_due()
 
     time.during = meanwhile
@@ -361,7 +363,7 @@ def test_during_an_outage_a_kept_lease_is_used_and_a_lost_one_forgotten(
     options: dict[str, Any], registry: LockRegistry, time: Time
 ) -> None:
     cache = make_cache(options, time)
-    outage = cache.namespace._cache_storage().outage
+    breaker = without_probes(cache.namespace.backend.options, time)
     lock = cache.namespace.get_creation_lock(b"key")
     lock.acquire()
     with CallRecorder(cache.namespace.client) as calls:
@@ -370,7 +372,7 @@ def test_during_an_outage_a_kept_lease_is_used_and_a_lost_one_forgotten(
             lock.release()
             lock._waiting = 0
             time.advance(seconds)
-            outage.tolerates(StoreUnavailable("no answer"))
+            open_breaker(breaker)
             assert lock.acquire(wait=False)
             assert (lock._lease is not None) is kept
     lock.release()

@@ -1,0 +1,200 @@
+"""Fail at once while DynamoDB does not answer, so that a web server's threads stay free.
+
+One circuit breaker for each process and endpoint, shared by sessions, caches and locks:
+
+- **closed**: calls are sent. It opens after attempts without an answer, see `_must_open`. Even
+  before that, calls are refused while several others have been waiting for too long.
+- **open**: calls raise `StoreUnavailable` at once. A thread reads an item from time to time (a
+  probe). The first answer, to a probe or to a call that still waits, closes it.
+
+Every response below 500 is an answer, so throttling and missing permissions never open it. A closed
+breaker takes no lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from beaker_dynamodb.dynamodb.forks import PerProcess
+from beaker_dynamodb.dynamodb.open_circuit import OpenCircuit
+from beaker_dynamodb.dynamodb.unanswered import explain
+from beaker_dynamodb.exceptions import StoreUnavailable
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.config.options import Options
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: Calls that may be overdue before other calls are refused.
+MAX_OVERDUE = 3
+#: Consecutive failed attempts that open the breaker, and fewer if they took a whole `read_timeout`.
+CONSECUTIVE_FAILURES, SLOW_FAILURES = 10, 3
+#: The failure rate that opens it, over at least `RATE_ATTEMPTS` attempts within a window.
+FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 20, 10.0
+
+
+class _Call(NamedTuple):
+    """A call that waits for its answer. Times of the monotonic clock, in seconds."""
+
+    began: float
+    deadline: float
+    read_timeout: float
+    probe: Callable[[], object]
+
+
+class CircuitBreaker:
+    """Counts answers and failures of one endpoint, and refuses calls while it does not answer.
+
+    :param monotonic: the clock, in seconds.
+    :param wait: waits for an event, at most for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+    ) -> None:
+        self._monotonic = monotonic
+        self._wait = wait
+        self._lock = threading.Lock()
+        #: By thread. Assigning and deleting a key is atomic, so this needs no lock.
+        self._waiting: dict[int, _Call] = {}
+        self._last_answer = float("-inf")
+        self._failures = 0  # consecutive
+        self._first_failure = 0.0  # when the first of them began
+        self._window_began = float("-inf")
+        self._window_failures = self._window_answers = 0
+        self._open_circuit: OpenCircuit | None = None
+        self._last_closed = float("-inf")
+        #: Totals: how often it opened, and how many calls were not sent.
+        self.openings = self.refusals = 0
+        self._refusals_before = 0  # when it opened last
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are refused because DynamoDB does not answer."""
+        return self._open_circuit is not None
+
+    def was_open_since(self, moment: float) -> bool:
+        """Return whether it is open, or was at a moment of the monotonic clock or since then."""
+        return self._open_circuit is not None or moment < self._last_closed
+
+    def begin(self, operation: str, options: Options, probe: Callable[[], object]) -> None:
+        """Start a call of this thread, or refuse it.
+
+        :param probe: reads an item; used while the breaker is open.
+        :raises StoreUnavailable: DynamoDB is known not to answer.
+        """
+        now = self._monotonic()
+        circuit = self._open_circuit
+        if circuit is not None:
+            if not circuit.is_probe():
+                self._refuse(operation, options, circuit.explain())
+        elif len(self._waiting) >= MAX_OVERDUE and (overdue := self._overdue(now)) >= MAX_OVERDUE:
+            self._refuse(operation, options, f"{overdue} calls still wait for an answer")
+        self._waiting[threading.get_ident()] = _Call(
+            now, now + options.total_timeout, options.read_timeout, probe
+        )
+
+    def end(self) -> None:
+        """End this thread's call, however it ended."""
+        self._waiting.pop(threading.get_ident(), None)
+
+    def answered(self) -> None:
+        """Note an answer: close the breaker."""
+        now = self._last_answer = self._monotonic()
+        self._failures = 0
+        self._window_answers += 1
+        if self._open_circuit is not None:
+            self._close(now)
+
+    def may_retry(self, error: Exception) -> bool:
+        """Note an attempt of this thread's call that got no answer, and open if it is time.
+
+        :returns: whether another attempt makes sense.
+        """
+        call = self._waiting.get(threading.get_ident())
+        if call is None:
+            return True  # the application's own use of its client
+        now = self._monotonic()
+        with self._lock:
+            if not self._failures:
+                self._first_failure = call.began
+            self._failures += 1
+            self._count_in_window(now)
+            if self._open_circuit is None and self._must_open(now, call):
+                self._open(error, call.probe)
+        return self._open_circuit is None and now < call.deadline
+
+    def _count_in_window(self, now: float) -> None:
+        if now - self._window_began >= RATE_SECONDS:
+            self._window_began = now
+            self._window_failures = self._window_answers = 0
+        self._window_failures += 1
+
+    def _must_open(self, now: float, call: _Call) -> bool:
+        attempts = self._window_failures + self._window_answers
+        return (
+            self._failures >= CONSECUTIVE_FAILURES
+            or (self._failures >= SLOW_FAILURES and now - self._first_failure >= call.read_timeout)
+            or (attempts >= RATE_ATTEMPTS and self._window_failures >= FAILURE_RATE * attempts)
+            or self._overdue(now) >= MAX_OVERDUE
+        )
+
+    def _overdue(self, now: float) -> int:
+        """Return how many calls have waited for half of `read_timeout` without any answer."""
+        calls, last = [*self._waiting.values()], self._last_answer
+        if not calls or now - calls[0].began <= calls[0].read_timeout / 2:
+            return 0  # the oldest is the first, because a dict keeps its order
+        return sum(last < call.began and now - call.began > call.read_timeout / 2 for call in calls)
+
+    def _refuse(self, operation: str, options: Options, reason: str) -> None:
+        self.refusals += 1
+        raise StoreUnavailable(
+            f"{operation} on table {options.table_name!r}: not sent, because {reason}",
+            operation=operation,
+            table=options.table_name,
+        )
+
+    def _open(self, error: Exception, probe: Callable[[], object]) -> None:
+        self.openings += 1
+        self._refusals_before = self.refusals
+        self._open_circuit = OpenCircuit(explain(error), probe, self._monotonic, self._wait)
+        log.warning(
+            "calls to DynamoDB fail at once until it answers: %s",
+            self._open_circuit.reason,
+        )
+        self._open_circuit.start()
+
+    def _close(self, now: float) -> None:
+        with self._lock:
+            closed, self._open_circuit = self._open_circuit, None
+            self._last_closed = now
+        if closed is not None:
+            closed.closed.set()
+            log.warning(
+                "DynamoDB answers again, after %.1f s; calls that were not sent: %d",
+                now - closed.began,
+                self.refusals - self._refusals_before,
+            )
+
+
+_breakers: PerProcess[dict[Any, CircuitBreaker]] = PerProcess(dict)
+
+
+def breaker_of(options: Options) -> CircuitBreaker:
+    """Return this process's circuit breaker for the endpoint of a configuration."""
+    key = options.endpoint_url, options.region_name, options.client and id(options.client)
+    breakers = _breakers()
+    return breakers.get(key) or breakers.setdefault(key, CircuitBreaker())
+
+
+def reset_breakers() -> None:
+    """Close all circuit breakers of this process and forget what they have counted."""
+    for breaker in _breakers().values():
+        breaker.answered()
+    _breakers().clear()

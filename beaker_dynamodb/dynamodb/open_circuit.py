@@ -1,0 +1,90 @@
+"""An open circuit breaker: since when, why, and the probes that find out when to close it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from datetime import datetime, timezone
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: Seconds until the first probe, and the longest interval while probes get no answer.
+FIRST_PROBE_SECONDS, MAX_PROBE_SECONDS = 1.0, 5.0
+#: The interval after a probe that failed within `CHEAP_PROBE_SECONDS`: a refused connection.
+FAST_PROBE_SECONDS, CHEAP_PROBE_SECONDS = 0.75, 0.5
+
+
+class OpenCircuit:
+    """Probes DynamoDB in a thread until the circuit breaker closes.
+
+    If no thread can be started, one of the application's calls at a time is the probe.
+
+    :param reason: why it opened.
+    :param probe: reads an item with one attempt; closes the circuit breaker if it is answered.
+    :param monotonic: the clock, in seconds.
+    :param wait: waits for an event for at most a number of seconds.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        probe: Callable[[], object],
+        monotonic: Callable[[], float],
+        wait: Callable[[threading.Event, float], object],
+    ) -> None:
+        self.reason = reason
+        self.began = monotonic()
+        self.since = datetime.now(timezone.utc)
+        self.closed = threading.Event()
+        self._probe = probe
+        self._monotonic = monotonic
+        self._wait = wait
+        self._prober: int | None = None  # ident of the thread
+        self._next_call = float("inf")  # when a call may be the probe
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start the thread."""
+        try:
+            threading.Thread(target=self._run, name="beaker-dynamodb-probe", daemon=True).start()
+        except RuntimeError:  # no thread can be started
+            self._next_call = self.began + FIRST_PROBE_SECONDS
+
+    def is_probe(self) -> bool:
+        """Return whether a call of this thread may be sent."""
+        if self._prober == threading.get_ident():
+            return True
+        now = self._monotonic()
+        with self._lock:
+            if now < self._next_call:
+                return False
+            self._next_call = now + MAX_PROBE_SECONDS
+            return True
+
+    def explain(self) -> str:
+        """Return since when calls are not sent, and why."""
+        seconds = self._monotonic() - self.began
+        return (
+            f"DynamoDB has not answered since {self.since:%H:%M:%S} UTC ({seconds:.1f} s ago): "
+            f"{self.reason}"
+        )
+
+    def _run(self) -> None:
+        self._prober = threading.get_ident()
+        interval = FIRST_PROBE_SECONDS
+        while True:
+            # Jitter, so that the processes of a fleet do not probe at the same time.
+            self._wait(self.closed, random.uniform(0.8, 1.0) * interval)
+            if self.closed.is_set():
+                return
+            began = self._monotonic()
+            try:
+                self._probe()
+            except Exception:
+                log.debug("a probe failed", exc_info=True)
+            if self._monotonic() - began <= CHEAP_PROBE_SECONDS:
+                interval = FAST_PROBE_SECONDS
+            else:
+                interval = min(2 * interval, MAX_PROBE_SECONDS)

@@ -1,0 +1,30 @@
+"""Circuit breakers whose clock the tests advance, and which never probe."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from botocore.exceptions import ReadTimeoutError
+
+from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.dynamodb import circuit_breaker
+from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, breaker_of
+
+
+def without_probes(options: Options, monotonic: Callable[[], float]) -> CircuitBreaker:
+    """Replace the circuit breaker of an endpoint by one that only `answered` closes."""
+    current = breaker_of(options)
+    breakers = circuit_breaker._breakers()
+    (key,) = (key for key, breaker in breakers.items() if breaker is current)
+    breakers[key] = CircuitBreaker(monotonic, lambda closed, seconds: closed.wait())
+    return breakers[key]
+
+
+def open_breaker(breaker: CircuitBreaker) -> None:
+    """Let calls fail until the breaker opens."""
+    done = threading.Event()
+    while not breaker.is_open:
+        breaker.begin("GetItem", Options(), done.set)
+        breaker.may_retry(ReadTimeoutError(endpoint_url="https://example"))
+        breaker.end()
