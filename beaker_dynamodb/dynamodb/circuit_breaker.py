@@ -17,7 +17,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.open_circuit import OpenCircuit
@@ -37,13 +37,9 @@ CONSECUTIVE_FAILURES, SLOW_FAILURES = 10, 3
 FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 20, 10.0
 
 
-class _Call(NamedTuple):
-    """A call that waits for its answer. Times of the monotonic clock, in seconds."""
-
-    began: float
-    deadline: float
-    read_timeout: float
-    probe: Callable[[], object]
+#: A call that waits for its answer: when it began on the monotonic clock, its options, and what
+#: probes the endpoint. A plain tuple, because one is made for each call.
+_Call = tuple[float, "Options", Callable[[], object]]
 
 
 class CircuitBreaker:
@@ -96,9 +92,7 @@ class CircuitBreaker:
                 self._refuse(operation, options, circuit.explain())
         elif len(self._waiting) >= MAX_OVERDUE and (overdue := self._overdue(now)) >= MAX_OVERDUE:
             self._refuse(operation, options, f"{overdue} calls still wait for an answer")
-        self._waiting[threading.get_ident()] = _Call(
-            now, now + options.total_timeout, options.read_timeout, probe
-        )
+        self._waiting[threading.get_ident()] = now, options, probe
 
     def end(self) -> None:
         """End this thread's call, however it ended."""
@@ -120,15 +114,16 @@ class CircuitBreaker:
         call = self._waiting.get(threading.get_ident())
         if call is None:
             return True  # the application's own use of its client
+        began, options, probe = call
         now = self._monotonic()
         with self._lock:
             if not self._failures:
-                self._first_failure = call.began
+                self._first_failure = began
             self._failures += 1
             self._count_in_window(now)
-            if self._open_circuit is None and self._must_open(now, call):
-                self._open(error, call.probe)
-        return self._open_circuit is None and now < call.deadline
+            if self._open_circuit is None and self._must_open(now, options):
+                self._open(error, probe)
+        return self._open_circuit is None and now < began + options.total_timeout
 
     def _count_in_window(self, now: float) -> None:
         if now - self._window_began >= RATE_SECONDS:
@@ -136,21 +131,25 @@ class CircuitBreaker:
             self._window_failures = self._window_answers = 0
         self._window_failures += 1
 
-    def _must_open(self, now: float, call: _Call) -> bool:
+    def _must_open(self, now: float, options: Options) -> bool:
         attempts = self._window_failures + self._window_answers
         return (
             self._failures >= CONSECUTIVE_FAILURES
-            or (self._failures >= SLOW_FAILURES and now - self._first_failure >= call.read_timeout)
+            or (
+                self._failures >= SLOW_FAILURES
+                and now - self._first_failure >= options.read_timeout
+            )
             or (attempts >= RATE_ATTEMPTS and self._window_failures >= FAILURE_RATE * attempts)
             or self._overdue(now) >= MAX_OVERDUE
         )
 
     def _overdue(self, now: float) -> int:
         """Return how many calls have waited for half of `read_timeout` without any answer."""
-        calls, last = [*self._waiting.values()], self._last_answer
-        if not calls or now - calls[0].began <= calls[0].read_timeout / 2:
+        calls = [*self._waiting.values()]
+        if not calls or not _is_overdue(calls[0], now):
             return 0  # the oldest is the first, because a dict keeps its order
-        return sum(last < call.began and now - call.began > call.read_timeout / 2 for call in calls)
+        last = self._last_answer
+        return sum(call[0] > last and _is_overdue(call, now) for call in calls)
 
     def _refuse(self, operation: str, options: Options, reason: str) -> None:
         self.refusals += 1
@@ -181,6 +180,11 @@ class CircuitBreaker:
                 now - closed.began,
                 self.refusals - self._refusals_before,
             )
+
+
+def _is_overdue(call: _Call, now: float) -> bool:
+    began, options, _ = call
+    return now - began > options.read_timeout / 2
 
 
 _breakers: PerProcess[dict[Any, CircuitBreaker]] = PerProcess(dict)
