@@ -37,7 +37,7 @@ class Exchange:
     """One request, and the operations of faults on it."""
 
     def __init__(self, request: bytes, client: asyncio.StreamWriter, server: _Server) -> None:
-        self._request = request
+        self.request = request
         self._client = client
         self._server = server
         #: Whether the client's connection must be closed.
@@ -45,7 +45,7 @@ class Exchange:
 
     async def forward(self) -> tuple[bytes, bytes]:
         """Forward the request, and return the head and body of the response."""
-        return await self._server.answer(self._request)
+        return await self._server.answer(self.request)
 
     async def reply(self, answer: bytes) -> None:
         """Send bytes to the client, which may have disconnected."""

@@ -1,0 +1,48 @@
+"""A real web server whose store goes silent keeps serving, and nobody is logged out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from beaker_dynamodb.testing.local import EmbeddedDynamoDB
+from tests.chaos.faults import silence
+from tests.chaos.proxy import Exchange, FaultProxy, Plan
+from tests.chaos.site import Load, serving
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.02)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("server", ["waitress", "gunicorn"])
+def test_the_store_goes_silent(server: str) -> None:
+    pytest.importorskip(server)
+    sent = []
+
+    async def count(exchange: Exchange) -> None:
+        if b"|probe" not in exchange.request:
+            sent.append(exchange)
+        await silence(exchange)
+
+    with (
+        EmbeddedDynamoDB() as store,
+        FaultProxy(store.endpoint_url) as proxy,
+        serving(server, proxy.url) as port,
+        Load(port) as load,
+    ):
+        wait_until(lambda: len(load.pages["/session"].answered) >= 100)
+        proxy.inject(Plan(count))
+        load.next_phase()
+        wait_until(lambda: len(load.pages["/session"].refused) >= 200)
+        during = load.pages
+        assert len(sent) <= 10
+        assert len(during["/plain"].answered) >= len(during["/session"].refused) / 8
+        proxy.inject(Plan(silence, 0))
+        load.next_phase()
+        wait_until(lambda: len(load.pages["/session"].answered) >= 100)
+    assert 0 == load.restarts
