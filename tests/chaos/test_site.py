@@ -1,4 +1,4 @@
-"""A real web server whose store goes silent keeps serving, and nobody is logged out."""
+"""A real web server whose store goes silent keeps serving, and its users stay logged in."""
 
 from __future__ import annotations
 

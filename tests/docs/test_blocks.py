@@ -142,7 +142,7 @@ def _check(command: list[str]) -> None:
 def _check_arguments(arguments: list[str]) -> None:
     """Check the arguments without running the command."""
     group: click.Command = cli
-    context = click.Context(cli)
+    context = cli.make_context("beaker-dynamodb", [], resilient_parsing=True)
     while isinstance(group, click.Group):
         name, *arguments = arguments
         found = group.get_command(context, name)

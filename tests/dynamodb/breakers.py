@@ -22,7 +22,7 @@ def without_probes(options: Options, monotonic: Callable[[], float]) -> CircuitB
 
 
 def open_breaker(breaker: CircuitBreaker) -> None:
-    """Let calls fail until the breaker opens."""
+    """Fail calls until the breaker opens."""
     done = threading.Event()
     while not breaker.is_open:
         breaker.begin("GetItem", Options(), done.set)

@@ -35,7 +35,7 @@ class Prober:
         self._go.acquire()
 
     def wake(self) -> None:
-        """Let the interval pass, and return when the thread waits again."""
+        """Advance the clock by the interval, and wake the thread."""
         self._asleep.acquire()
         self._clock.advance(self.intervals[-1])
         self._go.release()
@@ -79,7 +79,7 @@ def fail(
 
 @contextmanager
 def waiting(breaker: CircuitBreaker, count: int) -> Iterator[None]:
-    """Let threads wait for their answers."""
+    """Begin calls in threads, which wait for answers until the context ends."""
     begun, finish = threading.Barrier(count + 1), threading.Event()
 
     def wait() -> None:
