@@ -32,7 +32,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main(arguments: list[str]) -> None:
-    """Measure everything, and write ``result.json``, ``result.md`` and the plots."""
+    """Measure everything, and write ``result.json``, ``result.md`` and the charts."""
     asked = parser().parse_args(arguments)
     if asked.from_result is None:
         plan = SMOKE if asked.smoke else QUICK if asked.quick else FULL
@@ -55,8 +55,9 @@ def main(arguments: list[str]) -> None:
     print(text)
     print(f"in {asked.out}: {name}.json, {name}.md")
     if whole:
-        names = ", ".join(path.name for path in plots.draw(result, asked.out))
-        print(names or "no plots: matplotlib is not installed (benchmarks/requirements.txt)")
+        charts = docs.CHARTS if asked.docs else asked.out
+        names = ", ".join(path.name for path in plots.draw(result, charts))
+        print(names or "no charts: matplotlib is not installed (benchmarks/requirements.txt)")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -84,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
     made.add_argument(
-        "--docs", action="store_true", help="also put the tables into README.md and docs/"
+        "--docs", action="store_true", help="also put tables and charts into docs/"
     )
     made.add_argument(
         "--from-result", type=Path, metavar="JSON", help="measure nothing; use an earlier result"

@@ -10,15 +10,19 @@ from typing import Any
 from benchmarks.report import goal_table, growth_markdown, markdown
 from benchmarks.servers.stores import ROOT
 
+#: The page with all tables.
+TABLES = "docs/explanation/performance-tables.md"
+#: Where the charts are.
+CHARTS = ROOT / "docs" / "charts"
 #: Function that writes the content of each marker, by page.
 Pages = dict[str, dict[str, Callable[[dict[str, Any]], str]]]
 #: Pages of a whole run.
 PAGES: Pages = {
-    "README.md": {"performance": goal_table},
-    "docs/performance.md": {"results": markdown},
+    "docs/explanation/performance.md": {"performance": goal_table},
+    TABLES: {"results": markdown},
 }
 #: Pages of a run with ``--growth-only``.
-GROWTH_PAGES: Pages = {"docs/performance.md": {"growth": growth_markdown}}
+GROWTH_PAGES: Pages = {TABLES: {"growth": growth_markdown}}
 
 
 def write(result: dict[str, Any], pages: Pages, root: Path = ROOT) -> None:

@@ -2,7 +2,7 @@
 
 Repeatable to 0.1 %, even on a busy machine. The cost of a part is the difference between a process
 that calls it often and one that does not. Prints a table after some minutes; ``--docs`` writes it
-to docs/performance.md.
+to the page of tables.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> None:
     text = table(["part", "thousands of instructions", "to the first"], rows)
     print(text)
     if "--docs" in arguments:
-        docs.write({}, {"docs/performance.md": {"instructions": lambda _: text}})
+        docs.write({}, {docs.TABLES: {"instructions": lambda _: text}})
 
 
 if __name__ == "__main__":

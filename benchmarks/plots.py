@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from beaker_dynamodb.cli.capacity import PRICE_READ_MILLION, PRICE_WRITE_MILLION
 from benchmarks.candidates import CANDIDATES
 from benchmarks.plan import LARGE_KB, MIDDLE_KB
 
@@ -14,48 +15,51 @@ Rows = list[dict[str, Any]]
 
 
 def draw(result: dict[str, Any], folder: Path) -> list[Path]:
-    """Write the PNG files, or none without matplotlib."""
+    """Write the SVG files, or none without matplotlib."""
     try:
         import matplotlib as mpl
     except ImportError:
         return []
     mpl.use("Agg")
+    # Text as text, and the same bytes for the same result.
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "beaker_dynamodb"})
+    folder.mkdir(parents=True, exist_ok=True)
     mix = [row for row in result["mix"] if row["candidate"] != "nothing"]
     canned = list(dict.fromkeys(row["store"] for row in mix if row["store"].startswith("canned")))
     at_once = [row for row in mix if row["store"] == canned[0] and row["clients"] == 1]
     middle = [row for row in mix if row["size_kb"] == MIDDLE_KB]
     large_kb = min(LARGE_KB, max(row["size_kb"] for row in result["capacity"]))
     large = [row for row in result["capacity"] if row["size_kb"] == large_kb]
-    answering = "store answers at once"
     return [
         _bars(
-            {row["candidate"]: _exactly(row["write_units"]) for row in large},
-            f"write capacity units per request, session of {large_kb} KB",
-            folder / "write-units.png",
+            {row["candidate"]: _exactly(dollars(row)) for row in large},
+            f"dollars for a million requests, session of {large_kb} KB",
+            folder / "cost.svg",
         ),
         _bars(
             {row["candidate"]: row["processor_us"] for row in at_once if row in middle},
-            f"processor µs per request, session of {MIDDLE_KB} KB, {answering}",
-            folder / "processor.png",
+            f"processor µs per request, session of {MIDDLE_KB} KB, store answers at once",
+            folder / "processor.svg",
         ),
         _bars(
             {row["candidate"]: row["wall_ms"] for row in result["first"]},
             "first request of a fresh process, ms",
-            folder / "first-request.png",
-        ),
-        _lines(
-            at_once,
-            ("size_kb", "processor_us"),
-            ("KB of session data", f"processor µs per request, 1 client, {answering}"),
-            folder / "sizes.png",
+            folder / "first-request.svg",
         ),
         _lines(
             [row for row in middle if row["store"] == canned[-1]],
             ("clients", "requests_per_second"),
             ("concurrent clients", f"requests a second, session of {MIDDLE_KB} KB, {canned[-1]}"),
-            folder / "throughput.png",
+            folder / "throughput.svg",
         ),
     ]
+
+
+def dollars(row: dict[str, Any]) -> float:
+    """Return what a million requests cost, on demand."""
+    reads: float = row["read_units"] * PRICE_READ_MILLION
+    writes: float = row["write_units"] * PRICE_WRITE_MILLION
+    return reads + writes
 
 
 def label(value: float) -> str:
@@ -146,6 +150,6 @@ def _saved(figure: Any, axes: Any, path: Path) -> Path:
     import matplotlib.pyplot as plt
 
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, transparent=True, metadata={"Date": None})
     plt.close(figure)
     return path

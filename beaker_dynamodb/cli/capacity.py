@@ -16,6 +16,9 @@ WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "Tr
 #: Bytes per capacity unit (AWS developer guide, read/write capacity).
 READ_UNIT_BYTES = 4096
 WRITE_UNIT_BYTES = 1024
+#: Dollars for a million request units on demand, in us-east-1 since November 2024 (AWS price list).
+PRICE_READ_MILLION = 0.125
+PRICE_WRITE_MILLION = 0.625
 
 #: Where a request's parameters are kept in botocore's request context.
 _PARAMS = "beaker_dynamodb.params"
