@@ -34,7 +34,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     """A namespace of values in a DynamoDB table. Creating one does no I/O.
 
     :param namespace: a session's id, or the name of a cache's namespace.
-    :param options: see the table in the README.
+    :param options: see `Options`.
     :raises ConfigurationError: an option is unknown or invalid.
     """
 

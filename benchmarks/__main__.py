@@ -84,9 +84,7 @@ def parser() -> argparse.ArgumentParser:
         help="ours, the bare calls, and these: %(choices)s",
     )
     made.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
-    made.add_argument(
-        "--docs", action="store_true", help="also put tables and charts into docs/"
-    )
+    made.add_argument("--docs", action="store_true", help="also put tables and charts into docs/")
     made.add_argument(
         "--from-result", type=Path, metavar="JSON", help="measure nothing; use an earlier result"
     )

@@ -115,7 +115,7 @@ def prepare(module: str) -> Path:
     settings = {
         "source_paths": ["beaker_dynamodb"],
         "only_mutate": [module],
-        "also_copy": ["README.md"],
+        "also_copy": ["README.md", "docs"],
         "pytest_add_cli_args": ["-m", "not full and not local"],
         "pytest_add_cli_args_test_selection": TESTS[module],
         # A mutant may loop forever: stop it after four times the duration of its tests, plus 20 s.
@@ -125,7 +125,7 @@ def prepare(module: str) -> Path:
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
     project = (ROOT / "pyproject.toml").read_text()
     (folder / "pyproject.toml").write_text(f"{project}\n[tool.mutmut]\n{''.join(lines)}")
-    for name in ("beaker_dynamodb", "tests", "README.md"):
+    for name in ("beaker_dynamodb", "tests", "README.md", "docs"):
         link = folder / name
         if not link.is_symlink():
             link.symlink_to(ROOT / name)

@@ -211,7 +211,7 @@ def check_round_trip(
 def check_serializer(options: Options) -> Result:
     """Check whether unsigned pickles are accepted."""
     name = "serializer"
-    remedy = "set signing_keys (README, Signed values)"
+    remedy = "set signing_keys (docs/howto/rotate-keys.md)"
     if not options.signing_keys:
         text = "anyone who can write to the table can run code in the application, through pickle"
         return Result(name, WARNING, text, remedy)

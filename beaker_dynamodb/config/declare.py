@@ -23,7 +23,7 @@ def option(
     """Declare an option as a dataclass field.
 
     :param convert: converts a string or a Python value; raises ValueError with the reason.
-    :param help: description for the README and ``--help``.
+    :param help: description for the documentation and ``--help``.
     :param default_text: the default in words, if ``default`` does not say it.
     :param unit: unit of the number.
     :param aliases: other names of the same option.

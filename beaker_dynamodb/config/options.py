@@ -1,4 +1,4 @@
-"""The option table. Parsing, the README, error messages and ``--help`` all use it."""
+"""The option table. Parsing, the documentation, error messages and ``--help`` all use it."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ DELETED_BATCH, DELETE_THREADS = 32, 8
 class SessionStore:
     """The sessions of one configuration. Thread-safe; the constructor does no I/O.
 
-    :param options: the application's ``session.*`` options, see the README.
+    :param options: the application's ``session.*`` options.
     :raises ConfigurationError: an option is unknown or invalid.
     """
 

@@ -1,4 +1,4 @@
-"""The faults, with their names in tests and in the README's table."""
+"""The faults, with their names in tests and in the documentation's table."""
 
 from __future__ import annotations
 

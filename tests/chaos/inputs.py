@@ -30,7 +30,7 @@ class Numbers:
 
     @property
     def totals(self) -> tuple[str, str, str]:
-        """Totals of sequences and inputs, formatted as in the README."""
+        """Totals of sequences and inputs, formatted as in the documentation."""
         return f"{3 * self.sessions:,}", f"{self.caches:,}", f"{5 * self.inputs:,}"
 
 

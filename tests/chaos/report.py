@@ -1,4 +1,4 @@
-"""Print the README's table of faults: ``python -m tests.chaos.report``.
+"""Print the documentation's table of faults: ``python -m tests.chaos.report``.
 
 Run the tests first: they download DynamoDB Local. ``--times 10`` multiplies the number of requests
 and the duration of outages by 10. The results of each share are printed to standard error.

@@ -85,7 +85,7 @@ def test_a_visit_shows_no_secret(
         site(slow, cookie)
         site(late, cookie)
     assert [] == watch.found
-    # Beaker deletes sessions that it encrypts itself by a write (README).
+    # Beaker deletes sessions that it encrypts itself by a write.
     logged = middleware == "ours" or setting is not SETTINGS["encrypted"]
     assert logged is any("is gone" in text for text in watch.shown)
 

@@ -1,35 +1,34 @@
-"""The README's table of faults, and the rows that the report prints."""
+"""The documentation's table of faults, and the rows that the report prints."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from tests.chaos.faults import KINDS
 from tests.chaos.inputs import FULL, ON_REQUEST
 from tests.chaos.load import Outcome
 from tests.chaos.report import HEAD, line, row
+from tests.docs.pages import page, table
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text()
+PAGE = page("docs/explanation/robustness.md").text
 
 
-def test_the_readme_has_every_fault() -> None:
-    table = README.split("<!-- faults -->\n")[1].split("\n<!-- /faults -->")[0].split("\n")
-    assert line(HEAD) == table[0]
-    rows = [re.findall(r"[^|]+", row) for row in table[2:]]
+def test_the_page_has_every_fault() -> None:
+    lines = table("faults").split("\n")
+    assert line(HEAD) == lines[0]
+    rows = [re.findall(r"[^|]+", row) for row in lines[2:]]
     assert list(KINDS) == [cells[0].strip() for cells in rows]
     assert {(len(HEAD), "0", "0")} == {
         (len(cells), cells[-2].strip(), cells[-1].strip()) for cells in rows
     }
-    assert "python -m tests.chaos.report" in README
 
 
-def test_the_readme_states_the_numbers_of_examples() -> None:
+def test_the_page_states_the_numbers_of_examples() -> None:
     sentence = "A full run tries {} orders of sessions, {} of caches and {} inputs".format(
         *FULL.totals
     )
     sentence += "; `tox -e chaos` {}, {} and {}.".format(*ON_REQUEST.totals)
-    assert sentence in README
+    assert sentence in PAGE
 
 
 def test_a_row_has_a_cell_for_each_share_and_the_total_damage() -> None:

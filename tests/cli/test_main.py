@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import click
 import pytest
@@ -20,9 +19,9 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.cli.main import cli
 from tests.cli.conftest import Run
+from tests.docs.pages import page
 from tests.opening import payload
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 ERROR = "beaker-dynamodb: error: "
 
 
@@ -42,7 +41,8 @@ def test_every_command_has_help_with_examples(name: str, command: click.Command)
     assert 0 == result.exit_code
     assert command.help
     assert f"Examples:\n    beaker-dynamodb {name}" in result.stdout
-    assert f"| `{name}" in README
+    group = name.split()[0]
+    assert f"[`{group}`](" in page("docs/howto/operate.md").text
     assert "[default: (" not in result.stdout
     assert all(param.help for param in command.params if isinstance(param, click.Option))
 

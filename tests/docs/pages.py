@@ -99,9 +99,7 @@ def page(name: str) -> Page:
 def pages() -> list[Page]:
     """Return all pages: those of the site, and those at the top of the repository."""
     found = [*ROOT.glob("*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("docs/**/*.md")]
-    old = {"README.md", "CONTRIBUTING.md", "docs/performance.md", "docs/migration.md"}
-    names = sorted(str(path.relative_to(ROOT)) for path in found)
-    return [page(name) for name in names if name not in old]
+    return [page(str(path.relative_to(ROOT))) for path in sorted(found)]
 
 
 def blocks(language: str) -> list[Block]:

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import items
-from tests.docs import count_visits, run_blocks, settings, settled, visits
+from tests.docs import count_visits, production_ini, run_blocks, settings, settled, visits
 from tests.docs.pages import ROOT, Block, blocks, page, pages
 from tests.servers.endpoint import Endpoint
 
@@ -94,10 +94,7 @@ def test_transcript(
     """Each command prints what the page shows, apart from numbers and digests."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    Path("production.ini").write_text(
-        "[app:main]\nsession.type = ext:dynamodb\nsession.table_name = myapp-sessions\n"
-        "session.timeout = 1800\nsession.special_keys = userId:S:index\n"
-    )
+    production_ini()
     for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.code, re.MULTILINE):
         program, *arguments = shlex.split(command)
         assert "beaker-dynamodb" == program

@@ -1,6 +1,6 @@
 """One evening's move from files to DynamoDB while users are logged in.
 
-``python -m tests.migrate.evening`` prints the transcript of docs/migration.md.
+``python -m tests.migrate.evening`` prints the transcript of docs/howto/move-sessions.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,11 @@ from click.testing import CliRunner
 
 from beaker_dynamodb.cli.main import cli
 from tests.beaker import Browser
+from tests.docs.pages import page
 from tests.migrate.moving import saved, stored
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
-
-README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 
 
 @pytest.fixture
@@ -71,11 +69,10 @@ def test_from_ini_file_to_ini_file(
     assert {"user": 42} == after.contents()
 
 
-def test_the_command_in_the_readme(
+def test_the_documented_command(
     ini_files: Path, old: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    section = README.split("## Moving sessions from another store")[1].split("\n## ")[0]
-    (line,) = re.findall(r"```sh\n(.*)\n```", section)
+    (line,) = (block.code for block in page("docs/howto/move-sessions.md").blocks("sh"))
     program, *arguments = shlex.split(line)
     saved(old, user=1)
     monkeypatch.chdir(ini_files)

@@ -12,7 +12,7 @@ from tests.migrate.evening import move
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "migration.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "move-sessions.md"
 
 
 @pytest.mark.both_servers

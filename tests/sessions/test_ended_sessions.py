@@ -92,7 +92,7 @@ def test_a_deleted_item_stays_deleted_whatever_its_payload(
 def test_only_our_session_class_deletes_an_encrypted_session(
     plain: Visitor, endpoint: Endpoint
 ) -> None:
-    """Plain Beaker's logout is one more opaque write to the store (README)."""
+    """Plain Beaker's logout is one more opaque write to the store."""
     visitor = plain
     visitor.options |= ENCRYPTED
     visitor.starts(a=1)

@@ -1,11 +1,9 @@
-"""The number of store calls of each kind of request, as in the README's table."""
+"""The number of store calls of each kind of request, as in the documentation's table."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import beaker.ext.redisnm
@@ -15,6 +13,7 @@ from webtest import TestApp
 
 import beaker_dynamodb.middleware
 from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.docs import pages
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import ENCRYPTED, Site, store, values
 from tests.wsgi.raw import Options, nothing, page
@@ -22,7 +21,6 @@ from tests.wsgi.raw import Options, nothing, page
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
-README = Path(__file__).parent.parent.parent / "README.md"
 
 #: Kinds of requests, in order, and their actions.
 KINDS: dict[str, Callable[[Any], object]] = {
@@ -71,7 +69,7 @@ def browse(
         yield f"{reads} + {writes}"
 
 
-def test_the_readmes_table_of_calls_is_correct(
+def test_the_table_of_calls(
     moto_endpoint: Endpoint, table_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beaker.ext.redisnm, "redis", object())
@@ -101,8 +99,7 @@ def test_the_readmes_table_of_calls_is_correct(
         "|---|---|---|---|",
         *("| " + " | ".join(row) + " |" for row in rows),
     ]
-    found = re.search(r"<!-- calls -->\n(.*?)\n<!-- /calls -->", README.read_text(), re.DOTALL)
-    assert "\n".join(lines) == (found[1] if found else "no table between the markers")
+    assert "\n".join(lines) == pages.table("calls")
 
 
 @pytest.mark.parametrize("middleware", ["beaker", "ours"])

@@ -1,0 +1,48 @@
+"""The policies and the table of permissions match what the command prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+from beaker_dynamodb.cli.iam_policy import Place, policy_document
+from beaker_dynamodb.config.converters import SpecialKey
+from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.dynamodb import table
+from tests.docs.pages import page
+
+PERMISSIONS = page("docs/howto/iam-permissions.md")
+
+
+def test_the_policies() -> None:
+    requests, everything = (json.loads(block.code) for block in PERMISSIONS.blocks("json"))
+    options = Options(table_name="myapp-sessions", region_name="eu-west-1")
+    indexed = replace(options, special_keys=(SpecialKey("userId", "S", indexed=True),))
+    uses = ["sessions", "cache", "large-values", "clear", "create", "session-store"]
+    place = Place("123456789012")
+    assert policy_document(options, ["sessions", "cache"], place) == requests
+    assert policy_document(indexed, uses, place) == everything
+
+
+def test_the_table_of_permissions() -> None:
+    shapes = [
+        Options(sort_key=key, special_keys=(SpecialKey("u", "S", indexed=True),))
+        for key in ("part", None)
+    ]
+    rows = re.findall(r"^\| `(\w[\w-]*)` \| .* \| (.*) \|$", PERMISSIONS.text, re.MULTILINE)
+    for use, actions in rows:
+        expected = {
+            action
+            for options in shapes
+            for statement in policy_document(options, [use])["Statement"]
+            for action in statement["Action"]
+        }
+        assert expected == set(re.findall(r"dynamodb:\w+", actions)), use
+    assert {"large-values", "clear", "keys", "create"} <= {use for use, _ in rows}
+
+
+def test_the_aws_command_is_that_of_error_messages() -> None:
+    (command,) = page("docs/howto/create-the-table.md").blocks("sh", "With the AWS command line")
+    expected = table.aws_command(Options(table_name="myapp-sessions"))
+    assert expected == " ".join(command.code.split())

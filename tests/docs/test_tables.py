@@ -1,0 +1,78 @@
+"""Tables that are compared with the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from base64 import b64encode
+from random import Random
+from typing import Any
+
+from beaker.util import PickleSerializer
+
+from beaker_dynamodb import exceptions
+from beaker_dynamodb.cli.capacity import WRITE_UNIT_BYTES
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.codec import Codec
+from beaker_dynamodb.items.item import SESSION, Item, item_size
+from beaker_dynamodb.items.keys import Keys
+from beaker_dynamodb.items.layout import Layout
+from beaker_dynamodb.sessions.merge_values import merge_value
+from benchmarks.workload import basket_line, shop_session
+from tests.docs.pages import page, table
+
+
+def test_merges() -> None:
+    rows = [re.findall(r"`(.*?)`", line) for line in table("merges").splitlines()[2:]]
+    for row in rows:
+        loaded, earlier, later, stored = map(ast.literal_eval, row)
+        assert stored == merge_value(loaded, later, earlier, (), rebased=False), row
+    assert 6 == len(rows)
+
+
+def test_every_exception_is_described() -> None:
+    described = re.findall(r"autoexception:: beaker_dynamodb\.(\w+)", exceptions_page())
+    assert sorted(exceptions.__all__) == sorted(described)
+
+
+def exceptions_page() -> str:
+    return page("docs/reference/exceptions.md").text
+
+
+def test_session_sizes() -> None:
+    rows = ["| lines in the basket | `off` | `auto` | `auto`, signed |", "|---|---|---|---|"]
+    for lines in (1, 10, 20, 200):
+        cells = []
+        for options in (
+            {"compression": "off"},
+            {},
+            {"signing_keys": "a key of sixteen bytes and more"},
+        ):
+            size = stored_size(lines, **options)
+            units = -(-size // WRITE_UNIT_BYTES)
+            cells.append(f"{size / 1024:.1f} KB, {units} unit{'s' if units > 1 else ''}")
+        rows.append(f"| {lines} | {' | '.join(cells)} |")
+    expected = "\n".join(rows)
+    assert expected == table("sizes"), f"the page should say:\n\n{expected}\n"
+
+
+def stored_size(lines: int, **options: Any) -> int:
+    """Return the size of a shop's session in bytes, as DynamoDB counts it."""
+    random = Random(lines)
+    times = {"_accessed_time": 1_700_000_123.456789, "_creation_time": 1_700_000_000.123456}
+    data = {**times, **shop_session(random)}
+    data["basket"] = [basket_line(random) for _ in range(lines)]
+    parsed = parse(options)
+    used = Codec(parsed)
+    item = Item(
+        Keys(parsed).session("0123456789abcdef" * 2),
+        SESSION,
+        *used.encode_session(b64encode(PickleSerializer().dumps(data)).decode()),
+        created_ms=1_700_000_000_123,
+        deadline_ms=1_700_003_600_123,
+        accessed_ms=1_700_000_123_456,
+        version=7,
+        writer="0123456789ab",
+    )
+    used.sign(item)
+    return item_size(Layout(parsed).attributes(item))
