@@ -7,7 +7,8 @@ from typing import Any
 
 from beaker_dynamodb.cli.capacity import PRICE_READ_MILLION, PRICE_WRITE_MILLION
 from benchmarks.candidates import CANDIDATES
-from benchmarks.plan import LARGE_KB, MIDDLE_KB
+from benchmarks.chart_style import NEUTRAL, STYLE, save
+from benchmarks.plan import MIDDLE_KB
 
 #: A value with the least and the greatest, as in a result.
 Spread = dict[str, float]
@@ -21,19 +22,25 @@ def draw(result: dict[str, Any], folder: Path) -> list[Path]:
     except ImportError:
         return []
     mpl.use("Agg")
-    # Text as text, and the same bytes for the same result.
-    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "beaker_dynamodb"})
-    folder.mkdir(parents=True, exist_ok=True)
+    import matplotlib.pyplot as plt
+
+    plt.style.use(STYLE)
     mix = [row for row in result["mix"] if row["candidate"] != "nothing"]
     canned = list(dict.fromkeys(row["store"] for row in mix if row["store"].startswith("canned")))
     at_once = [row for row in mix if row["store"] == canned[0] and row["clients"] == 1]
     middle = [row for row in mix if row["size_kb"] == MIDDLE_KB]
-    large_kb = min(LARGE_KB, max(row["size_kb"] for row in result["capacity"]))
-    large = [row for row in result["capacity"] if row["size_kb"] == large_kb]
+    # The other candidates make the same calls as `ours`: their lines would coincide.
+    priced = {one.name for one in CANDIDATES if one.role == "peer"} | {"ours", "ours-auto"}
+    costs = [
+        {**row, "dollars": _exactly(dollars(row))}
+        for row in result["capacity"]
+        if row["candidate"] in priced
+    ]
     return [
-        _bars(
-            {row["candidate"]: _exactly(dollars(row)) for row in large},
-            f"dollars for a million requests, session of {large_kb} KB",
+        _lines(
+            costs,
+            ("size_kb", "dollars"),
+            ("KB of session data", "dollars for a million requests"),
             folder / "cost.svg",
         ),
         _bars(
@@ -85,8 +92,8 @@ def _bars(values: dict[str, Spread], title: str, path: Path) -> Path:
             [spread["median"] - spread["min"] for _, spread in shown],
             [spread["max"] - spread["median"] for _, spread in shown],
         ],
-        color=["tab:orange" if one.role == "ours" else "tab:gray" for one, _ in shown],
-        ecolor="black",
+        color=["#e76f51" if one.role == "ours" else "#9db4c0" for one, _ in shown],
+        ecolor=NEUTRAL,
         capsize=2 if medians != [spread["max"] for _, spread in shown] else 0,
     )
     axes.margins(x=0.12)
@@ -102,8 +109,8 @@ def _bars(values: dict[str, Spread], title: str, path: Path) -> Path:
         axes.set_xscale("log")
         title += " (logarithmic)"
         axes.set_xlim(min(medians) / 2, 2 * max(spread["max"] for _, spread in shown))
-    axes.set_title(title, fontsize=10)
-    return _saved(figure, axes, path)
+    axes.set_title(title)
+    return save(figure, path)
 
 
 def _lines(rows: Rows, names: tuple[str, str], labels: tuple[str, str], path: Path) -> Path:
@@ -141,15 +148,6 @@ def _lines(rows: Rows, names: tuple[str, str], labels: tuple[str, str], path: Pa
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(lambda value, _: label(value))
     axes.set_xlabel(labels[0])
-    axes.set_title(f"{labels[1]} (logarithmic)", fontsize=10)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _saved(figure, axes, path)
-
-
-def _saved(figure: Any, axes: Any, path: Path) -> Path:
-    import matplotlib.pyplot as plt
-
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, transparent=True, metadata={"Date": None})
-    plt.close(figure)
-    return path
+    axes.set_title(f"{labels[1]} (logarithmic)")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return save(figure, path)
