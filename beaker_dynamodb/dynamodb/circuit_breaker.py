@@ -32,9 +32,9 @@ log = logging.getLogger("beaker_dynamodb")
 #: Calls that may be overdue before other calls are refused.
 MAX_OVERDUE = 3
 #: Consecutive failed attempts that open the breaker, and fewer if they took a whole `read_timeout`.
-CONSECUTIVE_FAILURES, SLOW_FAILURES = 10, 3
+CONSECUTIVE_FAILURES, SLOW_FAILURES = 20, 3
 #: The failure rate that opens it, over at least `RATE_ATTEMPTS` attempts within a window.
-FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 20, 10.0
+FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 50, 10.0
 
 
 #: A call that waits for its answer: when it began on the monotonic clock, its options, and what

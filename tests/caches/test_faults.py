@@ -11,7 +11,7 @@ from beaker.cache import Cache
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.exceptions import DynamoDBError, LockTimeout
 from tests.chaos.faults import KINDS
-from tests.chaos.load import short_pauses
+from tests.chaos.load import short_pauses, wait_for_answers
 from tests.chaos.proxy import FaultProxy, Plan
 from tests.servers.endpoint import create_table
 
@@ -51,6 +51,7 @@ def test_faults_cause_no_wrong_value(endpoint: Endpoint, table_name: str, name: 
         with ThreadPoolExecutor(READERS) as threads:
             during = list(threads.map(lambda key: (key, get(cache, key)), KEYS * READERS))
         proxy.heal()
+        wait_for_answers(options)
         after = {key: get(cache, key) for key in KEYS}
         DynamoDBNamespaceManager("any", **options).client.close()
     assert plan.faults > 0

@@ -23,6 +23,8 @@ from typing import Any
 from unittest.mock import patch
 
 from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb.circuit_breaker import breaker_of
 from beaker_dynamodb.exceptions import DynamoDBError
 from tests.chaos.faults import Kind
 from tests.chaos.proxy import FaultProxy, Plan
@@ -188,8 +190,12 @@ class Outcome:
             if not isinstance(error, DynamoDBError)
             or not error.operation
             or not error.table
-            # An unresolved conflict has the code of its condition check.
-            or error.aws_code not in {kind.code, "ConditionalCheckFailedException"}
+            # An unresolved conflict has the code of its condition check. A call that the circuit
+            # breaker refused has none.
+            or not (
+                error.aws_code in {kind.code, "ConditionalCheckFailedException"}
+                or "not sent, because" in str(error)
+            )
         ]
 
 
@@ -231,9 +237,16 @@ def run(
         with ThreadPoolExecutor(len(visitors)) as threads:
             list(threads.map(lambda visitor: visitor.visit(rounds, duration), visitors))
         proxy.heal()
+        wait_for_answers(faulty)
         stuck = sum(not _recovers(visitor) for visitor in visitors)
         DynamoDBNamespaceManager("any", **faulty).client.close()
         return judge(plan, readers, stuck)
+
+
+def wait_for_answers(options: Mapping[str, Any]) -> None:
+    """Wait until the circuit breaker closes, which a probe does within seconds."""
+    while breaker_of(parse(dict(options))).is_open:
+        sleep(0.05)
 
 
 def _log_in(middleware: str, direct: Site, faulty: Site) -> list[Visitor]:

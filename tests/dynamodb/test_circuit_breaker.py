@@ -143,7 +143,7 @@ def test_three_attempts_that_took_a_whole_read_timeout_open_it(
 
 def test_a_failure_rate_opens_it_although_some_calls_are_answered(breaker: CircuitBreaker) -> None:
     for number in range(circuit_breaker.RATE_ATTEMPTS - 2):
-        if number in (6, 12):
+        if number in (15, 30):
             breaker.answered()
         assert not breaker.is_open
         fail(breaker)
@@ -158,8 +158,8 @@ def test_half_of_all_attempts_may_fail(breaker: CircuitBreaker, clock: Clock) ->
 
 
 def test_failures_of_an_earlier_window_do_not_count(breaker: CircuitBreaker, clock: Clock) -> None:
-    for _ in range(2):
-        for _ in range(8):
+    for _ in range(3):
+        for _ in range(19):
             fail(breaker)
         breaker.answered()
         clock.advance(circuit_breaker.RATE_SECONDS)

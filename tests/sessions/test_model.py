@@ -152,6 +152,8 @@ class Sessions(Machine):
             request.base, request.old_id = (mine if item else request.base), None
         elif self.script.refused and present is not None and request.old_id is None:
             request.known = present
+            if mine == present.data:  # an earlier write of this request had arrived
+                request.base = mine
 
     def is_gone(self, request: Request, present: Stored | None) -> bool:
         """Return whether a request that changes the id knows that the session has ended."""
