@@ -14,12 +14,11 @@ import pytest
 import yaml
 from beaker.cache import CacheManager
 from beaker.util import parse_cache_config_options
-from click.testing import CliRunner
 
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import items
-from tests.docs import count_visits, production_ini, run_blocks, settings, settled, visits
+from tests.docs import count_visits, run_blocks, settings, visits
 from tests.docs.pages import ROOT, Block, blocks, page, pages
 from tests.servers.endpoint import Endpoint
 
@@ -87,19 +86,8 @@ def test_data_parses(block: Block) -> None:
     assert (json.loads if block.language == "json" else yaml.safe_load)(block.code)
 
 
-@pytest.mark.parametrize("block", blocks("console"), ids=named)
-def test_transcript(
-    block: Block, aws: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each command prints what the page shows, apart from numbers and digests."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    production_ini()
-    for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.code, re.MULTILINE):
-        program, *arguments = shlex.split(command)
-        assert "beaker-dynamodb" == program
-        result = CliRunner().invoke(cli, arguments)
-        assert settled(expected) == settled(result.stdout + result.stderr)
+def test_every_transcript_has_a_test_of_its_own() -> None:
+    assert [] == blocks("console")
 
 
 @pytest.mark.parametrize("block", blocks("sh"), ids=named)
