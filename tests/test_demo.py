@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.request import ProxyHandler, build_opener
@@ -185,16 +185,56 @@ def test_other_paths_start_no_session(visitor: Visitor) -> None:
     assert {} == other.cookies
 
 
-def test_an_outage_is_503_and_ends_no_session(demo: SimpleNamespace, table_name: str) -> None:
+def test_the_switch_takes_dynamodb_away_and_brings_it_back(
+    demo: SimpleNamespace, table_name: str
+) -> None:
     options: dict[str, Any] = {"table_name": table_name, "max_attempts": 1}
+    draws = iter(range(100))
     with EmbeddedDynamoDB() as server:
         options |= {"endpoint_url": server.endpoint_url, **server.credentials}
-        visitor = Visitor(demo.create_app(options, draw=lambda: {"number": 1, "at": 0.0}))
+        visitor = Visitor(
+            demo.create_app(options, server=server, draw=lambda: {"number": next(draws), "at": 0.0})
+        )
         visitor.get()
-    visitor.web.get("/", status=503)
-    with EmbeddedDynamoDB(int(options["endpoint_url"].rpartition(":")[2])):
+        visitor.web.post("/outage", status=303)
+        pages = [visitor.web.get("/", status=503) for _ in range(2)]
+        assert all("connection refused" in page.text for page in pages)
+        assert ["1", "2"] == [re.findall(r'id="number">(\d+)', page.text)[0] for page in pages]
+        visitor.web.post("/outage", status=303)
         visitor.get()
     assert "2" == visitor.shown("visits")
+
+
+def test_only_an_embedded_dynamodb_can_be_taken_away(visitor: Visitor) -> None:
+    assert "/outage" not in visitor.page
+    visitor.web.post("/outage", status=404)
+
+
+def test_a_log_out_wins_against_a_slow_save(demo: SimpleNamespace, options: dict[str, Any]) -> None:
+    loaded, logged_out = Event(), Event()
+
+    def wait(seconds: float) -> None:
+        loaded.set()
+        logged_out.wait()
+
+    visitor = Visitor(demo.create_app(options, draw=lambda: {"number": 1, "at": 0.0}, wait=wait))
+    visitor.get()
+    other_tab = TestApp(visitor.web.app, cookiejar=visitor.web.cookiejar)
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(other_tab.post, "/", {"action": "slow", "name": "late", "value": "x"})
+        slow.add_done_callback(lambda _: loaded.set())
+        loaded.wait()
+        visitor.press("log-out")
+        logged_out.set()
+        assert "Set-Cookie" not in slow.result().headers
+    visitor.get()
+    assert {} == visitor.values()
+    assert "2" == visitor.shown("visits")  # of the session after the log-out
+
+
+def test_the_price_of_a_million_pages(visitor: Visitor) -> None:
+    visitor.get()
+    assert ("2 reads, 1 write", "$0.88") == (visitor.shown("cost"), visitor.shown("dollars"))
 
 
 # -- as a process ---------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class EmbeddedDynamoDB:
     It neither reads nor sets environment variables. moto keeps the tables as long as the process
     lives: they outlast :meth:`stop`, and all servers of a process show the same tables.
 
-    :param port: TCP port on 127.0.0.1; 0 picks a free one.
+    :param port: TCP port on 127.0.0.1; 0 picks a free one, also for later starts.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -60,6 +60,7 @@ class EmbeddedDynamoDB:
                     "pip install 'beaker-dynamodb[local]'"
                 ) from error
             server = MotoServer(self._port)
+            self._port = server.port  # a later start() serves at the same address
             # A daemon, so that a program without stop() can end.
             thread = Thread(
                 target=server.serve_forever,
