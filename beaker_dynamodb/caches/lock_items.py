@@ -1,4 +1,4 @@
-"""Operations on lock items; docs/design.md lists their attributes."""
+"""Operations on lock items; docs/reference/items.md lists their attributes."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from beaker_dynamodb.exceptions import ConfigurationError
 
-#: Attributes whose names are fixed (see docs/design.md, Items).
+#: Attributes whose names are fixed (see docs/reference/items.md).
 FIXED_ATTRIBUTES = frozenset(
     {
         "accessed",

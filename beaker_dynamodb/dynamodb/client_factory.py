@@ -88,7 +88,7 @@ def client_error(error: Exception, table: str) -> DynamoDBError:
 def _client_and_credentials(options: Options) -> tuple[Any, Any]:
     try:
         # boto3's Session uses botocore too. Importing boto3 as well would add a tenth to the first
-        # request (docs/performance.md).
+        # request (docs/explanation/performance.md).
         import botocore.session
         from botocore.config import Config
     except ImportError as error:

@@ -1,7 +1,7 @@
 """Compresses values that become smaller, and decompresses within limits.
 
 The item's ``codec`` names the compression: ``b64,zlib`` is a session that is compressed with zlib.
-docs/design.md, Decisions, has the measurements behind the algorithms and levels.
+docs/design.md, Items, explains the choice of the algorithm.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Items as DynamoDB attributes (docs/design.md, Items). Times are stored in seconds."""
+"""Items as DynamoDB attributes (docs/reference/items.md). Times are stored in seconds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The package reads tables of earlier versions, and writes the newest format.
 
 ``tables/`` has one folder for each format. Every format must be readable. Items that this version
-writes are compared with the newest; after an intended change, add a folder (docs/design.md, Items).
+writes are compared with the newest; after an intended change, add a folder (docs/design.md).
 """
 
 from __future__ import annotations
