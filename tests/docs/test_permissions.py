@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import replace
+from pathlib import Path
+
+from click.testing import CliRunner
 
 from beaker_dynamodb.cli.iam_policy import Place, policy_document
+from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.converters import SpecialKey
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb import table
@@ -46,3 +51,20 @@ def test_the_aws_command_is_that_of_error_messages() -> None:
     (command,) = page("docs/howto/create-the-table.md").blocks("sh", "With the AWS command line")
     expected = table.aws_command(Options(table_name="myapp-sessions"))
     assert expected == " ".join(command.code.split())
+
+
+def test_the_policy_of_a_shared_table(tmp_path: Path) -> None:
+    """With the page's settings its first command prints the policy that the page shows."""
+    share = page("docs/howto/share-a-table.md")
+    (ini,), (commands,), (policy,) = (share.blocks(kind) for kind in ("ini", "sh", "json"))
+    file = tmp_path / "production.ini"
+    file.write_text(f"[app:main]\n{ini.code}")
+    printed = []
+    for line in commands.code.splitlines():
+        _, *arguments = shlex.split(line.replace(file.name, str(file)))
+        result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+        printed.append(json.loads(result.stdout))
+    assert policy.code == json.dumps(printed[0], indent=2) + "\n"
+    (of_cache,) = printed[1]["Statement"]
+    keys = of_cache["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert ["shop-cache:*"] == keys

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from http.cookiejar import CookieJar
+from time import time
 from typing import Any
 
+import pytest
+from beaker.cache import CacheManager
+from beaker.util import parse_cache_config_options
 from webtest import TestApp
 
-from beaker_dynamodb import DynamoDBSession, SessionStore
+from beaker_dynamodb import ConfigurationError, DynamoDBSession, SessionStore
 from beaker_dynamodb.middleware import SessionMiddleware
-from tests.beaker import used_client
-from tests.docs import run_blocks, settings, visits
+from tests.beaker import aws_is, items, used_client
+from tests.docs import count_visits, run_blocks, settings, visits
 from tests.docs.pages import page
-from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import Endpoint, create_table
 from tests.servers.recorder import CallRecorder
 from tests.wsgi.outage import Outage
 
@@ -63,3 +67,49 @@ def test_sessions_of_a_user(aws: Endpoint) -> None:
     assert 1 == len(devices(here)) == len(devices(other))
     found = SessionStore.from_settings(settings(ini.code)).sessions(userId=42)
     assert [here.id] == [session.id for session in found]
+
+
+@pytest.mark.parametrize("hash_ids", [False, True])
+def test_one_device_is_logged_out(aws: Endpoint, hash_ids: bool) -> None:
+    names = run_blocks(page("docs/howto/device-list.md"))
+    special = "userId:N:index, browser:S"
+    options: dict[str, Any] = {
+        **TABLE,
+        "special_keys": special,
+        "skip_throw_missing_special_keys": True,
+    }
+    names["store"] = store = SessionStore(**options, hash_ids=hash_ids)
+    now = time()
+    options.update(use_cookies=False, hash_ids=hash_ids)
+    # One second apart, since a session is named by its time.
+    sessions = [DynamoDBSession({}, clock=lambda n=n: now - n, **options) for n in range(3)]
+    for session, user in zip(sessions, (42, 42, 43), strict=True):
+        session["userId"] = user
+        session.save()
+    listed = names["where_logged_in"](sessions[0])
+    (other,) = store.sessions(userId=43)
+    # The time of another user's session ends nothing.
+    for since in (listed[-1]["since"], other.created):
+        names["log_out"](sessions[0], since.isoformat())
+    (left,) = store.sessions(userId=42)
+    here = store.get(sessions[0].id)
+    assert here is not None
+    assert here.id == left.id
+    assert 1 == store.count(userId=43)
+
+
+def test_each_host_uses_the_region_of_its_environment(
+    aws: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ini,) = page("docs/howto/two-regions.md").blocks("ini")
+    given = settings(ini.code)
+    create_table(aws.client, "myapp-sessions")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert ["1", "2"] == count_visits(SessionMiddleware(visits, given))
+    CacheManager(**parse_cache_config_options(given)).get_cache("news").put("key", "value")
+    stored = items(aws.client, "myapp-sessions")
+    assert ["cache", "sess"] == sorted(key.partition(":")[0] for key in stored)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with aws_is(aws), pytest.raises(ConfigurationError, match="create_table is false"):
+        count_visits(SessionMiddleware(visits, given))
