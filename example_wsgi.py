@@ -187,7 +187,7 @@ class Demo:
         main = show.fill(
             show.MAIN,
             cost=show.counted(calls),
-            dollars=show.dollars(calls, size),
+            dollars=show.dollars(calls),
             requests=show.joined(rows),
             script=show.Markup(show.SCRIPT),
             switch=show.switch(self.down) if self.server else "",

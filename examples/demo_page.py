@@ -12,10 +12,12 @@ from typing import Any
 from beaker_dynamodb.cli.capacity import (
     PRICE_READ_MILLION,
     PRICE_WRITE_MILLION,
+    READ_UNIT_BYTES,
     READS,
     WRITE_UNIT_BYTES,
     Call,
 )
+from beaker_dynamodb.items.item import item_size
 
 LONGEST_NAME, LONGEST_VALUE = 40, 5_000  # characters
 
@@ -78,15 +80,14 @@ $buttons
 $slow_seconds s; this page got it in <b>$took ms</b>.</p></section>
 </div><div>
 <section><h2>What this page cost</h2><p class="big" id="cost">$cost</p>
-<p>A million such pages cost <b id="dollars">$dollars</b> on demand (us-east-1, since November
-2024).</p>
-<table><thead><tr><th>Request<th>Session<th>Cache</thead>$requests</table>
+<p>A million such pages cost <b id="dollars">$dollars</b> (us-east-1, on demand, 2024-11).</p>
+<table><thead><tr><th>Request<th>Session<th>Cache</thead><tbody id="requests">$requests</table>
 <p class="note">The first row is this request, its save included: the page is rendered after Beaker
 has saved the session. The read for the item below is not counted.</p></section>
 <section><h2>Your session's item in the table</h2>
 <p>Primary key <code id="key" class="any">$key</code></p>
 <p><b><span id="size">$size</span> bytes</b> of at most 409,600.</p>
-<table><thead><tr><th>Attribute<th>Type<th>Value</thead>$item</table></section>
+<table><thead><tr><th>Attribute<th>Type<th>Value</thead><tbody id="item">$item</table></section>
 </div><script>$script</script>"""
 # For the buttons "20 at once" and "Slow save", which stay hidden if scripts are off. A browser may
 # delay some of the 20 requests: Chromium sends six at a time.
@@ -109,7 +110,7 @@ function trial(id, run) {  // shows the button; a click shows the new page and w
       const cells = Array.from(page.querySelectorAll("#values td"), cell => cell.textContent);
       told.textContent = check(cells);
       told.classList.add("now");
-      for (const part of ["values", "visits", "cost", "dollars"])
+      for (const part of ["values", "visits", "cost", "dollars", "requests", "key", "size", "item"])
         document.getElementById(part).replaceWith(page.getElementById(part));
     } catch (error) {
       told.textContent = `Failed: ${error}`;
@@ -138,8 +139,8 @@ BUTTON = """<div class="try"><form method="post"><button name="action"
 value="$action">$label</button></form><span class="note">$about</span></div>"""
 SWITCH = """<div class="try"><form method="post" action="/outage"><button>$label</button></form>
 <span class="note">$about</span></div>"""
-TAKE_AWAY = ("Outage", "Stops the embedded DynamoDB, to see what visitors see.")
-BRING_BACK = ("End outage", "Starts the embedded DynamoDB again.")
+TAKE_AWAY = {"label": "Outage", "about": "Stops the embedded DynamoDB, to see what visitors see."}
+BRING_BACK = {"label": "End outage", "about": "Starts the embedded DynamoDB again."}
 OUTAGE = """<section><h2>DynamoDB does not answer</h2>
 <p>This page was answered with <b>503 Service Unavailable</b> in <b>$took ms</b>. You stay logged
 in: your session is there again when DynamoDB is.</p>
@@ -215,29 +216,28 @@ def attribute_row(name: str, kind: str, content: Any) -> Markup:
     if kind == "B":
         content = f"{len(content)} bytes: {content[:16].hex(' ')} …"
     elif name in ("created", "accessed", "deadline", "expires"):
-        about = f"{readable_time(content)}: {about}"
+        at = datetime.fromtimestamp(float(content), timezone.utc)
+        about = f"{at:%Y-%m-%d %H:%M:%S} UTC: {about}"
     return fill(ATTRIBUTE, name=name, kind=kind, value=content, about=about)
 
 
-def readable_time(seconds: str) -> str:
-    """Format epoch seconds."""
-    return datetime.fromtimestamp(float(seconds), timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def dollars(calls: list[Call], size: int) -> str:
-    """Return what a million requests with these calls cost, with items of up to 4 KB.
-
-    :param size: of the session's item, in bytes.
-    """
-    reads = sum(call.operation in READS for call in calls)
-    units = (len(calls) - reads) * ceil(size / WRITE_UNIT_BYTES)
-    return f"${reads * PRICE_READ_MILLION + units * PRICE_WRITE_MILLION:.2f}"
+def dollars(calls: list[Call]) -> str:
+    """Return what a million requests with these calls cost, by the sizes of their items."""
+    total = 0.0
+    for call in calls:
+        if call.operation in READS:
+            units = ceil(item_size(call.response.get("Item", {})) / READ_UNIT_BYTES)
+            price = PRICE_READ_MILLION / (1 if call.params.get("ConsistentRead") else 2)
+        else:
+            units = ceil(item_size(call.params.get("Item", {})) / WRITE_UNIT_BYTES)
+            price = PRICE_WRITE_MILLION
+        total += max(1, units) * price
+    return f"${total:.2f}"
 
 
 def switch(down: bool) -> Markup:
     """Return the switch that takes the embedded DynamoDB away, or brings it back."""
-    label, about = BRING_BACK if down else TAKE_AWAY
-    return fill(SWITCH, label=label, about=about)
+    return fill(SWITCH, **(BRING_BACK if down else TAKE_AWAY))
 
 
 def values(found: list[tuple[str, object]]) -> Markup:

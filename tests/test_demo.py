@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
+from string import ascii_letters
 from threading import Barrier, Event
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,12 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from webtest import TestApp
 
+from beaker_dynamodb.cli.capacity import (
+    PRICE_READ_MILLION,
+    PRICE_WRITE_MILLION,
+    READ_UNIT_BYTES,
+    WRITE_UNIT_BYTES,
+)
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 
 if TYPE_CHECKING:
@@ -235,6 +243,18 @@ def test_a_log_out_wins_against_a_slow_save(demo: SimpleNamespace, options: dict
 def test_the_price_of_a_million_pages(visitor: Visitor) -> None:
     visitor.get()
     assert ("2 reads, 1 write", "$0.88") == (visitor.shown("cost"), visitor.shown("dollars"))
+
+
+def test_the_price_grows_with_the_session_for_its_calls_only(visitor: Visitor) -> None:
+    letters = Random(1).choices(ascii_letters, k=9_000)  # compression does not halve them
+    for name, value in {"a": letters[:4_500], "b": letters[4_500:]}.items():
+        visitor.press("set", name=name, value="".join(value))
+    visitor.get()
+    size = int(visitor.shown("size").replace(",", ""))
+    reads = math.ceil(size / READ_UNIT_BYTES) + 1  # the session, and the cached value
+    writes = math.ceil(size / WRITE_UNIT_BYTES)
+    dollars = reads * PRICE_READ_MILLION + writes * PRICE_WRITE_MILLION
+    assert (True, f"${dollars:.2f}") == (size > READ_UNIT_BYTES, visitor.shown("dollars"))
 
 
 # -- as a process ---------------------------------------------------------------------------------

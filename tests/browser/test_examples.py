@@ -28,6 +28,11 @@ def wait_for(browser: Chrome, element: str, text: str) -> None:
     WebDriverWait(browser, TIMEOUT, ignored_exceptions=[WebDriverException]).until(has_text)
 
 
+def shown(browser: Chrome, element: str) -> str:
+    """Return the text of the first element that matches the CSS selector."""
+    return browser.find_elements(By.CSS_SELECTOR, element)[0].text
+
+
 def press(browser: Chrome, label: str) -> None:
     (button,) = browser.find_elements(By.XPATH, f"//button[normalize-space()='{label}']")
     button.click()
@@ -50,6 +55,15 @@ def test_the_demo(browser: Chrome) -> None:
         wait_for(browser, "#visits", "2")
         press(browser, "Log out")
         wait_for(browser, "#visits", "1")
+        key = shown(browser, "#key")
+        press(browser, "Slow save")
+        wait_for(browser, "#late .note", "You are logged out; the slow request stored nothing.")
+        assert key != shown(browser, "#key")
+        assert shown(browser, "#key") == shown(browser, "#item td:last-child code")
+        press(browser, "Outage")
+        wait_for(browser, "h2", "DynamoDB does not answer")
+        press(browser, "End outage")
+        wait_for(browser, "#visits", "2")
         browser.get("about:blank")
 
 
