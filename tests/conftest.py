@@ -23,6 +23,7 @@ from tests.once import cache_botocore_models, collect_garbage_less_often
 from tests.servers.direct import answer_directly
 from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable
 from tests.servers.endpoint import Endpoint
+from tests.servers.engines import ENGINES, VARIABLE
 from tests.servers.recorder import CallRecorder
 from tests.untraced import exclude_moto_and_botocore
 
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
 
 CACHE = Path(__file__).parent.parent / ".cache"
 
+#: `python -m tests.engines` chooses another server.
+ENGINE = os.environ.get(VARIABLE, "moto")
 # Fixtures that have one value, the first, unless a test's mark asks for all of them.
 AXES = [
-    ("engine", "both_servers", ["moto", "local"]),
+    ("engine", "both_servers", ["moto", "local"] if ENGINE == "moto" else [ENGINE]),
     ("shape", "both_shapes", ["hash-only", "sorted"]),
 ]
 
@@ -95,7 +98,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = getattr(item, "fixturenames", ())
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        if "local_endpoint" in names or parameters.get("engine") == "local":
+        on_local = parameters.get("engine") == "local" and ENGINE != "local"
+        if "local_endpoint" in names or on_local:
             item.add_marker(pytest.mark.local)
         if parameters.get("shape") == "sorted":
             item.add_marker(pytest.mark.full)
@@ -168,8 +172,16 @@ def local_endpoint() -> Iterator[Endpoint]:
 @pytest.fixture(scope="session")
 def endpoint(request: pytest.FixtureRequest, engine: str) -> Endpoint:
     """The server of the test: moto, or with the mark `both_servers` each of the two."""
-    endpoint: Endpoint = request.getfixturevalue(f"{engine}_endpoint")
+    name = engine if engine in ("moto", "local") else "other"
+    endpoint: Endpoint = request.getfixturevalue(f"{name}_endpoint")
     return endpoint
+
+
+@pytest.fixture(scope="session")
+def other_endpoint() -> Iterator[Endpoint]:
+    """The server that `python -m tests.engines` chose."""
+    with ENGINES[ENGINE](CACHE) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from beaker_dynamodb.sessions import last_access, merge
 from beaker_dynamodb.sessions.comparison import same
 from beaker_dynamodb.sessions.merging_save import MergingSave
 from beaker_dynamodb.sessions.payload import Payload, same_except_access_time
-from beaker_dynamodb.sessions.state import SessionState, Stored
+from beaker_dynamodb.sessions.state import SessionState, Stored, kept_writers, new_writer
 
 
 class SessionRecord(SessionState):
@@ -74,7 +74,8 @@ class SessionRecord(SessionState):
             return None
         # A signature covers the key: verify before signing again.
         storage.codec.verify(item)
-        moved = replace(item, key=self.key)
+        # A token of its own: another request may move the same session at the same time.
+        moved = replace(item, key=self.key, writer=new_writer(), earlier=kept_writers(item))
         storage.codec.sign(moved)
         try:
             storage.items.move(moved, item, old_key, marker=False)

@@ -36,6 +36,16 @@ class Stored:
     payload: Payload
 
 
+def new_writer() -> str:
+    """Return a token for a write; unlike a version, no two writes have the same."""
+    return secrets.token_urlsafe(9)
+
+
+def kept_writers(item: Item) -> tuple[str, ...]:
+    """Return the writer tokens of an item that its successor keeps, the latest first."""
+    return tuple(filter(None, item.writers))[:KEPT_WRITERS]
+
+
 class SessionState:
     """What one request knows about the session with one id.
 
@@ -147,15 +157,14 @@ class SessionState:
             deadline_ms=storage.deadline_ms(accessed_ms, self.lifetime),
             accessed_ms=accessed_ms,
             version=1,
-            # Unique per write, unlike the version.
-            writer=secrets.token_urlsafe(9),
+            writer=new_writer(),
             cookie_name=self.cookie_name,
             special=special,
         )
         if loaded is not None:
             item.created_ms = loaded.created_ms
             item.version = (loaded.version or 0) + 1
-            item.earlier = tuple(filter(None, loaded.writers))[:KEPT_WRITERS]
+            item.earlier = kept_writers(loaded)
             item.cookie_name = self.cookie_name or loaded.cookie_name
         storage.codec.sign(item)
         return item

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.servers.endpoint import Endpoint
+from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
 
@@ -63,6 +64,20 @@ def test_two_requests_that_move_a_session_at_once_both_continue(
     save(second, second=1)
     assert {"a": 1, "first": 1, "second": 1} == visitor.finds()
     assert 1 == len(items(endpoint, visitor))
+
+
+def test_without_transactions_two_requests_that_move_a_session_both_continue(
+    visitor: Visitor, endpoint: Endpoint
+) -> None:
+    visitor.starts(a=1)
+    visitor.options["hash_ids"] = "migrate"
+    first: list[Any] = []
+    with lesser(visitor.client):
+        with before(visitor.client, "PutItem", lambda _: first.append(visitor.request())):
+            second = visitor.request()
+        save(first[0], first=1)
+        save(second, second=1)
+        assert {"a": 1, "first": 1, "second": 1} == visitor.finds()
 
 
 def test_true_does_not_look_for_old_sessions(visitor: Visitor) -> None:
