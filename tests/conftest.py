@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from hypothesis import Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.dynamodb.circuit_breaker import reset_breakers
+from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, reset_breakers
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.watch import RUN, whole_run
 from tests.clock import Clock
@@ -128,8 +129,13 @@ def _errors_are_looked_at() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _closed_circuit_breakers() -> Iterator[None]:
-    """Tests share endpoints, but not their outages."""
+def _circuit_breakers(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Tests do not share outages, and quick tests no time: a busy machine must open no breaker."""
+    if request.node.get_closest_marker("full") is None:
+        defaults = (Clock(), threading.Event.wait)
+        monkeypatch.setattr(CircuitBreaker.__init__, "__defaults__", defaults)
     yield
     reset_breakers()
 

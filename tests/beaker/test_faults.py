@@ -14,7 +14,10 @@ from pyramid.testing import DummyRequest
 from pyramid_beaker import session_factory_from_settings
 
 from beaker_dynamodb import StoreUnavailable
+from beaker_dynamodb.config.parse import Options
 from tests.beaker import COOKIE, Browser, values
+from tests.clock import Clock
+from tests.dynamodb.breakers import without_probes
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -60,17 +63,19 @@ def test_short_fault_logs_out(table_name: str, faulty: Faulty, setting: dict[str
 
 
 def test_silence_logs_nobody_out(table_name: str, client: DynamoDBClient) -> None:
-    """The same request does not ask again, so that plain Beaker gets no new session either."""
+    """Plain Beaker's new session is not read either."""
 
     def time_out(**_: object) -> None:
         raise ReadTimeoutError(endpoint_url="")
 
     browser = Browser({"table_name": table_name, "client": client})
+    breaker = without_probes(Options(client=client), Clock())
     browser.save(name="Ada")
     client.meta.events.register("before-send.dynamodb.GetItem", time_out)
     with pytest.warns(BeakerWarning, match=CORRUPT), pytest.raises(StoreUnavailable):
         browser.contents()
     client.meta.events.unregister("before-send.dynamodb.GetItem", time_out)
+    breaker.answered()
     assert {"name": "Ada"} == browser.contents()
 
 
