@@ -65,7 +65,7 @@ class Demo:
         self.manager = manager
         self.draw = draw
         self.words = words
-        self.server, self.down = server, False
+        self.server, self.down, self.lock = server, False, threading.Lock()
         self.wait = wait
         #: The calls of the last buttons, newest first. The page after a button shows them.
         self.buttons: deque[tuple[str, list[Call]]] = deque(maxlen=4)
@@ -87,7 +87,7 @@ class Demo:
     def answer(self, request: Request) -> Response:
         """Return the page, or do what a button says."""
         if (request.method, request.path_info) == ("POST", "/outage") and self.server is not None:
-            return self.switch(self.server)
+            return self.switch(self.server, request.POST.get("down") == "1")
         if request.path_info != "/" or request.method not in ("GET", "POST"):
             return HTTPNotFound()
         session = request.environ["beaker.session"]
@@ -103,15 +103,15 @@ class Demo:
         took = time.perf_counter() - started
         # A generator runs after the response has started, which saves the session. So the page
         # can show the calls of the whole request.
-        return Response(app_iter=self.page(session, calls, drawn, took), headerlist=show.HEADERS)
+        return Response(
+            app_iter=self.page(session, calls, drawn, took), headerlist=list(show.HEADERS)
+        )
 
-    def switch(self, server: EmbeddedDynamoDB) -> Response:
+    def switch(self, server: EmbeddedDynamoDB, down: bool) -> Response:
         """Take the embedded DynamoDB away, or bring it back. Does not touch the session."""
-        self.down = not self.down
-        if self.down:
-            server.stop()
-        else:
-            server.start()
+        with self.lock:
+            self.down = down
+            (server.stop if down else server.start)()
         return HTTPSeeOther(location="/")
 
     def outage(self, error: StoreUnavailable, took: float) -> Response:

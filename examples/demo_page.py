@@ -53,7 +53,7 @@ th, td { text-align: left; vertical-align: top; padding: .4rem; font-weight: inh
 form { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 }
 .try { display: flex; gap: .75rem; align-items: center; margin-top: .5rem }
 .try form { flex: 0 0 7.5rem } .try button { width: 100% }
-input, button { font: inherit; padding: .35rem .7rem; border: 1px solid #b4bcc8;
+input, button { font: inherit; padding: .35rem .7rem; border: 1px solid #767f8d;
   border-radius: .4rem } input { flex: 1 1 7rem; min-width: 0 }
 </style>
 <h1>Beaker sessions and caches in DynamoDB</h1>
@@ -137,7 +137,8 @@ VALUE = """<tr><td class="any"><code>$name</code><td class="any">$value<td><form
 NO_VALUES = Markup('<tr><td class="note" colspan="3">None yet.')
 BUTTON = """<div class="try"><form method="post"><button name="action"
 value="$action">$label</button></form><span class="note">$about</span></div>"""
-SWITCH = """<div class="try"><form method="post" action="/outage"><button>$label</button></form>
+SWITCH = """<div class="try"><form method="post" action="/outage"><button
+name="down" value="$down">$label</button></form>
 <span class="note">$about</span></div>"""
 TAKE_AWAY = {"label": "Outage", "about": "Stops the embedded DynamoDB, to see what visitors see."}
 BRING_BACK = {"label": "End outage", "about": "Starts the embedded DynamoDB again."}
@@ -172,7 +173,7 @@ ABOUT = {
     "cookie": "the cookie that carries the id",
 }
 REFUSAL = "The page has no such button, or the name or the value is not allowed."
-HEADERS = [("Content-Type", "text/html; charset=UTF-8"), ("Cache-Control", "no-store")]
+HEADERS = (("Content-Type", "text/html; charset=UTF-8"), ("Cache-Control", "no-store"))
 
 
 def fill(template: str, **values: object) -> Markup:

@@ -204,11 +204,12 @@ def test_the_switch_takes_dynamodb_away_and_brings_it_back(
             demo.create_app(options, server=server, draw=lambda: {"number": next(draws), "at": 0.0})
         )
         visitor.get()
-        visitor.web.post("/outage", status=303)
+        visitor.web.post("/outage", {"down": "1"}, status=303)
+        visitor.web.post("/outage", {"down": "1"}, status=303)  # a double click
         pages = [visitor.web.get("/", status=503) for _ in range(2)]
         assert all("connection refused" in page.text for page in pages)
         assert ["1", "2"] == [re.findall(r'id="number">(\d+)', page.text)[0] for page in pages]
-        visitor.web.post("/outage", status=303)
+        visitor.web.post("/outage", {"down": "0"}, status=303)
         visitor.get()
     assert "2" == visitor.shown("visits")
 
