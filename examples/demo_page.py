@@ -238,7 +238,7 @@ def dollars(calls: list[Call]) -> str:
 
 def switch(down: bool) -> Markup:
     """Return the switch that takes the embedded DynamoDB away, or brings it back."""
-    return fill(SWITCH, **(BRING_BACK if down else TAKE_AWAY))
+    return fill(SWITCH, down=0 if down else 1, **(BRING_BACK if down else TAKE_AWAY))
 
 
 def values(found: list[tuple[str, object]]) -> Markup:
