@@ -25,6 +25,13 @@ from tests.servers.engines import ENGINES, VARIABLE
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+TITLES = {
+    "local": "DynamoDB Local 3.3",
+    "moto": "moto 5.2",
+    "dynalite": "dynalite 4.0",
+    "ministack": "ministack 1.5",
+    "mrsc": "moto behind a proxy that acts like a strongly consistent global table (MRSC)",
+}
 FOLDERS = ["tests/items", "tests/sessions", "tests/caches"]
 HEAD = (
     "| server | transactions | time to live | item of a failed condition | capacity units | tests |"
@@ -34,8 +41,8 @@ HEAD = (
 def main(names: list[str]) -> None:
     """Print a table of the servers."""
     print(HEAD, "|---|---|---|---|---|---|", sep="\n", flush=True)
-    for name in names or ["local", "moto", *ENGINES]:
-        print(f"| {name} | {' | '.join([*_abilities(name), _tests(name)])} |", flush=True)
+    for name in names or TITLES:
+        print(f"| {TITLES[name]} | {' | '.join([*_abilities(name), _tests(name)])} |", flush=True)
 
 
 def _abilities(name: str) -> list[str]:

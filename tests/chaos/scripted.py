@@ -20,15 +20,18 @@ from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.items.store import ItemStore
 from tests.clock import Clock
+from tests.dynamodb.breakers import open_breaker, without_probes
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+    from beaker_dynamodb.config.options import Options
+
 #: Outcomes of a call: success; failure before it arrives; success with a lost response; success
-#: with a lost response and a retry by botocore.
-FINE, LOST, ARRIVED, TWICE = "fine", "lost", "arrived", "twice"
+#: with a lost response and a retry by botocore; refused by an open circuit breaker.
+FINE, LOST, ARRIVED, TWICE, REFUSED = "fine", "lost", "arrived", "twice", "refused"
 #: Success is twice as likely as any other outcome.
-PLANS = st.lists(st.sampled_from([FINE, FINE, LOST, ARRIVED, TWICE]), max_size=3)
+PLANS = st.lists(st.sampled_from([FINE, FINE, LOST, ARRIVED, TWICE, REFUSED]), max_size=3)
 WRITES = frozenset({"put_item", "delete_item", "transact_write_items"})
 
 
@@ -65,6 +68,10 @@ class Script:
         outcome = self.plan.pop(0) if self.plan else FINE
         if outcome == LOST:
             raise self._failure()
+        if outcome == REFUSED:
+            self.failed = True
+            with open_circuit(items.options):
+                return real(items, method, **params)
         # A retried transaction is applied once, due to its client token.
         if outcome == ARRIVED or (outcome == TWICE and method != "transact_write_items"):
             try:
@@ -94,6 +101,17 @@ class Script:
     def _failure(self) -> StoreUnavailable:
         self.failed = True
         return StoreUnavailable("planned failure")
+
+
+@contextmanager
+def open_circuit(options: Options) -> Iterator[None]:
+    """Open the circuit breaker, and close it at the end."""
+    breaker = without_probes(options, Clock())
+    open_breaker(breaker)
+    try:
+        yield
+    finally:
+        breaker.answered()
 
 
 @contextmanager

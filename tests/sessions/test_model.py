@@ -81,11 +81,10 @@ class Sessions(Machine):
         assert (request.base or {}) == request.mine
         assert (found is None) is session.is_new
         assert id in (None, session.id)
-        self.know(session.id)
         self.requests.append(request)
 
     def know(self, id: str) -> None:
-        """Add an id that later requests may use."""
+        """Add an id that later requests may use: a browser gets it only with a save."""
         if id not in self.ids:
             self.ids.append(id)
 
@@ -123,6 +122,7 @@ class Sessions(Machine):
             return
         mine = request.mine
         changed = mine != request.base
+        self.know(request.id)
         acknowledged = self.attempt(plan, request.session.save, meddle)
         request.tried = request.id
         if request.known is None or changed or request.old_id is not None:
@@ -200,6 +200,7 @@ class Sessions(Machine):
         # Beaker's Session would overwrite a later save with the data it loaded.
         if not self.ours and (request.saved or request.deleted or request.old_id):
             return
+        self.know(request.id)
         acknowledged = self.attempt(plan, lambda: request.session.save(accessed_only=True))
         if request.session.is_new or request.deleted:
             assert not self.script.wrote
@@ -237,7 +238,6 @@ class Sessions(Machine):
         request.id, request.base, request.known = request.session.id, None, None
         request.gone, request.old_id, request.tried = False, None, None
         request.looked = False
-        self.know(request.id)
         assert {} == request.mine
 
     def remove(self, request: Request, acknowledged: bool) -> None:
@@ -260,7 +260,6 @@ class Sessions(Machine):
         # After a failed move the session may be stored under the new id, so the id is kept.
         kept = self.ours and request.old_id is not None and request.tried == old_id
         assert kept is (request.id == old_id)
-        self.know(request.id)
         if not self.ours:
             # Beaker's Session starts a new session.
             request.base, request.known, request.gone = None, None, False
