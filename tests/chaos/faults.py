@@ -120,14 +120,14 @@ KINDS = {
     "503 ServiceUnavailable": _refused(503, "ServiceUnavailable"),
     "connection reset before the request arrived": Kind(reset_before),
     "connection reset after it arrived": Kind(reset_after),
-    "time-out, the request arrived": Kind(
+    "timeout, the request arrived": Kind(
         answer_held, slow=True, read_timeout=READ_TIMEOUT_SECONDS
     ),
-    "time-out, the request arrives after the next try": Kind(
+    "timeout, the request arrives after the next attempt": Kind(
         request_held, slow=True, read_timeout=READ_TIMEOUT_SECONDS
     ),
     "body cut off": Kind(cut),
-    "body cut off, its length set right": Kind(garble),
+    "body cut off, with a matching length": Kind(garble),
     "latency of 0 to 500 ms": Kind(latency, slow=True),
 }
 #: Shares of calls that fail.

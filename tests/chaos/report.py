@@ -18,7 +18,7 @@ from tests.servers.endpoint import Endpoint, create_table
 #: Duration of the fault if all calls fail.
 OUTAGE_SECONDS = 5.0
 COLUMNS = [f"{share:.0%}" for share in SHARES[:-1]] + [f"100% for {OUTAGE_SECONDS:.0f} s"]
-HEAD = ["fault", "calls faulted", *COLUMNS, "lost", "logged out"]
+HEAD = ["error", "calls affected", *COLUMNS, "lost", "logged out"]
 
 
 def succeeded(outcome: Outcome) -> int:

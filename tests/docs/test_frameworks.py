@@ -119,7 +119,7 @@ def turbogears() -> tuple[Any, dict[str, str]]:
 def test_turbogears_ini(aws: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     base_config, given = turbogears()
     (code,) = (
-        block.code for block in howto("turbogears").blocks("python", "The lines that change")
+        block.code for block in howto("turbogears").blocks("python", "Configure it")
     )
     names = {"base_config": base_config}
     exec(code, names)
