@@ -57,7 +57,7 @@ def _processor(derived: dict[str, Any], mix: list[dict[str, Any]]) -> Iterator[G
     for name in ("our middleware", "Beaker's middleware"):
         added = derived[f"added_us, {name}"]
         yield Goal(
-            f"processor time that our code adds to Beaker's own and to its calls, {name}, "
+            f"processor time that this package adds to Beaker's own and to its calls, {name}, "
             f"{MIDDLE_KB} KB",
             "at most 60 µs",
             f"{spread_text(added, '.0f')} µs",
@@ -79,7 +79,7 @@ def _processor(derived: dict[str, Any], mix: list[dict[str, Any]]) -> Iterator[G
             if name in at_once:
                 against = ratio(best["processor_us_rounds"], at_once[name]["processor_us_rounds"])
                 yield Goal(
-                    "processor time per request, the best peer on DynamoDB against ours"
+                    "processor time per request, the best peer on DynamoDB against this package"
                     + with_what,
                     "more than 1",
                     f"{spread_text(against, '.2f')}, {BY_NAME[best['candidate']].title}",

@@ -56,7 +56,7 @@ def draw(result: dict[str, Any], folder: Path) -> list[Path]:
         _lines(
             [row for row in middle if row["store"] == canned[-1]],
             ("clients", "requests_per_second"),
-            ("concurrent clients", f"requests a second, session of {MIDDLE_KB} KB, {canned[-1]}"),
+            ("concurrent clients", f"requests per second, session of {MIDDLE_KB} KB, {canned[-1]}"),
             folder / "throughput.svg",
         ),
     ]

@@ -108,7 +108,7 @@ def _mix(result: dict[str, Any]) -> str:
                 r for r in of_store if (r["size_kb"], r["clients"]) == (size_kb, clients)
             )
         ]
-        texts.append(f"**{store}**\n\n" + table([*head, "requests a second", "to ours"], rows))
+        texts.append(f"**{store}**\n\n" + table([*head, "requests per second", "to ours"], rows))
     return "\n\n".join(texts)
 
 

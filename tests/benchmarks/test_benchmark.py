@@ -52,7 +52,7 @@ def test_the_smallest_run(tmp_path: Path) -> None:
     assert {*names, "boto3-beaker"} == {row["candidate"] for row in result["first"]}
     assert [1, 10] == [row["items"] for row in result["growth"]]
     text = (tmp_path / "result.md").read_text()
-    assert "against ours, transport = lean" not in text  # no peer runs
+    assert "against this package, transport = lean" not in text  # no peer runs
     assert "default boto3 client, transport = lean" in text
     assert "a request that reads, 64 special keys to 1" in text
     assert "| 64 | 1 GetItem; 1 GetItem, 1 PutItem |" in text

@@ -120,9 +120,7 @@ KINDS = {
     "503 ServiceUnavailable": _refused(503, "ServiceUnavailable"),
     "connection reset before the request arrived": Kind(reset_before),
     "connection reset after it arrived": Kind(reset_after),
-    "timeout, the request arrived": Kind(
-        answer_held, slow=True, read_timeout=READ_TIMEOUT_SECONDS
-    ),
+    "timeout, the request arrived": Kind(answer_held, slow=True, read_timeout=READ_TIMEOUT_SECONDS),
     "timeout, the request arrives after the next attempt": Kind(
         request_held, slow=True, read_timeout=READ_TIMEOUT_SECONDS
     ),

@@ -118,9 +118,7 @@ def turbogears() -> tuple[Any, dict[str, str]]:
 
 def test_turbogears_ini(aws: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     base_config, given = turbogears()
-    (code,) = (
-        block.code for block in howto("turbogears").blocks("python", "Configure it")
-    )
+    (code,) = (block.code for block in howto("turbogears").blocks("python", "Configure it"))
     names = {"base_config": base_config}
     exec(code, names)
     application = names["make_app"]({}, **given)

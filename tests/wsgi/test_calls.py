@@ -95,7 +95,7 @@ def test_the_table_of_calls(
         ]
         rows = zip(KINDS, *[list(column) for column in columns], strict=True)
     lines = [
-        "| request | `ext:redis` | `ext:dynamodb` | with our middleware |",
+        "| request | `ext:redis` | `ext:dynamodb` | with this package's middleware |",
         "|---|---|---|---|",
         *("| " + " | ".join(row) + " |" for row in rows),
     ]
