@@ -13,7 +13,7 @@ from beaker.container import Container, NamespaceManager
 
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.config.beaker_settings import TYPES
-from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.keys import key_bytes
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.storage import session_storage
@@ -55,7 +55,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         return self.backend.items.client()
 
     @property
-    def faults_missed(self) -> int:
+    def errors_tolerated(self) -> int:
         """Number of store errors that caches with these options ignored (``on_error = miss``)."""
         return self._cache_storage().outage.tolerated
 
@@ -73,7 +73,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         :raises PayloadError: it cannot be decoded.
         """
         if key == SESSION_KEY:
-            return Raw.text(self.session.read())
+            return SessionBytes.text(self.session.read())
         value = self._read(key)
         if value is _MISSING:
             raise KeyError(key)

@@ -11,7 +11,7 @@ from beaker.cache import clsmap
 from beaker_dynamodb.config.beaker_settings import TYPES
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
-from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.sessions.payload import PayloadFormat
 from beaker_dynamodb.sessions.record import SessionRecord
@@ -99,9 +99,9 @@ class SessionWithItem(SessionWithVersionCookie):
 
     def _decode(self, payload: Any) -> dict[str, Any]:
         try:
-            if isinstance(payload, Raw) and not self.encrypt_key:
+            if isinstance(payload, SessionBytes) and not self.encrypt_key:
                 return dict(self.serializer.loads(payload) or {})
-            return dict(self._decrypt_data(Raw.text(payload)) or {})
+            return dict(self._decrypt_data(SessionBytes.text(payload)) or {})
         except Exception as error:
             # Decrypting and unpickling may raise anything, and Beaker would treat a KeyError or
             # TypeError as "no session".
@@ -113,7 +113,7 @@ class SessionWithItem(SessionWithVersionCookie):
         try:
             if self.encrypt_key:
                 return self._encrypt_data(data)
-            return Raw(self.serializer.dumps(data))
+            return SessionBytes(self.serializer.dumps(data))
         except Exception as error:
             # Pickling runs code of the values, which may raise anything.
             raise PayloadError(

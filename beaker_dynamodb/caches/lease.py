@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("beaker_dynamodb")
 
 #: A lease is renewed after this fraction of its duration.
-RENEW_PART = 1 / 3
+RENEW_FRACTION = 1 / 3
 #: A failed renewal is retried after this many seconds or this fraction of the lease, the shorter.
-RETRY_SECONDS, RETRY_PART = 1.0, 1 / 10
+RETRY_SECONDS, RETRY_FRACTION = 1.0, 1 / 10
 #: First and longest pause between two polls of a lock that another process holds, in seconds.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
 #: After another process was found to hold the lock, attempts that do not wait fail without a call
@@ -67,7 +67,7 @@ class Lease:
         self._writing = threading.Lock()
         self._acquired_at = self._renewed_at = acquired_at
         self._ended = False
-        self.renew_at = acquired_at + lock.lease * RENEW_PART
+        self.renew_at = acquired_at + lock.lease * RENEW_FRACTION
 
     @property
     def expires_at(self) -> float:
@@ -102,7 +102,7 @@ class Lease:
                 return False
             except Exception as error:  # the heartbeat thread must go on with the other leases
                 log.info("a creation lock was not renewed, will retry: %s", type(error).__name__)
-                retry = min(self._lock.lease * RETRY_PART, RETRY_SECONDS)
+                retry = min(self._lock.lease * RETRY_FRACTION, RETRY_SECONDS)
                 self.renew_at = self._monotonic() + retry
             return True
 
@@ -125,7 +125,7 @@ class Lease:
         lock = LockItem(self._lock.owner, self._lock.version + 1, self._lock.lease)
         self._items.renew(self._key, lock)
         self._lock, self._renewed_at = lock, started
-        self.renew_at = started + lock.lease * RENEW_PART
+        self.renew_at = started + lock.lease * RENEW_FRACTION
 
     def release(self, *, delete: bool = True) -> None:
         """Stop renewing the lease, and delete the lock item unless another process owns it.

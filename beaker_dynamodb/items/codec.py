@@ -43,18 +43,18 @@ _NONCE_LENGTH = 24
 _NONCE_BYTES = 16
 
 
-class Raw(bytes):
+class SessionBytes(bytes):
     """A session's payload without its base64; remembers the original string if it had one."""
 
     _text: str | None = None
 
     def __repr__(self) -> str:
         # Tracebacks with local variables must not show a session's data.
-        return f"<Raw, {len(self)} bytes>"
+        return f"<SessionBytes, {len(self)} bytes>"
 
     @classmethod
     def of(cls, payload: Any) -> Any:
-        """Return a canonical base64 string as `Raw`; return anything else unchanged."""
+        """Return a canonical base64 string as `SessionBytes`; return anything else unchanged."""
         found = unbase64(payload) if isinstance(payload, str) else None
         if found is None:
             return payload
@@ -64,8 +64,8 @@ class Raw(bytes):
 
     @staticmethod
     def text(payload: Any) -> Any:
-        """Return the base64 string of a `Raw`; return anything else unchanged."""
-        if not isinstance(payload, Raw):
+        """Return the base64 string of a `SessionBytes`; return anything else unchanged."""
+        if not isinstance(payload, SessionBytes):
             return payload
         if payload._text is None:
             payload._text = b64encode(payload).decode()
@@ -90,8 +90,8 @@ class Codec:
     # -- to bytes -----------------------------------------------------------------------------
 
     def encode_session(self, payload: object) -> tuple[bytes, str]:
-        """Encode a session's payload: a string or `Raw`; anything else like a cache value."""
-        if isinstance(payload, Raw):
+        """Encode a session's payload; other types than a string are encoded like cache values."""
+        if isinstance(payload, SessionBytes):
             return self._compression.compress(payload, "b64")
         if not isinstance(payload, str):
             return self.encode_value(payload)
@@ -141,10 +141,10 @@ class Codec:
 
     def decode(self, item: Item) -> Any:
         """Return the value of an item as Beaker wrote it. Raises the errors of `decode_session`."""
-        return Raw.text(self.decode_session(item))
+        return SessionBytes.text(self.decode_session(item))
 
     def decode_session(self, item: Item) -> Any:
-        """Verify an item and return its value; base64 as `Raw`.
+        """Verify an item and return its value; base64 as `SessionBytes`.
 
         :raises PayloadError: wrong signature, unknown codec, or bytes that do not match the codec.
         :raises Undecodable: the item is not damaged, but this process cannot decode it.
@@ -169,7 +169,7 @@ class Codec:
 
     def _deserialize(self, data: bytes, codec: str) -> Any:
         if codec == "b64":
-            return Raw(data)
+            return SessionBytes(data)
         if codec == "pickle":
             return _unpickle(data)
         if codec == "json":

@@ -81,7 +81,7 @@ class ConditionalCalls(TableCalls):
             values[":accessed"] = seconds(accessed_by_ms)
         return self.condition(expression, names, values)
 
-    def if_there(self, loaded: Item) -> Condition:
+    def if_same_session(self, loaded: Item) -> Condition:
         """Return the condition of replacing a session without merging."""
         # The item has not expired, and is not a later session with the same id.
         return self.condition(

@@ -1,8 +1,8 @@
 """Read and write what Beaker's Session stores.
 
 Beaker hands its backend a string: base64 of a pickle or of zlib-compressed JSON. The first byte
-after decoding the base64 (`Raw`) tells which. With ``encrypt_key`` or another serializer the
-payload is opaque here; `DynamoDBSession`, which has the key, then passes in its own format.
+after decoding the base64 (`SessionBytes`) tells which. With ``encrypt_key`` or another serializer
+the payload is opaque here; `DynamoDBSession`, which has the key, then passes in its own format.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from beaker.util import JsonSerializer, PickleSerializer
 
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import PayloadError
-from beaker_dynamodb.items.codec import Raw, unbase64
+from beaker_dynamodb.items.codec import SessionBytes, unbase64
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
@@ -52,7 +52,7 @@ class Payload:
     The decoded data shares no objects with the application. Other threads may read it, so nothing
     may change it.
 
-    :param raw: `Raw`, or a string if the payload is not base64.
+    :param raw: `SessionBytes`, or a string if the payload is not base64.
     """
 
     def __init__(self, raw: Any, format: PayloadFormat) -> None:
@@ -79,7 +79,7 @@ class Payload:
 
 
 def _loads(raw: Any) -> dict[str, Any] | None:
-    raw = Raw.of(raw)
+    raw = SessionBytes.of(raw)
     try:
         session = _SERIALIZERS[raw[:1]].loads(raw)
     except Exception:
@@ -89,9 +89,9 @@ def _loads(raw: Any) -> dict[str, Any] | None:
     return session if isinstance(session, dict) else None
 
 
-def _dumps(session: Mapping[str, Any], like: Any) -> Raw:
+def _dumps(session: Mapping[str, Any], like: Any) -> SessionBytes:
     try:
-        return Raw(_SERIALIZERS[Raw.of(like)[:1]].dumps(dict(session)))
+        return SessionBytes(_SERIALIZERS[SessionBytes.of(like)[:1]].dumps(dict(session)))
     except Exception as error:
         # Pickling runs the code of the session's values.
         message = f"Cannot encode a merged session: {type(error).__name__}"
@@ -107,22 +107,22 @@ def same_except_access_time(seen: Any, payload: Any) -> bool:
 
     Much faster than decoding both. False means "unknown".
 
-    :param payload: `Raw` or plain Beaker's base64. Of the base64, only the characters that hold
-        the access time are decoded.
+    :param payload: `SessionBytes` or plain Beaker's base64. Of the base64, only the characters that
+        hold the access time are decoded.
     """
-    head = _HEAD.match(seen) if isinstance(seen, Raw) else None
+    head = _HEAD.match(seen) if isinstance(seen, SessionBytes) else None
     if head is None:
         return False
     begin, end = head.end(), head.end() + 8
     if isinstance(payload, str):
         # Base64 turns three bytes into four characters.
         first, last = begin // 3, -(-end // 3)
-        text: str = Raw.text(seen)
+        text: str = SessionBytes.text(seen)
         if not _same_around(text, payload, first * 4, last * 4):
             return False
         seen, payload = seen[first * 3 : last * 3], unbase64(payload[first * 4 : last * 4])
         begin, end = begin - first * 3, end - first * 3
-    elif not isinstance(payload, Raw):
+    elif not isinstance(payload, SessionBytes):
         return False
     return payload is not None and _same_around(seen, payload, begin, end)
 

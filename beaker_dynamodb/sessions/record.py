@@ -7,7 +7,7 @@ from typing import Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import DynamoDBError
-from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item, Marker
 from beaker_dynamodb.sessions import last_access, merge
 from beaker_dynamodb.sessions.comparison import same
@@ -27,7 +27,7 @@ class SessionRecord(SessionState):
     # -- read ---------------------------------------------------------------------------------
 
     def read(self, *, seen_version: int | None = None) -> Any:
-        """Read the session with one GetItem and return its payload, base64 as `Raw`.
+        """Read the session with one GetItem and return its payload, base64 as `SessionBytes`.
 
         :param seen_version: the version that the browser has seen. With ``consistent_read = auto``
             the first read may then be eventually consistent. If it finds an older version, or
@@ -126,7 +126,7 @@ class SessionRecord(SessionState):
 
         At most one write if no other request saves at the same time.
 
-        :param raw: the payload from Beaker's Session, or `Raw`.
+        :param raw: the payload from Beaker's Session, or `SessionBytes`.
         :param lifetime: in seconds; defaults to the configured lifetime.
         :raises SessionConflict: another request saved the session, and merging is disabled or
             did not succeed in time (conflict_retry.py).
@@ -134,7 +134,7 @@ class SessionRecord(SessionState):
         self.lifetime = lifetime
         if self.fresh and self.seen is not None and same_except_access_time(self.seen.raw, raw):
             return
-        mine = self._with_latest_access(self.payload(Raw.of(raw)))
+        mine = self._with_latest_access(self.payload(SessionBytes.of(raw)))
         data = mine.data
         if data is not None and data.keys() <= merge.BOOKKEEPING:
             self.delete()
@@ -214,7 +214,8 @@ class SessionRecord(SessionState):
         item = self.new_item(mine, self.storage.special.attributes(mine.data))
         loaded = self.item
         try:
-            items.put(item, None if loaded is None else items.if_there(loaded), replaced=loaded)
+            condition = None if loaded is None else items.if_same_session(loaded)
+            items.put(item, condition, replaced=loaded)
         except ConditionFailed:
             self.drop()
         else:

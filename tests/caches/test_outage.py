@@ -84,7 +84,7 @@ def test_a_value_is_computed_once_if_some_calls_get_no_answer(
     numbers = iter(range(9))
     assert cache.get("key", createfunc=lambda: next(numbers)) == 0
     assert next(numbers) == 1
-    assert cache.namespace.faults_missed == tolerated
+    assert cache.namespace.errors_tolerated == tolerated
 
 
 def test_no_call_is_sent_while_the_circuit_breaker_is_open(
@@ -167,7 +167,7 @@ def test_reads_miss_and_writes_are_skipped_without_a_server() -> None:
         cache.get("key")
     cache.remove_value("key")
     del cache.namespace[b"key"]
-    assert cache.namespace.faults_missed == 5
+    assert cache.namespace.errors_tolerated == 5
 
 
 @pytest.mark.parametrize("verb", [Cache.clear, lambda cache: cache.namespace.keys()])
@@ -188,7 +188,7 @@ def test_by_default_errors_are_raised_and_no_value_is_computed() -> None:
         with pytest.raises(StoreUnavailable):
             verb()
     assert computed == []
-    assert cache.namespace.faults_missed == 0
+    assert cache.namespace.errors_tolerated == 0
 
 
 def test_throttling_is_tolerated_but_a_missing_permission_is_not(
@@ -204,7 +204,7 @@ def test_throttling_is_tolerated_but_a_missing_permission_is_not(
         with pytest.raises(AccessDenied):
             namespace.get_creation_lock(b"key").acquire()
     assert "GetItem, ThrottlingException; " in caplog.text
-    assert namespace.faults_missed == 1
+    assert namespace.errors_tolerated == 1
 
 
 def test_an_error_of_the_createfunc_is_raised_and_the_lock_released(
@@ -388,4 +388,4 @@ def test_errors_are_logged_once_a_minute(time: Time, caplog: pytest.LogCaptureFi
     text = "table 'myapp': a cache continues without DynamoDB (option on_error): GetItem, "
     text += "no answer; errors since the last such warning: "
     assert caplog.messages == [text + "1", text + "3"]
-    assert cache.namespace.faults_missed == 5
+    assert cache.namespace.errors_tolerated == 5

@@ -113,7 +113,7 @@ def test_a_cache_region_without_a_table_logs_which_one_it_uses(
     caches = CacheManager(**parse_cache_config_options(settings))
     for _ in range(2):
         for name in ("short", "long"):
-            assert 0 == caches.get_cache_region("news", name).namespace.faults_missed
+            assert 0 == caches.get_cache_region("news", name).namespace.errors_tolerated
     (message,) = caplog.messages
     assert "the table 'sessions' in Region eu-north-1, because its options name no" in message
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.codec import SessionBytes
 from tests.items.encoded import codec, item
 
 VALUE = {"name": "Zoë"}
@@ -58,7 +58,7 @@ def test_stored_bytes_are_read(label: str, data: str, value: Any, options: dict[
 #: What Beaker's Session hands over, the bytes stored and their label.
 SESSIONS: list[tuple[Any, bytes, str]] = [
     ("gAJ9cQAu", b"\x80\x02}q\x00.", "b64"),
-    (Raw(b"\x80\x02}q\x00."), b"\x80\x02}q\x00.", "b64"),
+    (SessionBytes(b"\x80\x02}q\x00."), b"\x80\x02}q\x00.", "b64"),
     ("", b"", "b64"),
     (ENCRYPTED, bytes(range(16)) + b"\xfe\xff", "nonce+b64"),
     # Base64 that does not encode back to the very same text is kept as it is.
@@ -122,13 +122,13 @@ def test_label_of_what_is_compressed(size: int, compression: str, label: str) ->
     ],
 )
 def test_label_of_what_is_hardly_smaller(noise: int, compression: str, label: str) -> None:
-    payload = Raw(random.Random(1).randbytes(noise) + bytes(10_000 - noise))
+    payload = SessionBytes(random.Random(1).randbytes(noise) + bytes(10_000 - noise))
     assert label == codec(compression=compression).encode_session(payload)[1]
 
 
 @pytest.mark.parametrize("head", ["\x78\x01", "\x78\x5e", "\x78\x9c", "\x78\xda"])
 def test_what_beaker_has_compressed_stays_as_it_is(head: str) -> None:
-    payload = Raw(head.encode("latin-1") + bytes(2000))
+    payload = SessionBytes(head.encode("latin-1") + bytes(2000))
     assert (payload, "b64") == codec().encode_session(payload)
 
 

@@ -96,4 +96,4 @@ def test_a_session_without_a_writer_is_replaced_while_it_has_none(store: ItemSto
 def test_an_opaque_session_replaces_the_same_session_only(store: ItemStore) -> None:
     expression = f"#created = :created AND {ALIVE}"
     expected = condition(expression, {"created", "deadline"}, created={"N": "1.500"}, now=NOW)
-    assert expected == store.if_there(loaded())
+    assert expected == store.if_same_session(loaded())

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
-from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION
 from beaker_dynamodb.sessions.payload import BEAKER
 from tests.clock import Clock
@@ -60,7 +60,7 @@ def times(client: DynamoDBClient, table_name: str) -> dict[tuple[str, str], Time
     found = {}
     for item in client.scan(TableName=table_name, ConsistentRead=True)["Items"]:
         if item["type"] == {"S": SESSION}:
-            data = BEAKER.loads(Raw(bytes(item["data"]["B"])))
+            data = BEAKER.loads(SessionBytes(bytes(item["data"]["B"])))
             found[item["id"]["S"], item["created"]["N"]] = Times(
                 float(item["accessed"]["N"]),
                 float(item["deadline"]["N"]),
@@ -171,7 +171,7 @@ def test_a_shorter_lifetime_of_a_single_save_takes_effect(
     manager = DynamoDBNamespaceManager("any", **shared)
     for skew, lifetime in ((0, 1000), (BEHIND, 10)):
         with hosts.on(skew):
-            payload = BEAKER.dumps({"_accessed_time": hosts(), "n": skew}, Raw(b"\x80"))
+            payload = BEAKER.dumps({"_accessed_time": hosts(), "n": skew}, SessionBytes(b"\x80"))
             manager.set_value("session", payload, lifetime)
     assert [Times(hosts(), hosts() + 10, hosts())] == stored(shared)
 

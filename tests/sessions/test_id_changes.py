@@ -14,7 +14,7 @@ from beaker_dynamodb import (
     DynamoDBSession,
     StoreUnavailable,
 )
-from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions.record import SessionRecord
 from tests.chaos.scripted import ARRIVED, LOST, Script, scripted_calls
 from tests.servers.lesser import NO_TRANSACTIONS, UNKNOWN_OPERATION, lesser, sent_twice
@@ -57,8 +57,8 @@ def finds(visitor: Visitor, session: Any) -> dict[str, Any]:
 START = {"a": 1, "log": ["start"]}
 
 
-def payload(**data: object) -> Raw:
-    return Raw(PickleSerializer().dumps(data))
+def payload(**data: object) -> SessionBytes:
+    return SessionBytes(PickleSerializer().dumps(data))
 
 
 def record(options: dict[str, Any], session_id: str) -> SessionRecord:

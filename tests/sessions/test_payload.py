@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions import merge, record
 from beaker_dynamodb.sessions.payload import Payload, PayloadFormat, same_except_access_time
 from tests.sessions.site import Site, store
@@ -26,7 +26,7 @@ VALUES = st.dictionaries(
 
 
 def payload(session: Any, protocol: int = 2) -> Any:
-    return Raw(pickle.dumps(session, protocol))
+    return SessionBytes(pickle.dumps(session, protocol))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def payload(session: Any, protocol: int = 2) -> Any:
 def test_the_access_time_makes_no_difference(first: dict[str, float]) -> None:
     one, two = ({**first, "_accessed_time": time, "a": "value"} for time in (8.25, 1e9))
     assert same_except_access_time(payload(one), payload(two))
-    assert same_except_access_time(payload(one), Raw.text(payload(two)))
+    assert same_except_access_time(payload(one), SessionBytes.text(payload(two)))
 
 
 @given(VALUES, VALUES)
@@ -52,18 +52,23 @@ def test_no_other_change_is_overlooked(one: dict[str, Any], two: dict[str, Any])
     for first in (one, {**TIMES, **one}):
         for second in (two, {**TIMES, **two}, {**first, "_accessed_time": 7.5}):
             same = same_except_access_time(payload(first), payload(second))
-            assert same is same_except_access_time(payload(first), Raw.text(payload(second)))
+            assert same is same_except_access_time(
+                payload(first), SessionBytes.text(payload(second))
+            )
             assert not same or not merge.differs(first, second)
 
 
 @given(st.dictionaries(st.text(max_size=3), st.text(max_size=9)), st.data())
 def test_no_changed_character_is_overlooked(session: dict[str, str], data: st.DataObject) -> None:
     seen = payload({**TIMES, **session})
-    text = Raw.text(seen)
+    text = SessionBytes.text(seen)
     place = data.draw(st.integers(0, len(text) - 1))
     other = text[:place] + data.draw(st.sampled_from("AQgwz09+/=*\né")) + text[place + 1 :]
     same = same_except_access_time(seen, other)
-    assert same is (isinstance(Raw.of(other), Raw) and same_except_access_time(seen, Raw.of(other)))
+    assert same is (
+        isinstance(SessionBytes.of(other), SessionBytes)
+        and same_except_access_time(seen, SessionBytes.of(other))
+    )
 
 
 @pytest.mark.parametrize(

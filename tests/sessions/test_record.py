@@ -11,7 +11,7 @@ from beaker.util import PickleSerializer
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.items import chunks
-from beaker_dynamodb.items.codec import Raw
+from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.record import SessionRecord
 from tests.servers.recorder import CallRecorder
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
 
-def payload(**data: object) -> Raw:
-    return Raw(PickleSerializer().dumps(data))
+def payload(**data: object) -> SessionBytes:
+    return SessionBytes(PickleSerializer().dumps(data))
 
 
 def record(moved: dict[str, Any]) -> SessionRecord:
