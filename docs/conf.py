@@ -26,7 +26,7 @@ exclude_patterns = ["_build"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-# Links from docs/development to CONTRIBUTING.md and the like are files of the repository.
+# A link to a file of the repository may match several targets.
 suppress_warnings = ["myst.xref_ambiguous"]
 
 autodoc_member_order = "bysource"
