@@ -66,7 +66,7 @@ TESTS = {
         "tests/wsgi/test_two_middlewares.py",
     ],
     "beaker_dynamodb/sessions/merging_save.py": _SESSIONS,
-    "beaker_dynamodb/sessions/state.py": _SESSIONS,
+    "beaker_dynamodb/sessions/state.py": [*_SESSIONS, "tests/wsgi/test_two_middlewares.py"],
     "beaker_dynamodb/sessions/combined_saves.py": _SESSIONS,
     "beaker_dynamodb/sessions/conflict_retry.py": _SESSIONS,
     "beaker_dynamodb/session.py": _SESSIONS + _COOKIES,

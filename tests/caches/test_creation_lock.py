@@ -13,7 +13,9 @@ from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout
 from beaker_dynamodb.caches import lease, lock_registry
 from beaker_dynamodb.caches.creation_lock import CreationLock
 from beaker_dynamodb.caches.lock_registry import LockRegistry
+from tests.beaker import used_client
 from tests.caches.conftest import MakeLock, Time, die
+from tests.servers.lesser import sent_twice
 
 if TYPE_CHECKING:
     from beaker_dynamodb.caches.heartbeat import Heartbeat
@@ -57,6 +59,15 @@ def test_reentry_and_a_refused_thread_cost_no_call(make_lock: MakeLock, sent: Ca
     lock.release()
     lock.acquire()
     assert sent[-1].params["Item"]["owner"]["S"] not in owners
+
+
+def test_a_lock_whose_write_is_sent_twice_is_acquired(
+    make_lock: MakeLock, options: dict[str, Any]
+) -> None:
+    lock = make_lock()
+    sent_twice(used_client(options))
+    assert lock.acquire(wait=False)
+    assert not make_lock().acquire(wait=False)
 
 
 def test_a_thousand_attempts_on_a_held_lock_are_one_write(

@@ -42,7 +42,7 @@ def test_pauses_grow_with_latency_and_conflicts(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without jitter each pause is the longest possible.
-    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    monkeypatch.setattr("random.uniform", lambda low, high: high - low)
     pauses: list[float] = []
     retry = ConflictRetry(clock, pauses.append)
     with retry.timed():
