@@ -27,6 +27,8 @@ log = logging.getLogger("beaker_dynamodb")
 RENEW_FRACTION = 1 / 3
 #: A failed renewal is retried after this many seconds or this fraction of the lease, the shorter.
 RETRY_SECONDS, RETRY_FRACTION = 1.0, 1 / 10
+#: Lease of a lock, as a fraction of `lock_timeout`. Without a renewal it is then abandoned.
+LEASE_FRACTION = 0.5
 #: First and longest pause between two polls of a lock that another process holds, in seconds.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
 #: After another process was found to hold the lock, attempts that do not wait fail without a call
@@ -182,7 +184,8 @@ class LeaseAcquirer:
     def _attempt(self) -> Lease | None:
         started = self._clock.monotonic()
         abandoned = self._seen if started >= self._abandoned_at else None
-        lock = LockItem(uuid4().hex, 1, self._items.options.lock_lease)
+        lease = self._items.options.lock_timeout * LEASE_FRACTION
+        lock = LockItem(uuid4().hex, 1, lease)
         current = self._items.acquire(self._key, lock, abandoned)
         self._saw(current)
         if current is None:

@@ -61,8 +61,7 @@ class Options:
     )
     config: Any = option(
         converters.live,
-        "A botocore Config, for instance with another retry mode or connection pool size. It "
-        "overrides `read_timeout` and `max_attempts`.",
+        "A botocore Config, which overrides `read_timeout` and `max_attempts`.",
         default_text="none",
         live=True,
     )
@@ -74,15 +73,14 @@ class Options:
     )
     total_timeout: float = option(
         converters.positive_number,
-        "How long one call waits for a DynamoDB that does not answer. Checked before each attempt, "
-        "so the call may take one attempt longer.",
+        "Timeout for a call with all its attempts. An attempt that has begun is not shortened.",
         default=5.0,
         unit="seconds",
     )
     transport: str = option(
         converters.choice("boto3", "lean"),
-        "`lean` builds and signs GetItem, PutItem and DeleteItem itself, with boto3's credentials "
-        "and connections. It uses half of boto3's processor time. boto3 repeats a call that fails.",
+        "`lean` builds and signs GetItem, PutItem and DeleteItem itself, in half of boto3's "
+        "processor time. boto3 provides credentials and connections, and repeats failed calls.",
         default="boto3",
     )
     url: str | None = option(
@@ -100,8 +98,7 @@ class Options:
     )
     read_capacity_units: int | None = option(
         converters.positive_integer,
-        "Provisioned read capacity of a created table. Without capacity units it is billed per "
-        "request.",
+        "Provisioned read capacity of a created table; the default is billing per request.",
         default_text=_CAPACITY_DEFAULT,
         unit="units",
     )
@@ -203,8 +200,7 @@ class Options:
     lock_timeout: float = option(
         converters.positive_number,
         "Timeout for a cache value that another thread or process computes; raises LockTimeout. A "
-        "process that does not renew its lock for half of this time is considered abandoned, and "
-        "another one computes the value.",
+        "lock that is not renewed for half of this time is considered abandoned.",
         default=60.0,
         unit="seconds",
     )
@@ -216,8 +212,7 @@ class Options:
     )
     strict_options: bool = option(
         converters.boolean,
-        "Unknown options are errors. Otherwise only misspelled ones are, and others are ignored "
-        "with a warning.",
+        "Unknown options are errors, not warnings. Misspelled options are always errors.",
         default=False,
     )
     clock: Callable[[], float] = option(
@@ -229,9 +224,9 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        types = self.special_types
-        check_attribute_names(types, self.hash_key, self.sort_key, self.ttl_attribute)
-        check_index_keys(self.index_keys, types)
+        names = self.hash_key, self.sort_key, self.ttl_attribute
+        check_attribute_names(self.special_types, *names)
+        check_index_keys(self.index_keys, self.special_types)
 
     @cached_property
     def special_types(self) -> dict[str, str]:
@@ -247,11 +242,6 @@ class Options:
     def provisioned(self) -> bool:
         """Whether a created table gets provisioned capacity."""
         return self.read_capacity_units is not None or self.write_capacity_units is not None
-
-    @property
-    def lock_lease(self) -> float:
-        """Seconds after which a creation lock that is not renewed is considered abandoned."""
-        return self.lock_timeout / 2
 
     def __repr__(self) -> str:
         """List the options that differ from their defaults, without secrets."""

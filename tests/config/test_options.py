@@ -98,10 +98,6 @@ def test_capacity_units_mean_provisioned(given: dict[str, Any]) -> None:
     assert not Options().provisioned
 
 
-def test_the_lease_of_a_lock_is_half_of_its_timeout() -> None:
-    assert (30, 5) == (Options().lock_lease, parse({"lock_timeout": 10}).lock_lease)
-
-
 @pytest.mark.parametrize(("alias", "name"), [("table", "table_name"), ("region", "region_name")])
 def test_an_alias_sets_the_option(alias: str, name: str) -> None:
     assert "one-two" == getattr(parse({alias: "one-two", name: "one-two"}), name)
