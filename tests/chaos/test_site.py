@@ -1,4 +1,4 @@
-"""A real web server whose store goes silent keeps serving, and its users stay logged in."""
+"""A real web server whose store fails keeps serving, and its users stay logged in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.faults import silence
 from tests.chaos.proxy import Exchange, FaultProxy, Plan
-from tests.chaos.site import Load, serving
+from tests.chaos.site import FAILURES, Load, serving
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -45,4 +45,24 @@ def test_the_store_goes_silent(server: str) -> None:
         proxy.inject(Plan(silence, 0))
         load.next_phase()
         wait_until(lambda: len(load.pages["/session"].answered) >= 100)
+    assert 0 == load.restarts
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("failure", [name for name in FAILURES if name != "silence"])
+def test_the_store_fails_otherwise(failure: str) -> None:
+    with (
+        EmbeddedDynamoDB() as store,
+        FaultProxy(store.endpoint_url) as proxy,
+        serving("waitress", proxy.url) as port,
+        Load(port) as load,
+    ):
+        wait_until(lambda: len(load.pages["/session"].answered) >= 50)
+        proxy.inject(FAILURES[failure]())
+        load.next_phase()
+        wait_until(lambda: len(load.pages["/session"].refused) >= 100)
+        assert load.pages["/plain"].answered
+        proxy.inject(Plan(silence, 0))
+        load.next_phase()
+        wait_until(lambda: len(load.pages["/session"].answered) >= 50)
     assert 0 == load.restarts
