@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from base64 import b64encode
 from random import Random
@@ -19,7 +20,7 @@ from beaker_dynamodb.items.keys import Keys
 from beaker_dynamodb.items.layout import Layout
 from beaker_dynamodb.sessions.merge_values import merge_value
 from benchmarks.workload import basket_line, shop_session
-from tests.docs.pages import page, table
+from tests.docs.pages import ROOT, page, table
 
 
 def test_merges() -> None:
@@ -37,6 +38,21 @@ def test_every_exception_is_described() -> None:
 
 def exceptions_page() -> str:
     return page("docs/reference/exceptions.md").text
+
+
+def test_every_stored_attribute_is_described() -> None:
+    text = page("docs/reference/items.md").text
+    stored = [
+        item
+        for path in (ROOT / "tests/format/tables").glob("*/*.json")
+        for items in json.loads(path.read_text()).values()
+        for item in items
+    ]
+    # The sort key's name and the special keys are the application's choice.
+    chosen = {"part", "userId", "user.name", "token", "admin"}
+    assert chosen == {name for item in stored for name in item} - set(re.findall(r"`(\w+)`", text))
+    kinds = {item["type"]["S"] for item in stored}
+    assert kinds <= set(re.findall(r"`(beaker-\w+)`", text))
 
 
 def test_session_sizes() -> None:
