@@ -109,7 +109,6 @@ class CombinedSave:
         #: Other threads' saves in the current write.
         self.others: list[Save] = []
         self._most_others: int | None = None
-        self._left_out: list[Save] = []
 
     def join(self, retry: ConflictRetry) -> bool:
         """Wait until the save has an outcome or is first; return False if time runs out."""
@@ -146,16 +145,10 @@ class CombinedSave:
                 for other in queue.saves
                 if other is not own
                 and not other.withdrawn
-                and other not in self._left_out
                 and (other.created_ms, other.terms) == (own.created_ms, own.terms)
             ]
             self.others = queue.in_flight = combinable[: self._most_others]
         return list(self.others)
-
-    def leave_out(self, other: Save) -> None:
-        """Exclude another thread's save. That thread will write it."""
-        self._left_out.append(other)
-        self.others.remove(other)
 
     def halve(self) -> bool:
         """Halve the number of other saves in the next write; return False if there are none."""

@@ -96,11 +96,10 @@ class MergingSave:
         payload = self._state.merged(save.payload, rebased=save.rebased)
         data = payload.data or {}
         for other in combined.take():
-            seen = {} if other.seen is None else other.seen.data
-            if other.payload.data is None or seen is None:
-                combined.leave_out(other)
-            else:
-                data = merge(seen, other.payload.data, data, special.names, rebased=other.rebased)
+            # As for one save: empty if there was no session, or if it could not be decoded.
+            seen = (other.seen and other.seen.data) or {}
+            mine = other.payload.data or {}
+            data = merge(seen, mine, data, special.names, rebased=other.rebased)
         if combined.others:
             payload = payload.with_data(data)
         item = self._state.new_item(payload, special.attributes(data))
