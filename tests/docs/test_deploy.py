@@ -17,7 +17,11 @@ from tests.docs import visits
 from tests.docs.pages import page
 from tests.servers.endpoint import Endpoint
 
-SETTINGS = {"session.table_name": "myapp-sessions", "session.region_name": "eu-west-1"}
+SETTINGS = {
+    "session.table_name": "myapp-sessions",
+    "session.region_name": "eu-west-1",
+    "session.crypto_type": "cryptography",  # Beaker 1.13 would not encrypt without it
+}
 
 
 def test_the_template() -> None:
