@@ -24,9 +24,12 @@ class Server:
     """Answers each request with ``{}`` and closes the connection.
 
     :param authority: signs the certificate; None for plain HTTP.
+    :param says_so: whether the answer announces that the connection is closed.
     """
 
-    def __init__(self, address: str, port: int, authority: trustme.CA | None) -> None:
+    def __init__(
+        self, address: str, port: int, authority: trustme.CA | None, says_so: bool = True
+    ) -> None:
         self.connections = 0
         self.names: list[str] = []  # requested through SNI
         server = self
@@ -39,7 +42,9 @@ class Server:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 self.send_response(200)
                 self.send_header("Content-Length", "2")
-                self.send_header("Connection", "close")
+                if says_so:
+                    self.send_header("Connection", "close")
+                self.close_connection = True
                 self.end_headers()
                 self.wfile.write(b"{}")
 
@@ -101,15 +106,15 @@ def server(authority: trustme.CA) -> Iterator[Server]:
     server.stop()
 
 
-def reads(port: int, scheme: str = "https") -> DynamoDBNamespaceManager:
-    """Return a manager of a new process: nothing was ever read."""
+def reads(port: int, scheme: str = "https", attempts: int = 1) -> DynamoDBNamespaceManager:
+    """Return a manager that has not read anything yet."""
     return DynamoDBNamespaceManager(
         "id",
         endpoint_url=f"{scheme}://{HOST}:{port}",
         region_name="eu-west-1",
         aws_access_key_id="testkey",
         aws_secret_access_key="testsecret",
-        max_attempts=1,
+        max_attempts=attempts,
     )
 
 
@@ -176,5 +181,16 @@ def test_no_address_is_kept_over_plain_http(dns: DNS) -> None:
         dns.found = None
         with pytest.raises(StoreUnavailable, match="its name cannot be resolved"):
             read(manager)
+    finally:
+        server.stop()
+
+
+def test_a_dead_pooled_connection_costs_a_reconnect(dns: DNS) -> None:
+    server = Server("127.0.0.1", 0, None, says_so=False)
+    try:
+        manager = reads(server.port, "http", attempts=3)
+        for _ in range(10):
+            read(manager)
+        assert server.connections >= 10
     finally:
         server.stop()
