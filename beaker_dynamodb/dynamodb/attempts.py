@@ -43,6 +43,9 @@ def _failure(
         from botocore.exceptions import ClientError
 
         return ClientError(parsed, operation.name)
-    from botocore.exceptions import HTTPClientError
+    from botocore.exceptions import ConnectionError, HTTPClientError
 
-    return caught_exception if isinstance(caught_exception, HTTPClientError) else None
+    # Timeouts and closed connections are HTTPClientErrors; DNS, TLS, refused connections and
+    # timeouts while connecting are ConnectionErrors.
+    unanswered = isinstance(caught_exception, (ConnectionError, HTTPClientError))
+    return caught_exception if unanswered else None
