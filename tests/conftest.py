@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from hypothesis import Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.dynamodb import circuit_breaker
 from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, reset_breakers
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.watch import RUN, whole_run
@@ -134,7 +134,7 @@ def _circuit_breakers(
 ) -> Iterator[None]:
     """Tests do not share outages, and quick tests no time: a busy machine must open no breaker."""
     if request.node.get_closest_marker("full") is None:
-        defaults = (Clock(), threading.Event.wait)
+        defaults = (Clock(), circuit_breaker._wait)
         monkeypatch.setattr(CircuitBreaker.__init__, "__defaults__", defaults)
     yield
     reset_breakers()

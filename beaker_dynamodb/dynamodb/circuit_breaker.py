@@ -42,6 +42,11 @@ FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 50, 10.0
 _Call = tuple[float, "Options", Callable[[], object]]
 
 
+def _wait(event: threading.Event, seconds: float) -> None:
+    # Not threading.Event.wait: gevent may replace the class after this module is imported.
+    event.wait(seconds)
+
+
 class CircuitBreaker:
     """Counts answers and failures of one endpoint, and refuses calls while it does not answer.
 
@@ -52,7 +57,7 @@ class CircuitBreaker:
     def __init__(
         self,
         monotonic: Callable[[], float] = time.monotonic,
-        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+        wait: Callable[[threading.Event, float], object] = _wait,
     ) -> None:
         self._monotonic = monotonic
         self._wait = wait

@@ -19,7 +19,10 @@ FAST_PROBE_SECONDS, CHEAP_PROBE_SECONDS = 0.75, 0.5
 class OpenCircuit:
     """Probes DynamoDB in a thread until the circuit breaker closes.
 
-    If no thread can be started, one of the application's calls at a time is the probe.
+    If no thread can be started, or it has not probed for longer than its interval and
+    `MAX_PROBE_SECONDS`, one of the application's calls at a time is the probe. That happens if a
+    probe waits for a long `read_timeout`, or where threads rarely run: uWSGI without
+    ``enable-threads``, and AWS Lambda between two invocations.
 
     :param reason: why it opened.
     :param probe: reads an item with one attempt; closes the circuit breaker if it is answered.
@@ -42,7 +45,8 @@ class OpenCircuit:
         self._monotonic = monotonic
         self._wait = wait
         self._prober: int | None = None  # ident of the thread
-        self._next_call = float("inf")  # when a call may be the probe
+        #: When a call may be the probe: the thread did not start, ended, or hangs.
+        self._next_call = self.began + FIRST_PROBE_SECONDS + MAX_PROBE_SECONDS
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -75,6 +79,7 @@ class OpenCircuit:
         self._prober = threading.get_ident()
         interval = FIRST_PROBE_SECONDS
         while True:
+            self._next_call = self._monotonic() + interval + MAX_PROBE_SECONDS
             # Jitter, so that the processes of a fleet do not probe at the same time.
             self._wait(self.closed, random.uniform(0.8, 1.0) * interval)
             if self.closed.is_set():

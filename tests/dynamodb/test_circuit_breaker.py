@@ -304,6 +304,26 @@ def test_one_call_is_the_probe_where_no_thread_can_be_started(
     assert not is_refused(breaker)
 
 
+def test_one_call_is_the_probe_while_the_thread_s_probe_hangs(
+    breaker: CircuitBreaker, prober: Prober, clock: Clock
+) -> None:
+    hangs, finish = threading.Event(), threading.Event()
+
+    def probe() -> None:
+        hangs.set()
+        finish.wait()
+
+    open_it(breaker, probe)
+    prober.wake()
+    hangs.wait()
+    clock.advance(open_circuit.MAX_PROBE_SECONDS - 0.001)
+    assert is_refused(breaker)
+    clock.advance(open_circuit.FIRST_PROBE_SECONDS)
+    assert not is_refused(breaker)
+    assert is_refused(breaker)
+    finish.set()
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

@@ -72,3 +72,41 @@ def test_200_greenlets(options: dict[str, Any]) -> None:
     )
     assert "" == done.stderr
     assert 0 == done.returncode
+
+
+LATE = """
+from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.dynamodb import open_circuit
+from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker
+
+from gevent import monkey
+monkey.patch_all()
+
+import gevent
+from botocore.exceptions import ReadTimeoutError
+
+open_circuit.FIRST_PROBE_SECONDS = 0.01
+breaker = CircuitBreaker(lambda: 0.0)
+probed = gevent.event.Event()
+
+def probe():
+    breaker.begin("GetItem", Options(), probe)
+    breaker.answered()
+    breaker.end()
+    probed.set()
+
+while not breaker.is_open:
+    breaker.begin("GetItem", Options(), probe)
+    breaker.may_retry(ReadTimeoutError(endpoint_url=""))
+    breaker.end()
+probed.wait()
+assert not breaker.is_open
+"""
+
+
+def test_the_circuit_breaker_probes_if_gevent_patches_after_the_import() -> None:
+    """As in a worker of ``gunicorn --preload -k gevent``."""
+    pytest.importorskip("gevent", reason="no gevent: pip install 'beaker-dynamodb[servers]'")
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
