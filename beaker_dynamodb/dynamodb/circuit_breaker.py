@@ -2,8 +2,8 @@
 
 One circuit breaker for each process and endpoint, shared by sessions, caches and locks:
 
-- **closed**: calls are sent. It opens after attempts without an answer, see `_must_open`. Even
-  before that, calls are refused while several others have been waiting for too long.
+- **closed**: calls are sent. It opens after attempts without an answer, see `_must_open`, and when
+  a call begins while several others have been waiting for too long.
 - **open**: calls raise `StoreUnavailable` at once. A thread reads an item from time to time (a
   probe). The first answer, to a probe or to a call that still waits, closes it.
 
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Calls that may be overdue before other calls are refused.
+#: Calls that are overdue when the breaker opens.
 MAX_OVERDUE = 3
 #: Consecutive failed attempts that open the breaker, and fewer if they took a whole `read_timeout`.
 CONSECUTIVE_FAILURES, SLOW_FAILURES = 20, 3
 #: The failure rate that opens it, over at least `RATE_ATTEMPTS` attempts within a window.
 FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 50, 10.0
-
+#: Part of `read_timeout` that failures must take. If a firewall drops all connections of the pool,
+#: many calls fail at the same moment, but their retries succeed.
+BURST = 0.25
 
 #: A call that waits for its answer: when it began on the monotonic clock, its options, and what
 #: probes the endpoint. A plain tuple, because one is made for each call.
@@ -66,7 +68,7 @@ class CircuitBreaker:
         self._waiting: dict[int, _Call] = {}
         self._last_answer = float("-inf")
         self._failures = 0  # consecutive
-        self._first_failure = 0.0  # when the first of them began
+        self._first_failure = self._latest_failure = 0.0  # when the call began; when it failed
         self._window_began = float("-inf")
         self._window_failures = self._window_answers = 0
         self._open_circuit: OpenCircuit | None = None
@@ -95,8 +97,12 @@ class CircuitBreaker:
         if circuit is not None:
             if not circuit.is_probe():
                 self._refuse(operation, options, circuit.explain())
-        elif len(self._waiting) >= MAX_OVERDUE and (overdue := self._overdue(now)) >= MAX_OVERDUE:
-            self._refuse(operation, options, f"{overdue} calls still wait for an answer")
+        elif len(self._waiting) >= MAX_OVERDUE and self._overdue(now) >= MAX_OVERDUE:
+            reason = "several calls still wait for an answer"
+            with self._lock:
+                if self._open_circuit is None:
+                    self._open(reason, probe)
+            self._refuse(operation, options, reason)
         self._waiting[threading.get_ident()] = now, options, probe
 
     def end(self) -> None:
@@ -122,12 +128,15 @@ class CircuitBreaker:
         began, options, probe = call
         now = self._monotonic()
         with self._lock:
-            if not self._failures:
+            # A call that begins long after the last failure starts a new count.
+            if not self._failures or began - self._latest_failure >= RATE_SECONDS:
+                self._failures = 0
                 self._first_failure = began
             self._failures += 1
+            self._latest_failure = now
             self._count_in_window(now)
             if self._open_circuit is None and self._must_open(now, options):
-                self._open(error, probe)
+                self._open(explain(error), probe)
         return self._open_circuit is None and now < began + options.total_timeout
 
     def _count_in_window(self, now: float) -> None:
@@ -138,23 +147,25 @@ class CircuitBreaker:
 
     def _must_open(self, now: float, options: Options) -> bool:
         attempts = self._window_failures + self._window_answers
+        seconds, burst = now - self._first_failure, BURST * options.read_timeout
         return (
-            self._failures >= CONSECUTIVE_FAILURES
+            (self._failures >= CONSECUTIVE_FAILURES and seconds >= burst)
+            or (self._failures >= SLOW_FAILURES and seconds >= options.read_timeout)
             or (
-                self._failures >= SLOW_FAILURES
-                and now - self._first_failure >= options.read_timeout
+                attempts >= RATE_ATTEMPTS
+                and self._window_failures >= FAILURE_RATE * attempts
+                and now - self._window_began >= burst
             )
-            or (attempts >= RATE_ATTEMPTS and self._window_failures >= FAILURE_RATE * attempts)
             or self._overdue(now) >= MAX_OVERDUE
         )
 
     def _overdue(self, now: float) -> int:
         """Return how many calls have waited for half of `read_timeout` without any answer."""
-        calls = [*self._waiting.values()]
-        if not calls or not _is_overdue(calls[0], now):
-            return 0  # the oldest is the first, because a dict keeps its order
         last = self._last_answer
-        return sum(call[0] > last and _is_overdue(call, now) for call in calls)
+        return sum(
+            began > last and now - began > options.read_timeout / 2
+            for began, options, _ in [*self._waiting.values()]
+        )
 
     def _refuse(self, operation: str, options: Options, reason: str) -> None:
         self.refusals += 1
@@ -164,15 +175,12 @@ class CircuitBreaker:
             table=options.table_name,
         )
 
-    def _open(self, error: Exception, probe: Callable[[], object]) -> None:
+    def _open(self, reason: str, probe: Callable[[], object]) -> None:
         self.openings += 1
         self._refusals_before = self.refusals
-        self._open_circuit = OpenCircuit(explain(error), probe, self._monotonic, self._wait)
-        log.warning(
-            "calls to DynamoDB fail at once until it answers: %s",
-            self._open_circuit.reason,
-        )
-        self._open_circuit.start()
+        circuit = self._open_circuit = OpenCircuit(reason, probe, self._monotonic, self._wait)
+        log.warning("calls to DynamoDB fail at once until it answers: %s", reason)
+        circuit.start()
 
     def _close(self, now: float) -> None:
         with self._lock:
@@ -187,17 +195,15 @@ class CircuitBreaker:
             )
 
 
-def _is_overdue(call: _Call, now: float) -> bool:
-    began, options, _ = call
-    return now - began > options.read_timeout / 2
-
-
 _breakers: PerProcess[dict[Any, CircuitBreaker]] = PerProcess(dict)
 
 
 def breaker_of(options: Options) -> CircuitBreaker:
     """Return this process's circuit breaker for the endpoint of a configuration."""
-    key = options.endpoint_url, options.region_name, options.client and id(options.client)
+    if options.client is None:
+        key: Any = options.endpoint_url, options.region_name
+    else:  # which ignores those options
+        key = id(options.client)
     breakers = _breakers()
     return breakers.get(key) or breakers.setdefault(key, CircuitBreaker())
 

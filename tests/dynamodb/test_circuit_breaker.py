@@ -17,6 +17,7 @@ from beaker_dynamodb.exceptions import StoreUnavailable
 from tests.clock import Clock
 
 OPTIONS = Options(table_name="any", read_timeout=2.0, total_timeout=5.0)
+BURST_SECONDS = circuit_breaker.BURST * 2.0
 NO_ANSWER = ReadTimeoutError(endpoint_url="https://example")
 
 
@@ -109,9 +110,10 @@ def is_refused(breaker: CircuitBreaker) -> bool:
     return False
 
 
-def test_consecutive_failures_open_it(breaker: CircuitBreaker) -> None:
+def test_consecutive_failures_open_it(breaker: CircuitBreaker, clock: Clock) -> None:
     for _ in range(circuit_breaker.CONSECUTIVE_FAILURES - 1):
         assert fail(breaker)
+    clock.advance(BURST_SECONDS)
     assert not fail(breaker)
     with pytest.raises(
         StoreUnavailable, match=r"not sent, because DynamoDB has not answered since"
@@ -120,10 +122,28 @@ def test_consecutive_failures_open_it(breaker: CircuitBreaker) -> None:
     assert (1, 1) == (breaker.openings, breaker.refusals)
 
 
-def test_an_answer_starts_the_count_again(breaker: CircuitBreaker) -> None:
+def test_a_burst_of_failures_does_not_open_it(breaker: CircuitBreaker, clock: Clock) -> None:
+    """For instance if a firewall has dropped the connections of a large pool."""
+    for _ in range(100):
+        assert fail(breaker)
+    clock.advance(BURST_SECONDS - 0.001)
+    assert fail(breaker)
+
+
+def test_failures_of_an_earlier_outage_do_not_count(breaker: CircuitBreaker, clock: Clock) -> None:
+    for _ in range(3):
+        fail(breaker)
+    clock.advance(3600)
+    assert fail(breaker)  # a pooled connection is dead
+    clock.advance(1)
+    assert fail(breaker)
+
+
+def test_an_answer_starts_the_count_again(breaker: CircuitBreaker, clock: Clock) -> None:
     for _ in range(circuit_breaker.CONSECUTIVE_FAILURES - 1):
         fail(breaker)
     breaker.answered()
+    clock.advance(BURST_SECONDS)
     assert fail(breaker)
     assert not breaker.is_open
 
@@ -141,12 +161,17 @@ def test_three_attempts_that_took_a_whole_read_timeout_open_it(
     assert breaker.is_open
 
 
-def test_a_failure_rate_opens_it_although_some_calls_are_answered(breaker: CircuitBreaker) -> None:
+def test_a_failure_rate_opens_it_although_some_calls_are_answered(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
     for number in range(circuit_breaker.RATE_ATTEMPTS - 2):
         if number in (15, 30):
             breaker.answered()
         assert not breaker.is_open
         fail(breaker)
+        clock.advance(0.01)
+    clock.advance(BURST_SECONDS)
+    fail(breaker)
     assert breaker.is_open
 
 
@@ -172,9 +197,42 @@ def test_calls_are_refused_once_three_are_overdue(breaker: CircuitBreaker, clock
         assert not is_refused(breaker)
         clock.advance(0.001)
         assert is_refused(breaker)
+        assert breaker.is_open
         breaker.answered()
         assert not is_refused(breaker)
     assert not is_refused(breaker)
+
+
+def test_overdue_calls_are_found_behind_a_call_with_a_longer_read_timeout(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
+    call(breaker, options=Options(read_timeout=60.0))
+    with waiting(breaker, 3):
+        clock.advance(1.001)
+        assert is_refused(breaker)
+
+
+def test_a_probe_ends_the_refusal_although_the_overdue_calls_never_end(
+    breaker: CircuitBreaker, clock: Clock, prober: Prober
+) -> None:
+    """Their connections may be dead, while the store answers on new ones."""
+    probed = threading.Event()
+
+    def probe() -> None:
+        call(breaker)
+        breaker.answered()
+        breaker.end()
+        probed.set()
+
+    with waiting(breaker, 3):
+        clock.advance(1.001)
+        with pytest.raises(StoreUnavailable):
+            call(breaker, probe)
+        prober.wake()
+        probed.wait()
+        assert not is_refused(breaker)
+        clock.advance(60)
+        assert not is_refused(breaker)
 
 
 def test_two_calls_may_be_overdue(breaker: CircuitBreaker, clock: Clock) -> None:
@@ -231,13 +289,13 @@ def test_the_application_s_own_calls_do_not_count(breaker: CircuitBreaker) -> No
 def test_an_answer_to_an_earlier_call_closes_it(
     breaker: CircuitBreaker, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    open_it(breaker)
+    open_it(breaker, clock)
     assert is_refused(breaker)
     clock.advance(12)
     breaker.answered()
     assert not is_refused(breaker)
-    assert breaker.was_open_since(11)
-    assert not breaker.was_open_since(12)
+    assert breaker.was_open_since(clock.now - 1)
+    assert not breaker.was_open_since(clock.now)
     assert [
         "calls to DynamoDB fail at once until it answers: DynamoDB at example:443 did not answer "
         "within read_timeout",
@@ -245,9 +303,15 @@ def test_an_answer_to_an_earlier_call_closes_it(
     ] == [record.getMessage() for record in caplog.records]
 
 
-def open_it(breaker: CircuitBreaker, probe: Callable[[], object] = int) -> None:
+def open_it(
+    breaker: CircuitBreaker,
+    clock: Clock,
+    probe: Callable[[], object] = int,
+    error: Exception = NO_ANSWER,
+) -> None:
     while not breaker.is_open:
-        fail(breaker, probe=probe)
+        clock.advance(0.1)
+        fail(breaker, error, probe)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +326,7 @@ def test_the_intervals_of_probes(
         clock.advance(seconds)
         fail(breaker)
 
-    open_it(breaker, probe)
+    open_it(breaker, clock, probe)
     for _ in expected:
         prober.wake()
     prober._asleep.acquire()
@@ -273,7 +337,7 @@ def test_the_intervals_of_probes(
     assert is_refused(breaker)
 
 
-def test_an_answered_probe_closes_it(breaker: CircuitBreaker, prober: Prober) -> None:
+def test_an_answered_probe_closes_it(breaker: CircuitBreaker, clock: Clock, prober: Prober) -> None:
     probed = threading.Event()
 
     def probe() -> None:
@@ -282,7 +346,7 @@ def test_an_answered_probe_closes_it(breaker: CircuitBreaker, prober: Prober) ->
         breaker.end()
         probed.set()
 
-    open_it(breaker, probe)
+    open_it(breaker, clock, probe)
     prober.wake()
     probed.wait()
     assert not breaker.is_open
@@ -295,7 +359,7 @@ def test_one_call_is_the_probe_where_no_thread_can_be_started(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    open_it(breaker)
+    open_it(breaker, clock)
     assert is_refused(breaker)
     clock.advance(open_circuit.FIRST_PROBE_SECONDS)
     assert not is_refused(breaker)
@@ -313,7 +377,7 @@ def test_one_call_is_the_probe_while_the_thread_s_probe_hangs(
         hangs.set()
         finish.wait()
 
-    open_it(breaker, probe)
+    open_it(breaker, clock, probe)
     prober.wake()
     hangs.wait()
     clock.advance(open_circuit.MAX_PROBE_SECONDS - 0.001)
@@ -343,9 +407,8 @@ def test_one_call_is_the_probe_while_the_thread_s_probe_hangs(
     ],
     ids=["errors", "no connection"],
 )
-def test_the_reason(breaker: CircuitBreaker, error: Exception, reason: str) -> None:
-    while not breaker.is_open:
-        fail(breaker, error)
+def test_the_reason(breaker: CircuitBreaker, clock: Clock, error: Exception, reason: str) -> None:
+    open_it(breaker, clock, error=error)
     with pytest.raises(StoreUnavailable) as caught:
         call(breaker)
     assert reason in str(caught.value)
