@@ -16,20 +16,25 @@ if TYPE_CHECKING:
 def limit_attempts(client: DynamoDBClient, options: Options) -> None:
     """Ask the circuit breaker after each attempt of a client that got no answer.
 
-    An attempt that has begun cannot be shortened, so a call takes at most `total_timeout` and one
-    more attempt.
+    An attempt that has begun cannot be shortened, so a call takes at most `total_timeout`,
+    botocore's pause and one more attempt.
     """
 
     def after_attempt(
         response: Any, caught_exception: Exception | None, operation: OperationModel, **_: Any
     ) -> None:
         error = _failure(response, caught_exception, operation)
-        if error is not None and not breaker_of(options).may_retry(error):
-            raise error
+        if error is not None:
+            if not breaker_of(options).may_retry(error):
+                raise error
+        elif caught_exception is None and response[0].status_code != 200:
+            # A throttled call is not over yet, and must not look like one without an answer.
+            breaker_of(options).answered()
 
-    # Registers once, even if several configurations share the application's client.
+    # Registers once, even if several configurations share the application's client. First, because
+    # botocore's own handler raises after the last attempt of the retry mode "legacy".
     name = "beaker_dynamodb.attempts"
-    client.meta.events.register("needs-retry.dynamodb", after_attempt, unique_id=name)
+    client.meta.events.register_first("needs-retry.dynamodb", after_attempt, unique_id=name)
 
 
 def _failure(

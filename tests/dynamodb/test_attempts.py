@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from botocore import exceptions
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.config.parse import parse
-from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker
+from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, breaker_of
+from tests.chaos.load import short_pauses
 from tests.clock import Clock
 from tests.dynamodb.breakers import without_probes
 
 URL = "https://dynamodb.example"
-OPTIONS = {
+CONNECTION = {
     "endpoint_url": URL,
     "region_name": "eu-west-1",
     "aws_access_key_id": "testkey",
     "aws_secret_access_key": "testsecret",
-    "max_attempts": 1,
 }
+OPTIONS: dict[str, Any] = {**CONNECTION, "max_attempts": 1}
 NO_ANSWER = [
     exceptions.EndpointConnectionError(endpoint_url=URL, error=ConnectionRefusedError()),
     exceptions.SSLError(endpoint_url=URL, error=OSError()),
@@ -32,25 +37,90 @@ NO_ANSWER = [
 
 
 @pytest.fixture
-def breaker() -> CircuitBreaker:
-    return without_probes(parse(OPTIONS), Clock())
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> CircuitBreaker:
+    return without_probes(parse(OPTIONS), clock)
+
+
+def read(manager: DynamoDBNamespaceManager) -> None:
+    with pytest.raises(StoreUnavailable):
+        "session" in manager  # noqa: B015
 
 
 @pytest.mark.parametrize("error", NO_ANSWER, ids=lambda error: type(error).__name__)
 def test_attempts_without_an_answer_open_the_circuit_breaker(
-    breaker: CircuitBreaker, error: Exception
+    breaker: CircuitBreaker, clock: Clock, error: Exception
 ) -> None:
     manager = DynamoDBNamespaceManager("id", **OPTIONS)
 
     def fail(**_: Any) -> None:
+        clock.advance(0.1)
         raise error
 
     events = manager.client.meta.events
     events.register("before-send.dynamodb", fail)
     try:
         for _ in range(100):
-            with pytest.raises(StoreUnavailable):
-                "session" in manager  # noqa: B015
+            read(manager)
     finally:
         events.unregister("before-send.dynamodb", fail)
     assert breaker.is_open
+
+
+def application_client(mode: str) -> Any:
+    retries: Any = {"mode": mode, "max_attempts": 0}
+    client: Any = boto3.client
+    return client("dynamodb", config=Config(retries=retries), **CONNECTION)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
+def test_the_retry_mode_of_the_application_s_client_makes_no_difference(
+    clock: Clock, mode: str
+) -> None:
+    client = application_client(mode)
+
+    def fail(**_: Any) -> None:
+        clock.advance(0.1)
+        raise NO_ANSWER[0]
+
+    client.meta.events.register("before-send.dynamodb", fail)
+    breaker = without_probes(parse({"client": client}), clock)
+    manager = DynamoDBNamespaceManager("id", client=client)
+    for _ in range(100):
+        read(manager)
+    assert breaker.is_open
+
+
+def test_configurations_that_share_a_client_share_a_circuit_breaker() -> None:
+    """Although their other connection options differ, which are ignored."""
+    client = application_client("standard")
+    one, two = parse({"client": client}), parse({"client": client, "region_name": "eu-west-2"})
+    assert breaker_of(one) is breaker_of(two)
+    assert breaker_of(one) is not breaker_of(parse({"client": application_client("standard")}))
+
+
+def test_a_throttled_attempt_is_an_answer(clock: Clock) -> None:
+    """Although its call waits for the next attempt."""
+    options = {**OPTIONS, "max_attempts": 2}
+    breaker = without_probes(parse(options), clock)
+    body = SimpleNamespace(stream=lambda: iter([b'{"__type": "any#ThrottlingException"}']))
+    answers = []
+
+    def throttle(request: Any, **_: Any) -> Any:
+        answers.append(breaker._last_answer)
+        clock.advance(1)
+        return AWSResponse(request.url, 400, {}, body)  # type: ignore[arg-type]
+
+    manager = DynamoDBNamespaceManager("id", **options)
+    events = manager.client.meta.events
+    events.register("before-send.dynamodb", throttle)
+    try:
+        with short_pauses():
+            read(manager)
+    finally:
+        events.unregister("before-send.dynamodb", throttle)
+    assert answers == [float("-inf"), clock.now - 1]
