@@ -13,12 +13,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore import exceptions
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.hooks import first_non_none_response
 from botocore.parsers import ResponseParserError, create_parser
 from urllib3 import Retry
-from urllib3.exceptions import HTTPError
+from urllib3 import exceptions as urllib3_exceptions
 
 from beaker_dynamodb.dynamodb import wire
 from beaker_dynamodb.dynamodb.authentication import remedy_of_response
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 #: The ``Authorization`` header of a request signed with version 4; the group is the Region.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/dynamodb/aws4_request, ")
 _NO_RETRIES = Retry(False)
+#: The errors of an attempt without an answer: botocore's if a proxy is used, otherwise urllib3's.
+_UNANSWERED = (
+    exceptions.ConnectionError,
+    exceptions.HTTPClientError,
+    urllib3_exceptions.HTTPError,
+)
 
 
 @dataclass(frozen=True)
@@ -137,16 +143,17 @@ class LeanClient:
             if parsed is None:
                 return None
             emit(f"after-call.{name}", http_response=response, parsed=parsed, **event)
-        except (HTTPClientError, HTTPError) as error:
-            failure = HTTPClientError(error=error) if isinstance(error, HTTPError) else error
-            if not breaker_of(self._options).may_retry(failure):
-                raise failure from error
+        except _UNANSWERED as error:
+            failure = _as_botocore(error, route.url)
+            may_retry = breaker_of(self._options).may_retry(failure)
+            if not may_retry or self._options.max_attempts == 1:
+                raise failure  # noqa: B904 (it is the same exception, or has a cause)
             return None
-        except (BotoCoreError, ResponseParserError, ValueError):
+        except (exceptions.BotoCoreError, ResponseParserError, ValueError):
             return None
         if response.status_code == 400:
-            exceptions: Any = self._client.exceptions
-            raise exceptions.from_code(parsed["Error"]["Code"])(parsed, operation)
+            errors: Any = self._client.exceptions
+            raise errors.from_code(parsed["Error"]["Code"])(parsed, operation)
         return parsed
 
     def _refusal(self, response: Any) -> dict[str, Any] | None:
@@ -195,3 +202,25 @@ class LeanClient:
             return self._http._manager.connection_from_url(url)
         except AttributeError:
             return None  # another version of botocore
+
+
+def _as_botocore(error: Exception, url: str) -> Exception:
+    """Return the exception that botocore raises in place of one of urllib3."""
+    failure: Exception
+    match error:
+        case urllib3_exceptions.NewConnectionError():
+            failure = exceptions.EndpointConnectionError(endpoint_url=url, error=error)
+        case urllib3_exceptions.ConnectTimeoutError():
+            failure = exceptions.ConnectTimeoutError(endpoint_url=url, error=error)
+        case urllib3_exceptions.ReadTimeoutError():
+            failure = exceptions.ReadTimeoutError(endpoint_url=url, error=error)
+        case urllib3_exceptions.SSLError():
+            failure = exceptions.SSLError(endpoint_url=url, error=error)
+        case urllib3_exceptions.ProtocolError():
+            failure = exceptions.ConnectionClosedError(endpoint_url=url, error=error)
+        case urllib3_exceptions.HTTPError():
+            failure = exceptions.HTTPClientError(error=error)
+        case _:
+            return error
+    failure.__cause__ = error
+    return failure

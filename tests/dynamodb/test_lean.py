@@ -12,7 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore import UNSIGNED
+import urllib3
+from botocore import UNSIGNED, exceptions
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -23,6 +24,8 @@ from hypothesis import strategies as st
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb.lean import Route
 from tests.dynamodb.fake_server import ITEM, KEY, OFFLINE, FakeServer, refusal
+
+POOL: Any = None
 
 
 def manager(server: FakeServer, **options: Any) -> DynamoDBNamespaceManager:
@@ -123,6 +126,40 @@ def test_it_is_the_first_of_max_attempts(server: FakeServer) -> None:
     with pytest.raises(StoreUnavailable, match="500"):
         cache[b"k"]
     assert [False, True, False, False] == lean(server)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (exceptions.ConnectionClosedError(endpoint_url="http://any"), "closed the connection"),
+        (exceptions.ProxyConnectionError(proxy_url="http://any"), "connect to the proxy"),
+        (urllib3.exceptions.ReadTimeoutError(POOL, "/", ""), "not answer within read_timeout"),
+        (urllib3.exceptions.ConnectTimeoutError(), "timed out"),
+        (urllib3.exceptions.NewConnectionError(POOL, ""), "cannot connect"),
+        (urllib3.exceptions.SSLError(), "TLS failed"),
+        (urllib3.exceptions.ProtocolError(), "closed the connection"),
+        (urllib3.exceptions.DecodeError(), "no answer"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize(
+    "options", [{"total_timeout": 1e-9}, {"max_attempts": 1}], ids=["total_timeout", "max_attempts"]
+)
+def test_an_unanswered_attempt_may_be_the_last(
+    server: FakeServer, error: Exception, reason: str, options: dict[str, Any]
+) -> None:
+    cache = manager(server, **options)
+    assert "value" == cache[b"k"]
+    attempts = []
+
+    def fail(**_: Any) -> None:
+        attempts.append(error)
+        raise error
+
+    cache.client.meta.events.register("before-send.dynamodb", fail)
+    with pytest.raises(StoreUnavailable, match=reason):
+        cache[b"k"]
+    assert 1 == len(attempts)
 
 
 @pytest.mark.parametrize("case", ["path", "unsigned"])
