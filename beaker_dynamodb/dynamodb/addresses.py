@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Addresses that are kept for each host and port, the latest first.
+#: Addresses that are kept for each host and port, the latest first, and those that failed last.
 MAX_ADDRESSES = 8
 
 #: By host and port. A forked process may use them too.
@@ -37,8 +37,16 @@ def keep_addresses(client: DynamoDBClient) -> None:
 
 
 class _Connection(AWSHTTPSConnection):
+    #: The kept address that is in use.
+    _address: str | None = None
+
     def connect(self) -> None:
-        super().connect()
+        self._address = None
+        try:
+            super().connect()
+        except Exception:
+            _try_last((self.host, self.port), self._address)
+            raise
         if getattr(self, "is_verified", False):
             _keep((self.host, self.port), self.sock.getpeername()[0])
 
@@ -54,11 +62,15 @@ class _Connection(AWSHTTPSConnection):
         try:
             for address in kept:
                 # Where to connect. TLS checks the host name, which is restored before that.
-                self.host = address
+                self.host = self._address = address
                 try:
                     connection = super()._new_conn()
                 except Exception as error:
                     failure = error
+                    if isinstance(root_error(error), TimeoutError):
+                        # The next attempt tries the next address. Waiting for all of them in this
+                        # attempt would exceed total_timeout.
+                        break
                 else:
                     log.info("DNS does not resolve %s; using the address %s", name, address)
                     return connection
@@ -77,6 +89,12 @@ def _keep(place: tuple[str, int], address: str) -> None:
         _addresses[place] = [address, *(other for other in kept if other != address)][
             :MAX_ADDRESSES
         ]
+
+
+def _try_last(place: tuple[str, int], address: str | None) -> None:
+    kept = _addresses.get(place, [])
+    if address in kept:
+        _addresses[place] = [*(other for other in kept if other != address), address]
 
 
 def _is_name_failure(error: Exception) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import trustme
+import urllib3
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb import addresses
@@ -171,6 +172,45 @@ def test_another_host_s_certificate_is_refused(server: Server, dns: DNS) -> None
         assert 0 == impostor.connections
     finally:
         impostor.stop()
+
+
+def test_an_address_that_another_host_has_now_is_tried_last(server: Server, dns: DNS) -> None:
+    impostor = Server("127.0.0.2", server.port, trustme.CA())
+    try:
+        manager = reads(server.port)
+        addresses._addresses[HOST, server.port] = ["127.0.0.2", "127.0.0.1"]
+        dns.found = None
+        with pytest.raises(StoreUnavailable, match="TLS failed"):
+            read(manager)
+        read(manager)
+    finally:
+        impostor.stop()
+
+
+def test_an_attempt_waits_for_one_silent_address(
+    server: Server, dns: DNS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = ["127.0.0.2", "127.0.0.3"]
+    waited = []
+
+    def create_connection(address: tuple[str, int], *args: Any, **more: Any) -> socket.socket:
+        if address[0] in silent:
+            waited.append(address[0])
+            raise TimeoutError
+        return real(address, *args, **more)
+
+    real = urllib3.util.connection.create_connection
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", create_connection)
+    manager = reads(server.port)
+    addresses._addresses[HOST, server.port] = [*silent, "127.0.0.1"]
+    dns.found = None
+    for address in silent:
+        with pytest.raises(StoreUnavailable, match="timed out"):
+            read(manager)
+        assert waited == [address]
+        waited.clear()
+    read(manager)
+    assert waited == []
 
 
 def test_no_address_is_kept_over_plain_http(dns: DNS) -> None:
