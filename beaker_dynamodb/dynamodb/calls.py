@@ -133,7 +133,7 @@ class TableCalls:
         try:
             response = getattr(client, method)(**params)
         except Exception as error:
-            if _is_answer(error):
+            if _is_answer(error, OPERATIONS[method]):
                 breaker.answered()
             raise
         finally:
@@ -232,10 +232,10 @@ class TableCalls:
             raise
 
 
-def _is_answer(error: Exception) -> bool:
+def _is_answer(error: Exception, operation: str) -> bool:
     """Return whether an error is DynamoDB's answer, and not an internal error of it."""
     response = getattr(error, "response", None)
-    if response is None:
-        return False
+    if response is None or getattr(error, "operation_name", operation) != operation:
+        return False  # the second: STS refuses to renew the credentials
     status: int = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status < 500

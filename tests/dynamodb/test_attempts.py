@@ -11,7 +11,7 @@ from botocore import exceptions
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, breaker_of
 from tests.chaos.load import short_pauses
@@ -124,3 +124,23 @@ def test_a_throttled_attempt_is_an_answer(clock: Clock) -> None:
     finally:
         events.unregister("before-send.dynamodb", throttle)
     assert answers == [float("-inf"), clock.now - 1]
+
+
+def test_an_answer_of_sts_is_not_one_of_dynamodb(breaker: CircuitBreaker) -> None:
+    manager = DynamoDBNamespaceManager("id", **OPTIONS)
+    refused: Any = {
+        "Error": {"Code": "AccessDenied", "Message": "no"},
+        "ResponseMetadata": {"HTTPStatusCode": 403},
+    }
+
+    def refuse(**_: Any) -> None:
+        raise exceptions.ClientError(refused, "AssumeRole")
+
+    events = manager.client.meta.events
+    events.register("request-created.dynamodb", refuse)
+    try:
+        with pytest.raises(DynamoDBError):
+            "session" in manager  # noqa: B015
+    finally:
+        events.unregister("request-created.dynamodb", refuse)
+    assert breaker._last_answer == float("-inf")
