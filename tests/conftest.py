@@ -16,10 +16,11 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import circuit_breaker
-from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, reset_breakers
+from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.watch import RUN, whole_run
 from tests.clock import Clock
+from tests.dynamodb.breakers import reset_breakers
 from tests.once import cache_botocore_models, collect_garbage_less_often
 from tests.servers.direct import answer_directly
 from tests.servers.dynamodb_local import DynamoDBLocal, Unavailable

@@ -35,9 +35,9 @@ MAX_OVERDUE = 3
 CONSECUTIVE_FAILURES, SLOW_FAILURES = 20, 3
 #: The failure rate that opens it, over at least `RATE_ATTEMPTS` attempts within a window.
 FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 50, 10.0
-#: Part of `read_timeout` that failures must take. If a firewall drops all connections of the pool,
-#: many calls fail at the same moment, but their retries succeed.
-BURST = 0.25
+#: Failures within this share of `read_timeout` are a burst, which does not open it: if all pooled
+#: connections break at the same moment, the retries succeed.
+BURST_SHARE = 0.25
 
 #: A call that waits for its answer: when it began on the monotonic clock, its options, and what
 #: probes the endpoint. A plain tuple, because one is made for each call.
@@ -147,7 +147,7 @@ class CircuitBreaker:
 
     def _must_open(self, now: float, options: Options) -> bool:
         attempts = self._window_failures + self._window_answers
-        seconds, burst = now - self._first_failure, BURST * options.read_timeout
+        seconds, burst = now - self._first_failure, BURST_SHARE * options.read_timeout
         return (
             (self._failures >= CONSECUTIVE_FAILURES and seconds >= burst)
             or (self._failures >= SLOW_FAILURES and seconds >= options.read_timeout)
@@ -206,10 +206,3 @@ def breaker_of(options: Options) -> CircuitBreaker:
         key = id(options.client)
     breakers = _breakers()
     return breakers.get(key) or breakers.setdefault(key, CircuitBreaker())
-
-
-def reset_breakers() -> None:
-    """Close all circuit breakers of this process and forget what they have counted."""
-    for breaker in _breakers().values():
-        breaker.answered()
-    _breakers().clear()

@@ -17,7 +17,7 @@ from beaker_dynamodb.exceptions import StoreUnavailable
 from tests.clock import Clock
 
 OPTIONS = Options(table_name="any", read_timeout=2.0, total_timeout=5.0)
-BURST_SECONDS = circuit_breaker.BURST * 2.0
+BURST_SECONDS = circuit_breaker.BURST_SHARE * 2.0
 NO_ANSWER = ReadTimeoutError(endpoint_url="https://example")
 
 
