@@ -83,10 +83,9 @@ from gevent import monkey
 monkey.patch_all()
 
 import gevent
-from botocore.exceptions import ReadTimeoutError
 
 open_circuit.FIRST_PROBE_SECONDS = 0.01
-breaker = CircuitBreaker(lambda: 0.0)
+breaker = CircuitBreaker()
 probed = gevent.event.Event()
 
 def probe():
@@ -95,10 +94,7 @@ def probe():
     breaker.end()
     probed.set()
 
-while not breaker.is_open:
-    breaker.begin("GetItem", Options(), probe)
-    breaker.may_retry(ReadTimeoutError(endpoint_url=""))
-    breaker.end()
+breaker._open("no answer", probe)
 probed.wait()
 assert not breaker.is_open
 """
