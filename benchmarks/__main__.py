@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import docs, plots
+from benchmarks import docs, machine, plots
 from benchmarks.candidates import BY_NAME, OURS
 from benchmarks.fleet import Fleet
-from benchmarks.measure import capacity, first, growth, mix, own_parts, scaling
+from benchmarks.measure import (
+    capacity,
+    end_to_end,
+    first,
+    footprints,
+    growth,
+    mix,
+    own_parts,
+    scaling,
+)
 from benchmarks.measure.scaling import BARE
 from benchmarks.plan import FULL, QUICK, SMOKE, Plan
 from benchmarks.report import growth_markdown, markdown
@@ -108,16 +113,7 @@ def run(plan: Plan, command: str, measure: Measure) -> dict[str, Any]:
     def tell(what: str) -> None:
         print(f"{(time.monotonic() - begun) / 60:5.1f} min  {what}", file=sys.stderr, flush=True)
 
-    about: dict[str, Any] = {
-        "command": command,
-        "begun": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "system": platform.platform(terse=True),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "load_before": os.getloadavg()[0],
-    }
-    with ExitStack() as stack:
+    with machine.described(command) as about, ExitStack() as stack:
         local = stack.enter_context(stores.dynamodb_local())
         canned = stack.enter_context(stores.canned(plan.delays_ms))
         others = {
@@ -129,10 +125,7 @@ def run(plan: Plan, command: str, measure: Measure) -> dict[str, Any]:
         for store in (local, *canned):
             fleet.create_tables(store)
         measured = measure(plan, fleet, local, canned, tell)
-    packages = ("beaker-dynamodb", "Beaker", "boto3", "botocore")
-    about["versions"] = {name: version(name) for name in packages} | fleet.versions
-    about["load_after"] = os.getloadavg()[0]
-    about["minutes"] = (time.monotonic() - begun) / 60
+        about["versions"] |= fleet.versions
     tell("done")
     return {"about": about, "left_out": fleet.left_out, **measured}
 
@@ -148,6 +141,10 @@ def everything(
     result["scaling"] = scaling.measure(plan, fleet, canned)
     tell("first requests")
     result["first"] = first.measure(plan, fleet, canned[0])
+    tell("memory and descriptors")
+    result["footprint"] = footprints.measure(plan.footprint_rounds)
+    tell("behind gunicorn")
+    result["served"] = end_to_end.measure(plan, fleet, canned[0])
     tell("parts of one request")
     result |= own_parts.measure(plan.parts_rounds, canned[0])
     return result | only_growth(plan, fleet, local, canned, tell)
@@ -158,14 +155,6 @@ def only_growth(
 ) -> dict[str, Any]:
     """Measure the cost of a request as the table grows."""
     return {"growth": growth.measure(plan, fleet, local, tell)}
-
-
-def processor() -> str:
-    """Return the processor's name on Linux."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 import threading
 import time
-from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benchmarks.workload import session_json
-
 if TYPE_CHECKING:
-    import subprocess
-
     from _typeshed.wsgi import WSGIApplication
 
 #: The cookies of one browser.
@@ -91,25 +85,19 @@ class OverHTTP:
     """A server in another process, over HTTP on loopback.
 
     :param address: host and port.
-    :param process: the server's.
     """
 
-    def __init__(self, address: str, process: subprocess.Popen[str]) -> None:
-        self._address = address
-        self._process = process
+    def __init__(self, address: str) -> None:
+        self.address = address
         self._kept = threading.local()
 
     def open(self, path: str, cookies: Cookies) -> str:
         """See `Target`; one keep-alive connection per thread."""
         if not hasattr(self._kept, "connection"):
-            self._kept.connection = HTTPConnection(self._address)
+            self._kept.connection = HTTPConnection(self.address)
         connection: HTTPConnection = self._kept.connection
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
-        if path.startswith("/begin/"):
-            body = session_json(int(path.removeprefix("/begin/")))
-            connection.request("POST", "/begin", body, sent | {"Content-Type": "application/json"})
-        else:
-            connection.request("GET", path, headers=sent)
+        self.send(connection, path, sent)
         response = connection.getresponse()
         page = response.read().decode()
         _keep(response.headers.get_all("Set-Cookie", []), cookies)
@@ -117,15 +105,17 @@ class OverHTTP:
             raise RuntimeError(f"{path}: {response.status} {page[:200]}")
         return page
 
+    def send(self, connection: HTTPConnection, path: str, headers: dict[str, str]) -> None:
+        """Send one request."""
+        connection.request("GET", path, headers=headers)
+
     def processor_seconds(self) -> float:
-        """See `Target`; node reports it."""
-        with closing(HTTPConnection(self._address)) as connection:
-            connection.request("GET", "/-/cpu")
-            return float(json.loads(connection.getresponse().read()))
+        """Return the time of this process, not of the server."""
+        return time.process_time()
 
     def peak_memory_kb(self) -> int:
-        """See `Target`."""
-        return peak_memory_kb(self._process.pid)
+        """Return the memory of this process, not of the server."""
+        return peak_memory_kb("self")
 
 
 def peak_memory_kb(process: int | str) -> int:

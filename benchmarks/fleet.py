@@ -158,13 +158,23 @@ class Fleet(AbstractContextManager["Fleet"]):
         return None
 
 
-def dynamodb_client(dynamodb: Store) -> Any:
-    """Return a client to set up tables with."""
+def dynamodb_client(dynamodb: Store, connections: int = 10) -> Any:
+    """Return a client with boto3's defaults.
+
+    :param connections: that it keeps open; ten is boto3's own number.
+    """
     import boto3
+    from botocore.config import Config
 
     return boto3.session.Session(
         aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY
-    ).client("dynamodb", endpoint_url=dynamodb.url, region_name=REGION)
+    ).client(
+        "dynamodb",
+        endpoint_url=dynamodb.url,
+        region_name=REGION,
+        verify=dynamodb.ca_bundle or None,
+        config=Config(max_pool_connections=connections),
+    )
 
 
 def create_table(client: Any, name: str, hash_key: str = "id", hash_key_type: str = "S") -> None:

@@ -8,6 +8,11 @@ from typing import Any
 
 from botocore.hooks import HierarchicalEmitter
 
+from benchmarks.candidates import beaker_sessions
+from benchmarks.driver import InProcess
+from benchmarks.load import Client
+from benchmarks.plan import MIDDLE_KB
+
 
 class InstantClient:
     """Used as the option ``client``; has the interface of boto3's."""
@@ -29,3 +34,15 @@ class InstantClient:
         self.calls["PutItem"] += 1
         self.items[Item["id"]["S"]] = Item
         return {}
+
+
+def stored_session() -> dict[str, Any]:
+    """Return the attributes of a session's item, as the middleware writes it."""
+    from beaker_dynamodb.middleware import SessionMiddleware
+
+    client = InstantClient()
+    settings = {"session.client": client, "session.timeout": 1800}
+    target = InProcess(SessionMiddleware(beaker_sessions.page, settings))
+    Client().open(target, f"/begin/{MIDDLE_KB}")
+    (attributes,) = client.items.values()
+    return attributes

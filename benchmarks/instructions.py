@@ -17,6 +17,7 @@ from benchmarks import docs
 from benchmarks.fleet import environment, python
 from benchmarks.report import table
 from benchmarks.servers import stores
+from benchmarks.store import Store
 
 #: See parts.py; all are given as a ratio to the first.
 PARTS = (
@@ -28,7 +29,7 @@ PARTS = (
     *(
         f"{call} by {whom}"
         for call in ("GetItem", "PutItem")
-        for whom in ("our store", "our store, lean", "a default client")
+        for whom in ("our store", "our store, boto3", "a default client")
     ),
 )
 CALLS = 50
@@ -36,9 +37,11 @@ CALLS = 50
 
 def run(name: str, calls: int, url: str) -> None:
     """Call all parts of a kind as a warm-up, and then one."""
-    from benchmarks.parts import around_the_calls, the_calls
+    from benchmarks.calls import the_calls
+    from benchmarks.parts import around_the_calls
 
-    made = around_the_calls() if name.startswith("request") else the_calls(url)
+    in_memory = name.startswith("request")
+    made = around_the_calls() if in_memory else the_calls(Store("", "dynamodb", url))
     for part in [*made.values()] * 3:
         part()
     for _ in range(calls):

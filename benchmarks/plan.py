@@ -19,6 +19,8 @@ class Plan:
     :param canned_rounds: rounds on the canned server without a delay.
     :param delayed_rounds: rounds on the canned server with a delay.
     :param cold_rounds: new processes per candidate.
+    :param footprint_rounds: new processes per caller, for memory and descriptors.
+    :param served_rounds: rounds on each application behind gunicorn.
     :param parts_rounds: rounds of the breakdown of one request.
     :param scaling_rounds: alternating rounds of one thread and many.
     :param growth_rounds: alternating rounds on a growing table and on a table with one item.
@@ -34,6 +36,8 @@ class Plan:
     canned_rounds: int = 6
     delayed_rounds: int = 4
     cold_rounds: int = 7
+    footprint_rounds: int = 5
+    served_rounds: int = 9
     parts_rounds: int = 100
     scaling_rounds: int = 8
     growth_rounds: int = 10
@@ -54,6 +58,8 @@ QUICK = Plan(
     canned_rounds=4,
     delayed_rounds=2,
     cold_rounds=3,
+    footprint_rounds=2,
+    served_rounds=3,
     parts_rounds=40,
     scaling_rounds=4,
     growth_rounds=4,
@@ -61,7 +67,7 @@ QUICK = Plan(
 )
 #: For the benchmark's smoke test.
 SMOKE = Plan(
-    candidates=("ours", "ours-auto", "ours-lean", "beaker", "boto3", "boto3-beaker", "signed"),
+    candidates=("ours", "ours-auto", "ours-boto3", "beaker", "boto3", "boto3-beaker", "signed"),
     sizes_kb=(4,),
     clients=(1, 2),
     delays_ms=(0,),
@@ -70,6 +76,8 @@ SMOKE = Plan(
     canned_rounds=1,
     delayed_rounds=1,
     cold_rounds=1,
+    footprint_rounds=1,
+    served_rounds=1,
     parts_rounds=2,
     scaling_rounds=1,
     growth_rounds=1,

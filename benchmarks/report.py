@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchmarks import machine
 from benchmarks.candidates import BY_NAME, CANDIDATES, OURS
-from benchmarks.goals import Goal, goals, growth_goals, spread_text
+from benchmarks.goals import FIGURES, Goal, goals, growth_goals, spread_text
+from benchmarks.measure import end_to_end
+from benchmarks.plan import MIDDLE_KB
 
 ORDER = {candidate.name: number for number, candidate in enumerate(CANDIDATES)}
 
@@ -33,31 +36,18 @@ def goal_rows(found: Iterable[Goal]) -> str:
 def markdown(result: dict[str, Any]) -> str:
     """Return the tables of a result, each under a heading."""
     sections = [
-        ("What it ran on", machine(result)),
+        ("What it ran on", machine.text(result["about"], result["left_out"])),
         ("Goals", goal_table(result)),
         ("Calls, capacity and bytes per request", _capacity(result)),
         ("Processor time, latency, throughput", _mix(result)),
+        ("Behind gunicorn", _served(result)),
         ("First request of a fresh process, memory", _first(result)),
+        ("Memory and descriptors of many threads", _footprint(result)),
         ("Where the time of one request goes", _parts(result)),
         ("As the table fills", growth_table(result["growth"])),
         ("With special keys", _special_keys(result)),
     ]
     return "\n\n".join(f"### {heading}\n\n{text}" for heading, text in sections) + "\n"
-
-
-def machine(result: dict[str, Any]) -> str:
-    """Return machine, time, versions and the candidates that did not run."""
-    about = result["about"]
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    lines = [
-        f"`{about['command']}`, {about['begun']}, {about['minutes']:.0f} minutes; "
-        f"{about['processor']}, {about['cores']} cores, {about['system']}, "
-        f"Python {about['python']}.",
-        f"Load average before and after: {about['load_before']:.1f} and {about['load_after']:.1f}.",
-        f"Versions: {versions}.",
-        *(f"Left out: {title}: {reason}." for title, reason in result["left_out"].items()),
-    ]
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def _capacity(result: dict[str, Any]) -> str:
@@ -131,6 +121,32 @@ def _first(result: dict[str, Any]) -> str:
     return table(head, rows)
 
 
+def _served(result: dict[str, Any]) -> str:
+    rows = [
+        (
+            BY_NAME[row["candidate"]].title,
+            spread_text(row["requests_per_second"], ",.0f"),
+            spread_text(row["throughput_ratio"], ".2f"),
+            spread_text(row["p50_ms"], ".2f"),
+        )
+        for row in _sorted(result["served"])
+    ]
+    head = ["", "requests per second", "to ours", "p50 ms"]
+    return (
+        f"{end_to_end.WORKERS} workers of {end_to_end.THREADS} threads, as many clients over HTTP, "
+        f"{MIDDLE_KB} KB; DynamoDB as canned answers after 0 ms, and a Redis.\n\n"
+        + table(head, rows)
+    )
+
+
+def _footprint(result: dict[str, Any]) -> str:
+    rows = [
+        (row["caller"], *(spread_text(row[figure], ",.0f") for figure in FIGURES))
+        for row in result["footprint"]
+    ]
+    return table(["calls by", "growth of memory, KB", "growth of open descriptors"], rows)
+
+
 def _parts(result: dict[str, Any]) -> str:
     rows = [(name, spread_text(values, ".1f")) for name, values in result["parts"].items()]
     return table(["part", "processor µs"], rows)
@@ -157,7 +173,8 @@ def growth_table(rows: list[dict[str, Any]]) -> str:
 def growth_markdown(result: dict[str, Any]) -> str:
     """Return the same for a run with ``--growth-only``."""
     rows = result["growth"]
-    parts = (machine(result), goal_rows(growth_goals(rows)), growth_table(rows))
+    ran_on = machine.text(result["about"], result["left_out"])
+    parts = (ran_on, goal_rows(growth_goals(rows)), growth_table(rows))
     return "\n\n".join(parts) + "\n"
 
 

@@ -15,16 +15,18 @@ class Store:
     """A store that runs on this machine.
 
     :param name: for the tables.
-    :param kind: ``dynamodb`` (DynamoDB Local or canned answers), ``redis``, ``sqlite`` or
-        ``none``.
+    :param kind: ``dynamodb`` (DynamoDB Local or canned answers), ``redis``, ``sqlite``,
+        ``http`` (the whole application runs behind this address) or ``none``.
     :param url: its address.
     :param table: a table other than the candidate's own.
+    :param ca_bundle: file with the certificate authority of an https URL.
     """
 
     name: str
     kind: str
     url: str
     table: str = ""
+    ca_bundle: str = ""
 
 
 def table_name(candidate: str) -> str:

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import warnings
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
@@ -20,10 +21,21 @@ from benchmarks.store import Store
 
 
 def target_of(candidate: Candidate, store: Store) -> Target:
-    """Create a candidate's application."""
-    module, function = candidate.made_by.split(".")
-    made = getattr(import_module(f"benchmarks.candidates.{module}"), function)(store)
-    return OverHTTP(*made) if isinstance(made, tuple) else InProcess(made)
+    """Create a candidate's application, or visit the one that runs at an address."""
+    if store.kind == "http":
+        return OverHTTP(store.url)
+    made = application(candidate.name, asdict(store))
+    return made if isinstance(made, OverHTTP) else InProcess(made)
+
+
+def application(name: str, store: dict[str, str]) -> Any:
+    """Create a candidate's WSGI application, or start its server.
+
+    Also called by gunicorn, whose command line contains the arguments.
+    """
+    module, function = BY_NAME[name].made_by.split(".")
+    made = getattr(import_module(f"benchmarks.candidates.{module}"), function)
+    return made(Store(**store))
 
 
 class Worker:

@@ -12,7 +12,7 @@ class Candidate:
     :param name: name on the command line.
     :param title: name in the tables.
     :param made_by: ``module.function`` in this package. It takes a `Store` and returns the WSGI
-        application, or for express the server's address.
+        application, or for express the running server.
     :param kind: kind of store, see `Store`.
     :param packages: required packages; the result contains their versions.
     :param hash_key: partition key of its table.
@@ -45,9 +45,9 @@ CANDIDATES = (
         role="ours",
     ),
     Candidate(
-        "ours-lean",
-        "beaker_dynamodb, transport = lean",
-        "beaker_sessions.ours_lean",
+        "ours-boto3",
+        "beaker_dynamodb, transport = boto3",
+        "beaker_sessions.ours_boto3",
         role="ours",
     ),
     Candidate(
@@ -109,5 +109,5 @@ CANDIDATES = (
     ),
 )
 #: `OURS` is the baseline of all ratios.
-OURS, LEAN = "ours", "ours-lean"
+OURS = "ours"
 BY_NAME = {candidate.name: candidate for candidate in CANDIDATES}

@@ -52,9 +52,9 @@ def ours_auto(store: Store) -> WSGIApplication:
     return _ours(settings | {"session.consistent_read": "auto", "session.secret": "benchmark"})
 
 
-def ours_lean(store: Store) -> WSGIApplication:
-    """This package's middleware with ``transport = lean``."""
-    return _ours(options(store, table_name("ours-lean")) | {"session.transport": "lean"})
+def ours_boto3(store: Store) -> WSGIApplication:
+    """This package's middleware with ``transport = boto3``."""
+    return _ours(options(store, table_name("ours-boto3")) | {"session.transport": "boto3"})
 
 
 def plain(store: Store) -> WSGIApplication:

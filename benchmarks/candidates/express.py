@@ -5,11 +5,16 @@ Its modules are installed on the first run, into ``.cache/`` (npm, from benchmar
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
+from benchmarks.driver import OverHTTP, peak_memory_kb
 from benchmarks.store import Store, table_name
+from benchmarks.workload import session_json
 
 SOURCE = Path(__file__).parents[1] / "node"
 INSTALLED = Path(__file__).parents[2] / ".cache" / "benchmark-node"
@@ -37,8 +42,35 @@ def install() -> None:
             raise RuntimeError(f"npm install failed: {done.stderr.strip()[-300:]}")
 
 
-def server(store: Store) -> tuple[str, subprocess.Popen[str]]:
-    """Start the server, and return its address and process. It ends with its standard input."""
+class Server(OverHTTP):
+    """The node process, which ends with its standard input."""
+
+    def __init__(self, address: str, process: subprocess.Popen[str]) -> None:
+        super().__init__(address)
+        self._process = process
+
+    def send(self, connection: HTTPConnection, path: str, headers: dict[str, str]) -> None:
+        """Send one request, with the data of a new session."""
+        if path.startswith("/begin/"):
+            headers["Content-Type"] = "application/json"
+            body = session_json(int(path.removeprefix("/begin/")))
+            connection.request("POST", "/begin", body, headers)
+        else:
+            super().send(connection, path, headers)
+
+    def processor_seconds(self) -> float:
+        """Return the time that node reports."""
+        with closing(HTTPConnection(self.address)) as connection:
+            connection.request("GET", "/-/cpu")
+            return float(json.loads(connection.getresponse().read()))
+
+    def peak_memory_kb(self) -> int:
+        """Return the memory of the node process."""
+        return peak_memory_kb(self._process.pid)
+
+
+def server(store: Store) -> Server:
+    """Start the server."""
     process = subprocess.Popen(
         ["node", str(INSTALLED / "server.js"), table_name("express"), store.url],
         stdin=subprocess.PIPE,
@@ -49,4 +81,4 @@ def server(store: Store) -> tuple[str, subprocess.Popen[str]]:
     port = process.stdout.readline().strip()
     if not port:
         raise RuntimeError("node's server did not start")
-    return f"127.0.0.1:{port}", process
+    return Server(f"127.0.0.1:{port}", process)

@@ -9,11 +9,11 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from functools import lru_cache
-from http.client import HTTPConnection, HTTPResponse
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from benchmarks.candidates.bare import Item, page
+from benchmarks.http_clients import HTTPClient
 from benchmarks.store import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Store, table_name
 
 if TYPE_CHECKING:
@@ -26,23 +26,19 @@ def app(store: Store) -> WSGIApplication:
     """One GetItem, and one PutItem for a change; one connection per thread."""
     table, host, kept = table_name("signed"), urlsplit(store.url).netloc, threading.local()
 
-    def send(connection: HTTPConnection, operation: str, body: bytes) -> HTTPResponse:
-        connection.request("POST", "/", body, headers(operation, body, host))
-        return connection.getresponse()
-
     def call(operation: str, request: dict[str, Any]) -> Any:
-        if not hasattr(kept, "connection"):
-            kept.connection = HTTPConnection(host)
+        if not hasattr(kept, "send"):
+            kept.send = HTTPClient(store)
         body = json.dumps({"TableName": table, **request}).encode()
         try:
-            response = send(kept.connection, operation, body)
+            status, content = kept.send(headers(operation, body, host), body)
         except ConnectionError:
-            # It was idle for too long, and the server has closed it; the next send opens it again.
-            kept.connection.close()
-            response = send(kept.connection, operation, body)
-        answer = json.loads(response.read())
-        if response.status != 200:
-            raise RuntimeError(f"{operation}: {response.status} {answer}")
+            # It was idle for too long, and the server has closed it; the next call opens it again.
+            kept.send.close()
+            status, content = kept.send(headers(operation, body, host), body)
+        answer = json.loads(content)
+        if status != 200:
+            raise RuntimeError(f"{operation}: {status} {answer}")
         return answer
 
     def get(session_id: str) -> Item:

@@ -2,14 +2,18 @@
 
 It stores the last item per key and ignores conditions, so that it measures the client's own time.
 ``python -m benchmarks.servers.canned 0 2 5`` listens on one port per delay in milliseconds, prints
-the ports, and ends with its standard input.
+the ports, and ends with its standard input. With ``--certificate FILE`` it speaks TLS 1.3.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import ssl
 import sys
+import zlib
+from email.utils import formatdate
 from typing import Any
 
 Answer = tuple[int, dict[str, Any]]
@@ -101,9 +105,12 @@ class Connection(asyncio.Protocol):
             self._send(status, json.dumps(answer).encode())
 
     def _send(self, status: int, body: bytes) -> None:
+        # DynamoDB's headers (AWS developer guide, low-level API).
         head = (
-            f"HTTP/1.1 {status} -\r\nContent-Type: application/x-amz-json-1.0\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"HTTP/1.1 {status} -\r\nServer: Server\r\nDate: {formatdate(usegmt=True)}\r\n"
+            f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n"
+            f"Connection: keep-alive\r\nx-amzn-RequestId: {'A' * 52}\r\n"
+            f"x-amz-crc32: {zlib.crc32(body)}\r\n\r\n"
         )
         assert self._transport is not None
         if self._delay_seconds:
@@ -118,21 +125,32 @@ _OPERATIONS = {
 }
 
 
-async def serve(delays_ms: list[int]) -> None:
-    """Listen until standard input ends."""
+async def serve(delays_ms: list[int], certificate: str | None) -> None:
+    """Listen until standard input ends.
+
+    :param certificate: file with a private key and a certificate, for TLS.
+    """
     loop = asyncio.get_running_loop()
-    ports = []
+    tls, ports = None, []
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.minimum_version = ssl.TLSVersion.TLSv1_3
+        tls.load_cert_chain(certificate)
     for delay_ms in delays_ms:
         tables = Tables()
 
         def connection(tables: Tables = tables, seconds: float = delay_ms / 1000) -> Connection:
             return Connection(tables, seconds)
 
-        server = await loop.create_server(connection, "127.0.0.1", 0)
+        server = await loop.create_server(connection, "127.0.0.1", 0, ssl=tls)
         ports.append(server.sockets[0].getsockname()[1])
     print(json.dumps(ports), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve([int(delay) for delay in sys.argv[1:]]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("delays_ms", type=int, nargs="+")
+    parser.add_argument("--certificate")
+    asked = parser.parse_args()
+    asyncio.run(serve(asked.delays_ms, asked.certificate))

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,19 +31,38 @@ def dynamodb_local() -> Iterator[Store]:
 
 
 @contextmanager
-def canned(delays_ms: tuple[int, ...]) -> Iterator[list[Store]]:
-    """Start canned servers, one store per delay."""
+def canned(delays_ms: tuple[int, ...], certificate: str = "") -> Iterator[list[Store]]:
+    """Start canned servers, one store per delay.
+
+    :param certificate: file with a private key and a certificate, for TLS.
+    """
     command = [sys.executable, "-m", "benchmarks.servers.canned", *map(str, delays_ms)]
+    command += ["--certificate", certificate] if certificate else []
+    scheme = "https" if certificate else "http"
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout is not None
         ports = json.loads(server.stdout.readline())
         yield [
-            Store(f"canned, {delay_ms} ms", "dynamodb", f"http://127.0.0.1:{port}")
+            Store(f"canned, {delay_ms} ms", "dynamodb", f"{scheme}://127.0.0.1:{port}")
             for delay_ms, port in zip(delays_ms, ports, strict=True)
         ]
         server.communicate()  # closes its input, upon which it ends
+
+
+@contextmanager
+def canned_tls() -> Iterator[Store]:
+    """Start a canned server that answers immediately, over TLS 1.3 with its own certificate."""
+    import trustme
+
+    authority = trustme.CA()
+    with TemporaryDirectory() as folder:
+        ca_bundle, chain = f"{folder}/ca.pem", f"{folder}/server.pem"
+        authority.cert_pem.write_to_path(ca_bundle)
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(chain)
+        with canned((0,), chain) as (store,):
+            yield replace(store, name="canned, TLS", ca_bundle=ca_bundle)
 
 
 @contextmanager

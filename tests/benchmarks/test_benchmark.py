@@ -38,7 +38,7 @@ def test_the_smallest_run(tmp_path: Path) -> None:
     main(["--smoke", "--out", str(tmp_path)])
     result: dict[str, Any] = json.loads((tmp_path / "result.json").read_text())
     assert {} == result["left_out"]
-    names = ["ours", "ours-auto", "ours-lean", "beaker", "boto3", "signed"]
+    names = ["ours", "ours-auto", "ours-boto3", "beaker", "boto3", "signed"]
     assert names == [row["candidate"] for row in result["capacity"]]
     assert [(1.0, 0.1)] * 6 == [(row["reads"], row["writes"]) for row in result["capacity"]]
     # Four KB of data are compressed to less than two, and every tenth request writes them.
@@ -52,8 +52,10 @@ def test_the_smallest_run(tmp_path: Path) -> None:
     assert {*names, "boto3-beaker"} == {row["candidate"] for row in result["first"]}
     assert [1, 10] == [row["items"] for row in result["growth"]]
     text = (tmp_path / "result.md").read_text()
-    assert "against this package, transport = lean" not in text  # no peer runs
-    assert "default boto3 client, transport = lean" in text
+    assert "the best peer" not in text  # no peer runs
+    assert "default boto3 client, over TLS" in text
+    assert ["ours"] == [row["candidate"] for row in result["served"]]
+    assert "growth of open descriptors after 200 requests by 32 threads" in text
     assert "a request that reads, 64 special keys to 1" in text
     assert "| 64 | 1 GetItem; 1 GetItem, 1 PutItem |" in text
 
@@ -96,7 +98,7 @@ def test_a_full_run_has_every_size_client_count_and_store() -> None:
 
 def test_peers_and_slow_candidates_skip_some_loads() -> None:
     ours, peer, slow = (
-        BY_NAME[name] for name in ("ours-lean", "flask-session", "dynamodb-session-flask")
+        BY_NAME[name] for name in ("ours-boto3", "flask-session", "dynamodb-session-flask")
     )
     assert (True, True) == tuple(SCENARIOS["2", 4, 1].takes(one) for one in (ours, peer))
     assert (True, False) == tuple(SCENARIOS["2", 4, 8].takes(one) for one in (ours, peer))

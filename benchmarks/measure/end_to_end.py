@@ -1,0 +1,102 @@
+"""Requests per second of whole applications behind gunicorn, loaded over HTTP.
+
+The load comes from another process, by threads with one kept connection each.
+"""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from importlib.util import find_spec
+from typing import Any
+
+from benchmarks.candidates import OURS
+from benchmarks.fleet import Failed, Fleet, Process, environment, ratio, spread
+from benchmarks.plan import MIDDLE_KB, Plan
+from benchmarks.servers.stores import ROOT
+from benchmarks.store import Store
+
+SERVED = (OURS, "flask-session", "redis")
+WORKERS, THREADS = 2, 8
+#: Requests of each client in a round: whole cycles of the mix.
+REQUESTS = 40
+LOAD = {"clients": WORKERS * THREADS, "size_kb": MIDDLE_KB}
+
+
+def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
+    """Load each application in turn, in rounds; return no rows without gunicorn.
+
+    :param canned: a server that answers immediately, for those that use DynamoDB.
+    """
+    if find_spec("gunicorn") is None:
+        fleet.left_out["gunicorn"] = "gunicorn is not installed (benchmarks/requirements.txt)"
+        return []
+    measured: dict[str, list[dict[str, float]]] = defaultdict(list)
+    with ExitStack() as stack:
+        sites: list[tuple[Process, Store]] = []
+        for process, store in fleet.each(canned):
+            name = process.candidate.name
+            if name in SERVED:
+                sites.append((process, stack.enter_context(gunicorn(name, store))))
+        for number in range(plan.served_rounds):
+            # Rotate the order, so that no candidate always runs after the same one.
+            start = number % len(sites)
+            for process, site in sites[start:] + sites[:start]:
+                if process.candidate.name in fleet.processes:
+                    _round(fleet, process, site, measured[process.candidate.name])
+    ours = measured[OURS]
+    return [
+        {
+            "candidate": name,
+            **LOAD,
+            "requests_per_second": spread(_of(rounds, "rate")),
+            "throughput_ratio": ratio(_of(rounds, "rate"), _of(ours, "rate")),
+            "p50_ms": spread(_of(rounds, "p50_ms")),
+        }
+        for name, rounds in measured.items()
+        if name in fleet.processes
+    ]
+
+
+def _round(fleet: Fleet, process: Process, site: Store, rounds: list[dict[str, float]]) -> None:
+    try:
+        if not rounds:
+            process.ask("warm_up", store=site, **LOAD)
+        answer = process.ask("run", store=site, requests=REQUESTS, **LOAD)
+    except Failed as error:
+        fleet.leave_out(process, error)
+    else:
+        latencies = answer["latencies_ms"]
+        rate = len(latencies) / answer["wall_seconds"]
+        rounds.append({"rate": rate, "p50_ms": statistics.median(latencies)})
+
+
+def _of(rounds: list[dict[str, float]], figure: str) -> list[float]:
+    return [round_[figure] for round_ in rounds]
+
+
+@contextmanager
+def gunicorn(name: str, store: Store) -> Iterator[Store]:
+    """Serve a candidate's application on a free port for the block."""
+    application = f"benchmarks.worker:application({name!r}, {asdict(store)!r})"
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        port, descriptor = listener.getsockname()[1], listener.fileno()
+        options = [f"--bind=fd://{descriptor}", f"--workers={WORKERS}", f"--threads={THREADS}"]
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *options, "--keep-alive=60", application],
+            cwd=ROOT,
+            env=environment(),
+            pass_fds=[descriptor],
+            stderr=subprocess.DEVNULL,
+        )
+    try:
+        yield Store("gunicorn", "http", f"127.0.0.1:{port}")
+    finally:
+        server.terminate()
+        server.wait()
