@@ -247,7 +247,7 @@ def create_app(
     words = {"where": where, "kept": str(cache_seconds)}
     drawn = cache.cache("demo", expire=cache_seconds)(draw)
     demo = Demo(manager, drawn, words, server, wait)
-    config |= {"timeout": SESSION_SECONDS, "httponly": True, "samesite": "Lax"}
+    config |= {"timeout": SESSION_SECONDS}
     return SessionMiddleware(demo, {f"session.{name}": value for name, value in config.items()})
 
 

@@ -21,7 +21,6 @@ from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
 from beaker_dynamodb.session_item import SessionWithItem
 from beaker_dynamodb.sessions.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
 from beaker_dynamodb.sessions.record import SessionRecord
-from beaker_dynamodb.wsgi.cookie_header import new_id
 
 
 class DynamoDBSession(SessionWithItem):
@@ -83,7 +82,7 @@ class DynamoDBSession(SessionWithItem):
         now = self._now()
         ended = False
         # A stale cookie, perhaps for another path, must not hide a valid one.
-        for value in [self.id, *self._other_cookie_values]:
+        for value in dict.fromkeys([self.id, *self._cookie_values]):
             self._take_cookie_value(value)
             data, timed_out = self._find(now)
             ended = ended or self.namespace.session.ended
@@ -118,12 +117,6 @@ class DynamoDBSession(SessionWithItem):
         self._old_record = self._saved = None
         self._deleted = False
 
-    def _create_id(self, set_new: bool = True) -> None:
-        # Not Beaker's function: its format may change.
-        self.id = new_id()
-        if set_new:
-            self.is_new, self.last_accessed = True, None
-
     # -- save -----------------------------------------------------------------------------------
 
     def save(self, accessed_only: bool = False) -> None:
@@ -156,7 +149,7 @@ class DynamoDBSession(SessionWithItem):
         self._write(data)
         if self.use_cookies and self._stored_id == self.id:
             self._send_version()
-            if self.id != self._browser_id or self._scope_changed:
+            if self.id != self._browser_id or self._cookie_outdated:
                 super()._update_cookie_out()
 
     def _write(self, data: dict[str, Any]) -> None:

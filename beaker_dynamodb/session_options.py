@@ -17,10 +17,14 @@ from beaker_dynamodb.namespace import register
 from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.session_item import in_dynamodb
 from beaker_dynamodb.wsgi import save_errors
+from beaker_dynamodb.wsgi.cookie_options import set_safe_defaults, warn_of_dropped_cookies
+from beaker_dynamodb.wsgi.cookie_signature import cookie_signatures
 from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
 
 log = logging.getLogger("beaker_dynamodb")
 
+#: A shorter secret can be guessed: 128 bits, if every byte is random.
+MIN_SECRET_BYTES = 16
 #: Beaker's secrets: an empty one would switch signing or encryption off.
 _SECRETS = frozenset({"secret", "validate_key", "encrypt_key"})
 #: Options of this package for which an empty string has a meaning.
@@ -73,7 +77,9 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
         )
     if in_dynamodb(options):
         backend_for(split(options, SESSIONS)[0])
-    _warn_of_dropped_cookies(options)
+    set_safe_defaults(options)
+    warn_of_dropped_cookies(options)
+    _check_secrets(options)
     return save_errors.parse(options.pop("on_save_error", None))
 
 
@@ -100,10 +106,20 @@ def session_class(options: Mapping[str, Any]) -> type:
     return SessionWithCookie
 
 
-def _warn_of_dropped_cookies(options: dict[str, Any]) -> None:
-    same_site = str(options.get("samesite") or "")
-    if same_site.lower() == "none" and not converters.boolean(options.get("secure") or False):
+def _check_secrets(options: Mapping[str, Any]) -> None:
+    """Check the options that sign cookies, and warn of short secrets."""
+    secret, previous = options.get("secret"), options.get("previous_secrets")
+    cookie_signatures(secret, previous, options.get("cookie_signature"))  # checks them
+    if previous and not secret:
+        raise ConfigurationError(
+            "session.previous_secrets is set without session.secret, so nothing is signed: set "
+            "session.secret too"
+        )
+    secrets = [secret, *converters.secrets(previous or ())] if secret else []
+    if any(len(one.encode("utf-8", "surrogatepass")) < MIN_SECRET_BYTES for one in secrets):
         log.warning(
-            "session.samesite = None without session.secure = true: browsers drop a cookie with "
-            "SameSite=None that is not Secure, and no login lasts. Set session.secure."
+            "session.secret or one of session.previous_secrets has fewer than %d bytes and can be "
+            "guessed. Set a longer one, such as the output of: "
+            'python -c "import secrets; print(secrets.token_urlsafe(32))"',
+            MIN_SECRET_BYTES,
         )

@@ -61,7 +61,6 @@ settings = {
     "session.table_name": "myapp-sessions",
     "session.region_name": "eu-west-1",
     "session.timeout": 1800,
-    "session.httponly": True,
     # Signs the cookie: the same secret in every process.
     "session.secret": os.environ.get("SESSION_SECRET", "only for development"),
 }

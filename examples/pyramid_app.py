@@ -94,7 +94,6 @@ SETTINGS = {
     "session.table_name": "myapp-sessions",
     "session.region_name": "eu-west-1",
     "session.timeout": 1800,
-    "session.httponly": True,
     # Copied to attributes of the item; the index finds all sessions of a user.
     "session.special_keys": "userId:S:index, browser:S",
     "session.skip_throw_missing_special_keys": True,  # before the log-in there is no userId

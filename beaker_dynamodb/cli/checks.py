@@ -1,4 +1,4 @@
-"""The checks of `doctor` outside the items: credentials, table, clock, round trip, serializer.
+"""The checks of `doctor` outside the items: credentials, table, clock, round trip.
 
 A check returns a `Result`. It raises a DynamoDBError if a call fails.
 """
@@ -206,17 +206,3 @@ def check_round_trip(
     if median <= ROUND_TRIP_SECONDS:
         return Result("round trip", OK, text)
     return Result("round trip", WARNING, text, "is the table in another Region?")
-
-
-def check_serializer(options: Options) -> Result:
-    """Check whether unsigned pickles are accepted."""
-    name = "serializer"
-    remedy = "set signing_keys (docs/howto/rotate-keys.md)"
-    if not options.signing_keys:
-        text = "anyone who can write to the table can run code in the application, through pickle"
-        return Result(name, WARNING, text, remedy)
-    if options.signing_keys_accept_unsigned:
-        text = "items without a signature are accepted, so signing_keys does not protect"
-        remedy = "remove signing_keys_accept_unsigned when all servers sign"
-        return Result(name, WARNING, text, remedy)
-    return Result(name, OK, "unsigned items are not read")

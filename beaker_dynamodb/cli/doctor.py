@@ -13,11 +13,12 @@ import click
 from beaker_dynamodb.cli import checks
 from beaker_dynamodb.cli.check_items import check_sample
 from beaker_dynamodb.cli.check_operations import Operations
+from beaker_dynamodb.cli.check_security import check_cookie, check_serializer
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result, failed
 from beaker_dynamodb.cli.command import FAILED, command, json_flag
 from beaker_dynamodb.cli.console import print_json, printable
 from beaker_dynamodb.cli.flags import with_settings
-from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.cli.settings import SESSIONS, Settings
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
 from beaker_dynamodb.items.store import ItemStore
 
@@ -106,7 +107,9 @@ def examine(settings: Settings) -> Iterator[Result]:
             index_keys = ()
     yield from Operations(items, settings.prefix, index_keys).check()
     yield from _check_connection(items, settings)
-    yield checks.check_serializer(options)
+    yield check_serializer(options)
+    if settings.purpose == SESSIONS:
+        yield from check_cookie(options)
     try:
         yield from check_sample(items, settings)
     except DynamoDBError as error:

@@ -13,13 +13,15 @@ from beaker_dynamodb.exceptions import ConfigurationError
 SESSIONS, CACHE = "sessions", "cache"
 #: Beaker's names of this backend.
 TYPES = ("ext:dynamodb", "dynamodb")
+#: Settings that Beaker's Session reads, and that are options of this package too.
+SHARED = frozenset({"secret"})
 #: Beaker's Session adds this to its own timeout before it passes it on (beaker/session.py).
 BEAKER_SLACK_SECONDS = 120.0
 
 
 def beaker_parameters() -> frozenset[str]:
-    """Return the names of ``session.*`` settings that Beaker's Session reads."""
-    return frozenset(inspect.signature(Session.__init__).parameters)
+    """Return the names of ``session.*`` settings that only Beaker's Session reads."""
+    return frozenset(inspect.signature(Session.__init__).parameters) - SHARED
 
 
 def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[str, Any]]:

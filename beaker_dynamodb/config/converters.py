@@ -130,6 +130,24 @@ def consistent_read(value: Any) -> bool | str:
     return "auto" if str(value).strip().lower() == "auto" else boolean(value)
 
 
+def secret(value: Any) -> str:
+    """Accept a string as it is: Beaker does not strip it either."""
+    if not isinstance(value, str):
+        raise ValueError("must be a string")
+    return value
+
+
+def secrets(value: Any) -> tuple[str, ...]:
+    """Accept a comma-separated string, or a list of strings."""
+    if isinstance(value, str):
+        value = [one.strip() for one in value.split(",")]
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+        raise ValueError("must be a string or a list of strings")
+    if not all(value):
+        raise ValueError("must not contain an empty secret")
+    return tuple(value)
+
+
 def signing_keys(value: Any) -> tuple[bytes, ...]:
     """Accept a comma-separated string, or a list of strings or bytes.
 

@@ -11,13 +11,14 @@ from typing import Any
 from beaker_dynamodb.config import converters
 from beaker_dynamodb.config.attributes import check_attribute_names, check_index_keys
 from beaker_dynamodb.config.declare import option, shown_value
+from beaker_dynamodb.config.security_options import SecurityOptions
 
 _AWS_CHAIN = "from the AWS configuration"
 _CAPACITY_DEFAULT = "none; 5 units if only the other one is set"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Options:
+class Options(SecurityOptions):
     """Parsed and checked options. Equal options share one boto3 client."""
 
     table_name: str = option(
@@ -156,19 +157,6 @@ class Options:
         "`zlib` and `zstd`: if it saves anything. `zstd` needs Python 3.14 or the extra `zstd`. "
         "All formats can be read with any setting.",
         default="auto",
-    )
-    signing_keys: tuple[bytes, ...] = option(
-        converters.signing_keys,
-        "Secrets of at least 16 bytes, separated by commas, or a tuple. Items are signed with the "
-        "first. An item without a valid signature raises PayloadError and is never unpickled.",
-        default=(),
-        default_text="none",
-        secret=True,
-    )
-    signing_keys_accept_unsigned: bool = option(
-        converters.boolean,
-        "Also read unsigned items, while `signing_keys` is being introduced.",
-        default=False,
     )
     special_keys: tuple[converters.SpecialKey, ...] = option(
         converters.special_keys,

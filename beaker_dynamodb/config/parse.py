@@ -79,10 +79,10 @@ def _by_canonical_name(
     for name, value in given:
         canonical = _CANONICAL.get(name)
         if value is None or (isinstance(value, str) and not value and canonical != "prefix"):
-            if value is not None and canonical == "signing_keys":
+            if value is not None and canonical in ("secret", "signing_keys"):
                 raise ConfigurationError(
-                    "option signing_keys is empty, perhaps because of an unset environment "
-                    "variable; remove the option to store unsigned items"
+                    f"option {canonical} is empty, perhaps because of an unset environment "
+                    "variable; remove the option to sign nothing"
                 )
             continue
         if canonical is None:

@@ -9,24 +9,27 @@ there is exact and linear.
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from beaker.session import SignedCookie
+if TYPE_CHECKING:
+    from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures
 
-#: The value of a session cookie: an id in Beaker's form, optionally followed by the data version
-#: and its write time in epoch seconds (version_cookie.py). Programs may choose other ids for
-#: sessions without a cookie; no browser can open those. A later version that issues ids of another
-#: form must accept that form one release earlier: during an upgrade, servers of both versions
-#: receive both.
-COOKIE_VALUE = re.compile(r"([0-9a-f]{32})(?:\.([0-9]{1,15})\.([0-9]{1,12}))?")
+#: The value of a session cookie: an id as `new_id` or Beaker makes it, optionally followed by the
+#: data version and its write time in epoch seconds (version_cookie.py). Programs may choose other
+#: ids for sessions without a cookie; no browser can open those. A later version that issues ids of
+#: another form must accept that form one release earlier: during an upgrade, servers of both
+#: versions receive both.
+COOKIE_VALUE = re.compile(r"([0-9a-f]{64}|[0-9a-f]{32})(?:\.([0-9]{1,15})\.([0-9]{1,12}))?")
 
 #: How many session cookies of one request are looked up in the store; each costs a read.
 MAX_CANDIDATES = 3
 
 
 def new_id() -> str:
-    """Return a fresh session id in Beaker's form: 32 hexadecimal digits, 122 random bits."""
-    return uuid.uuid4().hex
+    """Return a fresh session id: 64 hexadecimal digits, 256 random bits."""
+    return secrets.token_hex(32)
 
 
 def cookie_values(header: str | None, name: str) -> list[str]:
@@ -44,19 +47,20 @@ def cookie_values(header: str | None, name: str) -> list[str]:
     return values
 
 
-def candidates(header: str | None, name: str, secret: str | None) -> list[str]:
+def candidates(header: str | None, name: str, signatures: CookieSignatures) -> dict[str, bool]:
     """Return the distinct well-formed values of a request's session cookies, at most three.
 
     A browser sends several cookies of one name if they were set for different domains or paths.
 
-    :param secret: Beaker's ``session.secret``; if set, unsigned cookies are ignored.
+    :returns: the values in the order of the header, and whether each was signed as new cookies are.
     """
-    values = cookie_values(header, name)
-    if secret:
-        verify = SignedCookie(secret).value_decode
-        # A wrong signature gives a false value.
-        values = [value for value, _ in map(verify, values) if value]
-    return list(dict.fromkeys(filter(COOKIE_VALUE.fullmatch, values)))[:MAX_CANDIDATES]
+    found: dict[str, bool] = {}
+    for signed in cookie_values(header, name):
+        verified = signatures.verify(name, signed)
+        if verified is not None and COOKIE_VALUE.fullmatch(verified[0]):
+            value, current = verified
+            found[value] = found.get(value, False) or current
+    return dict(islice(found.items(), MAX_CANDIDATES))
 
 
 def _unquoted(value: str) -> str:

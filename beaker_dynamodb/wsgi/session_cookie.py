@@ -1,6 +1,7 @@
 """Beaker's Session with corrected cookie handling.
 
 - The cookie is found among any other cookies.
+- It is HttpOnly, and signed with HMAC-SHA-256 if there is a secret.
 - If the browser sends several, the first one that opens a session is used.
 - The configured domain and path take precedence over those stored with a session.
 """
@@ -14,7 +15,9 @@ from typing import Any
 from beaker.cookie import SimpleCookie
 from beaker.session import Session
 
-from beaker_dynamodb.wsgi.cookie_header import candidates
+from beaker_dynamodb.wsgi.cookie_header import candidates, new_id
+from beaker_dynamodb.wsgi.cookie_options import check_prefix, set_safe_defaults
+from beaker_dynamodb.wsgi.cookie_signature import cookie_signatures
 
 #: Key in a session's data: which of ``_domain`` and ``_path`` the application has assigned. Those
 #: take precedence over the configuration.
@@ -29,18 +32,38 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
     request: dict[str, Any]
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
-        #: The values of the request's session cookies after the first.
-        self._other_cookie_values: list[str] = []
+        set_safe_defaults(params)
+        self._signatures = cookie_signatures(
+            params.get("secret"), params.get("previous_secrets"), params.get("cookie_signature")
+        )
+        #: The values of the request's session cookies, and whether each is signed as new ones are.
+        self._cookie_values: dict[str, bool] = {}
         #: Domain and path of the cookie that the browser has, if any.
         self._browser_scope: tuple[str | None, str] | None = None
         if id is None and params.get("use_cookies", True):
-            key, secret = params.get("key", "beaker.session.id"), params.get("secret")
-            values = candidates(request.get("cookie"), key, secret)
-            id, self._other_cookie_values = next(iter(values), None), values[1:]
+            key = params.get("key", "beaker.session.id")
+            self._cookie_values = candidates(request.get("cookie"), key, self._signatures)
+            id = next(iter(self._cookie_values), None)
             # Beaker's own parser fails on a header with a malformed cookie.
             request["cookie"] = ""
+        #: Whether the browser's cookie is signed in another way than new ones are.
+        self._signature_outdated = not self._cookie_values.get(id or "", True)
         request.setdefault("set_cookie", False)
         super().__init__(request, id=id, **params)
+
+    def _create_id(self, set_new: bool = True) -> None:
+        # Not Beaker's id, which has 122 random bits.
+        self.id = new_id()
+        if set_new:
+            self.is_new, self.last_accessed = True, None
+        if self.use_cookies:
+            self._update_cookie_out(set_cookie=not set_new)
+
+    def save(self, accessed_only: bool = False) -> None:
+        """Save the session, and replace a cookie that is signed in another way than new ones."""
+        super().save(accessed_only)
+        if self._signature_outdated and not self.is_new:
+            self._update_cookie_out()
 
     # -- domain and path ------------------------------------------------------------------------
 
@@ -65,6 +88,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         self._assign("_path", path)
 
     def _assign(self, name: str, value: str | None) -> None:
+        check_prefix({"key": self.key, "secure": self.secure, f"cookie{name}": value})
         self[name] = value
         self[ASSIGNED_SCOPE] = sorted({*self.get(ASSIGNED_SCOPE, ()), name})
         self._update_cookie_out()
@@ -80,7 +104,23 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         """Whether the browser's cookie has another domain or path than the session."""
         return self._browser_scope not in (None, (self.domain, self.path))
 
+    @property
+    def _cookie_outdated(self) -> bool:
+        """Whether the browser's cookie has another domain, path or signature than a new one."""
+        return self._scope_changed or self._signature_outdated
+
     # -- Set-Cookie -----------------------------------------------------------------------------
+
+    @property
+    def _cookie_value(self) -> str:
+        """What the cookie holds, without its signature."""
+        return self.id
+
+    def _set_cookie_values(self, expires: Any = None) -> None:
+        super()._set_cookie_values(expires)
+        value = self._cookie_value
+        # Keeps the cookie's attributes.
+        self.cookie[self.key].set(self.key, value, self._signatures.sign(self.key, value))
 
     def _update_cookie_out(self, set_cookie: bool = True) -> None:
         super()._update_cookie_out(set_cookie)
@@ -104,6 +144,9 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         cookie[self.key]["path"] = path
         if self.secure:
             cookie[self.key]["secure"] = True
+        if self.samesite:
+            # In a frame of another site, browsers ignore it unless it says None.
+            cookie[self.key]["samesite"] = self.samesite
         long_ago = datetime.now(timezone.utc) - timedelta(days=365)
         cookie[self.key]["expires"] = self.serialize_cookie_date(long_ago)
         header: str = cookie[self.key].output(header="").strip()

@@ -12,6 +12,7 @@ from typing import Any
 import beaker.session
 
 from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
+from beaker_dynamodb.wsgi.cookie_options import over_https
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -39,6 +40,13 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
     def __bool__(self) -> bool:
         """Return True even if the session is empty: applications test whether a session exists."""
         return True
+
+    def _session(self) -> Any:
+        params = self.__dict__["_params"]
+        if self.__dict__["_sess"] is None and params.get("secure") is None:
+            secure = over_https(self.__dict__["_environ"])
+            self.__dict__["_params"] = {**params, "secure": secure}
+        return super()._session()
 
     def get_by_id(self, id: str) -> Any:
         """Return the session with this id, or None if it does not exist.

@@ -7,8 +7,6 @@ if the result is older than the version in the cookie. The cookie's value is
 
 from __future__ import annotations
 
-from typing import Any
-
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
 from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
 
@@ -30,6 +28,7 @@ class SessionWithVersionCookie(SessionWithCookie):
     def _take_cookie_value(self, value: str) -> None:
         """Set the id, and remember the version if the value contains one."""
         self.id = value
+        self._signature_outdated = not self._cookie_values.get(value, True)
         match = COOKIE_VALUE.fullmatch(value)
         if match and match[2]:
             self.id, self._browser_version = match[1], (int(match[2]), int(match[3]))
@@ -52,8 +51,7 @@ class SessionWithVersionCookie(SessionWithCookie):
             self._browser_version = version
             super()._update_cookie_out()
 
-    def _set_cookie_values(self, expires: Any = None) -> None:
-        super()._set_cookie_values(expires)
-        if version := self._data_version():
-            # Keeps the cookie's attributes. With `session.secret` the whole value is signed.
-            self.cookie[self.key] = f"{self.id}.{version[0]}.{version[1]}"
+    @property
+    def _cookie_value(self) -> str:
+        version = self._data_version()
+        return f"{self.id}.{version[0]}.{version[1]}" if version else self.id

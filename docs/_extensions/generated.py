@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.security_options import SecurityOptions
 
 #: Headings, and the first option below each. Options keep the order of the code.
 GROUPS = {
@@ -25,12 +26,15 @@ GROUPS = {
     "reap_interval": "Deleting expired items",
     "stale_grace": "Caches",
     "strict_options": "Checks and tests",
+    "secret": "Cookies and signatures",
 }
+_SECURITY = frozenset(spec.name for spec in fields(SecurityOptions))
 
 
 def options() -> Iterator[str]:
     """Return the lines that describe all options, grouped."""
-    for spec in fields(Options):
+    # dataclasses put inherited fields first.
+    for spec in sorted(fields(Options), key=lambda spec: spec.name in _SECURITY):
         if spec.name in GROUPS:
             yield from ("", f"## {GROUPS[spec.name]}", "")
         names = " or ".join(f"`{alias}`" for alias in spec.metadata["aliases"])

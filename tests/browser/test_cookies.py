@@ -1,4 +1,4 @@
-"""Which of the middleware's cookies a browser keeps and sends, by domain, path and SameSite."""
+"""Which of the middleware's cookies a browser keeps and sends, by domain, path and flags."""
 
 from __future__ import annotations
 
@@ -54,6 +54,10 @@ class Window:
         config = {f"session.{name}": value for name, value in {**self._options, **options}.items()}
         self._app = SessionMiddleware(page, config)
 
+    def move_to(self, host: str) -> None:
+        """Request the pages that follow from this host, still over plain HTTP."""
+        self._url = f"http://{host}:{self._url.rpartition(':')[2]}"
+
     def user(self, path: str) -> str:
         """Load a page, and return the name of its user."""
         self._browser.get("about:blank")
@@ -61,6 +65,13 @@ class Window:
         wait = WebDriverWait(self._browser, PAGE_TIMEOUT)
         wait.until(lambda _: self._browser.title.startswith("user: "))
         return self._browser.title.removeprefix("user: ")
+
+    @property
+    def flags(self) -> list[tuple[str, bool, bool, str]]:
+        """Name, HttpOnly, Secure and SameSite of each cookie that scripts cannot see."""
+        assert not self._browser.execute_script("return document.cookie")
+        names = ("name", "httpOnly", "secure", "sameSite")
+        return [tuple(one[name] for name in names) for one in self._browser.get_cookies()]
 
     @property
     def cookies(self) -> list[tuple[str, str]]:
@@ -118,7 +129,24 @@ def test_a_changed_domain_or_path_leaves_one_cookie(
 
 def test_same_site_none_without_secure_is_dropped(window: Window) -> None:
     """The middleware warns of this combination."""
-    window.configure(samesite="None")
+    window.configure(samesite="None", secure="false")
     window.user("/log-in")
     assert [] == window.cookies
     assert "None" == window.user("/")
+
+
+def test_the_default_cookie_is_hidden_from_scripts(window: Window) -> None:
+    window.user("/log-in")
+    assert [(COOKIE, True, False, "Lax")] == window.flags
+    assert "Ada" == window.user("/")
+
+
+def test_a_host_cookie_is_kept_on_a_secure_origin_only(window: Window) -> None:
+    """Browsers treat localhost as secure, even over plain HTTP."""
+    window.configure(key="__Host-sid", secret="a secret of the site")
+    window.user("/log-in")
+    assert "None" == window.user("/")
+    window.move_to("localhost")
+    window.user("/log-in")
+    assert [("__Host-sid", True, True, "Lax")] == window.flags
+    assert "Ada" == window.user("/")

@@ -20,6 +20,7 @@ import beaker.session
 import pytest
 
 from beaker_dynamodb import DynamoDBError
+from beaker_dynamodb.wsgi.cookie_header import new_id
 from tests.servers.endpoint import SECRET_ACCESS_KEY
 
 #: Prefix of the secrets in tests: session ids, payloads, signing keys, access keys, …
@@ -76,7 +77,7 @@ class Watch(logging.Handler):
         return (
             MARK in text
             or SECRET_ACCESS_KEY in text
-            or not self.ids.isdisjoint(re.findall("[0-9a-f]{32}", text))
+            or not self.ids.isdisjoint(re.findall("[0-9a-f]{64}|[0-9a-f]{32}", text))
         )
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -137,12 +138,15 @@ RUN = Watch(all=False)
 @contextmanager
 def whole_run(watch: Watch = RUN) -> Iterator[Watch]:
     """Watch all logs, and this package's warnings and exceptions, for new session ids too."""
-    make_id, init, warn = beaker.session._session_id, DynamoDBError.__init__, warnings.warn
+    init, warn = DynamoDBError.__init__, warnings.warn
 
-    def known_id() -> str:
-        id: str = make_id()
-        watch.ids.add(id)
-        return id
+    def known(make_id: Callable[[], str]) -> Callable[[], str]:
+        def known_id() -> str:
+            id = make_id()
+            watch.ids.add(id)
+            return id
+
+        return known_id
 
     def shown_init(error: DynamoDBError, message: str, **more: Any) -> None:
         watch.keep(error)
@@ -157,7 +161,8 @@ def whole_run(watch: Watch = RUN) -> Iterator[Watch]:
         warn(message, category, stacklevel + 1, *rest, **more)
 
     with watch.watching(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(beaker.session, "_session_id", known_id)
+        patch.setattr(beaker.session, "_session_id", known(beaker.session._session_id))
+        patch.setattr("beaker_dynamodb.wsgi.session_cookie.new_id", known(new_id))
         patch.setattr(DynamoDBError, "__init__", shown_init)
         patch.setattr(warnings, "warn", shown_warn)
         yield watch

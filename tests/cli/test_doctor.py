@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.cli import checks
 from beaker_dynamodb.cli.check_operations import Operations
+from beaker_dynamodb.cli.check_security import check_cookie, check_serializer
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING
 from beaker_dynamodb.cli.doctor import examine
 from beaker_dynamodb.cli.iam_policy import ON_TABLE, USES, policy_document
@@ -105,7 +106,30 @@ def test_a_sample_shows_items_that_other_options_wrote(
     ],
 )
 def test_unsigned_pickles_are_a_warning(given: dict[str, Any], status: str) -> None:
-    assert status == checks.check_serializer(parse(given)).status
+    assert status == check_serializer(parse(given)).status
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, []),
+        ({"cookie_signature": "sha256"}, [(OK, "sha256-only")]),
+        ({"cookie_signature": "sha256-only"}, [(OK, "")]),
+        ({"cookie_signature": "beaker"}, [(WARNING, "remove cookie_signature")]),
+        (
+            {"cookie_signature": "sha256-only", "previous_secrets": "old"},
+            [(OK, ""), (OK, "remove them")],
+        ),
+    ],
+)
+def test_doctor_reminds_of_accepted_signatures(
+    given: dict[str, Any], said: list[tuple[str, str]]
+) -> None:
+    results = [*check_cookie(parse({**given, **({"secret": "a secret"} if given else {})}))]
+    assert [status for status, _ in said] == [result.status for result in results]
+    for (_, remedy), result in zip(said, results, strict=True):
+        assert remedy in result.remedy
+        assert bool(remedy) is bool(result.remedy)
 
 
 def test_credentials_are_found_but_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

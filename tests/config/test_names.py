@@ -82,10 +82,11 @@ def test_none_and_the_empty_string_mean_the_default(name: str) -> None:
     assert Options() == parse({name: None}) == parse({name: ""})
 
 
-def test_empty_signing_keys_do_not_switch_signing_off() -> None:
-    assert Options() == parse({"signing_keys": None})
-    with pytest.raises(ConfigurationError, match="signing_keys is empty"):
-        parse({"signing_keys": ""})
+@pytest.mark.parametrize("name", ["signing_keys", "secret"])
+def test_an_empty_secret_does_not_switch_signing_off(name: str) -> None:
+    assert Options() == parse({name: None})
+    with pytest.raises(ConfigurationError, match=f"{name} is empty"):
+        parse({name: ""})
 
 
 def test_a_table_name_that_overrides_the_url_is_reported_once(

@@ -11,7 +11,10 @@ from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import parse
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/mine"
-SECRETS = ["aws_access_key_id", "aws_secret_access_key", "signing_keys", "url"]
+SECRETS = [
+    *("aws_access_key_id", "aws_secret_access_key", "signing_keys", "url"),
+    *("secret", "previous_secrets"),
+]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,10 @@ SECRETS = ["aws_access_key_id", "aws_secret_access_key", "signing_keys", "url"]
             (b"0123456789abcdef", b"ABCDEFGHIJKLMNOP"),
         ),
         ("signing_keys", b"0123456789abcdef", (b"0123456789abcdef",)),
+        ("secret", " as it is ", " as it is "),
+        ("previous_secrets", "one, two", ("one", "two")),
+        ("previous_secrets", [" one ", "two,"], (" one ", "two,")),
+        ("cookie_signature", "SHA256-only", "sha256-only"),
     ],
 )
 def test_strings_and_python_values_are_accepted(name: str, given: Any, expected: Any) -> None:

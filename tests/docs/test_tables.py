@@ -81,7 +81,7 @@ def stored_size(lines: int, **options: Any) -> int:
     parsed = parse(options)
     used = Codec(parsed)
     item = Item(
-        Keys(parsed).session("0123456789abcdef" * 2),
+        Keys(parsed).session("0123456789abcdef" * 4),
         SESSION,
         *used.encode_session(b64encode(PickleSerializer().dumps(data)).decode()),
         created_ms=1_700_000_000_123,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE, candidates, cookie_values, new_id
+from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import COOKIE, UNKNOWN, Site, log_out, store, values
 from tests.wsgi.outage import Outage
@@ -26,6 +27,8 @@ OTHERS = ['p={"a": 1}', "p=a b", "p=\xe9", "p", "=x", "", 'p="unterminated', 'p=
 OTHERS += ["p=1,2", "expires=Mon, 01 Jan 2035", "$Version=1", "p=\0", "(p)=<x>"]
 OTHERS += ["ID=4567", "id.=4567", "p=id=4567", 'p="id=4567"']
 ONE, TWO, THREE, FOUR = (digit * 32 for digit in "1234")
+UNSIGNED = CookieSignatures(None, (), "sha256")
+SIGNED = CookieSignatures("a secret", (), "sha256")
 
 # A browser may send anything but the separator, decoded as Latin-1 (PEP 3333).
 LATIN = st.text(st.characters(max_codepoint=255, exclude_characters=";"), max_size=20)
@@ -66,18 +69,20 @@ NOT_ISSUED += [f"{ONE}.progress", f"{ONE}.1", f"{ONE}\n"]
 
 @pytest.mark.parametrize("value", NOT_ISSUED)
 def test_other_values_are_not_tried(value: str) -> None:
-    assert [TWO] == candidates(f"id={value}; id={TWO}", "id", None)
+    assert {TWO: True} == candidates(f"id={value}; id={TWO}", "id", UNSIGNED)
 
 
 def test_each_value_is_tried_once_and_three_at_most() -> None:
     header = "; ".join(f"id={value}" for value in (ONE, ONE, TWO, THREE, FOUR))
-    assert [ONE, TWO, THREE] == candidates(header, "id", None)
+    assert dict.fromkeys((ONE, TWO, THREE), True) == candidates(header, "id", UNSIGNED)
 
 
 def test_with_a_secret_only_signed_values_are_tried() -> None:
-    signed = SignedCookie("a secret").value_encode(ONE)[1]
-    forged = f"{'0' * 40}{ONE}"
-    assert [ONE] == candidates(f"id={TWO}; id={forged}; id={signed}", "id", "a secret")
+    signed = SIGNED.sign("id", ONE)
+    forged = f"{'0' * 40}{THREE}"
+    by_beaker = [SignedCookie("a secret").value_encode(one)[1] for one in (ONE, TWO)]
+    header = "; ".join(f"id={value}" for value in (FOUR, forged, *by_beaker, signed))
+    assert {ONE: True, TWO: False} == candidates(header, "id", SIGNED)
 
 
 # -- in a request -------------------------------------------------------------------------------

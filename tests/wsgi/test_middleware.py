@@ -86,6 +86,7 @@ def test_beakers_middleware_takes_the_session_class(options: Options, cookie: st
     [
         ({"samesite": "none", "secure": "false"}, 1),
         ({"samesite": "None", "secure": "true"}, 0),
+        ({"samesite": "None"}, 0),
         ({"samesite": "Lax"}, 0),
         ({"samesite": None}, 0),
     ],

@@ -1,0 +1,100 @@
+"""Safe defaults for the attributes of the session cookie, and checks of their combination."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.config import converters
+from beaker_dynamodb.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: Browsers drop a cookie whose name begins with one of these, in upper or lower case, unless it is
+#: Secure (RFC 6265bis, section 4.1.3). For the first, it also needs the path / and no domain.
+HOST_PREFIX, SECURE_PREFIX = "__host-", "__secure-"
+
+
+def set_safe_defaults(options: MutableMapping[str, Any]) -> None:
+    """Set Beaker's options ``httponly`` and ``secure``, and check the cookie's options.
+
+    ``secure`` stays None if it depends on the request.
+
+    :param options: session options, without ``session.``.
+    :raises ConfigurationError: browsers would drop the cookie because of the prefix of its name.
+    """
+    http_only, secure = (_flag(options, name) for name in ("httponly", "secure"))
+    options["httponly"] = True if http_only is None else http_only
+    if secure is None and _must_be_secure(options):
+        secure = True
+    options["secure"] = secure
+    check_prefix(options)
+
+
+def _flag(options: Mapping[str, Any], name: str) -> bool | None:
+    value = options.get(name)
+    try:
+        return None if value is None else converters.boolean(value)
+    except ValueError as error:
+        raise ConfigurationError(f"option session.{name} {value!r}: {error}") from None
+
+
+def _must_be_secure(options: Mapping[str, Any]) -> bool:
+    """Return whether browsers drop the cookie unless it is Secure."""
+    prefixed = _key(options).startswith((HOST_PREFIX, SECURE_PREFIX))
+    return prefixed or _same_site_none(options)
+
+
+def _same_site_none(options: Mapping[str, Any]) -> bool:
+    return str(options.get("samesite") or "").lower() == "none"
+
+
+def check_prefix(options: Mapping[str, Any]) -> None:
+    """Refuse what the prefix of a cookie's name does not allow.
+
+    :raises ConfigurationError: browsers would drop the cookie.
+    """
+    key = _key(options)
+    wrong = []
+    if key.startswith((HOST_PREFIX, SECURE_PREFIX)) and not options["secure"]:
+        wrong.append("secure = true")
+    if key.startswith(HOST_PREFIX):
+        if options.get("cookie_domain"):
+            wrong.append("no session.cookie_domain")
+        if (options.get("cookie_path") or "/") != "/":
+            wrong.append("cookie_path = /")
+    if wrong:
+        raise ConfigurationError(
+            f"option session.key {options['key']!r}: browsers drop a cookie with this prefix "
+            f"unless it has {', '.join(wrong)}. Correct that, or choose a key without the prefix"
+        )
+
+
+def _key(options: Mapping[str, Any]) -> str:
+    return str(options.get("key") or "").lower()
+
+
+def warn_of_dropped_cookies(options: Mapping[str, Any]) -> None:
+    """Warn of a cookie that browsers drop.
+
+    :param options: session options after `set_safe_defaults`.
+    """
+    if _same_site_none(options) and not options["secure"]:
+        log.warning(
+            "session.samesite = None with session.secure = false: browsers drop a cookie with "
+            "SameSite=None that is not Secure, and no login lasts. Remove session.secure."
+        )
+
+
+def over_https(environ: WSGIEnvironment) -> bool:
+    """Return whether the browser sent a request over HTTPS.
+
+    A forged ``X-Forwarded-Proto`` only makes the cookie of its sender Secure.
+    """
+    # With several proxies, the first value is that of the browser's connection.
+    forwarded: str = environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0]
+    return "https" in (environ.get("wsgi.url_scheme"), forwarded.strip().lower())

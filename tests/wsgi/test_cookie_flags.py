@@ -1,0 +1,193 @@
+"""HttpOnly, Secure, SameSite and the prefixes of the session cookie's name."""
+
+from __future__ import annotations
+
+import logging
+from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyramid.config import Configurator
+
+from beaker_dynamodb import ConfigurationError, DynamoDBSession
+from beaker_dynamodb.middleware import SessionMiddleware, session_filter_factory
+from tests.sessions.site import COOKIE, Site, store
+from tests.wsgi.raw import page, respond, send, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from http.cookies import Morsel
+
+    from tests.wsgi.raw import Options
+
+HTTP: dict[str, str] = {"wsgi.url_scheme": "http"}
+HTTPS: dict[str, str] = {"wsgi.url_scheme": "https"}
+
+
+def forwarded(value: str) -> dict[str, str]:
+    """Return the environment of a request that a proxy forwards over HTTP."""
+    return {**HTTP, "HTTP_X_FORWARDED_PROTO": value}
+
+
+def issued(options: Options, request: Mapping[str, str], key: str = COOKIE) -> Morsel[str]:
+    """Return the cookie of a log-in."""
+    response = send(wrap(page(store(name="Ada")), options), **request)
+    (header,) = response.all("Set-Cookie")
+    return SimpleCookie(header)[key]
+
+
+def flags(morsel: Morsel[str]) -> tuple[bool, bool, str]:
+    return bool(morsel["httponly"]), bool(morsel["secure"]), morsel["samesite"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "secure"),
+    [
+        (HTTP, False),
+        (HTTPS, True),
+        (forwarded("https"), True),
+        (forwarded("HTTPS , http"), True),
+        (forwarded("http"), False),
+        (forwarded("http, https"), False),
+        (forwarded(""), False),
+        ({**HTTPS, "HTTP_X_FORWARDED_PROTO": "http"}, True),
+    ],
+)
+def test_the_cookie_is_secure_if_the_browser_uses_https(
+    options: Options, request_: dict[str, str], secure: bool
+) -> None:
+    assert (True, secure, "Lax") == flags(issued(options, request_))
+
+
+@pytest.mark.parametrize("kind", ["memory", "cookie", "ext:dynamodb"])
+def test_sessions_of_every_type_have_a_safe_cookie(options: Options, kind: str) -> None:
+    chosen = options if kind == "ext:dynamodb" else {"validate_key": "key", "encrypt_key": "key"}
+    assert (True, True, "Lax") == flags(issued({**chosen, "type": kind}, HTTPS))
+
+
+@pytest.mark.parametrize("request_", [HTTP, HTTPS])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"secure": "true"}, (True, True, "Lax")),
+        ({"secure": False}, (True, False, "Lax")),
+        ({"secure": "false", "httponly": "false", "samesite": "Strict"}, (False, False, "Strict")),
+        ({"samesite": "None"}, (True, True, "None")),
+        ({"samesite": None, "secure": True}, (True, True, "")),
+    ],
+)
+def test_beakers_options_take_precedence(
+    options: Options,
+    request_: dict[str, str],
+    given: dict[str, Any],
+    expected: tuple[bool, bool, str],
+) -> None:
+    assert expected == flags(issued({**options, **given}, request_))
+
+
+def test_a_log_out_expires_the_cookie_with_the_same_flags(options: Options, cookie: str) -> None:
+    app = wrap(page(lambda session: session.delete()), options, samesite="None")
+    (header,) = send(app, cookie).all("Set-Cookie")
+    morsel = SimpleCookie(header)[COOKIE]
+    assert ("", True, "None") == (morsel.value, bool(morsel["secure"]), morsel["samesite"])
+
+
+def test_pyramid_has_the_same_cookie(options: Options) -> None:
+    settings = {f"session.{name}": value for name, value in options.items()}
+    with Configurator(settings=settings) as config:
+        config.include("beaker_dynamodb.pyramid")
+        config.add_route("home", "/")
+        config.add_view(log_in, route_name="home")
+    app = config.make_wsgi_app()
+    for request in (HTTP, HTTPS):
+        (header,) = send(app, **request).all("Set-Cookie")
+        assert (True, request is HTTPS, "Lax") == flags(SimpleCookie(header)[COOKIE])
+
+
+def log_in(request: Any) -> Any:
+    request.session["name"] = "Ada"
+    return request.response
+
+
+def test_in_beakers_middleware_the_session_class_has_a_http_only_cookie(options: Options) -> None:
+    site = Site("beaker", {**options, "session_class": DynamoDBSession})
+    (header,) = site(store(name="Ada")).set_cookies
+    assert (True, False, "Lax") == flags(SimpleCookie(header)[COOKIE])
+
+
+# -- prefixes of the name -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["__Host-sid", "__Secure-sid", "__host-sid"])
+@pytest.mark.parametrize("request_", [HTTP, HTTPS])
+def test_a_prefixed_cookie_is_always_secure(
+    options: Options, key: str, request_: dict[str, str]
+) -> None:
+    morsel = issued({**options, "key": key}, request_, key)
+    assert (True, True, "Lax") == flags(morsel)
+    assert ("", "/") == (morsel["domain"], morsel["path"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"key": "__Host-sid", "secure": "false"}, "unless it has secure = true"),
+        ({"key": "__Secure-sid", "secure": False}, "unless it has secure = true"),
+        ({"key": "__Host-sid", "cookie_domain": "example.org"}, "no session.cookie_domain"),
+        ({"key": "__HOST-sid", "cookie_path": "/shop"}, "cookie_path = /"),
+        ({"secure": "perhaps"}, "option session.secure 'perhaps': must be true or false"),
+    ],
+)
+def test_a_cookie_that_browsers_drop_is_an_error_at_start(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        SessionMiddleware(object(), **given)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=message):
+        session_filter_factory({}, **given)(object())  # type: ignore[arg-type]
+
+
+def test_a_secure_prefix_allows_domain_and_path() -> None:
+    scope = {"cookie_domain": "example.org", "cookie_path": "/shop"}
+    SessionMiddleware(object(), key="__Secure-sid", **scope)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("assign", [{"path": "/shop"}, {"domain": "example.org"}])
+def test_a_host_cookie_gets_no_other_scope(options: Options, assign: dict[str, str]) -> None:
+    def act(session: Any) -> None:
+        for name, value in assign.items():
+            setattr(session, name, value)
+
+    with pytest.raises(ConfigurationError, match="browsers drop a cookie with this prefix"):
+        send(wrap(page(act), options, key="__Host-sid"))
+
+
+def test_short_secrets_are_a_warning_at_start(caplog: pytest.LogCaptureFixture) -> None:
+    long, short = "sixteen bytes or", "fifteen bytes.."
+    with caplog.at_level(logging.WARNING):
+        for given in (
+            {"secret": long},
+            {"secret": short},
+            {"secret": long, "previous_secrets": f"{long}, {short}"},
+        ):
+            SessionMiddleware(object(), **given)  # type: ignore[arg-type]
+    assert 2 == sum("fewer than 16 bytes" in message for message in caplog.messages)
+    assert not any(one in message for message in caplog.messages for one in (long, short))
+
+
+def test_previous_secrets_need_a_secret() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"previous_secrets is set without session\.secret"
+    ):
+        SessionMiddleware(object(), previous_secrets="a")  # type: ignore[arg-type]
+
+
+def test_the_server_reads_the_cookie_back(options: Options) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        session = environ["beaker.session"]
+        start_response("200 OK", [])
+        return [str(session.get("name")).encode()]
+
+    sent = issued({**options, "key": "__Host-sid"}, HTTPS, "__Host-sid").coded_value
+    environ = {"REQUEST_METHOD": "GET", "HTTP_COOKIE": f"__Host-sid={sent}", **HTTPS}
+    assert b"Ada" == respond(wrap(app, options, key="__Host-sid"), environ).body

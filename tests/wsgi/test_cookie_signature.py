@@ -1,0 +1,255 @@
+"""Signed cookies: HMAC-SHA-256, Beaker's SHA-1, their replacement, and new secrets."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from beaker.session import SignedCookie
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb.wsgi.cookie_header import new_id
+from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signatures
+from tests.chaos.watch import secret
+from tests.servers.recorder import CallRecorder
+from tests.sessions.site import COOKIE, Site, log_out, store, values
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.wsgi.raw import Options
+
+OLD, NEW = secret("old"), secret("new")
+ID = "0123456789abcdef" * 4
+FORMS = ["sha256", "sha256-only", "beaker"]
+SHA_256 = f"{COOKIE}=sha256."
+
+
+def by_beaker(secret: str, value: str) -> str:
+    """Return a cookie's value as Beaker signs it."""
+    signed: str = SignedCookie(secret).value_encode(value)[1]
+    return signed
+
+
+# -- values -------------------------------------------------------------------------------------
+
+
+def test_a_signed_value_stays_valid_in_later_versions() -> None:
+    signed = "sha256.0df9705246b2ffa743a96ed722d719ba4b60041ba1737e0fdff3d63dbc74d8b5." + ID
+    assert signed == CookieSignatures("a secret", (), "sha256").sign("id", ID)
+
+
+@pytest.mark.parametrize("value", [ID, "a" * 32, f"{ID}.12.1700000000"])
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_accepts_what_it_issues(form: str, value: str) -> None:
+    signatures = CookieSignatures(NEW, (OLD,), form)
+    signed = signatures.sign("id", value)
+    assert (value, True) == signatures.verify("id", signed)
+    assert (form == "beaker") is (signed == by_beaker(NEW, value))
+
+
+@pytest.mark.parametrize(
+    ("form", "accepted"),
+    [
+        ("sha256", {"new": True, "old": False, "beaker new": False, "beaker old": False}),
+        ("sha256-only", {"new": True, "old": False}),
+        ("beaker", {"new": False, "old": False, "beaker new": True, "beaker old": False}),
+    ],
+)
+def test_which_signatures_are_accepted_and_which_are_current(
+    form: str, accepted: dict[str, bool]
+) -> None:
+    signed = {
+        "new": CookieSignatures(NEW, (), "sha256").sign("id", ID),
+        "old": CookieSignatures(OLD, (), "sha256").sign("id", ID),
+        "beaker new": by_beaker(NEW, ID),
+        "beaker old": by_beaker(OLD, ID),
+        "another secret": CookieSignatures(secret("other"), (), "sha256").sign("id", ID),
+        "beaker, another secret": by_beaker(secret("other"), ID),
+        "unsigned": ID,
+    }
+    signatures = CookieSignatures(NEW, (OLD,), form)
+    verified = {name: signatures.verify("id", value) for name, value in signed.items()}
+    found = {name: current for name, (_, current) in filter(all, verified.items())}  # type: ignore[misc]
+    assert accepted == found
+
+
+def test_a_cookie_of_another_name_is_refused() -> None:
+    signatures = CookieSignatures(NEW, (), "sha256")
+    assert signatures.verify("admin", signatures.sign("id", ID)) is None
+
+
+@given(st.data(), st.sampled_from(FORMS))
+def test_a_changed_value_is_refused(data: st.DataObject, form: str) -> None:
+    signatures = CookieSignatures(NEW, (OLD,), form)
+    signed = signatures.sign("id", ID)
+    begin, end = sorted(data.draw(st.tuples(*[st.integers(0, len(signed))] * 2)))
+    other = data.draw(st.text("0123456789abcdef.sha25\xe9-", max_size=5))
+    changed = signed[:begin] + other + signed[end:]
+    assume(changed != signed)
+    assert signatures.verify("id", changed) is None
+
+
+@given(st.text("0123456789abcdef.sha256~\xe9\u0660") | st.text())
+def test_a_made_up_value_is_refused(value: str) -> None:
+    assert CookieSignatures(NEW, (OLD,), "sha256").verify("id", value) is None
+    assert CookieSignatures(NEW, (OLD,), "sha256").verify("id", f"sha256.{value}") is None
+
+
+def test_one_form_is_never_taken_for_the_other() -> None:
+    """Even if one key and one value are signed in both forms."""
+    signed = CookieSignatures(NEW, (), "sha256").sign("id", ID)
+    for cut in range(len(signed)):
+        assert CookieSignatures(NEW, (), "beaker").verify("id", signed[cut:] if cut else "") is None
+    assert CookieSignatures(NEW, (), "sha256").verify("id", f"sha256.{by_beaker(NEW, ID)}") is None
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ((NEW, None, "sha1"), "cookie_signature 'sha1': must be one of sha256, sha256-only"),
+        ((NEW, "a,,b", None), "previous_secrets: must not contain an empty secret"),
+        ((NEW, 1, None), "previous_secrets: must be a string or a list"),
+        ((1, None, None), "secret: must be a string"),
+    ],
+)
+def test_a_wrong_option_is_an_error(given_: tuple[Any, Any, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        cookie_signatures(*given_)
+
+
+@pytest.mark.parametrize("previous", [f"{OLD}, x", [OLD, "x"], (OLD, "x")])
+def test_previous_secrets_may_be_a_string_or_a_list(previous: object) -> None:
+    signed = by_beaker(OLD, ID)
+    assert (ID, False) == cookie_signatures(NEW, previous, None).verify("id", signed)
+
+
+# -- in requests --------------------------------------------------------------------------------
+
+
+def test_a_new_cookie_is_signed_and_its_id_has_256_bits(options: Options) -> None:
+    site = Site("ours", {**options, "secret": NEW})
+    answer = site(lambda session: store(user="Ada")(session) or session.id)
+    assert 64 == len(answer.result)
+    assert answer.cookie.startswith(SHA_256)
+    assert answer.cookie.endswith(answer.result)
+
+
+@pytest.mark.parametrize("kind", ["ext:dynamodb", "file"])
+def test_beakers_cookie_is_replaced_at_the_next_write(
+    options: Options, kind: str, tmp_path: Any
+) -> None:
+    given = {**options} if kind == "ext:dynamodb" else {"type": kind, "data_dir": str(tmp_path)}
+    given["secret"] = NEW
+    by_beakers = Site("beaker", given)(store(user="Ada")).cookie
+    site = Site("ours", given)
+    answer = site(store(cart=["tea"]), by_beakers)
+    assert answer.cookie.startswith(SHA_256)
+    assert [] == site(store(cart=["milk"]), answer.cookie).set_cookies
+    only = Site("ours", {**given, "cookie_signature": "sha256-only"})
+    expected = {"user": "Ada", "cart": ["milk"]}
+    assert [expected, {}] == [only(values, one).result for one in (answer.cookie, by_beakers)]
+
+
+def test_a_request_that_writes_nothing_does_not_replace_the_cookie(options: Options) -> None:
+    """Otherwise a late read could put an old id back after a login."""
+    given = {**options, "secret": NEW}
+    by_beakers = Site("beaker", given)(store(user="Ada")).cookie
+    assert [] == Site("ours", given)(values, by_beakers).set_cookies
+    touched = Site("ours", {**given, "touch_interval": 0})(values, by_beakers)
+    assert touched.cookie.startswith(SHA_256)
+
+
+def test_replacing_a_cookie_costs_no_call(options: Options, client: DynamoDBClient) -> None:
+    given = {**options, "secret": NEW}
+    by_beakers = Site("beaker", given)(store(user="Ada")).cookie
+    with CallRecorder(client) as calls:
+        Site("ours", given)(store(cart=["tea"]), by_beakers)
+    assert ["GetItem", "PutItem"] == calls.operations
+
+
+def test_a_cookie_that_is_current_under_one_path_is_not_replaced(options: Options) -> None:
+    given = {**options, "secret": NEW}
+    by_beakers = Site("beaker", given)(store(user="Ada")).cookie
+    site = Site("ours", given)
+    current = site(store(cart=["tea"]), by_beakers).cookie
+    assert [] == site(store(cart=["milk"]), f"{by_beakers}; {current}").set_cookies
+
+
+def test_a_log_out_with_beakers_cookie_ends_the_session(options: Options) -> None:
+    given = {**options, "secret": NEW}
+    by_beakers = Site("beaker", given)(store(user="Ada")).cookie
+    site = Site("ours", given)
+    (header,) = site(log_out, by_beakers).set_cookies
+    assert header.startswith(f'{COOKIE}="";')
+    assert {} == site(values, by_beakers).result
+
+
+def test_servers_with_beakers_middleware_share_the_cookie(options: Options) -> None:
+    """A rolling deployment, or two applications with one secret."""
+    given = {**options, "secret": NEW}
+    sites = [Site("beaker", given), Site("ours", {**given, "cookie_signature": "beaker"})]
+    for first, second in (sites, sites[::-1]):
+        cookie = first(store(user="Ada")).cookie
+        for number in range(3):
+            for site in (second, first):
+                assert [] == site(store(number=number), cookie).set_cookies
+                assert {"user": "Ada", "number": number} == site(values, cookie).result
+        second(log_out, cookie)
+        assert {} == first(values, cookie).result
+
+
+def test_a_server_that_still_issues_beakers_signature_accepts_the_new_one(options: Options) -> None:
+    given = {**options, "secret": NEW}
+    cookie = Site("ours", given)(store(user="Ada")).cookie
+    answer = Site("ours", {**given, "cookie_signature": "beaker"})(store(cart=["tea"]), cookie)
+    assert not answer.cookie.startswith(SHA_256)
+    assert {"user": "Ada", "cart": ["tea"]} == Site("beaker", given)(values, answer.cookie).result
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_new_secret_logs_nobody_out(options: Options, form: str) -> None:
+    """Requests of many visitors reach servers in each state of the rotation."""
+    stages = [
+        ({"secret": OLD}, {"secret": OLD, "previous_secrets": NEW}),
+        ({"secret": OLD, "previous_secrets": NEW}, {"secret": NEW, "previous_secrets": OLD}),
+        ({"secret": NEW, "previous_secrets": OLD}, {"secret": NEW}),
+    ]
+
+    def visit(cookie: str, settings: dict[str, str], user: int) -> str:
+        """Return the visitor's cookie after a request that finds its session and writes to it."""
+
+        def action(session: Any) -> None:
+            assert not cookie or user == session["user"]
+            store(user=user)(session)
+
+        answer = Site("ours", {**options, "cookie_signature": form, **settings})(action, cookie)
+        return answer.cookie if answer.set_cookies else cookie
+
+    def visitor(user: int) -> None:
+        cookie = ""
+        for before, after in stages:
+            for settings in (before, after, before, after):
+                cookie = visit(cookie, settings, user)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(visitor, range(4)))
+
+
+def test_a_secret_that_is_not_kept_opens_nothing(options: Options) -> None:
+    cookie = Site("ours", {**options, "secret": OLD})(store(user="Ada")).cookie
+    assert {} == Site("ours", {**options, "secret": NEW})(values, cookie).result
+
+
+@pytest.mark.parametrize("flip", [7, 40, 80, 100])
+def test_a_forged_cookie_costs_no_read(options: Options, client: DynamoDBClient, flip: int) -> None:
+    site = Site("ours", {**options, "secret": NEW})
+    name, _, value = site(store(user="Ada")).cookie.partition("=")
+    forged = value[:flip] + ("0" if value[flip] != "0" else "1") + value[flip + 1 :]
+    with CallRecorder(client) as calls:
+        for sent in (forged, value[:-1], new_id()):
+            assert {} == site(values, f"{name}={sent}").result
+    assert [] == calls.operations
