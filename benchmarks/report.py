@@ -128,10 +128,11 @@ def _served(result: dict[str, Any]) -> str:
             spread_text(row["requests_per_second"], ",.0f"),
             spread_text(row["throughput_ratio"], ".2f"),
             spread_text(row["p50_ms"], ".2f"),
+            spread_text(row["load_us"], ".0f"),
         )
         for row in _sorted(result["served"])
     ]
-    head = ["", "requests per second", "to ours", "p50 ms"]
+    head = ["", "requests per second", "to ours", "p50 ms", "processor µs of the load itself"]
     return (
         f"{end_to_end.WORKERS} workers of {end_to_end.THREADS} threads, as many clients over HTTP, "
         f"{MIDDLE_KB} KB; DynamoDB as canned answers after 0 ms, and a Redis.\n\n"

@@ -18,15 +18,15 @@ from typing import Any
 
 from benchmarks.candidates import OURS
 from benchmarks.fleet import Failed, Fleet, Process, environment, ratio, spread
+from benchmarks.measure.mix import requests_each
 from benchmarks.plan import MIDDLE_KB, Plan
 from benchmarks.servers.stores import ROOT
 from benchmarks.store import Store
 
 SERVED = (OURS, "flask-session", "redis")
 WORKERS, THREADS = 2, 8
-#: Requests of each client in a round: whole cycles of the mix.
-REQUESTS = 40
-LOAD = {"clients": WORKERS * THREADS, "size_kb": MIDDLE_KB}
+CLIENTS = WORKERS * THREADS
+LOAD = {"clients": CLIENTS, "size_kb": MIDDLE_KB}
 
 
 def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
@@ -38,6 +38,7 @@ def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
         fleet.left_out["gunicorn"] = "gunicorn is not installed (benchmarks/requirements.txt)"
         return []
     measured: dict[str, list[dict[str, float]]] = defaultdict(list)
+    requests = requests_each(plan, CLIENTS)
     with ExitStack() as stack:
         sites: list[tuple[Process, Store]] = []
         for process, store in fleet.each(canned):
@@ -49,7 +50,7 @@ def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
             start = number % len(sites)
             for process, site in sites[start:] + sites[:start]:
                 if process.candidate.name in fleet.processes:
-                    _round(fleet, process, site, measured[process.candidate.name])
+                    _round(fleet, process, site, requests, measured[process.candidate.name])
     ours = measured[OURS]
     return [
         {
@@ -58,23 +59,32 @@ def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
             "requests_per_second": spread(_of(rounds, "rate")),
             "throughput_ratio": ratio(_of(rounds, "rate"), _of(ours, "rate")),
             "p50_ms": spread(_of(rounds, "p50_ms")),
+            "load_us": spread(_of(rounds, "load_us")),
         }
         for name, rounds in measured.items()
         if name in fleet.processes
     ]
 
 
-def _round(fleet: Fleet, process: Process, site: Store, rounds: list[dict[str, float]]) -> None:
+def _round(
+    fleet: Fleet, process: Process, site: Store, requests: int, rounds: list[dict[str, float]]
+) -> None:
     try:
         if not rounds:
             process.ask("warm_up", store=site, **LOAD)
-        answer = process.ask("run", store=site, requests=REQUESTS, **LOAD)
+        answer = process.ask("run", store=site, requests=requests, **LOAD)
     except Failed as error:
         fleet.leave_out(process, error)
     else:
         latencies = answer["latencies_ms"]
-        rate = len(latencies) / answer["wall_seconds"]
-        rounds.append({"rate": rate, "p50_ms": statistics.median(latencies)})
+        rounds.append(
+            {
+                "rate": len(latencies) / answer["wall_seconds"],
+                "p50_ms": statistics.median(latencies),
+                # The load competes with the servers for the processor.
+                "load_us": answer["processor_seconds"] / len(latencies) * 1e6,
+            }
+        )
 
 
 def _of(rounds: list[dict[str, float]], figure: str) -> list[float]:
