@@ -5,6 +5,7 @@ The load comes from another process, by threads with one kept connection each.
 
 from __future__ import annotations
 
+import signal
 import socket
 import statistics
 import subprocess
@@ -108,5 +109,6 @@ def gunicorn(name: str, store: Store) -> Iterator[Store]:
     try:
         yield Store("gunicorn", "http", f"127.0.0.1:{port}")
     finally:
-        server.terminate()
+        # At once: SIGTERM waits for connections that stay open.
+        server.send_signal(signal.SIGINT)
         server.wait()
