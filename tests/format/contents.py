@@ -63,7 +63,7 @@ class Content:
 
     @property
     def id(self) -> str:
-        """The id of a session: what `uuid.uuid4` makes of these random bytes."""
+        """The id of a session, in Beaker's form."""
         return UUID(bytes=self.random(16), version=4).hex
 
     def random(self, size: int) -> bytes:

@@ -116,6 +116,7 @@ def no_randomness(content: Content) -> Iterator[None]:
     """Derive session id, tokens and nonces from a content's name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "urandom", content.random)
+        patch.setattr("beaker_dynamodb.wsgi.session_cookie.new_id", lambda: content.id)
         patch.setattr(
             secrets,
             "token_urlsafe",
