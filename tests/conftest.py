@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from botocore.handlers import BUILTIN_HANDLERS
 from hypothesis import Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
+from moto.core.models import botocore_stubber
 
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import circuit_breaker
@@ -109,6 +111,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Save a third of the suite's time, which it would spend in other packages."""
+    # Otherwise no call is fast, because moto could answer it instead of the network.
+    BUILTIN_HANDLERS.remove(("before-send", botocore_stubber))
     cache_botocore_models()
     if sys.gettrace() is not None:  # coverage measures
         exclude_moto_and_botocore()

@@ -45,9 +45,6 @@ def _call() -> None:
 def exclude_moto_and_botocore() -> None:
     """Exclude moto's responses and those parts of botocore that call no hook of the package."""
     from boto3.session import Session as BotoSession
-    from botocore.auth import SigV4Auth
-    from botocore.httpsession import URLLib3Session
-    from botocore.parsers import ResponseParser
     from botocore.regions import EndpointRulesetResolver
     from botocore.serialize import JSONSerializer
     from botocore.session import Session
@@ -63,9 +60,6 @@ def exclude_moto_and_botocore() -> None:
         (EndpointRulesetResolver, "construct_endpoint"),
         (ParamValidationDecorator, "serialize_to_request"),
         (JSONSerializer, "serialize_to_request"),
-        (SigV4Auth, "add_auth"),
-        (URLLib3Session, "send"),
-        (ResponseParser, "parse"),
     ]
     for owner, name in places:
         setattr(owner, name, untraced(getattr(owner, name)))

@@ -80,7 +80,11 @@ class _Connection(AWSHTTPSConnection):
 
 
 class _Pool(AWSHTTPSConnectionPool):
-    ConnectionCls = _Connection
+    @property
+    def ConnectionCls(self) -> Any:
+        theirs = super().ConnectionCls
+        # Recorders such as vcrpy replace botocore's class, at any time.
+        return _Connection if theirs is AWSHTTPSConnection else theirs
 
 
 def _keep(place: tuple[str, int], address: str) -> None:

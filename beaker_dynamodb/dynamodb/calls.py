@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from beaker_dynamodb.config.options import Options
     from beaker_dynamodb.dynamodb.expressions import Attributes
+    from beaker_dynamodb.dynamodb.transport import Transport
 
 #: DynamoDB's operation for each method of a boto3 client.
 OPERATIONS = {
@@ -102,9 +103,10 @@ class TableCalls:
     def _send(self, method: str, params: dict[str, Any]) -> Any:
         retries: list[Remedy | None] = []
         while True:
-            client = self.client()
+            transport = self.client.transport()
+            client = transport.client
             try:
-                response = self._send_once(client, method, params)
+                response = self._send_once(transport, method, params)
             except Exception as error:
                 if hasattr(error, "response"):
                     self._note_answer(client)
@@ -126,12 +128,12 @@ class TableCalls:
             self._note_accepted_credentials(retries)
             return response
 
-    def _send_once(self, client: Any, method: str, params: dict[str, Any]) -> Any:
-        """Make one call of the client, unless the circuit breaker refuses it."""
+    def _send_once(self, transport: Transport, method: str, params: dict[str, Any]) -> Any:
+        """Make one call, unless the circuit breaker refuses it."""
         breaker = breaker_of(self.options)
         breaker.begin(OPERATIONS[method], self.options, self._probe)
         try:
-            response = getattr(client, method)(**params)
+            response = transport.call(method, params)
         except Exception as error:
             if _is_answer(error, OPERATIONS[method]):
                 breaker.answered()
@@ -146,7 +148,7 @@ class TableCalls:
         names = filter(None, (self.options.hash_key, self.options.sort_key))
         key = {name: {"S": f"{self.options.prefix or ''}|probe"} for name in names}
         params = {"TableName": self.options.table_name, "Key": key}
-        self._send_once(self.client(), "get_item", params)
+        self._send_once(self.client.transport(), "get_item", params)
 
     def _note_answer(self, client: Any) -> None:
         self._answered = client

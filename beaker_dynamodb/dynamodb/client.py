@@ -6,11 +6,11 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.dynamodb.attempts import limit_attempts
-from beaker_dynamodb.dynamodb.client_factory import make_client
+from beaker_dynamodb.dynamodb.client_factory import make_transport
 from beaker_dynamodb.dynamodb.forks import PerProcess
-from beaker_dynamodb.dynamodb.hooks import guard
+from beaker_dynamodb.dynamodb.guard import guard
 from beaker_dynamodb.dynamodb.shared_attempt import Pause, SharedAttempt
+from beaker_dynamodb.dynamodb.transport import Transport
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -45,22 +45,23 @@ class _SharedClient:
     """
 
     def __init__(self) -> None:
-        self.client: Any = None
+        self.transport: Transport | None = None
         self._lock = threading.Lock()
-        self._attempt: SharedAttempt[Any] = SharedAttempt()
+        self._attempt: SharedAttempt[Transport] = SharedAttempt()
         self._search_pause = Pause()
         self._renewal_pause = Pause()
         self._renewal_seconds = 0.0
 
-    def get_or_create(self, options: Options) -> Any:
-        """Return the client. One thread creates it; other threads wait."""
+    def get_or_create(self, options: Options) -> Transport:
+        """Return the client's transport. One thread creates it; other threads wait."""
 
-        def create() -> Any:
-            if self.client is None:
-                client = make_client(options)
+        def create() -> Transport:
+            transport = self.transport
+            if transport is None:
+                transport = make_transport(options)
                 self._search_pause.begin(options.clock(), SEARCH_SECONDS)
-                self.client = client
-            return self.client
+                self.transport = transport
+            return transport
 
         return self._attempt(create, options.clock)
 
@@ -70,7 +71,7 @@ class _SharedClient:
         :returns: whether a retry makes sense.
         """
         with self._lock:
-            if self.client is not client:
+            if not self._is_current(client):
                 return True  # another thread replaced it
             if self._renewal_pause.lasts(now):
                 return False
@@ -78,7 +79,7 @@ class _SharedClient:
             # Jitter: the credentials of a whole fleet are refused at the same time.
             self._renewal_pause.begin(now, random.uniform(seconds / 2, seconds))
             self._renewal_seconds = seconds
-            self.client = None
+            self.transport = None
             return True
 
     def note_accepted(self) -> None:
@@ -93,12 +94,15 @@ class _SharedClient:
         :returns: whether a retry makes sense.
         """
         with self._lock:
-            if self.client is not client:
+            if not self._is_current(client):
                 return True
             if self._search_pause.lasts(now):
                 return False
-            self.client = None
+            self.transport = None
             return True
+
+    def _is_current(self, client: Any) -> bool:
+        return self.transport is not None and self.transport.client is client
 
 
 #: Processes must not share connections.
@@ -111,22 +115,25 @@ class ClientSource:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._key = connection_key(options)
+        self._given: Transport | None = None
         if options.client is not None:
-            guard(options.client)
-            limit_attempts(options.client, options)
+            guard(options.client, options)
+            self._given = Transport(options.client)
 
     def __call__(self) -> DynamoDBClient:
-        """Return the client.
+        """Return the client; raises as `transport` does."""
+        return self.transport().client
+
+    def transport(self) -> Transport:
+        """Return what makes calls with the client.
 
         :raises ConfigurationError: boto3, the Region or the profile is missing.
         :raises StoreUnavailable: the credentials cannot be obtained now.
         """
-        if self._options.client is not None:
-            application_client: DynamoDBClient = self._options.client
-            return application_client
+        if self._given is not None:
+            return self._given
         shared = self._shared()
-        client: DynamoDBClient = shared.client or shared.get_or_create(self._options)
-        return client
+        return shared.transport or shared.get_or_create(self._options)
 
     def renew(self, client: DynamoDBClient) -> bool:
         """Discard a client whose credentials DynamoDB refused.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
-from beaker_dynamodb.dynamodb.attempts import limit_attempts
-from beaker_dynamodb.dynamodb.hooks import guard, speed_up
+from beaker_dynamodb.dynamodb.guard import guard
+from beaker_dynamodb.dynamodb.transport import Transport
 from beaker_dynamodb.dynamodb.unanswered import describe
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError, StoreUnavailable
 
@@ -23,8 +23,8 @@ MAX_POOL_CONNECTIONS = 50
 CONNECT_SECONDS = 1.0
 
 
-def make_client(options: Options) -> Any:
-    """Create a client.
+def make_transport(options: Options) -> Transport:
+    """Create a client, and what makes calls with it.
 
     :raises ConfigurationError: boto3 is missing, or an option or AWS's configuration is wrong.
     :raises StoreUnavailable: anything else failed, for instance obtaining credentials.
@@ -39,15 +39,13 @@ def make_client(options: Options) -> Any:
         # It imports botocore.
         from beaker_dynamodb.dynamodb.addresses import keep_addresses
 
-        guard(client)
-        limit_attempts(client, options)
+        guard(client, options)
         keep_addresses(client)
-        speed_up(client, credentials)
-        if options.transport != "lean":
-            return client
-        from beaker_dynamodb.dynamodb.lean import LeanClient
+        if options.transport == "boto3" or credentials is None:
+            return Transport(client)
+        from beaker_dynamodb.dynamodb.fast_transport import FastTransport
 
-        return LeanClient(client, credentials, options)
+        return FastTransport(client, credentials, always=options.transport == "lean")
     # Raised outside of the `except` block, so that no traceback shows a helper's output.
     raise failure
 
@@ -94,10 +92,7 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
     except ImportError as error:
         raise ConfigurationError(f"boto3 is missing ({error}): pip install boto3") from error
     # total_max_attempts counts the first attempt; max_attempts in a Config does not.
-    attempts = options.max_attempts
-    if options.transport == "lean":
-        attempts = max(1, attempts - 1)  # LeanClient makes the first one
-    retries: Any = {"total_max_attempts": attempts, "mode": "standard"}
+    retries: Any = {"total_max_attempts": options.max_attempts, "mode": "standard"}
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=options.read_timeout,

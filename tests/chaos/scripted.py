@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from moto import mock_aws
+from moto.core.models import botocore_stubber
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
@@ -134,7 +135,10 @@ def dynamodb_here() -> Iterator[DynamoDBClient]:
     # Skip what takes time and is not tested: signatures, validation and the user agent.
     config = Config(signature_version=UNSIGNED, parameter_validation=False, user_agent="test")
     with mock_aws():
-        yield boto3.session.Session().client("dynamodb", region_name="eu-west-1", config=config)
+        client = boto3.session.Session().client("dynamodb", region_name="eu-west-1", config=config)
+        events: Any = client.meta.events
+        events.register("before-send", botocore_stubber)
+        yield client
 
 
 class Machine(RuleBasedStateMachine):

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from socket import SHUT_RDWR
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,16 +68,24 @@ class FakeServer(socketserver.ThreadingTCPServer):
     def __init__(self, response: dict[str, Any]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.response = response
-        #: Plans for the next requests: status, body (None closes the connection), crc.
+        #: Plans for the next requests: status, body (None closes the connection),
+        #: crc, chunked.
         self.faults: list[dict[str, Any]] = []
         #: Returns the plan for a request without one in ``faults``.
         self.plan: Callable[[Request], dict[str, Any]] = lambda request: {}
         #: The ``Date`` header in epoch seconds; None means now.
         self.date: float | None = None
+        #: Answer with ``Transfer-Encoding: chunked``.
+        self.chunked = False
         self.connections: list[socket] = []
         self.requests: list[Request] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self._thread = threading.Thread(target=self.serve_forever, args=[0.01])
+
+    def close_idle(self) -> None:
+        """Close all open connections."""
+        for connection in self.connections:
+            connection.shutdown(SHUT_RDWR)
 
     def __enter__(self) -> FakeServer:
         self._thread.start()
@@ -110,7 +119,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(plan.get("status", 200))
-        self.send_header("Content-Length", str(len(response)))
+        if plan.get("chunked", self.server.chunked):
+            self.send_header("Transfer-Encoding", "chunked")
+            response = b"%x\r\n%b\r\n0\r\n\r\n" % (len(response), response)
+        else:
+            self.send_header("Content-Length", str(len(response)))
         if "crc" in plan:
             self.send_header("x-amz-crc32", plan["crc"])
         self.end_headers()

@@ -298,7 +298,7 @@ def test_a_request_with_an_old_signature_is_signed_again(
     server.faults.append(refusal(*error))
     assert "value" == manager[b"k"]
     assert 2 == len(server.requests)
-    if manager.backend.options.client is None:  # botocore does not use time.time
+    if manager.backend.options.transport == "lean":  # botocore does not use time.time
         assert 2 == len({request.headers["x-amz-date"] for request in server.requests})
 
 

@@ -13,7 +13,7 @@ import pytest
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import parse
-from beaker_dynamodb.dynamodb import wire
+from beaker_dynamodb.dynamodb import signature
 from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer
 from tests.dynamodb.signatures import expected_signature
 
@@ -134,4 +134,4 @@ def test_the_error_for_a_malformed_variable_hides_the_password(
 def test_the_host_header_is_botocore_s(url: str) -> None:
     from botocore.auth import _host_from_url  # type: ignore[attr-defined]  # not in the hints
 
-    assert _host_from_url(url) == wire.host(url)
+    assert _host_from_url(url) == signature.host(url)

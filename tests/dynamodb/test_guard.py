@@ -1,22 +1,28 @@
-"""Which attempts of botocore the circuit breaker counts as failures and as answers."""
+"""Handlers of botocore's events: damaged responses are refused, and failed attempts counted."""
 
 from __future__ import annotations
 
+import json
+import zlib
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
 from botocore import exceptions
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb import guard
 from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, breaker_of
 from tests.chaos.load import short_pauses
 from tests.clock import Clock
 from tests.dynamodb.breakers import without_probes
+from tests.dynamodb.fake_server import FakeServer
 
 URL = "https://dynamodb.example"
 CONNECTION = {
@@ -144,3 +150,38 @@ def test_an_answer_of_sts_is_not_one_of_dynamodb(breaker: CircuitBreaker) -> Non
     finally:
         events.unregister("request-created.dynamodb", refuse)
     assert breaker._last_answer == float("-inf")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"Item": {', b"{]}", b"[]", b"\xff{}"])
+def test_damaged_responses_are_refused(body: bytes) -> None:
+    """Although botocore parses each of them as a response without an item."""
+    response = SimpleNamespace(raw=object(), content=body, headers={})
+    with pytest.raises(ResponseParserError):
+        guard.refuse_damaged(response, {"ResponseMetadata": {}}, mock.Mock())
+    # For instance TagResource, whose response is empty.
+    guard.refuse_damaged(response, {}, mock.Mock(output_shape=None))
+
+
+@pytest.mark.parametrize("transport", ["auto", "boto3", "the application's client"])
+def test_a_damaged_response_is_retried_and_finally_an_outage(
+    server: FakeServer, transport: str
+) -> None:
+    complete = json.dumps(server.response).encode()
+    damaged = {"body": complete[:-9], "crc": str(zlib.crc32(complete))}
+    connection = {**CONNECTION, "endpoint_url": server.url}
+    if transport == "the application's client":
+        retries: Any = {"total_max_attempts": 2, "mode": "legacy"}
+        create: Any = boto3.client
+        client = create("dynamodb", config=Config(retries=retries), **connection)
+        manager = DynamoDBNamespaceManager("n", client=client)
+    else:
+        options: Any = {**connection, "max_attempts": 2, "transport": transport}
+        manager = DynamoDBNamespaceManager("n", **options)
+    assert "value" == manager[b"k"]
+    server.faults += [damaged] * 2
+    with short_pauses():
+        with pytest.raises(StoreUnavailable, match="ChecksumError"):
+            manager[b"k"]
+        server.faults.append(damaged)
+        assert "value" == manager[b"k"]
+    assert 5 == len(server.requests)

@@ -1,19 +1,16 @@
-"""DynamoDB's JSON and the signature of a request, with less work than in botocore.
+"""The signature of a request, with less work than in botocore: AWS Signature Version 4 of a POST.
 
-botocore supports every service and shape; this module only what this package sends. The signature
-is AWS Signature Version 4 of a POST to ``/`` (IAM user guide, "Create a signed AWS API request").
+See IAM user guide, "Create a signed AWS API request".
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -22,37 +19,6 @@ if TYPE_CHECKING:
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def dumps(params: Mapping[str, Any]) -> bytes:
-    """Return the parameters of a call as DynamoDB's JSON, with bytes in base64."""
-    return json.dumps(params, default=_base64).encode()
-
-
-def loads(content: bytes) -> Any:
-    """Parse a response of GetItem, PutItem or DeleteItem. Others may contain timestamps.
-
-    :raises ValueError: it is not JSON, or bytes in it are not base64.
-    """
-    return json.loads(content, object_hook=_bytes)
-
-
-def _base64(value: object) -> str:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return b64encode(value).decode()
-    raise TypeError(type(value).__name__)
-
-
-def _bytes(attribute: dict[str, Any]) -> dict[str, Any]:
-    """Decode a value of type B or BS. An attribute may have such a name, too."""
-    value = attribute.get("B")
-    if isinstance(value, str):
-        attribute["B"] = b64decode(value)
-    values = attribute.get("BS")
-    if isinstance(values, list):
-        attribute["BS"] = [b64decode(value) for value in values]
-    return attribute
-
-
-@lru_cache(maxsize=16)
 def host(url: str) -> str | None:
     """Return the ``Host`` header for a URL, or None if it has a path or is not HTTP.
 
@@ -71,7 +37,8 @@ def host(url: str) -> str | None:
     return f"{name}:{parts.port}"
 
 
-def date(now: float) -> str:
+@lru_cache(maxsize=16)
+def date(now: int) -> str:
     """Return the ``X-Amz-Date`` header.
 
     :param now: epoch seconds.
@@ -89,7 +56,7 @@ def authorization(
     """
     stamp = headers["x-amz-date"]
     names = ";".join(headers)
-    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    lines = "".join([f"{name}:{value}\n" for name, value in headers.items()])
     canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{stamp[:8]}/{region}/dynamodb/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""Connections that botocore has opened, and that fast calls use one after another."""
+
+from __future__ import annotations
+
+import queue
+import weakref
+from collections import deque
+from typing import Any
+
+from beaker_dynamodb.dynamodb.http_exchange import is_usable
+
+#: Modules of the socket types that are known to behave like sockets. Mocks have others.
+_SOCKETS = frozenset({"socket", "ssl", "gevent._socket3", "gevent.ssl"})
+
+
+class KeptConnections:
+    """Idle connections. The one that was used last is the first to be used again.
+
+    :param maximum: connections to keep.
+    :param read_timeout: seconds.
+    """
+
+    def __init__(self, maximum: int, read_timeout: float) -> None:
+        self._maximum = maximum
+        self._read_timeout = read_timeout
+        # Its methods are atomic, so it needs no lock.
+        self._idle: deque[Any] = deque()
+        weakref.finalize(self, _close_all, self._idle)
+
+    def take(self, pool: Any) -> Any:
+        """Return an open connection that nobody uses, or None.
+
+        :param pool: urllib3's pool, whose idle connections may be taken.
+        """
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = _take_from(pool)
+                if connection is None:
+                    return None
+                connection.sock.settimeout(self._read_timeout)
+            if is_usable(connection.sock):
+                return connection
+            connection.close()
+
+    def give_back(self, connection: Any) -> None:
+        """Keep a connection for the next call."""
+        if len(self._idle) < self._maximum:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        _close_all(self._idle)
+
+
+def _take_from(pool: Any) -> Any:
+    """Take an open connection out of urllib3's pool, or return None. It is never put back."""
+    try:
+        while True:
+            connection = pool.pool.get(block=False)
+            # urllib3 fills its pool with None.
+            sock = getattr(connection, "sock", None)
+            if type(sock).__module__ in _SOCKETS:
+                return connection
+            if sock is not None:
+                pool.pool.put(connection, block=False)
+                return None
+    except (AttributeError, queue.Empty, queue.Full):
+        return None
+
+
+def _close_all(connections: deque[Any]) -> None:
+    while connections:
+        try:
+            connections.pop().close()
+        except IndexError:  # another thread was faster
+            return

@@ -1,0 +1,111 @@
+"""Where and how botocore sends its requests, so that a fast call can send the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.dynamodb import signature
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials, ReadOnlyCredentials
+
+#: The ``Authorization`` header of a request signed with version 4; the group is the Region.
+_SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/dynamodb/aws4_request, ")
+#: The headers of botocore's requests when it emits ``request-created``. If there are others, for
+#: instance a trace id on AWS Lambda, the request cannot be imitated.
+_HEADERS = frozenset(
+    {
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+        "authorization",
+        "content-type",
+        "user-agent",
+        "x-amz-date",
+        "x-amz-security-token",
+        "x-amz-target",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where and how the boto3 client sends its requests.
+
+    :param host: the ``Host`` header.
+    :param region: the Region to sign for.
+    :param account_id: of the credentials, which may determine the host.
+    :param pool: botocore's pool of connections.
+    """
+
+    url: str
+    host: str
+    region: str
+    user_agent: str
+    account_id: str | None = None
+    pool: Any = None
+
+    def serves(self, credentials: ReadOnlyCredentials) -> bool:
+        """Return whether requests with these credentials go the same way."""
+        return account_id(credentials) == self.account_id
+
+    def request(
+        self, operation: str, body: bytes, credentials: ReadOnlyCredentials, now: float
+    ) -> bytes:
+        """Return a signed request.
+
+        :param now: epoch seconds.
+        """
+        headers = {
+            "content-type": "application/x-amz-json-1.0",
+            "host": self.host,
+            "x-amz-date": signature.date(int(now)),
+        }
+        if credentials.token:
+            headers["x-amz-security-token"] = credentials.token
+        headers["x-amz-target"] = f"DynamoDB_20120810.{operation}"
+        headers["authorization"] = signature.authorization(headers, body, credentials, self.region)
+        headers["user-agent"] = self.user_agent
+        headers["accept-encoding"] = "identity"
+        headers["content-length"] = str(len(body))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        return f"POST / HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
+
+
+def route_of(request: AWSRequest, credentials: Credentials, http: Any) -> Route | None:
+    """Return the route of one of botocore's requests, or None if it cannot be imitated.
+
+    :param http: botocore's HTTP session.
+    """
+    url, headers = str(request.url), request.headers
+    signed = _SIGNED.match(headers.get("Authorization", ""))
+    host = signature.host(url)
+    if signed is None or host is None or not {name.lower() for name in headers} <= _HEADERS:
+        return None
+    pool = _pool(url, http)
+    if pool is None:
+        return None
+    account = account_id(credentials.get_frozen_credentials())
+    return Route(url, host, signed[1], headers["User-Agent"], account, pool)
+
+
+def account_id(credentials: Any) -> str | None:
+    """Return the AWS account of credentials, if they contain it."""
+    account: str | None = getattr(credentials, "account_id", None)
+    return account
+
+
+def _pool(url: str, http: Any) -> Any:
+    """Return botocore's pool of connections to a URL.
+
+    None if a proxy reads the requests, which must then contain the whole URL.
+    """
+    try:
+        proxy = http._proxy_config.proxy_url_for(url)
+        if proxy is not None and http._get_request_target(url, proxy) == url:
+            return None
+        return http._get_connection_manager(url, proxy).connection_from_url(url)
+    except AttributeError:
+        return None  # another version of botocore

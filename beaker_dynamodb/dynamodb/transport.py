@@ -1,0 +1,23 @@
+"""How calls are made: with the methods of a boto3 client, or faster (fast_transport.py)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class Transport:
+    """Makes calls with a boto3 client."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self.client = client
+
+    def call(self, method: str, params: dict[str, Any]) -> Any:
+        """Make one call.
+
+        :param method: a method of a boto3 client.
+        :raises Exception: as boto3 does.
+        """
+        return getattr(self.client, method)(**params)

@@ -1,0 +1,182 @@
+"""With `transport = auto`, whoever observes or changes boto3's calls sees each of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.history import get_global_history_recorder
+from botocore.httpsession import URLLib3Session
+from botocore.stub import Stubber
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.dynamodb import observers
+from tests.dynamodb.fake_server import OFFLINE, FakeServer
+from tests.dynamodb.test_fast_transport import fast
+
+
+@pytest.fixture
+def cache(server: FakeServer) -> DynamoDBNamespaceManager:
+    cache = DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": server.url})
+    assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
+    assert [False, True] == fast(server)
+    return cache
+
+
+@pytest.fixture
+def calls(cache: DynamoDBNamespaceManager, server: FakeServer) -> Callable[[], list[bool]]:
+    """Return whether each of two reads, a write and a delete was fast."""
+
+    def call() -> list[bool]:
+        server.requests.clear()
+        assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
+        cache[b"k"] = "value"
+        del cache[b"k"]
+        return fast(server)
+
+    assert [True] * 4 == call()
+    return call
+
+
+def wrapped(function: Any) -> Any:
+    """Return a wrapper like that of a tracer."""
+
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+class Pretender:
+    """A wrapper that claims to be the function that it wraps, as those of the package wrapt do."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self.__module__ = function.__module__
+        self.__globals__ = getattr(function, "__globals__", {})
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._function == other)
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self if instance is None else self._function.__get__(instance, owner)
+
+
+@pytest.mark.parametrize("wrap", [wrapped, Pretender])
+@pytest.mark.parametrize("place", observers.PLACES, ids=lambda place: str(place))
+def test_a_wrapped_function_is_noticed(
+    cache: DynamoDBNamespaceManager,
+    monkeypatch: pytest.MonkeyPatch,
+    place: tuple[type, str],
+    wrap: Any,
+) -> None:
+    present = _observers(cache).present
+    assert not present()
+    owner, name = place
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, wrap(getattr(owner, name)))
+        assert present()
+        assert present()
+    assert not present()
+
+
+def _observers(cache: DynamoDBNamespaceManager) -> observers.Observers:
+    transport: Any = cache.backend.items.client.transport()
+    found: observers.Observers = transport._observers
+    return found
+
+
+def test_calls_are_left_to_boto3_while_a_function_is_wrapped(
+    calls: Callable[[], list[bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        real = getattr(BaseClient, "_make_api_call")  # noqa: B009 (not in its type hints)
+        patch.setattr(BaseClient, "_make_api_call", wrapped(real))
+        assert [False] * 4 == calls()
+    assert [True] * 4 == calls()
+
+
+@pytest.mark.parametrize("name", ["get_item", "_make_api_call"])
+def test_a_replaced_method_of_the_client_is_called(
+    cache: DynamoDBNamespaceManager,
+    calls: Callable[[], list[bool]],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    client = cache.client
+    with monkeypatch.context() as patch:
+        patch.setattr(client, name, wrapped(getattr(client, name)))
+        assert [False, False] == calls()[:2]
+    assert [True] * 4 == calls()
+
+
+@pytest.mark.parametrize("operation", ["", ".PutItem"])
+@pytest.mark.parametrize("event", observers.EVENTS)
+def test_a_registered_handler_is_noticed(
+    cache: DynamoDBNamespaceManager, event: str, operation: str
+) -> None:
+    def handle(**_: Any) -> None:
+        """Do nothing."""
+
+    observed, events = _observers(cache), cache.client.meta.events
+    name = f"{event}.dynamodb{operation}"
+    events.register(name, handle)
+    assert observed.present()
+    events.unregister(name, handle)
+    assert not observed.present()
+
+
+def test_all_events_of_a_call_are_known(
+    cache: DynamoDBNamespaceManager, calls: Callable[[], list[bool]], monkeypatch: Any
+) -> None:
+    """A new version of botocore may have others."""
+    monkeypatch.setattr(observers, "ORIGINAL", set())
+    _observers(cache)._originals = []
+    assert [False] * 4 == calls()
+    emitted = cache.client.meta.events._emitter._lookup_cache  # type: ignore[attr-defined]
+    assert {name.partition(".")[0] for name in emitted} <= {*observers.EVENTS}
+    assert len(emitted) > 20
+
+
+def test_a_stubber_answers(cache: DynamoDBNamespaceManager, server: FakeServer) -> None:
+    server.requests.clear()
+    with Stubber(cache.client) as stubber:
+        stubber.add_response("get_item", {})
+        assert b"k" not in cache
+    assert [] == server.requests
+
+
+def test_debug_logs_describe_each_call(calls: Callable[[], list[bool]]) -> None:
+    logger = logging.getLogger("botocore")
+    logger.setLevel(logging.DEBUG)
+    try:
+        assert [False] * 4 == calls()
+    finally:
+        logger.setLevel(logging.NOTSET)
+    assert [True] * 4 == calls()
+
+
+def test_botocore_s_history_has_each_call(calls: Callable[[], list[bool]]) -> None:
+    recorder = get_global_history_recorder()
+    recorder.enable()
+    try:
+        assert [False] * 4 == calls()
+    finally:
+        recorder.disable()
+    assert [True] * 4 == calls()
+
+
+def test_lean_is_not_for_observers(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    options: Any = {**OFFLINE, "endpoint_url": server.url, "transport": "lean"}
+    cache = DynamoDBNamespaceManager("n", **options)
+    monkeypatch.setattr(URLLib3Session, "send", wrapped(URLLib3Session.send))
+    assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
+    assert [False, True] == fast(server)

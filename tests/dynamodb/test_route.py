@@ -1,0 +1,120 @@
+"""Fast requests are the requests of botocore, and only requests that can be imitated are."""
+
+from __future__ import annotations
+
+import calendar
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.httpsession import URLLib3Session
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beaker_dynamodb.dynamodb.route import Route, route_of
+
+CREDENTIALS = Credentials("AKID", "secret")
+AUTHORIZATION = (
+    "AWS4-HMAC-SHA256 Credential=AKID/20261126/eu-west-1/dynamodb/aws4_request, SignedHeaders=any"
+)
+
+
+def head_of(request: bytes) -> dict[str, str]:
+    head = request.partition(b"\r\n\r\n")[0].decode()
+    return dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+
+
+@given(
+    body=st.binary(max_size=300),
+    secret_key=st.text("abcXYZ019+/=", min_size=1, max_size=60),
+    token=st.none() | st.text("abcXYZ019+/=", min_size=1, max_size=300),
+    host=st.sampled_from(["dynamodb.eu-west-1.amazonaws.com", "127.0.0.1:8000", "[::1]:8000"]),
+)
+def test_the_signature_is_botocore_s(
+    body: bytes, secret_key: str, token: str | None, host: str
+) -> None:
+    expected = AWSRequest("POST", f"http://{host}/", data=body)
+    expected.headers["Content-Type"] = "application/x-amz-json-1.0"
+    expected.headers["X-Amz-Target"] = "DynamoDB_20120810.PutItem"
+    SigV4Auth(Credentials("AKID", secret_key, token), "dynamodb", "eu-west-1").add_auth(expected)
+    now = calendar.timegm(time.strptime(expected.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ"))
+
+    route = Route(f"http://{host}/", host, "eu-west-1", "test")
+    credentials = ReadOnlyCredentials("AKID", secret_key, token)
+    headers = head_of(route.request("PutItem", body, credentials, now + 0.9))
+
+    assert expected.headers["Authorization"] == headers["authorization"]
+    assert expected.headers["X-Amz-Date"] == headers["x-amz-date"]
+    assert token == headers.get("x-amz-security-token")
+
+
+def route(url: str, http: Any = None, **headers: str) -> Route | None:
+    given = {"Authorization": AUTHORIZATION, "User-Agent": "any"}
+    for name, value in headers.items():
+        given[name.replace("_", "-")] = value
+    request = AWSRequest("POST", url, headers=given)
+    return route_of(request, CREDENTIALS, http or URLLib3Session())
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://dynamodb.eu-west-1.amazonaws.com/", "dynamodb.eu-west-1.amazonaws.com"),
+        ("https://dynamodb.eu-west-1.api.aws/", "dynamodb.eu-west-1.api.aws"),  # dual-stack
+        ("https://dynamodb-fips.eu-west-1.api.aws", "dynamodb-fips.eu-west-1.api.aws"),
+        (
+            "https://123456.ddb.us-east-1.amazonaws.com",
+            "123456.ddb.us-east-1.amazonaws.com",
+        ),
+        ("http://LOCALHOST:8000/", "localhost:8000"),
+    ],
+)
+def test_the_host_is_that_of_the_request(url: str, host: str) -> None:
+    found = route(url)
+    assert found is not None
+    assert (url, host, "eu-west-1") == (found.url, found.host, found.region)
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("http://localhost/some/path", {}),
+        ("http://localhost/?query", {}),
+        ("ftp://localhost/", {}),
+        ("http://localhost/", {"Authorization": ""}),
+        ("http://localhost/", {"Authorization": "Bearer any"}),
+        ("http://localhost/", {"Authorization": AUTHORIZATION.replace("AWS4", "AWS4-ECDSA")}),
+        ("http://localhost/", {"X_Amzn_Trace_Id": "Root=1"}),
+    ],
+    ids=["path", "query", "scheme", "unsigned", "bearer", "version 4a", "on AWS Lambda"],
+)
+def test_other_requests_have_no_route(url: str, headers: dict[str, str]) -> None:
+    assert route(url, **headers) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "routed"), [("http://localhost/", False), ("https://localhost/", True)]
+)
+def test_behind_a_proxy_only_tls_has_a_route(url: str, routed: bool) -> None:
+    """Because the proxy does not read what goes through its tunnel."""
+    proxies = {"http": "http://proxy:8080", "https": "http://proxy:8080"}
+    http = URLLib3Session(proxies=proxies)
+    found = route(url, http)
+    assert routed is (found is not None)
+    if found is not None:
+        assert found.pool.proxy is not None
+
+
+def test_without_botocore_s_pool_there_is_no_route() -> None:
+    assert route("http://localhost/", SimpleNamespace()) is None
+
+
+def test_a_route_depends_on_the_account_of_the_credentials() -> None:
+    found = Route("https://1.ddb.example/", "1.ddb.example", "eu-west-1", "any", "1")
+    assert found.serves(SimpleNamespace(account_id="1"))  # type: ignore[arg-type]
+    assert not found.serves(SimpleNamespace(account_id="2"))  # type: ignore[arg-type]
+    assert not found.serves(SimpleNamespace())  # type: ignore[arg-type]
