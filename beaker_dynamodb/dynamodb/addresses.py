@@ -81,7 +81,7 @@ class _Connection(AWSHTTPSConnection):
 
 class _Pool(AWSHTTPSConnectionPool):
     @property
-    def ConnectionCls(self) -> Any:
+    def ConnectionCls(self) -> Any:  # type: ignore[override]
         theirs = super().ConnectionCls
         # Recorders such as vcrpy replace botocore's class, at any time.
         return _Connection if theirs is AWSHTTPSConnection else theirs

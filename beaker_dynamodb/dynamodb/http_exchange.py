@@ -95,7 +95,7 @@ def exchange(connection: socket, request: bytes) -> Response:
     if len(body) > length:
         # The next response, or a wrong length: the response may belong to another request.
         raise MalformedResponse("the response is longer than its Content-Length")
-    return Response(status, headers, body, headers.get("connection", "").lower() != "close")
+    return Response(status, headers, body, "close" not in headers.get("connection", "").lower())
 
 
 def _receive(connection: socket) -> bytes:
@@ -116,10 +116,9 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
             raise MalformedResponse("a header of the response is malformed")
-        name = name.lower()
-        if name in headers:
-            raise UnsupportedResponse(status)
-        headers[name] = value.strip()
+        name, value = name.lower(), value.strip()
+        # Repeated headers are one list (RFC 9110, section 5.3).
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if status_line[1] != "1.1":
         raise UnsupportedResponse(status)
     return status, headers

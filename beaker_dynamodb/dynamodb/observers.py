@@ -55,8 +55,8 @@ _WRAPPED: dict[type, tuple[str, ...]] = {
 PLACES = [
     (owner, name) for owner, names in _WRAPPED.items() for name in names if hasattr(owner, name)
 ]
-#: The packages whose own functions they are.
-ORIGINAL = {"botocore", "urllib3", "http"}
+#: How the names of the modules begin whose own functions they are.
+ORIGINAL = ["botocore.", "urllib3.", "http."]
 #: botocore's events of a call, which end with the operation.
 EVENTS = (
     "provide-client-params",
@@ -162,7 +162,7 @@ def _is_original(value: Any) -> bool:
         module = value.__globals__.get("__name__", "")
     else:
         return False
-    return module.partition(".")[0] in ORIGINAL
+    return module.startswith(tuple(ORIGINAL))
 
 
 def _is_known(handler: Any) -> bool:

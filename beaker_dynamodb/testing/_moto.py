@@ -44,9 +44,6 @@ class MotoServer(ThreadedWSGIServer):
 class _QuietHandler(WSGIRequestHandler):
     """Does not log requests: werkzeug's logger belongs to the application."""
 
-    # Keeps connections open, as DynamoDB does.
-    protocol_version = "HTTP/1.1"
-
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log nothing."""
 

@@ -74,6 +74,58 @@ async def garble(exchange: Exchange) -> None:
     await exchange.reply(_checked(head, body).replace(told, meant) + half)
 
 
+async def cut_head(exchange: Exchange) -> None:
+    """Forward the request, send half of the response's head, and close the connection."""
+    head, _ = await exchange.forward()
+    await exchange.reply(head[: len(head) // 2])
+    exchange.hang_up()
+
+
+async def short_length(exchange: Exchange) -> None:
+    """Forward the request, and send the whole response with half of its length."""
+    head, body = await exchange.forward()
+    name = b"Content-Length: "
+    wrong = name + b"%d" % (len(body) // 2)
+    await exchange.reply(_checked(head, body).replace(name + b"%d" % len(body), wrong) + body)
+
+
+async def chunked(exchange: Exchange) -> None:
+    """Forward the request, and send the response in chunks, which is correct."""
+    head, body = await exchange.forward()
+    head = _checked(head, body).replace(
+        b"Content-Length: %d" % len(body), b"Transfer-Encoding: chunked"
+    )
+    await exchange.reply(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+
+
+async def continued(exchange: Exchange) -> None:
+    """Send ``100 Continue`` before the response, which is correct."""
+    head, body = await exchange.forward()
+    await exchange.reply(b"HTTP/1.1 100 Continue\r\n\r\n" + head + body)
+
+
+async def doubled(exchange: Exchange) -> None:
+    """Send the response twice."""
+    await exchange.reply(2 * b"".join(await exchange.forward()))
+
+
+async def extra_bytes(exchange: Exchange) -> None:
+    """Send bytes after the end of the response."""
+    await exchange.reply(b"".join(await exchange.forward()) + b"{}")
+
+
+async def closed_after(exchange: Exchange) -> None:
+    """Send the response, and close the connection while it is idle."""
+    await exchange.reply(b"".join(await exchange.forward()))
+    exchange.hang_up()
+
+
+async def half_closed_after(exchange: Exchange) -> None:
+    """Send the response, and end the sending side of the connection."""
+    await exchange.reply(b"".join(await exchange.forward()))
+    exchange.end()
+
+
 def _checked(head: bytes, body: bytes) -> bytes:
     # Add the checksum that AWS sends with all responses, and DynamoDB Local not with errors.
     if header(head, b"x-amz-crc32"):
@@ -126,6 +178,14 @@ KINDS = {
     ),
     "body cut off": Kind(cut),
     "body cut off, with a matching length": Kind(garble),
+    "head cut off": Kind(cut_head),
+    "body longer than its length": Kind(short_length),
+    "response in chunks": Kind(chunked),
+    "100 Continue before the response": Kind(continued),
+    "response sent twice": Kind(doubled),
+    "bytes after the response": Kind(extra_bytes),
+    "connection closed while idle": Kind(closed_after),
+    "connection half closed while idle": Kind(half_closed_after),
     "latency of 0 to 500 ms": Kind(latency, slow=True),
 }
 #: Shares of calls that fail.

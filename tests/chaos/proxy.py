@@ -57,6 +57,10 @@ class Exchange:
         """Close the connection after everything is sent."""
         self.over = True
 
+    def end(self) -> None:
+        """Send no more, but go on reading."""
+        self._client.write_eof()
+
     def reset(self) -> None:
         """Reset the connection; the client gets ECONNRESET."""
         self.over = True
@@ -211,7 +215,8 @@ class _Server:
         self._writer.write(request)
         head, body = await read_message(self._reader)
         if header(head, b"connection") == b"close":
-            self.close()  # moto serves one connection at a time
+            self.close()  # moto keeps no connection, but this proxy does
+            head = head.replace(b"Connection: close\r\n", b"")
         return head, body
 
     def close(self) -> None:

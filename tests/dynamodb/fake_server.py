@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from socket import socket
+    from ssl import SSLContext
 
 #: Options of a client that cannot connect.
 OFFLINE = {
@@ -60,12 +61,13 @@ class FakeServer(socketserver.ThreadingTCPServer):
     """Listens on the loopback interface.
 
     :param response: the response to requests without a plan.
+    :param tls: serves https with a certificate for ``localhost``.
     """
 
     daemon_threads = True
     request_queue_size = 100
 
-    def __init__(self, response: dict[str, Any]) -> None:
+    def __init__(self, response: dict[str, Any], tls: SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.response = response
         #: Plans for the next requests: status, body (None closes the connection),
@@ -80,6 +82,9 @@ class FakeServer(socketserver.ThreadingTCPServer):
         self.connections: list[socket] = []
         self.requests: list[Request] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+            self.url = f"https://localhost:{self.server_address[1]}"
         self._thread = threading.Thread(target=self.serve_forever, args=[0.01])
 
     def close_idle(self) -> None:

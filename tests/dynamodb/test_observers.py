@@ -138,7 +138,7 @@ def test_all_events_of_a_call_are_known(
     cache: DynamoDBNamespaceManager, calls: Callable[[], list[bool]], monkeypatch: Any
 ) -> None:
     """A new version of botocore may have others."""
-    monkeypatch.setattr(observers, "ORIGINAL", set())
+    monkeypatch.setattr(observers, "ORIGINAL", [])
     _observers(cache)._originals = []
     assert [False] * 4 == calls()
     emitted = cache.client.meta.events._emitter._lookup_cache  # type: ignore[attr-defined]

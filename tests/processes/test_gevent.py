@@ -106,3 +106,43 @@ def test_the_circuit_breaker_probes_if_gevent_patches_after_the_import() -> None
     done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+
+
+ABORTED = """
+from gevent import monkey
+monkey.patch_all()
+
+import json
+import gevent
+from gevent.event import Event
+from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.dynamodb.fake_server import ITEM, KEY, OFFLINE, FakeServer
+
+arrived, late = Event(), Event()
+
+def plan(request):
+    if request.body.count(b"slow"):
+        arrived.set()
+        late.wait()
+        return {"body": json.dumps({"Item": {"of": {"S": "the aborted call"}}}).encode()}
+    return {}
+
+with FakeServer({"Item": ITEM}) as server:
+    cache = DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": server.url})
+    assert "value" == cache[b"k"]
+    server.plan = plan
+    call = cache.backend.items.call
+    aborted = gevent.spawn(call, "get_item", Key={"id": {"S": "slow"}})
+    arrived.wait()
+    assert "amz-sdk-request" not in server.requests[-1].headers
+    aborted.kill()
+    late.set()
+    assert "value" == cache[b"k"]
+    assert "value" == cache[b"k"]
+"""
+
+
+def test_the_response_to_a_killed_greenlet_s_call_reaches_no_other_call() -> None:
+    pytest.importorskip("gevent", reason="no gevent: pip install 'beaker-dynamodb[servers]'")
+    done = subprocess.run([sys.executable, "-c", ABORTED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,210 @@
+"""Fast calls use connections that botocore opened, each for one call at a time."""
+
+from __future__ import annotations
+
+import gc
+import queue
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trustme
+from botocore.config import Config
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
+from tests.dynamodb.fake_server import ITEM, OFFLINE, FakeServer
+from tests.dynamodb.test_fast_transport import fast
+
+THREADS, READS = 32, 20
+
+
+class Pool:
+    """urllib3's pool."""
+
+    def __init__(self, *connections: Any) -> None:
+        self.pool: queue.LifoQueue[Any] = queue.LifoQueue(7)
+        for connection in (None, *connections):  # as in urllib3, with room for others
+            self.pool.put(connection)
+
+
+class Connection:
+    """An open connection."""
+
+    def __init__(self) -> None:
+        self.sock, self.server = socket.socketpair()
+
+    def close(self) -> None:
+        self.sock.close()
+        self.server.close()
+
+    @property
+    def closed(self) -> bool:
+        return self.sock.fileno() < 0
+
+
+@pytest.fixture
+def connections() -> Iterator[list[Connection]]:
+    made = [Connection() for _ in range(3)]
+    yield made
+    for connection in made:
+        connection.close()
+
+
+def test_the_connection_used_last_is_used_first(connections: list[Connection]) -> None:
+    kept = KeptConnections(maximum=2, read_timeout=7)
+    pool = Pool(*connections)
+    taken = [kept.take(pool) for _ in range(3)]
+    assert taken == connections[::-1]
+    assert {connection.sock.gettimeout() for connection in taken} == {7}
+    for connection in taken:
+        kept.give_back(connection)
+    assert [False, False, True] == [connection.closed for connection in taken]
+    assert [kept.take(pool), kept.take(pool), kept.take(pool)] == [taken[1], taken[0], None]
+
+
+def test_closed_connections_are_left_out(connections: list[Connection]) -> None:
+    kept = KeptConnections(maximum=3, read_timeout=7)
+    for connection in connections:
+        kept.give_back(connection)
+    connections[1].server.close()
+    connections[2].server.close()
+    assert kept.take(Pool()) is connections[0]
+    assert connections[1].closed
+    assert connections[2].closed
+
+
+def test_a_socket_of_another_kind_stays_in_the_pool() -> None:
+    pool = Pool(SimpleNamespace(sock=object()))
+    assert KeptConnections(maximum=3, read_timeout=7).take(pool) is None
+    assert 2 == pool.pool.qsize()
+
+
+def test_connections_that_were_closed_in_the_pool_are_dropped(
+    connections: list[Connection],
+) -> None:
+    pool = Pool(connections[0], SimpleNamespace(sock=None))
+    assert KeptConnections(maximum=3, read_timeout=7).take(pool) is connections[0]
+
+
+def test_another_version_of_urllib3_has_no_connections() -> None:
+    assert KeptConnections(maximum=3, read_timeout=7).take(SimpleNamespace(pool=None)) is None
+
+
+def test_idle_connections_are_closed_at_the_end(connections: list[Connection]) -> None:
+    kept = KeptConnections(maximum=3, read_timeout=7)
+    for connection in connections:
+        kept.give_back(connection)
+    del kept
+    gc.collect()
+    assert all(connection.closed for connection in connections)
+
+
+def manager(url: str, **options: Any) -> DynamoDBNamespaceManager:
+    return DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": url, **options})
+
+
+def test_threads_reuse_their_connections(server: FakeServer) -> None:
+    cache = manager(server.url, read_timeout=60)
+    with ThreadPoolExecutor(THREADS) as threads:
+        values = list(threads.map(lambda _: cache[b"k"], range(THREADS * READS)))
+    assert {"value"} == {*values}
+    # One that was opened while another thread gave one back may be superfluous.
+    assert len(server.connections) <= 2 * THREADS
+    assert fast(server).count(True) > THREADS * READS / 2
+
+
+def test_a_connection_has_one_call_at_a_time(server: FakeServer) -> None:
+    """Each thread gets the response to its own request."""
+    # boto3 sends and reads no other members, and a fast call all of them.
+    server.plan = lambda request: {"body": request.body.replace(b"Item", b"Attributes")}
+    transport = manager(server.url, read_timeout=60).backend.items.client.transport()
+
+    def echo(number: int) -> bool:
+        item = {"id": {"N": str(number)}}
+        response = transport.call("put_item", {"TableName": "table", "Item": item})
+        return bool(response["Attributes"] == item)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        assert all(threads.map(echo, range(THREADS * READS)))
+    assert any(fast(server))
+
+
+@pytest.fixture
+def tls_server(
+    _new_clients: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakeServer]:
+    """A server whose certificate botocore accepts because of ``AWS_CA_BUNDLE``."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with FakeServer({"Item": ITEM}, context) as server:
+        yield server
+
+
+def test_calls_over_tls(tls_server: FakeServer) -> None:
+    cache = manager(tls_server.url)
+    assert ["value"] * 4 == [cache[b"k"] for _ in range(4)]
+    assert [False, True, True, True] == fast(tls_server)
+    assert 1 == len(tls_server.connections)
+
+
+class Tunnel:
+    """A proxy that connects clients with one server."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.requested: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        with self._listener, self._listener.accept()[0] as client:
+            request = b""
+            while not request.endswith(b"\r\n\r\n"):
+                request += client.recv(9999)
+            self.requested.append(request.split(b" HTTP")[0])
+            with socket.create_connection(("127.0.0.1", self._port)) as server:
+                client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                back = threading.Thread(target=_pump, args=(server, client))
+                back.start()
+                _pump(client, server)
+                back.join()
+
+    def join(self) -> None:
+        """Wait until both ends have closed their connections."""
+        self._thread.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    while data := source.recv(9999):
+        target.sendall(data)
+    with suppress(OSError):  # the other end was faster
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_calls_through_a_proxy_s_tunnel(
+    tls_server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.delenv("no_proxy")
+    port = tls_server.server_address[1]
+    tunnel = Tunnel(port)
+    cache = manager(tls_server.url, config=Config(proxies={"https": tunnel.url}))
+    assert ["value"] * 3 == [cache[b"k"] for _ in range(3)]
+    assert [False, True, True] == fast(tls_server)
+    assert [b"CONNECT localhost:%d" % port] == tunnel.requested
+    transport: Any = cache.backend.items.client.transport()
+    transport._connections.close()
+    tunnel.join()
