@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from beaker_dynamodb.dynamodb.wire import authorization
+from beaker_dynamodb.dynamodb.signature import authorization
 from benchmarks import machine
 from benchmarks.fleet import create_table, dynamodb_client, ratio, spread
 from benchmarks.goals import spread_text

@@ -69,7 +69,8 @@ def answer_directly(url: str) -> None:
         )
 
     def take(connections: KeptConnections, pool: Any) -> Any:
-        if url != f"{pool.scheme}://{pool.host}:{pool.port}":
+        host, port = getattr(pool, "host", None), getattr(pool, "port", None)
+        if url != f"http://{host}:{port}":
             return real_take(connections, pool)
         return _Connection(url, application)
 
