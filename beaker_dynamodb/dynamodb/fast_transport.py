@@ -137,7 +137,7 @@ class _Raw(io.BytesIO):
 
 
 def _take_first_attempt(**_: Any) -> AWSResponse | None:
-    """Give botocore the outcome of its first attempt."""
+    """Pass the outcome of a fast call to botocore, as that of its first attempt."""
     outcome = _first_attempt.get()
     if outcome is None:
         return None

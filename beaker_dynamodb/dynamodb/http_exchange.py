@@ -49,7 +49,7 @@ class Response:
 
 
 def is_usable(connection: socket) -> bool:
-    """Return whether an idle connection is open, and nothing was received that nobody asked for."""
+    """Return whether an idle connection is open, and has received no data."""
     if not wait_for_read(connection, 0):
         return True
     if not isinstance(connection, ssl.SSLSocket):

@@ -28,7 +28,7 @@ class KeptConnections:
         weakref.finalize(self, _close_all, self._idle)
 
     def take(self, pool: Any) -> Any:
-        """Return an open connection that nobody uses, or None.
+        """Return an open, idle connection, or None.
 
         :param pool: urllib3's pool, whose idle connections may be taken.
         """

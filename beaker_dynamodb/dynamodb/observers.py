@@ -139,7 +139,7 @@ class Observers:
         return "_make_api_call" in vars(self._client)
 
     def _handled(self) -> bool:
-        """Return whether somebody else's handler is registered for botocore's events."""
+        """Return whether a foreign handler is registered for botocore's events."""
         try:
             emitter = self._client.meta.events._emitter
             cache = emitter._lookup_cache

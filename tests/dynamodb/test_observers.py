@@ -1,4 +1,4 @@
-"""With `transport = auto`, whoever observes or changes boto3's calls sees each of them."""
+"""With `transport = auto`, other code that observes boto3's calls sees each of them."""
 
 from __future__ import annotations
 
