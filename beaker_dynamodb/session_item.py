@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from beaker.cache import clsmap
+from beaker.session import Session
+from beaker.util import JsonSerializer, PickleSerializer
 
 from beaker_dynamodb.config.beaker_settings import TYPES
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
+from beaker_dynamodb.items import plain_pickle
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.sessions.payload import PayloadFormat
@@ -58,10 +62,14 @@ class SessionWithItem(SessionWithVersionCookie):
     def _open(self) -> None:
         """Set ``namespace`` to a new manager for the current id."""
         self.namespace: DynamoDBNamespaceManager = self.namespace_class(
-            self.id, data_dir=self.data_dir, digest_filenames=False, **self.namespace_args
+            self.id,
+            data_dir=self.data_dir,
+            digest_filenames=False,
+            secret=self.secret,
+            **self.namespace_args,
         )
         record = self.namespace.session
-        record.format = PayloadFormat(self._decode_if_possible, self._encode_like)
+        record.format = PayloadFormat(self._decode_if_possible, self._encode_like, self._plain)
         if self.use_cookies:
             record.cookie_name = self.key
 
@@ -97,11 +105,22 @@ class SessionWithItem(SessionWithVersionCookie):
 
     # -- payload --------------------------------------------------------------------------------
 
-    def _decode(self, payload: Any) -> dict[str, Any]:
+    def _decode(self, payload: Any, serializer: Any = None) -> dict[str, Any]:
+        """Return the data of a payload.
+
+        :param serializer: used in place of that of ``data_serializer``.
+        """
         try:
             if isinstance(payload, SessionBytes) and not self.encrypt_key:
-                return dict(self.serializer.loads(payload) or {})
-            return dict(self._decrypt_data(SessionBytes.text(payload)) or {})
+                return dict((serializer or self.serializer).loads(payload) or {})
+            text = SessionBytes.text(payload)
+            if serializer is None:
+                return dict(self._decrypt_data(text) or {})
+            # Beaker's function reads attributes only, and other threads may use this session.
+            attributes = SimpleNamespace(**{**vars(self), "serializer": serializer})
+            return dict(Session._decrypt_data(attributes, text) or {})
+        except PayloadError:
+            raise
         except Exception as error:
             # Decrypting and unpickling may raise anything, and Beaker would treat a KeyError or
             # TypeError as "no session".
@@ -125,6 +144,20 @@ class SessionWithItem(SessionWithVersionCookie):
             return self._decode(payload)
         except PayloadError:
             return None
+
+    def _plain(self, payload: Any) -> Any:
+        """Return an unsigned payload encoded again.
+
+        :raises PayloadError: it contains anything but plain data.
+        """
+        if type(self.serializer) is PickleSerializer:
+            return self._encode(self._decode(payload, plain_pickle))
+        if type(self.serializer) is JsonSerializer:
+            return self._encode(self._decode(payload))
+        raise PayloadError(
+            "an unsigned session of another data_serializer cannot be checked for plain data "
+            "(option accept_unsigned)"
+        )
 
     def _encode_like(self, data: Mapping[str, Any], like: Any) -> Any:
         return self._encode(dict(data))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beaker_dynamodb.cli.checks import OK, WARNING, Result
-from beaker_dynamodb.cli.settings import CACHE, Settings
+from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings
 from beaker_dynamodb.items.item import CACHE as CACHE_TYPE
 from beaker_dynamodb.items.item import SESSION as SESSION_TYPE
 from beaker_dynamodb.items.store import ItemStore
@@ -34,7 +34,7 @@ def check_sample(items: ItemStore, settings: Settings) -> Iterator[Result]:
         if _type(item) == own_type and item[key].get("S", "").startswith(settings.prefix)
     ]
     yield _check_codecs(own, settings)
-    if settings.options.signing_keys:
+    if settings.options.item_keys:
         yield _check_signatures(own, settings)
 
 
@@ -73,7 +73,11 @@ def _check_signatures(own: list[Mapping[str, Any]], settings: Settings) -> Resul
     if not unsigned:
         return Result(name, OK, f"{len(own)} items are signed")
     text = f"{unsigned} of {len(own)} items are not signed"
-    if settings.options.signing_keys_accept_unsigned:
+    accept = settings.options.accept_unsigned
+    if accept is True:
         return Result(name, WARNING, f"{text}, but accepted", "wait one session.timeout")
-    remedy = "signing_keys_accept_unsigned = true for one session.timeout, if you wrote them"
+    if accept == "plain" and settings.purpose == SESSIONS:
+        remedy = "wait one session.timeout: a session is signed when it is saved or refreshed"
+        return Result(name, WARNING, f"{text}; only their plain data is read", remedy)
+    remedy = "accept_unsigned = true while you wait for their end, if you wrote them"
     return Result(name, WARNING, f"{text}, and refused", remedy)

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from beaker_dynamodb.cli.checks import OK, WARNING, Result
+from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings
 from beaker_dynamodb.config.parse import Options
 
 
-def check_serializer(options: Options) -> Result:
-    """Check whether unsigned pickles are accepted."""
-    name = "serializer"
-    remedy = "set signing_keys (docs/howto/rotate-keys.md)"
-    if not options.signing_keys:
+def check_serializer(settings: Settings) -> Result:
+    """Check whether someone who can write to the table can run code, or forge sessions."""
+    name, options = "serializer", settings.options
+    if not options.item_keys:
         text = "anyone who can write to the table can run code in the application, through pickle"
-        return Result(name, WARNING, text, remedy)
-    if options.signing_keys_accept_unsigned:
-        text = "items without a signature are accepted, so signing_keys does not protect"
-        remedy = "remove signing_keys_accept_unsigned when all servers sign"
-        return Result(name, WARNING, text, remedy)
+        remedy = "set session.secret and use this package's middleware, or set signing_keys"
+        if settings.purpose == CACHE:
+            remedy = "set signing_keys; session.secret does not sign caches"
+        return Result(name, WARNING, text, f"{remedy} (docs/howto/rotate-keys.md)")
+    if options.accept_unsigned is True:
+        text = "items without a signature are accepted, so signatures do not protect"
+        return Result(name, WARNING, text, "remove accept_unsigned when all servers sign")
+    if options.accept_unsigned == "plain" and settings.purpose == SESSIONS:
+        text = "of unsigned sessions only plain data is read, which can be forged"
+        remedy = "accept_unsigned = false, one session.timeout after all servers sign"
+        return Result(name, OK, text, remedy)
     return Result(name, OK, "unsigned items are not read")
 
 

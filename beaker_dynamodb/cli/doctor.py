@@ -107,7 +107,7 @@ def examine(settings: Settings) -> Iterator[Result]:
             index_keys = ()
     yield from Operations(items, settings.prefix, index_keys).check()
     yield from _check_connection(items, settings)
-    yield check_serializer(options)
+    yield check_serializer(settings)
     if settings.purpose == SESSIONS:
         yield from check_cookie(options)
     try:

@@ -130,6 +130,11 @@ def consistent_read(value: Any) -> bool | str:
     return "auto" if str(value).strip().lower() == "auto" else boolean(value)
 
 
+def accept_unsigned(value: Any) -> bool | str:
+    """Accept true, false or ``plain``."""
+    return "plain" if str(value).strip().lower() == "plain" else boolean(value)
+
+
 def secret(value: Any) -> str:
     """Accept a string as it is: Beaker does not strip it either."""
     if not isinstance(value, str):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from beaker_dynamodb.config import converters
 from beaker_dynamodb.config.declare import option
+from beaker_dynamodb.config.hkdf import purpose_key
+
+#: The purpose of the derived keys that sign items.
+ITEM_PURPOSE = "beaker_dynamodb item"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -14,8 +19,8 @@ class SecurityOptions:
 
     secret: str | None = option(
         converters.secret,
-        "Beaker's `session.secret`, at least 16 random bytes. With this package's middleware it "
-        "signs the session cookie; a request without a signed cookie costs no read.",
+        "Beaker's `session.secret`, at least 16 random bytes. This package's middleware signs the "
+        "session cookie and the sessions' items with keys derived from it.",
         default_text="none",
         secret=True,
     )
@@ -38,13 +43,22 @@ class SecurityOptions:
     signing_keys: tuple[bytes, ...] = option(
         converters.signing_keys,
         "Secrets of at least 16 bytes, separated by commas, or a tuple. Items are signed with the "
-        "first. An item without a valid signature raises PayloadError and is never unpickled.",
+        "first, and accepted with any, instead of the keys derived from `secret`. An item with a "
+        "wrong signature raises PayloadError and is never unpickled. Caches have no other keys.",
         default=(),
         default_text="none",
         secret=True,
     )
-    signing_keys_accept_unsigned: bool = option(
-        converters.boolean,
-        "Also read unsigned items, while `signing_keys` is being introduced.",
-        default=False,
+    accept_unsigned: bool | str = option(
+        converters.accept_unsigned,
+        "Whether items without a signature are read where items are signed. `plain`: sessions that "
+        "contain only plain data, such as numbers, strings, containers and dates. `true`: all "
+        "items, so anyone who can write to the table can run code. `false`: none.",
+        default="plain",
     )
+
+    @cached_property
+    def item_keys(self) -> tuple[bytes, ...]:
+        """The keys of items. The first one signs, and all of them verify."""
+        secrets = [] if self.secret is None else [self.secret, *self.previous_secrets]
+        return self.signing_keys or tuple(purpose_key(one, ITEM_PURPOSE) for one in secrets)

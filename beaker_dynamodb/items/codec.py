@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
-from beaker_dynamodb.items import json_values
+from beaker_dynamodb.items import json_values, plain_pickle
 from beaker_dynamodb.items.compression import Compression, decompress
 from beaker_dynamodb.items.signing import Signatures
 
@@ -132,12 +132,17 @@ class Codec:
 
     # -- from bytes ---------------------------------------------------------------------------
 
-    def verify(self, item: Item) -> None:
+    def verify(self, item: Item) -> bool:
         """Verify an item's signature.
 
+        :returns: whether it has one that was verified.
         :raises PayloadError: the item is not signed as the options require.
         """
-        self._signatures.verify(item)
+        return self._signatures.verify(item)
+
+    def plain_only(self, item: Item) -> bool:
+        """Return whether nothing but plain data may be unpickled from an item's value."""
+        return self._signatures.plain_only(item)
 
     def decode(self, item: Item) -> Any:
         """Return the value of an item as Beaker wrote it. Raises the errors of `decode_session`."""
@@ -146,6 +151,8 @@ class Codec:
     def decode_session(self, item: Item) -> Any:
         """Verify an item and return its value; base64 as `SessionBytes`.
 
+        If it is `plain_only`, the caller must check the value before it unpickles it.
+
         :raises PayloadError: wrong signature, unknown codec, or bytes that do not match the codec.
         :raises Undecodable: the item is not damaged, but this process cannot decode it.
         :raises ConfigurationError: it is compressed with zstd, which is not installed.
@@ -153,7 +160,8 @@ class Codec:
         signed = self._signatures.verify(item)
         codec, _, step = item.codec.partition(",")
         try:
-            return self._deserialize(decompress(item.data, step) if step else item.data, codec)
+            data = decompress(item.data, step) if step else item.data
+            return self._deserialize(data, codec, plain_only=self.plain_only(item))
         except PayloadError as error:
             if not signed or isinstance(error, Undecodable):
                 raise
@@ -167,11 +175,11 @@ class Codec:
                 f"stored bytes cannot be decoded as {codec}: {type(error).__name__}"
             ) from cause(error)
 
-    def _deserialize(self, data: bytes, codec: str) -> Any:
+    def _deserialize(self, data: bytes, codec: str, *, plain_only: bool) -> Any:
         if codec == "b64":
             return SessionBytes(data)
         if codec == "pickle":
-            return _unpickle(data)
+            return plain_pickle.loads(data) if plain_only else _unpickle(data)
         if codec == "json":
             return json.loads(data)
         if codec == "nonce+b64":
@@ -179,9 +187,9 @@ class Codec:
             return (b64encode(head) + b64encode(tail)).decode()
         if codec == "text":
             return data.decode("utf-8", "surrogatepass")
-        if codec in ("object", "object-str"):
+        if codec in ("object", "object-str") and not plain_only:
             return self._loads(data.decode() if codec == "object-str" else data)
-        raise PayloadError(f"the codec {codec!r} is unknown to this version")
+        raise PayloadError(f"the codec {codec!r} is unknown to this version, or needs a signature")
 
     def _loads(self, data: bytes | str) -> Any:
         if isinstance(self._serializer, str):

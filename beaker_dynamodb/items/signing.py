@@ -1,4 +1,4 @@
-"""Signatures of items: HMAC-SHA-256 with the keys of ``signing_keys``.
+"""Signatures of items: HMAC-SHA-256, with ``signing_keys`` or keys derived from ``secret``.
 
 A signature covers the primary key, the codec and the stored bytes, each preceded by its length, so
 different items never have the same signed bytes. A value that was copied to another key, or whose
@@ -12,6 +12,7 @@ from collections.abc import Sized
 from typing import TYPE_CHECKING
 
 from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.items.item import SESSION
 
 if TYPE_CHECKING:
     from beaker_dynamodb.config.options import Options
@@ -25,8 +26,8 @@ class Signatures:
     """Signs with the first key, and accepts signatures of all keys."""
 
     def __init__(self, options: Options) -> None:
-        self._keys = options.signing_keys
-        self._accept_unsigned = options.signing_keys_accept_unsigned
+        self._keys = options.item_keys
+        self._accept_unsigned = options.accept_unsigned
 
     def sign(self, item: Item) -> None:
         """Set the signature of an item."""
@@ -40,13 +41,18 @@ class Signatures:
         if not self._keys:
             return False
         if item.signature is None:
-            if self._accept_unsigned:
+            if self._accept_unsigned is True or self.plain_only(item):
                 return False
-            raise PayloadError("an item carries no signature (option signing_keys)")
+            raise PayloadError("an item carries no signature (option accept_unsigned)")
         signature = item.signature
         if not any(hmac.compare_digest(_signature(key, item), signature) for key in self._keys):
-            raise PayloadError("an item's signature is wrong (option signing_keys)")
+            raise PayloadError("an item's signature is wrong (options secret and signing_keys)")
         return True
+
+    def plain_only(self, item: Item) -> bool:
+        """Return whether an item is an unsigned session that may contain plain data only."""
+        unsigned = bool(self._keys) and item.signature is None
+        return unsigned and self._accept_unsigned == "plain" and item.kind == SESSION
 
 
 def _signature(key: bytes, item: Item) -> bytes:

@@ -11,6 +11,7 @@ from beaker_dynamodb.dynamodb.expressions import Attr, read_params
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import scan
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
+from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.migrate.location import location
 from beaker_dynamodb.migrate.source import (
@@ -20,6 +21,7 @@ from beaker_dynamodb.migrate.source import (
     SourceSession,
     digest_of,
 )
+from beaker_dynamodb.sessions.payload import BEAKER
 from beaker_dynamodb.sessions.storage import SessionStorage
 from beaker_dynamodb.sessions.stored_session import SESSION_CODECS
 
@@ -91,7 +93,11 @@ class DynamoDBSource:
             if item.codec.partition(",")[0] not in SESSION_CODECS:
                 # Decoding it would unpickle, and other programs may write to the table.
                 return Damaged("the payload is not a string")
-            payload = storage.codec.decode(item)
+            payload = storage.codec.decode_session(item)
+            if storage.codec.plain_only(item):
+                # The copy is signed, which must not make a malicious pickle trusted.
+                payload = BEAKER.plain(payload)
+            payload = SessionBytes.text(payload)
         except PayloadError as error:
             return Damaged(str(error))
         times = item.accessed_ms, item.deadline_ms

@@ -16,6 +16,7 @@ from beaker.util import JsonSerializer, PickleSerializer
 
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.items import plain_pickle
 from beaker_dynamodb.items.codec import SessionBytes, unbase64
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
@@ -37,10 +38,13 @@ class PayloadFormat:
 
     :param loads: returns a payload's dict, or None if the payload is opaque.
     :param dumps: encodes a dict in the format of its second argument, another payload.
+    :param plain: returns a payload with the same data that is safe to unpickle; raises PayloadError
+        if the data is not plain, or opaque.
     """
 
     loads: Callable[[Any], dict[str, Any] | None]
     dumps: Callable[[Mapping[str, Any], Any], Any]
+    plain: Callable[[Any], Any]
 
 
 _NOT_DECODED = object()
@@ -98,8 +102,21 @@ def _dumps(session: Mapping[str, Any], like: Any) -> SessionBytes:
         raise PayloadError(message) from cause(error)
 
 
+def _plain(raw: Any) -> Any:
+    raw = SessionBytes.of(raw)
+    if isinstance(raw, SessionBytes):
+        if raw[:1] == b"\x78":
+            return raw  # JSON; pickle knows no such opcode
+        if raw[:1] == b"\x80":
+            return SessionBytes(_SERIALIZERS[b"\x80"].dumps(plain_pickle.loads(raw)))
+    raise PayloadError(
+        "an unsigned session is encrypted or of another serializer, so it cannot be checked for "
+        "plain data (option accept_unsigned)"
+    )
+
+
 #: The format of plain Beaker.
-BEAKER = PayloadFormat(_loads, _dumps)
+BEAKER = PayloadFormat(_loads, _dumps, _plain)
 
 
 def same_except_access_time(seen: Any, payload: Any) -> bool:

@@ -73,10 +73,12 @@ class SessionRecord(SessionState):
         if item is None:
             return None
         # A signature covers the key: verify before signing again.
-        storage.codec.verify(item)
+        signed = storage.codec.verify(item)
         # A token of its own: another request may move the same session at the same time.
-        moved = replace(item, key=self.key, writer=new_writer(), earlier=kept_writers(item))
-        storage.codec.sign(moved)
+        token, earlier = new_writer(), kept_writers(item)
+        moved = replace(item, key=self.key, writer=token, earlier=earlier, signature=None)
+        if signed:
+            storage.codec.sign(moved)
         try:
             storage.items.move(moved, item, old_key, marker=False)
         except ConditionFailed:

@@ -122,11 +122,13 @@ class SessionState:
         return Payload(raw, self.format)
 
     def decoded(self, item: Item) -> Stored:
-        """Return an item with its payload.
+        """Return an item with its payload, which is safe to unpickle.
 
-        :raises PayloadError: the item is damaged or not signed properly.
+        :raises PayloadError: the item is damaged, not signed properly, or unsigned and not plain.
         """
-        return Stored(item, self.payload(self.storage.codec.decode_session(item)))
+        codec = self.storage.codec
+        raw = codec.decode_session(item)
+        return Stored(item, self.payload(self.format.plain(raw) if codec.plain_only(item) else raw))
 
     def merged(self, mine: Payload, *, rebased: bool = False) -> Payload:
         """Return what to write over the stored session.

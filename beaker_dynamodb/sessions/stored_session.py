@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.sessions.payload import BEAKER
 
@@ -45,28 +46,38 @@ class StoredSession:
     def text(self) -> str:
         """Return what Beaker's Session stored, after verifying its signature: one GetItem.
 
-        Nothing is unpickled.
+        Nothing is unpickled. Do not unpickle it either if it may be unsigned; use `payload`.
 
         :raises KeyError: the session has ended.
-        :raises PayloadError: the item is damaged, or not signed as ``signing_keys`` requires.
+        :raises PayloadError: the item is damaged, or not signed as the options require.
         """
+        text: str = SessionBytes.text(self._raw(self._item()))
+        return text
+
+    def _item(self) -> Item:
         item = self._storage.items.get(self._key, SESSION)
         if item is None:
             raise KeyError("session")
+        return item
+
+    def _raw(self, item: Item) -> Any:
         if item.codec.partition(",")[0] not in SESSION_CODECS:
             raise PayloadError(f"a session's payload is encoded as {item.codec!r}")
-        text: str = self._storage.codec.decode(item)
-        return text
+        return self._storage.codec.decode_session(item)
 
     def payload(self) -> dict[str, Any]:
         """Return the session as a dict, with Beaker's ``_accessed_time`` and ``_creation_time``.
 
-        Unpickles it, as every request does: see ``signing_keys``.
+        Unpickles it, as every request does: see ``accept_unsigned``.
 
         :raises KeyError: the session has ended.
         :raises PayloadError: as in `text`, or the payload is encrypted or of another serializer.
         """
-        payload = BEAKER.loads(self.text())
+        item = self._item()
+        raw = self._raw(item)
+        if self._storage.codec.plain_only(item):
+            raw = BEAKER.plain(raw)
+        payload = BEAKER.loads(raw)
         if payload is None:
             raise PayloadError(
                 "Cannot decode a session's payload: it is encrypted, was not written by Beaker's "

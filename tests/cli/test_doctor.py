@@ -19,7 +19,7 @@ from beaker_dynamodb.cli.checks import ERROR, OK, WARNING
 from beaker_dynamodb.cli.doctor import examine
 from beaker_dynamodb.cli.iam_policy import ON_TABLE, USES, policy_document
 from beaker_dynamodb.cli.main import cli
-from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings
 from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.items.store import ItemStore
 from tests.cli.conftest import Run
@@ -50,7 +50,8 @@ def test_a_good_table_is_ok_and_stays_empty(
     run("create-table", *flags)
     result = run("doctor", *flags)
     assert 0 == result.exit_code, result.output
-    assert {"ok"} == {line.split()[0] for line in result.stdout.splitlines()[:-1]}
+    # "->": what to do later
+    assert {"ok", "->"} == {line.split()[0] for line in result.stdout.splitlines()[:-1]}
     assert result.stdout.splitlines()[-1].endswith(" ok, 0 warnings, 0 errors")
     assert ("Query " in result.stdout) is bool(sort_key)
     assert "Query, beaker-userId" in result.stdout
@@ -102,11 +103,23 @@ def test_a_sample_shows_items_that_other_options_wrote(
     [
         ({}, WARNING),
         ({"signing_keys": "0123456789abcdef"}, OK),
-        ({"signing_keys": "0123456789abcdef", "signing_keys_accept_unsigned": True}, WARNING),
+        ({"signing_keys": "0123456789abcdef", "accept_unsigned": True}, WARNING),
+        ({"secret": "a secret"}, OK),
+        ({"secret": "a secret", "accept_unsigned": "true"}, WARNING),
     ],
 )
 def test_unsigned_pickles_are_a_warning(given: dict[str, Any], status: str) -> None:
-    assert status == check_serializer(parse(given)).status
+    for purpose in (SESSIONS, CACHE):
+        assert status == check_serializer(Settings(parse(given), given, purpose)).status
+
+
+def test_doctor_advises_to_refuse_unsigned_sessions() -> None:
+    def remedy(purpose: str, **given: str) -> str:
+        return check_serializer(Settings(parse(given), given, purpose)).remedy
+
+    assert "accept_unsigned = false" in remedy(SESSIONS, secret="a secret")
+    assert not remedy(SESSIONS, secret="a secret", accept_unsigned="false")
+    assert "session.secret does not sign caches" in remedy(CACHE)
 
 
 @pytest.mark.parametrize(

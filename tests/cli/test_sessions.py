@@ -6,6 +6,7 @@ import json
 import re
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager, SessionStore, StoreUnavail
 from tests.cli.conftest import Run
 from tests.clock import Clock
 from tests.opening import payload
+from tests.sessions.site import Site, store
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -60,6 +62,21 @@ def test_show_takes_an_id_a_digest_or_stdin(run: Run, filled: dict[str, Any]) ->
         assert ("pickle", "secret-0") == (answer["format"], answer["payload"]["secret"])
     shown = run("sessions", "show", DIGEST, "--payload", "--where", "userId=0", *SPECIAL)
     assert '"secret": "secret-0"' in shown.stdout
+
+
+def test_show_verifies_with_the_secret_of_the_ini_file(
+    run: Run, options: dict[str, Any], tmp_path: Path
+) -> None:
+    secrets = {"the secret of the site": 0, "another secret, 16 bytes": 1}
+    site = Site("ours", {**options, "secret": next(iter(secrets))})
+    session_id = site(lambda session: (store(user="Ada")(session), session.id)).result[1]
+    for secret, exit_code in secrets.items():
+        ini = tmp_path / "production.ini"
+        ini.write_text(f"[app:main]\nsession.type = ext:dynamodb\nsession.secret = {secret}\n")
+        words = ("sessions", "show", "-", "--payload", "--ini", str(ini))
+        result = run(*words, input=session_id)
+        assert exit_code == result.exit_code
+        assert ("signature is wrong" in result.stderr) is bool(exit_code)
 
 
 def test_an_unknown_or_expired_session_is_an_error(run: Run, filled: dict[str, Any]) -> None:

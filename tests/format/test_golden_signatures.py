@@ -65,3 +65,13 @@ def test_times_are_not_signed() -> None:
     made.created_ms, made.deadline_ms, made.version, made.writer = 1, 2, 3, "token"
     codec(signing_keys=KEY).sign(made)
     assert made.signature == bytes.fromhex(SIGNED[0][3])
+
+
+def test_signature_with_a_key_derived_from_the_secret() -> None:
+    """The key was derived with another implementation of HKDF."""
+    made = item(b"\x80\x02}.", "b64", Key("sess:id"))
+    codec(secret="a secret of the application").sign(made)
+    assert (
+        "fc4cf24673c17cd0ef0437e0852e4d298dee35453a51e852ff3723b09e486515"
+        == (made.signature or b"").hex()
+    )

@@ -29,8 +29,8 @@ KEYS: st.SearchStrategy[tuple[dict[str, Any], ...]] = st.sampled_from(
         ({"signing_keys": NEW}, {"signing_keys": NEW}),
         ({"signing_keys": OLD}, {"signing_keys": BOTH}),
         ({"signing_keys": NEW}, {}),
-        ({}, {"signing_keys": NEW, "signing_keys_accept_unsigned": True}),
-        ({"signing_keys": OLD}, {"signing_keys": BOTH, "signing_keys_accept_unsigned": True}),
+        ({}, {"signing_keys": NEW, "accept_unsigned": True}),
+        ({"signing_keys": OLD}, {"signing_keys": BOTH, "accept_unsigned": True}),
     ]
 )
 #: JSON values; repeated, their sizes are around the threshold of compression.

@@ -227,6 +227,25 @@ def test_a_session_with_a_wrong_signature_is_damaged(options: dict[str, Any]) ->
     assert [Damaged] == kinds
 
 
+def test_an_unsigned_session_is_copied_only_as_plain_data(options: dict[str, Any]) -> None:
+    """The copy is signed. That must not make a malicious pickle trusted."""
+    old = {"type": "ext:dynamodb", **options}
+    saved(old, "plain", user=1)
+    saved(old, "object", user=Path())
+    kinds = {
+        accept: [
+            type(entry).__name__
+            for entry in DynamoDBSource(
+                target({**options, "secret": "a secret", "accept_unsigned": accept})
+            ).entries()
+        ]
+        for accept in ("plain", "true", "false")
+    }
+    assert {"SourceSession", "Damaged"} == {*kinds["plain"]}
+    assert {"SourceSession"} == {*kinds["true"]}
+    assert {"Damaged"} == {*kinds["false"]}
+
+
 def test_reading_does_not_create_a_table(options: dict[str, Any]) -> None:
     query = "&".join(f"{name}={value}" for name, value in options.items() if name != "table_name")
     source = source_from_url(f"dynamodb:///{options['table_name']}?{query}")

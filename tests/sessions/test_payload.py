@@ -104,7 +104,7 @@ def test_unchanged_sessions_of_the_middlewares_are_the_same(
 
 def test_a_payload_is_decoded_while_another_one_is() -> None:
     """Decoding runs the application's code, which may wait for another thread or fork."""
-    other = Payload("other", PayloadFormat(lambda _: {"a": 1}, mock.Mock()))
+    other = Payload("other", PayloadFormat(lambda _: {"a": 1}, mock.Mock(), mock.Mock()))
     found: list[object] = []
 
     def decode(raw: Any) -> dict[str, Any]:
@@ -113,5 +113,5 @@ def test_a_payload_is_decoded_while_another_one_is() -> None:
         thread.join(60)
         return {}
 
-    assert {} == Payload("slow", PayloadFormat(decode, mock.Mock())).data
+    assert {} == Payload("slow", PayloadFormat(decode, mock.Mock(), mock.Mock())).data
     assert [{"a": 1}] == found

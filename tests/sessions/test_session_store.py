@@ -315,7 +315,11 @@ def test_payloads_that_cannot_be_read_are_errors(
     (found,) = store.sessions(userId=42)
     with pytest.raises(PayloadError, match="encrypted"):
         found.payload()
-    (unsigned,) = SessionStore(**{**options, "signing_keys": "k" * 16}).sessions(userId=42)
+    signing = {**options, "signing_keys": "k" * 16}
+    (unsigned,) = SessionStore(**signing).sessions(userId=42)
+    with pytest.raises(PayloadError, match="cannot be checked for plain data"):
+        unsigned.payload()
+    (unsigned,) = SessionStore(**signing, accept_unsigned=False).sessions(userId=42)
     with pytest.raises(PayloadError, match="signature"):
         unsigned.text()
     table.put({**table.item(), "codec": {"S": "pickle"}})

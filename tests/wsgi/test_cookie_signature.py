@@ -224,7 +224,7 @@ def test_a_new_secret_logs_nobody_out(options: Options, form: str) -> None:
 
         def action(session: Any) -> None:
             assert not cookie or user == session["user"]
-            store(user=user)(session)
+            store(user=user, visits=session.get("visits", 0) + 1)(session)
 
         answer = Site("ours", {**options, "cookie_signature": form, **settings})(action, cookie)
         return answer.cookie if answer.set_cookies else cookie

@@ -1,0 +1,105 @@
+"""Reads pickles that contain plain data only: numbers, strings, containers, dates.
+
+A pickle that names any other class or function is refused before that is imported or called. For
+unsigned sessions, which anyone who can write to the table may have made.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from beaker_dynamodb.exceptions import PayloadError
+
+#: What a message may quote.
+_NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")
+
+
+def _bytes() -> bytes:
+    """Return what protocol 2 stores as a call; a number as argument would be a length."""
+    return b""
+
+
+def _bytearray(data: str | bytes = b"", encoding: str = "latin-1") -> bytearray:
+    return bytearray(data if isinstance(data, bytes) else data.encode("latin-1"))
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """Do what protocol 2 needs `codecs.encode` for; other encodings decompress."""
+    return text.encode("latin-1")
+
+
+def _function(call: Callable[..., Any]) -> Callable[[], Any]:
+    # A new function each time: a pickle can set attributes of what it finds.
+    return lambda: lambda *args: call(*args)
+
+
+def _uuid_class() -> type:
+    """Return a class whose instances are UUIDs without a value, which protocol 2 sets."""
+    return type("UUID", (), {"__new__": lambda cls: object.__new__(UUID)})
+
+
+#: What a pickle may name, and what it gets in place of it.
+_ALLOWED: dict[str, Callable[[], Any]] = {
+    "_codecs.encode": _function(_encode),
+    "collections.OrderedDict": _function(OrderedDict),
+    "collections.deque": _function(deque),
+    "datetime.date": _function(date),
+    "datetime.datetime": _function(datetime),
+    "datetime.time": _function(time),
+    "datetime.timedelta": _function(timedelta),
+    "datetime.timezone": _function(timezone),
+    "decimal.Decimal": _function(Decimal),
+    "uuid.UUID": _uuid_class,
+}
+for _module in ("builtins", "__builtin__"):  # the latter in protocol 2 and before
+    _ALLOWED |= {
+        f"{_module}.bytearray": _function(_bytearray),
+        f"{_module}.bytes": _function(_bytes),
+        f"{_module}.complex": _function(complex),
+        f"{_module}.frozenset": _function(frozenset),
+        f"{_module}.set": _function(set),
+    }
+#: Objects that the application has registered (EXT*), and a length that is allocated at once.
+_REFUSED = (pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.BYTEARRAY8)
+
+
+# The implementation in Python: the one in C takes registered objects from a cache without asking.
+class _PlainUnpickler(pickle._Unpickler):
+    dispatch: ClassVar = {
+        opcode: load
+        for opcode, load in pickle._Unpickler.dispatch.items()
+        if bytes([opcode]) not in _REFUSED
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        path = f"{module}.{name}"
+        if path not in _ALLOWED:
+            shown = path if _NAME.fullmatch(path) else "something"
+            raise PayloadError(
+                f"an unsigned session contains {shown}, and may contain plain data only (option "
+                "accept_unsigned)"
+            )
+        return _ALLOWED[path]()
+
+
+def loads(data: bytes) -> Any:
+    """Return the value of a pickle.
+
+    :raises PayloadError: it is damaged, or contains anything but plain data.
+    """
+    try:
+        return _PlainUnpickler(io.BytesIO(data)).load()
+    except PayloadError:
+        raise
+    except Exception as error:
+        raise PayloadError(
+            f"an unsigned session is not a pickle of plain data: {type(error).__name__}"
+        ) from None
