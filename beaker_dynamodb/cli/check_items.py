@@ -77,7 +77,7 @@ def _check_signatures(own: list[Mapping[str, Any]], settings: Settings) -> Resul
     if accept is True:
         return Result(name, WARNING, f"{text}, but accepted", "wait one session.timeout")
     if accept == "plain" and settings.purpose == SESSIONS:
-        remedy = "wait one session.timeout: a session is signed when it is saved or refreshed"
+        remedy = "wait one session.timeout; Beaker's own middleware signs only with signing_keys"
         return Result(name, WARNING, f"{text}; only their plain data is read", remedy)
     remedy = "accept_unsigned = true while you wait for their end, if you wrote them"
     return Result(name, WARNING, f"{text}, and refused", remedy)

@@ -22,8 +22,11 @@ def check_serializer(settings: Settings) -> Result:
         text = "items without a signature are accepted, so signatures do not protect"
         return Result(name, WARNING, text, "remove accept_unsigned when all servers sign")
     if options.accept_unsigned == "plain" and settings.purpose == SESSIONS:
-        text = "of unsigned sessions only plain data is read, which can be forged"
-        remedy = "accept_unsigned = false, one session.timeout after all servers sign"
+        text = "with this package's middleware, unsigned sessions are read as plain data only"
+        remedy = (
+            "they can still be forged: set accept_unsigned = false, one session.timeout after all "
+            "servers sign"
+        )
         return Result(name, OK, text, remedy)
     return Result(name, OK, "unsigned items are not read")
 
