@@ -116,7 +116,7 @@ def _check_secrets(options: Mapping[str, Any]) -> None:
             "session.secret too"
         )
     secrets = [secret, *converters.secrets(previous or ())] if secret else []
-    if any(len(one.encode("utf-8", "surrogatepass")) < MIN_SECRET_BYTES for one in secrets):
+    if any(len(one.encode()) < MIN_SECRET_BYTES for one in secrets):
         log.warning(
             "session.secret or one of session.previous_secrets has fewer than %d bytes and can be "
             "guessed. Set a longer one, such as the output of: "

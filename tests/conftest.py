@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -112,7 +112,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Save a third of the suite's time, which it would spend in other packages."""
     # Otherwise no call is fast, because moto could answer it instead of the network.
-    BUILTIN_HANDLERS.remove(("before-send", botocore_stubber))
+    # mutmut collects several times in one process.
+    with suppress(ValueError):
+        BUILTIN_HANDLERS.remove(("before-send", botocore_stubber))
     cache_botocore_models()
     if sys.gettrace() is not None:  # coverage measures
         exclude_moto_and_botocore()

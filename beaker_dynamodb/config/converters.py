@@ -139,6 +139,10 @@ def secret(value: Any) -> str:
     """Accept a string as it is: Beaker does not strip it either."""
     if not isinstance(value, str):
         raise ValueError("must be a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not contain surrogates") from None
     return value
 
 
@@ -146,11 +150,11 @@ def secrets(value: Any) -> tuple[str, ...]:
     """Accept a comma-separated string, or a list of strings."""
     if isinstance(value, str):
         value = [one.strip() for one in value.split(",")]
-    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, (list, tuple)):
         raise ValueError("must be a string or a list of strings")
     if not all(value):
         raise ValueError("must not contain an empty secret")
-    return tuple(value)
+    return tuple(map(secret, value))
 
 
 def signing_keys(value: Any) -> tuple[bytes, ...]:

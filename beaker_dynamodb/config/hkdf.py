@@ -16,13 +16,13 @@ def purpose_key(secret: str, purpose: str) -> bytes:
     :param secret: ``session.secret``, or one of ``previous_secrets``.
     :param purpose: any string; the same one always gives the same key.
     """
-    return derive(secret.encode("utf-8", "surrogatepass"), purpose.encode())
-
-
-def derive(secret: bytes, info: bytes, salt: bytes = b"", length: int = HASH_BYTES) -> bytes:
-    """Return ``length`` bytes, 255 * 32 at most."""
     # RFC 5869, section 2.2: without a salt, zeros.
-    extracted = hmac.digest(salt or bytes(HASH_BYTES), secret, HASH)
+    return derive(secret.encode(), bytes(HASH_BYTES), purpose.encode(), HASH_BYTES)
+
+
+def derive(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    """Return ``length`` bytes, 255 * 32 at most."""
+    extracted = hmac.digest(salt, secret, HASH)
     derived = block = b""
     for counter in range(1, -(-length // HASH_BYTES) + 1):
         block = hmac.digest(extracted, block + info + bytes([counter]), HASH)

@@ -27,8 +27,8 @@ def _bytes() -> bytes:
     return b""
 
 
-def _bytearray(data: str | bytes = b"", encoding: str = "latin-1") -> bytearray:
-    return bytearray(data if isinstance(data, bytes) else data.encode("latin-1"))
+def _bytearray(data: bytes = b"") -> bytearray:
+    return bytearray(b"" + data)  # a number would be a length here too
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -36,36 +36,36 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin-1")
 
 
-def _function(call: Callable[..., Any]) -> Callable[[], Any]:
-    # A new function each time: a pickle can set attributes of what it finds.
-    return lambda: lambda *args: call(*args)
-
-
-def _uuid_class() -> type:
+def _unset_uuid() -> type:
     """Return a class whose instances are UUIDs without a value, which protocol 2 sets."""
-    return type("UUID", (), {"__new__": lambda cls: object.__new__(UUID)})
+
+    class Unset:
+        def __new__(cls) -> UUID:  # type: ignore[misc]  # of another class on purpose
+            return object.__new__(UUID)
+
+    return Unset
 
 
-#: What a pickle may name, and what it gets in place of it.
-_ALLOWED: dict[str, Callable[[], Any]] = {
-    "_codecs.encode": _function(_encode),
-    "collections.OrderedDict": _function(OrderedDict),
-    "collections.deque": _function(deque),
-    "datetime.date": _function(date),
-    "datetime.datetime": _function(datetime),
-    "datetime.time": _function(time),
-    "datetime.timedelta": _function(timedelta),
-    "datetime.timezone": _function(timezone),
-    "decimal.Decimal": _function(Decimal),
-    "uuid.UUID": _uuid_class,
+#: What a pickle may name, and what is called in place of it.
+_ALLOWED: dict[str, Callable[..., Any]] = {
+    "_codecs.encode": _encode,
+    "collections.OrderedDict": OrderedDict,
+    "collections.deque": deque,
+    "datetime.date": date,
+    "datetime.datetime": datetime,
+    "datetime.time": time,
+    "datetime.timedelta": timedelta,
+    "datetime.timezone": timezone,
+    "decimal.Decimal": Decimal,
+    "uuid.UUID": UUID,
 }
 for _module in ("builtins", "__builtin__"):  # the latter in protocol 2 and before
     _ALLOWED |= {
-        f"{_module}.bytearray": _function(_bytearray),
-        f"{_module}.bytes": _function(_bytes),
-        f"{_module}.complex": _function(complex),
-        f"{_module}.frozenset": _function(frozenset),
-        f"{_module}.set": _function(set),
+        f"{_module}.bytearray": _bytearray,
+        f"{_module}.bytes": _bytes,
+        f"{_module}.complex": complex,
+        f"{_module}.frozenset": frozenset,
+        f"{_module}.set": set,
     }
 #: Objects that the application has registered (EXT*), and a length that is allocated at once.
 _REFUSED = (pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.BYTEARRAY8)
@@ -87,7 +87,9 @@ class _PlainUnpickler(pickle._Unpickler):
                 f"an unsigned session contains {shown}, and may contain plain data only (option "
                 "accept_unsigned)"
             )
-        return _ALLOWED[path]()
+        call = _ALLOWED[path]
+        # A new object each time: a pickle can set attributes of what it finds.
+        return _unset_uuid() if call is UUID else lambda *args: call(*args)
 
 
 def loads(data: bytes) -> Any:

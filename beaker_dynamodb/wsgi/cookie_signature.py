@@ -40,7 +40,7 @@ class CookieSignatures:
         secrets = [] if secret is None else [secret, *previous]
         self._keys = [purpose_key(one, PURPOSE) for one in secrets]
         # The secret itself is Beaker's key.
-        self._beaker_keys = [one.encode("utf-8", "surrogatepass") for one in secrets]
+        self._beaker_keys = [one.encode() for one in secrets]
         self._issues_beaker = form == "beaker"
         self._accepts_beaker = form != "sha256-only"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBSession, PayloadError
 from beaker_dynamodb.config.parse import parse
-from beaker_dynamodb.items.item import Item
+from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.signing import Signatures
 from tests.beaker import Browser, items, values
@@ -132,6 +132,25 @@ def test_unsigned_items_are_read_only_while_they_are_accepted() -> None:
     assert VALUE == accepting.decode(unsigned)
     with wrong:
         accepting.decode(written(codec(signing_keys=OLD), VALUE))
+
+
+@pytest.mark.parametrize(
+    ("accept", "plain_only"), [(None, True), ("plain", True), ("true", False), ("false", None)]
+)
+def test_unsigned_sessions_are_plain_data_by_default(
+    accept: str | None, plain_only: bool | None
+) -> None:
+    used = codec(signing_keys=NEW, accept_unsigned=accept)
+    unsigned = replace(written(codec(), PAYLOADS[0], session=True), kind=SESSION)
+    if plain_only is None:
+        with pytest.raises(PayloadError, match="carries no signature"):
+            used.decode(unsigned)
+    else:
+        assert PAYLOADS[0] == used.decode(unsigned)
+        assert plain_only is used.plain_only(unsigned)
+    assert not codec().plain_only(unsigned)
+    used.sign(unsigned)
+    assert not used.plain_only(unsigned)
 
 
 # -- in a table -----------------------------------------------------------------------------------

@@ -42,6 +42,12 @@ def test_a_signed_value_stays_valid_in_later_versions() -> None:
     assert signed == CookieSignatures("a secret", (), "sha256").sign("id", ID)
 
 
+def test_without_a_secret_values_are_not_signed() -> None:
+    signatures = CookieSignatures(None, (), "sha256")
+    assert ID == signatures.sign("id", ID)
+    assert (ID, True) == signatures.verify("id", ID)
+
+
 @pytest.mark.parametrize("value", [ID, "a" * 32, f"{ID}.12.1700000000"])
 @pytest.mark.parametrize("form", FORMS)
 def test_each_form_accepts_what_it_issues(form: str, value: str) -> None:
@@ -114,6 +120,8 @@ def test_one_form_is_never_taken_for_the_other() -> None:
         ((NEW, "a,,b", None), "previous_secrets: must not contain an empty secret"),
         ((NEW, 1, None), "previous_secrets: must be a string or a list"),
         ((1, None, None), "secret: must be a string"),
+        ((NEW, [1], None), "previous_secrets: must be a string"),
+        (("\udc80", None, None), "secret: must not contain surrogates"),
     ],
 )
 def test_a_wrong_option_is_an_error(given_: tuple[Any, Any, Any], message: str) -> None:
