@@ -152,10 +152,9 @@ def _parsed(response: http_exchange.Response) -> dict[str, Any] | None:
     if response.status != 200 or wrong_checksum(response.headers, response.body) is not None:
         return None
     try:
-        parsed = json_protocol.loads(response.body)
+        return json_protocol.loads(response.body)
     except ValueError:
         return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _as_received(response: http_exchange.Response, url: str) -> AWSResponse:

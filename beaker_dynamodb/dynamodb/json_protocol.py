@@ -13,15 +13,24 @@ def dumps(params: Mapping[str, Any]) -> bytes:
 
     :raises TypeError: a value has a type that DynamoDB does not know.
     """
-    return json.dumps(params, default=_base64).encode()
+    return _encode(params).encode()
 
 
-def loads(content: bytes) -> Any:
+def loads(content: bytes) -> dict[str, Any]:
     """Parse a response of GetItem, PutItem or DeleteItem. Others may contain timestamps.
 
-    :raises ValueError: it is not JSON, or bytes in it are not base64.
+    :raises ValueError: it is not a JSON object, or contains something other than attributes.
     """
-    return json.loads(content, object_hook=_bytes)
+    parsed = _decode(content.decode())
+    if not isinstance(parsed, dict):
+        raise ValueError("not an object")
+    try:
+        for member in ("Item", "Attributes"):
+            for value in parsed.get(member, {}).values():
+                _decode_bytes(value)
+    except (AttributeError, TypeError):
+        raise ValueError("not attributes") from None
+    return parsed
 
 
 def _base64(value: object) -> str:
@@ -30,12 +39,20 @@ def _base64(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _bytes(attribute: dict[str, Any]) -> dict[str, Any]:
-    """Decode a value of type B or BS. An attribute may have such a name, too."""
-    value = attribute.get("B")
-    if isinstance(value, str):
-        attribute["B"] = b64decode(value)
-    values = attribute.get("BS")
-    if isinstance(values, list):
-        attribute["BS"] = [b64decode(value) for value in values]
-    return attribute
+def _decode_bytes(value: dict[str, Any]) -> None:
+    """Decode the bytes in an attribute's value, in place."""
+    if "B" in value:
+        value["B"] = b64decode(value["B"])
+    elif "M" in value:
+        for inner in value["M"].values():
+            _decode_bytes(inner)
+    elif "L" in value:
+        for inner in value["L"]:
+            _decode_bytes(inner)
+    elif "BS" in value:
+        value["BS"] = [b64decode(one) for one in value["BS"]]
+
+
+# json.dumps and json.loads create a new encoder or decoder for each call.
+_encode = json.JSONEncoder(default=_base64, check_circular=False).encode
+_decode = json.JSONDecoder().decode

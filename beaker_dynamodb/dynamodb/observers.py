@@ -7,7 +7,6 @@ events. It may arrive at any time, so this is checked for each call.
 from __future__ import annotations
 
 import logging
-from operator import is_
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +112,7 @@ class Observers:
         # New Relic wraps them when botocore creates the client's class.
         methods = [getattr(type(client), method) for method in operations]
         self._methods_wrapped = not all(map(_is_original, methods))
-        self._originals: list[Any] = []
+        self._originals: list[tuple[type, str, Any]] = []
         #: botocore replaces this cache when a handler is registered or removed.
         self._handler_cache: Any = None
         self._recorder = get_global_history_recorder()
@@ -122,7 +121,7 @@ class Observers:
         """Return whether a call must go through boto3 for someone to observe."""
         return (
             self._methods_wrapped
-            or any(logger.isEnabledFor(logging.DEBUG) for logger in _LOGGERS)
+            or _logged()
             or getattr(self._recorder, "_enabled", True)
             or self._wrapped()
             or self._handled()
@@ -130,13 +129,20 @@ class Observers:
 
     def _wrapped(self) -> bool:
         """Return whether a function that makes the call is not the original one."""
-        current = [getattr(owner, name) for owner, name in PLACES]
-        # Not ==, because a wrapper may claim to be equal to what it wraps.
-        if not self._originals or not all(map(is_, current, self._originals)):
-            if not all(map(_is_original, current)):
-                return True
-            self._originals = current
-        return "_make_api_call" in vars(self._client)
+        if "_make_api_call" in vars(self._client):
+            return True
+        for owner, name, original in self._originals:
+            # Not !=, because a wrapper may claim to be equal to what it wraps.
+            if getattr(owner, name) is not original:
+                break
+        else:
+            if self._originals:
+                return False
+        current = [(owner, name, getattr(owner, name)) for owner, name in PLACES]
+        if not all(_is_original(value) for _, _, value in current):
+            return True
+        self._originals = current
+        return False
 
     def _handled(self) -> bool:
         """Return whether a foreign handler is registered for botocore's events."""
@@ -152,6 +158,14 @@ class Observers:
             return True  # another version of botocore
         self._handler_cache = cache
         return False
+
+
+def _logged() -> bool:
+    # A loop, because any() with a generator takes twice as long.
+    for logger in _LOGGERS:  # noqa: SIM110
+        if logger.isEnabledFor(logging.DEBUG):
+            return True
+    return False
 
 
 def _is_original(value: Any) -> bool:
