@@ -180,8 +180,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     @property
     def session(self) -> SessionRecord:
         """The session whose id is this namespace."""
-        self._start_reaper()
         if self._record is None:
+            self._start_reaper()
             self._record = SessionRecord(session_storage(self.backend), self.namespace)
         return self._record
 

@@ -52,7 +52,10 @@ def get_item(exchange: Exchange, host: str) -> Any:
         "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
         "x-amz-target": "DynamoDB_20120810.GetItem",
     }
-    headers["authorization"] = authorization(headers, body, CREDENTIALS, REGION)
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    headers["authorization"] = authorization(
+        headers["x-amz-date"], lines, ";".join(headers), body, CREDENTIALS, REGION
+    )
     status, content = exchange(headers, body)
     if status != 200:
         raise RuntimeError(f"GetItem: {status} {content[:200]!r}")

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3.util.wait import wait_for_read
 
@@ -16,10 +15,13 @@ if TYPE_CHECKING:
     from socket import socket
 
 #: Bytes to receive at once.
-RECEIVE_BYTES = 65_536
+RECEIVE_BYTES = 8_192
 MAX_HEAD_BYTES = 65_536
-#: HTTP's version, and the status.
-_STATUS_LINE = re.compile(r"HTTP/(\d\.\d) ([1-5]\d\d)(?: .*)?", re.ASCII)
+#: HTTP's version, the status, and the lines of the headers. A name is visible ASCII.
+_HEAD = re.compile(
+    r"HTTP/([0-9]\.[0-9]) ([1-5][0-9]{2})(?: [^\r\n]*)?((?:\r\n[!-9;-~]+:[^\r\n]*)*)"
+)
+_HEADER = re.compile(r"\r\n([^:]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r|\Z)")
 
 
 class MalformedResponse(OSError):
@@ -34,17 +36,14 @@ class UnsupportedResponse(Exception):
         self.status = status
 
 
-@dataclass(frozen=True)
-class Response:
-    """A complete response.
-
-    :param headers: names in lower case.
-    :param reusable: whether the server keeps the connection open.
-    """
+class Response(NamedTuple):
+    """A complete response."""
 
     status: int
+    #: Names in lower case.
     headers: dict[str, str]
     body: bytes
+    #: Whether the server keeps the connection open.
     reusable: bool
 
 
@@ -106,22 +105,21 @@ def _receive(connection: socket) -> bytes:
 
 
 def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
-    first, *lines = head.decode("latin-1").split("\r\n")
-    status_line = _STATUS_LINE.fullmatch(first)
-    if status_line is None:
-        raise MalformedResponse("the response does not begin with a status line")
-    status = int(status_line[2])
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or not name or name != name.strip():
-            raise MalformedResponse("a header of the response is malformed")
-        name, value = name.lower(), value.strip()
+    matched = _HEAD.fullmatch(head.decode("latin-1"))
+    if matched is None:
+        raise MalformedResponse("the head of the response is malformed")
+    version, code, lines = matched.groups()
+    pairs = _HEADER.findall(lines)
+    headers = {name.lower(): value for name, value in pairs}
+    if len(headers) != len(pairs):
         # Repeated headers are one list (RFC 9110, section 5.3).
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    if status_line[1] != "1.1":
-        raise UnsupportedResponse(status)
-    return status, headers
+        headers = {
+            name: ", ".join([value for other, value in pairs if other.lower() == name])
+            for name in headers
+        }
+    if version != "1.1":
+        raise UnsupportedResponse(int(code))
+    return int(code), headers
 
 
 def _body_length(status: int, headers: dict[str, str]) -> int:

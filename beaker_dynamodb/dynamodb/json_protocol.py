@@ -27,7 +27,8 @@ def loads(content: bytes) -> dict[str, Any]:
     try:
         for member in ("Item", "Attributes"):
             for value in parsed.get(member, {}).values():
-                _decode_bytes(value)
+                if "S" not in value and "N" not in value:  # most are
+                    _decode_bytes(value)
     except (AttributeError, TypeError):
         raise ValueError("not attributes") from None
     return parsed

@@ -7,6 +7,7 @@ events. It may arrive at any time, so this is checked for each call.
 from __future__ import annotations
 
 import logging
+from operator import is_
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ _WRAPPED: dict[type, tuple[str, ...]] = {
 PLACES = [
     (owner, name) for owner, names in _WRAPPED.items() for name in names if hasattr(owner, name)
 ]
+_OWNERS, _NAMES = zip(*PLACES, strict=True)
 #: How the names of the modules begin whose own functions they are.
 ORIGINAL = ["botocore.", "urllib3.", "http."]
 #: botocore's events of a call, which end with the operation.
@@ -112,7 +114,7 @@ class Observers:
         # New Relic wraps them when botocore creates the client's class.
         methods = [getattr(type(client), method) for method in operations]
         self._methods_wrapped = not all(map(_is_original, methods))
-        self._originals: list[tuple[type, str, Any]] = []
+        self._originals: list[Any] = []
         #: botocore replaces this cache when a handler is registered or removed.
         self._handler_cache: Any = None
         self._recorder = get_global_history_recorder()
@@ -131,15 +133,11 @@ class Observers:
         """Return whether a function that makes the call is not the original one."""
         if "_make_api_call" in vars(self._client):
             return True
-        for owner, name, original in self._originals:
-            # Not !=, because a wrapper may claim to be equal to what it wraps.
-            if getattr(owner, name) is not original:
-                break
-        else:
-            if self._originals:
-                return False
-        current = [(owner, name, getattr(owner, name)) for owner, name in PLACES]
-        if not all(_is_original(value) for _, _, value in current):
+        # Not ==, because a wrapper may claim to be equal to what it wraps.
+        if self._originals and all(map(is_, map(getattr, _OWNERS, _NAMES), self._originals)):
+            return False
+        current = [getattr(owner, name) for owner, name in PLACES]
+        if not all(map(_is_original, current)):
             return True
         self._originals = current
         return False

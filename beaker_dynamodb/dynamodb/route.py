@@ -58,20 +58,20 @@ class Route:
 
         :param now: epoch seconds.
         """
-        headers = {
-            "content-type": "application/x-amz-json-1.0",
-            "host": self.host,
-            "x-amz-date": signature.date(int(now)),
-        }
-        if credentials.token:
-            headers["x-amz-security-token"] = credentials.token
-        headers["x-amz-target"] = f"DynamoDB_20120810.{operation}"
-        headers["authorization"] = signature.authorization(headers, body, credentials, self.region)
-        headers["user-agent"] = self.user_agent
-        headers["accept-encoding"] = "identity"
-        headers["content-length"] = str(len(body))
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        return f"POST / HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
+        stamp, token = signature.date(int(now)), credentials.token
+        lines = f"content-type:application/x-amz-json-1.0\nhost:{self.host}\nx-amz-date:{stamp}\n"
+        names = "content-type;host;x-amz-date"
+        if token:
+            lines += f"x-amz-security-token:{token}\n"
+            names += ";x-amz-security-token"
+        lines += f"x-amz-target:DynamoDB_20120810.{operation}\n"
+        names += ";x-amz-target"
+        signed = signature.authorization(stamp, lines, names, body, credentials, self.region)
+        head = (
+            f"POST / HTTP/1.1\n{lines}authorization:{signed}\nuser-agent:{self.user_agent}\n"
+            f"accept-encoding:identity\ncontent-length:{len(body)}\n\n"
+        )
+        return head.replace("\n", "\r\n").encode("latin-1") + body
 
 
 def route_of(request: AWSRequest, credentials: Credentials, http: Any) -> Route | None:

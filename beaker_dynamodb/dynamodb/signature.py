@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -47,16 +46,20 @@ def date(now: int) -> str:
 
 
 def authorization(
-    headers: Mapping[str, str], body: bytes, credentials: ReadOnlyCredentials, region: str
+    stamp: str,
+    lines: str,
+    names: str,
+    body: bytes,
+    credentials: ReadOnlyCredentials,
+    region: str,
 ) -> str:
-    """Return the ``Authorization`` header.
+    """Return the ``Authorization`` header of a POST to ``/``.
 
-    :param headers: the headers to sign, sorted, with names in lower case. They must include
-        ``host`` and all ``x-amz-`` headers.
+    :param stamp: the ``X-Amz-Date`` header.
+    :param lines: the headers to sign: ``host`` and all ``x-amz-`` headers, sorted, each as
+        ``name:value`` and a newline, with the name in lower case.
+    :param names: the same headers' names, separated by semicolons.
     """
-    stamp = headers["x-amz-date"]
-    names = ";".join(headers)
-    lines = "".join([f"{name}:{value}\n" for name, value in headers.items()])
     canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{stamp[:8]}/{region}/dynamodb/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()

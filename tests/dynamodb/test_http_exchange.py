@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from beaker_dynamodb.dynamodb.http_exchange import (
     MAX_HEAD_BYTES,
+    RECEIVE_BYTES,
     MalformedResponse,
     Response,
     UnsupportedResponse,
@@ -128,7 +129,7 @@ def test_plain_responses(response: bytes, status: int, reusable: bool) -> None:
     ],
 )
 def test_malformed_responses_are_refused(response: bytes) -> None:
-    size = MAX_HEAD_BYTES
+    size = RECEIVE_BYTES
     with pytest.raises(MalformedResponse):
         receive(*[response[at : at + size] for at in range(0, len(response), size)])
 

@@ -25,7 +25,7 @@ AUTHORIZATION = (
 
 def head_of(request: bytes) -> dict[str, str]:
     head = request.partition(b"\r\n\r\n")[0].decode()
-    return dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+    return dict(line.split(":", 1) for line in head.split("\r\n")[1:])
 
 
 @given(

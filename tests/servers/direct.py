@@ -36,7 +36,7 @@ class _Connection:
 
     def sendall(self, request: bytes) -> None:
         head, _, body = request.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        headers = dict(line.split(":", 1) for line in head.decode().split("\r\n")[1:])
         sent = AWSPreparedRequest("POST", self._url, HTTPHeaders.from_dict(headers), body, False)
         status, answer_headers, answer = _answer(self._application, sent)
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in answer_headers)]
