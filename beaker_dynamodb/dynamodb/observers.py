@@ -159,7 +159,7 @@ class Observers:
 
 
 def _logged() -> bool:
-    # A loop, because any() with a generator takes twice as long.
+    # Not any() with a generator, which is half as fast.
     for logger in _LOGGERS:  # noqa: SIM110
         if logger.isEnabledFor(logging.DEBUG):
             return True
