@@ -20,6 +20,7 @@ from beaker_dynamodb.exceptions import (
     SessionConflict,
     SpecialKeyError,
     StoreUnavailable,
+    TooManySessions,
 )
 from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManager, register
 from beaker_dynamodb.session import DynamoDBSession
@@ -46,6 +47,7 @@ __all__ = [
     "SpecialKeyError",
     "StoreUnavailable",
     "StoredSession",
+    "TooManySessions",
     "register",
 ]
 

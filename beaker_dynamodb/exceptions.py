@@ -10,6 +10,7 @@
         ├── SessionConflict         concurrent saves of a session could not be merged
         ├── ItemTooLarge
         ├── PayloadError            a value cannot be encoded or decoded
+        ├── TooManySessions         a log-in beyond ``max_sessions``
         ├── LockTimeout             another caller holds a creation lock for too long
         └── SpecialKeyError         a special key has another type than declared
             └── MissingSpecialKeys
@@ -36,6 +37,7 @@ __all__ = [
     "SessionConflict",
     "SpecialKeyError",
     "StoreUnavailable",
+    "TooManySessions",
 ]
 
 
@@ -117,6 +119,19 @@ class PayloadError(DynamoDBError):
 
 class LockTimeout(DynamoDBError):
     """Another caller is still creating a cache value after ``lock_timeout``."""
+
+
+class TooManySessions(DynamoDBError):
+    """The user already has ``max_sessions`` sessions; nothing was saved.
+
+    Raised by the save of a log-in, with ``when_exceeded = refuse``.
+
+    :param limit: the option ``max_sessions``.
+    """
+
+    def __init__(self, message: str, *, limit: int) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class SpecialKeyError(DynamoDBError):

@@ -18,12 +18,12 @@ from typing import Any
 from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
-from beaker_dynamodb.session_item import SessionWithItem
+from beaker_dynamodb.session_user import SessionWithUser
 from beaker_dynamodb.sessions.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
 from beaker_dynamodb.sessions.record import SessionRecord
 
 
-class DynamoDBSession(SessionWithItem):
+class DynamoDBSession(SessionWithUser):
     """A session in DynamoDB; takes the arguments of Beaker's Session.
 
     :raises ConfigurationError: ``type`` is not ``ext:dynamodb``.
@@ -100,7 +100,7 @@ class DynamoDBSession(SessionWithItem):
         self.clear()
         self.last_accessed = data.get("_accessed_time")
         data["_accessed_time"] = now
-        self.update(data)
+        dict.update(self, data)
         self.accessed_dict = data.copy()
         self._send_version()
 
@@ -158,17 +158,14 @@ class DynamoDBSession(SessionWithItem):
         data[ACCESSED] = self._now()
         record, payload = self._record, self._encode(data)
         old = self._old_record
-        if old is None:
-            record.write(payload)
-        else:
-            record.move_from(old, payload)
-            self._old_record = None
-        if not record.gone:
+        stored = self._store(data, payload, record, old)
+        self._old_record = None
+        if stored:
             self._saved, self._stored_id, self._ended = data, self.id, False
             return
-        self._ended, self._ended_by_application = True, old is not None
+        self._ended, self._ended_by_application = True, old is not None and not self.revoked
         self._stored_id, self.request["set_cookie"] = None, False
-        if old is not None and (kept := old.own_changes(payload)):
+        if old and not self.revoked and (kept := old.own_changes(payload)):
             # After `regenerate_id`, keep only what this request set: the old data could undo a
             # log-out.
             self._write(self._restart({name: data[name] for name in kept}))
@@ -177,7 +174,7 @@ class DynamoDBSession(SessionWithItem):
         """Start a new session with this data, and return all data to store."""
         self._start(self._now(), keep_id=not self.use_cookies)
         self._close()
-        self.update(data)
+        dict.update(self, data)
         return dict(self)
 
     # -- end ------------------------------------------------------------------------------------
@@ -220,7 +217,9 @@ class DynamoDBSession(SessionWithItem):
             records.append(self.namespace.session)
         for record in dict.fromkeys(records):
             if record is not None:
+                user = self._user_of(record.seen_data)
                 record.delete()
+                self._leave(user, record)
         self._old_record = self._saved = self._stored_id = None
         self._delete_failed = False
         self._deleted = True

@@ -61,17 +61,17 @@ class SessionWithItem(SessionWithVersionCookie):
 
     def _open(self) -> None:
         """Set ``namespace`` to a new manager for the current id."""
-        self.namespace: DynamoDBNamespaceManager = self.namespace_class(
-            self.id,
-            data_dir=self.data_dir,
-            digest_filenames=False,
-            secret=self.secret,
-            **self.namespace_args,
-        )
+        self.namespace: DynamoDBNamespaceManager = self.namespace_class(self.id, **self._options)
         record = self.namespace.session
         record.format = PayloadFormat(self._decode_if_possible, self._encode_like, self._plain)
         if self.use_cookies:
             record.cookie_name = self.key
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """The options of the manager."""
+        fixed = {"data_dir": self.data_dir, "digest_filenames": False, "secret": self.secret}
+        return {**fixed, **self.namespace_args}
 
     def _close(self) -> None:
         """Forget the manager; the next save opens a new one."""

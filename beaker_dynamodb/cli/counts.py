@@ -21,6 +21,7 @@ from beaker_dynamodb.items.item import (
     MIGRATION,
     SESSION,
     TOMBSTONE,
+    USER,
     item_size,
 )
 from beaker_dynamodb.items.layout import milliseconds
@@ -36,6 +37,7 @@ KINDS = {
     LOCK: "creation locks of cache entries",
     CHUNK: "chunks of large values",
     MIGRATION: "records of migrated sessions",
+    USER: "users' log-ins",
 }
 
 

@@ -34,7 +34,14 @@ INDEX_QUERY = "Query on the indexes"
 
 def _sessions(options: Options) -> tuple[str, ...]:
     # A marker replaces a session that ends. An item that `hash_ids` moves is deleted.
-    return REQUESTS if options.hash_ids == "migrate" else ("GetItem", "PutItem")
+    requests = REQUESTS if options.hash_ids == "migrate" else ("GetItem", "PutItem")
+    return requests if options.max_sessions is None else (*requests, "BatchGetItem")
+
+
+def _session_store(options: Options) -> tuple[str, ...]:
+    # A revoke writes the user item, and markers.
+    write = () if options.user_key is None else ("PutItem",)
+    return ("GetItem", "DeleteItem", *write, *_indexes(options))
 
 
 def _listing(options: Options) -> tuple[str, ...]:
@@ -55,7 +62,7 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
     # A PutItem for each value that another process is computing.
     "clear": lambda options: (*_listing(options), "BatchWriteItem", "PutItem"),
     # SessionStore, and the command `sessions`: by id and by special key.
-    "session-store": lambda options: ("GetItem", "DeleteItem", *_indexes(options)),
+    "session-store": _session_store,
     # All sessions, or one by the digest of its id.
     "all-sessions": lambda _: ("Scan",),
     "create": lambda _: CREATION,

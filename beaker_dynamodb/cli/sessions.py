@@ -13,6 +13,7 @@ from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.command import VERBOSE, Group, command, examples, json_flag
 from beaker_dynamodb.cli.console import print_json, printable
 from beaker_dynamodb.cli.describe import describe_session
+from beaker_dynamodb.cli.erase import erase
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.revoke import revoke
 from beaker_dynamodb.cli.scans import consistent_flag, metered
@@ -39,10 +40,11 @@ SORTED_BY = {"created": "created", "used": "accessed", "expires": "expires"}
     epilog=examples("sessions list --ini production.ini --where userId=42"),
 )
 def sessions() -> None:
-    """List, show and revoke sessions."""
+    """List, show, revoke and erase sessions."""
 
 
 sessions.add_command(revoke)
+sessions.add_command(erase)
 
 
 @sessions.add_command

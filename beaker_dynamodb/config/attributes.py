@@ -72,3 +72,16 @@ def check_index_keys(index_keys: Collection[str], special_keys: Mapping[str, str
             f"option special_keys: DynamoDB does not allow {len(index_keys)} indexes of "
             f"{attributes} attributes (each index has all special_keys)"
         )
+
+
+def check_user_key(
+    user_key: str | None, max_sessions: int | None, index_keys: Collection[str]
+) -> None:
+    """Raise ConfigurationError if a user's sessions cannot be found."""
+    if user_key is not None and user_key not in index_keys:
+        raise ConfigurationError(
+            f"option user_key: {user_key!r} is not an indexed special key; set special_keys = "
+            f"{user_key}:S:index, with the type of its values"
+        )
+    if max_sessions is not None and user_key is None:
+        raise ConfigurationError("option max_sessions needs user_key")

@@ -40,6 +40,25 @@ def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[
     return own, beaker
 
 
+def session_options(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return this package's options in an application's settings, without Beaker's.
+
+    :param prefix: names start with it, or with ``beaker.`` and it. Other names are ignored.
+    :raises ConfigurationError: the sessions are not in DynamoDB.
+    """
+    given = {
+        name[len(start) :]: value
+        for name, value in settings.items()
+        for start in (prefix, f"beaker.{prefix}")
+        if name.startswith(start)
+    }
+    if given.get("type", TYPES[0]) not in TYPES:
+        raise ConfigurationError(f"{prefix}type is {given['type']!r}, not ext:dynamodb")
+    # Beaker's timeout is not needed either: nothing is written.
+    of_beaker = beaker_parameters()
+    return {name: value for name, value in given.items() if name not in of_beaker}
+
+
 def _beaker_timeout(value: Any) -> float:
     try:
         return float(value) + BEAKER_SLACK_SECONDS

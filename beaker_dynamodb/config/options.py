@@ -9,7 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from beaker_dynamodb.config import converters
-from beaker_dynamodb.config.attributes import check_attribute_names, check_index_keys
+from beaker_dynamodb.config.attributes import (
+    check_attribute_names,
+    check_index_keys,
+    check_user_key,
+)
 from beaker_dynamodb.config.declare import option, shown_value
 from beaker_dynamodb.config.security_options import SecurityOptions
 
@@ -172,6 +176,24 @@ class Options(SecurityOptions):
         "Save sessions without some of the special keys, instead of raising MissingSpecialKeys.",
         default=False,
     )
+    user_key: str | None = option(
+        converters.attribute_name,
+        "The special key that holds a session's user; it must have an index. Log-ins are then "
+        "registered with the user, so that `SessionStore.revoke` misses none. This package's "
+        "middleware only.",
+        default_text="none",
+    )
+    max_sessions: int | None = option(
+        converters.positive_integer,
+        "Number of sessions that a user may have at the same time. Needs `user_key`.",
+        default_text="no limit",
+    )
+    when_exceeded: str = option(
+        converters.choice("end_oldest", "refuse"),
+        "What a log-in beyond `max_sessions` does: `end_oldest` ends the user's session with the "
+        "earliest log-in, `refuse` raises TooManySessions.",
+        default="end_oldest",
+    )
     reap_interval: float = option(
         converters.number,
         "Legacy: each process scans the table in a thread at this interval and deletes expired "
@@ -216,6 +238,7 @@ class Options(SecurityOptions):
         names = self.hash_key, self.sort_key, self.ttl_attribute
         check_attribute_names(self.special_types, *names)
         check_index_keys(self.index_keys, self.special_types)
+        check_user_key(self.user_key, self.max_sessions, self.index_keys)
 
     @cached_property
     def special_types(self) -> dict[str, str]:

@@ -29,8 +29,13 @@ class ConditionalCalls(TableCalls):
             {":now": seconds(self.now_ms())},
         )
 
-    def if_no_session(self) -> Condition:
-        """Return the condition of the first write of a session."""
+    def if_no_session(self, *, marker: bool = True) -> Condition:
+        """Return the condition of the first write of a session.
+
+        :param marker: whether it may replace the marker of a session that has just ended.
+        """
+        if not marker:
+            return self.if_new()
         # There is no item, it has expired, or it is the marker of a session that ended.
         condition = self.if_new()
         condition["ConditionExpression"] += " OR #type = :marker"

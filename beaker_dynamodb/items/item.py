@@ -23,6 +23,8 @@ TOMBSTONE = "beaker-tombstone"
 #: Records that a session was copied from another store, or a run of `migrate`
 #: (migrate/records.py).
 MIGRATION = "beaker-migration"
+#: A user's recent log-ins (sessions/user_item.py).
+USER = "beaker-user"
 
 
 @dataclass(frozen=True, slots=True)

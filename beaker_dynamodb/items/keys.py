@@ -8,6 +8,7 @@ cache entry  ``cache:NAMESPACE|KEY``         ``cache:NAMESPACE``, ``|KEY``
 lock         ``cache:|lock|NAMESPACE|KEY``   ``cache:|lock|NAMESPACE``, ``|KEY``
 chunk        ``cache:|chunk|NAME|NUMBER``    ``cache:|chunk|NAME|NUMBER``, ``|``
 migration    ``sess:|migration|NAME``        ``sess:|migration|NAME``, ``|``
+user         ``sess:|user|DIGEST``           ``sess:|user|DIGEST``, ``|``
 ===========  ==============================  ==========================================
 
 ID and NAMESPACE are percent-encoded, including ``|``, ``:`` and ``%``. The empty string becomes
@@ -32,6 +33,8 @@ CACHE_PREFIX = "cache:"
 LOCKS = "|lock|"
 #: Follows the prefix of sessions in the partition key of a migration's record.
 MIGRATIONS = "|migration|"
+#: Follows the prefix of sessions in the partition key of a user item.
+USERS = "|user|"
 #: The sort key of a session. Every other sort key begins with ``|``.
 SESSION_SORT = "session"
 
@@ -153,6 +156,15 @@ class Keys:
     def is_migration(self, key: Key) -> bool:
         """Return whether a key from the table is that of a migration's record with this prefix."""
         return key.partition.startswith(self._session + MIGRATIONS)
+
+    def user(self, value: str) -> Key:
+        """Return the key of a user item, which contains only a digest of the user's key."""
+        digest = hashlib.sha256(key_bytes(value)).hexdigest()
+        return Key(f"{self._session}{USERS}{digest}", "|" if self._sorted else None)
+
+    def is_user(self, key: Key) -> bool:
+        """Return whether a key from the table is that of a user item with this prefix."""
+        return key.partition.startswith(self._session + USERS)
 
     def _two_parts(self, prefix: str, namespace: str, key: str | bytes) -> Key:
         originals: dict[str, bytes] = {}

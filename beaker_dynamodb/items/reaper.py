@@ -16,7 +16,7 @@ from beaker_dynamodb.dynamodb.expressions import Attr, read_params, write_params
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import Page, scan
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, MIGRATION, SESSION, TOMBSTONE
+from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, MIGRATION, SESSION, TOMBSTONE, USER
 from beaker_dynamodb.items.layout import seconds
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def reap(
     dry_run: bool = False,
     state: Mapping[str, Any] | None = None,
 ) -> Iterator[Reaped]:
-    """Delete the expired items of a prefix: sessions, cache entries, tombstones and chunks.
+    """Delete the expired items of a prefix: sessions, cache entries, tombstones, users and chunks.
 
     Yield the sums after each page. Locks do not expire: another holder takes them over.
 
@@ -131,7 +131,7 @@ class _Run:
         """Return the parameters of the Scan."""
         options, now = self._options, seconds(self._items.now_ms())
         # Items with a deadline of their own. Chunks have only the time to live.
-        kinds = (SESSION, MARKER, CACHE, TOMBSTONE, MIGRATION)
+        kinds = (SESSION, MARKER, CACHE, TOMBSTONE, MIGRATION, USER)
         condition = (Attr("type").is_in(kinds) & Attr("deadline").lte(now)) | (
             Attr("type").eq(CHUNK) & Attr(options.ttl_attribute).lte(now)
         )
@@ -166,7 +166,12 @@ class _Run:
             return False
         if kind == CHUNK:
             return keys.is_chunk(key) and layout.sweepable(attributes, now_ms)
-        others = {CACHE: keys.is_entry, TOMBSTONE: keys.is_entry, MIGRATION: keys.is_migration}
+        others = {
+            CACHE: keys.is_entry,
+            TOMBSTONE: keys.is_entry,
+            MIGRATION: keys.is_migration,
+            USER: keys.is_user,
+        }
         is_own = others.get(kind, keys.is_session)
         return is_own(key) and layout.expired(attributes, now_ms, with_grace=True)
 

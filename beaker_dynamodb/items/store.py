@@ -150,6 +150,7 @@ class ItemStore(ConditionalCalls):
         *,
         marker: bool,
         accessed_by_ms: int | None = None,
+        unless_new_ended: bool = False,
     ) -> None:
         """Write ``item`` under its new key and end ``loaded``, both or neither.
 
@@ -158,21 +159,23 @@ class ItemStore(ConditionalCalls):
 
         :param marker: leave a marker under the old key.
         :param accessed_by_ms: as in `if_unchanged`.
-        :raises ConditionFailed: the loaded item has changed or is gone.
+        :param unless_new_ended: fail if there is a marker under the new key.
+        :raises ConditionFailed: the loaded item has changed or is gone, or the new one has ended.
         """
         attributes = self.chunks.prepare(item)
         unchanged = self.if_unchanged(loaded, accessed_by_ms=accessed_by_ms)
+        new = {"Item": attributes, **self.if_no_session(marker=not unless_new_ended)}
         with self.chunks.publishing(item, loaded):
             if self._without_transactions is not self.client():
                 try:
-                    self._move_in_transaction(attributes, unchanged, old_key, marker=marker)
+                    self._move_in_transaction(new, unchanged, old_key, marker=marker)
                     return
                 except NoTransactions:
                     self._without_transactions = self.client()
-            self._move_in_two_writes(attributes, item, unchanged, old_key)
+            self._move_in_two_writes(new, item, unchanged, old_key)
 
     def _move_in_transaction(
-        self, attributes: Attributes, unchanged: Condition, old_key: Key, *, marker: bool
+        self, new: Attributes, unchanged: Condition, old_key: Key, *, marker: bool
     ) -> None:
         table = {"TableName": self.options.table_name}
         end: dict[str, Any]
@@ -181,16 +184,16 @@ class ItemStore(ConditionalCalls):
         else:
             key = self.layout.key_attributes(old_key)
             end = {"Delete": {**table, "Key": key, **unchanged}}
-        put = {"Put": {**table, "Item": attributes, **self.if_no_session()}}
+        put = {"Put": {**table, **new}}
         self.call("transact_write_items", TransactItems=[end, put])
 
     def _move_in_two_writes(
-        self, attributes: Attributes, item: Item, unchanged: Condition, old_key: Key
+        self, new: Attributes, item: Item, unchanged: Condition, old_key: Key
     ) -> None:
         try:
-            self.call("put_item", Item=attributes, **self.if_no_session())
+            self.call("put_item", **new)
         except ConditionFailed as failed:
-            if not same_writer(failed, attributes):
+            if not same_writer(failed, new["Item"]):
                 raise
         # Not a DeleteItem: only a marker can be recognized if botocore sends the write twice.
         marker = self._marker(old_key)

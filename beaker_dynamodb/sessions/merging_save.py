@@ -117,12 +117,19 @@ class MergingSave:
     def _put(self, item: Item, accessed_by_ms: int) -> None:
         items, loaded = self._storage.items, self._state.item
         if loaded is None:
-            items.put(item, items.if_no_session())
+            items.put(item, items.if_no_session(marker=not self._state.registered))
         elif self._old_key is None:
             unchanged = items.if_unchanged(loaded, accessed_by_ms=accessed_by_ms)
             items.put(item, unchanged, replaced=loaded)
         else:
-            items.move(item, loaded, self._old_key, marker=True, accessed_by_ms=accessed_by_ms)
+            items.move(
+                item,
+                loaded,
+                self._old_key,
+                marker=True,
+                accessed_by_ms=accessed_by_ms,
+                unless_new_ended=self._state.registered,
+            )
 
     # -- conflicts ----------------------------------------------------------------------------
 

@@ -15,11 +15,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.backend import Backend, backend_for
-from beaker_dynamodb.config.beaker_settings import TYPES, beaker_parameters
-from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
+from beaker_dynamodb.config.beaker_settings import session_options
+from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.item import SESSION
 from beaker_dynamodb.sessions.storage import session_storage
-from beaker_dynamodb.sessions.stored_session import StoredSession, stored_session
+from beaker_dynamodb.sessions.stored_session import StoredSession, listed_session, stored_session
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -59,17 +59,7 @@ class SessionStore:
         :raises ConfigurationError: an option is unknown or invalid, or the sessions are not in
             DynamoDB.
         """
-        given = {
-            name[len(start) :]: value
-            for name, value in settings.items()
-            for start in (prefix, f"beaker.{prefix}")
-            if name.startswith(start)
-        }
-        if given.get("type", "ext:dynamodb") not in TYPES:
-            raise ConfigurationError(f"{prefix}type is {given['type']!r}, not ext:dynamodb")
-        # Beaker's timeout is not needed either: nothing is written.
-        of_beaker = beaker_parameters()
-        return cls(**{name: value for name, value in given.items() if name not in of_beaker})
+        return cls(**session_options(settings, prefix))
 
     def sessions(
         self,
@@ -96,12 +86,11 @@ class SessionStore:
         """
         special = self._special({**(special_keys or {}), **more})
         query = self._storage.query
-        # Closing ends the calls in progress if the caller stops early.
         with closing(
             query.find(special, condition, expected) if special else query.all(condition, expected)
         ) as found:
             for key, attributes in found:
-                session = self._active(key, attributes)
+                session = listed_session(self._storage, key, attributes)
                 if session is not None:
                     yield session
 
@@ -146,7 +135,8 @@ class SessionStore:
 
         A request in flight cannot restore them. The index may lag behind the table, so it is read
         until it shows no new session, and only sessions that still have the special keys are
-        deleted. A session that is not in the index by then, such as a login at this moment, stays.
+        deleted. With the option ``user_key``, and no other special key, no log-in that began
+        before the call survives it. Otherwise a session that is not in the index by then stays.
 
         :param special_keys: names and values, at least one; see `sessions`.
         :param keep: sessions or ids to keep: ``keep=request.session.id``. None is ignored.
@@ -173,6 +163,12 @@ class SessionStore:
         if keep is None or isinstance(keep, (str, StoredSession)):
             keep = [keep]
         done = {key for session in keep for key in self._keys(session)}
+        users = self._storage.users
+        if users is not None and special.keys() == {users.user_key} and condition is None:
+            for key, attributes in users.revoke(special[users.user_key], done):
+                session = listed_session(self._storage, key, attributes)
+                if session is not None:
+                    yield session
         for _ in range(REVOKE_PASSES):
             found = {key for key, _ in self._storage.query.find(special, condition)} - done
             if not found:
@@ -181,29 +177,22 @@ class SessionStore:
             ended = (self._end(key, special, condition) for key in found)
             yield from (session for session in ended if session is not None)
 
-    def revoke_pass(
-        self, condition: Condition | None = None
-    ) -> Generator[StoredSession, None, None]:
-        """Delete the sessions that one consistent Scan finds; yield each active one.
+    def erase(self, special_keys: Mapping[str, Any] | None = None, /, **user: Any) -> int:
+        """Delete all that is stored about a user: sessions, their chunks, and the user's item.
 
-        A session that starts meanwhile may stay: repeat until a pass yields none.
+        An item without personal data stays for an hour, so that no log-in in flight survives.
 
-        :param condition: as in `revoke_each`.
+        :param user: the ``user_key`` and its value; as in `sessions`, also in ``special_keys``.
+        :returns: the number of active sessions deleted.
+        :raises ConfigurationError: the option ``user_key`` is not set, or another key is given.
         """
-        with (
-            closing(self._storage.query.all(condition, consistent=True)) as found,
-            ThreadPoolExecutor(DELETE_THREADS) as pool,
-        ):
-            while batch := list(islice(found, DELETED_BATCH)):
-                ended = pool.map(lambda one: self._end(one[0], {}, condition), batch)
-                yield from (session for session in ended if session is not None)
-
-    def _end(
-        self, key: Key, special: Mapping[str, Any], condition: Condition | None
-    ) -> StoredSession | None:
-        """Delete a session; return it if it was active."""
-        deleted = self._delete(key, special, condition)
-        return None if deleted is None else self._active(key, deleted)
+        wanted = {**(special_keys or {}), **user}
+        users = self._storage.users
+        if users is None or wanted.keys() != {users.user_key}:
+            raise ConfigurationError("erase() needs the option user_key, and a value of that key")
+        ended = self.revoke(wanted)
+        users.erase(self._special(wanted)[users.user_key])
+        return ended
 
     def _special(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Return special keys as DynamoDB attributes."""
@@ -236,13 +225,26 @@ class SessionStore:
             return None
         return deleted
 
-    def _active(self, key: Key, attributes: Mapping[str, Any]) -> StoredSession | None:
-        """Return a session that was found, or None if it has expired or is damaged."""
-        items = self._storage.items
-        # The payload was not read.
-        attributes = {**attributes, "data": {"B": b""}, "codec": {"S": ""}}
-        try:
-            item = items.layout.item(key, SESSION, attributes)
-            return None if item.expired(items.now_ms()) else stored_session(self._storage, item)
-        except (PayloadError, ValueError):
-            return None
+    def revoke_pass(
+        self, condition: Condition | None = None
+    ) -> Generator[StoredSession, None, None]:
+        """Delete the sessions that one consistent Scan finds; yield each active one.
+
+        A session that starts meanwhile may stay: repeat until a pass yields none.
+
+        :param condition: as in `revoke_each`.
+        """
+        with (
+            closing(self._storage.query.all(condition, consistent=True)) as found,
+            ThreadPoolExecutor(DELETE_THREADS) as pool,
+        ):
+            while batch := list(islice(found, DELETED_BATCH)):
+                ended = pool.map(lambda one: self._end(one[0], {}, condition), batch)
+                yield from (session for session in ended if session is not None)
+
+    def _end(
+        self, key: Key, special: Mapping[str, Any], condition: Condition | None
+    ) -> StoredSession | None:
+        """Delete a session; return it if it was active."""
+        deleted = self._delete(key, special, condition)
+        return None if deleted is None else listed_session(self._storage, key, deleted)

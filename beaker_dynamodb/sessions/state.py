@@ -60,6 +60,9 @@ class SessionState:
         self.seen: Payload | None = None
         #: Whether the session was loaded and has ended since: saves are dropped.
         self.gone = False
+        #: Whether this save is a log-in that is registered with its user. A marker under its key
+        #: then means that the user's sessions were revoked.
+        self.registered = False
         #: The payloads of failed saves, by writer token. They may have been stored anyway.
         self.unanswered: dict[str | None, Payload] = {}
         #: Seconds; None for the configured lifetime.
@@ -105,6 +108,8 @@ class SessionState:
 
     def has_ended(self, current: Item | Marker | None) -> bool:
         """Return whether the loaded session has ended, even if its id is in use again."""
+        if self.registered and isinstance(current, Marker):
+            return True
         return self.item is not None and (
             not isinstance(current, Item) or current.created_ms != self.item.created_ms
         )

@@ -11,6 +11,7 @@ from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.query import SessionQuery
 from beaker_dynamodb.sessions.refreshes import refreshes_of
+from beaker_dynamodb.sessions.users import Users
 
 if TYPE_CHECKING:
     from beaker_dynamodb.backend import Backend
@@ -41,6 +42,8 @@ class SessionStorage:
         self.refreshes = refreshes_of(backend.options)
         self.conflict_retry: Callable[[], ConflictRetry] = ConflictRetry
         self.touch_interval_ms = _touch_interval_ms(backend.options)
+        #: None without the option ``user_key``.
+        self.users = None if backend.options.user_key is None else Users(self)
         self._warned = False
 
     def warn_of_size(self, size: int) -> None:

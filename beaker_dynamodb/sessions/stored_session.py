@@ -104,6 +104,20 @@ def stored_session(storage: SessionStorage, item: Item) -> StoredSession:
     )
 
 
+def listed_session(
+    storage: SessionStorage, key: Key, attributes: Mapping[str, Any]
+) -> StoredSession | None:
+    """Return a session that was found, or None if it has expired or is damaged."""
+    items = storage.items
+    # The payload was not read.
+    attributes = {**attributes, "data": {"B": b""}, "codec": {"S": ""}}
+    try:
+        item = items.layout.item(key, SESSION, attributes)
+        return None if item.expired(items.now_ms()) else stored_session(storage, item)
+    except (PayloadError, ValueError):
+        return None
+
+
 def _utc(ms: int) -> datetime:
     """Return a UTC time, limited to what a datetime can represent."""
     try:

@@ -1,0 +1,148 @@
+"""Notice log-ins, and register them with their user (option ``user_key``)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from beaker_dynamodb.backend import backend_for
+from beaker_dynamodb.exceptions import SpecialKeyError
+from beaker_dynamodb.items.special_keys import find
+from beaker_dynamodb.session_item import SessionWithItem
+from beaker_dynamodb.sessions.record import SessionRecord
+from beaker_dynamodb.sessions.storage import SessionStorage, session_storage
+from beaker_dynamodb.sessions.users import LogIn, Users
+
+log = logging.getLogger("beaker_dynamodb")
+
+
+class SessionWithUser(SessionWithItem):
+    """A session that belongs to a user from the log-in on."""
+
+    #: Whether this request's log-in was dropped, because the user's sessions were revoked or the
+    #: session was ended in favor of others. Nothing was stored, and no cookie is set.
+    revoked = False
+    _log_in: LogIn | None = None
+    _user_storage: SessionStorage | None = None
+
+    @property
+    def _users(self) -> Users | None:
+        if self._user_storage is None:
+            manager = self.__dict__.get("namespace")
+            backend = backend_for(self._options) if manager is None else manager.backend
+            self._user_storage = session_storage(backend)
+        return self._user_storage.users
+
+    # -- a log-in begins ------------------------------------------------------------------------
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._begin_log_in({name: value})
+        super().__setitem__(name, value)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return a value, after setting it if it is missing."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def update(self, *given: Any, **more: Any) -> None:
+        """Set values, as `dict.update` does."""
+        changes: dict[str, Any] = dict(*given, **more)
+        self._begin_log_in(changes)
+        super().update(changes)
+
+    def _begin_log_in(self, changes: Mapping[str, Any]) -> None:
+        """Read the user's generation if the user changes: the log-in begins now."""
+        if all(str(name).startswith("_") for name in changes):
+            return  # Beaker's own keys, which it sets before there are options
+        users = self._users
+        if users is None or users.user_key not in changes:
+            return
+        user = self._user_of(changes)
+        if user is not None and user != self._user_of(self):
+            self._begun(users, user)
+
+    def _begun(self, users: Users, user: dict[str, Any]) -> LogIn:
+        """Return the log-in of a user, which begins now unless it has begun."""
+        if self._log_in is None or self._log_in.user != user:
+            self._log_in = users.begin(user)
+        return self._log_in
+
+    def _user_of(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the user in a session's data as an attribute, or None without a user."""
+        if self._users is None or self._user_storage is None:
+            return None
+        name = self._users.user_key
+        value = find(data, name, None)
+        try:
+            return None if value is None else self._user_storage.special.attribute(name, value)
+        except SpecialKeyError:
+            return None  # the save raises it
+
+    # -- it is saved ----------------------------------------------------------------------------
+
+    def _store(
+        self,
+        data: Mapping[str, Any],
+        payload: Any,
+        record: SessionRecord,
+        old: SessionRecord | None,
+    ) -> bool:
+        """Write the session, or move it from ``old``; return False if it or its log-in is gone."""
+        loaded = old or record
+        before = dict(loaded.seen_data)
+        self.revoked = not self._register(data, record, loaded)
+        if self.revoked:
+            record.forget()
+        elif old is None:
+            record.write(payload)
+        else:
+            record.move_from(old, payload)
+        if not record.gone and not self._confirm(record, loaded, before):
+            record.forget()
+        if record.gone and record.registered:
+            self.revoked = True
+        if self.revoked:
+            log.info("session %s: its log-in was revoked", record.hashed_id)
+        return not record.gone
+
+    def _register(self, data: Mapping[str, Any], record: SessionRecord, old: SessionRecord) -> bool:
+        """Register the session if this save is a log-in.
+
+        :param old: the record that was loaded; not ``record`` if the id changes.
+        :returns: False if the log-in was revoked. It must not be stored.
+        """
+        record.registered, users, user = False, self._users, self._user_of(data)
+        if users is None or user is None:
+            return True
+        moved = user == self._user_of(old.seen_data)
+        if moved and (old is record or old.stored is None or not users.limited):
+            return True
+        record.registered = users.register(self._begun(users, user), record.key, moved=moved)
+        return record.registered
+
+    def _confirm(
+        self, record: SessionRecord, old: SessionRecord, before: Mapping[str, Any]
+    ) -> bool:
+        """Finish a save that was stored; return False if its log-in was revoked meanwhile.
+
+        :param before: what was loaded.
+        """
+        users, log_in, earlier = self._users, self._log_in, self._user_of(before)
+        if users is None or not record.registered or log_in is None:
+            return True
+        # The marker of a revoke spares sessions of another user, as this one was.
+        changed = earlier is not None and old is record and earlier != log_in.user
+        if not users.confirm(log_in, record.key, always=changed):
+            record.delete()
+            return False
+        self._log_in = None
+        if earlier is not None:
+            users.leave(earlier, old.key)
+        return True
+
+    def _leave(self, user: dict[str, Any] | None, record: SessionRecord) -> None:
+        """Take a session that has ended out of its user's list."""
+        if self._users is not None and user is not None:
+            self._users.leave(user, record.key)

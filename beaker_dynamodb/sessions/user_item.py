@@ -1,0 +1,145 @@
+"""The item of one user: which log-ins are valid, and the keys of the user's latest sessions.
+
+It is always written whole, on the condition that it is still the one that was read.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
+from beaker_dynamodb.dynamodb.expressions import Attr, Attributes, write_params
+from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.items.item import SESSION, USER
+from beaker_dynamodb.items.keys import SESSION_SORT, Key
+from beaker_dynamodb.items.store import MARKER_SECONDS, same_writer
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.items.conditions import Condition
+    from beaker_dynamodb.items.store import ItemStore
+
+
+@dataclass(frozen=True)
+class UserItem:
+    """What is stored of a user; without arguments, of a user who is not stored.
+
+    :param generation: a new random token after each revoke; empty before the first one. A number
+        could repeat after the item was deleted.
+    :param sessions: partition keys of sessions, the earliest log-in first, and the times of the
+        log-ins in milliseconds since the epoch.
+    :param writer: token of the write; None: there is no item.
+    """
+
+    generation: str = ""
+    sessions: Mapping[str, int] = field(default_factory=dict, repr=False)
+    writer: str | None = None
+
+
+def new_generation() -> str:
+    """Return a generation that no user had before."""
+    return secrets.token_urlsafe(9)
+
+
+def attributes(
+    items: ItemStore, key: Key, user: UserItem, lifetime_seconds: float
+) -> dict[str, Any]:
+    """Return the attributes of a user item, with a new writer token."""
+    data = json.dumps({"generation": user.generation, "sessions": user.sessions})
+    return {
+        **items.layout.marker(key, items.now_ms(), lifetime_seconds, USER),
+        "data": {"B": data.encode()},
+    }
+
+
+def user_item(items: ItemStore, found: Mapping[str, Any] | None) -> UserItem:
+    """Return the user of an item. An expired one counts as not stored.
+
+    :raises PayloadError: the item is damaged.
+    """
+    if found is None:
+        return UserItem()
+    try:
+        writer = found["writer"]["S"]
+        if items.layout.expired(found, items.now_ms()):
+            return UserItem(writer=writer)
+        data = json.loads(bytes(found["data"]["B"]))
+        sessions = {str(name): int(ms) for name, ms in data["sessions"].items()}
+        return UserItem(str(data["generation"]), sessions, writer)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise PayloadError(f"an item of type {USER!r} is damaged: {error!r}") from None
+
+
+def if_unchanged(items: ItemStore, user: UserItem) -> Condition:
+    """Return the condition that a user item is still the one that was read."""
+    if user.writer is None:
+        return items.if_absent()
+    # No other write has replaced the item.
+    return write_params(Attr("writer").eq(user.writer))
+
+
+class UserItems:
+    """Reads and writes user items, and ends users' sessions.
+
+    :param user_key: the special key of the user.
+    """
+
+    def __init__(self, items: ItemStore, user_key: str) -> None:
+        self._items, self._options, self._user_key = items, items.options, user_key
+
+    def key(self, user: Attributes) -> Key:
+        """Return the key of a user's item.
+
+        :param user: the value of the special key.
+        """
+        ((kind, value),) = user.items()
+        text = value.hex() if isinstance(value, bytes) else value
+        return self._items.keys.user(f"{kind}:{text}")
+
+    def session_key(self, partition: str) -> Key:
+        """Return the key of a listed session."""
+        return Key(partition, SESSION_SORT if self._options.sort_key is not None else None)
+
+    def read(self, user: Attributes) -> UserItem:
+        """Return what is stored of a user: one consistent GetItem."""
+        key = self._items.layout.key_attributes(self.key(user))
+        found = self._items.call("get_item", Key=key, ConsistentRead=True).get("Item")
+        return user_item(self._items, found)
+
+    def write(
+        self, user: Attributes, before: UserItem, after: UserItem, lifetime: float
+    ) -> UserItem | None:
+        """Replace a user item; return the current one if it has changed, otherwise None."""
+        item = attributes(self._items, self.key(user), after, lifetime)
+        try:
+            self._items.call("put_item", Item=item, **if_unchanged(self._items, before))
+        except ConditionFailed as failed:
+            if not same_writer(failed, item):
+                return user_item(self._items, failed.attributes)
+        return None
+
+    def end(self, key: Key, user: Attributes) -> Mapping[str, Any] | None:
+        """Write a marker under a session's key, unless it is the session of another user.
+
+        Even if there is no session: a log-in may be about to write it.
+
+        :returns: the attributes of the session that ended, if there was one.
+        """
+        items = self._items
+        # There is no item, it is a visitor's or a marker, or it is a session of this user.
+        condition = Attr(self._user_key).not_exists() | Attr(self._user_key).eq(user)
+        try:
+            answer = items.call(
+                "put_item",
+                Item=items.layout.marker(key, items.now_ms(), MARKER_SECONDS),
+                ReturnValues="ALL_OLD",
+                **write_params(condition, return_item=False),
+            )
+        except ConditionFailed:
+            return None
+        old: Mapping[str, Any] = answer.get("Attributes", {})
+        items.chunks.delete_of(old)
+        return old if old.get("type") == {"S": SESSION} else None

@@ -1,0 +1,217 @@
+"""Registers log-ins with their user, limits their number, and revokes them all.
+
+A log-in begins when the application assigns the user: it then reads the user's generation. Its save
+first registers the session's key in the user item, if the generation is still the same, and then
+writes the session. A revoke first changes the generation, and then writes a marker under each
+registered key, which makes the log-in's own write fail. So whichever comes first, no session is
+left.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.dynamodb import batches
+from beaker_dynamodb.exceptions import DynamoDBError, SessionConflict, TooManySessions
+from beaker_dynamodb.items.item import MARKER, Attributes
+from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.sessions.user_item import UserItem, UserItems, new_generation
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.sessions.storage import SessionStorage
+
+log = logging.getLogger("beaker_dynamodb")
+
+#: A log-in is listed for this long even if its session is not stored: it may be about to be.
+IN_FLIGHT_MS = 60_000
+#: Without ``max_sessions``, at most this many log-ins are listed.
+MAX_LISTED = 100
+#: If a log-in takes longer than this, its session's marker may have expired (MARKER_SECONDS).
+SLOW_SECONDS = 5.0
+#: Lifetime of a user item. With ``max_sessions`` it must outlive the sessions: browsers keep no
+#: cookie longer (RFC 6265bis, section 5.5). Otherwise it must outlive a request.
+LIMITED_SECONDS, UNLIMITED_SECONDS = 400 * 86_400.0, 86_400.0
+#: Lifetime of the item that stays after `Users.erase`, for requests that are in flight.
+ERASED_SECONDS = 3600.0
+
+
+@dataclass
+class LogIn:
+    """A log-in that has begun.
+
+    :param user: the value of ``user_key`` as a DynamoDB attribute.
+    :param found: the user item when it began.
+    """
+
+    user: Attributes = field(repr=False)
+    found: UserItem
+    registered_at: float = 0.0
+
+
+class Users:
+    """The users of one configuration.
+
+    :param storage: its options have a ``user_key``.
+    """
+
+    def __init__(self, storage: SessionStorage) -> None:
+        self._items, self._options = storage.items, storage.options
+        self._limit = storage.options.max_sessions
+        self._storage = storage
+        self._lifetime = UNLIMITED_SECONDS if self._limit is None else LIMITED_SECONDS
+        self.user_key = storage.options.user_key or ""
+        self._table = UserItems(storage.items, self.user_key)
+
+    @property
+    def limited(self) -> bool:
+        """Whether the number of a user's sessions is limited."""
+        return self._limit is not None
+
+    # -- log-ins ------------------------------------------------------------------------------
+
+    def begin(self, user: Attributes) -> LogIn:
+        """Begin a log-in: one consistent GetItem."""
+        return LogIn(user, self._table.read(user))
+
+    def register(self, log_in: LogIn, key: Key, *, moved: bool = False) -> bool:
+        """Register the session of a log-in: one PutItem if no other log-in is registered meanwhile.
+
+        :param moved: the session replaces another one of the list, which is removed later.
+        :returns: False if the user's sessions were revoked since the log-in began.
+        :raises TooManySessions: the user already has ``max_sessions`` sessions.
+        """
+        log_in.registered_at = time.monotonic()
+        current: UserItem | None = log_in.found
+        retry = self._storage.conflict_retry()
+        while current is not None:
+            if current.generation != log_in.found.generation:
+                return False
+            listed = {name: ms for name, ms in current.sessions.items() if name != key.partition}
+            sessions = listed if moved else self._room(log_in.user, listed)
+            sessions[key.partition] = self._items.now_ms()
+            with retry.timed():
+                current = self._table.write(
+                    log_in.user, current, replace(current, sessions=sessions), self._lifetime
+                )
+            if current is not None and not retry.again():
+                raise SessionConflict("other log-ins of the user were registered at the same time")
+        return True
+
+    def _room(self, user: Attributes, sessions: dict[str, int]) -> dict[str, int]:
+        """Return the listed sessions except those that make room for another one."""
+        if self._limit is None:
+            since = self._items.now_ms() - IN_FLIGHT_MS
+            recent = [(name, ms) for name, ms in sessions.items() if ms > since]
+            return dict(recent[-(MAX_LISTED - 1) :])
+        if len(sessions) >= self._limit:
+            sessions = self._alive(user, sessions)
+        if len(sessions) >= self._limit and self._options.when_exceeded == "refuse":
+            raise TooManySessions(
+                f"the user already has {self._limit} sessions (option max_sessions)",
+                limit=self._limit,
+            )
+        # Before the log-in is registered: a crash must not leave a session that is not listed.
+        for name in list(sessions)[: max(0, len(sessions) - self._limit + 1)]:
+            self._table.end(self._table.session_key(name), user)
+            del sessions[name]
+        return sessions
+
+    def _alive(self, user: Attributes, listed: Mapping[str, int]) -> dict[str, int]:
+        """Return the listed sessions that are stored, or may be about to be."""
+        items = self._items
+        now_ms = items.now_ms()
+        keys = [items.layout.key_attributes(self._table.session_key(name)) for name in listed]
+        found = {
+            one[self._options.hash_key]["S"]: one
+            for one in batches.get(items, keys, consistent_read=True)
+        }
+        alive = {}
+        for name, ms in listed.items():
+            one = found.get(name)
+            if one is not None and one.get("type") == {"S": MARKER}:
+                continue
+            stored = one is not None and not items.layout.expired(one, now_ms)
+            owner = one.get(self.user_key) if stored and one is not None else None
+            in_flight = owner is None and ms > now_ms - IN_FLIGHT_MS
+            if owner == user or in_flight:
+                alive[name] = ms
+        return alive
+
+    def confirm(self, log_in: LogIn, key: Key, *, always: bool = False) -> bool:
+        """Return whether a log-in whose session was written is still valid.
+
+        Only a slow one is looked up: the marker that would have stopped it may have expired.
+
+        :param always: look it up anyway.
+        """
+        if not always and time.monotonic() - log_in.registered_at < SLOW_SECONDS:
+            return True
+        current = self._table.read(log_in.user)
+        listed = self._limit is None or key.partition in current.sessions
+        return listed and current.generation == log_in.found.generation
+
+    def leave(self, user: Attributes, *ended: Key) -> None:
+        """Remove sessions that have ended from the list. Errors are logged: they have ended anyway.
+
+        Without ``max_sessions`` they leave the list by themselves.
+        """
+        if self._limit is None:
+            return
+        names = {key.partition for key in ended}
+        try:
+            current: UserItem | None = self._table.read(user)
+            retry = self._storage.conflict_retry()
+            while current is not None and names & current.sessions.keys():
+                left = {name: ms for name, ms in current.sessions.items() if name not in names}
+                current = self._table.write(
+                    user, current, replace(current, sessions=left), self._lifetime
+                )
+                if current is not None and not retry.again():
+                    return
+        except DynamoDBError as error:
+            log.warning("a session that ended still counts for max_sessions: %s", error)
+
+    # -- revoke -------------------------------------------------------------------------------
+
+    def revoke(self, user: Attributes, keep: Iterable[Key] = ()) -> Iterator[tuple[Key, Any]]:
+        """End the listed sessions and the log-ins that have begun; yield what was stored.
+
+        The list stays until all of them have ended, so that a second attempt finds it.
+
+        :param keep: keys of sessions that stay.
+        """
+        listed = self._new_generation(user, self._lifetime)
+        ended = [self._table.session_key(name) for name in listed]
+        ended = [key for key in ended if key not in set(keep)]
+        for key in ended:
+            old = self._table.end(key, user)
+            if old is not None:
+                yield key, old
+        if ended:
+            self.leave(user, *ended)
+
+    def erase(self, user: Attributes) -> None:
+        """Replace a user item with an empty one that expires after an hour.
+
+        It makes log-ins fail that are in flight, and holds nothing of the user but a digest.
+        """
+        self._new_generation(user, ERASED_SECONDS, keep_list=False)
+
+    def _new_generation(
+        self, user: Attributes, lifetime: float, *, keep_list: bool = True
+    ) -> Mapping[str, int]:
+        """Change the generation, and return the listed sessions."""
+        current = self._table.read(user)
+        retry = self._storage.conflict_retry()
+        while True:
+            after = UserItem(new_generation(), current.sessions if keep_list else {})
+            found = self._table.write(user, current, after, lifetime)
+            if found is None:
+                return current.sessions
+            current = found
+            if not retry.again():
+                raise SessionConflict("log-ins of the user were registered at the same time")
