@@ -108,7 +108,7 @@ class SessionWithUser(SessionWithItem):
         return not record.gone
 
     def _register(self, data: Mapping[str, Any], record: SessionRecord, old: SessionRecord) -> bool:
-        """Register the session if this save is a log-in.
+        """Register the session if this save is a log-in, or changes the id of a user's session.
 
         :param old: the record that was loaded; not ``record`` if the id changes.
         :returns: False if the log-in was revoked. It must not be stored.
@@ -117,7 +117,7 @@ class SessionWithUser(SessionWithItem):
         if users is None or user is None:
             return True
         moved = user == self._user_of(old.seen_data)
-        if moved and (old is record or old.stored is None or not users.limited):
+        if moved and (old is record or old.stored is None):
             return True
         record.registered = users.register(self._begun(users, user), record.key, moved=moved)
         return record.registered

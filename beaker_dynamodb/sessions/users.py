@@ -66,11 +66,6 @@ class Users:
         self.user_key = storage.options.user_key or ""
         self._table = UserItems(storage.items, self.user_key)
 
-    @property
-    def limited(self) -> bool:
-        """Whether the number of a user's sessions is limited."""
-        return self._limit is not None
-
     # -- log-ins ------------------------------------------------------------------------------
 
     def begin(self, user: Attributes) -> LogIn:
