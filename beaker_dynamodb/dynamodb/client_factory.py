@@ -36,16 +36,23 @@ def make_transport(options: Options) -> Transport:
     except Exception as error:
         failure = client_error(error, options.table_name)
     else:
+        from botocore.client import BaseClient
+
         # It imports botocore.
         from beaker_dynamodb.dynamodb.addresses import keep_addresses
 
         guard(client, options)
         keep_addresses(client)
-        if options.transport == "boto3" or credentials is None:
+        # Someone may have replaced what creates clients.
+        imitable = credentials is not None and isinstance(client, BaseClient)
+        if options.transport == "boto3" or not imitable:
             return Transport(client)
         from beaker_dynamodb.dynamodb.fast_transport import FastTransport
 
-        return FastTransport(client, credentials, always=options.transport == "lean")
+        try:
+            return FastTransport(client, credentials, always=options.transport == "lean")
+        except AttributeError:  # another version of botocore
+            return Transport(client)
     # Raised outside of the `except` block, so that no traceback shows a helper's output.
     raise failure
 

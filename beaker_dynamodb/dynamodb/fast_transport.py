@@ -11,8 +11,9 @@ proxies, timeouts, the endpoint, credentials and their renewal, retries and erro
 from __future__ import annotations
 
 import io
+import itertools
+import json
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from botocore import exceptions
@@ -34,10 +35,9 @@ if TYPE_CHECKING:
 
 #: DynamoDB's operation for each method that can be fast.
 OPERATIONS = {"get_item": "GetItem", "put_item": "PutItem", "delete_item": "DeleteItem"}
-#: What botocore takes as the outcome of its first attempt.
-_first_attempt: ContextVar[AWSResponse | Exception | None] = ContextVar(
-    "beaker_dynamodb_first_attempt", default=None
-)
+#: Carries the number of a fast call's outcome to botocore's first attempt: as a parameter, in the
+#: request's context, and as a header of the request, which is not sent.
+_OUTCOME = "_beaker_dynamodb_outcome"
 
 
 class FastTransport(Transport):
@@ -54,15 +54,18 @@ class FastTransport(Transport):
         self._credentials = credentials
         self._functions = {method: getattr(type(client), method) for method in OPERATIONS}
         self._observers = None if always else Observers(client, OPERATIONS)
-        config: Any = client.meta.config
-        self._connections = KeptConnections(config.max_pool_connections, config.read_timeout)
         self._http: Any = client._endpoint.http_session  # type: ignore[attr-defined]
-        self._route: Route | None = None
-        #: Whether the server's responses are of the kind that http_exchange.py supports.
-        self._supported = True
+        #: By table, because an ARN may determine the host.
+        self._routes: dict[str, Route] = {}
+        self._connections: dict[Any, KeptConnections] = {}  # by urllib3's pool
+        #: Whether the server's responses are plain (http_exchange.py).
+        self._plain = True
+        self._outcomes: dict[str, AWSResponse | Exception] = {}
+        self._numbers = itertools.count()
         events: Any = client.meta.events
-        events.register_first("before-send.dynamodb", _take_first_attempt)
-        events.register_last("request-created.dynamodb", self._learn)
+        events.register_first("provide-client-params.dynamodb", _move_to_context)
+        events.register_last("request-created.dynamodb", self._request_created)
+        events.register_first("before-send.dynamodb", self._first_attempt)
 
     def call(self, method: str, params: dict[str, Any]) -> Any:
         """Make one call; see `Transport.call`. A fast response has no ``ResponseMetadata``."""
@@ -75,21 +78,18 @@ class FastTransport(Transport):
             return outcome
         if outcome is None:
             return send(**params)
-        token = _first_attempt.set(outcome)
+        number = str(next(self._numbers))
+        self._outcomes[number] = outcome
         try:
-            return send(**params)
+            return send(**params, **{_OUTCOME: number})
         finally:
-            _first_attempt.reset(token)
+            self._outcomes.pop(number, None)
 
     def _attempt(
         self, method: str, params: dict[str, Any]
     ) -> dict[str, Any] | AWSResponse | Exception | None:
-        """Return the parsed response, or the outcome to hand to botocore.
-
-        None means that botocore must make the call: nothing was sent, or what was received cannot
-        be read here.
-        """
-        route = self._route
+        """Return the parsed response or the outcome to hand to botocore; None: nothing was sent."""
+        route = self._routes.get(params["TableName"])
         if route is None or (self._observers is not None and self._observers.present()):
             return None
         try:
@@ -97,36 +97,66 @@ class FastTransport(Transport):
             credentials = self._credentials.get_frozen_credentials()
         except Exception:
             return None  # boto3 raises it
-        connection = self._connections.take(route.pool) if route.serves(credentials) else None
+        connections = self._connections[route.pool]
+        connection = connections.take() if route.serves(credentials) else None
         if connection is None:
             return None
         request = route.request(OPERATIONS[method], body, credentials, time.time())
         try:
             response = http_exchange.exchange(connection.sock, request)
-        except http_exchange.UnsupportedResponse as error:
-            connection.close()
-            self._supported = self._supported and error.status != 200
-            return None
         except OSError as error:
             connection.close()
+            connections.close()
             return _as_botocore(error, route.url)
         except BaseException:
             # A signal or gevent's timeout: the next call must not get this one's response.
             connection.close()
             raise
         if response.reusable:
-            self._connections.give_back(connection)
+            connections.give_back(connection)
         else:
             connection.close()
+        self._plain = self._plain and (response.plain or response.status != 200)
         parsed = _parsed(response)
         return _as_received(response, route.url) if parsed is None else parsed
 
-    def _learn(self, request: AWSRequest, **_: Any) -> None:
+    # -- botocore's events ------------------------------------------------------------------------
+
+    def _request_created(self, request: AWSRequest, operation_name: str = "", **_: Any) -> None:
+        number = request.context.pop(_OUTCOME, None)
+        if number is not None:
+            request.headers[_OUTCOME] = number
+        elif operation_name in OPERATIONS.values():
+            self._learn(request)
+
+    def _learn(self, request: AWSRequest) -> None:
         """Remember the route of one of the boto3 client's requests."""
-        route = route_of(request, self._credentials, self._http) if self._supported else None
-        if route != self._route:
-            self._route = route
-            self._connections.close()
+        body: Any = request.data
+        table = json.loads(body)["TableName"]
+        route = route_of(request, self._credentials, self._http) if self._plain else None
+        if route is None:
+            self._routes.pop(table, None)
+            return
+        if route.pool not in self._connections:
+            config: Any = self.client.meta.config
+            kept = KeptConnections(route.pool, config.max_pool_connections, config.read_timeout)
+            self._connections.setdefault(route.pool, kept)
+        self._routes[table] = route
+
+    def _first_attempt(self, request: Any, **_: Any) -> AWSResponse | None:
+        """Return or raise the outcome of a fast call, as that of botocore's first attempt."""
+        number = request.headers.get(_OUTCOME)
+        if number is None:
+            return None
+        outcome = self._outcomes.pop(number if isinstance(number, str) else number.decode())
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def _move_to_context(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    if _OUTCOME in params:
+        context[_OUTCOME] = params.pop(_OUTCOME)
 
 
 class _Raw(io.BytesIO):
@@ -134,17 +164,6 @@ class _Raw(io.BytesIO):
 
     def stream(self) -> Iterator[bytes]:
         yield self.getvalue()
-
-
-def _take_first_attempt(**_: Any) -> AWSResponse | None:
-    """Pass the outcome of a fast call to botocore, as that of its first attempt."""
-    outcome = _first_attempt.get()
-    if outcome is None:
-        return None
-    _first_attempt.set(None)
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
 
 
 def _parsed(response: http_exchange.Response) -> dict[str, Any] | None:
@@ -170,5 +189,6 @@ def _as_botocore(error: OSError, url: str) -> Exception:
         failure = exceptions.ReadTimeoutError(endpoint_url=url, error=error)
     else:
         failure = exceptions.ConnectionClosedError(endpoint_url=url, error=error, request=None)
-    failure.__cause__ = error
+    # Without the traceback, whose frames hold credentials.
+    failure.__cause__ = error.with_traceback(None)
     return failure

@@ -1,13 +1,17 @@
 """One HTTP/1.1 request and its response over an open connection.
 
-Only the plain case: a response with ``Content-Length``. For everything else there is botocore.
+Plain responses, which have a ``Content-Length``, are parsed here; all others, with the standard
+library's slower parser.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import ssl
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from http.client import HTTPException, HTTPResponse
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from urllib3.util.wait import wait_for_read
 
@@ -17,23 +21,15 @@ if TYPE_CHECKING:
 #: Bytes to receive at once.
 RECEIVE_BYTES = 8_192
 MAX_HEAD_BYTES = 65_536
-#: HTTP's version, the status, and the lines of the headers. A name is visible ASCII.
-_HEAD = re.compile(
-    r"HTTP/([0-9]\.[0-9]) ([1-5][0-9]{2})(?: [^\r\n]*)?((?:\r\n[!-9;-~]+:[^\r\n]*)*)"
-)
+#: The status, and the lines of the headers. A name is visible ASCII.
+_HEAD = re.compile(r"HTTP/1\.1 ([1-5][0-9]{2})(?: [^\r\n]*)?((?:\r\n[!-9;-~]+:[^\r\n]*)*)")
 _HEADER = re.compile(r"\r\n([^:]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r|\Z)")
+_LENGTH = re.compile(r"[0-9]{1,9}")
+_NOT_PLAIN = frozenset({"transfer-encoding", "content-encoding"})
 
 
 class MalformedResponse(OSError):
-    """The response is cut, or not what HTTP allows."""
-
-
-class UnsupportedResponse(Exception):
-    """The response may be correct, but is not the plain case."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+    """The response is cut, longer than it says, or not HTTP."""
 
 
 class Response(NamedTuple):
@@ -45,6 +41,8 @@ class Response(NamedTuple):
     body: bytes
     #: Whether the server keeps the connection open.
     reusable: bool
+    #: Whether it was parsed here.
+    plain: bool = True
 
 
 def is_usable(connection: socket) -> bool:
@@ -74,16 +72,19 @@ def exchange(connection: socket, request: bytes) -> Response:
 
     :raises OSError: there is no complete response: a timeout, a closed connection, or
         `MalformedResponse`.
-    :raises UnsupportedResponse: botocore must make the call.
     """
-    connection.sendall(request)
+    with suppress(BrokenPipeError):  # the server may have answered before it closed the connection
+        connection.sendall(request)
     received = _receive(connection)
     while (end := received.find(b"\r\n\r\n")) < 0:
-        if len(received) > MAX_HEAD_BYTES:
-            raise MalformedResponse("the head of the response is too long")
+        if b"\n\n" in received or len(received) > MAX_HEAD_BYTES:
+            return _read_other(connection, received)
         received += _receive(connection)
-    status, headers = _parse_head(received[:end])
-    length = _body_length(status, headers)
+    head = _parse_head(received[:end])
+    if head is None:
+        return _read_other(connection, received)
+    status, headers = head
+    length = int(headers["content-length"])
     body = received[end + 4 :]
     if len(body) < length:
         parts, missing = [body], length - len(body)
@@ -104,31 +105,58 @@ def _receive(connection: socket) -> bytes:
     return received
 
 
-def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
+def _parse_head(head: bytes) -> tuple[int, dict[str, str]] | None:
+    """Return status and headers of a plain response, or None if it is not plain."""
     matched = _HEAD.fullmatch(head.decode("latin-1"))
     if matched is None:
-        raise MalformedResponse("the head of the response is malformed")
-    version, code, lines = matched.groups()
-    pairs = _HEADER.findall(lines)
+        return None
+    pairs = _HEADER.findall(matched[2])
     headers = {name.lower(): value for name, value in pairs}
+    status, length = int(matched[1]), headers.get("content-length", "")
+    # Some responses have no body, whatever their headers say (RFC 9112, section 6.3).
+    has_body = status >= 200 and status not in (204, 304)
+    if not has_body or not _LENGTH.fullmatch(length) or not headers.keys().isdisjoint(_NOT_PLAIN):
+        return None
     if len(headers) != len(pairs):
         # Repeated headers are one list (RFC 9110, section 5.3).
-        headers = {
-            name: ", ".join([value for other, value in pairs if other.lower() == name])
-            for name in headers
-        }
-    if version != "1.1":
-        raise UnsupportedResponse(int(code))
-    return int(code), headers
+        for name in headers:
+            headers[name] = ", ".join([value for other, value in pairs if other.lower() == name])
+        if not _LENGTH.fullmatch(headers["content-length"]):
+            return None
+    return status, headers
 
 
-def _body_length(status: int, headers: dict[str, str]) -> int:
-    """Return the length of the body in bytes.
+class _Received(io.RawIOBase):
+    """What was received of a response, and then the rest from the connection."""
 
-    Responses with some statuses have no body, whatever their headers say (RFC 9112, section 6.3).
-    """
-    length = headers.get("content-length", "")
-    plain = length.isascii() and length.isdigit() and not status < 200 and status not in (204, 304)
-    if not plain or "transfer-encoding" in headers or "content-encoding" in headers:
-        raise UnsupportedResponse(status)
-    return int(length)
+    def __init__(self, connection: socket, received: bytes) -> None:
+        self._connection = connection
+        self._received = received
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._received[: len(buffer)]
+        self._received = self._received[len(data) :]
+        data = data or self._connection.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _read_other(connection: socket, received: bytes) -> Response:
+    """Read a response that is not plain: in chunks, after ``100 Continue``, or without a length."""
+    source: Any = _Received(connection, received)
+    response = HTTPResponse(source, method="POST")
+    try:
+        response.begin()
+        body = response.read()
+    except (HTTPException, ValueError) as error:
+        raise MalformedResponse(f"the response is malformed: {type(error).__name__}") from None
+    finally:
+        response.close()
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Response(response.status, headers, body, reusable=False, plain=False)

@@ -42,6 +42,8 @@ def _base64(value: object) -> str:
 
 def _decode_bytes(value: dict[str, Any]) -> None:
     """Decode the bytes in an attribute's value, in place."""
+    if not isinstance(value, dict):
+        raise TypeError(type(value).__name__)
     if "B" in value:
         value["B"] = b64decode(value["B"])
     elif "M" in value:

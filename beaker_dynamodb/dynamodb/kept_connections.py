@@ -16,27 +16,26 @@ _SOCKETS = frozenset({"socket", "ssl", "gevent._socket3", "gevent.ssl"})
 class KeptConnections:
     """Idle connections. The one that was used last is the first to be used again.
 
+    :param pool: urllib3's pool, whose idle connections may be taken.
     :param maximum: connections to keep.
     :param read_timeout: seconds.
     """
 
-    def __init__(self, maximum: int, read_timeout: float) -> None:
+    def __init__(self, pool: Any, maximum: int, read_timeout: float) -> None:
+        self._pool = pool
         self._maximum = maximum
         self._read_timeout = read_timeout
         # Its methods are atomic, so it needs no lock.
         self._idle: deque[Any] = deque()
         weakref.finalize(self, _close_all, self._idle)
 
-    def take(self, pool: Any) -> Any:
-        """Return an open, idle connection, or None.
-
-        :param pool: urllib3's pool, whose idle connections may be taken.
-        """
+    def take(self) -> Any:
+        """Return an open, idle connection, or None."""
         while True:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                connection = _take_from(pool)
+                connection = _take_from(self._pool)
                 if connection is None:
                     return None
                 connection.sock.settimeout(self._read_timeout)
@@ -52,7 +51,7 @@ class KeptConnections:
             connection.close()
 
     def close(self) -> None:
-        """Close all idle connections."""
+        """Close all idle connections. If one is broken, the others probably are, too."""
         _close_all(self._idle)
 
 

@@ -6,11 +6,13 @@ events. It may arrive at any time, so this is checked for each call.
 
 from __future__ import annotations
 
+import http.client
 import logging
 from operator import is_
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+import botocore.discovery
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import (
     AWSHTTPConnection,
@@ -18,44 +20,39 @@ from botocore.awsrequest import (
     AWSHTTPSConnection,
     AWSHTTPSConnectionPool,
 )
-from botocore.client import BaseClient
-from botocore.endpoint import Endpoint
 from botocore.history import get_global_history_recorder
-from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParser
-from botocore.signers import RequestSigner
+from urllib3 import PoolManager
+from urllib3.connection import HTTPConnection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_POOL = ("ConnectionCls", "urlopen", "_make_request")
+_POOL = ("ConnectionCls", "urlopen", "_make_request", "_get_conn")
 _CONNECTION = ("request", "putrequest", "putheader", "endheaders", "send", "getresponse")
-#: What is wrapped in order to observe calls.
+_CLIENT = ("_make_api_call", "_make_request", "_emit_api_params", "_convert_to_request_dict")
+_ENDPOINT = (
+    "make_request",
+    "create_request",
+    "prepare_request",
+    "_send_request",
+    "_get_response",
+    "_do_get_response",
+    "_send",
+)
+#: What is wrapped in order to observe calls, apart from the classes of the client's own objects.
 _WRAPPED: dict[type, tuple[str, ...]] = {
-    BaseClient: ("_make_api_call", "_make_request", "_emit_api_params", "_convert_to_request_dict"),
-    Endpoint: (
-        "make_request",
-        "create_request",
-        "prepare_request",
-        "_send_request",
-        "_get_response",
-        "_do_get_response",
-        "_send",
-    ),
-    RequestSigner: ("handler", "sign"),
     SigV4Auth: ("add_auth",),
     ResponseParser: ("parse",),
-    URLLib3Session: ("send",),
     AWSHTTPConnectionPool: _POOL,
     AWSHTTPSConnectionPool: _POOL,
     AWSHTTPConnection: _CONNECTION,
     AWSHTTPSConnection: _CONNECTION,
+    HTTPConnection: _CONNECTION,
+    http.client.HTTPConnection: _CONNECTION,
+    http.client.HTTPResponse: ("begin", "read"),
+    PoolManager: ("connection_from_url",),
 }
-#: Without names that this version of botocore or urllib3 does not have.
-PLACES = [
-    (owner, name) for owner, names in _WRAPPED.items() for name in names if hasattr(owner, name)
-]
-_OWNERS, _NAMES = zip(*PLACES, strict=True)
 #: How the names of the modules begin whose own functions they are.
 ORIGINAL = ["botocore.", "urllib3.", "http."]
 #: botocore's events of a call, which end with the operation.
@@ -74,8 +71,7 @@ EVENTS = (
     "after-call",
     "after-call-error",
 )
-#: Modules whose handlers every client has. Stubber, endpoint discovery and the retry mode
-#: ``adaptive`` have modules of their own.
+#: Modules whose handlers every client has. Stubber and the retry mode ``adaptive`` have others.
 _MODULES = frozenset(
     {
         "beaker_dynamodb.dynamodb.guard",
@@ -95,6 +91,8 @@ _LOGGERS = [
         "botocore.endpoint",
         "botocore.hooks",
         "botocore.parsers",
+        "botocore.regions",
+        "botocore.retries.standard",
         "urllib3.connectionpool",
     )
 ]
@@ -111,19 +109,34 @@ class Observers:
         self._events = [
             f"{event}.dynamodb.{name}" for event in EVENTS for name in operations.values()
         ]
-        # New Relic wraps them when botocore creates the client's class.
-        methods = [getattr(type(client), method) for method in operations]
-        self._methods_wrapped = not all(map(_is_original, methods))
+        events, endpoint = client.meta.events, client._endpoint
+        #: What the client's calls go through, with the functions that may be wrapped.
+        self._objects = [
+            (client, {*_CLIENT}),
+            (endpoint, {*_ENDPOINT}),
+            (endpoint.http_session, {"send"}),
+            (client._request_signer, {"handler", "sign"}),
+            (events, {"emit"}),
+            (events._emitter, {"emit", "_emit"}),
+        ]
+        places = [(owner, name) for owner, names in _WRAPPED.items() for name in names]
+        places += [(type(one), name) for one, names in self._objects for name in sorted(names)]
+        # New Relic wraps the methods when botocore creates the client's class.
+        places += [(type(client), method) for method in operations]
+        #: Without names that this version of botocore or urllib3 does not have.
+        self.places = [(owner, name) for owner, name in places if hasattr(owner, name)]
+        self._owners, self._names = zip(*self.places, strict=True)
         self._originals: list[Any] = []
         #: botocore replaces this cache when a handler is registered or removed.
         self._handler_cache: Any = None
+        self._http_session = endpoint.http_session
         self._recorder = get_global_history_recorder()
 
     def present(self) -> bool:
         """Return whether a call must go through boto3 for someone to observe."""
         return (
-            self._methods_wrapped
-            or _logged()
+            _logged()
+            or bool(http.client.HTTPConnection.debuglevel)
             or getattr(self._recorder, "_enabled", True)
             or self._wrapped()
             or self._handled()
@@ -131,12 +144,17 @@ class Observers:
 
     def _wrapped(self) -> bool:
         """Return whether a function that makes the call is not the original one."""
-        if "_make_api_call" in vars(self._client):
+        for one, names in self._objects:
+            if not names.isdisjoint(vars(one)):
+                return True
+        if self._client._endpoint.http_session is not self._http_session:
             return True
         # Not ==, because a wrapper may claim to be equal to what it wraps.
-        if self._originals and all(map(is_, map(getattr, _OWNERS, _NAMES), self._originals)):
+        if self._originals and all(
+            map(is_, map(getattr, self._owners, self._names), self._originals)
+        ):
             return False
-        current = [getattr(owner, name) for owner, name in PLACES]
+        current = [getattr(owner, name) for owner, name in self.places]
         if not all(map(_is_original, current)):
             return True
         self._originals = current
@@ -178,4 +196,9 @@ def _is_original(value: Any) -> bool:
 
 
 def _is_known(handler: Any) -> bool:
-    return getattr(handler, "__module__", None) in _MODULES
+    # Not EndpointDiscoveryHandler. This one is registered unless `endpoint_url` is set.
+    if handler is botocore.discovery.block_endpoint_discovery_required_operations:
+        return True
+    # A wrapper may copy __module__, but not this.
+    function = getattr(handler, "__func__", handler)
+    return getattr(function, "__globals__", {}).get("__name__") in _MODULES

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from beaker_dynamodb.dynamodb import signature
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 
 #: The ``Authorization`` header of a request signed with version 4; the group is the Region.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/dynamodb/aws4_request, ")
-#: The headers of botocore's requests when it emits ``request-created``. If there are others, for
-#: instance a trace id on AWS Lambda, the request cannot be imitated.
+#: The headers of botocore's requests when it emits ``request-created``. If there are others, the
+#: request cannot be imitated.
 _HEADERS = frozenset(
     {
         "amz-sdk-invocation-id",
@@ -26,8 +28,12 @@ _HEADERS = frozenset(
         "x-amz-date",
         "x-amz-security-token",
         "x-amz-target",
+        "x-amzn-trace-id",
     }
 )
+#: botocore.handlers.add_recursion_detection_header
+_TRACE_SAFE = "-=;:+&[]{}\"',"
+_ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Route:
     :param host: the ``Host`` header.
     :param region: the Region to sign for.
     :param account_id: of the credentials, which may determine the host.
-    :param pool: botocore's pool of connections.
+    :param pool: botocore's pool of connections to this host.
     """
 
     url: str
@@ -69,9 +75,10 @@ class Route:
         signed = signature.authorization(stamp, lines, names, body, credentials, self.region)
         head = (
             f"POST / HTTP/1.1\n{lines}authorization:{signed}\nuser-agent:{self.user_agent}\n"
-            f"accept-encoding:identity\ncontent-length:{len(body)}\n\n"
+            f"{_trace() if _ON_LAMBDA else ''}accept-encoding:identity\n"
+            f"content-length:{len(body)}\n\n"
         )
-        return head.replace("\n", "\r\n").encode("latin-1") + body
+        return head.replace("\n", "\r\n").encode() + body
 
 
 def route_of(request: AWSRequest, credentials: Credentials, http: Any) -> Route | None:
@@ -85,10 +92,16 @@ def route_of(request: AWSRequest, credentials: Credentials, http: Any) -> Route 
     if signed is None or host is None or not {name.lower() for name in headers} <= _HEADERS:
         return None
     pool = _pool(url, http)
-    if pool is None:
+    if pool is None or not headers["User-Agent"].isprintable():
         return None
     account = account_id(credentials.get_frozen_credentials())
     return Route(url, host, signed[1], headers["User-Agent"], account, pool)
+
+
+def _trace() -> str:
+    """Return the header by which AWS Lambda detects recursion, as botocore sends it."""
+    trace = os.environ.get("_X_AMZN_TRACE_ID")
+    return f"x-amzn-trace-id:{quote(trace, safe=_TRACE_SAFE)}\n" if trace else ""
 
 
 def account_id(credentials: Any) -> str | None:

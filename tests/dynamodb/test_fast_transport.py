@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
+import traceback
 import zlib
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.session import Session
 
-from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.dynamodb import http_exchange
+from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb.dynamodb import http_exchange, route
 from tests.chaos.load import short_pauses
 from tests.dynamodb.fake_server import ITEM, KEY, OFFLINE, FakeServer, Request, refusal
 
@@ -87,7 +91,7 @@ def test_requests_and_responses_are_botocore_s(
         "Item" if method == "get_item" else "Attributes": ALL_TYPES,
         "ConsumedCapacity": {"TableName": "table", "CapacityUnits": 0.5},
     }
-    params = {"TableName": "table", **CALLS[method]}
+    params = {"TableName": "sessions", **CALLS[method]}
     ours = transport.call(method, params)
     theirs = getattr(transport.client, method)(**params)
     assert [method != "query", False] == fast(server)
@@ -115,7 +119,7 @@ def test_errors_are_botocore_s(server: FakeServer, method: str) -> None:
     ):
         server.faults.append(refusal("ConditionalCheckFailedException", Item={"d": {"B": "AAE="}}))
         with pytest.raises(transport.client.exceptions.ConditionalCheckFailedException) as raised:
-            call(method, {"TableName": "table", **CALLS[method]})
+            call(method, {"TableName": "sessions", **CALLS[method]})
         response: Any = raised.value.response
         assert 400 == response.pop("ResponseMetadata")["HTTPStatusCode"]
         responses.append(response)
@@ -208,7 +212,7 @@ def test_a_server_that_does_not_answer_plainly_is_left_to_botocore(server: FakeS
     cache = warm(server)
     server.chunked = True
     assert ["value"] * 3 == [cache[b"k"] for _ in range(3)]
-    assert [True, False, False, False] == fast(server)
+    assert [True, False, False] == fast(server)
 
 
 def test_an_error_in_another_form_changes_nothing(server: FakeServer) -> None:
@@ -227,13 +231,88 @@ def test_a_connection_that_the_server_closed_while_idle_is_not_used(server: Fake
     assert [False, False, True] == fast(server)
 
 
-def test_connections_are_closed_with_the_client(server: FakeServer) -> None:
+@pytest.mark.parametrize(
+    ("fault", "attempts"),
+    [
+        ({"status": 502, "body": b"<html>"}, 3),
+        (refusal("ThrottlingException"), 3),
+        (refusal("ValidationException"), 1),
+    ],
+    ids=["502", "throttled", "refused"],
+)
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_fast_call_is_one_of_max_attempts(
+    server: FakeServer, fault: dict[str, Any], attempts: int, chunked: bool
+) -> None:
+    cache = warm(server, max_attempts=3)
+    server.plan = lambda request: {**fault, "chunked": chunked}
+    with pytest.raises(DynamoDBError):
+        cache.backend.items.call("get_item", Key=KEY)
+    assert attempts == [r.operation for r in server.requests].count("GetItem")
+    assert fast(server)[0]
+
+
+def test_a_nested_call_gets_its_own_response(server: FakeServer) -> None:
+    """For instance from a finalizer that runs while botocore prepares the outer call."""
+    transport: Any = warm(server, transport="lean", max_attempts=1).backend.items.client.transport()
+    params = {"TableName": "sessions", "Item": KEY}
+    nested: list[Any] = []
+
+    def call(**_: Any) -> None:
+        events.unregister("before-parameter-build.dynamodb", call)
+        for kept in transport._connections.values():
+            kept.close()
+        nested.append(transport.call("get_item", {"TableName": "sessions", "Key": KEY}))
+
+    events = transport.client.meta.events
+    events.register("before-parameter-build.dynamodb", call)
+    server.faults.append(refusal("ConditionalCheckFailedException", Item=KEY))
+    with pytest.raises(transport.client.exceptions.ConditionalCheckFailedException):
+        transport.call("put_item", params)
+    assert {"id"} < {*nested[0]["Item"]}
+    assert {} == transport._outcomes
+
+
+def test_no_traceback_holds_credentials(server: FakeServer) -> None:
+    cache = warm(server, max_attempts=1)
+    server.faults.append({"body": None})
+    with pytest.raises(StoreUnavailable) as caught:
+        cache[b"k"]
+    error: BaseException | None = caught.value
+    shown = ""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_code is not sys._getframe().f_code:
+                shown += repr([v for v in frame.f_locals.values() if v is not cache])
+        error = error.__cause__ or error.__context__
+    assert OFFLINE["aws_secret_access_key"] not in shown
+
+
+def test_the_trace_header_of_aws_lambda(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It belongs to an invocation, and the first call may precede all of them."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "any")
+    monkeypatch.setattr(route, "_ON_LAMBDA", True)
     cache = warm(server)
-    assert "value" == cache[b"k"]
-    transport: Any = cache.backend.items.client.transport()
-    (connection,) = transport._connections._idle
-    transport._connections.close()
-    assert connection.sock is None
+    for trace in ("Root=1-2;Parent=3;Sampled=1", "Root=ö"):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)
+        assert "value" == cache[b"k"]
+        cache.client.get_item(TableName="sessions", Key=KEY)
+    assert [True, False] * 2 == fast(server)
+    headers = [request.headers["x-amzn-trace-id"] for request in server.requests]
+    assert headers[::2] == headers[1::2]
+    assert "Root=1-2;Parent=3;Sampled=1" == headers[0]
+
+
+@pytest.mark.usefixtures("_new_clients")
+def test_another_kind_of_client_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = mock.MagicMock()
+    client.get_item.return_value = {}
+    client.meta.endpoint_url = "https://dynamodb.example"
+    monkeypatch.setattr(Session, "create_client", lambda *_, **__: client)
+    assert b"k" not in DynamoDBNamespaceManager("n", **OFFLINE)
+    assert client.get_item.called
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from beaker_dynamodb.dynamodb.http_exchange import (
     RECEIVE_BYTES,
     MalformedResponse,
     Response,
-    UnsupportedResponse,
     exchange,
     is_usable,
 )
@@ -86,8 +85,10 @@ def test_with_a_changed_byte_it_is_the_same_body_or_no_response(place: int, byte
     changed = COMPLETE[:place] + bytes([byte]) + COMPLETE[place + 1 :]
     try:
         response = receive(changed)
-    except (MalformedResponse, UnsupportedResponse):
+    except MalformedResponse:
         return
+    if not response.plain:
+        return  # what the standard library accepts, botocore does, too
     body = changed.partition(b"\r\n\r\n")[2]
     assert body == response.body
     assert 12 == len(body)
@@ -121,11 +122,9 @@ def test_plain_responses(response: bytes, status: int, reusable: bool) -> None:
         plain("2000 OK"),
         plain("20 OK"),
         plain("200OK"),
-        plain("200 OK", "no colon"),
-        plain("200 OK", " Folded: header"),
-        plain("200 OK", "Space : before the colon"),
-        plain("200 OK", ": no name"),
         b"HTTP/1.1 200 OK\r\nLong: " + b"x" * (2 * MAX_HEAD_BYTES),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
     ],
 )
 def test_malformed_responses_are_refused(response: bytes) -> None:
@@ -138,24 +137,29 @@ def test_malformed_responses_are_refused(response: bytes) -> None:
     "response",
     [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-        plain("200 OK", "Transfer-Encoding: chunked"),
-        plain("200 OK", "Content-Encoding: gzip"),
-        plain("200 OK", "Content-Length: 3"),
-        plain("200 OK", "Content-Length: 2"),
+        plain("200 OK", "Content-Encoding: identity"),
+        plain("200 OK", " Folded: header"),
         b"HTTP/1.1 200 OK\r\nServer: any\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
         b"HTTP/1.1 100 Continue\r\n\r\n" + plain(),
-        plain("101 Switching Protocols"),
-        plain("204 No Content"),
-        plain("304 Not Modified"),
     ],
+    ids=["chunked", "encoding", "folded", "no length", "line feeds", "HTTP/1.0", "100"],
 )
-def test_other_responses_are_left_to_botocore(response: bytes) -> None:
-    with pytest.raises(UnsupportedResponse):
-        receive(response)
+def test_other_responses_are_read_and_the_connection_is_not_used_again(response: bytes) -> None:
+    received = receive(response)
+    assert (200, b"{}") == (received.status, received.body)
+    assert not received.reusable
+    assert not received.plain
+
+
+def test_a_server_may_answer_before_it_has_read_the_request() -> None:
+    class Closed(Scripted):
+        def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]
+            raise BrokenPipeError
+
+    with Closed(plain("400 Bad Request", "Connection: close")) as connection:
+        assert 400 == exchange(connection, b"request").status
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from botocore.config import Config
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
-from tests.dynamodb.fake_server import ITEM, OFFLINE, FakeServer
+from tests.dynamodb.fake_server import ITEM, OFFLINE, FakeServer, Request
 from tests.dynamodb.test_fast_transport import fast
 
 THREADS, READS = 32, 20
@@ -59,31 +59,30 @@ def connections() -> Iterator[list[Connection]]:
 
 
 def test_the_connection_used_last_is_used_first(connections: list[Connection]) -> None:
-    kept = KeptConnections(maximum=2, read_timeout=7)
-    pool = Pool(*connections)
-    taken = [kept.take(pool) for _ in range(3)]
+    kept = KeptConnections(Pool(*connections), maximum=2, read_timeout=7)
+    taken = [kept.take() for _ in range(3)]
     assert taken == connections[::-1]
     assert {connection.sock.gettimeout() for connection in taken} == {7}
     for connection in taken:
         kept.give_back(connection)
     assert [False, False, True] == [connection.closed for connection in taken]
-    assert [kept.take(pool), kept.take(pool), kept.take(pool)] == [taken[1], taken[0], None]
+    assert [kept.take(), kept.take(), kept.take()] == [taken[1], taken[0], None]
 
 
 def test_closed_connections_are_left_out(connections: list[Connection]) -> None:
-    kept = KeptConnections(maximum=3, read_timeout=7)
+    kept = KeptConnections(Pool(), maximum=3, read_timeout=7)
     for connection in connections:
         kept.give_back(connection)
     connections[1].server.close()
     connections[2].server.close()
-    assert kept.take(Pool()) is connections[0]
+    assert kept.take() is connections[0]
     assert connections[1].closed
     assert connections[2].closed
 
 
 def test_a_socket_of_another_kind_stays_in_the_pool() -> None:
     pool = Pool(SimpleNamespace(sock=object()))
-    assert KeptConnections(maximum=3, read_timeout=7).take(pool) is None
+    assert KeptConnections(pool, maximum=3, read_timeout=7).take() is None
     assert 2 == pool.pool.qsize()
 
 
@@ -91,15 +90,15 @@ def test_connections_that_were_closed_in_the_pool_are_dropped(
     connections: list[Connection],
 ) -> None:
     pool = Pool(connections[0], SimpleNamespace(sock=None))
-    assert KeptConnections(maximum=3, read_timeout=7).take(pool) is connections[0]
+    assert KeptConnections(pool, maximum=3, read_timeout=7).take() is connections[0]
 
 
 def test_another_version_of_urllib3_has_no_connections() -> None:
-    assert KeptConnections(maximum=3, read_timeout=7).take(SimpleNamespace(pool=None)) is None
+    assert KeptConnections(SimpleNamespace(pool=None), maximum=3, read_timeout=7).take() is None
 
 
 def test_idle_connections_are_closed_at_the_end(connections: list[Connection]) -> None:
-    kept = KeptConnections(maximum=3, read_timeout=7)
+    kept = KeptConnections(Pool(), maximum=3, read_timeout=7)
     for connection in connections:
         kept.give_back(connection)
     del kept
@@ -151,11 +150,98 @@ def tls_server(
         yield server
 
 
+def test_after_a_broken_connection_all_idle_ones_are_closed(server: FakeServer) -> None:
+    """Otherwise each of them would cost a call its first attempt."""
+    cache = manager(server.url, read_timeout=60)
+    barrier = threading.Barrier(THREADS)
+
+    def together(request: Request) -> dict[str, Any]:
+        if not barrier.broken:
+            barrier.wait()  # so that each has a connection of its own
+        return {}
+
+    server.plan = together
+    with ThreadPoolExecutor(THREADS) as threads:
+        for _ in range(2):
+            list(threads.map(lambda _: cache[b"k"], range(THREADS)))
+    barrier.abort()
+    server.requests.clear()
+    server.faults.append({"body": None})
+    assert ["value"] * 3 == [cache[b"k"] for _ in range(3)]
+    assert [True, False, True, True] == fast(server)
+    transport: Any = cache.backend.items.client.transport()
+    (kept,) = transport._connections.values()
+    assert 1 == len(kept._idle)
+
+
 def test_calls_over_tls(tls_server: FakeServer) -> None:
     cache = manager(tls_server.url)
     assert ["value"] * 4 == [cache[b"k"] for _ in range(4)]
     assert [False, True, True, True] == fast(tls_server)
     assert 1 == len(tls_server.connections)
+
+
+@pytest.fixture
+def aws(
+    _new_clients: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakeServer]:
+    """A server for all names of AWS."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    names = "*.eu-west-1.amazonaws.com", "*.eu-west-1.api.aws", "*.ddb.eu-west-1.amazonaws.com"
+    authority.issue_cert(*names).configure_cert(context)
+    real = socket.getaddrinfo
+    with FakeServer({"Item": ITEM}, context) as server:
+
+        def resolve(host: Any, port: Any, *args: Any, **more: Any) -> Any:
+            if "aws" in str(host):
+                host, port = "127.0.0.1", server.server_address[1]
+            return real(host, port, *args, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("variables", "host"),
+    [
+        ({}, "dynamodb.eu-west-1.amazonaws.com"),
+        ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "dynamodb.eu-west-1.api.aws"),
+        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "dynamodb-fips.eu-west-1.amazonaws.com"),
+    ],
+    ids=["default", "dual-stack", "FIPS"],
+)
+def test_calls_to_the_endpoints_of_aws(
+    aws: FakeServer, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], host: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    cache = DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": None})
+    assert ["value"] * 3 == [cache[b"k"] for _ in range(3)]
+    assert [False, True, True] == fast(aws)
+    assert {host} == {request.headers["host"] for request in aws.requests}
+
+
+def test_a_table_of_another_account_has_its_own_endpoint(
+    aws: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With credentials that name their account (account-based endpoints)."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testkey")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testsecret")
+    monkeypatch.setenv("AWS_ACCOUNT_ID", "111111111111")
+    names = "sessions", "arn:aws:dynamodb:eu-west-1:222222222222:table/sessions"
+    caches = [
+        DynamoDBNamespaceManager("n", region_name="eu-west-1", table_name=name) for name in names
+    ]
+    for cache in caches * 3:
+        assert "value" == cache[b"k"]
+    assert [False] * 2 + [True] * 4 == fast(aws)
+    hosts = [request.headers["host"] for request in aws.requests]
+    account_based = not hosts[0].startswith("dynamodb.")  # since botocore 1.35
+    assert hosts[:2] * 3 == hosts
+    assert account_based is (hosts[0] != hosts[1])
 
 
 class Tunnel:
@@ -206,5 +292,6 @@ def test_calls_through_a_proxy_s_tunnel(
     assert [False, True, True] == fast(tls_server)
     assert [b"CONNECT localhost:%d" % port] == tunnel.requested
     transport: Any = cache.backend.items.client.transport()
-    transport._connections.close()
+    for kept in transport._connections.values():
+        kept.close()
     tunnel.join()

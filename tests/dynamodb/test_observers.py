@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 from collections.abc import Callable
 from functools import wraps
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from botocore.handlers import add_retry_headers
 from botocore.history import get_global_history_recorder
 from botocore.httpsession import URLLib3Session
 from botocore.stub import Stubber
@@ -71,21 +73,49 @@ class Pretender:
 
 
 @pytest.mark.parametrize("wrap", [wrapped, Pretender])
-@pytest.mark.parametrize("place", observers.PLACES, ids=lambda place: str(place))
 def test_a_wrapped_function_is_noticed(
-    cache: DynamoDBNamespaceManager,
-    monkeypatch: pytest.MonkeyPatch,
-    place: tuple[type, str],
-    wrap: Any,
+    cache: DynamoDBNamespaceManager, monkeypatch: pytest.MonkeyPatch, wrap: Any
 ) -> None:
-    present = _observers(cache).present
-    assert not present()
-    owner, name = place
+    observed = _observers(cache)
+    assert not observed.present()
+    for owner, name in observed.places:
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, wrap(getattr(owner, name)))
+            assert observed.present(), name
+            assert observed.present(), name
+        assert not observed.present(), name
+    assert len(observed.places) > 50
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("", "_make_api_call"),
+        ("_endpoint", "_send"),
+        ("_endpoint", "http_session"),
+        ("_endpoint.http_session", "send"),
+        ("_request_signer", "sign"),
+        ("meta.events", "emit"),
+        ("meta.events._emitter", "emit"),
+    ],
+)
+def test_a_replaced_attribute_of_the_client_s_objects_is_noticed(
+    cache: DynamoDBNamespaceManager, monkeypatch: pytest.MonkeyPatch, path: str, name: str
+) -> None:
+    observed, target = _observers(cache), cache.client
+    for part in filter(None, path.split(".")):
+        target = getattr(target, part)
     with monkeypatch.context() as patch:
-        patch.setattr(owner, name, wrap(getattr(owner, name)))
-        assert present()
-        assert present()
-    assert not present()
+        patch.setattr(target, name, wrapped(getattr(target, name)))
+        assert observed.present()
+    assert not observed.present()
+
+
+def test_http_client_s_debug_output_is_noticed(
+    cache: DynamoDBNamespaceManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    assert _observers(cache).present()
 
 
 def _observers(cache: DynamoDBNamespaceManager) -> observers.Observers:
@@ -118,20 +148,22 @@ def test_a_replaced_method_of_the_client_is_called(
     assert [True] * 4 == calls()
 
 
+@pytest.mark.parametrize("wraps", [None, add_retry_headers], ids=["own", "wraps botocore's"])
 @pytest.mark.parametrize("operation", ["", ".PutItem"])
-@pytest.mark.parametrize("event", observers.EVENTS)
 def test_a_registered_handler_is_noticed(
-    cache: DynamoDBNamespaceManager, event: str, operation: str
+    cache: DynamoDBNamespaceManager, operation: str, wraps: Any
 ) -> None:
     def handle(**_: Any) -> None:
         """Do nothing."""
 
+    handler = handle if wraps is None else wrapped(wraps)
     observed, events = _observers(cache), cache.client.meta.events
-    name = f"{event}.dynamodb{operation}"
-    events.register(name, handle)
-    assert observed.present()
-    events.unregister(name, handle)
-    assert not observed.present()
+    for event in observers.EVENTS:
+        name = f"{event}.dynamodb{operation}"
+        events.register(name, handler)
+        assert observed.present(), name
+        events.unregister(name, handler)
+        assert not observed.present(), name
 
 
 def test_all_events_of_a_call_are_known(

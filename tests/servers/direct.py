@@ -68,10 +68,11 @@ def answer_directly(url: str) -> None:
             request.url, int(status[:3]), HTTPHeaders.from_pairs(headers), _Body(body)
         )
 
-    def take(connections: KeptConnections, pool: Any) -> Any:
+    def take(connections: KeptConnections) -> Any:
+        pool: Any = connections._pool
         host, port = getattr(pool, "host", None), getattr(pool, "port", None)
         if url != f"http://{host}:{port}":
-            return real_take(connections, pool)
+            return real_take(connections)
         return _Connection(url, application)
 
     setattr(URLLib3Session, "send", untraced(send))  # noqa: B010
