@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, SessionStore
+from beaker_dynamodb import (
+    ConfigurationError,
+    DynamoDBNamespaceManager,
+    DynamoDBSession,
+    SessionStore,
+)
 from beaker_dynamodb.cli.iam_policy import USES, Place, policy_document
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.converters import SpecialKey
@@ -202,6 +207,25 @@ def test_a_use_makes_exactly_the_calls_that_its_policy_allows(
 
 def test_every_use_is_tried() -> None:
     assert set(USES) == set(DO)
+
+
+def test_log_ins_and_their_end_need_what_the_policies_allow(options: dict[str, Any]) -> None:
+    given = {**options, "special_keys": "user:S:index", "user_key": "user", "max_sessions": 1}
+    manager, store = DynamoDBNamespaceManager("any", **given), SessionStore(**given)
+    arn = f"arn:aws:dynamodb:eu-west-1:123456789012:table/{given['table_name']}"
+    manager["session"] = payload(user="other")  # makes the table
+    with CallRecorder(manager.client) as calls:
+        for _ in range(2):
+            session = DynamoDBSession({}, use_cookies=False, **given)
+            session["user"] = "u"
+            session.save()
+        session.delete()
+    used = {permission for call in calls for permission in needed(call, arn)}
+    assert used == allowed(policy_document(parse(given), ["sessions"], PLACE))
+    with CallRecorder(manager.client) as calls:
+        store.erase(user="other")
+    used = {permission for call in calls for permission in needed(call, arn)}
+    assert used == allowed(policy_document(parse(given), ["session-store"], PLACE))
 
 
 def test_no_wildcards() -> None:

@@ -1,0 +1,122 @@
+"""Log-ins, log-outs, revokes and expiry in any order, one inside of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from beaker_dynamodb import DynamoDBSession, SessionStore
+from tests.chaos.scripted import dynamodb_here
+from tests.clock import Clock
+from tests.sessions.driven import Visitor, stored_sessions
+from tests.sessions.test_users import USER, before_write
+
+LIMIT = 2
+WHICH = st.integers(0, 5)
+
+
+class Users(RuleBasedStateMachine):
+    """One user. Each log-in knows how many revokes there were when it began."""
+
+    options: dict[str, Any]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.revokes = 0
+        self.begun: list[tuple[Any, int]] = []
+        #: Revokes before the begin of each log-in, by session id.
+        self.epochs: dict[str, int] = {}
+
+    @rule(new_id=st.booleans())
+    def begin(self, new_id: bool) -> None:
+        visitor = Visitor(self.options, DynamoDBSession)
+        visitor.starts(csrf="token")
+        session = visitor.request()
+        session["userId"] = 42
+        if new_id:
+            session.regenerate_id()
+        self.begun.append((session, self.revokes))
+
+    @precondition(lambda self: self.begun)
+    @rule(
+        which=WHICH,
+        write=st.integers(0, 3),
+        inside=st.sampled_from(["nothing", "revoke", "log in", "log out"]),
+    )
+    def save(self, which: int, write: int, inside: str) -> None:
+        """Save a log-in; before one of its writes, something else happens."""
+        session, epoch = self.begun.pop(which % len(self.begun))
+        self.epochs[session.id] = epoch
+        actions: dict[str, Callable[[], object]] = {
+            "nothing": bool,
+            "revoke": self.revoke,
+            "log in": self.log_in,
+            "log out": lambda: self.log_out(which),
+        }
+        with before_write(write, actions[inside]):
+            session.save()
+        assert not session.revoked or session.id not in self.stored()
+
+    def log_in(self) -> None:
+        if self.begun:
+            session, epoch = self.begun.pop()
+            self.epochs[session.id] = epoch
+            session.save()
+
+    @rule()
+    def revoke(self) -> None:
+        # Log-ins that begin from now on may survive; those before may not.
+        self.revokes += 1
+        SessionStore(**self.options).revoke(userId=42)
+
+    @rule(which=WHICH)
+    def log_out(self, which: int) -> None:
+        if stored := sorted(self.stored()):
+            visitor = Visitor(self.options, DynamoDBSession)
+            visitor.id = stored[which % len(stored)]
+            visitor.request().delete()
+
+    @rule(seconds=st.sampled_from([1, 30, 100, 90_000]))
+    def wait(self, seconds: float) -> None:
+        self.options["clock"].advance(seconds)
+
+    def stored(self) -> set[str]:
+        items = stored_sessions(self.options["client"], self.options["table_name"])
+        now = self.options["clock"].now
+        return {
+            str(item["id"]["S"]).removeprefix("sess:")
+            for item in items
+            if "userId" in item and float(item["deadline"]["N"]) > now
+        }
+
+    @invariant()
+    def no_revoked_log_in_is_stored_and_there_are_not_too_many(self) -> None:
+        stored = self.stored()
+        assert {self.revokes} >= {self.epochs[id] for id in stored}
+        assert len(stored) <= LIMIT
+
+    def teardown(self) -> None:
+        client, name = self.options["client"], self.options["table_name"]
+        for item in client.scan(TableName=name)["Items"]:
+            client.delete_item(TableName=name, Key={"id": item["id"]})
+
+
+@pytest.mark.full
+def test_users_follow_the_model(clock: Clock) -> None:
+    with dynamodb_here() as client:
+        options = {"client": client, "table_name": "users", "clock": clock, **USER}
+        Users.options = {**options, "user_key": "userId", "max_sessions": LIMIT}
+        Visitor(Users.options, DynamoDBSession).starts(csrf="token")  # makes the table
+        steps = settings(max_examples=60, stateful_step_count=20)
+        run_state_machine_as_test(Users, settings=steps)
