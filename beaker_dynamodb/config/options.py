@@ -84,7 +84,7 @@ class Options(SecurityOptions):
     )
     transport: str = option(
         converters.choice("auto", "lean", "boto3"),
-        "How calls are made. `lean` sends GetItem, PutItem and DeleteItem in a quarter of boto3's "
+        "How calls are made. `lean` sends GetItem, PutItem and DeleteItem in a sixth of boto3's "
         "processor time. `auto` does so unless other code observes the calls, for instance a "
         "tracer.",
         default="auto",

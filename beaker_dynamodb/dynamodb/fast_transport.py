@@ -1,4 +1,4 @@
-"""Frequent calls over kept connections, in a quarter of boto3's processor time.
+"""Frequent calls over kept connections, in a sixth of boto3's processor time.
 
 A fast call builds and signs its request itself (route.py), and sends it over a connection that
 botocore has opened (http_exchange.py). botocore provides everything else: connections, TLS,
@@ -93,15 +93,17 @@ class FastTransport(Transport):
         if route is None or (self._observers is not None and self._observers.present()):
             return None
         try:
-            body = json_protocol.dumps(params)
             credentials = self._credentials.get_frozen_credentials()
+            if not route.serves(credentials):
+                return None
+            body = json_protocol.dumps(params)
+            request = route.request(OPERATIONS[method], body, credentials, time.time())
         except Exception:
             return None  # boto3 raises it
         connections = self._connections[route.pool]
-        connection = connections.take() if route.serves(credentials) else None
+        connection = connections.take()
         if connection is None:
             return None
-        request = route.request(OPERATIONS[method], body, credentials, time.time())
         try:
             response = http_exchange.exchange(connection.sock, request)
         except OSError as error:

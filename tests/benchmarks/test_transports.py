@@ -16,6 +16,7 @@ from benchmarks import transports
 from benchmarks.http_clients import CLIENTS, OwnParser, connect
 from benchmarks.servers import stores
 from benchmarks.store import Store
+from tests.docs.pages import table
 
 #: Those that need no package beside the tests' own.
 ALWAYS = ["boto3, default client", "http.client", "socket, own parser"]
@@ -106,3 +107,7 @@ def test_a_missing_package_is_named_in_its_row(
         (row,) = (line for line in text.splitlines() if line.startswith(f"| {name} |"))
         assert (name in transports.PACKAGES) == ("is not installed" in row)
     assert len(CLIENTS) == len(ALWAYS) - 1 + len(transports.PACKAGES)
+
+
+def test_the_page_shows_the_stored_result() -> None:
+    assert table("transports").strip() in (transports.RESULTS / "transports.md").read_text()
