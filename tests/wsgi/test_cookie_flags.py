@@ -61,7 +61,7 @@ def test_the_cookie_is_secure_if_the_browser_uses_https(
 
 @pytest.mark.parametrize("kind", ["memory", "cookie", "ext:dynamodb"])
 def test_sessions_of_every_type_have_a_safe_cookie(options: Options, kind: str) -> None:
-    chosen = options if kind == "ext:dynamodb" else {"validate_key": "key", "encrypt_key": "key"}
+    chosen = options if kind == "ext:dynamodb" else {"validate_key": "key"}
     assert (True, True, "Lax") == flags(issued({**chosen, "type": kind}, HTTPS))
 
 
