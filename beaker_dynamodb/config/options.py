@@ -176,24 +176,6 @@ class Options(SecurityOptions):
         "Save sessions without some of the special keys, instead of raising MissingSpecialKeys.",
         default=False,
     )
-    user_key: str | None = option(
-        converters.attribute_name,
-        "The special key that holds a session's user; it must have an index. Log-ins are then "
-        "registered with the user, so that `SessionStore.revoke` misses none. This package's "
-        "middleware only.",
-        default_text="none",
-    )
-    max_sessions: int | None = option(
-        converters.positive_integer,
-        "Number of sessions that a user may have at the same time. Needs `user_key`.",
-        default_text="no limit",
-    )
-    when_exceeded: str = option(
-        converters.choice("end_oldest", "refuse"),
-        "What a log-in beyond `max_sessions` does: `end_oldest` ends the user's session with the "
-        "earliest log-in, `refuse` raises TooManySessions.",
-        default="end_oldest",
-    )
     reap_interval: float = option(
         converters.number,
         "Legacy: each process scans the table in a thread at this interval and deletes expired "

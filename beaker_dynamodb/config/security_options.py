@@ -1,4 +1,4 @@
-"""The part of the option table that is about secrets and signatures."""
+"""The part of the option table that is about secrets, signatures and users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ITEM_PURPOSE = "beaker_dynamodb item"
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SecurityOptions:
-    """How cookies and items are signed."""
+    """How cookies and items are signed, and which sessions a user may have."""
 
     secret: str | None = option(
         converters.secret,
@@ -55,6 +55,25 @@ class SecurityOptions:
         "contain only plain data, such as numbers, strings, containers and dates. `true`: all "
         "items, so anyone who can write to the table can run code. `false`: none.",
         default="plain",
+    )
+
+    user_key: str | None = option(
+        converters.attribute_name,
+        "The special key that holds a session's user; it must have an index. Log-ins are then "
+        "registered with the user, so that `SessionStore.revoke` misses none. This package's "
+        "middleware only.",
+        default_text="none",
+    )
+    max_sessions: int | None = option(
+        converters.positive_integer,
+        "Number of sessions that a user may have at the same time. Needs `user_key`.",
+        default_text="no limit",
+    )
+    when_exceeded: str = option(
+        converters.choice("end_oldest", "refuse"),
+        "What a log-in beyond `max_sessions` does: `end_oldest` ends the user's session with the "
+        "earliest log-in, `refuse` raises TooManySessions.",
+        default="end_oldest",
     )
 
     @cached_property
