@@ -21,7 +21,7 @@ from beaker_dynamodb.migrate.source import (
     SourceSession,
     digest_of,
 )
-from beaker_dynamodb.sessions.payload import BEAKER
+from beaker_dynamodb.sessions.payload import safe_payload
 from beaker_dynamodb.sessions.storage import SessionStorage
 from beaker_dynamodb.sessions.stored_session import SESSION_CODECS
 
@@ -93,11 +93,8 @@ class DynamoDBSource:
             if item.codec.partition(",")[0] not in SESSION_CODECS:
                 # Decoding it would unpickle, and other programs may write to the table.
                 return Damaged("the payload is not a string")
-            payload = storage.codec.decode_session(item)
-            if storage.codec.plain_only(item):
-                # The copy is signed, which must not make a malicious pickle trusted.
-                payload = BEAKER.plain(payload)
-            payload = SessionBytes.text(payload)
+            # Safe, because the copy is signed: that must not make a malicious pickle trusted.
+            payload = SessionBytes.text(safe_payload(storage.codec, item))
         except PayloadError as error:
             return Damaged(str(error))
         times = item.accessed_ms, item.deadline_ms

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beaker.util import JsonSerializer, PickleSerializer
 
@@ -18,6 +18,10 @@ from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items import plain_pickle
 from beaker_dynamodb.items.codec import SessionBytes, unbase64
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.items.codec import Codec
+    from beaker_dynamodb.items.item import Item
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
@@ -113,6 +117,16 @@ def _plain(raw: Any) -> Any:
         "an unsigned session is encrypted or of another serializer, so it cannot be checked for "
         "plain data (option accept_unsigned)"
     )
+
+
+def safe_payload(codec: Codec, item: Item, format: PayloadFormat | None = None) -> Any:
+    """Return the payload of an item, which is safe to unpickle.
+
+    :param format: defaults to that of plain Beaker.
+    :raises PayloadError: the item is damaged, not signed properly, or unsigned and not plain.
+    """
+    raw = codec.decode_session(item)
+    return (format or BEAKER).plain(raw) if codec.plain_only(item) else raw
 
 
 #: The format of plain Beaker.

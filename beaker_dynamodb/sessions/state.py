@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from beaker_dynamodb.items.item import SESSION, Item, Marker
 from beaker_dynamodb.items.keys import short_hash
 from beaker_dynamodb.sessions.merge import merge
-from beaker_dynamodb.sessions.payload import BEAKER, Payload, PayloadFormat
+from beaker_dynamodb.sessions.payload import BEAKER, Payload, PayloadFormat, safe_payload
 
 if TYPE_CHECKING:
     from beaker_dynamodb.items.item import Attributes
@@ -131,9 +131,7 @@ class SessionState:
 
         :raises PayloadError: the item is damaged, not signed properly, or unsigned and not plain.
         """
-        codec = self.storage.codec
-        raw = codec.decode_session(item)
-        return Stored(item, self.payload(self.format.plain(raw) if codec.plain_only(item) else raw))
+        return Stored(item, self.payload(safe_payload(self.storage.codec, item, self.format)))
 
     def merged(self, mine: Payload, *, rebased: bool = False) -> Payload:
         """Return what to write over the stored session.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item
-from beaker_dynamodb.sessions.payload import BEAKER
+from beaker_dynamodb.sessions.payload import BEAKER, safe_payload
 
 if TYPE_CHECKING:
     from beaker_dynamodb.items.keys import Key
@@ -51,19 +51,16 @@ class StoredSession:
         :raises KeyError: the session has ended.
         :raises PayloadError: the item is damaged, or not signed as the options require.
         """
-        text: str = SessionBytes.text(self._raw(self._item()))
+        text: str = SessionBytes.text(self._storage.codec.decode_session(self._item()))
         return text
 
     def _item(self) -> Item:
         item = self._storage.items.get(self._key, SESSION)
         if item is None:
             raise KeyError("session")
-        return item
-
-    def _raw(self, item: Item) -> Any:
         if item.codec.partition(",")[0] not in SESSION_CODECS:
             raise PayloadError(f"a session's payload is encoded as {item.codec!r}")
-        return self._storage.codec.decode_session(item)
+        return item
 
     def payload(self) -> dict[str, Any]:
         """Return the session as a dict, with Beaker's ``_accessed_time`` and ``_creation_time``.
@@ -73,11 +70,7 @@ class StoredSession:
         :raises KeyError: the session has ended.
         :raises PayloadError: as in `text`, or the payload is encrypted or of another serializer.
         """
-        item = self._item()
-        raw = self._raw(item)
-        if self._storage.codec.plain_only(item):
-            raw = BEAKER.plain(raw)
-        payload = BEAKER.loads(raw)
+        payload = BEAKER.loads(safe_payload(self._storage.codec, self._item()))
         if payload is None:
             raise PayloadError(
                 "Cannot decode a session's payload: it is encrypted, was not written by Beaker's "
