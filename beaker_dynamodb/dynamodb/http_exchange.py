@@ -70,7 +70,7 @@ def exchange(connection: socket, request: bytes) -> Response:
 
     If anything is raised, the connection must be closed.
 
-    :raises OSError: there is no complete response: a timeout, a closed connection, or
+    :raises OSError: no complete response was received: a timeout, a closed connection, or
         `MalformedResponse`.
     """
     with suppress(BrokenPipeError):  # the server may have answered before it closed the connection

@@ -31,7 +31,7 @@ class UserItem:
         could repeat after the item was deleted.
     :param sessions: partition keys of sessions, the earliest log-in first, and the times of the
         log-ins in milliseconds since the epoch.
-    :param writer: token of the write; None: there is no item.
+    :param writer: token of the write; None if the item does not exist.
     """
 
     generation: str = ""
@@ -124,12 +124,12 @@ class UserItems:
     def end(self, key: Key, user: Attributes) -> Mapping[str, Any] | None:
         """Write a marker under a session's key, unless it is the session of another user.
 
-        Even if there is no session: a log-in may be about to write it.
+        Even if the session does not exist: a log-in may be about to write it.
 
         :returns: the attributes of the session that ended, if there was one.
         """
         items = self._items
-        # There is no item, it is a visitor's or a marker, or it is a session of this user.
+        # The item does not exist, has no user (a visitor's session, a marker), or has this one.
         condition = Attr(self._user_key).not_exists() | Attr(self._user_key).eq(user)
         try:
             answer = items.call(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,21 +80,40 @@ class Users:
         :raises TooManySessions: the user already has ``max_sessions`` sessions.
         """
         log_in.registered_at = time.monotonic()
-        current: UserItem | None = log_in.found
-        retry = self._storage.conflict_retry()
-        while current is not None:
+
+        def registered(current: UserItem) -> UserItem | None:
             if current.generation != log_in.found.generation:
-                return False
+                return None
             listed = {name: ms for name, ms in current.sessions.items() if name != key.partition}
             sessions = listed if moved else self._room(log_in.user, listed)
             sessions[key.partition] = self._items.now_ms()
+            return replace(current, sessions=sessions)
+
+        return self._replace(log_in.user, log_in.found, registered) is not None
+
+    def _replace(
+        self,
+        user: Attributes,
+        current: UserItem,
+        change: Callable[[UserItem], UserItem | None],
+        lifetime: float | None = None,
+    ) -> UserItem | None:
+        """Write what ``change`` returns for the current item, until no other write interferes.
+
+        :param lifetime: in seconds; defaults to that of user items.
+        :returns: the item that was replaced; None if ``change`` returned None.
+        :raises SessionConflict: other requests wrote the item each time.
+        """
+        retry = self._storage.conflict_retry()
+        while (after := change(current)) is not None:
             with retry.timed():
-                current = self._table.write(
-                    log_in.user, current, replace(current, sessions=sessions), self._lifetime
-                )
-            if current is not None and not retry.again():
+                found = self._table.write(user, current, after, lifetime or self._lifetime)
+            if found is None:
+                return current
+            current = found
+            if not retry.again():
                 raise SessionConflict("other log-ins of the user were registered at the same time")
-        return True
+        return None
 
     def _room(self, user: Attributes, sessions: dict[str, int]) -> dict[str, int]:
         """Return the listed sessions except those that make room for another one."""
@@ -157,16 +176,13 @@ class Users:
         if self._limit is None:
             return
         names = {key.partition for key in ended}
+
+        def left(current: UserItem) -> UserItem | None:
+            kept = {name: ms for name, ms in current.sessions.items() if name not in names}
+            return None if len(kept) == len(current.sessions) else replace(current, sessions=kept)
+
         try:
-            current: UserItem | None = self._table.read(user)
-            retry = self._storage.conflict_retry()
-            while current is not None and names & current.sessions.keys():
-                left = {name: ms for name, ms in current.sessions.items() if name not in names}
-                current = self._table.write(
-                    user, current, replace(current, sessions=left), self._lifetime
-                )
-                if current is not None and not retry.again():
-                    return
+            self._replace(user, self._table.read(user), left)
         except DynamoDBError as error:
             log.warning("a session that ended still counts for max_sessions: %s", error)
 
@@ -179,9 +195,12 @@ class Users:
 
         :param keep: keys of sessions that stay.
         """
-        listed = self._new_generation(user, self._lifetime)
-        ended = [self._table.session_key(name) for name in listed]
-        ended = [key for key in ended if key not in set(keep)]
+        before = self._replace(
+            user, self._table.read(user), lambda old: UserItem(new_generation(), old.sessions)
+        )
+        kept = set(keep)
+        listed = [self._table.session_key(name) for name in before.sessions] if before else []
+        ended = [key for key in listed if key not in kept]
         for key in ended:
             old = self._table.end(key, user)
             if old is not None:
@@ -194,19 +213,5 @@ class Users:
 
         It makes log-ins fail that are in flight, and holds nothing of the user but a digest.
         """
-        self._new_generation(user, ERASED_SECONDS, keep_list=False)
-
-    def _new_generation(
-        self, user: Attributes, lifetime: float, *, keep_list: bool = True
-    ) -> Mapping[str, int]:
-        """Change the generation, and return the listed sessions."""
         current = self._table.read(user)
-        retry = self._storage.conflict_retry()
-        while True:
-            after = UserItem(new_generation(), current.sessions if keep_list else {})
-            found = self._table.write(user, current, after, lifetime)
-            if found is None:
-                return current.sessions
-            current = found
-            if not retry.again():
-                raise SessionConflict("log-ins of the user were registered at the same time")
+        self._replace(user, current, lambda _: UserItem(new_generation()), ERASED_SECONDS)

@@ -137,15 +137,8 @@ def test_a_connection_has_one_call_at_a_time(server: FakeServer) -> None:
 
 
 @pytest.fixture
-def tls_server(
-    _new_clients: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[FakeServer]:
-    """A server whose certificate botocore accepts because of ``AWS_CA_BUNDLE``."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
+def tls_server(authority: trustme.CA) -> Iterator[FakeServer]:
+    context = tls(authority, "localhost")
     with FakeServer({"Item": ITEM}, context) as server:
         yield server
 
@@ -182,16 +175,25 @@ def test_calls_over_tls(tls_server: FakeServer) -> None:
 
 
 @pytest.fixture
-def aws(
-    _new_clients: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[FakeServer]:
-    """A server for all names of AWS."""
+def authority(_new_clients: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """Signs certificates that botocore accepts because of ``AWS_CA_BUNDLE``."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    return authority
+
+
+def tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    names = "*.eu-west-1.amazonaws.com", "*.eu-west-1.api.aws", "*.ddb.eu-west-1.amazonaws.com"
     authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def aws(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    """A server for all names of AWS."""
+    names = "*.eu-west-1.amazonaws.com", "*.eu-west-1.api.aws", "*.ddb.eu-west-1.amazonaws.com"
+    context = tls(authority, *names)
     real = socket.getaddrinfo
     with FakeServer({"Item": ITEM}, context) as server:
 

@@ -139,7 +139,7 @@ def test_no_log_in_survives_a_revoke_that_comes_after_its_begin(
         done: list[int] = []
         with before_write(moment, lambda: done.append(store.revoke(userId=42))):
             session.save()
-        if not done:  # there is no such write
+        if not done:  # the save makes fewer writes
             store.revoke(userId=42)
         assert done == [] or moment == 2 or session.revoked
         assert [] == alive(options)
