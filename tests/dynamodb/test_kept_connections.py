@@ -21,7 +21,7 @@ from botocore.config import Config
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
 from tests.dynamodb.fake_server import ITEM, OFFLINE, FakeServer, Request
-from tests.dynamodb.test_fast_transport import fast
+from tests.dynamodb.fast import fast
 
 THREADS, READS = 32, 20
 

@@ -18,7 +18,7 @@ from botocore.stub import Stubber
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb import observers
 from tests.dynamodb.fake_server import OFFLINE, FakeServer
-from tests.dynamodb.test_fast_transport import fast
+from tests.dynamodb.fast import fast
 
 
 @pytest.fixture
