@@ -18,8 +18,8 @@ from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.session_item import in_dynamodb
 from beaker_dynamodb.wsgi import save_errors
 from beaker_dynamodb.wsgi.cookie_options import set_safe_defaults, warn_of_dropped_cookies
-from beaker_dynamodb.wsgi.cookie_signature import cookie_signatures
-from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
+from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signatures
+from beaker_dynamodb.wsgi.session_cookie import CHECKED, SessionWithCookie
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -79,7 +79,10 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
         backend_for(split(options, SESSIONS)[0])
     set_safe_defaults(options)
     warn_of_dropped_cookies(options)
-    _check_secrets(options)
+    signatures = _checked_signatures(options)
+    if options["session_class"] in (DynamoDBSession, SessionWithCookie):
+        # Not to a subclass, which may change the options.
+        options[CHECKED] = signatures
     return save_errors.parse(options.pop("on_save_error", None))
 
 
@@ -106,10 +109,10 @@ def session_class(options: Mapping[str, Any]) -> type:
     return SessionWithCookie
 
 
-def _check_secrets(options: Mapping[str, Any]) -> None:
-    """Check the options that sign cookies, and warn of short secrets."""
+def _checked_signatures(options: Mapping[str, Any]) -> CookieSignatures:
+    """Return the signatures of cookies, and warn of short secrets."""
     secret, previous = options.get("secret"), options.get("previous_secrets")
-    cookie_signatures(secret, previous, options.get("cookie_signature"))  # checks them
+    signatures = cookie_signatures(secret, previous, options.get("cookie_signature"))
     if previous and not secret:
         raise ConfigurationError(
             "session.previous_secrets is set without session.secret, so nothing is signed: set "
@@ -123,3 +126,4 @@ def _check_secrets(options: Mapping[str, Any]) -> None:
             'python -c "import secrets; print(secrets.token_urlsafe(32))"',
             MIN_SECRET_BYTES,
         )
+    return signatures

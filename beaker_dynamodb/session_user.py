@@ -10,6 +10,7 @@ from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.exceptions import SpecialKeyError
 from beaker_dynamodb.items.special_keys import find
 from beaker_dynamodb.session_item import SessionWithItem
+from beaker_dynamodb.sessions.merge import BEAKER_KEYS
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.storage import SessionStorage, session_storage
 from beaker_dynamodb.sessions.users import LogIn, Users
@@ -54,8 +55,8 @@ class SessionWithUser(SessionWithItem):
 
     def _begin_log_in(self, changes: Mapping[str, Any]) -> None:
         """Read the user's generation if the user changes: the log-in begins now."""
-        if all(str(name).startswith("_") for name in changes):
-            return  # Beaker's own keys, which it sets before there are options
+        if changes.keys() <= BEAKER_KEYS:
+            return  # Beaker sets them before there are options
         users = self._users
         if users is None or users.user_key not in changes:
             return

@@ -210,14 +210,16 @@ def _is_one_part(prefix: str, text: str) -> bool:
 
 
 def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> str:
-    raw = key_bytes(value)
     safe, limit = (
         (_KEY_SAFE, MAX_KEY_BYTES) if attribute == "key" else (_NAMESPACE_SAFE, MAX_NAMESPACE_BYTES)
     )
-    text = quote(raw, safe=safe) or "%"
+    if isinstance(value, str) and value.isascii() and value.isalnum():
+        text = value  # an id; quote() would return the same
+    else:
+        text = quote(key_bytes(value), safe=safe) or "%"
     if len(text) <= limit:
         return text
-    originals[attribute] = raw
+    originals[attribute] = raw = key_bytes(value)
     return _digest(raw)
 
 

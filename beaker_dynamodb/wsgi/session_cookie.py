@@ -17,8 +17,10 @@ from beaker.session import Session
 
 from beaker_dynamodb.wsgi.cookie_header import candidates, new_id
 from beaker_dynamodb.wsgi.cookie_options import check_prefix, set_safe_defaults
-from beaker_dynamodb.wsgi.cookie_signature import cookie_signatures
+from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signatures
 
+#: A parameter of `SessionWithCookie`: the `CookieSignatures`, if its options have been checked.
+CHECKED = "_cookie_signatures"
 #: Key in a session's data: which of ``_domain`` and ``_path`` the application has assigned. Those
 #: take precedence over the configuration.
 ASSIGNED_SCOPE = "_cookie_scope"
@@ -32,10 +34,13 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
     request: dict[str, Any]
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
-        set_safe_defaults(params)
-        self._signatures = cookie_signatures(
-            params.get("secret"), params.get("previous_secrets"), params.get("cookie_signature")
-        )
+        signatures = params.pop(CHECKED, None)
+        if signatures is None:
+            set_safe_defaults(params)
+            signatures = cookie_signatures(
+                params.get("secret"), params.get("previous_secrets"), params.get("cookie_signature")
+            )
+        self._signatures: CookieSignatures = signatures
         #: The values of the request's session cookies, and whether each is signed as new ones are.
         self._cookie_values: dict[str, bool] = {}
         #: Domain and path of the cookie that the browser has, if any.

@@ -42,8 +42,11 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         return True
 
     def _session(self) -> Any:
+        session = self.__dict__["_sess"]
+        if session is not None:
+            return session
         params = self.__dict__["_params"]
-        if self.__dict__["_sess"] is None and params.get("secure") is None:
+        if params.get("secure") is None:
             secure = over_https(self.__dict__["_environ"])
             self.__dict__["_params"] = {**params, "secure": secure}
         return super()._session()

@@ -111,6 +111,15 @@ def test_a_log_in_costs_a_read_and_a_write_and_nothing_else_costs_more(
     assert ["GetItem", *save, *move, *log_out] == calls.operations
 
 
+def test_the_key_of_the_user_may_begin_with_an_underscore(options: dict[str, Any]) -> None:
+    key = {"special_keys": "_user:N:index", "user_key": "_user"}
+    session = Visitor({**options, **key}, DynamoDBSession).request()
+    session.update(_user=42)
+    assert 0 == SessionStore(**options | key).revoke(_user=42)
+    session.save()
+    assert session.revoked
+
+
 # -- revoke -----------------------------------------------------------------------------------
 
 

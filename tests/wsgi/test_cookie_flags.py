@@ -11,6 +11,7 @@ from pyramid.config import Configurator
 
 from beaker_dynamodb import ConfigurationError, DynamoDBSession
 from beaker_dynamodb.middleware import SessionMiddleware, session_filter_factory
+from beaker_dynamodb.wsgi import session_cookie
 from tests.sessions.site import COOKIE, Site, store
 from tests.wsgi.raw import page, respond, send, wrap
 
@@ -113,6 +114,23 @@ def test_in_beakers_middleware_the_session_class_has_a_http_only_cookie(options:
     site = Site("beaker", {**options, "session_class": DynamoDBSession})
     (header,) = site(store(name="Ada")).set_cookies
     assert (True, False, "Lax") == flags(SimpleCookie(header)[COOKIE])
+
+
+def test_a_request_does_not_check_the_options_again(
+    options: Options, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = wrap(page(store(name="Ada")), options)
+    monkeypatch.setattr(session_cookie, "set_safe_defaults", None)
+    assert send(app, cookie).status == "200 OK"
+
+
+def test_a_subclass_may_change_the_options_of_the_cookie(options: Options) -> None:
+    class Insecure(DynamoDBSession):
+        def __init__(self, request: dict[str, Any], **params: Any) -> None:
+            super().__init__(request, **{**params, "httponly": "false", "key": "other"})
+
+    chosen = {**options, "session_class": Insecure}
+    assert (False, True, "Lax") == flags(issued(chosen, HTTPS, "other"))
 
 
 # -- prefixes of the name -----------------------------------------------------------------------
