@@ -50,12 +50,14 @@ class Result:
     :param status: `OK`, `WARNING` or `ERROR`.
     :param text: what was found.
     :param remedy: how to fix it.
+    :param asvs: the requirements of OWASP ASVS 5.0 that it concerns (docs/explanation/owasp.md).
     """
 
     name: str
     status: str
     text: str
     remedy: str = ""
+    asvs: tuple[str, ...] = ()
 
 
 def failed(name: str, error: DynamoDBError) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,12 +13,12 @@ import click
 from beaker_dynamodb.cli import checks
 from beaker_dynamodb.cli.check_items import check_sample
 from beaker_dynamodb.cli.check_operations import Operations
-from beaker_dynamodb.cli.check_security import check_cookie, check_serializer
+from beaker_dynamodb.cli.check_security import check_security
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result, failed
 from beaker_dynamodb.cli.command import FAILED, command, json_flag
 from beaker_dynamodb.cli.console import print_json, printable
 from beaker_dynamodb.cli.flags import with_settings
-from beaker_dynamodb.cli.settings import SESSIONS, Settings
+from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
 from beaker_dynamodb.items.store import ItemStore
 
@@ -38,9 +38,10 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     """Check everything that sessions and caches need, and say how to fix what is wrong.
 
     Checks credentials, Region, table, key, time to live and indexes; tries every operation on an
-    item that it deletes again; checks the clock, the round trip, the serializer and a sample of 100
-    items. Run it where the application runs, with its credentials. Exit code 1 if there is an
-    error.
+    item that it deletes again; checks the clock, the round trip, a sample of 100 items, and, with
+    --ini, the settings of cookies, signatures and lifetimes, with the requirements of OWASP ASVS
+    5.0 that they concern. Run it where the application runs, with its credentials. Exit code 1 if
+    there is an error.
     """
     results = []
     for result in examine(settings):
@@ -58,7 +59,8 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
 
 def _show(result: Result) -> None:
     status = click.style(f"{result.status:7}", fg=COLORS[result.status])
-    click.echo(f"{status}  {result.name:20}  {printable(result.text)}")
+    asvs = f" (ASVS {', '.join(result.asvs)})" if result.asvs else ""
+    click.echo(f"{status}  {result.name:20}  {printable(result.text)}{asvs}")
     if result.remedy:
         click.echo(f"{'':29}  -> {result.remedy}")
 
@@ -69,20 +71,36 @@ def _counted(number: int, noun: str) -> str:
 
 def examine(settings: Settings) -> Iterator[Result]:
     """Run all checks in order; skip those that cannot work after a failed one."""
-    options = settings.existing
-    items = ItemStore(options)
-    result = checks.check_credentials(options)
+    items = ItemStore(settings.existing)
+    described = yield from _check_table(items, settings)
+    usable = described is not None and (yield from _check_use(items, settings, described))
+    yield from check_security(settings, described or {})
+    if usable:
+        try:
+            yield from check_sample(items, settings)
+        except DynamoDBError as error:
+            yield failed("sample", error)
+
+
+def _check_table(
+    items: ItemStore, settings: Settings
+) -> Generator[Result, None, Mapping[str, Any] | None]:
+    """Check whether the table can be reached.
+
+    :returns: its description, which is empty if it may not be read; None if it cannot be reached.
+    """
+    result = checks.check_credentials(items.options)
     yield result
     if result.status == ERROR:
-        return
+        return None
     try:
         client = items.client()
     except ConfigurationError as error:
         yield Result("region", ERROR, str(error), "set region_name, or AWS_DEFAULT_REGION")
-        return
+        return None
     except DynamoDBError as error:
         yield failed("credentials", error)
-        return
+        return None
     yield Result("region", OK, f"{client.meta.region_name}, {client.meta.endpoint_url}")
     described: Mapping[str, Any] | None
     try:
@@ -91,8 +109,18 @@ def examine(settings: Settings) -> Iterator[Result]:
         # The application may be allowed to use a table without being allowed to describe it.
         result, described = failed("table", error), {}
     yield result
-    if result.status == ERROR or described is None:
-        return
+    return None if result.status == ERROR else described
+
+
+def _check_use(
+    items: ItemStore, settings: Settings, described: Mapping[str, Any]
+) -> Generator[Result, None, bool]:
+    """Check the table's properties and every operation.
+
+    :param described: its description, which is empty if it may not be read.
+    :returns: whether its items can be read with the options.
+    """
+    client, options = items.client(), items.options
     if described:
         key = checks.check_key(client, options)
         yield key
@@ -102,18 +130,12 @@ def examine(settings: Settings) -> Iterator[Result]:
         result = checks.check_indexes(options, described)
         yield result
         if key.status == ERROR:
-            return
+            return False
         if result.status == ERROR:
             index_keys = ()
     yield from Operations(items, settings.prefix, index_keys).check()
     yield from _check_connection(items, settings)
-    yield check_serializer(settings)
-    if settings.purpose == SESSIONS:
-        yield from check_cookie(options)
-    try:
-        yield from check_sample(items, settings)
-    except DynamoDBError as error:
-        yield failed("sample", error)
+    return True
 
 
 def _check_connection(items: ItemStore, settings: Settings) -> Iterator[Result]:

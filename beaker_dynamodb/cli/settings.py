@@ -24,12 +24,14 @@ class Settings:
     :param purpose: `SESSIONS` or `CACHE`.
     :param beaker: settings of the INI file that Beaker itself reads: ``type``,
         ``data_serializer``, ``encrypt_key`` …
+    :param from_ini: whether the settings are an application's, from an INI file.
     """
 
     options: Options
     given: Mapping[str, Any] = field(default_factory=dict, repr=False)
     purpose: str = SESSIONS
     beaker: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    from_ini: bool = False
 
     @property
     def prefix(self) -> str:
@@ -68,4 +70,4 @@ def load(
     _, found = read_ini(ini, section, purpose)
     own, beaker = split(found, purpose)
     given = {**PATIENCE, **by_name(own), **flags}
-    return Settings(parse(given), given, kind, beaker)
+    return Settings(parse(given), given, kind, beaker, from_ini=True)

@@ -14,12 +14,11 @@ from click.testing import CliRunner
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.cli import checks
 from beaker_dynamodb.cli.check_operations import Operations
-from beaker_dynamodb.cli.check_security import check_cookie, check_serializer
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING
 from beaker_dynamodb.cli.doctor import examine
 from beaker_dynamodb.cli.iam_policy import ON_TABLE, USES, policy_document
 from beaker_dynamodb.cli.main import cli
-from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings
+from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.items.store import ItemStore
 from tests.cli.conftest import Run
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
 INDEXED = ("--special-keys", "userId:S:index")
 KEYS = ("--signing-keys", "a key of sixteen bytes and more")
+#: Checks that need no table.
+ALWAYS = ["items signed", "ids in the table", "user sessions"]
 CREDENTIALS = ("--aws-access-key-id", "testkey", "--aws-secret-access-key", "testsecret")
 
 
@@ -96,53 +97,6 @@ def test_a_sample_shows_items_that_other_options_wrote(
     DynamoDBNamespaceManager("pages", **options)[b"key"] = 1
     assert OK == statuses(run, "--for", "cache")["codec"]
     assert WARNING == statuses(run, "--for", "cache", "--serializer", "json")["codec"]
-
-
-@pytest.mark.parametrize(
-    ("given", "status"),
-    [
-        ({}, WARNING),
-        ({"signing_keys": "0123456789abcdef"}, OK),
-        ({"signing_keys": "0123456789abcdef", "accept_unsigned": True}, WARNING),
-        ({"secret": "a secret"}, OK),
-        ({"secret": "a secret", "accept_unsigned": "true"}, WARNING),
-    ],
-)
-def test_unsigned_pickles_are_a_warning(given: dict[str, Any], status: str) -> None:
-    for purpose in (SESSIONS, CACHE):
-        assert status == check_serializer(Settings(parse(given), given, purpose)).status
-
-
-def test_doctor_advises_to_refuse_unsigned_sessions() -> None:
-    def remedy(purpose: str, **given: str) -> str:
-        return check_serializer(Settings(parse(given), given, purpose)).remedy
-
-    assert "accept_unsigned = false" in remedy(SESSIONS, secret="a secret")
-    assert not remedy(SESSIONS, secret="a secret", accept_unsigned="false")
-    assert "session.secret does not sign caches" in remedy(CACHE)
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({}, []),
-        ({"cookie_signature": "sha256"}, [(OK, "sha256-only")]),
-        ({"cookie_signature": "sha256-only"}, [(OK, "")]),
-        ({"cookie_signature": "beaker"}, [(WARNING, "remove cookie_signature")]),
-        (
-            {"cookie_signature": "sha256-only", "previous_secrets": "old"},
-            [(OK, ""), (OK, "remove them")],
-        ),
-    ],
-)
-def test_doctor_reminds_of_accepted_signatures(
-    given: dict[str, Any], said: list[tuple[str, str]]
-) -> None:
-    results = [*check_cookie(parse({**given, **({"secret": "a secret"} if given else {})}))]
-    assert [status for status, _ in said] == [result.status for result in results]
-    for (_, remedy), result in zip(said, results, strict=True):
-        assert remedy in result.remedy
-        assert bool(remedy) is bool(result.remedy)
 
 
 def test_credentials_are_found_but_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +190,7 @@ def test_the_smallest_policy_gives_warnings_only(
     found = {result.name: result for result in examine(Settings(options))}
     warnings = {name for name, result in found.items() if result.status == WARNING}
     optional = {"BatchGetItem", "BatchWriteItem", "Query, beaker-userId", "Scan", "sample"}
-    assert {"table", "time to live", "serializer", *optional} == warnings
+    assert {"table", "time to live", "items signed", *optional} == warnings
     others = {result.status for name, result in found.items() if name not in warnings}
     assert {OK} == others
     assert {"GetItem", "PutItem", "DeleteItem", "clock", "round trip"} <= set(found)
@@ -270,11 +224,11 @@ def test_every_use_in_a_remedy_allows_its_action() -> None:
     [
         (
             ["--endpoint-url", "http://127.0.0.1:1", "--region-name", "eu-west-1"],
-            ["credentials", "region", "table"],
+            ["credentials", "region", "table", *ALWAYS],
             "127.0.0.1:1: connection refused",
             "Is it running?",
         ),
-        ([], ["credentials", "region"], "egion", "set region_name, or AWS_DEFAULT_REGION"),
+        ([], ["credentials", "region", *ALWAYS], "egion", "set region_name, or AWS_DEFAULT_REGION"),
     ],
 )
 def test_doctor_stops_after_an_error_that_ends_everything(
@@ -285,9 +239,9 @@ def test_doctor_stops_after_an_error_that_ends_everything(
     assert 1 == result.exit_code
     found = json.loads(result.stdout)["checks"]
     assert checked == [check["name"] for check in found]
-    assert ERROR == found[-1]["status"]
-    assert said in found[-1]["text"]
-    assert remedy in found[-1]["remedy"]
+    (error,) = (check for check in found if ERROR == check["status"])
+    assert said in error["text"]
+    assert remedy in error["remedy"]
 
 
 def test_refused_credentials_are_an_error_of_the_credentials() -> None:
