@@ -135,12 +135,14 @@ def test_same_site_none_without_secure_is_dropped(window: Window) -> None:
     assert "None" == window.user("/")
 
 
+@pytest.mark.owasp("3.3.4")
 def test_the_default_cookie_is_hidden_from_scripts(window: Window) -> None:
     window.user("/log-in")
     assert [(COOKIE, True, False, "Lax")] == window.flags
     assert "Ada" == window.user("/")
 
 
+@pytest.mark.owasp("3.3.1", "3.3.3")
 def test_a_host_cookie_is_kept_on_a_secure_origin_only(window: Window) -> None:
     """Browsers treat localhost as secure, even over plain HTTP."""
     window.configure(key="__Host-sid", secret="a secret of the site")

@@ -128,6 +128,7 @@ def test_a_request_answered_after_the_login_does_not_log_the_user_out(
     show(browser, url, "Ada")
 
 
+@pytest.mark.owasp("7.2.4")
 def test_a_request_with_the_old_cookie_does_not_log_the_user_out(
     url: str, shop: Shop, browser: Chrome
 ) -> None:

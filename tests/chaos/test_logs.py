@@ -62,6 +62,7 @@ def objects(root: object) -> list[object]:
     return found
 
 
+@pytest.mark.owasp("16.2.5")
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("middleware", MIDDLEWARES)
 def test_a_visit_shows_no_secret(
@@ -110,6 +111,7 @@ def test_reprs_show_no_secret(
     assert repr(dict(session)) == repr(session)
 
 
+@pytest.mark.owasp("16.2.5")
 def test_the_warning_about_a_corrupt_session_does_not_contain_its_id(
     moto_endpoint: Endpoint, table_name: str
 ) -> None:

@@ -44,6 +44,7 @@ def sessions(client: DynamoDBClient, table_name: str) -> Any:
 EVERY = {f"id-{n}" for n in range(5)}
 
 
+@pytest.mark.owasp("7.4.5")
 @pytest.mark.both_servers
 @pytest.mark.parametrize(
     ("words", "ended"),
@@ -166,6 +167,7 @@ def test_a_session_that_is_used_before_it_is_deleted_is_kept(
 # -- all ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.owasp("7.4.5")
 @pytest.mark.both_servers
 def test_all_reads_consistently_until_a_pass_finds_nothing(
     revoke: Run,

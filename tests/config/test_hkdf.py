@@ -31,6 +31,7 @@ VECTORS = [
 ]
 
 
+@pytest.mark.owasp("11.4.1")
 @pytest.mark.parametrize(("secret", "salt", "info", "key"), VECTORS, ids=["A.1", "A.2", "A.3"])
 def test_vectors_of_the_rfc(secret: bytes, salt: bytes, info: bytes, key: str) -> None:
     expected = bytes.fromhex(key)

@@ -69,6 +69,7 @@ def test_sessions_of_a_user(aws: Endpoint) -> None:
     assert [here.id] == [session.id for session in found]
 
 
+@pytest.mark.owasp("7.5.2")
 @pytest.mark.parametrize("hash_ids", [False, True])
 def test_one_device_is_logged_out(aws: Endpoint, hash_ids: bool) -> None:
     names = run_blocks(page("docs/howto/device-list.md"))

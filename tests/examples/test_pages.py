@@ -54,6 +54,7 @@ def test_pyramid_starts_a_session_under_a_new_id_at_the_log_in(pyramid: str) -> 
     assert 0 == visits(thief.get())
 
 
+@pytest.mark.owasp("7.5.2")
 def test_pyramid_lists_where_a_user_is_logged_in(pyramid: str) -> None:
     agents = ["Firefox", "<b>Safari</b>"]
     desktop, phone = (Visitor(pyramid, agent) for agent in agents)

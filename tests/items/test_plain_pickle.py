@@ -82,6 +82,7 @@ class Cart:
     """A class of an application."""
 
 
+@pytest.mark.owasp("1.5.2")
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize(
     "value", [Cart(), Cart, Counter("tea"), os.system, eval, getattr, range(3), ValueError()]
@@ -91,6 +92,7 @@ def test_other_classes_and_functions_are_refused(value: object, protocol: int) -
         plain_pickle.loads(pickle.dumps({"value": value}, protocol))
 
 
+@pytest.mark.owasp("1.5.2")
 @pytest.mark.parametrize("protocol", range(6))
 def test_poison_is_not_run(tmp_path: Path, protocol: int) -> None:
     data = pickle.dumps({"name": Poison(tmp_path / "ran")}, protocol)

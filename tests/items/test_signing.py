@@ -56,6 +56,7 @@ def test_only_an_item_with_a_verified_signature_counts_as_signed(
     assert signed is Signatures(parse(options)).verify(made)
 
 
+@pytest.mark.owasp("11.2.5")
 @given(st.data())
 def test_each_bit_counts(data: st.DataObject) -> None:
     made = written(SIGNED, VALUE)
@@ -109,6 +110,7 @@ def test_different_items_have_different_signatures(one: Item, other: Item) -> No
     assert one.signature != other.signature
 
 
+@pytest.mark.owasp("11.2.2", "13.3.4")
 @pytest.mark.parametrize(
     ("writer", "reader", "reads"),
     [(OLD, BOTH, True), (BOTH, NEW, True), (BOTH, OLD, False), (OLD, NEW, False)],

@@ -48,6 +48,7 @@ def count(endpoint: Endpoint, visitor: Visitor) -> int:
     return len(stored_sessions(endpoint.client, visitor.options["table_name"]))
 
 
+@pytest.mark.owasp("7.4.1")
 @pytest.mark.both_servers
 @pytest.mark.parametrize("late", [change, touch])
 def test_a_late_request_does_not_restore_a_deleted_session(
@@ -64,6 +65,7 @@ def test_a_late_request_does_not_restore_a_deleted_session(
     assert 0 == count(endpoint, visitor)
 
 
+@pytest.mark.owasp("7.4.1", "7.3.1")
 @pytest.mark.both_servers
 @pytest.mark.parametrize("late", [change, touch])
 def test_a_late_request_does_not_restore_an_expired_session(

@@ -95,6 +95,7 @@ def test_a_rejected_read_raises_and_keeps_the_session(
     assert {"name": "Ada"} == site(values, cookie).result
 
 
+@pytest.mark.owasp("16.5.3")
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_an_unreachable_store_or_missing_table_starts_no_session(
     endpoint: Endpoint, options: dict[str, object], setting: dict[str, object]

@@ -20,6 +20,7 @@ def items(endpoint: Endpoint, visitor: Visitor) -> list[dict[str, Any]]:
     return [dict(item) for item in found]
 
 
+@pytest.mark.owasp("14.2.4")
 @pytest.mark.parametrize(
     ("hash_ids", "id"), [(True, "0123456789abcdef"), ("migrate", "long-" * 1000)]
 )

@@ -28,6 +28,7 @@ def site(request: pytest.FixtureRequest, options: dict[str, object]) -> Site:
     return Site("ours", {**options, **request.param})
 
 
+@pytest.mark.owasp("7.2.4")
 @pytest.mark.parametrize("method", ["invalidate", "regenerate_id"])
 def test_the_old_cookie_opens_nothing(
     site: Site, method: str, client: DynamoDBClient, table_name: str
@@ -42,6 +43,9 @@ def test_the_old_cookie_opens_nothing(
     assert 1 == len(stored_sessions(client, table_name))
 
 
+@pytest.mark.owasp(
+    "7.2.1", "Session ID Generation and Verification: Permissive and Strict Session Management"
+)
 def test_an_unknown_id_is_replaced(site: Site) -> None:
     """Session fixation: an attacker may have chosen the id."""
     deleted = site(store(name="Ada")).cookie

@@ -77,6 +77,7 @@ def test_both_responses_to_a_double_click_on_log_in_are_logged_in(
     assert {} == site(values, cookie).result
 
 
+@pytest.mark.owasp("7.4.1")
 @pytest.mark.both_servers
 @pytest.mark.parametrize("ending", ["regenerate_id", "invalidate", "delete"])
 @LATE
@@ -145,6 +146,7 @@ def test_ending_a_session_expires_the_cookie(site: Site, cookie: str, end: Actio
     assert "expires=" in header
 
 
+@pytest.mark.owasp("7.6.2")
 @pytest.mark.parametrize(
     "action",
     [

@@ -230,6 +230,7 @@ def test_a_listing_that_is_closed_early_leaves_no_thread(
 # -- revoke -----------------------------------------------------------------------------------
 
 
+@pytest.mark.owasp("7.4.3")
 @pytest.mark.both_servers
 def test_revoke_ends_all_sessions_of_a_user_except_those_to_keep(
     options: dict[str, Any], store: SessionStore
@@ -265,6 +266,7 @@ def test_keep_takes_ids_whether_or_not_they_are_hashed_in_the_table(
     assert {} == visitor.finds()
 
 
+@pytest.mark.owasp("7.4.1")
 @pytest.mark.parametrize("verb", ["revoke", "delete"])
 def test_requests_in_flight_restore_nothing(
     visitor: Visitor, store: SessionStore, verb: str

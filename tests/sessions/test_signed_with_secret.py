@@ -185,6 +185,7 @@ def ran(tmp_path: Path) -> Path:
     return tmp_path / "ran"
 
 
+@pytest.mark.owasp("1.5.2")
 @pytest.mark.parametrize("kind", poisons(Path()))
 @pytest.mark.parametrize("format", ["pickle", "json", "encrypted"])
 @pytest.mark.parametrize("hash_ids", ["false", "migrate"])
@@ -272,6 +273,7 @@ def test_signing_keys_replace_the_secret(
     assert {"user": "Ada"} == Site("ours", keyed)(values, cookie).result
 
 
+@pytest.mark.owasp("13.3.4")
 def test_concurrent_requests_during_a_rotation_lose_nothing(given: dict[str, Any]) -> None:
     """Half of the servers have the new secret already."""
     before = Site("ours", {**given, "secret": OLD, "previous_secrets": NEW})

@@ -127,6 +127,7 @@ def test_reading_no_flash_messages_writes_nothing(
     assert ["GetItem", "PutItem"] == pop_flash()
 
 
+@pytest.mark.owasp("7.3.1")
 def test_an_active_user_stays_logged_in_and_an_idle_one_does_not(
     site: Site, cookie: str, clock: Clock
 ) -> None:

@@ -123,6 +123,7 @@ def test_the_key_of_the_user_may_begin_with_an_underscore(options: dict[str, Any
 # -- revoke -----------------------------------------------------------------------------------
 
 
+@pytest.mark.owasp("7.4.2")
 @pytest.mark.parametrize("transactions", [True, False], ids=["transactions", "none"])
 @pytest.mark.parametrize("regenerates", [True, False], ids=["new id", "same id"])
 @pytest.mark.parametrize("starts", [True, False], ids=["visitor", "first request"])
@@ -178,6 +179,7 @@ def test_a_switch_of_users_in_one_session_does_not_survive_either(
     assert [] == [item for item in left if "userId" in item]
 
 
+@pytest.mark.owasp("7.4.3")
 def test_a_revoke_keeps_what_it_should_and_other_users(options: dict[str, Any]) -> None:
     mine, _, other = log_in(options), log_in(options), Visitor(options, DynamoDBSession).request()
     other["userId"] = 43
@@ -256,6 +258,7 @@ def _respond(environ: Any, start_response: Any) -> list[bytes]:
 # -- erase ------------------------------------------------------------------------------------
 
 
+@pytest.mark.owasp("7.4.2")
 @pytest.mark.both_shapes
 def test_erase_leaves_nothing_of_the_user(
     options: dict[str, Any], shape: str, client: DynamoDBClient, clock: Clock
@@ -281,6 +284,7 @@ def test_erase_leaves_nothing_of_the_user(
 # -- max_sessions -----------------------------------------------------------------------------
 
 
+@pytest.mark.owasp("7.1.2")
 @pytest.mark.both_servers
 def test_the_earliest_log_in_ends_when_there_are_too_many(
     options: dict[str, Any], client: DynamoDBClient
@@ -293,6 +297,7 @@ def test_the_earliest_log_in_ends_when_there_are_too_many(
     assert 3 == len(listed(client, options)) == len(alive(options))
 
 
+@pytest.mark.owasp("7.1.2")
 def test_a_log_in_beyond_the_limit_can_be_refused(
     options: dict[str, Any], client: DynamoDBClient, clock: Clock
 ) -> None:

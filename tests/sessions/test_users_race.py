@@ -31,6 +31,7 @@ def log_in(options: dict[str, Any], times: int) -> None:
         session.save()
 
 
+@pytest.mark.owasp("7.1.2")
 @pytest.mark.full
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 def test_racing_log_ins_of_four_processes_leave_as_many_sessions_as_allowed(

@@ -41,6 +41,7 @@ def flags(morsel: Morsel[str]) -> tuple[bool, bool, str]:
     return bool(morsel["httponly"]), bool(morsel["secure"]), morsel["samesite"]
 
 
+@pytest.mark.owasp("3.3.1", "3.3.2", "3.3.4")
 @pytest.mark.parametrize(
     ("request_", "secure"),
     [
@@ -136,6 +137,7 @@ def test_a_subclass_may_change_the_options_of_the_cookie(options: Options) -> No
 # -- prefixes of the name -----------------------------------------------------------------------
 
 
+@pytest.mark.owasp("3.3.1", "3.3.3")
 @pytest.mark.parametrize("key", ["__Host-sid", "__Secure-sid", "__host-sid"])
 @pytest.mark.parametrize("request_", [HTTP, HTTPS])
 def test_a_prefixed_cookie_is_always_secure(
@@ -146,6 +148,7 @@ def test_a_prefixed_cookie_is_always_secure(
     assert ("", "/") == (morsel["domain"], morsel["path"])
 
 
+@pytest.mark.owasp("3.3.3")
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -180,6 +183,7 @@ def test_a_host_cookie_gets_no_other_scope(options: Options, assign: dict[str, s
         send(wrap(page(act), options, key="__Host-sid"))
 
 
+@pytest.mark.owasp("11.2.3")
 def test_short_secrets_are_a_warning_at_start(caplog: pytest.LogCaptureFixture) -> None:
     long, short = "sixteen bytes or", "fifteen bytes.."
     with caplog.at_level(logging.WARNING):

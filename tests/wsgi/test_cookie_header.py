@@ -67,6 +67,7 @@ NOT_ISSUED = ["", "device-1", ONE[1:], f"x{ONE}", f"{ONE[1:]}G", "A" * 32, "\u06
 NOT_ISSUED += [f"{ONE}.progress", f"{ONE}.1", f"{ONE}\n"]
 
 
+@pytest.mark.owasp("Manage Session ID as Any Other User Input")
 @pytest.mark.parametrize("value", NOT_ISSUED)
 def test_other_values_are_not_tried(value: str) -> None:
     assert {TWO: True} == candidates(f"id={value}; id={TWO}", "id", UNSIGNED)
@@ -142,6 +143,9 @@ def test_a_save_goes_to_the_session_that_was_found(site: Site, good: str) -> Non
     assert {"user": "Ada", "cart": ["tea"]} == site(values, good).result
 
 
+@pytest.mark.owasp(
+    "Session ID Generation and Verification: Permissive and Strict Session Management"
+)
 def test_no_unknown_id_is_adopted(site: Site) -> None:
     stale = [ended(site), ended(site)]
     assert site(store(user="Eve"), "; ".join(stale)).cookie not in stale

@@ -29,6 +29,7 @@ def cookies(answer: Answer) -> list[tuple[str, str, str, bool]]:
     return [(one.value, one["domain"], one["path"], bool(one["expires"])) for one in morsels]
 
 
+@pytest.mark.owasp("Considerations When Using Multiple Cookies")
 @pytest.mark.parametrize(
     ("action", "touch_interval"),
     [(store(cart=["tea"]), None), (values, 0)],
@@ -49,6 +50,7 @@ def test_a_request_that_writes_nothing_sets_no_cookie(moved: Site, cookie: str) 
     assert [] == moved(values, cookie).set_cookies
 
 
+@pytest.mark.owasp("Considerations When Using Multiple Cookies")
 @pytest.mark.parametrize("end", ["delete", "invalidate"])
 def test_a_session_that_ends_expires_both_cookies(moved: Site, cookie: str, end: str) -> None:
     answer = moved(lambda session: getattr(session, end)(), cookie)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ def by_beaker(secret: str, value: str) -> str:
 # -- values -------------------------------------------------------------------------------------
 
 
+@pytest.mark.owasp("11.4.1")
 def test_a_signed_value_stays_valid_in_later_versions() -> None:
     signed = "sha256.0df9705246b2ffa743a96ed722d719ba4b60041ba1737e0fdff3d63dbc74d8b5." + ID
     assert signed == CookieSignatures("a secret", (), "sha256").sign("id", ID)
@@ -57,6 +59,7 @@ def test_each_form_accepts_what_it_issues(form: str, value: str) -> None:
     assert (form == "beaker") is (signed == by_beaker(NEW, value))
 
 
+@pytest.mark.owasp("11.2.2", "11.4.1")
 @pytest.mark.parametrize(
     ("form", "accepted"),
     [
@@ -88,6 +91,7 @@ def test_a_cookie_of_another_name_is_refused() -> None:
     assert signatures.verify("admin", signatures.sign("id", ID)) is None
 
 
+@pytest.mark.owasp("11.2.5")
 @given(st.data(), st.sampled_from(FORMS))
 def test_a_changed_value_is_refused(data: st.DataObject, form: str) -> None:
     signatures = CookieSignatures(NEW, (OLD,), form)
@@ -135,9 +139,29 @@ def test_previous_secrets_may_be_a_string_or_a_list(previous: object) -> None:
     assert (ID, False) == cookie_signatures(NEW, previous, None).verify("id", signed)
 
 
+@pytest.mark.owasp("11.2.4")
+def test_a_signature_is_compared_with_every_key_in_constant_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[str] = []
+    real = hmac.compare_digest
+
+    def compare_digest(one: str, other: str) -> bool:
+        compared.append(one)
+        return real(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
+    signatures = CookieSignatures(NEW, (OLD, "another"), "sha256")
+    for value in (signatures.sign("id", ID), by_beaker(OLD, ID), f"sha256.{'0' * 64}.{ID}"):
+        compared.clear()
+        signatures.verify("id", value)
+        assert 3 == len(compared)
+
+
 # -- in requests --------------------------------------------------------------------------------
 
 
+@pytest.mark.owasp("7.2.2", "7.2.3", "11.5.1")
 def test_a_new_cookie_is_signed_and_its_id_has_256_bits(options: Options) -> None:
     site = Site("ours", {**options, "secret": NEW})
     answer = site(lambda session: store(user="Ada")(session) or session.id)
@@ -218,6 +242,7 @@ def test_a_server_that_still_issues_beakers_signature_accepts_the_new_one(option
     assert {"user": "Ada", "cart": ["tea"]} == Site("beaker", given)(values, answer.cookie).result
 
 
+@pytest.mark.owasp("13.3.4", "11.2.2")
 @pytest.mark.parametrize("form", FORMS)
 def test_a_new_secret_logs_nobody_out(options: Options, form: str) -> None:
     """Requests of many visitors reach servers in each state of the rotation."""
@@ -252,6 +277,7 @@ def test_a_secret_that_is_not_kept_opens_nothing(options: Options) -> None:
     assert {} == Site("ours", {**options, "secret": NEW})(values, cookie).result
 
 
+@pytest.mark.owasp("7.2.1")
 @pytest.mark.parametrize("flip", [7, 40, 80, 100])
 def test_a_forged_cookie_costs_no_read(options: Options, client: DynamoDBClient, flip: int) -> None:
     site = Site("ours", {**options, "secret": NEW})

@@ -40,6 +40,7 @@ def here() -> Iterator[DynamoDBClient]:
         yield client
 
 
+@pytest.mark.owasp("Manage Session ID as Any Other User Input")
 @pytest.mark.full
 @FUZZ
 @given(setting=st.sampled_from(SETTINGS), header=HEADERS)

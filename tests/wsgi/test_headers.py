@@ -36,6 +36,7 @@ VARY: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
+@pytest.mark.owasp("14.3.2")
 @pytest.mark.parametrize(("sent", "expected"), VARY.values(), ids=VARY)
 def test_vary_is_merged_if_the_session_was_read(
     options: Options, cookie: str, sent: list[str], expected: list[str]
@@ -55,6 +56,7 @@ def test_the_applications_cache_control_is_kept(options: Options) -> None:
     assert ["private"] == response.all("Cache-Control")
 
 
+@pytest.mark.owasp("14.3.2")
 def test_only_a_page_that_sets_a_cookie_is_not_cached(options: Options, cookie: str) -> None:
     assert ["no-store"] == respond(store(name="Ada"), [], options).all("Cache-Control")
     assert ["no-store"] == respond(log_out, [], options, cookie).all("Cache-Control")

@@ -343,6 +343,7 @@ def swallow_errors(action: Any) -> Callable[[Any], None]:
     return swallow
 
 
+@pytest.mark.owasp("16.5.3")
 @pytest.mark.parametrize(
     ("end", "operations", "status"),
     [(swallow_errors(end), WRITES, "200 OK") for end in ENDS]
