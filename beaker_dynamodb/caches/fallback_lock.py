@@ -27,7 +27,6 @@ class FallbackLock(CreationLock):
         return self._local or self._outage.active_since(started)
 
     def _take_lease(self, wait: bool, until: float) -> bool:
-        self._local = False
         if self._lease is not None and self._lease.lost and self._outage.active:
             self._end_lease(delete=False)  # the call would only wait
         return super()._take_lease(wait, until) or self._local
