@@ -27,6 +27,17 @@ PAGE = ROOT / "docs" / "mutation.md"
 GOAL = 95.0
 
 _SESSIONS = ["tests/sessions"]
+_SAVES = [
+    f"tests/sessions/test_{name}.py"
+    for name in ("combined_saves", "combined_saves_take_over", "concurrent_saves")
+]
+_LIVES = [
+    f"tests/sessions/test_{name}.py"
+    for name in (
+        *("clocks", "ended_sessions", "host_clocks", "id_changes", "marker", "record", "touch"),
+        *("users", "users_race"),
+    )
+]
 _COOKIES = [f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "cookie_header")]
 _MERGE = [f"tests/sessions/test_{name}.py" for name in ("comparison", "merge", "merge_values")]
 _KEYS = [
@@ -65,10 +76,16 @@ TESTS = {
         "tests/wsgi/test_streams.py",
         "tests/wsgi/test_two_middlewares.py",
     ],
-    "beaker_dynamodb/sessions/merging_save.py": _SESSIONS,
+    "beaker_dynamodb/sessions/merging_save.py": [*_SAVES, *_LIVES],
     "beaker_dynamodb/sessions/state.py": [*_SESSIONS, "tests/wsgi/test_two_middlewares.py"],
-    "beaker_dynamodb/sessions/combined_saves.py": _SESSIONS,
-    "beaker_dynamodb/sessions/conflict_retry.py": _SESSIONS,
+    "beaker_dynamodb/sessions/combined_saves.py": [
+        *_SAVES,
+        "tests/sessions/test_combined_saves_queue.py",
+    ],
+    "beaker_dynamodb/sessions/conflict_retry.py": [
+        *_SAVES,
+        "tests/sessions/test_conflict_retry.py",
+    ],
     "beaker_dynamodb/session.py": _SESSIONS + _COOKIES,
     "beaker_dynamodb/session_item.py": _SESSIONS + _COOKIES,
     "beaker_dynamodb/items/keys.py": _KEYS,
@@ -81,7 +98,7 @@ TESTS = {
     "beaker_dynamodb/wsgi/cookie_signature.py": ["tests/wsgi/test_cookie_signature.py"],
     "beaker_dynamodb/caches/computation.py": _LOCKS,
     "beaker_dynamodb/caches/creation_lock.py": _LOCKS,
-    "beaker_dynamodb/caches/fallback_lock.py": _LOCKS,
+    "beaker_dynamodb/caches/fallback_lock.py": ["tests/caches/test_outage.py"],
     "beaker_dynamodb/caches/heartbeat.py": _LOCKS,
     "beaker_dynamodb/caches/lease.py": _LOCKS,
     "beaker_dynamodb/caches/lock_items.py": _LOCKS,

@@ -68,7 +68,8 @@ class Save:
 class _Queue:
     """The waiting saves of one session, in order of arrival.
 
-    :param in_flight: the other saves in the write that the first one's thread has sent.
+    :param in_flight: the other saves in the write that the first one's thread has sent. It is that
+        thread's `CombinedSave.others`.
     :param stored: what this process stored last.
     """
 
@@ -179,7 +180,7 @@ class CombinedSave:
             own.outcome = outcome
             return
         with queue.condition:
-            self._end_write(queue)
+            self.others.clear()
             if isinstance(outcome, Stored):
                 queue.stored = outcome
                 settled = [save for save in queue.saves if writer in save.tried]
@@ -200,17 +201,12 @@ class CombinedSave:
             if isinstance(error, DynamoDBError) and not isinstance(error, SINGLE_SAVE_ERRORS):
                 for other in self.others:
                     queue.finish(other, _copy(error))
-            self._end_write(queue)
+            self.others.clear()
             if self._save in queue.saves:
                 queue.saves.remove(self._save)
             if not queue.saves:
                 queue.stored = None
             queue.condition.notify_all()
-
-    def _end_write(self, queue: _Queue) -> None:
-        if queue.in_flight is self.others:
-            queue.in_flight = []
-        self.others = []
 
 
 def _copy(error: DynamoDBError) -> DynamoDBError:

@@ -28,6 +28,9 @@ class ConflictRetry:
     :param sleep: pauses for some seconds.
     """
 
+    #: Whether `again` has paused, so that the item must be read again.
+    paused: bool
+
     def __init__(
         self,
         monotonic: Callable[[], float] = time.monotonic,
@@ -38,8 +41,6 @@ class ConflictRetry:
         self._began = monotonic()
         self._call_seconds: list[float] = []
         self.conflicts = 0
-        #: Whether `again` has paused, so that the item must be read again.
-        self.paused = False
 
     @contextmanager
     def timed(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
@@ -22,9 +22,6 @@ from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 from tests.sessions.threads import Threads, conflicting, error_of, wait_until, waiting
-
-if TYPE_CHECKING:
-    pass
 
 
 def test_waiting_saves_are_written_together(any_visitor: Visitor) -> None:
@@ -63,6 +60,36 @@ def test_saves_are_merged_in_order_of_arrival(visitor: Visitor) -> None:
         futures.append(threads.follow("c", sessions[3], log=["start", "c"]))
     assert {None} == {error_of(future) for future in (leader, *futures)}
     assert {"same": 3, "first": True, "log": ["start", "a", "c"]} == visitor.finds()
+
+
+def test_a_record_is_not_mixed_with_that_of_another_user_in_a_combined_save(
+    visitor: Visitor,
+) -> None:
+    visitor.options["special_keys"] = "user.id:N"
+    sessions = conflicting(visitor, 3, user={"id": 5, "name": "Ada", "theme": "dark"})
+    bob = {"id": 7, "name": "Bob", "theme": "dark"}
+    with Threads(sessions[0]) as threads, threads.leader(sessions[0], a=1) as leader:
+        sessions[1]["user"].update(theme="light", admin=True)
+        futures = [threads.follow("b", sessions[1]), threads.follow("c", sessions[2], user=bob)]
+    assert {None} == {error_of(future) for future in (leader, *futures)}
+    assert bob == visitor.finds()["user"]
+
+
+def test_a_combined_save_keeps_what_others_appended_between_two_saves_of_a_request(
+    visitor: Visitor,
+) -> None:
+    sessions = conflicting(visitor, 3, log=["start"])
+    save(visitor.request(), log=["start", "other"])
+    twice = sessions[2]
+    save(twice, log=["start", 1])
+    save(visitor.request(), second=True)
+    with Threads(sessions[0]) as threads, threads.leader(sessions[0], a=1) as leader:
+        futures = [
+            threads.follow("b", sessions[1], b=1),
+            threads.follow("c", twice, log=["start", 1, 2]),
+        ]
+    assert {None} == {error_of(future) for future in (leader, *futures)}
+    assert ["start", "other", 1, 2] == visitor.finds()["log"]
 
 
 def test_saves_with_another_client_or_of_another_session_do_not_wait(plain: Visitor) -> None:
@@ -188,6 +215,7 @@ def test_an_outage_fails_all_saves_of_the_write_each_with_its_own_exception(
         errors = [error_of(future) for future in futures]
     assert [StoreUnavailable] * 3 == [type(error) for error in errors]
     assert 3 == len({id(error) for error in errors})
+    assert {ConnectionClosedError} == {type(error.__cause__) for error in errors if error}
     # No thread has sent its save again. The call without a response is not recorded.
     assert 5 == len(sent)
     assert {"first": False} == visitor.finds()

@@ -106,7 +106,11 @@ def test_a_save_that_runs_out_of_time_in_the_queue_raises_and_is_not_stored(
     with Threads(sessions[0]) as threads, threads.leader(sessions[0], a=1) as leader:
         late = threads.follow("b", sessions[1], b=1)
         monotonic.advance(1000)
-        assert isinstance(error_of(late), SessionConflict)
+        error = error_of(late)
+    assert isinstance(error, SessionConflict)
+    assert str(error).endswith(
+        ": another request saved it first, and the saves queued before this one took too long"
+    )
     assert error_of(leader) is None
     assert {"first": True, "a": 1} == plain.finds()
     save(sessions[1], b=1)
