@@ -44,8 +44,6 @@ class DynamoDBSession(SessionWithUser):
         #: and no cookie is set, unless this request called `regenerate_id`, `invalidate` or
         #: `delete`.
         self._ended = self._ended_by_application = False
-        #: The data as last saved by this request.
-        self._saved: dict[str, Any] | None = None
         super().__init__(request, id=id, **params)
 
     # -- load -----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 from beaker_dynamodb.items import plain_pickle
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
+from beaker_dynamodb.sessions.merge import surely_differs
 from beaker_dynamodb.sessions.payload import PayloadFormat
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.wsgi.version_cookie import SessionWithVersionCookie
@@ -40,6 +41,9 @@ class SessionWithItem(SessionWithVersionCookie):
 
     :raises ConfigurationError: ``type`` is not ``ext:dynamodb``.
     """
+
+    #: The data as last saved by this request.
+    _saved: dict[str, Any] | None = None
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
         params["type"] = params.get("type") or TYPES[0]
@@ -102,6 +106,12 @@ class SessionWithItem(SessionWithVersionCookie):
             return None
         version: tuple[int, int] | None = manager.session.version
         return version
+
+    def _surely_changed(self, data: Mapping[str, Any]) -> bool:
+        """Return whether data to save surely differs from what is stored; False means "unknown"."""
+        # Another serializer might store a value as another one.
+        pickles = type(self.serializer) is PickleSerializer
+        return pickles and surely_differs(self._saved or self.accessed_dict, data)
 
     # -- payload --------------------------------------------------------------------------------
 

@@ -92,14 +92,16 @@ class SessionWithUser(SessionWithItem):
     ) -> bool:
         """Write the session, or move it from ``old``; return False if it or its log-in is gone."""
         loaded = old or record
-        before = dict(loaded.seen_data)
+        before = {} if self._users is None else dict(loaded.seen_data)
         self.revoked = not self._register(data, record, loaded)
         if self.revoked:
             record.forget()
-        elif old is None:
-            record.write(payload)
-        else:
+        elif old is not None:
             record.move_from(old, payload)
+        elif self._surely_changed(data):
+            record.write_changed(payload)
+        else:
+            record.write(payload)
         if not record.gone and not self._confirm(record, loaded, before):
             record.forget()
         if record.gone and record.registered:

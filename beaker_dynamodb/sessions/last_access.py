@@ -7,32 +7,27 @@ later of the stored access time and its own, and the expiry follows from that. A
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from beaker_dynamodb.sessions.merge import ACCESSED
 
-
-def later(seen: Mapping[str, Any], mine: Mapping[str, Any]) -> float | None:
-    """Return Beaker's access time in ``seen`` if it is later than that in ``mine``, or None."""
-    then, now = seen.get(ACCESSED), mine.get(ACCESSED)
+def later(then: Any, now: Any) -> float | None:
+    """Return the first of two of Beaker's access times if it is later, or None."""
     if not isinstance(then, (int, float)) or not isinstance(now, (int, float)):
         return None
     return then if then > now else None
 
 
 def overwritable_ms(
-    stored_ms: int | None, data: Mapping[str, Any], *, now_ms: int, touch_interval_ms: float
+    stored_ms: int | None, began: Any, *, now_ms: int, touch_interval_ms: float
 ) -> int:
     """Return the latest stored access time that a save may overwrite without merging.
 
     :param stored_ms: the access time of the item as it was loaded.
-    :param data: the session to save. Its access time is when the request began. Beaker ends the
-        session by this time, so a later one may be overwritten only if less than
+    :param began: Beaker's access time in the session to save: when the request began. Beaker ends
+        the session by this time, so a later one may be overwritten only if less than
         ``touch_interval`` is lost.
     """
     latest: float = now_ms
-    began = data.get(ACCESSED)
     if isinstance(began, (int, float)):
         latest = min(latest, began * 1000 + touch_interval_ms)
     return max(stored_ms or 0, int(latest))

@@ -1,7 +1,7 @@
 """Compare two states of a session, and merge the changes of two requests.
 
 The functions work on dicts decoded from stored bytes, never on the application's objects. That is
-how they notice a change inside a nested list.
+how they notice a change inside a nested list. The exception is `surely_differs`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,25 @@ def differs(base: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
     # Scalars first: they are fast to compare, and change most often.
     pairs.sort(key=lambda pair: type(pair[1]) not in SCALARS)
     return not all(same(a, b) for a, b in pairs)
+
+
+def surely_differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Return whether `differs` is certain to be true after pickling; False means "unknown".
+
+    Much faster, because it needs nothing decoded. It takes the application's objects, but looks
+    only at scalars, which cannot be changed in place.
+
+    :param before: the top level of the session as it was loaded or saved last.
+    """
+    if (before.keys() ^ after.keys()) - {ACCESSED}:
+        return True
+    for key, value in after.items():
+        old = before.get(key)
+        if value is old or type(value) not in SCALARS or key in BEAKER_KEYS:
+            continue
+        if type(old) is not type(value) or old != value:
+            return True
+    return False
 
 
 def merge(

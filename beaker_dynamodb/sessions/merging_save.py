@@ -92,20 +92,20 @@ class MergingSave:
 
     def _write(self) -> None:
         """Try once to write this save, together with the waiting saves of other threads."""
-        combined, save, special = self._combined, self._save, self._storage.special
+        combined, save, names = self._combined, self._save, self._storage.special.names
         payload = self._state.merged(save.payload, rebased=save.rebased)
-        data = payload.data or {}
-        for other in combined.take():
-            # As for one save: empty if there was no session, or if it could not be decoded.
-            seen = (other.seen and other.seen.data) or {}
-            mine = other.payload.data or {}
-            data = merge(seen, mine, data, special.names, rebased=other.rebased)
-        if combined.others:
+        if others := combined.take():
+            data = payload.data or {}
+            for other in others:
+                # As for one save: empty if there was no session, or if it could not be decoded.
+                seen = (other.seen and other.seen.data) or {}
+                mine = other.payload.data or {}
+                data = merge(seen, mine, data, names, rebased=other.rebased)
             payload = payload.with_data(data)
-        item = self._state.new_item(payload, special.attributes(data))
+        item = self._state.new_item(payload, self._state.special_of(payload))
         accessed_by_ms = overwritable_ms(
             None if self._state.item is None else self._state.item.accessed_ms,
-            data,
+            payload.accessed,
             now_ms=self._storage.items.now_ms(),
             touch_interval_ms=self._storage.touch_interval_ms,
         )
@@ -153,7 +153,7 @@ class MergingSave:
                 return
         if isinstance(current, Item):
             self._rebase(state.decoded(current))
-        if self._old_key is not None or rejecting:
+        if self._old_key is not None or rejecting or self._save.payload.data is None:
             return
         self._save.created_ms = None if state.item is None else state.item.created_ms
         if not self._combined.join(retry):

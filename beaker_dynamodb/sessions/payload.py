@@ -8,6 +8,7 @@ the payload is opaque here; `DynamoDBSession`, which has the key, then passes in
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items import plain_pickle
 from beaker_dynamodb.items.codec import SessionBytes, unbase64
+from beaker_dynamodb.sessions.merge import ACCESSED
 
 if TYPE_CHECKING:
     from beaker_dynamodb.items.codec import Codec
@@ -33,6 +35,8 @@ _ENTRY = (
 )
 #: The beginning of a session's pickle, up to the eight bytes of the access time.
 _HEAD = re.compile(rb"\x80\x02}q\x00\((?:" + _ENTRY + rb")*X\x0e\0\0\0_accessed_timeq.G", re.DOTALL)
+#: The access time, after the opcode ``G``.
+_DOUBLE = struct.Struct(">d")
 
 
 # No repr: a bound method's repr would show its session.
@@ -77,6 +81,15 @@ class Payload:
             self._data = self._format.loads(self.raw)
         data: dict[str, Any] | None = self._data
         return data
+
+    @property
+    def accessed(self) -> Any:
+        """Beaker's access time, or None. Most pickles are not decoded for it."""
+        if self._data is _NOT_DECODED and isinstance(self.raw, SessionBytes):
+            head = _HEAD.match(self.raw)
+            if head is not None:
+                return _DOUBLE.unpack_from(self.raw, head.end())[0]
+        return (self.data or {}).get(ACCESSED)
 
     def with_data(self, data: Mapping[str, Any]) -> Payload:
         """Return a payload of the same format that contains other data.

@@ -146,7 +146,19 @@ class SessionRecord(SessionState):
             self._replace(mine)
         elif self.item is not None and not merge.differs(self.seen_data, data):
             self._touch(self.item, mine)
-        elif self.storage.options.concurrency == "overwrite":
+        else:
+            self._save(mine)
+
+    def write_changed(self, raw: Any) -> None:
+        """Save a session whose data is known to differ; see `write`. Decodes it only to merge."""
+        self.lifetime = None
+        if self.gone:
+            self.drop()
+        else:
+            self._save(self._with_latest_access(self.payload(raw)))
+
+    def _save(self, mine: Payload) -> None:
+        if self.storage.options.concurrency == "overwrite":
             self._replace(mine)
         else:
             MergingSave(self, mine).run()
@@ -213,7 +225,7 @@ class SessionRecord(SessionState):
     def _replace(self, mine: Payload) -> None:
         """Write the whole payload without merging, unless the session is gone."""
         items = self.storage.items
-        item = self.new_item(mine, self.storage.special.attributes(mine.data))
+        item = self.new_item(mine, self.special_of(mine))
         loaded = self.item
         try:
             condition = None if loaded is None else items.if_same_session(loaded)
@@ -225,6 +237,8 @@ class SessionRecord(SessionState):
 
     def _with_latest_access(self, mine: Payload) -> Payload:
         """Return the payload with the later of its own and the loaded access time."""
-        data = mine.data or {}
-        later = last_access.later(self.seen_data, data)
-        return mine if later is None else mine.with_data({**data, merge.ACCESSED: later})
+        seen = None if self.seen is None else self.seen.accessed
+        later = last_access.later(seen, mine.accessed)
+        if later is None or mine.data is None:
+            return mine
+        return mine.with_data({**mine.data, merge.ACCESSED: later})

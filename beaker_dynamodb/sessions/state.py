@@ -139,11 +139,16 @@ class SessionState:
         :param rebased: see `merge`.
         """
         theirs = self.stored.payload.data if self.stored is not None and self.merged_since else None
-        if theirs is None:
+        if theirs is None or mine.data is None:
             return mine
         names = self.storage.special.names
         data = merge(self.seen_data, mine.data or {}, theirs, names, rebased=rebased)
         return mine.with_data(data)
+
+    def special_of(self, payload: Payload) -> Attributes:
+        """Return a payload's special keys; see `SpecialKeys.attributes`."""
+        special = self.storage.special
+        return special.attributes(payload.data) if special.names else {}
 
     def new_item(self, payload: Payload, special: Attributes) -> Item:
         """Return the signed item that replaces the stored one."""

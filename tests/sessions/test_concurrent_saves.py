@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from beaker_dynamodb import SessionConflict, StoreUnavailable
+from beaker_dynamodb.sessions.combined_saves import CombinedSave
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.storage import session_storage
 from tests.clock import Clock
@@ -132,6 +133,35 @@ def test_an_opaque_payload_is_written_whole(plain: Visitor) -> None:
     assert ["PutItem"] == sent.operations
     assert "ConditionExpression" in sent[0].params
     assert {"a": 1, "one": 1} == visitor.finds()
+
+
+class Fragile:
+    """A value that can be stored, but not loaded while it is broken."""
+
+    broken = False
+
+    def __setstate__(self, state: object) -> None:
+        if self.broken:
+            raise ValueError("broken")
+
+    def __getstate__(self) -> object:
+        return 1
+
+
+@pytest.mark.parametrize("changes", [{"n": 2}, {}], ids=["scalar too", "object only"])
+def test_a_session_that_cannot_be_loaded_is_written_whole(
+    visitor: Visitor, changes: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.starts(n=1, fragile=0)
+    one, other = visitor.request(), visitor.request()
+    save(other, other=1)
+    monkeypatch.setattr(Fragile, "broken", True)
+    monkeypatch.setattr(CombinedSave, "join", None)  # it could not be merged with others
+    save(one, fragile=Fragile(), **changes)
+    monkeypatch.setattr(Fragile, "broken", False)
+    found = visitor.finds()
+    assert isinstance(found.pop("fragile"), Fragile)
+    assert {"n": 1, **changes} == found
 
 
 # -- what it costs ----------------------------------------------------------------------------

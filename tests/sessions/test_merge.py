@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_dynamodb.sessions.comparison import same
-from beaker_dynamodb.sessions.merge import differs, merge
+from beaker_dynamodb.sessions.merge import differs, merge, surely_differs
 
 SCALARS = (
     st.none()
@@ -95,6 +95,19 @@ def test_each_key_is_merged_as_its_changes_demand(base: Data, mine: Data, theirs
 def test_without_another_request_the_changes_are_stored_as_they_are(base: Data, mine: Data) -> None:
     assert agree(mine, merge(base, mine, stored(base)))
     assert differs(base, mine) is not agree(base, mine)
+
+
+@given(SESSIONS, SESSIONS)
+def test_what_surely_differs_differs_when_it_is_stored(base: Data, mine: Data) -> None:
+    for one in (mine, {**base, **mine}, {**base, "a": 1}, {**base, "_accessed_time": 1.5}):
+        assert differs(stored(base), stored(one)) or not surely_differs(base, one)
+
+
+@pytest.mark.parametrize(
+    "after", [{"a": 2}, {"a": True}, {"a": None}, {}, {"a": 1, "b": []}], ids=str
+)
+def test_a_changed_scalar_and_a_changed_key_surely_differ(after: Data) -> None:
+    assert surely_differs({"a": 1}, after)
 
 
 @given(VALUES, VALUES)

@@ -8,12 +8,20 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from beaker.util import PickleSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beaker_dynamodb import DynamoDBSession
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions import merge, record
-from beaker_dynamodb.sessions.payload import Payload, PayloadFormat, same_except_access_time
+from beaker_dynamodb.sessions.payload import (
+    BEAKER,
+    Payload,
+    PayloadFormat,
+    same_except_access_time,
+)
+from tests.sessions.driven import Visitor
 from tests.sessions.site import Site, store
 
 TIMES = {"_creation_time": 1.5, "_accessed_time": 2.5}
@@ -56,6 +64,41 @@ def test_no_other_change_is_overlooked(one: dict[str, Any], two: dict[str, Any])
                 payload(first), SessionBytes.text(payload(second))
             )
             assert not same or not merge.differs(first, second)
+
+
+@given(VALUES)
+def test_the_access_time_is_that_of_the_decoded_data(session: dict[str, Any]) -> None:
+    for first in (session, {**TIMES, **session}):
+        for raw in (payload(first), SessionBytes.text(payload(first)), payload(first, 4)):
+            assert first.get("_accessed_time") == Payload(raw, BEAKER).accessed
+
+
+@pytest.mark.parametrize("decoded", [True, False])
+def test_the_access_time_of_a_merged_payload_is_that_of_its_data(decoded: bool) -> None:
+    one = Payload(payload({**TIMES, "a": 1}), BEAKER)
+    assert not decoded or one.data
+    assert 7.5 == one.with_data({"_accessed_time": 7.5}).accessed
+    assert 2.5 == one.accessed
+
+
+def test_a_changed_scalar_is_saved_without_decoding_the_session_again(
+    options: dict[str, Any],
+) -> None:
+    visitor = Visitor(options, DynamoDBSession)
+    visitor.starts(n=1, basket=[1])
+    session, other = visitor.request(), visitor.request()
+    with mock.patch.object(PickleSerializer, "loads", side_effect=AssertionError) as loads:
+        session["n"] = 2
+        session.save()
+        session["new"] = 3
+        session.save()
+        del session["new"]
+        session.save()
+        assert 0 == loads.call_count
+    # A change in place shows only in the stored bytes, and so does what another request changed.
+    other["basket"].append(2)
+    other.save()
+    assert {"n": 2, "basket": [1, 2]} == visitor.finds()
 
 
 @given(st.dictionaries(st.text(max_size=3), st.text(max_size=9)), st.data())
