@@ -42,6 +42,8 @@ def start() -> webdriver.Chrome:
     options.binary_location = program
     # A test clicks again before the first click is answered.
     options.page_load_strategy = "none"
+    # The tests' servers make their own certificates.
+    options.accept_insecure_certs = True
     for flag in FLAGS:
         options.add_argument(flag)
     return webdriver.Chrome(options=options, service=Service(driver))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 from selenium import webdriver
 
 from tests.browser.chromium import DOMAIN, Missing, start
-from tests.servers.web import serving
+from tests.servers.web import serving, serving_tls
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -48,5 +50,19 @@ def serve() -> Iterator[Callable[[WSGIApplication], str]]:
 
         def start(app: WSGIApplication) -> str:
             return f"http://www.{DOMAIN}:{stack.enter_context(serving(app))}"
+
+        yield start
+
+
+@pytest.fixture
+def serve_https() -> Iterator[Callable[[WSGIApplication], str]]:
+    """A function that serves an application over HTTPS until the test ends."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert(f"*.{DOMAIN}").configure_cert(context)
+    with ExitStack() as stack:
+
+        def start(app: WSGIApplication) -> str:
+            port = stack.enter_context(serving_tls(app, context))
+            return f"https://www.{DOMAIN}:{port}"
 
         yield start
