@@ -19,7 +19,7 @@ from tests.chaos.watch import secret
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
-SECRET = secret("of the site, and long enough")
+SECRET = secret("of the whole site")
 USERS = {"special_keys": "userId:S:index", "user_key": "userId"}
 
 
