@@ -17,7 +17,12 @@ from uuid import UUID
 from beaker.cache import Cache
 from beaker.session import Session
 
-from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, SessionStore
+from beaker_dynamodb import (
+    DynamoDBNamespaceManager,
+    DynamoDBSession,
+    SessionStore,
+    TooManySessions,
+)
 from beaker_dynamodb.caches.lease import Clock as LockClock
 from beaker_dynamodb.caches.lock_registry import LockRegistry
 from tests.caches.conftest import die
@@ -136,6 +141,18 @@ class InSessionStore(InOurMiddleware):
         session.save()
 
 
+class LoggedIn(InOurMiddleware):
+    """The only session that its user may have, and the item of the user, which lists it."""
+
+    def read(self, options: Options) -> Any:
+        """Return the value if a second log-in is refused."""
+        try:
+            Site("ours", {**options, **self.options})(self.save)
+        except TooManySessions:
+            return super().read(options)
+        return "a second session"
+
+
 @dataclass(frozen=True)
 class WithoutCookie(Content):
     """A session that an application opens by its id."""
@@ -237,6 +254,13 @@ SPECIAL_SESSION = {
         "2023-11-15T22:13:20.125000+00:00",
     ],
 }
+USERS = {
+    "special_keys": "userId:N:index",
+    "skip_throw_missing_special_keys": True,
+    "user_key": "userId",
+    "max_sessions": 1,
+    "when_exceeded": "refuse",
+}
 #: In a URL, because Beaker keeps a session's own `timeout` option to itself.
 FOREVER = {"url": "dynamodb://?timeout=0"}
 JSON, EXPIRE = {"serializer": "json"}, {"expire": 600}
@@ -262,6 +286,7 @@ CONTENTS: list[Content] = [
     InOurMiddleware("for ever, chunked", HUGE, {**FOREVER, **OFF}),
     ChangedLater("second version", USER),
     InSessionStore("special keys", SPECIAL_SESSION, SPECIAL),
+    LoggedIn("logged in", {**USER, "userId": 43}, USERS),
     InBeaker("odd id", {"id": "user|42:50% Zoë"}),
     InBeaker("long id", {"id": "x" * 701}),
     InBeaker("long id, hashed", {"id": "y" * 701}, {"hash_ids": True}),
