@@ -1,4 +1,4 @@
-"""Secrets and signatures are replaced host by host while visitors click: nobody is logged out."""
+"""Secrets and signatures are replaced host by host under load, and no visitor is logged out."""
 
 from __future__ import annotations
 
