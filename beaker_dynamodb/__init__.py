@@ -26,6 +26,7 @@ from beaker_dynamodb.namespace import DynamoDBContainer, DynamoDBNamespaceManage
 from beaker_dynamodb.session import DynamoDBSession
 
 if TYPE_CHECKING:
+    from beaker_dynamodb.sessions.events import SessionEvent
     from beaker_dynamodb.sessions.session_store import SessionStore
     from beaker_dynamodb.sessions.stored_session import StoredSession
 
@@ -43,6 +44,7 @@ __all__ = [
     "MissingSpecialKeys",
     "PayloadError",
     "SessionConflict",
+    "SessionEvent",
     "SessionStore",
     "SpecialKeyError",
     "StoreUnavailable",
@@ -54,6 +56,7 @@ __all__ = [
 
 #: Imported lazily: no request needs them.
 _LATER = {
+    "SessionEvent": "sessions.events",
     "SessionStore": "sessions.session_store",
     "StoredSession": "sessions.stored_session",
 }

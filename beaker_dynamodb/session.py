@@ -18,12 +18,13 @@ from typing import Any
 from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
-from beaker_dynamodb.session_user import SessionWithUser
+from beaker_dynamodb.session_events import SessionWithEvents
+from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
 from beaker_dynamodb.sessions.record import SessionRecord
 
 
-class DynamoDBSession(SessionWithUser):
+class DynamoDBSession(SessionWithEvents):
     """A session in DynamoDB; takes the arguments of Beaker's Session.
 
     :raises ConfigurationError: ``type`` is not ``ext:dynamodb``.
@@ -45,6 +46,8 @@ class DynamoDBSession(SessionWithUser):
         #: `delete`.
         self._ended = self._ended_by_application = False
         super().__init__(request, id=id, **params)
+        if self._cookies_refused:
+            self._report_refused_cookie()
 
     # -- load -----------------------------------------------------------------------------------
 
@@ -59,13 +62,14 @@ class DynamoDBSession(SessionWithUser):
             self._load()
         except PayloadError as error:
             # Keep the item: a wrong key or a missing class can be fixed.
-            hashed_id = self.namespace.session.hashed_id
+            record = self.namespace.session
+            record.report(events.REFUSED, events.BAD_ITEM)
             del self.namespace
             if not self.invalidate_corrupt:
                 raise
             # Beaker's own warning would show the id.
             warnings.warn(
-                f"Invalidating corrupt session {hashed_id} (hashed); error was: {error}. "
+                f"Invalidating corrupt session {record.digest} (hashed); error was: {error}. "
                 "Set invalidate_corrupt=False to propagate this exception.",
                 BeakerWarning,
                 stacklevel=2,
@@ -79,6 +83,7 @@ class DynamoDBSession(SessionWithUser):
     def _load(self) -> None:
         now = self._now()
         ended = False
+        unopened: list[tuple[SessionRecord, bool]] = []
         # A stale cookie, perhaps for another path, must not hide a valid one.
         for value in dict.fromkeys([self.id, *self._cookie_values]):
             self._take_cookie_value(value)
@@ -86,9 +91,11 @@ class DynamoDBSession(SessionWithUser):
             ended = ended or self.namespace.session.ended
             if data and not timed_out:
                 break
+            unopened.append((self.namespace.session, timed_out))
         else:
             # Never adopt an id from a cookie: it may be an attacker's. Without cookies, the id
             # was chosen by the application, which must find the session again.
+            self._report_unopened(unopened)
             self._start(now, keep_id=not self.use_cookies)
             self._ended, self._ended_by_application = ended and self.use_cookies, False
             self.was_invalidated = timed_out

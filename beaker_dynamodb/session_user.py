@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from beaker_dynamodb.backend import backend_for
-from beaker_dynamodb.exceptions import SpecialKeyError
+from beaker_dynamodb.exceptions import SpecialKeyError, TooManySessions
 from beaker_dynamodb.items.special_keys import find
 from beaker_dynamodb.session_item import SessionWithItem
+from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.merge import BEAKER_KEYS
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.storage import SessionStorage, session_storage
 from beaker_dynamodb.sessions.users import LogIn, Users
-
-log = logging.getLogger("beaker_dynamodb")
 
 
 class SessionWithUser(SessionWithItem):
@@ -96,6 +94,7 @@ class SessionWithUser(SessionWithItem):
         self.revoked = not self._register(data, record, loaded)
         if self.revoked:
             record.forget()
+            record.report(events.REFUSED, events.REVOKED)
         elif old is not None:
             record.move_from(old, payload)
         elif self._surely_changed(data):
@@ -106,8 +105,6 @@ class SessionWithUser(SessionWithItem):
             record.forget()
         if record.gone and record.registered:
             self.revoked = True
-        if self.revoked:
-            log.info("session %s: its log-in was revoked", record.hashed_id)
         return not record.gone
 
     def _register(self, data: Mapping[str, Any], record: SessionRecord, old: SessionRecord) -> bool:
@@ -122,7 +119,11 @@ class SessionWithUser(SessionWithItem):
         moved = user == self._user_of(old.seen_data)
         if moved and (old is record or old.stored is None):
             return True
-        record.registered = users.register(self._begun(users, user), record.key, moved=moved)
+        try:
+            record.registered = users.register(self._begun(users, user), record.key, moved=moved)
+        except TooManySessions:
+            record.report(events.REFUSED, events.TOO_MANY)
+            raise
         return record.registered
 
     def _confirm(
@@ -138,7 +139,7 @@ class SessionWithUser(SessionWithItem):
         # The marker of a revoke spares sessions of another user, as this one was.
         changed = earlier is not None and old is record and earlier != log_in.user
         if not users.confirm(log_in, record.key, always=changed):
-            record.delete()
+            record.delete(events.REVOKED)
             return False
         self._log_in = None
         if earlier is not None:

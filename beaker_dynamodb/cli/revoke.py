@@ -16,7 +16,7 @@ from beaker_dynamodb.cli.confirm import confirm, yes_flag
 from beaker_dynamodb.cli.console import counted, print_json
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.scans import metered
-from beaker_dynamodb.cli.session_rows import described, digest, print_rows, summary
+from beaker_dynamodb.cli.session_rows import described, print_rows, summary
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.times import with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
@@ -137,12 +137,12 @@ class _Chosen:
         if self._is_one:
             yield from self._named
             return
-        kept = set(map(digest, self._named))
+        kept = {one.digest for one in self._named}
         with (
             metered(self._options, scan=not self._special, consistent=True, rows=True),
             closing(self._store.sessions(self._special, condition=self._period)) as found,
         ):
-            yield from (one for one in found if digest(one) not in kept)
+            yield from (one for one in found if one.digest not in kept)
 
     def revoked(self) -> Generator[StoredSession, None, None]:
         """End the sessions; yield each one that ended."""

@@ -17,24 +17,16 @@ import click
 from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.console import counted, printable
 from beaker_dynamodb.cli.times import iso
-from beaker_dynamodb.items.keys import short_hash
 from beaker_dynamodb.sessions.stored_session import StoredSession
 
 #: Length of a time such as 2026-11-24T04:23:41Z.
 _WIDTH = 20
 
 
-def digest(session: StoredSession) -> str:
-    """Return the first 16 hexadecimal digits of the id's SHA-256, as log lines show it."""
-    if session.hashed:
-        return f"@{session.id.lstrip('%#')[:16]}"
-    return f"@{short_hash(session.id)}"
-
-
 def described(session: StoredSession, *, show_id: bool = False) -> dict[str, Any]:
     """Return what JSON output shows of a session."""
     return {
-        "digest": digest(session),
+        "digest": session.digest,
         **({"id": session.id} if show_id else {}),
         "created": iso(session.created),
         "used": iso(session.accessed),
@@ -61,7 +53,7 @@ def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> Non
             times = "  ".join(f"{word:{_WIDTH}}" for word in ("created", "used", "expires"))
             click.echo(f"{name:{width}}  {times}  special keys")
         special = ", ".join(f"{name}={value}" for name, value in session.special.items())
-        words = [f"{session.id if show_ids else digest(session):{width}}"]
+        words = [f"{session.id if show_ids else session.digest:{width}}"]
         for time in (session.created, session.accessed, session.expires):
             words.append(f"{iso(time) or '-':{_WIDTH}}")
         click.echo(printable("  ".join([*words, special]).rstrip()))

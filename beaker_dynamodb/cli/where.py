@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beaker_dynamodb.cli.command import Failed
-from beaker_dynamodb.cli.session_rows import digest
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config import converters
 from beaker_dynamodb.exceptions import SpecialKeyError
@@ -91,8 +90,8 @@ def find(
     if wanted:
         with closing(store.sessions(special)) as listed:
             for session in listed:
-                if digest(session) in wanted:
-                    wanted.remove(digest(session))
+                if session.digest in wanted:
+                    wanted.remove(session.digest)
                     found.append(session)
                     if not wanted:
                         break

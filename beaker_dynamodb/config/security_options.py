@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from beaker_dynamodb.config import converters
 from beaker_dynamodb.config.declare import option
+from beaker_dynamodb.config.functions import function
 from beaker_dynamodb.config.hkdf import purpose_key
 
 #: The purpose of the derived keys that sign items.
@@ -15,7 +18,7 @@ ITEM_PURPOSE = "beaker_dynamodb item"
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SecurityOptions:
-    """How cookies and items are signed, and which sessions a user may have."""
+    """How cookies and items are signed, which sessions a user may have, and who is told."""
 
     secret: str | None = option(
         converters.secret,
@@ -74,6 +77,13 @@ class SecurityOptions:
         "What a log-in beyond `max_sessions` does: `end_oldest` ends the user's session with the "
         "earliest log-in, `refuse` raises TooManySessions.",
         default="end_oldest",
+    )
+
+    on_event: Callable[[Any], object] | None = option(
+        function,
+        "Function that is called with a SessionEvent when a session is created, regenerated, ended "
+        "or refused, and when a save is merged, rejected or dropped; `module:name` in an INI file.",
+        default_text="none; events are logged",
     )
 
     @cached_property

@@ -101,13 +101,24 @@ class Keys:
 
         :raises ValueError: it is not the key of a session.
         """
-        raw = key.originals.get("namespace")
-        if raw is None:
-            text = key.partition[len(self._session) :]
-            if text.startswith("%#"):
-                return text, True
-            raw = b"" if text == "%" else unquote_to_bytes(text)
-        return raw.decode("utf-8", "surrogatepass"), False
+        id = self._session_part(key)
+        if isinstance(id, str):
+            return id, True
+        return id.decode("utf-8", "surrogatepass"), False
+
+    def digest(self, key: Key) -> str:
+        """Return the `session_digest` of the id in a session's key."""
+        id = self._session_part(key)
+        return f"@{id[2:18]}" if isinstance(id, str) else session_digest(id)
+
+    def _session_part(self, key: Key) -> str | bytes:
+        """Return the id in a session's key as bytes, or its digest as a string."""
+        if "namespace" in key.originals:
+            return key.originals["namespace"]
+        text = key.partition[len(self._session) :]
+        if text.startswith("%#"):
+            return text
+        return b"" if text == "%" else unquote_to_bytes(text)
 
     def of_digest(self, digest: str) -> Key:
         """Return the key of the session with this digest, as `session_id` returns it."""
@@ -226,6 +237,14 @@ def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> st
 def short_hash(value: str | bytes) -> str:
     """Return 16 hexadecimal digits that identify a key or session id in messages."""
     return hashlib.sha256(key_bytes(value)).hexdigest()[:16]
+
+
+def session_digest(session_id: str | bytes) -> str:
+    """Return what stands for a session in logs, messages and commands.
+
+    The id itself is as good as a password.
+    """
+    return f"@{short_hash(session_id)}"
 
 
 def _digest(raw: bytes) -> str:

@@ -99,6 +99,14 @@ def find(session: Mapping[str, Any], name: str, default: Any) -> Any:
     return find(inner, rest, default) if isinstance(inner, Mapping) else default
 
 
+def plain_value(attribute: Mapping[str, Any]) -> Any:
+    """Return the value of an attribute; a number as int, or else as float."""
+    ((kind, value),) = attribute.items()
+    if kind == "N":
+        return int(value) if value.lstrip("-").isdigit() else float(value)
+    return bytes(value) if kind == "B" else value
+
+
 def _type_of(value: Any) -> str:
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

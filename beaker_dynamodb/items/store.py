@@ -31,8 +31,7 @@ class ItemStore(ConditionalCalls):
         self.chunks = Chunks(self, self.keys, self.layout)
         # A session may be damaged. Without one, `end` must not store a marker.
         self._if_session_exists = write_params(
-            Attr(options.hash_key).exists() & (Attr("type").not_exists() | Attr("type").ne(MARKER)),
-            return_item=False,
+            Attr(options.hash_key).exists() & (Attr("type").not_exists() | Attr("type").ne(MARKER))
         )
         # The client whose server or table does not support transactions.
         self._without_transactions: Any = None
@@ -129,18 +128,18 @@ class ItemStore(ConditionalCalls):
                     if not same_writer(failed, put["Item"]):
                         raise
 
-    def end(self, key: Key) -> None:
-        """Replace a session with a marker and delete its chunks, if it exists."""
+    def end(self, key: Key) -> bool:
+        """Replace a session with a marker and delete its chunks; return whether it was active."""
+        marker = self._marker(key)
         try:
             answer = self.call(
-                "put_item",
-                Item=self._marker(key),
-                ReturnValues="ALL_OLD",
-                **self._if_session_exists,
+                "put_item", Item=marker, ReturnValues="ALL_OLD", **self._if_session_exists
             )
-        except ConditionFailed:
-            return
-        self.chunks.delete_of(answer.get("Attributes", {}))
+        except ConditionFailed as failed:
+            return same_writer(failed, marker)
+        old = answer.get("Attributes", {})
+        self.chunks.delete_of(old)
+        return not self.layout.expired(old, self.now_ms())
 
     def move(
         self,

@@ -15,9 +15,10 @@ from beaker_dynamodb.exceptions import (
     SpecialKeyError,
 )
 from beaker_dynamodb.items.item import SESSION, Item, Marker
+from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.combined_saves import CombinedSave, Dropped, Save
 from beaker_dynamodb.sessions.last_access import overwritable_ms
-from beaker_dynamodb.sessions.merge import merge
+from beaker_dynamodb.sessions.merge import differs, merge
 from beaker_dynamodb.sessions.state import SessionState, Stored
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class MergingSave:
         self._old_key = old_key
         self._retry = self._storage.conflict_retry()
         terms = (self._storage.options, state.lifetime, state.cookie_name)
+        #: Whether there is no session yet.
+        self._creates = state.item is None
         self._save = Save(mine, state.seen, state.merged_since, terms)
         self._combined = CombinedSave(self._queue_name(), self._save)
 
@@ -78,6 +81,7 @@ class MergingSave:
         if isinstance(outcome, Stored):
             self._state.unanswered.clear()
             self._state.know(outcome, self._save.payload)
+            self._report(outcome)
         elif isinstance(outcome, DynamoDBError):
             self._note_unanswered()
             try:
@@ -86,6 +90,17 @@ class MergingSave:
                 del outcome
         else:
             self._state.drop()
+
+    def _report(self, outcome: Stored) -> None:
+        state, mine = self._state, self._save.payload
+        if self._creates:
+            state.report(events.CREATED)
+        if (
+            self._retry.conflicts
+            and outcome.payload is not mine
+            and differs(outcome.payload.data or {}, mine.data or {})
+        ):
+            state.report(events.MERGED)
 
     def _note_unanswered(self) -> None:
         self._state.unanswered.update(dict.fromkeys(self._save.tried, self._save.payload))
@@ -192,10 +207,13 @@ class MergingSave:
             # An earlier save of this request raised, but was stored.
             state.seen = self._save.seen = state.unanswered[own]
             self._save.rebased = True
+        else:
+            self._creates = False
 
     def _conflict(self, details: str) -> SessionConflict:
+        self._state.report(events.CONFLICT)
         return SessionConflict(
-            f"session {self._state.hashed_id}: another request saved it first{details}",
+            f"session {self._state.digest}: another request saved it first{details}",
             operation="PutItem",
             table=self._storage.options.table_name,
             aws_code="ConditionalCheckFailedException",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
-from beaker_dynamodb.exceptions import DynamoDBError
+from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item, Marker
-from beaker_dynamodb.sessions import last_access, merge
+from beaker_dynamodb.sessions import events, last_access, merge
 from beaker_dynamodb.sessions.comparison import same
 from beaker_dynamodb.sessions.merging_save import MergingSave
 from beaker_dynamodb.sessions.payload import Payload, same_except_access_time
@@ -21,6 +22,8 @@ class SessionRecord(SessionState):
 
     #: Whether the read found a marker: the session has just ended or changed its id.
     ended = False
+    #: The data of the session that the read found, if it had expired.
+    expired: dict[str, Any] | None = None
     #: Whether the last read was eventually consistent.
     maybe_stale = False
 
@@ -53,13 +56,26 @@ class SessionRecord(SessionState):
         return item if item is not None and (item.version or 0) >= seen_version else None
 
     def _read_consistently(self) -> Item | None:
-        found = self.storage.items.find(self.key, SESSION)
+        seen: list[Mapping[str, Any] | None] = []
+        found = self.storage.items.find(self.key, SESSION, saw=seen.append)
         self.ended = isinstance(found, Marker)
         if isinstance(found, Marker):
             return None
         if found is None and self.storage.options.hash_ids == "migrate":
             return self._migrate()
+        if found is None and seen[-1] is not None:
+            self.expired = self._expired(seen[-1])
         return found
+
+    def _expired(self, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the data of a session that has expired, {} if it cannot be read."""
+        if attributes.get("type") != {"S": SESSION}:
+            return None
+        try:
+            item = self.storage.items.layout.item(self.key, SESSION, attributes)
+            return (item.chunks is None and self.decoded(item).payload.data) or {}
+        except PayloadError:
+            return {}
 
     def _belongs_to_other_cookie(self, item: Item) -> bool:
         names = self.cookie_name, item.cookie_name
@@ -163,9 +179,14 @@ class SessionRecord(SessionState):
         else:
             MergingSave(self, mine).run()
 
-    def delete(self) -> None:
-        """Replace the session with a marker: one PutItem. Saves in flight are dropped."""
-        self.storage.items.end(self.key)
+    def delete(self, reason: str = events.LOG_OUT) -> None:
+        """Replace the session with a marker: one PutItem. Saves in flight are dropped.
+
+        :param reason: why it ends; see `events`.
+        """
+        active = self.storage.items.end(self.key)
+        if active:
+            self.report(events.ENDED, reason)
         self.know(None)
 
     def move_from(self, old: SessionRecord, raw: Any) -> None:
@@ -198,6 +219,7 @@ class SessionRecord(SessionState):
         if moved is not None:
             # Without transactions, the second write may not have been stored.
             self.storage.items.end(old.key)
+        self.report(events.REGENERATED, old_session=old.digest)
         old.forget()
 
     def _touch(self, loaded: Item, mine: Payload) -> None:
@@ -234,6 +256,8 @@ class SessionRecord(SessionState):
             self.drop()
         else:
             self.know(Stored(item, mine))
+            if loaded is None:
+                self.report(events.CREATED)
 
     def _with_latest_access(self, mine: Payload) -> Payload:
         """Return the payload with the later of its own and the loaded access time."""

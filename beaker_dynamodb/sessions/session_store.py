@@ -18,6 +18,7 @@ from beaker_dynamodb.backend import Backend, backend_for
 from beaker_dynamodb.config.beaker_settings import session_options
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.item import SESSION
+from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.storage import session_storage
 from beaker_dynamodb.sessions.stored_session import StoredSession, listed_session, stored_session
 
@@ -223,6 +224,7 @@ class SessionStore:
         deleted = self._storage.query.delete(key, special, condition)
         if deleted is None or items.layout.expired(deleted, items.now_ms()):
             return None
+        self._storage.report_end(key, events.REVOKED, deleted)
         return deleted
 
     def revoke_pass(

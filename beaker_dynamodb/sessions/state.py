@@ -7,21 +7,19 @@ changes since ``seen`` to ``stored``.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.items.item import SESSION, Item, Marker
-from beaker_dynamodb.items.keys import short_hash
+from beaker_dynamodb.items.keys import session_digest
+from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.merge import merge
 from beaker_dynamodb.sessions.payload import BEAKER, Payload, PayloadFormat, safe_payload
 
 if TYPE_CHECKING:
     from beaker_dynamodb.items.item import Attributes
     from beaker_dynamodb.sessions.storage import SessionStorage
-
-log = logging.getLogger("beaker_dynamodb")
 
 #: Number of earlier writer tokens in an item. A write whose response was lost is recognized unless
 #: more than this many writes followed it.
@@ -84,12 +82,22 @@ class SessionState:
     def drop(self) -> None:
         """Drop a save, because the session is gone."""
         self.gone = True
-        log.info("session %s is gone; a save of it was dropped", self.hashed_id)
+        if self.registered:
+            self.report(events.REFUSED, events.REVOKED)
+        else:
+            self.report(events.DROPPED)
+
+    def report(self, kind: str, reason: str = "", *, old_session: str = "") -> None:
+        """Report an event of this session; see `Events.report`."""
+        special = {} if self.item is None else self.item.special
+        self.storage.events.report(
+            kind, self.digest, reason, old_session=old_session, attributes=special
+        )
 
     @property
-    def hashed_id(self) -> str:
-        """Identifies the session in logs and messages. Useless to an attacker."""
-        return short_hash(self.session_id)
+    def digest(self) -> str:
+        """What stands for the session in logs and messages."""
+        return session_digest(self.session_id)
 
     @property
     def item(self) -> Item | None:

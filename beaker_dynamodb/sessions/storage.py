@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
+from beaker_dynamodb.sessions.events import ENDED, Events
 from beaker_dynamodb.sessions.query import SessionQuery
 from beaker_dynamodb.sessions.refreshes import refreshes_of
 from beaker_dynamodb.sessions.users import Users
@@ -16,6 +17,7 @@ from beaker_dynamodb.sessions.users import Users
 if TYPE_CHECKING:
     from beaker_dynamodb.backend import Backend
     from beaker_dynamodb.config.options import Options
+    from beaker_dynamodb.items.keys import Key
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -39,6 +41,7 @@ class SessionStorage:
         self.codec = backend.codec
         self.special = backend.special
         self.query = SessionQuery(backend.items)
+        self.events = Events(backend.options)
         self.refreshes = refreshes_of(backend.options)
         self.conflict_retry: Callable[[], ConflictRetry] = ConflictRetry
         self.touch_interval_ms = _touch_interval_ms(backend.options)
@@ -58,6 +61,13 @@ class SessionStorage:
                 "units. Keep large data in a cache, and its key in the session",
                 size // 1024,
             )
+
+    def report_end(self, key: Key, reason: str, attributes: Mapping[str, Any]) -> None:
+        """Report that a session has ended outside of its own requests.
+
+        :param attributes: of its item.
+        """
+        self.events.report(ENDED, self.keys.digest(key), reason, attributes=attributes)
 
     def deadline_ms(self, accessed_ms: int, lifetime: float | None) -> int | None:
         """Return when a session expires, or None if it never does.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item
+from beaker_dynamodb.items.special_keys import plain_value
 from beaker_dynamodb.sessions.payload import BEAKER, safe_payload
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class StoredSession:
     special: Mapping[str, Any] = field(repr=False)
     _key: Key = field(repr=False, compare=False)
     _storage: SessionStorage = field(repr=False, compare=False)
+
+    @property
+    def digest(self) -> str:
+        """What stands for the session in logs, and in the command's output and arguments."""
+        return self._storage.keys.digest(self._key)
 
     def text(self) -> str:
         """Return what Beaker's Session stored, after verifying its signature: one GetItem.
@@ -91,7 +97,7 @@ def stored_session(storage: SessionStorage, item: Item) -> StoredSession:
         created=_utc(item.created_ms),
         accessed=None if item.accessed_ms is None else _utc(item.accessed_ms),
         expires=None if item.deadline_ms is None else _utc(item.deadline_ms),
-        special={name: _value(attribute) for name, attribute in item.special.items()},
+        special={name: plain_value(attribute) for name, attribute in item.special.items()},
         _key=item.key,
         _storage=storage,
     )
@@ -117,10 +123,3 @@ def _utc(ms: int) -> datetime:
         return _EPOCH + timedelta(milliseconds=ms)
     except OverflowError:
         return (datetime.max if ms > 0 else datetime.min).replace(tzinfo=timezone.utc)
-
-
-def _value(attribute: Mapping[str, Any]) -> Any:
-    ((kind, value),) = attribute.items()
-    if kind == "N":
-        return int(value) if value.lstrip("-").isdigit() else float(value)
-    return bytes(value) if kind == "B" else value

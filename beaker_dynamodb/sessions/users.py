@@ -19,6 +19,7 @@ from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.exceptions import DynamoDBError, SessionConflict, TooManySessions
 from beaker_dynamodb.items.item import MARKER, Attributes
 from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.user_item import UserItem, UserItems, new_generation
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Users:
             )
         # Before the log-in is registered: a crash must not leave a session that is not listed.
         for name in list(sessions)[: max(0, len(sessions) - self._limit + 1)]:
-            self._table.end(self._table.session_key(name), user)
+            self._end(self._table.session_key(name), user, events.EVICTED)
             del sessions[name]
         return sessions
 
@@ -202,11 +203,18 @@ class Users:
         listed = [self._table.session_key(name) for name in before.sessions] if before else []
         ended = [key for key in listed if key not in kept]
         for key in ended:
-            old = self._table.end(key, user)
+            old = self._end(key, user, events.REVOKED)
             if old is not None:
                 yield key, old
         if ended:
             self.leave(user, *ended)
+
+    def _end(self, key: Key, user: Attributes, reason: str) -> Mapping[str, Any] | None:
+        """End a session, and report it if it was active; return its attributes if it was stored."""
+        old = self._table.end(key, user)
+        if old is not None and not self._items.layout.expired(old, self._items.now_ms()):
+            self._storage.report_end(key, reason, old)
+        return old
 
     def erase(self, user: Attributes) -> None:
         """Replace a user item with an empty one that expires after an hour.

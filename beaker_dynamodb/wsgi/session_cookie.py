@@ -15,7 +15,7 @@ from typing import Any
 from beaker.cookie import SimpleCookie
 from beaker.session import Session
 
-from beaker_dynamodb.wsgi.cookie_header import candidates, new_id
+from beaker_dynamodb.wsgi.cookie_header import candidates, cookie_values, new_id
 from beaker_dynamodb.wsgi.cookie_options import check_prefix, set_safe_defaults
 from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signatures
 
@@ -32,6 +32,8 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
     id: str
     key: str
     request: dict[str, Any]
+    #: Whether the request has session cookies, but none that this application can have issued.
+    _cookies_refused = False
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
         signatures = params.pop(CHECKED, None)
@@ -49,6 +51,8 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
             key = params.get("key", "beaker.session.id")
             self._cookie_values = candidates(request.get("cookie"), key, self._signatures)
             id = next(iter(self._cookie_values), None)
+            refused = not self._cookie_values and any(cookie_values(request.get("cookie"), key))
+            self._cookies_refused = refused
             # Beaker's own parser fails on a header with a malformed cookie.
             request["cookie"] = ""
         #: Whether the browser's cookie is signed in another way than new ones are.

@@ -74,14 +74,17 @@ def test_ending_a_session_puts_a_marker_in_its_place() -> None:
         "ExpressionAttributeNames": {"#id": "id", "#type": "type"},
         "ExpressionAttributeValues": {":type": {"S": "beaker-marker"}},
         "ReturnValues": "ALL_OLD",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     with Script().answer("put_item", request, {}) as script:
-        items(script).end(OLD)
+        assert items(script).end(OLD)
 
 
 def test_ending_a_session_that_is_not_there_is_no_error() -> None:
-    with Script().refuse("put_item", "ConditionalCheckFailedException") as script:
-        items(script).end(OLD)
+    script = Script().refuse("put_item", "ConditionalCheckFailedException")
+    # The error contains no item: it does not exist, or the server does not return items.
+    with script.answer("get_item", None, {}):
+        assert not items(script).end(OLD)
 
 
 @pytest.mark.parametrize("marker", [True, False])

@@ -65,6 +65,8 @@ class Table:
 
     def __init__(self) -> None:
         self.items: dict[str, Stored] = {}
+        #: Ids of sessions that ended while they were active, and of which no event was reported.
+        self.unreported: list[str] = []
         self.now_ms = 0
         self._numbers = 0
 
@@ -111,8 +113,14 @@ class Table:
         accessed_ms = max(self.now_ms, present.accessed_ms if present is not None else 0)
         return Stored({**kept, **changed}, self.number(), born, accessed_ms)
 
+    def end(self, id: str) -> None:
+        """Remove an item, if there is one."""
+        if self.find(id) is not None:
+            self.unreported.append(id)
+        self.items.pop(id, None)
+
     def put(self, request: Request, item: Stored) -> None:
         """Write an item, and remove it from its old id."""
         if request.old_id is not None and request.known is not None:
-            self.items.pop(request.old_id, None)
+            self.end(request.old_id)
         self.items[request.id] = item

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from beaker_dynamodb.sessions import events
 from tests.clock import Clock
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
@@ -135,10 +136,10 @@ def test_a_dropped_save_is_logged_without_the_id_and_the_next_one_makes_no_call(
     visitor.starts(a=1)
     session = visitor.request()
     log_out(visitor)
-    with caplog.at_level(logging.INFO, "beaker_dynamodb"), CallRecorder(visitor.client) as sent:
+    with caplog.at_level(logging.INFO, events.log.name), CallRecorder(visitor.client) as sent:
         change(session)
-        (record,) = [record for record in caplog.records if record.name == "beaker_dynamodb"]
+        (record,) = [record for record in caplog.records if record.name == events.log.name]
         save(session, c=1)
     assert ["PutItem"] == sent.operations
-    hashed_id = hashlib.sha256(str(visitor.id).encode()).hexdigest()[:16]
-    assert f"session {hashed_id} is gone; a save of it was dropped" == record.getMessage()
+    digest = hashlib.sha256(str(visitor.id).encode()).hexdigest()[:16]
+    assert f"session @{digest}: dropped" == record.getMessage()

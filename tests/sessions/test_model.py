@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from beaker_dynamodb import DynamoDBSession
+from beaker_dynamodb.items.keys import session_digest
+from beaker_dynamodb.sessions import events
+from beaker_dynamodb.sessions.events import SessionEvent
 from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.clock import Clock
@@ -34,6 +37,9 @@ class Sessions(Machine):
         self.table = Table()
         self.ids: list[str] = []
         self.requests: list[Request] = []
+        self.reported: list[SessionEvent] = []
+        #: Ids of sessions that ended in steps that failed.
+        self.unacknowledged: list[str] = []
         self.tick(0)
 
     @property
@@ -68,6 +74,7 @@ class Sessions(Machine):
                     clock=self.clock,
                     url=f"dynamodb://?timeout={LIFE}",
                     touch_interval=INTERVAL,
+                    on_event=self.reported.append,
                     **self.more,
                 )
             )
@@ -188,7 +195,7 @@ class Sessions(Machine):
         acknowledged = self.attempt(plan, request.session.save)
         assert not (self.ours and self.script.wrote)
         if self.script.wrote:
-            self.table.items.pop(request.id, None)
+            self.table.end(request.id)
         if acknowledged:
             self.requests.remove(request)
 
@@ -245,7 +252,7 @@ class Sessions(Machine):
         own = {request.id, request.old_id}
         for id in [key.removeprefix("sess:") for key in self.script.deleted]:
             assert id in own
-            self.table.items.pop(id, None)
+            self.table.end(id)
         assert not (acknowledged and self.table.items.keys() & own)
 
     @precondition(lambda self: self.requests)
@@ -282,6 +289,21 @@ class Sessions(Machine):
             if item["type"]["S"] != "beaker-marker"
         }
         assert {id: item.deadline_ms for id, item in self.table.items.items()} == found
+
+    @invariant()
+    def each_end_is_reported_once(self) -> None:
+        """The end of a failed step may be reported later, or not at all."""
+        for event in self.reported:
+            if event.kind == events.REGENERATED or event.reason == events.LOG_OUT:
+                digest = event.old_session or event.session
+                ended = [*self.table.unreported, *self.unacknowledged]
+                id = next(id for id in ended if session_digest(id) == digest)
+                now = id in self.table.unreported
+                (self.table.unreported if now else self.unacknowledged).remove(id)
+        self.reported.clear()
+        assert self.script.failed or not self.table.unreported
+        self.unacknowledged += self.table.unreported
+        self.table.unreported.clear()
 
 
 @pytest.mark.full

@@ -1,0 +1,106 @@
+"""Report what happens to sessions: to the function in ``on_event``, and to the log.
+
+The log records have the name ``beaker_dynamodb.events`` and the level INFO. Their attributes
+``event``, ``reason``, ``session`` and ``old_session`` hold what a `SessionEvent` does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from beaker_dynamodb.items.special_keys import plain_value
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.config.options import Options
+
+log = logging.getLogger("beaker_dynamodb.events")
+
+#: Kinds of events; docs/howto/session-events.md says when they happen.
+CREATED, REGENERATED, ENDED, REFUSED = "created", "regenerated", "ended", "refused"
+MERGED, CONFLICT, DROPPED = "merged", "conflict", "dropped"
+
+#: Reasons of `ENDED`.
+LOG_OUT, IDLE, ABSOLUTE, REVOKED, EVICTED = "log_out", "idle", "absolute", "revoked", "evicted"
+#: Reasons of `REFUSED`; a log-in can also be refused as `REVOKED`.
+UNKNOWN_ID, HAS_ENDED, BAD_SIGNATURE, BAD_ITEM, TOO_MANY = (
+    "unknown_id",
+    "has_ended",
+    "bad_signature",
+    "bad_item",
+    "too_many",
+)
+
+
+@dataclass(frozen=True)
+class SessionEvent:
+    """Something that happened to a session.
+
+    :param kind: ``created``, ``regenerated``, ``ended``, ``refused``, ``merged``, ``conflict`` or
+        ``dropped``.
+    :param reason: why it ended or was refused; otherwise empty.
+    :param session: digest of the session's id, as ``sessions list`` shows it; empty if unknown.
+    :param old_session: digest of the earlier id of a session that was regenerated.
+    :param time: epoch seconds.
+    :param user: value of ``user_key``; None without one. Not in the log.
+    """
+
+    kind: str
+    reason: str
+    session: str
+    old_session: str
+    time: float
+    user: Any = field(default=None, repr=False)
+
+
+class Events:
+    """Reports the events of one configuration."""
+
+    def __init__(self, options: Options) -> None:
+        self._listener, self._clock = options.on_event, options.clock
+        self._user_key = options.user_key
+
+    def report(
+        self,
+        kind: str,
+        session: str,
+        reason: str = "",
+        *,
+        old_session: str = "",
+        attributes: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Log an event and pass it on. An exception of the application's function is logged.
+
+        :param session: digest of the session's id.
+        :param attributes: special keys as DynamoDB attributes; the user may be among them.
+        """
+        if log.isEnabledFor(logging.INFO):
+            log.info(
+                "session %s: %s",
+                session or "without an id",
+                f"{kind} ({reason})" if reason else kind,
+                extra={
+                    "event": kind,
+                    "reason": reason,
+                    "session": session,
+                    "old_session": old_session,
+                },
+            )
+        if self._listener is None:
+            return
+        user = None if self._user_key is None else attributes.get(self._user_key)
+        event = SessionEvent(
+            kind=kind,
+            reason=reason,
+            session=session,
+            old_session=old_session,
+            time=self._clock(),
+            user=None if user is None else plain_value(user),
+        )
+        try:
+            self._listener(event)
+        except Exception:
+            log.exception("on_event failed for %r", event)
