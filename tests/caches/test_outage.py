@@ -356,7 +356,22 @@ def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewher
     time.during = meanwhile
     with pytest.raises(LockTimeout):
         lock.acquire()
+    assert time.now >= backend.options.lock_timeout
     assert not holder.lost
+
+
+@pytest.mark.parametrize(("began", "goes_on"), [(9.0, True), (11.0, False)])
+def test_a_thread_goes_on_without_its_turn_if_an_outage_ended_while_it_waited(
+    options: dict[str, Any], registry: LockRegistry, time: Time, began: float, goes_on: bool
+) -> None:
+    cache = make_cache(options, time)
+    breaker = without_probes(cache.namespace.backend.options, time)
+    lock = cache.namespace.get_creation_lock(b"key")
+    open_breaker(breaker)
+    time.advance(10)
+    breaker.answered()
+    time.advance(10)
+    assert lock._may_go_on_without_turn(began) is goes_on
 
 
 def test_during_an_outage_a_kept_lease_is_used_and_a_lost_one_forgotten(

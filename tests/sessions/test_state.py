@@ -1,0 +1,85 @@
+"""What a request knows about its session, and the item that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from beaker.util import PickleSerializer
+
+from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.items.codec import SessionBytes
+from beaker_dynamodb.sessions.record import SessionRecord
+from beaker_dynamodb.sessions.state import KEPT_WRITERS, Stored, kept_writers, new_writer
+from tests.servers.recorder import CallRecorder
+
+
+def payload(**data: object) -> SessionBytes:
+    return SessionBytes(PickleSerializer().dumps(data))
+
+
+@pytest.fixture
+def record(moved: dict[str, Any]) -> SessionRecord:
+    """A session that is stored."""
+    record: SessionRecord = DynamoDBNamespaceManager("id", **moved).session
+    record.write(payload(a=1))
+    return record
+
+
+def known(record: SessionRecord, **more: Any) -> Stored:
+    """Return what the record knows to be stored, with some attributes replaced."""
+    assert record.stored is not None
+    return replace(record.stored, item=replace(record.stored.item, **more))
+
+
+def test_a_writer_token_has_72_bits_in_12_bytes() -> None:
+    assert 12 == len(new_writer())
+
+
+def test_an_item_keeps_the_latest_eight_tokens_of_its_predecessors(record: SessionRecord) -> None:
+    tokens: list[str | None] = []
+    for number in range(10):
+        tokens.insert(0, record.item.writer if record.item else None)
+        record.write(payload(a=1, number=number))
+    assert record.item is not None
+    assert 8 == KEPT_WRITERS
+    assert tuple(tokens[:8]) == record.item.earlier
+    assert (record.item.writer, *tokens[:7]) == kept_writers(record.item)
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "later"),
+    [
+        (1, 2, True),
+        (1, 1, False),
+        (2, 1, False),
+        (None, 1, True),
+        (1, None, False),
+        (None, None, False),
+    ],
+)
+def test_an_item_without_a_version_precedes_all_others(
+    record: SessionRecord, mine: int | None, other: int | None, later: bool
+) -> None:
+    record.stored = known(record, version=mine)
+    assert later is record.is_later(known(record, version=other).item)
+
+
+def test_the_first_save_of_an_item_without_a_version_writes_version_1(
+    record: SessionRecord,
+) -> None:
+    record.stored = known(record, version=None)
+    record.write(payload(a=2))
+    assert record.item is not None
+    assert 1 == record.item.version
+
+
+def test_an_item_without_a_version_is_older_than_what_the_browser_has_seen(
+    moved: dict[str, Any], record: SessionRecord
+) -> None:
+    record.storage.items.put(known(record, version=None).item, None)
+    manager = DynamoDBNamespaceManager("id", consistent_read="auto", **moved)
+    with CallRecorder(manager.client) as sent:
+        assert payload(a=1) == manager.session.read(seen_version=1)
+    assert [False, True] == [call.params["ConsistentRead"] for call in sent]
