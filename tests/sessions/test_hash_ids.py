@@ -71,6 +71,28 @@ def test_two_requests_that_move_a_session_at_once_both_continue(
     assert stored == len(items(endpoint, visitor))
 
 
+def log_out(visitor: Visitor) -> None:
+    session = visitor.request()
+    session.delete()
+    session.save()
+
+
+def test_migrate_does_not_move_a_session_that_has_just_ended(visitor: Visitor) -> None:
+    visitor.starts(a=1)
+    log_out(visitor)
+    visitor.options["hash_ids"] = "migrate"
+    with CallRecorder(visitor.client) as sent:
+        assert {} == visitor.finds()
+    assert ["GetItem", "GetItem"] == sent.operations
+
+
+def test_a_session_that_another_request_moved_and_ended_is_not_found(visitor: Visitor) -> None:
+    visitor.starts(a=1)
+    visitor.options["hash_ids"] = "migrate"
+    with before(visitor.client, "TransactWriteItems", lambda _: log_out(visitor)):
+        assert {} == visitor.finds()
+
+
 def test_true_does_not_look_for_old_sessions(visitor: Visitor) -> None:
     visitor.starts(a=1)
     visitor.options["hash_ids"] = True
@@ -85,8 +107,6 @@ def test_a_request_that_loaded_the_old_item_does_not_undo_a_logout(
     visitor.starts(a=1)
     late = visitor.request()
     visitor.options["hash_ids"] = "migrate"
-    session = visitor.request()
-    session.delete()
-    session.save()
+    log_out(visitor)
     save(late, b=1)
     assert [] == stored_sessions(endpoint.client, visitor.options["table_name"])

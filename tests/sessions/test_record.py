@@ -69,6 +69,16 @@ def test_a_save_can_set_the_lifetime(moved: dict[str, Any], endpoint: Endpoint) 
     assert float(stored["accessed"]["N"]) + 60 == float(stored["deadline"]["N"])
 
 
+def test_a_session_exists_until_it_ends(moved: dict[str, Any]) -> None:
+    mine = record(moved)
+    exist = [mine.exists()]
+    mine.write(payload(a=1))
+    exist.append(mine.exists())
+    mine.delete()
+    exist.append(mine.exists())
+    assert [False, True, False] == exist
+
+
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
 def test_each_save_writes_the_special_keys(visitor: Visitor, endpoint: Endpoint, mode: str) -> None:
     visitor.options |= {"concurrency": mode, "special_keys": "user:S"}
