@@ -20,6 +20,7 @@ from beaker.exceptions import BeakerWarning
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
 from beaker_dynamodb.session_events import SessionWithEvents
 from beaker_dynamodb.sessions import events
+from beaker_dynamodb.sessions.lifetime import own_timeout
 from beaker_dynamodb.sessions.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
 from beaker_dynamodb.sessions.record import SessionRecord
 
@@ -83,7 +84,7 @@ class DynamoDBSession(SessionWithEvents):
     def _load(self) -> None:
         now = self._now()
         ended = False
-        unopened: list[tuple[SessionRecord, bool]] = []
+        unopened: list[tuple[SessionRecord, str | None]] = []
         # A stale cookie, perhaps for another path, must not hide a valid one.
         for value in dict.fromkeys([self.id, *self._cookie_values]):
             self._take_cookie_value(value)
@@ -91,7 +92,7 @@ class DynamoDBSession(SessionWithEvents):
             ended = ended or self.namespace.session.ended
             if data and not timed_out:
                 break
-            unopened.append((self.namespace.session, timed_out))
+            unopened.append((self.namespace.session, self._expiry))
         else:
             # Never adopt an id from a cookie: it may be an attacker's. Without cookies, the id
             # was chosen by the application, which must find the session again.
@@ -102,6 +103,8 @@ class DynamoDBSession(SessionWithEvents):
             return
         self._stored_id = self._browser_id = self.id
         self._apply_cookie_config(data)
+        self._browser_timeout = own_timeout(data)
+        self._limit_touches(self.namespace.session, data)
         self.clear()
         self.last_accessed = data.get("_accessed_time")
         data["_accessed_time"] = now
@@ -154,16 +157,22 @@ class DynamoDBSession(SessionWithEvents):
         self._write(data)
         if self.use_cookies and self._stored_id == self.id:
             self._send_version()
-            if self.id != self._browser_id or self._cookie_outdated:
+            due = self.id != self._browser_id or (self._written and self._cookie_outdated)
+            if due or (self._slides and not self.request["set_cookie"]):
                 super()._update_cookie_out()
+                if not due:
+                    self.request["cookie_terms"] = None
 
     def _write(self, data: dict[str, Any]) -> None:
         """Store the session, unless it is gone."""
         # Not the time when the request began: the session was in use until now.
         data[ACCESSED] = self._now()
-        record, payload = self._record, self._encode(data)
-        old = self._old_record
+        record, old = self._record, self._old_record
+        self._complete(data, old or record)
+        self._limit_touches(record, data)
+        payload, before = self._encode(data), record.item
         stored = self._store(data, payload, record, old)
+        self._written = stored and record.item is not before
         self._old_record = None
         if stored:
             self._saved, self._stored_id, self._ended = data, self.id, False

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from beaker_dynamodb.backend import backend_for
-from beaker_dynamodb.session_user import SessionWithUser
+from beaker_dynamodb.session_lifetime import SessionWithLifetime
 from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.storage import session_storage
 
 
-class SessionWithEvents(SessionWithUser):
+class SessionWithEvents(SessionWithLifetime):
     """A session that reports why a request did not get the one of its cookie."""
 
     def _report_refused_cookie(self) -> None:
         reporter = session_storage(backend_for(self._options)).events
         reporter.report(events.REFUSED, "", events.BAD_SIGNATURE)
 
-    def _report_unopened(self, records: Iterable[tuple[SessionRecord, bool]]) -> None:
+    def _report_unopened(self, records: Iterable[tuple[SessionRecord, str | None]]) -> None:
         """Report what the ids of a request led to.
 
-        :param records: of the request's cookies, and whether their sessions had timed out.
+        :param records: of the request's cookies, and why their sessions have expired, if they have.
         """
-        for record, timed_out in records:
-            if timed_out or record.expired is not None:
-                record.report(events.ENDED, events.IDLE)
+        for record, expiry in records:
+            if expiry is not None:
+                record.report(events.ENDED, expiry)
             elif self.use_cookies:
                 # Without a cookie, the application chose the id.
                 reason = events.HAS_ENDED if record.ended else events.UNKNOWN_ID

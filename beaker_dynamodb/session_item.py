@@ -17,7 +17,9 @@ from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 from beaker_dynamodb.items import plain_pickle
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
-from beaker_dynamodb.sessions.merge import surely_differs
+from beaker_dynamodb.sessions.events import IDLE
+from beaker_dynamodb.sessions.lifetime import expiry
+from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, surely_differs
 from beaker_dynamodb.sessions.payload import PayloadFormat
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.wsgi.version_cookie import SessionWithVersionCookie
@@ -44,6 +46,9 @@ class SessionWithItem(SessionWithVersionCookie):
 
     #: The data as last saved by this request.
     _saved: dict[str, Any] | None = None
+    #: Why the session that was read last has expired: ``idle``, ``absolute``, or None.
+    _expiry: str | None = None
+    timeout: float | None
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
         params["type"] = params.get("type") or TYPES[0]
@@ -54,6 +59,9 @@ class SessionWithItem(SessionWithVersionCookie):
         clock = params.get("clock")
         self._now: Callable[[], float] = clock if callable(clock) else time.time
         super().__init__(request, id=id, **params)
+        if self.is_new:
+            # Beaker has its own clock.
+            dict.update(self, dict.fromkeys((ACCESSED, CREATED), self._now()))
 
     @property
     def _record(self) -> SessionRecord:
@@ -86,17 +94,22 @@ class SessionWithItem(SessionWithVersionCookie):
         self._open()
         data, timed_out = self._read(now, self._replicated_version(now))
         if timed_out and self.namespace.session.maybe_stale:
-            # A replica may lack the latest access time.
+            # A replica may lack the latest access time, or the last log-in.
             data, timed_out = self._read(now, None)
         return data, timed_out
 
     def _read(self, now: float, seen_version: int | None) -> tuple[dict[str, Any], bool]:
+        record: SessionRecord = self.namespace.session
+        timeouts = self.timeout, record.storage.options.absolute_timeout
+        self._expiry = None
         try:
-            data = self._decode(self.namespace.session.read(seen_version=seen_version))
+            data = self._decode(record.read(seen_version=seen_version))
         except KeyError:
+            if record.expired is not None:
+                self._expiry = expiry(record.expired, now, *timeouts) or IDLE
             return {}, False
-        accessed = data.get("_accessed_time", now)
-        return data, self.timeout is not None and now - accessed > self.timeout
+        self._expiry = expiry(data, now, *timeouts)
+        return data, self._expiry is not None
 
     def _data_version(self) -> tuple[int, int] | None:
         manager = self.__dict__.get("namespace")

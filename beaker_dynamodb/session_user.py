@@ -10,7 +10,8 @@ from beaker_dynamodb.exceptions import SpecialKeyError, TooManySessions
 from beaker_dynamodb.items.special_keys import find
 from beaker_dynamodb.session_item import SessionWithItem
 from beaker_dynamodb.sessions import events
-from beaker_dynamodb.sessions.merge import BEAKER_KEYS
+from beaker_dynamodb.sessions.lifetime import number_in
+from beaker_dynamodb.sessions.merge import BEAKER_KEYS, LOGGED_IN
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.storage import SessionStorage, session_storage
 from beaker_dynamodb.sessions.users import LogIn, Users
@@ -27,11 +28,45 @@ class SessionWithUser(SessionWithItem):
 
     @property
     def _users(self) -> Users | None:
+        return self._storage.users
+
+    @property
+    def _storage(self) -> SessionStorage:
         if self._user_storage is None:
             manager = self.__dict__.get("namespace")
             backend = backend_for(self._options) if manager is None else manager.backend
             self._user_storage = session_storage(backend)
-        return self._user_storage.users
+        return self._user_storage
+
+    # -- the last log-in ------------------------------------------------------------------------
+
+    def logged_in(self) -> None:
+        """Note that the user has just logged in or entered the password again.
+
+        With the option ``user_key`` this happens by itself when the user changes. Save the session
+        afterwards.
+        """
+        self[LOGGED_IN] = self._now()
+
+    def fresh_within(self, seconds: float) -> bool:
+        """Return whether the last log-in was at most ``seconds`` ago.
+
+        False if no log-in was noticed: see `logged_in`.
+        """
+        logged_in = number_in(self, LOGGED_IN)
+        return logged_in is not None and self._now() - logged_in <= seconds
+
+    def _is_log_in(self, data: Mapping[str, Any], loaded: SessionRecord) -> bool:
+        """Return whether a save changes the user, and the log-in was not noticed yet.
+
+        It was noticed when the application assigned the user, unless the user is inside a dict.
+
+        :param loaded: the record that was loaded.
+        """
+        user = self._user_of(data)
+        if user is None or user == self._user_of(loaded.seen_data):
+            return False
+        return number_in(data, LOGGED_IN) == number_in(loaded.seen_data, LOGGED_IN)
 
     # -- a log-in begins ------------------------------------------------------------------------
 
@@ -61,6 +96,7 @@ class SessionWithUser(SessionWithItem):
         user = self._user_of(changes)
         if user is not None and user != self._user_of(self):
             self._begun(users, user)
+            self.logged_in()
 
     def _begun(self, users: Users, user: dict[str, Any]) -> LogIn:
         """Return the log-in of a user, which begins now unless it has begun."""
@@ -70,12 +106,12 @@ class SessionWithUser(SessionWithItem):
 
     def _user_of(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the user in a session's data as an attribute, or None without a user."""
-        if self._users is None or self._user_storage is None:
+        if self._users is None:
             return None
         name = self._users.user_key
         value = find(data, name, None)
         try:
-            return None if value is None else self._user_storage.special.attribute(name, value)
+            return None if value is None else self._storage.special.attribute(name, value)
         except SpecialKeyError:
             return None  # the save raises it
 
@@ -98,7 +134,7 @@ class SessionWithUser(SessionWithItem):
         elif old is not None:
             record.move_from(old, payload)
         elif self._surely_changed(data):
-            record.write_changed(payload)
+            record.write_changed(payload, data)
         else:
             record.write(payload)
         if not record.gone and not self._confirm(record, loaded, before):

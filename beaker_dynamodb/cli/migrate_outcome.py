@@ -122,7 +122,7 @@ class Outcome:
 
     def _lifetime(self) -> float | None:
         """Return the lifetime of copies in seconds, or None if they never expire."""
-        deadline_ms = self.target.deadline_ms(0, None)
+        deadline_ms = self.target.deadline_ms(0)
         return None if deadline_ms is None else deadline_ms / 1000
 
 

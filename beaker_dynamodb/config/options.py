@@ -124,6 +124,13 @@ class Options(SecurityOptions):
         default_text="86400 seconds for sessions, forever for cache entries",
         unit="seconds",
     )
+    absolute_timeout: float | None = option(
+        converters.positive_number,
+        "A session ends this long after its last log-in, or without one after its creation, even "
+        "if it is in use. Beaker's own middleware notices no log-ins.",
+        default_text="none",
+        unit="seconds",
+    )
     touch_interval: float | None = option(
         converters.number,
         "An unchanged session is written at most once in this interval, to extend its expiry. "

@@ -48,7 +48,8 @@ def live(entry: SourceSession, target: SessionStorage) -> Live | str:
         accessed_ms = min(accessed_ms, now_ms)  # another machine's clock may be ahead
     deadline_ms = entry.expires_ms
     if deadline_ms is None or (deadline_ms > now_ms and accessed_ms is not None):
-        deadline_ms = target.deadline_ms(now_ms if accessed_ms is None else accessed_ms, None)
+        used_ms = now_ms if accessed_ms is None else accessed_ms
+        deadline_ms = target.deadline_ms(used_ms, data=values)
     if deadline_ms is not None and deadline_ms <= now_ms:
         return "expired"
     return Live(entry, values, accessed_ms, deadline_ms)

@@ -15,10 +15,12 @@ from beaker_dynamodb.sessions.merge_values import MISSING, merge_value, names_in
 #: Beaker's last access time. Every request changes it, so it does not count as a change of data.
 ACCESSED = "_accessed_time"
 CREATED = "_creation_time"
+#: When the user last logged in, if known: epoch seconds, like Beaker's own times.
+LOGGED_IN = "_login_time"
 #: The keys that remain in a session that was deleted or cleared.
 BOOKKEEPING = frozenset({"_cookie_scope", "_domain", "_path"})
-#: Beaker's own keys.
-BEAKER_KEYS = BOOKKEEPING | {ACCESSED, CREATED}
+#: Beaker's own keys, and the log-in time beside them.
+BEAKER_KEYS = BOOKKEEPING | {ACCESSED, CREATED, LOGGED_IN}
 
 
 def differs(base: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
@@ -60,8 +62,8 @@ def merge(
 ) -> dict[str, Any]:
     """Apply what changed between ``base`` and ``mine`` to ``theirs``, key by key.
 
-    `merge_value` decides about keys that both requests changed. The later access time and the
-    earlier creation time are kept.
+    `merge_value` decides about keys that both requests changed. The later access time, the later
+    log-in and the earlier creation time are kept.
 
     :param base: what this request loaded or saved last.
     :param mine: what it wants to save.
@@ -81,7 +83,7 @@ def merge(
         )
         if value is not MISSING:
             merged[key] = value
-    for key, choose in ((ACCESSED, max), (CREATED, min)):
+    for key, choose in ((ACCESSED, max), (LOGGED_IN, max), (CREATED, min)):
         times = [side[key] for side in (mine, theirs) if isinstance(side.get(key), (int, float))]
         if key in merged and times:
             merged[key] = choose(times)

@@ -122,7 +122,7 @@ class MergingSave:
             None if self._state.item is None else self._state.item.accessed_ms,
             payload.accessed,
             now_ms=self._storage.items.now_ms(),
-            touch_interval_ms=self._storage.touch_interval_ms,
+            touch_interval_ms=self._state.touch_interval_ms,
         )
         combined.begin(item.writer)
         with self._retry.timed():

@@ -71,6 +71,8 @@ class Payload:
         self.raw = raw
         self._format = format
         self._data: Any = _NOT_DECODED
+        #: The data that decides when the session ends, if it is known without decoding.
+        self.lifetime_data: Mapping[str, Any] | None = None
 
     # Not functools.cached_property: before Python 3.12 its one lock for all sessions is held while
     # the application's code is unpickled, and a fork meanwhile leaves it locked in the child.

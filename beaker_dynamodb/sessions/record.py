@@ -12,6 +12,7 @@ from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item, Marker
 from beaker_dynamodb.sessions import events, last_access, merge
 from beaker_dynamodb.sessions.comparison import same
+from beaker_dynamodb.sessions.lifetime import LIFETIME_KEYS
 from beaker_dynamodb.sessions.merging_save import MergingSave
 from beaker_dynamodb.sessions.payload import Payload, same_except_access_time
 from beaker_dynamodb.sessions.state import SessionState, Stored, kept_writers, new_writer
@@ -122,7 +123,7 @@ class SessionRecord(SessionState):
             return False
         # Negative if this host's clock is behind. It then has no later time to write.
         age_ms = self.storage.items.now_ms() - (self.item.accessed_ms or 0)
-        return age_ms < self.storage.touch_interval_ms
+        return age_ms < self.touch_interval_ms
 
     def holds(self, raw: Any) -> bool:
         """Return whether a payload equals the last one read or saved, except the access time."""
@@ -131,13 +132,17 @@ class SessionRecord(SessionState):
         return seen is not None and mine is not None and not merge.differs(seen, mine)
 
     def own_changes(self, raw: Any) -> list[str]:
-        """Return the keys of a payload that this request has set since it loaded the session."""
+        """Return the keys of a payload that this request has set since it loaded the session.
+
+        A log-in is one of them, unless nothing else was set.
+        """
         seen, mine = self.seen_data, self.payload(raw).data or {}
-        return [
-            key
-            for key, value in mine.items()
-            if key not in merge.BEAKER_KEYS and not (key in seen and same(seen[key], value))
+        changed = [
+            key for key, value in mine.items() if not (key in seen and same(seen[key], value))
         ]
+        if not set(changed) - merge.BEAKER_KEYS:
+            return []
+        return [key for key in changed if key == merge.LOGGED_IN or key not in merge.BEAKER_KEYS]
 
     def write(self, raw: Any, lifetime: float | None = None) -> None:
         """Save the session, unless it is unchanged or gone.
@@ -145,7 +150,8 @@ class SessionRecord(SessionState):
         At most one write if no other request saves at the same time.
 
         :param raw: the payload from Beaker's Session, or `SessionBytes`.
-        :param lifetime: in seconds; defaults to the configured lifetime.
+        :param lifetime: in seconds; defaults to the session's own timeout, or the configured
+            lifetime.
         :raises SessionConflict: another request saved the session, and merging is disabled or
             did not succeed in time (conflict_retry.py).
         """
@@ -165,13 +171,18 @@ class SessionRecord(SessionState):
         else:
             self._save(mine)
 
-    def write_changed(self, raw: Any) -> None:
-        """Save a session whose data is known to differ; see `write`. Decodes it only to merge."""
+    def write_changed(self, raw: Any, data: Mapping[str, Any]) -> None:
+        """Save a session whose data is known to differ; see `write`. Decodes it only to merge.
+
+        :param data: what ``raw`` contains.
+        """
         self.lifetime = None
         if self.gone:
             self.drop()
         else:
-            self._save(self._with_latest_access(self.payload(raw)))
+            mine = self.payload(raw)
+            mine.lifetime_data = {key: data[key] for key in LIFETIME_KEYS if key in data}
+            self._save(self._with_latest_access(mine))
 
     def _save(self, mine: Payload) -> None:
         if self.storage.options.concurrency == "overwrite":

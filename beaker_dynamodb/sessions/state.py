@@ -63,7 +63,9 @@ class SessionState:
         self.registered = False
         #: The payloads of failed saves, by writer token. They may have been stored anyway.
         self.unanswered: dict[str | None, Payload] = {}
-        #: Seconds; None for the configured lifetime.
+        #: How old the stored access time may be without being refreshed.
+        self.touch_interval_ms = storage.touch_interval_ms
+        #: Seconds; None for the configured lifetime, or the session's own timeout.
         self.lifetime: float | None = None
         self.format: PayloadFormat = BEAKER
         self.cookie_name: str | None = None
@@ -166,13 +168,15 @@ class SessionState:
         now_ms = storage.items.now_ms()
         # Keep a later access time: another host's clock may be ahead.
         accessed_ms = now_ms if loaded is None else max(now_ms, loaded.accessed_ms or 0)
+        created_ms = now_ms if loaded is None else loaded.created_ms
+        lifetime_data = payload.data if payload.lifetime_data is None else payload.lifetime_data
         item = Item(
             key=self.key,
             kind=SESSION,
             data=data,
             codec=codec,
-            created_ms=now_ms,
-            deadline_ms=storage.deadline_ms(accessed_ms, self.lifetime),
+            created_ms=created_ms,
+            deadline_ms=storage.deadline_ms(accessed_ms, self.lifetime, lifetime_data, created_ms),
             accessed_ms=accessed_ms,
             version=1,
             writer=new_writer(),
@@ -180,7 +184,6 @@ class SessionState:
             special=special,
         )
         if loaded is not None:
-            item.created_ms = loaded.created_ms
             item.version = (loaded.version or 0) + 1
             item.earlier = kept_writers(loaded)
             item.cookie_name = self.cookie_name or loaded.cookie_name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.events import ENDED, Events
+from beaker_dynamodb.sessions.lifetime import own_timeout, started
 from beaker_dynamodb.sessions.query import SessionQuery
 from beaker_dynamodb.sessions.refreshes import refreshes_of
 from beaker_dynamodb.sessions.users import Users
@@ -69,15 +70,36 @@ class SessionStorage:
         """
         self.events.report(ENDED, self.keys.digest(key), reason, attributes=attributes)
 
-    def deadline_ms(self, accessed_ms: int, lifetime: float | None) -> int | None:
+    def deadline_ms(
+        self,
+        accessed_ms: int,
+        lifetime: float | None = None,
+        data: Mapping[str, Any] | None = None,
+        created_ms: int | None = None,
+    ) -> int | None:
         """Return when a session expires, or None if it never does.
 
+        That is `BEAKER_SLACK_SECONDS` after its timeouts, as Beaker does it: until then, the
+        session that is loaded can still tell that it has expired, and why.
+
         :param accessed_ms: its last access, in milliseconds since the epoch.
-        :param lifetime: in seconds; None for the configured one.
+        :param lifetime: in seconds; None for its own timeout or the configured lifetime.
+        :param data: the session, or None if it is opaque. Only the configured lifetime counts then.
+        :param created_ms: when it was created, if its data does not say so.
         """
+        own = None if data is None else own_timeout(data)
         if lifetime is None:
-            lifetime = _lifetime(self.options)
-        return None if lifetime is None else accessed_ms + round(lifetime * 1000)
+            lifetime = _lifetime(self.options) if own is None else own + BEAKER_SLACK_SECONDS
+        deadline_ms = None if lifetime is None else accessed_ms + round(lifetime * 1000)
+        absolute = self.options.absolute_timeout
+        if absolute is None or data is None:
+            return deadline_ms
+        start = started(data)
+        start_ms = created_ms if start is None else round(start * 1000)
+        if start_ms is None:
+            return deadline_ms
+        last_ms = start_ms + round((absolute + BEAKER_SLACK_SECONDS) * 1000)
+        return last_ms if deadline_ms is None else min(deadline_ms, last_ms)
 
 
 @lru_cache(maxsize=256)

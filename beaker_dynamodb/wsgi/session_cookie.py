@@ -31,6 +31,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
 
     id: str
     key: str
+    cookie_expires: Any
     request: dict[str, Any]
     #: Whether the request has session cookies, but none that this application can have issued.
     _cookies_refused = False
@@ -137,6 +138,14 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         self.request["cookies_expired"] = (
             [self._expired_cookie(*old)] if old is not None and self._scope_changed else []
         )
+        terms = self._cookie_value, self.domain, self.path, self._cookie_lifetime
+        self.request["cookie_terms"] = terms
+
+    @property
+    def _cookie_lifetime(self) -> float | None:
+        """For how many seconds a browser keeps the cookie, or None without a relative lifetime."""
+        expires = self.cookie_expires
+        return expires.total_seconds() if isinstance(expires, timedelta) else None
 
     def _expire_cookie(self) -> None:
         """Expire the browser's cookie, also under an earlier domain or path."""
@@ -144,6 +153,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
             scopes = dict.fromkeys([(self.domain, self.path), self._browser_scope])
             cookie, *others = [self._expired_cookie(*scope) for scope in scopes if scope]
             self.request.update(cookie_out=cookie, cookies_expired=others, set_cookie=True)
+            self.request["cookie_terms"] = cookie
 
     def _expired_cookie(self, domain: str | None, path: str) -> str:
         """Return a ``Set-Cookie`` value that makes the browser delete its cookie."""

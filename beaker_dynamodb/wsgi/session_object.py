@@ -89,6 +89,15 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         # The browser may have the cookie under another path or domain, too.
         return headers["cookie_out"].strip(), *headers.get("cookies_expired", ())
 
+    @property
+    def _cookie_terms(self) -> object:
+        """What the cookie to set tells the browser; None without one, or if it only lives longer.
+
+        A cookie that comes too late is worth a warning only if this has changed.
+        """
+        cookies = self.cookies_to_set
+        return self.__dict__["_headers"].get("cookie_terms", cookies) if cookies else None
+
     def delete(self) -> None:
         """Delete the stored session immediately, and expire the cookie."""
         self._end(super().delete)
@@ -168,7 +177,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
         :param streamed: whether application code ran after the response started.
         """
-        sent = self.cookies_to_set
+        sent = self._cookie_terms
         try:
             # With `session.auto`, changes are saved without a call of `save`, until one fails.
             autosave = streamed and self._auto and self._failure is None and self.accessed()
@@ -180,7 +189,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
                 describe(error),
             )
             return
-        if self.cookies_to_set not in ((), sent):
+        if self._cookie_terms not in (None, sent):
             log.warning(
                 "a session changed after the response started, too late to set its cookie. "
                 "Create and end sessions before start_response."

@@ -1,0 +1,103 @@
+"""Lifetime of a session and its cookie: own timeout, absolute timeout, a cookie that slides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from beaker_dynamodb.config.converters import positive_number
+from beaker_dynamodb.session_user import SessionWithUser
+from beaker_dynamodb.sessions.lifetime import TIMEOUT, own_timeout, started
+from beaker_dynamodb.sessions.merge import CREATED, LOGGED_IN
+from beaker_dynamodb.sessions.record import SessionRecord
+from beaker_dynamodb.sessions.storage import MAX_TOUCH_FRACTION
+
+
+class SessionWithLifetime(SessionWithUser):
+    """A session that may have a timeout of its own, and whose cookie slides with use."""
+
+    #: The timeout of its own that the session had when the browser got its cookie, in seconds.
+    _browser_timeout: float | None = None
+    #: Whether the last save has written something.
+    _written = False
+
+    def set_timeout(self, seconds: float | None) -> None:
+        """Set an idle timeout for this session alone, for example for "remember me".
+
+        It replaces ``session.timeout``, and the cookie becomes persistent with the same lifetime.
+        ``absolute_timeout`` still applies. Save the session afterwards.
+
+        :param seconds: None restores ``session.timeout`` and ``cookie_expires``.
+        :raises ValueError: it is not a positive number.
+        """
+        if seconds is None:
+            self.pop(TIMEOUT, None)
+        else:
+            self[TIMEOUT] = positive_number(seconds)
+
+    # -- what is stored -------------------------------------------------------------------------
+
+    def _complete(self, data: dict[str, Any], loaded: SessionRecord) -> None:
+        """Set the times that a save must store: of a log-in, and of the start of a cleared session.
+
+        :param data: what is about to be saved.
+        :param loaded: the record that was loaded.
+        """
+        if self._is_log_in(data, loaded):
+            data[LOGGED_IN] = self[LOGGED_IN] = self._now()
+        if CREATED not in data and loaded.storage.options.absolute_timeout is not None:
+            # After clear(), which must not extend the absolute timeout.
+            start = started(loaded.seen_data)
+            if start is not None:
+                data[CREATED] = self[CREATED] = start
+
+    def _limit_touches(self, record: SessionRecord, data: Mapping[str, Any]) -> None:
+        """Refresh the access time often enough for the session's own timeout and its cookie."""
+        interval_ms = record.storage.touch_interval_ms
+        of_cookie = super()._cookie_lifetime if self.use_cookies else None
+        lifetime = own_timeout(data) or of_cookie
+        if lifetime is not None:
+            interval_ms = min(interval_ms, lifetime * MAX_TOUCH_FRACTION * 1000)
+        record.touch_interval_ms = interval_ms
+
+    # -- the cookie -----------------------------------------------------------------------------
+
+    @property
+    def _cookie_lifetime(self) -> float | None:
+        return own_timeout(self) or super()._cookie_lifetime
+
+    @property
+    def _cookie_ends(self) -> float | None:
+        """When a new cookie expires, in epoch seconds, or None if its lifetime is not relative."""
+        if self._cookie_lifetime is None:
+            return None
+        end, start = self._now() + self._cookie_lifetime, started(self)
+        absolute_timeout = self._storage.options.absolute_timeout
+        if absolute_timeout is None or start is None:
+            return end
+        return min(end, start + absolute_timeout)
+
+    def _set_cookie_expires(self, expires: Any) -> Any:
+        end = self._cookie_ends
+        if expires is not None or end is None:
+            return super()._set_cookie_expires(expires)
+        # Beaker's method overwrites the option with its argument.
+        configured = self.cookie_expires
+        try:
+            return super()._set_cookie_expires(datetime.fromtimestamp(end, timezone.utc))
+        finally:
+            self.cookie_expires = configured
+
+    @property
+    def _cookie_outdated(self) -> bool:
+        return super()._cookie_outdated or own_timeout(self) != self._browser_timeout
+
+    @property
+    def _slides(self) -> bool:
+        """Whether the cookie should be sent again because the session was used.
+
+        Only a request that has written the session sends it. The response of one that has only read
+        it may arrive after that of a log-in, and would put the old id back.
+        """
+        return self._written and self._cookie_lifetime is not None

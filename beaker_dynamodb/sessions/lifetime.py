@@ -1,0 +1,69 @@
+"""When a session expires by its data: idle timeout, own timeout, absolute timeout.
+
+The data comes from the table, so each number is checked before use. A value that is not a number,
+or not possible, counts as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from beaker_dynamodb.config.converters import MAX_NUMBER
+from beaker_dynamodb.sessions.events import ABSOLUTE, IDLE
+from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, LOGGED_IN
+
+#: Key in a session's data: its own idle timeout in seconds, in place of ``session.timeout``. The
+#: application sets it, so it is not one of `BEAKER_KEYS`.
+TIMEOUT = "_timeout"
+#: The keys in a session's data that decide when it ends, besides the last access.
+LIFETIME_KEYS = (TIMEOUT, LOGGED_IN, CREATED)
+#: Later times are damaged: the last second that Python's dates represent, in the year 9999.
+LATEST = 253_402_300_799
+
+
+def number_in(data: Mapping[str, Any], key: str) -> float | None:
+    """Return a time or a duration in a session's data, in seconds, or None without a valid one."""
+    value: Any = data.get(key)
+    # Neither a bool nor NaN nor infinite.
+    if type(value) in (int, float) and 0 <= value <= LATEST:
+        return float(value)
+    return None
+
+
+def own_timeout(data: Mapping[str, Any]) -> float | None:
+    """Return the session's own idle timeout in seconds, or None without one."""
+    seconds = number_in(data, TIMEOUT)
+    return seconds if seconds is not None and 0 < seconds <= MAX_NUMBER else None
+
+
+def started(data: Mapping[str, Any]) -> float | None:
+    """Return when the absolute timeout started: at the last log-in, or else at the creation.
+
+    :returns: epoch seconds, or None if neither is known.
+    """
+    logged_in = number_in(data, LOGGED_IN)
+    return number_in(data, CREATED) if logged_in is None else logged_in
+
+
+def expiry(
+    data: Mapping[str, Any], now: float, timeout: float | None, absolute_timeout: float | None
+) -> str | None:
+    """Return why a session has expired, `IDLE` or `ABSOLUTE`, or None if it has not.
+
+    If both timeouts are over, the one that ended first is the reason.
+
+    :param now: epoch seconds.
+    :param timeout: ``session.timeout`` in seconds, which the session's own timeout overrides.
+    :param absolute_timeout: in seconds.
+    """
+    start, accessed = started(data), number_in(data, ACCESSED)
+    idle = own_timeout(data) or timeout
+    ends = {}
+    # Its start is known, and at least `absolute_timeout` ago.
+    if absolute_timeout is not None and start is not None and now - start >= absolute_timeout:
+        ends[ABSOLUTE] = start + absolute_timeout
+    # Its last access is known, and longer ago than the timeout, as Beaker compares them.
+    if idle is not None and accessed is not None and now - accessed > idle:
+        ends[IDLE] = accessed + idle
+    return min(ends, key=ends.__getitem__, default=None)
