@@ -17,6 +17,9 @@ from hypothesis.stateful import (
 )
 
 from beaker_dynamodb import DynamoDBSession, SessionStore
+from beaker_dynamodb.items.keys import session_digest
+from beaker_dynamodb.sessions import events
+from beaker_dynamodb.sessions.events import SessionEvent
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
 from tests.sessions.driven import Visitor, stored_sessions
@@ -37,6 +40,14 @@ class Users(RuleBasedStateMachine):
         self.begun: list[tuple[Any, int]] = []
         #: Revokes before the begin of each log-in, by session id.
         self.epochs: dict[str, int] = {}
+        self.options["on_event"] = self.note
+        self.known: set[str] = set()
+        #: Digests of the sessions that were reported as ended.
+        self.ended: list[str] = []
+
+    def note(self, event: SessionEvent) -> None:
+        if event.kind in (events.ENDED, events.REGENERATED):
+            self.ended.append(event.old_session or event.session)
 
     @rule(new_id=st.booleans())
     def begin(self, new_id: bool) -> None:
@@ -90,6 +101,7 @@ class Users(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 30, 100, 90_000]))
     def wait(self, seconds: float) -> None:
         self.options["clock"].advance(seconds)
+        self.known = self.stored()
 
     def stored(self) -> set[str]:
         items = stored_sessions(self.options["client"], self.options["table_name"])
@@ -105,6 +117,13 @@ class Users(RuleBasedStateMachine):
         stored = self.stored()
         assert {self.revokes} >= {self.epochs[id] for id in stored}
         assert len(stored) <= LIMIT
+
+    @invariant()
+    def each_end_is_reported_once(self) -> None:
+        stored = self.stored()
+        assert {session_digest(id) for id in self.known - stored} <= set(self.ended)
+        assert len(set(self.ended)) == len(self.ended)
+        self.known = stored
 
     def teardown(self) -> None:
         client, name = self.options["client"], self.options["table_name"]
