@@ -49,6 +49,11 @@ class Users(RuleBasedStateMachine):
         if event.kind in (events.ENDED, events.REGENERATED):
             self.ended.append(event.old_session or event.session)
 
+    @rule()
+    def begin_and_save(self) -> None:
+        self.begin(new_id=False)
+        self.log_in()
+
     @rule(new_id=st.booleans())
     def begin(self, new_id: bool) -> None:
         visitor = Visitor(self.options, DynamoDBSession)
