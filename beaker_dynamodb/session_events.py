@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.session_lifetime import SessionWithLifetime
 from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.record import SessionRecord
-from beaker_dynamodb.sessions.storage import session_storage
 
 
 class SessionWithEvents(SessionWithLifetime):
     """A session that reports why a request did not get the one of its cookie."""
 
     def _report_refused_cookie(self) -> None:
-        reporter = session_storage(backend_for(self._options)).events
-        reporter.report(events.REFUSED, "", events.BAD_SIGNATURE)
+        self._storage.events.report(events.REFUSED, "", events.BAD_SIGNATURE)
 
     def _report_unopened(self, records: Iterable[tuple[SessionRecord, str | None]]) -> None:
         """Report what the ids of a request led to.
