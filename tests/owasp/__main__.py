@@ -15,32 +15,27 @@ from tests.owasp.cheat_sheet import CHEAT_SHEET
 from tests.owasp.table import WrongMarks, markdown, marked, mistakes
 
 
-class Passed:
-    """A pytest plugin that notes the requirements of tests that passed, and of those that failed.
-
-    A requirement is shown if at least one of its tests has passed, and none has failed.
-    """
+class Outcomes:
+    """A pytest plugin that notes which tests have passed; works with pytest-xdist too."""
 
     def __init__(self) -> None:
-        self.passed: dict[str, list[str]] = {}
-        self._marks: dict[str, list[str]] = {}
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            marks = item.iter_markers("owasp")
-            self._marks[item.nodeid] = [name for mark in marks for name in mark.args]
+        self.passed: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" and report.passed:
-            for name in self._marks[report.nodeid]:
-                self.passed.setdefault(name, []).append(report.nodeid)
+            name = report.nodeid.partition("[")[0]
+            self.passed.add(name.removeprefix("tests/"))
 
 
 def run(arguments: list[str]) -> int:
     """Run the marked tests in this process, and return the exit code."""
-    plugin = Passed()
-    code = int(pytest.main(["-q", "-m", "owasp", *arguments], plugins=[plugin]))
-    wrong = [*mistakes(plugin.passed, [*ASVS, *CHEAT_SHEET])]
+    outcomes = Outcomes()
+    code = int(pytest.main(["-q", "-m", "owasp", *arguments], plugins=[outcomes]))
+    shown = {
+        name: [test for test in tests if test in outcomes.passed]
+        for name, tests in marked().items()
+    }
+    wrong = [*mistakes(shown, [*ASVS, *CHEAT_SHEET])]
     for each in wrong:
         print(f"{each} that passed" if each.endswith("no test") else each)
     return code or bool(wrong)
