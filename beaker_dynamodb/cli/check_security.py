@@ -29,6 +29,7 @@ def check_security(settings: Settings, described: Mapping[str, Any]) -> Iterator
     if settings.from_ini:
         yield check_idle_timeout(settings)
     yield check_users(settings.options, described)
+    yield check_events(settings.options)
 
 
 def check_signed(settings: Settings) -> Result:
@@ -94,3 +95,12 @@ def check_users(options: Options, described: Mapping[str, Any]) -> Result:
         return Result(name, ERROR, text, "beaker-dynamodb create-table adds it", asvs)
     limit = f"at most {options.max_sessions}" if options.max_sessions else "no limit"
     return Result(name, OK, f"{limit} for each {options.user_key}; a revoke misses none", asvs=asvs)
+
+
+def check_events(options: Options) -> Result:
+    """Say where events of sessions are recorded."""
+    name, asvs = "events", ("16.3.3",)
+    if options.on_event is not None:
+        return Result(name, OK, "on_event is called, and they are logged", asvs=asvs)
+    remedy = "set on_event to record them (docs/howto/session-events.md)"
+    return Result(name, OK, "logged by beaker_dynamodb.events, at level INFO", remedy, asvs)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 INDEXED = ("--special-keys", "userId:S:index")
 KEYS = ("--signing-keys", "a key of sixteen bytes and more")
 #: Checks that need no table.
-ALWAYS = ["items signed", "ids in the table", "user sessions"]
+ALWAYS = ["items signed", "ids in the table", "user sessions", "events"]
 CREDENTIALS = ("--aws-access-key-id", "testkey", "--aws-secret-access-key", "testsecret")
 
 

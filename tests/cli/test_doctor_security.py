@@ -43,6 +43,7 @@ GOOD = {
     "accept_unsigned": "false",
     "timeout": "1800",
     "max_sessions": "3",
+    "on_event": "logging:debug",
     **USERS,
 }
 
@@ -57,6 +58,7 @@ ASVS = {
     "ids in the table": ("14.2.4",),
     "idle timeout": ("7.3.1",),
     "user sessions": ("7.1.2", "7.4.2"),
+    "events": ("16.3.3",),
 }
 #: Numbers that doctor shows.
 REQUIREMENTS = {number for numbers in ASVS.values() for number in numbers}
@@ -127,7 +129,8 @@ def test_beakers_settings_are_read_from_the_ini_file(
 
 
 def test_what_flags_cannot_set_is_not_checked() -> None:
-    assert {"items signed", "ids in the table", "user sessions"} == set(checked())
+    expected = {"items signed", "ids in the table", "user sessions", "events"}
+    assert expected == set(checked())
 
 
 @pytest.mark.parametrize(
@@ -194,6 +197,13 @@ def test_ids_in_the_table(given: dict[str, Any], text: str, advised: bool) -> No
     result = checked(**given)["ids in the table"]
     assert (OK, advised) == (result.status, bool(result.remedy))
     assert text in result.text
+
+
+def test_doctor_says_where_events_are_recorded() -> None:
+    logged, called = checked()["events"], checked(on_event=print)["events"]
+    assert "logged by beaker_dynamodb.events, at level INFO" == logged.text
+    assert "set on_event" in logged.remedy
+    assert ("on_event is called, and they are logged", "") == (called.text, called.remedy)
 
 
 def test_the_index_of_the_user_key_is_checked(run: Run) -> None:

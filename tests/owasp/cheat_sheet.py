@@ -115,7 +115,17 @@ CHEAT_SHEET = [
     Requirement(
         "Session ID Guessing and Brute Force Detection",
         "many ids from one address raise an alarm",
-        application="limit requests by address",
+        "",
+        "`on_event` with the kind `refused`",
+        "count them by address",
+        same=("16.3.3",),
+    ),
+    Requirement(
+        "Detecting Session ID Anomalies",
+        "a changed cookie, or the cookie of another session, is noticed",
+        "",
+        "`on_event` with the reasons `bad_signature`, `unknown_id`, `has_ended`",
+        "respond to them",
     ),
     Requirement(
         "Binding the Session ID to Other User Properties",
@@ -125,7 +135,10 @@ CHEAT_SHEET = [
     Requirement(
         "Logging Sessions Life Cycle: Monitoring Creation, Usage, and Destruction of Session IDs",
         "log each step of a session's life, with a digest of its id",
-        application="as 16.3.1",
+        "the logger `beaker_dynamodb.events`",
+        "`on_event`",
+        "address and user agent",
+        same=("16.3.3", "16.2.5"),
     ),
     Requirement(
         "Simultaneous Session Logons",

@@ -64,6 +64,7 @@ def words(reported: list[SessionEvent]) -> list[str]:
 # -- a session's own requests -----------------------------------------------------------------
 
 
+@pytest.mark.owasp("16.3.3")
 def test_requests_report_the_first_save_the_new_id_and_the_log_out_once(
     options: dict[str, Any], reported: list[SessionEvent], clock: Clock
 ) -> None:
@@ -204,6 +205,7 @@ def test_an_id_that_changes_without_transactions_is_reported_once(
 # -- ids and cookies that open no session -------------------------------------------------------
 
 
+@pytest.mark.owasp("16.3.3", "Detecting Session ID Anomalies")
 def test_an_unknown_id_is_refused(site: Site, reported: list[SessionEvent]) -> None:
     site(len, UNKNOWN)
     assert ["refused unknown_id"] == words(reported)
@@ -228,6 +230,7 @@ def test_the_cookie_of_a_session_that_has_just_ended_is_refused(
     assert ["created", "ended log_out", "refused has_ended"] == words(reported)
 
 
+@pytest.mark.owasp("16.3.3", "Detecting Session ID Anomalies")
 @pytest.mark.parametrize("value", ["", "sha256.0.1", "x" * 32])
 def test_a_cookie_without_a_valid_signature_is_refused(
     options: dict[str, Any], reported: list[SessionEvent], value: str
@@ -306,6 +309,7 @@ def test_a_revoked_session_is_reported_once(
     assert [42, 42] == [event.user for event in reported]
 
 
+@pytest.mark.owasp("16.3.3")
 def test_a_log_in_that_was_revoked_is_refused(
     with_user: dict[str, Any], reported: list[SessionEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,6 +364,7 @@ def test_an_exception_of_the_function_is_logged_and_fails_nothing(
     assert {} == visitor.finds()
 
 
+@pytest.mark.owasp("16.2.5", "16.3.3")
 def test_the_log_has_one_record_an_event_with_digests_only(
     options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
