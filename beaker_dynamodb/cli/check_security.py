@@ -25,9 +25,9 @@ def check_security(settings: Settings, described: Mapping[str, Any]) -> Iterator
     if settings.purpose != SESSIONS:
         return
     yield check_ids(settings.options)
-    # The command has no flag for `session.timeout`.
     if settings.from_ini:
         yield check_idle_timeout(settings)
+        yield check_absolute_timeout(settings.options)
     yield check_users(settings.options, described)
     yield check_events(settings.options)
 
@@ -80,6 +80,16 @@ def check_idle_timeout(settings: Settings) -> Result:
         return Result(name, OK, f"{timeout:g} seconds", asvs=asvs)
     text = "session.timeout is not set: a session ends a day after its last write"
     return Result(name, WARNING, text, "set session.timeout, for example to 1800", asvs)
+
+
+def check_absolute_timeout(options: Options) -> Result:
+    """Check whether a session that is used ends."""
+    name, asvs = "absolute timeout", ("7.3.2",)
+    if options.absolute_timeout is not None:
+        text = f"{options.absolute_timeout:g} seconds after the log-in"
+        return Result(name, OK, text, asvs=asvs)
+    text = "absolute_timeout is not set: a session that is used never ends"
+    return Result(name, WARNING, text, "set it, for example to 28800", asvs)
 
 
 def check_users(options: Options, described: Mapping[str, Any]) -> Result:

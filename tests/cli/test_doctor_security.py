@@ -42,6 +42,7 @@ GOOD = {
     "cookie_signature": "sha256-only",
     "accept_unsigned": "false",
     "timeout": "1800",
+    "absolute_timeout": "28800",
     "max_sessions": "3",
     "on_event": "logging:debug",
     **USERS,
@@ -57,6 +58,7 @@ ASVS = {
     "unsigned items": ("1.5.2",),
     "ids in the table": ("14.2.4",),
     "idle timeout": ("7.3.1",),
+    "absolute timeout": ("7.3.2",),
     "user sessions": ("7.1.2", "7.4.2"),
     "events": ("16.3.3",),
 }
@@ -116,6 +118,8 @@ def test_safe_settings_are_ok_without_advice_and_name_their_requirements(tmp_pat
         ),
         ({}, "idle timeout", WARNING, "a day after its last write", "set session.timeout"),
         ({"timeout": "900"}, "idle timeout", OK, "900 seconds", ""),
+        ({}, "absolute timeout", WARNING, "that is used never ends", "set it"),
+        ({"absolute_timeout": "900"}, "absolute timeout", OK, "900 seconds after the log-in", ""),
     ],
 )
 def test_beakers_settings_are_read_from_the_ini_file(

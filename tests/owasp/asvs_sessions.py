@@ -83,13 +83,15 @@ COOKIES_AND_SESSIONS = [
         "7.3.1",
         "an inactivity timeout",
         "a session ends one day after its last write",
-        "`timeout`",
+        "`timeout`; `session.set_timeout()` for one session",
         "choose it",
     ),
     Requirement(
         "7.3.2",
         "an absolute maximum lifetime",
-        application="compare `session.created` with the clock",
+        "",
+        "`absolute_timeout`, counted from the last log-in",
+        "choose it",
     ),
     Requirement(
         "7.4.1",
@@ -128,7 +130,9 @@ COOKIES_AND_SESSIONS = [
     Requirement(
         "7.5.1",
         "log in again before changes of the account",
-        application="all of it",
+        "",
+        "`session.fresh_within(seconds)` says whether the last log-in was that recent",
+        "ask for the password, then call `session.logged_in()`",
     ),
     Requirement(
         "7.5.2",
@@ -140,7 +144,9 @@ COOKIES_AND_SESSIONS = [
     Requirement(
         "7.5.3",
         "log in again before highly sensitive operations",
-        application="all of it",
+        "",
+        "`session.fresh_within(seconds)` says whether the last log-in was that recent",
+        "ask for the password, then call `session.logged_in()`",
     ),
     Requirement(
         "7.6.1",

@@ -49,6 +49,12 @@ CHEAT_SHEET = [
         same=("3.3.3",),
     ),
     Requirement(
+        "Expire and Max-Age Attributes",
+        "no persistent cookie",
+        "the cookie ends with the browser",
+        "`cookie_expires`, `session.set_timeout()`",
+    ),
+    Requirement(
         "Session ID Generation and Verification: Permissive and Strict Session Management",
         "only ids that the application has issued",
         "strict: an unknown id is replaced by a new one",
@@ -82,7 +88,10 @@ CHEAT_SHEET = [
     Requirement(
         "Absolute Timeout",
         "enforced by the server, whatever the activity",
-        application="as 7.3.2",
+        "",
+        "`absolute_timeout`",
+        "choose it",
+        same=("7.3.2",),
     ),
     Requirement(
         "Renewal Timeout",
@@ -110,7 +119,10 @@ CHEAT_SHEET = [
     Requirement(
         "Reauthentication After Risk Events",
         "log in again after changes of the account",
-        application="as 7.5.1",
+        "",
+        "`session.fresh_within(seconds)`",
+        "ask for the password",
+        same=("7.5.1",),
     ),
     Requirement(
         "Session ID Guessing and Brute Force Detection",

@@ -18,6 +18,7 @@ KEY = "__Host-sid"
 OPTIONS: dict[str, Any] = {
     "key": KEY,
     "timeout": 1800,
+    "absolute_timeout": 28_800,
     "special_keys": "userId:N:index",
     "skip_throw_missing_special_keys": True,
     "user_key": "userId",
@@ -57,6 +58,7 @@ class Shop:
                 text = "welcome"
             case "POST", "/log-in":
                 session.regenerate_id()
+                session.logged_in()
                 session.update(userId=42, secret=PLANTED)
                 session.save()
                 text = "logged in"
@@ -65,6 +67,8 @@ class Shop:
                 text = "good-bye"
             case "POST", "/log-out-elsewhere":
                 text = str(self.store.revoke(userId=session["userId"], keep=session.id))
+            case "POST", "/password":
+                text = "changed" if session.fresh_within(300) else "log in again"
             case "GET", "/devices":
                 text = str(self.store.count(userId=session["userId"]))
             case _:

@@ -43,7 +43,7 @@ def shop(given: dict[str, Any]) -> Shop:
 # -- the cookie -------------------------------------------------------------------------------
 
 
-@pytest.mark.owasp("3.3.1", "3.3.2", "3.3.3", "3.3.4")
+@pytest.mark.owasp("3.3.1", "3.3.2", "3.3.3", "3.3.4", "Expire and Max-Age Attributes")
 def test_the_cookie_of_a_log_in_has_every_flag(shop: Shop) -> None:
     header = shop.browser().post("/log-in").headers["Set-Cookie"]
     cookie = SimpleCookie(header)[KEY]
@@ -133,6 +133,45 @@ def test_a_session_that_is_not_used_ends(shop: Shop, clock: Clock) -> None:
         assert "42" == user(browser)
     clock.advance(1801)
     assert "None" == user(browser)
+
+
+@pytest.mark.owasp("7.3.2", "7.4.1")
+def test_a_session_in_use_ends_after_the_absolute_timeout(shop: Shop, clock: Clock) -> None:
+    browser = shop.browser()
+    log_in(browser)
+    for _ in range(16):
+        clock.advance(1799)
+        assert "42" == user(browser)
+    clock.advance(16)
+    assert "None" == user(browser)
+
+
+@pytest.mark.owasp("7.5.1", "7.5.3")
+def test_a_change_of_the_password_needs_a_recent_log_in(shop: Shop, clock: Clock) -> None:
+    browser = shop.browser()
+    assert "log in again" == browser.post("/password").text
+    for _ in range(2):
+        log_in(browser)
+        clock.advance(300)
+        assert "changed" == browser.post("/password").text
+        clock.advance(1)
+        assert "log in again" == browser.post("/password").text
+
+
+@pytest.mark.owasp("16.3.3", "Detecting Session ID Anomalies")
+def test_a_changed_cookie_and_a_dead_one_are_reported(given: dict[str, Any]) -> None:
+    events: list[tuple[str, str]] = []
+    shop = Shop({**given, "on_event": lambda event: events.append((event.kind, event.reason))})
+    browser = shop.browser()
+    value = log_in(browser)
+    browser.post("/log-out")
+    assert [("created", ""), ("ended", "log_out")] == events
+    events.clear()
+    changed = value[:-1] + ("0" if value[-1] != "0" else "1")
+    for cookie in (value, changed):
+        assert "None" == user(shop.browser(), headers={"Cookie": f"{KEY}={cookie}"})
+    wrong = "bad_signature" if "secret" in given else "unknown_id"
+    assert [("refused", "has_ended"), ("refused", wrong)] == events
 
 
 # -- the sessions of a user -------------------------------------------------------------------

@@ -75,6 +75,7 @@ def log_in(visitor: Visitor) -> Any:
 # -- absolute_timeout -------------------------------------------------------------------------
 
 
+@pytest.mark.owasp("7.3.2")
 @pytest.mark.parametrize("act", [touch, change, never_time_out])
 @pytest.mark.both_servers
 @pytest.mark.both_shapes
@@ -96,6 +97,7 @@ def test_nothing_extends_the_absolute_timeout(
     assert "absolute" == session._expiry
 
 
+@pytest.mark.owasp("7.3.2")
 def test_it_starts_anew_with_each_log_in_and_a_new_id_keeps_it(
     visitor: Visitor, clock: Clock
 ) -> None:
@@ -178,6 +180,7 @@ def test_a_request_that_outlasts_the_session_saves_nothing(visitor: Visitor, clo
 # -- a timeout of its own ---------------------------------------------------------------------
 
 
+@pytest.mark.owasp("7.3.1")
 @pytest.mark.parametrize("seconds", [60, MONTH])
 @pytest.mark.both_servers
 @pytest.mark.both_shapes

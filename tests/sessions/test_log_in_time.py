@@ -50,6 +50,7 @@ WAYS_TO_LOG_IN: dict[str, Callable[[Any], object]] = {
 }
 
 
+@pytest.mark.owasp("7.5.1", "7.5.3")
 @pytest.mark.parametrize("log_in", WAYS_TO_LOG_IN.values(), ids=WAYS_TO_LOG_IN)
 def test_a_log_in_is_noticed_at_once(
     visitor: Visitor, clock: Clock, log_in: Callable[[Any], object]
@@ -96,6 +97,7 @@ def test_another_user_or_another_call_is_another_log_in(visitor: Visitor, clock:
         assert 0 == age(visitor)
 
 
+@pytest.mark.owasp("7.5.1", "7.5.3")
 def test_fresh_within_compares_with_the_last_log_in(visitor: Visitor, clock: Clock) -> None:
     session = visitor.request()
     session["userId"] = 42
