@@ -12,6 +12,7 @@ from beaker.cache import clsmap
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.config import converters
 from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
+from beaker_dynamodb.config.functions import imported
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.namespace import register
 from beaker_dynamodb.session import DynamoDBSession
@@ -76,7 +77,9 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
             f"{options['type']!r}: set type = ext:dynamodb, or remove session_class"
         )
     if in_dynamodb(options):
-        backend_for(split(options, SESSIONS)[0])
+        on_event = backend_for(split(options, SESSIONS)[0]).options.on_event
+        if on_event is not None:
+            imported("on_event", on_event)
     set_safe_defaults(options)
     warn_of_dropped_cookies(options)
     signatures = _checked_signatures(options)

@@ -1,23 +1,46 @@
-"""Convert options that are functions."""
+"""Options that are functions, or the names of functions."""
 
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Callable
 from typing import Any
 
+from beaker_dynamodb.exceptions import ConfigurationError
 
-def function(value: Any) -> Callable[..., Any]:
-    """Accept a callable, or its name as ``module:name``, which is imported."""
-    if isinstance(value, str):
-        module, colon, name = value.strip().partition(":")
-        if not (module and colon and name):
-            raise ValueError("must be a callable or module:name")
-        try:
-            value = pkgutil.resolve_name(f"{module}:{name}")
-        except (ImportError, AttributeError) as error:
-            raise ValueError(f"cannot be imported: {error}") from error
-    if not callable(value):
+_NAME = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
+
+
+def function(value: Any) -> Callable[..., Any] | str:
+    """Accept a callable, or its name as ``module:name``.
+
+    The module is not imported yet: the command may run where the application is not installed.
+    """
+    if isinstance(value, str) and _NAME.fullmatch(value.strip()):
+        return value.strip()
+    if isinstance(value, str) or not callable(value):
         raise ValueError("must be a callable or module:name")
     found: Callable[..., Any] = value
     return found
+
+
+def imported(option: str, value: Callable[..., Any] | str) -> Callable[..., Any]:
+    """Return the function that an option names.
+
+    :param option: its name, for the message.
+    :raises ConfigurationError: it cannot be imported, or is not callable.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        found = pkgutil.resolve_name(value)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            f"option {option} {value!r} cannot be imported: {error}. Write module:name, and start "
+            "the program where the module is installed"
+        ) from error
+    if not callable(found):
+        raise ConfigurationError(f"option {option} {value!r} is not callable")
+    function: Callable[..., Any] = found
+    return function

@@ -79,7 +79,7 @@ class SecurityOptions:
         default="end_oldest",
     )
 
-    on_event: Callable[[Any], object] | None = option(
+    on_event: Callable[[Any], object] | str | None = option(
         function,
         "Function that is called with a SessionEvent when a session is created, regenerated, ended "
         "or refused, and when a save is merged, rejected or dropped; `module:name` in an INI file.",

@@ -7,11 +7,13 @@ The log records have the name ``beaker_dynamodb.events`` and the level INFO. The
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.config.functions import imported
+from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.special_keys import plain_value
 
 if TYPE_CHECKING:
@@ -60,8 +62,18 @@ class Events:
     """Reports the events of one configuration."""
 
     def __init__(self, options: Options) -> None:
-        self._listener, self._clock = options.on_event, options.clock
+        self._function, self._clock = options.on_event, options.clock
         self._user_key = options.user_key
+
+    def _listener(self) -> Callable[[SessionEvent], object] | None:
+        """Return the application's function; if it cannot be imported, log that once."""
+        if isinstance(self._function, str):
+            try:
+                self._function = imported("on_event", self._function)
+            except ConfigurationError as error:
+                self._function = None
+                log.error("events are only logged: %s", error)
+        return self._function
 
     def report(
         self,
@@ -89,7 +101,8 @@ class Events:
                     "old_session": old_session,
                 },
             )
-        if self._listener is None:
+        listener = self._listener()
+        if listener is None:
             return
         user = None if self._user_key is None else attributes.get(self._user_key)
         event = SessionEvent(
@@ -101,6 +114,6 @@ class Events:
             user=None if user is None else plain_value(user),
         )
         try:
-            self._listener(event)
+            listener(event)
         except Exception:
             log.exception("on_event failed for %r", event)

@@ -414,7 +414,21 @@ def test_the_function_can_be_named_in_an_ini_file(options: dict[str, Any]) -> No
     assert ["created"] == words(heard)
 
 
-@pytest.mark.parametrize("value", ["hear", "nowhere:hear", f"{__name__}:nothing", 1, ":", "a b:c"])
+@pytest.mark.parametrize("name", ["nowhere:hear", f"{__name__}:nothing", f"{__name__}:SECRET"])
+def test_a_function_that_does_not_exist_is_an_error_at_start_and_logged_by_the_command(
+    options: dict[str, Any], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ConfigurationError, match="on_event"):
+        Site("ours", {**options, "on_event": name})
+    # A command may run where the application is not installed.
+    session_store = SessionStore(**{**options, "on_event": name})
+    for _ in range(2):
+        session_store.delete(Visitor(options, DynamoDBSession).starts(a=1).id)
+    (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert "events are only logged: option on_event" in record.getMessage()
+
+
+@pytest.mark.parametrize("value", ["hear", 1, ":", "a b:c"])
 def test_another_value_is_a_configuration_error(value: object) -> None:
     with pytest.raises(ConfigurationError, match="on_event"):
         parse({"on_event": value})
