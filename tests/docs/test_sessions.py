@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from http.cookiejar import CookieJar
 from time import time
 from typing import Any
@@ -14,11 +16,14 @@ from webtest import TestApp
 from beaker_dynamodb import ConfigurationError, DynamoDBSession, SessionStore
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import aws_is, items, used_client
+from tests.clock import Clock
 from tests.docs import count_visits, run_blocks, settings, visits
 from tests.docs.pages import page
 from tests.servers.endpoint import Endpoint, create_table
 from tests.servers.recorder import CallRecorder
 from tests.wsgi.outage import Outage
+from tests.wsgi.raw import page as page_of
+from tests.wsgi.raw import send
 
 TABLE = {"table_name": "myapp-sessions", "region_name": "eu-west-1"}
 
@@ -67,6 +72,30 @@ def test_sessions_of_a_user(aws: Endpoint) -> None:
     assert 1 == len(devices(here)) == len(devices(other))
     found = SessionStore.from_settings(settings(ini.code)).sessions(userId=42)
     assert [here.id] == [session.id for session in found]
+
+
+def test_remembered_users_and_fresh_log_ins(aws: Endpoint) -> None:
+    howto = page("docs/howto/session-lifetime.md")
+    (ini,), names, clock = howto.blocks("ini"), run_blocks(howto), Clock()
+    config = {**settings(ini.code), "session.clock": clock}
+
+    def visit(action: Callable[[Any], object], cookie: str = "") -> tuple[list[object], str]:
+        seen: list[object] = []
+        app = page_of(lambda session: seen.append(action(session)))
+        response = send(SessionMiddleware(app, config), cookie)
+        return seen, response.cookie if response.all("Set-Cookie") else cookie
+
+    for remember in (True, False):
+        _, cookie = visit(partial(names["log_in"], user_id=42, remember=remember))
+        assert [True] == visit(names["may_pay"], cookie)[0]
+        clock.advance(601)
+        assert [False] == visit(names["may_pay"], cookie)[0]
+        _, cookie = visit(names["password_entered"], cookie)
+        assert [True] == visit(names["may_pay"], cookie)[0]
+        clock.advance(2000)
+        assert [remember] == visit(lambda session: "userId" in session, cookie)[0]
+        clock.advance(43_200 - 2000)
+        assert [False] == visit(lambda session: "userId" in session, cookie)[0]
 
 
 @pytest.mark.owasp("7.5.2")
