@@ -27,19 +27,24 @@ PAGE = ROOT / "docs" / "mutation.md"
 #: Lowest score that a module may have, in percent.
 GOAL = 95.0
 
-_SESSIONS = ["tests/sessions"]
 _SAVES = [
     f"tests/sessions/test_{name}.py"
     for name in ("combined_saves", "combined_saves_take_over", "concurrent_saves")
 ]
-_LIVES = [
-    f"tests/sessions/test_{name}.py"
-    for name in (
-        *("clocks", "ended_sessions", "host_clocks", "id_changes", "marker", "record", "touch"),
-        *("users", "users_race"),
-    )
+_SESSIONS = [
+    *_SAVES,
+    *(
+        f"tests/sessions/test_{name}.py"
+        for name in (
+            *("clocks", "consistent_read", "cookies_set", "ended_sessions", "errors", "events"),
+            *("hash_ids", "id_changes", "ids", "marker", "record", "session_item", "state"),
+            *("touch", "users", "users_race", "verbs"),
+        )
+    ),
+    "tests/items/test_sessions.py",
+    "tests/wsgi/test_cookie_scope.py",
+    "tests/wsgi/test_two_middlewares.py",
 ]
-_COOKIES = [f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "cookie_header")]
 _MERGE = [f"tests/sessions/test_{name}.py" for name in ("comparison", "merge", "merge_values")]
 _KEYS = [
     "tests/format/test_golden_keys.py",
@@ -70,15 +75,9 @@ TESTS = {
     "beaker_dynamodb/sessions/merge.py": _MERGE,
     "beaker_dynamodb/sessions/merge_values.py": _MERGE,
     "beaker_dynamodb/sessions/comparison.py": _MERGE,
-    "beaker_dynamodb/sessions/record.py": [
-        *_SESSIONS,
-        "tests/items/test_sessions.py",
-        "tests/items/test_signing.py",
-        "tests/wsgi/test_streams.py",
-        "tests/wsgi/test_two_middlewares.py",
-    ],
-    "beaker_dynamodb/sessions/merging_save.py": [*_SAVES, *_LIVES],
-    "beaker_dynamodb/sessions/state.py": [*_SESSIONS, "tests/wsgi/test_two_middlewares.py"],
+    "beaker_dynamodb/sessions/record.py": _SESSIONS,
+    "beaker_dynamodb/sessions/merging_save.py": _SESSIONS,
+    "beaker_dynamodb/sessions/state.py": _SESSIONS,
     "beaker_dynamodb/sessions/combined_saves.py": [
         *_SAVES,
         "tests/sessions/test_combined_saves_queue.py",
@@ -87,8 +86,8 @@ TESTS = {
         *_SAVES,
         "tests/sessions/test_conflict_retry.py",
     ],
-    "beaker_dynamodb/session.py": _SESSIONS + _COOKIES,
-    "beaker_dynamodb/session_item.py": _SESSIONS + _COOKIES,
+    "beaker_dynamodb/session.py": _SESSIONS,
+    "beaker_dynamodb/session_item.py": _SESSIONS,
     "beaker_dynamodb/items/keys.py": _KEYS,
     "beaker_dynamodb/items/conditions.py": _ITEMS,
     "beaker_dynamodb/items/store.py": _ITEMS,
@@ -105,6 +104,10 @@ TESTS = {
     "beaker_dynamodb/caches/lock_items.py": _LOCKS,
     "beaker_dynamodb/caches/lock_registry.py": _LOCKS,
 }
+
+#: Not the test under load, which would take too long for each mutant, and not the one that imports
+#: its own module again: mutmut collects several times in one process.
+QUICK = "not forty_threads and not named_in_an_ini_file"
 
 #: mutmut's outcomes for a mutant that a test noticed; a timeout is an endless loop.
 CAUGHT = ("killed", "timeout")
@@ -139,7 +142,7 @@ def prepare(module: str) -> Path:
         "source_paths": ["beaker_dynamodb"],
         "only_mutate": [module],
         "also_copy": ["README.md", "docs"],
-        "pytest_add_cli_args": ["-m", "not full and not local"],
+        "pytest_add_cli_args": ["-m", "not full and not local", "-k", QUICK],
         "pytest_add_cli_args_test_selection": TESTS[module],
         # A mutant may loop forever: stop it after four times the duration of its tests, plus a
         # minute. On a busy machine less would stop mutants that no test notices.
