@@ -34,18 +34,20 @@ class DynamoDBSession(SessionWithEvents):
     invalidate_corrupt: bool
     id: str
 
+    #: The record of the old id, from `regenerate_id` until the save.
+    _old_record: SessionRecord | None = None
+    _deleted = False
+    _delete_failed = False
+    #: The id under which this session is known to be stored.
+    _stored_id: str | None = None
+    #: The id in the browser's cookie, if a session with that id exists.
+    _browser_id: str | None = None
+    #: Whether the cookie's session has just ended or changed its id. If so, nothing is stored and
+    #: no cookie is set, unless this request called `regenerate_id`, `invalidate` or `delete`.
+    _ended = False
+    _ended_by_application = False
+
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
-        #: The record of the old id, from `regenerate_id` until the save.
-        self._old_record: SessionRecord | None = None
-        self._deleted = self._delete_failed = False
-        #: The id under which this session is known to be stored.
-        self._stored_id: str | None = None
-        #: The id in the browser's cookie, if a session with that id exists.
-        self._browser_id: str | None = None
-        #: Whether the cookie's session has just ended or changed its id. If so, nothing is stored
-        #: and no cookie is set, unless this request called `regenerate_id`, `invalidate` or
-        #: `delete`.
-        self._ended = self._ended_by_application = False
         super().__init__(request, id=id, **params)
         if self._cookies_refused:
             self._report_refused_cookie()

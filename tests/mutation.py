@@ -37,12 +37,13 @@ _SESSIONS = [
         f"tests/sessions/test_{name}.py"
         for name in (
             *("clocks", "consistent_read", "cookies_set", "ended_sessions", "errors", "events"),
-            *("hash_ids", "id_changes", "ids", "marker", "record", "session_item", "state"),
-            *("touch", "users", "users_race", "verbs"),
+            *("hash_ids", "id_changes", "ids", "lifetime", "log_in_time", "marker", "record"),
+            *("session", "session_item", "state", "touch", "users", "users_race", "verbs"),
         )
     ),
     "tests/items/test_sessions.py",
     "tests/wsgi/test_cookie_scope.py",
+    "tests/wsgi/test_sliding_cookie.py",
     "tests/wsgi/test_two_middlewares.py",
 ]
 _MERGE = [f"tests/sessions/test_{name}.py" for name in ("comparison", "merge", "merge_values")]
@@ -88,6 +89,8 @@ TESTS = {
     ],
     "beaker_dynamodb/session.py": _SESSIONS,
     "beaker_dynamodb/session_item.py": _SESSIONS,
+    "beaker_dynamodb/session_lifetime.py": _SESSIONS,
+    "beaker_dynamodb/sessions/lifetime.py": _SESSIONS,
     "beaker_dynamodb/items/keys.py": _KEYS,
     "beaker_dynamodb/items/conditions.py": _ITEMS,
     "beaker_dynamodb/items/store.py": _ITEMS,

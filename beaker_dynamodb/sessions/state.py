@@ -50,25 +50,26 @@ class SessionState:
     :param session_id: any string, as the browser sent it.
     """
 
+    stored: Stored | None = None
+    seen: Payload | None = None
+    #: Whether the session was loaded and has ended since: saves are dropped.
+    gone = False
+    #: Whether this save is a log-in that is registered with its user. A marker under its key then
+    #: means that the user's sessions were revoked.
+    registered = False
+    #: Seconds; None for the configured lifetime, or the session's own timeout.
+    lifetime: float | None = None
+    format: PayloadFormat = BEAKER
+    cookie_name: str | None = None
+
     def __init__(self, storage: SessionStorage, session_id: str) -> None:
         self.storage = storage
         self.session_id = session_id
         self.key = storage.keys.session(session_id)
-        self.stored: Stored | None = None
-        self.seen: Payload | None = None
-        #: Whether the session was loaded and has ended since: saves are dropped.
-        self.gone = False
-        #: Whether this save is a log-in that is registered with its user. A marker under its key
-        #: then means that the user's sessions were revoked.
-        self.registered = False
         #: The payloads of failed saves, by writer token. They may have been stored anyway.
         self.unanswered: dict[str | None, Payload] = {}
         #: How old the stored access time may be without being refreshed.
         self.touch_interval_ms = storage.touch_interval_ms
-        #: Seconds; None for the configured lifetime, or the session's own timeout.
-        self.lifetime: float | None = None
-        self.format: PayloadFormat = BEAKER
-        self.cookie_name: str | None = None
 
     def know(self, stored: Stored | None, seen: Payload | None = None) -> None:
         """Remember what is stored, and what the application has seen if that differs."""
@@ -152,7 +153,7 @@ class SessionState:
         if theirs is None or mine.data is None:
             return mine
         names = self.storage.special.names
-        data = merge(self.seen_data, mine.data or {}, theirs, names, rebased=rebased)
+        data = merge(self.seen_data, mine.data, theirs, names, rebased=rebased)
         return mine.with_data(data)
 
     def special_of(self, payload: Payload) -> Attributes:
@@ -167,7 +168,7 @@ class SessionState:
         storage.warn_of_size(len(data))
         now_ms = storage.items.now_ms()
         # Keep a later access time: another host's clock may be ahead.
-        accessed_ms = now_ms if loaded is None else max(now_ms, loaded.accessed_ms or 0)
+        accessed_ms = now_ms if loaded is None else max(now_ms, loaded.accessed_ms or now_ms)
         created_ms = now_ms if loaded is None else loaded.created_ms
         lifetime_data = payload.data if payload.lifetime_data is None else payload.lifetime_data
         item = Item(
