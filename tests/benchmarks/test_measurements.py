@@ -14,6 +14,8 @@ from benchmarks.plan import SMOKE
 from benchmarks.servers import stores
 from benchmarks.store import Store
 
+pytestmark = pytest.mark.full
+
 
 def test_the_parts_of_a_request_are_measured_over_plain_http_and_tls() -> None:
     with stores.canned((0,)) as (store,):

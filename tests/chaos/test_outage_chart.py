@@ -14,6 +14,7 @@ COUNTS = [
 ]
 
 
+@pytest.mark.full
 def test_the_chart_is_repeatable_and_names_what_it_shows(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     first, second = tmp_path / "first.svg", tmp_path / "second.svg"

@@ -44,16 +44,16 @@ def sessions(count: int) -> list[SourceSession]:
 
 
 def test_a_second_run_copies_what_an_interrupted_one_has_not(options: dict[str, object]) -> None:
-    found = sessions(200)
-    interrupted = ListedSource(*found[:150], StoreUnavailable("the old store does not answer"))
+    found = sessions(40)
+    interrupted = ListedSource(*found[:30], StoreUnavailable("the old store does not answer"))
     with pytest.raises(StoreUnavailable, match="does not answer"):
         move(interrupted, options, threads=1)
-    before = sum(stored(options, str(number)) is not None for number in range(200))
+    before = sum(stored(options, str(number)) is not None for number in range(40))
 
     report = move(ListedSource(*found), options)
 
-    assert (200, before, 200 - before) == (report.found, report.already_there, report.copied)
-    assert all(stored(options, str(number)) is not None for number in range(200))
+    assert (40, before, 40 - before) == (report.found, report.already_there, report.copied)
+    assert all(stored(options, str(number)) is not None for number in range(40))
 
 
 def test_an_error_of_the_new_store_is_raised(

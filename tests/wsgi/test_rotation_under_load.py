@@ -91,6 +91,7 @@ class Fleet:
             move(self._hosts[number % HOSTS])
 
 
+@pytest.mark.full
 @pytest.mark.owasp("13.3.4", "11.2.2")
 @pytest.mark.parametrize("form", ["sha256-only", "sha256", "beaker"])
 def test_a_new_secret_logs_nobody_out(options: Options, form: str) -> None:
