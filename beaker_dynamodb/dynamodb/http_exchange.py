@@ -23,7 +23,7 @@ RECEIVE_BYTES = 8_192
 MAX_HEAD_BYTES = 65_536
 #: The status, and the lines of the headers. A name is visible ASCII.
 _HEAD = re.compile(r"HTTP/1\.1 ([1-5][0-9]{2})(?: [^\r\n]*)?((?:\r\n[!-9;-~]+:[^\r\n]*)*)")
-_HEADER = re.compile(r"\r\n([^:]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r|\Z)")
+_HEADER = re.compile(r"\r\n([^:]+):([^\r\n]*)")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _NOT_PLAIN = frozenset({"transfer-encoding", "content-encoding"})
 
@@ -110,8 +110,9 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]] | None:
     matched = _HEAD.fullmatch(head.decode("latin-1"))
     if matched is None:
         return None
-    pairs = _HEADER.findall(matched[2])
-    headers = {name.lower(): value for name, value in pairs}
+    # Not stripped by the pattern, which takes twice as long.
+    pairs = [(name.lower(), value.strip(" \t")) for name, value in _HEADER.findall(matched[2])]
+    headers = dict(pairs)
     status, length = int(matched[1]), headers.get("content-length", "")
     # Some responses have no body, whatever their headers say (RFC 9112, section 6.3).
     has_body = status >= 200 and status not in (204, 304)
@@ -120,7 +121,7 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]] | None:
     if len(headers) != len(pairs):
         # Repeated headers are one list (RFC 9110, section 5.3).
         for name in headers:
-            headers[name] = ", ".join([value for other, value in pairs if other.lower() == name])
+            headers[name] = ", ".join([value for other, value in pairs if other == name])
         if not _LENGTH.fullmatch(headers["content-length"]):
             return None
     return status, headers
