@@ -39,12 +39,12 @@ def surely_differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     Much faster, because it needs nothing decoded. It takes the application's objects, but looks
     only at scalars, which cannot be changed in place.
 
-    :param before: the top level of the session as it was loaded or saved last.
+    :param before: the session as it was loaded or saved last. Both have an access time.
     """
-    if (before.keys() ^ after.keys()) - {ACCESSED}:
+    if before.keys() != after.keys():
         return True
     for key, value in after.items():
-        old = before.get(key)
+        old = before[key]
         if value is old or type(value) not in SCALARS or key in BEAKER_KEYS:
             continue
         if type(old) is not type(value) or old != value:
