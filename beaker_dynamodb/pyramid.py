@@ -18,6 +18,7 @@ from beaker_dynamodb import session_options
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.config.beaker_settings import CACHE, TYPES, split
 from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.namespace import register
 from beaker_dynamodb.wsgi.response_headers import with_session
 from beaker_dynamodb.wsgi.session_object import SessionObject
 
@@ -42,6 +43,7 @@ def includeme(config: Any) -> None:
     pyramid_beaker.set_cache_regions_from_settings(config.registry.settings)
     for region in cache_regions.values():
         if region.get("type") in TYPES:
+            register()
             from beaker_dynamodb.caches.storage import cache_storage
 
             cache_storage(backend_for(split(region, CACHE)[0]))  # reports wrong options now

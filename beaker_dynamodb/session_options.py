@@ -14,7 +14,7 @@ from beaker_dynamodb.config import converters
 from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
 from beaker_dynamodb.config.functions import imported
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.namespace import register
+from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.session_item import in_dynamodb
 from beaker_dynamodb.wsgi import save_errors
@@ -61,8 +61,10 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
     :raises ConfigurationError: the type is unknown, an option is wrong, or ``session_class`` needs
         another ``type``.
     """
-    register()
     options["type"] = options.get("type") or TYPES[0]
+    if options["type"] in TYPES and options.get("namespace_class") is None:
+        # Without it, Beaker looks for the type in the metadata of all installed packages.
+        options["namespace_class"] = DynamoDBNamespaceManager
     _check_type(options)
     if "invalidate_corrupt" in options:
         # Beaker does not convert it, and takes the string "false" of an INI file as true.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.exceptions import SpecialKeyError, TooManySessions
@@ -14,7 +14,9 @@ from beaker_dynamodb.sessions.lifetime import number_in
 from beaker_dynamodb.sessions.merge import BEAKER_KEYS, LOGGED_IN
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.storage import SessionStorage, session_storage
-from beaker_dynamodb.sessions.users import LogIn, Users
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.sessions.users import LogIn, Users
 
 
 class SessionWithUser(SessionWithItem):

@@ -18,7 +18,7 @@ beaker_dynamodb.register()
 manager = DynamoDBNamespaceManager("id", region_name="eu-west-1")
 assert [] == imported("boto3", "botocore", "moto")
 manager.client, manager.session
-unneeded = ["caches.creation_lock", "sessions.session_store"]
+unneeded = ["caches.creation_lock", "sessions.session_store", "sessions.merging_save"]
 assert [] == imported("boto3", *(f"beaker_dynamodb.{name}" for name in unneeded))
 print(beaker_dynamodb.SessionStore.__name__, beaker_dynamodb.StoredSession.__name__)
 try:

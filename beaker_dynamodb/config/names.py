@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Collection
 from functools import lru_cache
@@ -84,6 +83,8 @@ def check_unknown(name: str, known: Collection[str], *, strict: bool) -> None:
 
 @lru_cache(maxsize=1024)
 def _warn(name: str) -> None:
+    import difflib
+
     close = difflib.get_close_matches(name, beaker_parameters(), n=1, cutoff=0.85)
     hint = f"; did you mean Beaker's {close[0]!r}?" if close else ""
     log.warning("option %r is ignored: beaker_dynamodb has no such option%s", name, hint)

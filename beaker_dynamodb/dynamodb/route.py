@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from beaker_dynamodb.dynamodb import signature
@@ -36,8 +35,7 @@ _TRACE_SAFE = "-=;:+&[]{}\"',"
 _ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """Where and how the boto3 client sends its requests.
 
     :param host: the ``Host`` header.

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beaker.util import JsonSerializer, PickleSerializer
 
@@ -39,9 +38,7 @@ _HEAD = re.compile(rb"\x80\x02}q\x00\((?:" + _ENTRY + rb")*X\x0e\0\0\0_accessed_
 _DOUBLE = struct.Struct(">d")
 
 
-# No repr: a bound method's repr would show its session.
-@dataclass(frozen=True, repr=False)
-class PayloadFormat:
+class PayloadFormat(NamedTuple):
     """Decodes and encodes session payloads.
 
     :param loads: returns a payload's dict, or None if the payload is opaque.
@@ -53,6 +50,10 @@ class PayloadFormat:
     loads: Callable[[Any], dict[str, Any] | None]
     dumps: Callable[[Mapping[str, Any], Any], Any]
     plain: Callable[[Any], Any]
+
+    def __repr__(self) -> str:
+        # A bound method's repr would show its session.
+        return object.__repr__(self)
 
 
 _NOT_DECODED = object()

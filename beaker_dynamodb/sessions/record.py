@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
@@ -13,9 +13,11 @@ from beaker_dynamodb.items.item import SESSION, Item, Marker
 from beaker_dynamodb.sessions import events, last_access, merge
 from beaker_dynamodb.sessions.comparison import same
 from beaker_dynamodb.sessions.lifetime import LIFETIME_KEYS
-from beaker_dynamodb.sessions.merging_save import MergingSave
 from beaker_dynamodb.sessions.payload import Payload, same_except_access_time
 from beaker_dynamodb.sessions.state import SessionState, Stored, kept_writers, new_writer
+
+if TYPE_CHECKING:
+    from beaker_dynamodb.items.keys import Key
 
 
 class SessionRecord(SessionState):
@@ -188,7 +190,13 @@ class SessionRecord(SessionState):
         if self.storage.options.concurrency == "overwrite":
             self._replace(mine)
         else:
-            MergingSave(self, mine).run()
+            self._save_merged(mine)
+
+    def _save_merged(self, mine: Payload, old_key: Key | None = None) -> None:
+        # Imported lazily: a request that only reads does not need it.
+        from beaker_dynamodb.sessions.merging_save import MergingSave
+
+        MergingSave(self, mine, old_key).run()
 
     def delete(self, reason: str = events.LOG_OUT) -> None:
         """Replace the session with a marker: one PutItem. Saves in flight are dropped.
@@ -224,7 +232,7 @@ class SessionRecord(SessionState):
             self.stored = self.decoded(moved)
             self.seen = self.unanswered.get(moved.writer, self.seen)
         mine = self._with_latest_access(self.payload(raw))
-        MergingSave(self, mine, old.key if moved is None else None).run()
+        self._save_merged(mine, old.key if moved is None else None)
         if self.gone:
             return
         if moved is not None:

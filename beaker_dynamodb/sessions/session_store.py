@@ -19,6 +19,7 @@ from beaker_dynamodb.config.beaker_settings import session_options
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.item import SESSION
 from beaker_dynamodb.sessions import events
+from beaker_dynamodb.sessions.query import SessionQuery
 from beaker_dynamodb.sessions.storage import session_storage
 from beaker_dynamodb.sessions.stored_session import StoredSession, listed_session, stored_session
 
@@ -62,6 +63,10 @@ class SessionStore:
         """
         return cls(**session_options(settings, prefix))
 
+    @property
+    def _query(self) -> SessionQuery:
+        return SessionQuery(self._storage.items)
+
     def sessions(
         self,
         special_keys: Mapping[str, Any] | None = None,
@@ -86,7 +91,7 @@ class SessionStore:
         :raises SpecialKeyError: a value does not have the declared type.
         """
         special = self._special({**(special_keys or {}), **more})
-        query = self._storage.query
+        query = self._query
         with closing(
             query.find(special, condition, expected) if special else query.all(condition, expected)
         ) as found:
@@ -171,7 +176,7 @@ class SessionStore:
                 if session is not None:
                     yield session
         for _ in range(REVOKE_PASSES):
-            found = {key for key, _ in self._storage.query.find(special, condition)} - done
+            found = {key for key, _ in self._query.find(special, condition)} - done
             if not found:
                 return
             done |= found
@@ -221,7 +226,7 @@ class SessionStore:
     ) -> Mapping[str, Any] | None:
         """Delete a session; return its attributes if it had not expired."""
         items = self._storage.items
-        deleted = self._storage.query.delete(key, special, condition)
+        deleted = self._query.delete(key, special, condition)
         if deleted is None or items.layout.expired(deleted, items.now_ms()):
             return None
         self._storage.report_end(key, events.REVOKED, deleted)
@@ -237,7 +242,7 @@ class SessionStore:
         :param condition: as in `revoke_each`.
         """
         with (
-            closing(self._storage.query.all(condition, consistent=True)) as found,
+            closing(self._query.all(condition, consistent=True)) as found,
             ThreadPoolExecutor(DELETE_THREADS) as pool,
         ):
             while batch := list(islice(found, DELETED_BATCH)):

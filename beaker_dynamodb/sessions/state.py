@@ -8,8 +8,7 @@ changes since ``seen`` to ``stored``.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beaker_dynamodb.items.item import SESSION, Item, Marker
 from beaker_dynamodb.items.keys import session_digest
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
 KEPT_WRITERS = 8
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """An item in the table, and its payload."""
 
     item: Item

@@ -11,14 +11,13 @@ from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.events import ENDED, Events
 from beaker_dynamodb.sessions.lifetime import own_timeout, started
-from beaker_dynamodb.sessions.query import SessionQuery
 from beaker_dynamodb.sessions.refreshes import refreshes_of
-from beaker_dynamodb.sessions.users import Users
 
 if TYPE_CHECKING:
     from beaker_dynamodb.backend import Backend
     from beaker_dynamodb.config.options import Options
     from beaker_dynamodb.items.keys import Key
+    from beaker_dynamodb.sessions.users import Users
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -41,13 +40,16 @@ class SessionStorage:
         self.keys = backend.keys
         self.codec = backend.codec
         self.special = backend.special
-        self.query = SessionQuery(backend.items)
         self.events = Events(backend.options)
         self.refreshes = refreshes_of(backend.options)
         self.conflict_retry: Callable[[], ConflictRetry] = ConflictRetry
         self.touch_interval_ms = _touch_interval_ms(backend.options)
         #: None without the option ``user_key``.
-        self.users = None if backend.options.user_key is None else Users(self)
+        self.users: Users | None = None
+        if backend.options.user_key is not None:
+            from beaker_dynamodb.sessions.users import Users
+
+            self.users = Users(self)
         self._warned = False
 
     def warn_of_size(self, size: int) -> None:

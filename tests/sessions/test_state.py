@@ -30,7 +30,7 @@ def record(moved: dict[str, Any]) -> SessionRecord:
 def known(record: SessionRecord, **more: Any) -> Stored:
     """Return what the record knows to be stored, with some attributes replaced."""
     assert record.stored is not None
-    return replace(record.stored, item=replace(record.stored.item, **more))
+    return record.stored._replace(item=replace(record.stored.item, **more))
 
 
 def test_a_writer_token_has_72_bits_in_12_bytes() -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib.metadata
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from beaker.cache import cache_regions
+from beaker.cache import cache_regions, clsmap
 from pyramid.config import Configurator
 
-from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
 from beaker_dynamodb.middleware import SessionMiddleware, session_filter_factory
+from tests.sessions.site import store
+from tests.wsgi.raw import page, send, wrap
+
+if TYPE_CHECKING:
+    from tests.wsgi.raw import Options
 
 WRONG = [
     ({"type": "dynamo"}, "session.type 'dynamo' does not exist; the types are cookie, "),
@@ -56,3 +63,30 @@ def test_an_empty_setting_is_not_set(name: str) -> None:
 @pytest.mark.parametrize("kind", ["memory", "cookie", "ext:dynamodb"])
 def test_options_of_other_backends_do_not_matter(kind: str) -> None:
     SessionMiddleware(object(), type=kind, validate_key="x", schema_name=None, sa_opts={})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beaker in a program without the metadata of installed packages."""
+    monkeypatch.setattr(clsmap, "initialized", False)
+    monkeypatch.setattr(clsmap, "_clsmap", {})
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [])
+    monkeypatch.setitem(sys.modules, "pkg_resources", None)
+
+
+@pytest.mark.parametrize("kind", ["ext:dynamodb", "dynamodb", ""])
+@pytest.mark.usefixtures("frozen")
+def test_the_metadata_of_installed_packages_is_not_searched(options: Options, kind: str) -> None:
+    app = wrap(page(store(name="Ada")), {**options, "type": kind})
+    assert "200 OK" == send(app).status
+    assert not clsmap.initialized
+
+
+@pytest.mark.usefixtures("frozen")
+def test_the_pyramid_include_registers_the_backend_for_caches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(cache_regions, "frozen", {})  # removed afterwards
+    settings = {"cache.regions": "frozen", "cache.frozen.type": "ext:dynamodb"}
+    Configurator(settings=settings).include("beaker_dynamodb.pyramid")
+    assert clsmap["ext:dynamodb"] is DynamoDBNamespaceManager
