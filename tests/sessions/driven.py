@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from beaker.session import Session
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import DynamoDBNamespaceManager, SessionEvent
 from beaker_dynamodb.session import DynamoDBSession
 from tests.sessions.site import ENCRYPTED, PLANTED, values
 
@@ -92,3 +92,8 @@ def stored_sessions(client: DynamoDBClient, table_name: object) -> list[dict[str
     """Return the sessions in a table, including expired ones, but not markers."""
     items = client.scan(TableName=str(table_name), ConsistentRead=True)["Items"]
     return [dict(item) for item in items if item["type"]["S"] == "beaker-session"]
+
+
+def words(reported: list[SessionEvent]) -> list[str]:
+    """Return kind and reason of each event."""
+    return [f"{event.kind} {event.reason}".strip() for event in reported]

@@ -1,0 +1,187 @@
+"""Why sessions end or are refused, as events report it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import (
+    PayloadError,
+    SessionEvent,
+    SessionStore,
+    TooManySessions,
+)
+from beaker_dynamodb.items.keys import session_digest
+from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.sessions import users
+from tests.clock import Clock
+from tests.sessions.driven import Visitor, stored_sessions, words
+from tests.sessions.site import COOKIE, UNKNOWN, Site, log_out, store
+from tests.sessions.test_users import USER, before_write
+
+SECRET = "0123456789abcdef"
+
+
+@pytest.fixture
+def options(options: dict[str, Any], reporting: dict[str, Any]) -> dict[str, Any]:
+    return reporting
+
+
+@pytest.fixture
+def visitor(options: dict[str, Any], reported: list[SessionEvent]) -> Visitor:
+    visitor = Visitor(options, DynamoDBSession)
+    visitor.starts(a=1)
+    reported.clear()
+    return visitor
+
+
+@pytest.fixture
+def site(options: dict[str, Any]) -> Site:
+    return Site("ours", options)
+
+
+# -- ids and cookies that open no session -------------------------------------------------------
+
+
+@pytest.mark.owasp("16.3.3", "Detecting Session ID Anomalies")
+def test_an_unknown_id_is_refused(site: Site, reported: list[SessionEvent]) -> None:
+    site(len, UNKNOWN)
+    assert ["refused unknown_id"] == words(reported)
+    assert session_digest(UNKNOWN.partition("=")[2]) == reported[0].session
+
+
+def test_an_id_that_the_application_chose_is_not_refused(
+    options: dict[str, Any], reported: list[SessionEvent]
+) -> None:
+    visitor = Visitor(options, DynamoDBSession)
+    visitor.id = "device-1"
+    visitor.request()
+    assert [] == reported
+
+
+def test_the_cookie_of_a_session_that_has_just_ended_is_refused(
+    site: Site, reported: list[SessionEvent]
+) -> None:
+    cookie = site(store(a=1)).cookie
+    site(log_out, cookie)
+    site(store(b=1), cookie)
+    assert ["created", "ended log_out", "refused has_ended"] == words(reported)
+
+
+@pytest.mark.owasp("16.3.3", "Detecting Session ID Anomalies")
+@pytest.mark.parametrize("value", ["", "sha256.0.1", "x" * 32])
+def test_a_cookie_without_a_valid_signature_is_refused(
+    options: dict[str, Any], reported: list[SessionEvent], value: str
+) -> None:
+    site = Site("ours", {**options, "secret": SECRET})
+    cookie = site(store(a=1)).cookie
+    reported.clear()
+    site(len, f"{COOKIE}={value}; other=1")
+    assert (["refused bad_signature"] if value else []) == words(reported)
+    reported.clear()
+    site(len, f"{COOKIE}={value}; {cookie}")
+    assert [] == reported
+
+
+def test_an_expired_session_is_reported_by_each_request_that_meets_it(
+    options: dict[str, Any], reported: list[SessionEvent], clock: Clock
+) -> None:
+    site = Site("ours", {**options, "timeout": 600})
+    cookie = site(store(a=1)).cookie
+    reported.clear()
+    clock.advance(601)  # Beaker's timeout; the item expires 120 s later
+    site(len, cookie)
+    clock.advance(600)
+    site(len, cookie)
+    assert ["ended idle"] * 2 == words(reported)
+
+
+def test_an_item_that_cannot_be_read_is_refused(
+    visitor: Visitor, reported: list[SessionEvent]
+) -> None:
+    (item,) = stored_sessions(visitor.client, visitor.options["table_name"])
+    item["codec"] = {"S": "unknown"}
+    visitor.client.put_item(TableName=visitor.options["table_name"], Item=item)
+    with pytest.raises(PayloadError):
+        visitor.request(invalidate_corrupt=False)
+    assert ["refused bad_item"] == words(reported)
+
+
+# -- users and operators ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_user(options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, **USER, "user_key": "userId"}
+
+
+def log_in(options: dict[str, Any], **more: Any) -> Any:
+    session = Visitor({**options, **more}, DynamoDBSession).request()
+    session["userId"] = 42
+    session.save()
+    return session
+
+
+def test_events_name_the_user(with_user: dict[str, Any], reported: list[SessionEvent]) -> None:
+    session = log_in(with_user)
+    session.regenerate_id()
+    session.save()
+    session.delete()
+    assert ["created", "regenerated", "ended log_out"] == words(reported)
+    assert [42] * 3 == [event.user for event in reported]
+    assert "42" not in repr(reported[0]).replace(reported[0].session, "")
+
+
+def test_a_revoked_session_is_reported_once(
+    with_user: dict[str, Any], reported: list[SessionEvent]
+) -> None:
+    listed, by_id = log_in(with_user), log_in(with_user)
+    session_store = SessionStore(**with_user)
+    reported.clear()
+    session_store.delete(by_id.id)
+    session_store.delete(by_id.id)
+    session_store.revoke(userId=42)
+    session_store.revoke(userId=42)
+    assert ["ended revoked"] * 2 == words(reported)
+    assert [session_digest(one.id) for one in (by_id, listed)] == [one.session for one in reported]
+    assert [42, 42] == [event.user for event in reported]
+
+
+@pytest.mark.owasp("16.3.3")
+def test_a_log_in_that_was_revoked_is_refused(
+    with_user: dict[str, Any], reported: list[SessionEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for moment in range(2):
+        session = Visitor(with_user, DynamoDBSession).request()
+        session["userId"] = 42
+        with before_write(moment, lambda: SessionStore(**with_user).revoke(userId=42)):
+            session.save()
+        assert session.revoked
+    assert ["refused revoked"] * 2 == words(reported)
+    reported.clear()
+    monkeypatch.setattr(users, "SLOW_SECONDS", -1.0)
+    session = Visitor(with_user, DynamoDBSession).request()
+    session["userId"] = 42
+
+    def revoke() -> None:
+        SessionStore(**with_user).revoke(userId=42)
+        with_user["clock"].advance(60)
+
+    with before_write(1, revoke):
+        session.save()
+    assert ["created", "ended revoked"] == words(reported)
+
+
+def test_a_session_that_makes_room_is_evicted_and_a_log_in_without_room_refused(
+    with_user: dict[str, Any], reported: list[SessionEvent]
+) -> None:
+    first = log_in(with_user, max_sessions=1)
+    log_in(with_user, max_sessions=1)
+    assert ["created", "ended evicted", "created"] == words(reported)
+    assert session_digest(first.id) == reported[1].session
+    reported.clear()
+    with suppress(TooManySessions):
+        log_in(with_user, max_sessions=1, when_exceeded="refuse")
+    assert ["refused too_many"] == words(reported)

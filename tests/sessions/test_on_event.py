@@ -1,0 +1,122 @@
+"""Who is told of events: the function in ``on_event``, and the log."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import (
+    ConfigurationError,
+    SessionEvent,
+    SessionStore,
+)
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items.keys import session_digest
+from beaker_dynamodb.session import DynamoDBSession
+from beaker_dynamodb.sessions import events
+from tests.servers.recorder import CallRecorder
+from tests.sessions.driven import Visitor, words
+from tests.sessions.site import Site
+
+
+@pytest.fixture
+def options(options: dict[str, Any], reporting: dict[str, Any]) -> dict[str, Any]:
+    return reporting
+
+
+@pytest.fixture
+def visitor(options: dict[str, Any], reported: list[SessionEvent]) -> Visitor:
+    visitor = Visitor(options, DynamoDBSession)
+    visitor.starts(a=1)
+    reported.clear()
+    return visitor
+
+
+# -- who is told --------------------------------------------------------------------------------
+
+
+def test_an_exception_of_the_function_is_logged_and_fails_nothing(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(event: SessionEvent) -> None:
+        raise RuntimeError("the log server is away")
+
+    visitor.options["on_event"] = fail
+    visitor.request().delete()
+    (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert "on_event failed" in record.getMessage()
+    assert "the log server is away" in str(record.exc_info)
+    assert {} == visitor.finds()
+
+
+@pytest.mark.owasp("16.2.5", "16.3.3")
+def test_the_log_has_one_record_an_event_with_digests_only(
+    options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    del options["on_event"]
+    with caplog.at_level(logging.INFO, events.log.name):
+        session = Visitor(options, DynamoDBSession).starts(a=1)
+        old = session_digest(session.id)
+        session.regenerate_id()
+        session.save()
+    records = [one for one in caplog.records if one.name == events.log.name]
+    names = ("event", "session", "old_session")
+    found = [[vars(one)[name] for name in names] for one in records]
+    assert [["created", old, ""], ["regenerated", session_digest(session.id), old]] == found
+    assert f"session {old}: created" == records[0].getMessage()
+
+
+def test_an_event_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        SessionEvent("created", "", "@", "", 0.0).kind = "ended"  # type: ignore[misc]
+
+
+def test_events_cost_no_call(visitor: Visitor) -> None:
+    def calls() -> list[str]:
+        with CallRecorder(visitor.client) as recorded:
+            visitor.id = None
+            session = visitor.starts(a=1)
+            visitor.request().save(accessed_only=True)
+            session.regenerate_id()
+            session.save()
+            session.delete()
+        return list(recorded.operations)
+
+    with_events = calls()
+    del visitor.options["on_event"]
+    assert calls() == with_events
+
+
+heard: list[SessionEvent] = []
+
+
+def hear(event: SessionEvent) -> None:
+    heard.append(event)
+
+
+def test_the_function_can_be_named_in_an_ini_file(options: dict[str, Any]) -> None:
+    Visitor({**options, "on_event": f"{__name__}:hear"}, DynamoDBSession).starts(a=1)
+    assert ["created"] == words(heard)
+
+
+@pytest.mark.parametrize("name", ["nowhere:hear", f"{__name__}:nothing", f"{__name__}:SECRET"])
+def test_a_function_that_does_not_exist_is_an_error_at_start_and_logged_by_the_command(
+    options: dict[str, Any], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ConfigurationError, match="on_event"):
+        Site("ours", {**options, "on_event": name})
+    # A command may run where the application is not installed.
+    session_store = SessionStore(**{**options, "on_event": name})
+    for _ in range(2):
+        session_store.delete(Visitor(options, DynamoDBSession).starts(a=1).id)
+    (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert "events are only logged: option on_event" in record.getMessage()
+
+
+@pytest.mark.parametrize("value", ["hear", 1, ":", "a b:c"])
+def test_another_value_is_a_configuration_error(value: object) -> None:
+    with pytest.raises(ConfigurationError, match="on_event"):
+        parse({"on_event": value})
