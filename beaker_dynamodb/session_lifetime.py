@@ -26,7 +26,7 @@ class SessionWithLifetime(SessionWithUser):
         """Set an idle timeout for this session alone, for example for "remember me".
 
         It replaces ``session.timeout``, and the cookie becomes persistent with the same lifetime.
-        ``absolute_timeout`` still applies. Save the session afterwards.
+        ``absolute_timeout`` still applies. In a request, the middleware then saves the session.
 
         :param seconds: None restores ``session.timeout`` and ``cookie_expires``.
         :raises ValueError: it is not a positive number.

@@ -45,8 +45,8 @@ class SessionWithUser(SessionWithItem):
     def logged_in(self) -> None:
         """Note that the user has just logged in or entered the password again.
 
-        With the option ``user_key`` this happens by itself when the user changes. Save the session
-        afterwards.
+        With the option ``user_key`` this happens by itself when the user changes. In a request, the
+        middleware then saves the session.
         """
         self[LOGGED_IN] = self._now()
 

@@ -111,6 +111,19 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         """Change the session's id when it is saved."""
         self._end(lambda: self._session().regenerate_id())
 
+    def logged_in(self) -> None:
+        """Note a log-in, and mark the session to be saved; see `DynamoDBSession.logged_in`."""
+        self._session().logged_in()
+        self.save()
+
+    def set_timeout(self, seconds: float | None) -> None:
+        """Set a timeout of its own, and mark the session to be saved.
+
+        See `DynamoDBSession.set_timeout`.
+        """
+        self._session().set_timeout(seconds)
+        self.save()
+
     def _end(self, act: Callable[[], None]) -> None:
         """End the session or change its id, and remember whether that failed."""
         try:

@@ -189,7 +189,6 @@ def test_a_log_in_whose_session_has_ended_counts_with_what_it_set(
         session.update(changes)
         session.logged_in()
         session.regenerate_id()
-        session.save()
 
     cookies = site(log_in, cookie).set_cookies
     if not changes:

@@ -232,6 +232,20 @@ def test_on_save_error(options: Options, cookie: str, outage: Outage) -> None:
     assert ("200 OK", ["page=1; Path=/"]) == (passed.status, passed.all("Set-Cookie"))
 
 
+def test_a_timeout_and_a_log_in_are_saved(options: Options, cookie: str) -> None:
+    def view(request: Any) -> Page:
+        request.session.logged_in()
+        request.session.set_timeout(60)
+        return Page()
+
+    response = Site(view, options)(cookie)
+    (header,) = response.all("Set-Cookie")
+    assert "expires=" in header.lower()
+    session = new_session(options, cookie)
+    assert 60 == session["_timeout"]
+    assert session.fresh_within(60)
+
+
 def test_changed_marks_the_session(options: Options, cookie: str) -> None:
     def append(request: Any) -> Page:
         request.session.setdefault("cart", [])
