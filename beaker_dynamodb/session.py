@@ -20,7 +20,6 @@ from beaker.exceptions import BeakerWarning
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
 from beaker_dynamodb.session_events import SessionWithEvents
 from beaker_dynamodb.sessions import events
-from beaker_dynamodb.sessions.lifetime import own_timeout
 from beaker_dynamodb.sessions.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
 from beaker_dynamodb.sessions.record import SessionRecord
 
@@ -105,8 +104,7 @@ class DynamoDBSession(SessionWithEvents):
             return
         self._stored_id = self._browser_id = self.id
         self._apply_cookie_config(data)
-        self._browser_timeout = own_timeout(data)
-        self._limit_touches(self.namespace.session, data)
+        self._keep_lifetime(data)
         self.clear()
         self.last_accessed = data.get("_accessed_time")
         data["_accessed_time"] = now

@@ -59,8 +59,8 @@ class SessionWithItem(SessionWithVersionCookie):
         clock = params.get("clock")
         self._now: Callable[[], float] = clock if callable(clock) else time.time
         super().__init__(request, id=id, **params)
-        if self.is_new:
-            # Beaker has its own clock.
+        if self.is_new and not self.accessed_dict:
+            # Nothing was loaded. Beaker has its own clock.
             dict.update(self, dict.fromkeys((ACCESSED, CREATED), self._now()))
 
     @property

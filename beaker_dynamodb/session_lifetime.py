@@ -52,6 +52,11 @@ class SessionWithLifetime(SessionWithUser):
             if start is not None:
                 data[CREATED] = self[CREATED] = start
 
+    def _keep_lifetime(self, data: Mapping[str, Any]) -> None:
+        """Remember the lifetime of a session that was loaded."""
+        self._browser_timeout = own_timeout(data)
+        self._limit_touches(self.namespace.session, data)
+
     def _limit_touches(self, record: SessionRecord, data: Mapping[str, Any]) -> None:
         """Refresh the access time often enough for the session's own timeout and its cookie."""
         interval_ms = record.storage.touch_interval_ms
