@@ -27,26 +27,17 @@ PAGE = ROOT / "docs" / "mutation.md"
 #: Lowest score that a module may have, in percent.
 GOAL = 95.0
 
-_SAVES = [
-    f"tests/sessions/test_{name}.py"
-    for name in ("combined_saves", "combined_saves_take_over", "concurrent_saves")
+
+def _sessions(*names: str) -> list[str]:
+    return [f"tests/sessions/test_{name}.py" for name in names]
+
+
+_SAVES = _sessions("combined_saves", "combined_saves_take_over", "concurrent_saves")
+_ENDS = _sessions("ended_sessions", "errors", "events", "hash_ids", "id_changes")
+_COOKIES = [
+    f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "sliding_cookie", "two_middlewares")
 ]
-_SESSIONS = [
-    *_SAVES,
-    *(
-        f"tests/sessions/test_{name}.py"
-        for name in (
-            *("clocks", "consistent_read", "cookies_set", "ended_sessions", "errors", "events"),
-            *("hash_ids", "id_changes", "ids", "lifetime", "log_in_time", "marker", "record"),
-            *("session", "session_item", "state", "touch", "users", "users_race", "verbs"),
-        )
-    ),
-    "tests/items/test_sessions.py",
-    "tests/wsgi/test_cookie_scope.py",
-    "tests/wsgi/test_sliding_cookie.py",
-    "tests/wsgi/test_two_middlewares.py",
-]
-_MERGE = [f"tests/sessions/test_{name}.py" for name in ("comparison", "merge", "merge_values")]
+_MERGE = _sessions("comparison", "merge", "merge_values")
 _KEYS = [
     "tests/format/test_golden_keys.py",
     "tests/items/test_isolation.py",
@@ -76,21 +67,38 @@ TESTS = {
     "beaker_dynamodb/sessions/merge.py": _MERGE,
     "beaker_dynamodb/sessions/merge_values.py": _MERGE,
     "beaker_dynamodb/sessions/comparison.py": _MERGE,
-    "beaker_dynamodb/sessions/record.py": _SESSIONS,
-    "beaker_dynamodb/sessions/merging_save.py": _SESSIONS,
-    "beaker_dynamodb/sessions/state.py": _SESSIONS,
-    "beaker_dynamodb/sessions/combined_saves.py": [
-        *_SAVES,
-        "tests/sessions/test_combined_saves_queue.py",
+    "beaker_dynamodb/sessions/record.py": [
+        *_sessions("concurrent_saves", "consistent_read", "marker", "record", "state", "touch"),
+        *_ENDS,
+        *_COOKIES,
     ],
-    "beaker_dynamodb/sessions/conflict_retry.py": [
+    "beaker_dynamodb/sessions/merging_save.py": [
+        *_sessions("record", "users_race"),
         *_SAVES,
-        "tests/sessions/test_conflict_retry.py",
+        *_ENDS,
     ],
-    "beaker_dynamodb/session.py": _SESSIONS,
-    "beaker_dynamodb/session_item.py": _SESSIONS,
-    "beaker_dynamodb/session_lifetime.py": _SESSIONS,
-    "beaker_dynamodb/sessions/lifetime.py": _SESSIONS,
+    "beaker_dynamodb/sessions/state.py": [
+        *_sessions("clocks", "concurrent_saves", "lifetime", "record", "state", "users_race"),
+        *_ENDS,
+        *_COOKIES,
+    ],
+    "beaker_dynamodb/sessions/lifetime.py": _sessions("expiry"),
+    "beaker_dynamodb/sessions/combined_saves.py": [*_sessions("combined_saves_queue"), *_SAVES],
+    "beaker_dynamodb/sessions/conflict_retry.py": [*_sessions("conflict_retry"), *_SAVES],
+    "beaker_dynamodb/session.py": [
+        *_sessions("cookies_set", "ids", "marker", "session", "verbs"),
+        *_ENDS,
+        *_COOKIES,
+    ],
+    "beaker_dynamodb/session_item.py": [
+        *_sessions("consistent_read", "marker", "session_item", "verbs"),
+        *_ENDS,
+        *_COOKIES,
+    ],
+    "beaker_dynamodb/session_lifetime.py": [
+        *_sessions("absolute_timeout", "lifetime", "log_in_time"),
+        *_COOKIES,
+    ],
     "beaker_dynamodb/items/keys.py": _KEYS,
     "beaker_dynamodb/items/conditions.py": _ITEMS,
     "beaker_dynamodb/items/store.py": _ITEMS,

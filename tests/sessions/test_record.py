@@ -79,6 +79,47 @@ def test_a_session_exists_until_it_ends(moved: dict[str, Any]) -> None:
     assert [False, True, False] == exist
 
 
+def expired(moved: dict[str, Any], clock: Clock, seconds: float) -> dict[str, Any] | None:
+    """Return what a read that comes some seconds later finds of a session that has expired."""
+    clock.advance(seconds)
+    late = record(moved)
+    with pytest.raises(KeyError, match=r"^'session'$"):
+        late.read()
+    return late.expired
+
+
+def test_the_data_of_a_session_that_has_expired_is_known(
+    moved: dict[str, Any], clock: Clock
+) -> None:
+    record(moved).write(payload(a=1), 60)
+    assert {"a": 1} == expired(moved, clock, 61)
+
+
+def test_a_marker_that_has_expired_is_not_a_session(moved: dict[str, Any], clock: Clock) -> None:
+    mine = record(moved)
+    mine.write(payload(a=1))
+    mine.delete()
+    assert expired(moved, clock, 61) is None
+
+
+def test_an_expired_session_that_cannot_be_read_is_empty(
+    moved: dict[str, Any], clock: Clock, endpoint: Endpoint
+) -> None:
+    record(moved).write(payload(a=1), 60)
+    damaged = {**item(endpoint, Visitor(moved)), "codec": {"S": "unknown"}}
+    endpoint.client.put_item(TableName=moved["table_name"], Item=damaged)
+    assert {} == expired(moved, clock, 61)
+
+
+@pytest.mark.usefixtures("_small_items")
+def test_the_chunks_of_an_expired_session_are_not_read(moved: dict[str, Any], clock: Clock) -> None:
+    moved["compression"] = "off"
+    record(moved).write(payload(a="a" * 2000), 60)
+    with CallRecorder(DynamoDBNamespaceManager("any", **moved).client) as sent:
+        assert {} == expired(moved, clock, 61)
+    assert ["GetItem"] == sent.operations
+
+
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
 def test_each_save_writes_the_special_keys(visitor: Visitor, endpoint: Endpoint, mode: str) -> None:
     visitor.options |= {"concurrency": mode, "special_keys": "user:S"}
