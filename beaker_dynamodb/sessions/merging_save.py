@@ -40,8 +40,8 @@ class MergingSave:
         self._old_key = old_key
         self._retry = self._storage.conflict_retry()
         terms = (self._storage.options, state.lifetime, state.cookie_name)
-        #: Whether there is no session yet.
-        self._creates = state.item is None
+        #: Whether another request has created the session, or an earlier save of this one.
+        self._existed = state.item is not None
         self._save = Save(mine, state.seen, state.merged_since, terms)
         self._combined = CombinedSave(self._queue_name(), self._save)
 
@@ -93,7 +93,7 @@ class MergingSave:
 
     def _report(self, outcome: Stored) -> None:
         state, mine = self._state, self._save.payload
-        if self._creates:
+        if not self._existed:
             state.report(events.CREATED)
         if (
             self._retry.conflicts
@@ -208,7 +208,7 @@ class MergingSave:
             state.seen = self._save.seen = state.unanswered[own]
             self._save.rebased = True
         else:
-            self._creates = False
+            self._existed = True
 
     def _conflict(self, details: str) -> SessionConflict:
         self._state.report(events.CONFLICT)

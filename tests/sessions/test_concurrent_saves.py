@@ -15,6 +15,7 @@ from beaker_dynamodb import SessionConflict, StoreUnavailable
 from beaker_dynamodb.sessions.combined_saves import CombinedSave
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.storage import session_storage
+from tests.chaos.watch import secret
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
@@ -58,6 +59,15 @@ def test_flash_messages_are_shown_once_and_none_is_lost(any_visitor: Visitor) ->
     changes = [*map(add, range(3))]
     changes.insert(1, lambda session: session.pop("flash"))
     assert ["new 0", "new 1", "new 2"] == visitor.at_once(*changes)["flash"]
+
+
+def test_saves_of_a_signed_session_are_merged(visitor: Visitor) -> None:
+    visitor.options["secret"] = secret("signing key")
+    visitor.starts(a=1)
+    change = visitor.at_once(
+        lambda session: session.update(b=1), lambda session: session.update(c=1)
+    )
+    assert {"a": 1, "b": 1, "c": 1} == change
 
 
 def test_a_record_is_not_mixed_with_that_of_another_user(visitor: Visitor) -> None:
