@@ -33,7 +33,7 @@ def _sessions(*names: str) -> list[str]:
 
 
 _SAVES = _sessions("combined_saves", "combined_saves_take_over", "concurrent_saves")
-_ENDS = _sessions("ended_sessions", "errors", "events", "hash_ids", "id_changes")
+_ENDS = _sessions("ended_sessions", "errors", "event_reasons", "events", "hash_ids", "id_changes")
 _COOKIES = [
     f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "sliding_cookie", "two_middlewares")
 ]
@@ -116,9 +116,8 @@ TESTS = {
     "beaker_dynamodb/caches/lock_registry.py": _LOCKS,
 }
 
-#: Not the test under load, which would take too long for each mutant, and not the one that imports
-#: its own module again: mutmut collects several times in one process.
-QUICK = "not forty_threads and not named_in_an_ini_file"
+#: A test that would take too long for each mutant.
+QUICK = "not forty_threads"
 
 #: mutmut's outcomes for a mutant that a test noticed; a timeout is an endless loop.
 CAUGHT = ("killed", "timeout")

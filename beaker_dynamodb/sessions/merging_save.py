@@ -40,7 +40,7 @@ class MergingSave:
         self._old_key = old_key
         self._retry = self._storage.conflict_retry()
         terms = (self._storage.options, state.lifetime, state.cookie_name)
-        #: Whether another request has created the session, or an earlier save of this one.
+        #: Whether the creation of the session was reported, or another request created it.
         self._existed = state.item is not None
         self._save = Save(mine, state.seen, state.merged_since, terms)
         self._combined = CombinedSave(self._queue_name(), self._save)
