@@ -32,7 +32,7 @@ def _sessions(*names: str) -> list[str]:
     return [f"tests/sessions/test_{name}.py" for name in names]
 
 
-_SAVES = _sessions("combined_saves", "combined_saves_take_over", "concurrent_saves")
+_SAVES = _sessions("combined_saves", "combined_saves_take_over", "concurrent_saves", "saves_apart")
 _ENDS = _sessions("ended_sessions", "errors", "event_reasons", "events", "hash_ids", "id_changes")
 _COOKIES = [
     f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "sliding_cookie", "two_middlewares")
