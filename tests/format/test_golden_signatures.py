@@ -67,6 +67,7 @@ def test_times_are_not_signed() -> None:
     assert made.signature == bytes.fromhex(SIGNED[0][3])
 
 
+@pytest.mark.owasp("11.4.1")
 def test_signature_with_a_key_derived_from_the_secret() -> None:
     """The key was derived with another implementation of HKDF."""
     made = item(b"\x80\x02}.", "b64", Key("sess:id"))

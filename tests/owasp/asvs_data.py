@@ -14,12 +14,14 @@ DATA = [
         "if it is plain data",
         "`secret`, `signing_keys`, `accept_unsigned = false`",
         "set a secret; for caches, `signing_keys`",
+        level=2,
     ),
     Requirement(
         "11.2.2",
         "algorithms and keys can be replaced",
         "the cookie's form names its algorithm; cookies of Beaker's middleware are replaced",
         "`cookie_signature`, `previous_secrets`, `signing_keys`",
+        level=2,
     ),
     Requirement(
         "11.2.3",
@@ -27,16 +29,19 @@ DATA = [
         "a secret of fewer than 16 bytes is a warning at start",
         "",
         "create secrets from random bytes",
+        level=2,
     ),
     Requirement(
         "11.2.4",
         "cryptographic operations take constant time",
         "signatures are compared by `hmac.compare_digest`, those of cookies with every key",
+        level=3,
     ),
     Requirement(
         "11.2.5",
         "cryptography fails securely",
         "one wrong bit refuses a cookie or an item, before it is decompressed or unpickled",
+        level=3,
     ),
     Requirement(
         "11.4.1",
@@ -44,11 +49,13 @@ DATA = [
         f"{HASHES}; Beaker's HMAC-SHA-1 (legacy in appendix C) is accepted on cookies",
         "`cookie_signature = sha256-only`",
         "set it once Beaker's middleware is gone",
+        level=1,
     ),
     Requirement(
         "11.5.1",
         "random values come from a CSPRNG, with at least 128 bits",
         "ids have 256 bits from `secrets`",
+        level=2,
     ),
     Requirement(
         "13.3.4",
@@ -56,11 +63,13 @@ DATA = [
         "",
         "`previous_secrets`, `signing_keys`: a new secret logs nobody out",
         "[change them](../howto/rotate-keys.md)",
+        level=3,
     ),
     Requirement(
         "14.2.1",
         "session tokens are not in URLs",
         "an id is read from the `Cookie` header only",
+        level=1,
     ),
     Requirement(
         "14.2.4",
@@ -68,6 +77,7 @@ DATA = [
         "",
         "`hash_ids`, `secret`, Beaker's `encrypt_key`",
         "choose them by the [security model](security.md)",
+        level=2,
     ),
     Requirement(
         "14.3.2",
@@ -75,11 +85,13 @@ DATA = [
         "on responses that set the cookie; `Vary: Cookie` on all that read the session",
         "",
         "`no-store` on private pages",
+        level=2,
     ),
     Requirement(
         "14.3.3",
         "browsers store no sensitive data, except session tokens",
         "the cookie contains the id, never the data",
+        level=2,
     ),
     Requirement(
         "16.2.5",
@@ -87,11 +99,13 @@ DATA = [
         "logs and errors show a digest of the id",
         "",
         "do not log the `Cookie` header",
+        level=2,
     ),
     Requirement(
         "16.3.1",
         "log-ins are logged",
         application="all of it",
+        level=2,
     ),
     Requirement(
         "16.3.3",
@@ -100,10 +114,12 @@ DATA = [
         "log-ins, and the end of each session",
         "`on_event`",
         "[keep them](../howto/session-events.md)",
+        level=2,
     ),
     Requirement(
         "16.5.3",
         "errors do not open access",
         "a store error is never read as a session, a new session or a log-out",
+        level=2,
     ),
 ]

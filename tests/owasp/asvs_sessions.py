@@ -11,6 +11,7 @@ COOKIES_AND_SESSIONS = [
         "`Secure` if the request came over HTTPS",
         "`key = __Host-sid`, which is always `Secure`",
         "serve HTTPS only; choose the name",
+        level=1,
     ),
     Requirement(
         "3.3.2",
@@ -18,6 +19,7 @@ COOKIES_AND_SESSIONS = [
         "`SameSite=Lax`",
         "`samesite`",
         "CSRF tokens in forms",
+        level=2,
     ),
     Requirement(
         "3.3.3",
@@ -25,6 +27,7 @@ COOKIES_AND_SESSIONS = [
         "combinations that browsers drop are errors at start",
         "`key = __Host-sid`",
         "choose the name",
+        level=2,
     ),
     Requirement(
         "3.3.4",
@@ -32,16 +35,19 @@ COOKIES_AND_SESSIONS = [
         "both",
         "`httponly`",
         "keep `session.id` out of pages",
+        level=2,
     ),
     Requirement(
         "3.3.5",
         "name and value of a cookie have at most 4096 bytes",
         "the cookie contains the id, never the data",
+        level=3,
     ),
     Requirement(
         "7.1.1",
         "timeouts are documented and justified",
         application="write them down",
+        level=2,
     ),
     Requirement(
         "7.1.2",
@@ -49,27 +55,32 @@ COOKIES_AND_SESSIONS = [
         "no limit",
         "`max_sessions`, `when_exceeded`",
         "choose them, and write them down",
+        level=2,
     ),
     Requirement(
         "7.1.3",
         "federated systems are documented",
         application="all of it",
+        level=2,
     ),
     Requirement(
         "7.2.1",
         "session tokens are verified by a trusted backend",
         "each request reads the session from DynamoDB, and an unknown id opens nothing",
         "`secret`: a cookie without a valid signature is not even looked up",
+        level=1,
     ),
     Requirement(
         "7.2.2",
         "tokens are generated dynamically",
         "each session has an id of its own",
+        level=1,
     ),
     Requirement(
         "7.2.3",
         "reference tokens are unique, from a CSPRNG, with at least 128 bits",
         "256 bits from `secrets`",
+        level=1,
     ),
     Requirement(
         "7.2.4",
@@ -78,6 +89,7 @@ COOKIES_AND_SESSIONS = [
         "`session.regenerate_id()` and `session.invalidate()` end the old id at once, also for "
         "requests in flight",
         "call one of them at log-in and re-authentication",
+        level=1,
     ),
     Requirement(
         "7.3.1",
@@ -85,6 +97,7 @@ COOKIES_AND_SESSIONS = [
         "a session ends one day after its last write",
         "`timeout`; `session.set_timeout()` for one session",
         "choose it",
+        level=2,
     ),
     Requirement(
         "7.3.2",
@@ -92,6 +105,7 @@ COOKIES_AND_SESSIONS = [
         "",
         "`absolute_timeout`, counted from the last log-in",
         "choose it",
+        level=2,
     ),
     Requirement(
         "7.4.1",
@@ -100,6 +114,7 @@ COOKIES_AND_SESSIONS = [
         "back, and an expired item is never read",
         "",
         "call one of them at log-out",
+        level=1,
     ),
     Requirement(
         "7.4.2",
@@ -107,6 +122,7 @@ COOKIES_AND_SESSIONS = [
         "",
         "`user_key`; `SessionStore.revoke` and `erase`, which no log-in survives that began before",
         "call one of them",
+        level=1,
     ),
     Requirement(
         "7.4.3",
@@ -114,11 +130,13 @@ COOKIES_AND_SESSIONS = [
         "",
         "`SessionStore.revoke(userId=…, keep=session.id)`",
         "offer it",
+        level=2,
     ),
     Requirement(
         "7.4.4",
         "log-out is visible on all pages that need a log-in",
         application="all of it",
+        level=2,
     ),
     Requirement(
         "7.4.5",
@@ -126,6 +144,7 @@ COOKIES_AND_SESSIONS = [
         "",
         "`beaker-dynamodb sessions revoke`, `SessionStore.revoke`",
         "give administrators access",
+        level=2,
     ),
     Requirement(
         "7.5.1",
@@ -133,6 +152,7 @@ COOKIES_AND_SESSIONS = [
         "",
         "`session.fresh_within(seconds)` says whether the last log-in was that recent",
         "ask for the password, then call `session.logged_in()`",
+        level=2,
     ),
     Requirement(
         "7.5.2",
@@ -140,6 +160,7 @@ COOKIES_AND_SESSIONS = [
         "",
         "`SessionStore.sessions`, `delete`, `revoke`",
         "[the page](../howto/device-list.md), and a log-in before it",
+        level=2,
     ),
     Requirement(
         "7.5.3",
@@ -147,11 +168,13 @@ COOKIES_AND_SESSIONS = [
         "",
         "`session.fresh_within(seconds)` says whether the last log-in was that recent",
         "ask for the password, then call `session.logged_in()`",
+        level=3,
     ),
     Requirement(
         "7.6.1",
         "lifetimes in a federation are as documented",
         application="all of it",
+        level=2,
     ),
     Requirement(
         "7.6.2",
@@ -159,5 +182,6 @@ COOKIES_AND_SESSIONS = [
         "nothing is stored and no cookie is set until the application saves the session",
         "",
         "save at an action of the user",
+        level=2,
     ),
 ]

@@ -18,6 +18,7 @@ class Requirement:
     :param option: the options and calls that do more.
     :param application: what is left to the application.
     :param same: requirements whose tests show this one too.
+    :param level: of a requirement of ASVS: from 1, for every application, to 3.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Requirement:
     option: str = ""
     application: str = ""
     same: tuple[str, ...] = ()
+    level: int | None = None
 
     @property
     def claimed(self) -> bool:

@@ -52,7 +52,7 @@ def markdown(
     if wrong:
         raise WrongMarks("\n".join(wrong))
     parts = [
-        *("## ASVS 5.0", "", *_table("requirement", "number", asvs, shown)),
+        *("## ASVS 5.0", "", *_table("requirement", "number and level", asvs, shown)),
         *("", "## Session Management Cheat Sheet", ""),
         *_table("advice", "section", sheet, shown),
     ]
@@ -86,7 +86,8 @@ def _table(
     yield f"| {' | '.join(head)} |"
     yield "|" + "---|" * len(head)
     for each in requirements:
-        cells = [each.name, each.text, each.default, each.option, each.application]
+        name = each.name if each.level is None else f"{each.name}, L{each.level}"
+        cells = [name, each.text, each.default, each.option, each.application]
         own = [f"`{test}`" for test in shown.get(each.name, [])]
         others = [f"as {name}" for name in each.same]
         cells.append("<br>".join([*own, *others]))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
 from tests.chaos.watch import secret
 from tests.clock import Clock
 from tests.format.tables import beaker_at
 from tests.owasp.shop import KEY, Shop, log_in, user
+from tests.wsgi.outage import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +82,34 @@ def test_an_id_is_accepted_from_the_cookie_only(shop: Shop) -> None:
     assert "None" == user(other, headers={"X-Session": value, KEY: value})
     assert "None" == other.post("/account", {KEY: value}).text
     assert "42" == user(other, headers={"Cookie": f"{KEY}={value}"})
+
+
+@pytest.mark.owasp(
+    "7.2.1",
+    "Session ID Generation and Verification: Permissive and Strict Session Management",
+)
+def test_a_made_up_id_opens_nothing_and_is_not_adopted(shop: Shop) -> None:
+    log_in(shop.browser())  # creates the table
+    made_up = {"Cookie": f"{KEY}={'0' * 64}"}
+    browser = shop.browser()
+    assert "None" == user(browser, headers=made_up)
+    (cookie,) = browser.post("/log-in", headers=made_up).headers.getall("Set-Cookie")
+    assert "0" * 64 not in cookie
+    assert "None" == user(shop.browser(), headers=made_up)
+
+
+@pytest.mark.owasp("14.2.4")
+def test_with_hashed_ids_the_table_opens_no_session(
+    given: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    shop = Shop({**given, "hash_ids": True})
+    id = log_in(shop.browser()).rpartition(".")[2]
+    items = client.scan(TableName=table_name)["Items"]
+    assert id not in str(items)
+    digests = {digest for item in items for digest in re.findall("[0-9a-f]{64}", str(item["id"]))}
+    assert digests
+    for digest in digests:
+        assert "None" == user(shop.browser(), headers={"Cookie": f"{KEY}={digest}"})
 
 
 @pytest.mark.owasp("7.6.2")
@@ -156,6 +187,20 @@ def test_a_change_of_the_password_needs_a_recent_log_in(shop: Shop, clock: Clock
         assert "changed" == browser.post("/password").text
         clock.advance(1)
         assert "log in again" == browser.post("/password").text
+
+
+@pytest.mark.owasp("16.5.3")
+def test_an_outage_is_neither_a_new_session_nor_a_log_out(
+    given: dict[str, Any], client: DynamoDBClient
+) -> None:
+    browser = Shop({**given, "client": client}).browser()
+    value = log_in(browser)
+    with Outage(client).of("GetItem"), pytest.raises(StoreUnavailable):
+        user(browser)
+    with Outage(client).of("PutItem"), pytest.raises(StoreUnavailable):
+        browser.post("/log-out")
+    assert value == browser.cookies[KEY]
+    assert "42" == user(browser)
 
 
 @pytest.mark.owasp("16.3.3", "Detecting Session ID Anomalies")

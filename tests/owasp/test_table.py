@@ -15,7 +15,7 @@ from tests.owasp.cheat_sheet import CHEAT_SHEET
 from tests.owasp.requirement import Requirement
 from tests.owasp.table import WrongMarks, markdown, marked
 
-MET = Requirement("1", "what", default="done")
+MET = Requirement("1", "what", default="done", level=2)
 SAME = Requirement("Section", "what", default="done", same=("1",))
 LEFT = Requirement("2", "what", application="all of it")
 
@@ -53,7 +53,7 @@ def test_marks_are_found_in_the_source(tmp_path: Path) -> None:
 
 def test_a_row_names_the_tests_and_what_is_left() -> None:
     lines = markdown({"1": ["test_a.py::test_one"]}, [MET, LEFT], [SAME]).splitlines()
-    assert "| 1 | what | done | - | - | `test_a.py::test_one` |" in lines
+    assert "| 1, L2 | what | done | - | - | `test_a.py::test_one` |" in lines
     assert "| 2 | what | - | - | all of it | - |" in lines
     assert "| Section | what | done | - | - | as 1 |" in lines
 

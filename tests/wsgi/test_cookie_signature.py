@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -161,6 +162,32 @@ def test_a_signature_is_compared_with_every_key_in_constant_time(
 
 
 @pytest.mark.owasp("7.2.2", "7.2.3", "11.5.1")
+@pytest.mark.parametrize("change", [None, "regenerate_id", "invalidate"])
+def test_every_id_is_256_bits_of_the_systems_random_source(
+    options: Options, change: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site("ours", options)
+    cookie = site(store(user="Ada")).cookie if change else ""
+    drawn: list[bytes] = []
+    real = secrets.token_bytes
+
+    def token_bytes(size: int) -> bytes:
+        drawn.append(real(size))
+        return drawn[-1]
+
+    monkeypatch.setattr(secrets, "token_bytes", token_bytes)
+
+    def act(session: Any) -> str:
+        if change:
+            getattr(session, change)()
+        store(user="Ada")(session)
+        return str(session.id)
+
+    id = bytes.fromhex(site(act, cookie).result)
+    assert 32 == len(id)
+    assert id in drawn
+
+
 def test_a_new_cookie_is_signed_and_its_id_has_256_bits(options: Options) -> None:
     site = Site("ours", {**options, "secret": NEW})
     answer = site(lambda session: store(user="Ada")(session) or session.id)
