@@ -1,18 +1,22 @@
-"""Print the table, or run the marked tests.
+"""Print the table, write it to its page, or run the marked tests.
 
-``python -m tests.owasp`` prints the table. ``python -m tests.owasp --run`` runs the marked tests
-and fails unless each requirement that the package meets has a test that passed.
+``python -m tests.owasp`` prints the table, and ``--write`` puts it into the page. ``--run`` runs
+the marked tests, and fails unless each requirement that the package meets has a test that passed.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.owasp.asvs import ASVS
 from tests.owasp.cheat_sheet import CHEAT_SHEET
 from tests.owasp.table import WrongMarks, markdown, marked, mistakes
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "explanation" / "owasp.md"
+BEGIN, END = "<!-- owasp -->\n", "<!-- /owasp -->"
 
 
 class Outcomes:
@@ -46,9 +50,14 @@ def main() -> None:
     if "--run" in sys.argv[1:]:
         sys.exit(run([word for word in sys.argv[1:] if word != "--run"]))
     try:
-        print(markdown(marked()))
+        table = markdown(marked())
     except WrongMarks as error:
         sys.exit(str(error))
+    if "--write" in sys.argv[1:]:
+        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}{table}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    else:
+        print(table)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def test_the_page_has_the_table_that_the_command_prints() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "tests.owasp"], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    assert printed.stdout.strip() == table("owasp"), "python -m tests.owasp prints the table"
+    assert printed.stdout.strip() == table("owasp"), "run python -m tests.owasp --write"
 
 
 def test_every_requirement_of_doctor_is_in_the_table() -> None:
