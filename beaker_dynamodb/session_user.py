@@ -88,6 +88,11 @@ class SessionWithUser(SessionWithItem):
         self._begin_log_in(changes)
         super().update(changes)
 
+    def clear(self) -> None:
+        """Remove all values, as Beaker does, but without looking for a log-in."""
+        dict.clear(self)
+        dict.update(self, self._config)
+
     def _begin_log_in(self, changes: Mapping[str, Any]) -> None:
         """Read the user's generation if the user changes: the log-in begins now."""
         if changes.keys() <= BEAKER_KEYS:

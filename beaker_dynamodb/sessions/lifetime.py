@@ -57,13 +57,13 @@ def expiry(
     :param timeout: ``session.timeout`` in seconds, which the session's own timeout overrides.
     :param absolute_timeout: in seconds.
     """
-    start, accessed = started(data), number_in(data, ACCESSED)
-    idle = own_timeout(data) or timeout
     ends = {}
+    start = None if absolute_timeout is None else started(data)
     # Its start is known, and at least `absolute_timeout` ago.
     if absolute_timeout is not None and start is not None and now - start >= absolute_timeout:
         ends[ABSOLUTE] = start + absolute_timeout
+    accessed, idle = number_in(data, ACCESSED), own_timeout(data) or timeout
     # Its last access is known, and longer ago than the timeout, as Beaker compares them.
     if idle is not None and accessed is not None and now - accessed > idle:
         ends[IDLE] = accessed + idle
-    return min(ends, key=ends.__getitem__, default=None)
+    return min(ends, key=ends.__getitem__) if ends else None
