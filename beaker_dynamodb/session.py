@@ -110,7 +110,6 @@ class DynamoDBSession(SessionWithEvents):
         data["_accessed_time"] = now
         dict.update(self, data)
         self.accessed_dict = data.copy()
-        self._send_version()
 
     def _start(self, now: float, *, keep_id: bool = False) -> None:
         """Start a new, empty session, with a new id unless ``keep_id`` is set."""
@@ -156,7 +155,6 @@ class DynamoDBSession(SessionWithEvents):
             data = self._restart(data)
         self._write(data)
         if self.use_cookies and self._stored_id == self.id:
-            self._send_version()
             due = self.id != self._browser_id or (self._written and self._cookie_outdated)
             if due or (self._slides and not self.request["set_cookie"]):
                 super()._update_cookie_out()

@@ -44,12 +44,10 @@ class SessionWithVersionCookie(SessionWithCookie):
         version, written = self._browser_version
         return version if now - written > MAX_REPLICA_LAG_SECONDS else None
 
-    def _send_version(self) -> None:
-        """Put the data's version into the cookie, unless the cookie already holds it."""
-        version = self._data_version()
-        if self.use_cookies and version and version[:1] != (self._browser_version or ())[:1]:
-            self._browser_version = version
-            super()._update_cookie_out()
+    @property
+    def _cookie_outdated(self) -> bool:
+        version, seen = self._data_version(), self._browser_version or ()
+        return super()._cookie_outdated or (version is not None and version[:1] != seen[:1])
 
     @property
     def _cookie_value(self) -> str:
