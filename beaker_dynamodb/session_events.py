@@ -22,7 +22,7 @@ class SessionWithEvents(SessionWithLifetime):
         """
         for record, expiry in records:
             if expiry is not None:
-                record.report(events.ENDED, expiry)
+                record.report(events.ENDED, expiry, attributes=record.expired_attributes)
             elif self.use_cookies:
                 # Without a cookie, the application chose the id.
                 reason = events.HAS_ENDED if record.ended else events.UNKNOWN_ID

@@ -157,11 +157,13 @@ class SessionWithUser(SessionWithItem):
         :returns: False if the log-in was revoked. It must not be stored.
         """
         record.registered, users, user = False, self._users, self._user_of(data)
+        record.log_in_user = {}
         if users is None or user is None:
             return True
         moved = user == self._user_of(old.seen_data)
         if moved and (old is record or old.stored is None):
             return True
+        record.log_in_user = {users.user_key: user}
         try:
             record.registered = users.register(self._begun(users, user), record.key, moved=moved)
         except TooManySessions:

@@ -35,10 +35,11 @@ def imported(option: str, value: Callable[..., Any] | str) -> Callable[..., Any]
         return value
     try:
         found = pkgutil.resolve_name(value)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
+        # The module's own code runs, and may raise anything.
         raise ConfigurationError(
-            f"option {option} {value!r} cannot be imported: {error}. Write module:name, and start "
-            "the program where the module is installed"
+            f"option {option} {value!r} cannot be imported: {type(error).__name__}: {error}. Write "
+            "module:name, and start the program where the module is installed"
         ) from error
     if not callable(found):
         raise ConfigurationError(f"option {option} {value!r} is not callable")

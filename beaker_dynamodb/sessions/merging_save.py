@@ -70,8 +70,11 @@ class MergingSave:
                         # Another thread's save may be the cause: retry with fewer.
                         if not self._combined.halve():
                             raise
-        except BaseException:
+        except BaseException as error:
             self._note_unanswered()
+            # Not while other saves wait for this one: the application's function may be slow.
+            if isinstance(error, SessionConflict):
+                self._state.report(events.CONFLICT)
             raise
         self._finish()
 
@@ -211,7 +214,6 @@ class MergingSave:
             self._existed = True
 
     def _conflict(self, details: str) -> SessionConflict:
-        self._state.report(events.CONFLICT)
         return SessionConflict(
             f"session {self._state.digest}: another request saved it first{details}",
             operation="PutItem",

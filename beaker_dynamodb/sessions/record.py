@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
@@ -27,6 +28,8 @@ class SessionRecord(SessionState):
     ended = False
     #: The data of the session that the read found, if it had expired.
     expired: dict[str, Any] | None = None
+    #: The attributes of its item.
+    expired_attributes: Mapping[str, Any] = MappingProxyType({})
     #: Whether the last read was eventually consistent.
     maybe_stale = False
 
@@ -68,6 +71,7 @@ class SessionRecord(SessionState):
             return self._migrate()
         if found is None and seen[-1] is not None:
             self.expired = self._expired(seen[-1])
+            self.expired_attributes = seen[-1]
         return found
 
     def _expired(self, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -214,6 +218,7 @@ class SessionRecord(SessionState):
         Changes that other requests have saved in ``old`` are kept. If ``old`` is gone, the save is
         dropped.
         """
+        self.moves_from = old.digest
         if old.gone:
             self.drop()
         elif old.stored is None:

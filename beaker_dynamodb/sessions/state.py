@@ -8,6 +8,8 @@ changes since ``seen`` to ``stored``.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beaker_dynamodb.items.item import SESSION, Item, Marker
@@ -55,6 +57,10 @@ class SessionState:
     #: Whether this save is a log-in that is registered with its user. A marker under its key then
     #: means that the user's sessions were revoked.
     registered = False
+    #: The user whose log-in this save is, as special keys. Events name this user.
+    log_in_user: Mapping[str, Any] = MappingProxyType({})
+    #: Digest of the id from which the session moves, or empty.
+    moves_from = ""
     #: Seconds; None for the configured lifetime, or the session's own timeout.
     lifetime: float | None = None
     format: PayloadFormat = BEAKER
@@ -86,13 +92,30 @@ class SessionState:
         if self.registered:
             self.report(events.REFUSED, events.REVOKED)
         else:
-            self.report(events.DROPPED)
+            # The id to which it would have moved was never stored.
+            self.report(events.DROPPED, session=self.moves_from)
 
-    def report(self, kind: str, reason: str = "", *, old_session: str = "") -> None:
-        """Report an event of this session; see `Events.report`."""
+    def report(
+        self,
+        kind: str,
+        reason: str = "",
+        *,
+        session: str = "",
+        old_session: str = "",
+        attributes: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Report an event of this session; see `Events.report`.
+
+        :param session: digest of an id; empty for this session's.
+        :param attributes: used besides those of the stored item.
+        """
         special = {} if self.item is None else self.item.special
         self.storage.events.report(
-            kind, self.digest, reason, old_session=old_session, attributes=special
+            kind,
+            session or self.digest,
+            reason,
+            old_session=old_session,
+            attributes={**special, **attributes, **self.log_in_user},
         )
 
     @property

@@ -17,7 +17,7 @@ from beaker_dynamodb.items.keys import session_digest
 from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.sessions import users
 from tests.clock import Clock
-from tests.sessions.driven import Visitor, stored_sessions, words
+from tests.sessions.driven import Visitor, save, stored_sessions, words
 from tests.sessions.site import COOKIE, UNKNOWN, Site, log_out, store
 from tests.sessions.test_users import USER, before_write
 
@@ -160,6 +160,7 @@ def test_a_log_in_that_was_revoked_is_refused(
             session.save()
         assert session.revoked
     assert ["refused revoked"] * 2 == words(reported)
+    assert [42, 42] == [event.user for event in reported]
     reported.clear()
     monkeypatch.setattr(users, "SLOW_SECONDS", -1.0)
     session = Visitor(with_user, DynamoDBSession).request()
@@ -185,3 +186,21 @@ def test_a_session_that_makes_room_is_evicted_and_a_log_in_without_room_refused(
     with suppress(TooManySessions):
         log_in(with_user, max_sessions=1, when_exceeded="refuse")
     assert ["refused too_many"] == words(reported)
+    assert 42 == reported[0].user
+
+
+def test_the_user_of_an_expired_session_is_named_as_long_as_its_item_exists(
+    with_user: dict[str, Any], reported: list[SessionEvent], clock: Clock
+) -> None:
+    visitor = Visitor({**with_user, "timeout": 600}, DynamoDBSession)
+    visitor.starts(userId=42)
+    reported.clear()
+    clock.advance(601)  # Beaker's timeout; the item expires 120 s later
+    visitor.request()
+    clock.advance(600)
+    visitor.request()
+    assert ["ended idle"] * 2 == words(reported)
+    assert [42, 42] == [event.user for event in reported]
+    save(visitor.request(), a=1)
+    assert "created" == words(reported)[-1]
+    assert reported[-1].user is None

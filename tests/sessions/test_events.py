@@ -110,6 +110,18 @@ def test_a_save_after_the_end_is_reported_as_dropped(
     assert session_digest(visitor.id or "") == reported[0].session
 
 
+def test_a_change_of_an_id_that_has_ended_is_dropped_under_that_id(
+    visitor: Visitor, reported: list[SessionEvent]
+) -> None:
+    session = visitor.request()
+    visitor.request().delete()
+    reported.clear()
+    session.regenerate_id()
+    session.save()
+    assert ["dropped"] == words(reported)
+    assert session_digest(visitor.id or "") == reported[0].session
+
+
 def test_concurrent_changes_are_reported_as_merged_or_as_a_conflict(
     visitor: Visitor, reported: list[SessionEvent]
 ) -> None:

@@ -10,15 +10,17 @@ import pytest
 
 from beaker_dynamodb import (
     ConfigurationError,
+    SessionConflict,
     SessionEvent,
     SessionStore,
 )
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.keys import session_digest
 from beaker_dynamodb.session import DynamoDBSession
-from beaker_dynamodb.sessions import events
+from beaker_dynamodb.sessions import combined_saves, events
+from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from tests.servers.recorder import CallRecorder
-from tests.sessions.driven import Visitor, words
+from tests.sessions.driven import Visitor, before, save, words
 from tests.sessions.site import Site
 
 
@@ -50,6 +52,27 @@ def test_an_exception_of_the_function_is_logged_and_fails_nothing(
     assert "on_event failed" in record.getMessage()
     assert "the log server is away" in str(record.exc_info)
     assert {} == visitor.finds()
+
+
+def test_a_conflict_is_reported_when_no_other_save_waits_for_it(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Visitor(visitor.options, DynamoDBSession)
+    other.id = visitor.id
+    waiting: list[tuple[str, list[object]]] = []
+
+    def hear(event: SessionEvent) -> None:
+        queues = combined_saves._queues().values()
+        waiting.append((event.kind, [one for queue in queues for one in queue.saves]))
+
+    session = visitor.request(on_event=hear)
+    retries = [True, False]
+    monkeypatch.setattr(ConflictRetry, "paused", False, raising=False)
+    monkeypatch.setattr(ConflictRetry, "again", lambda _: retries.pop(0))
+    changes = [lambda _: save(other.request(), b=1), lambda _: save(other.request(), b=2)]
+    with before(visitor.client, "PutItem", *changes), pytest.raises(SessionConflict):
+        save(session, c=1)
+    assert [("conflict", [])] == waiting
 
 
 @pytest.mark.owasp("16.2.5", "16.3.3")
@@ -102,7 +125,16 @@ def test_the_function_can_be_named_in_an_ini_file(options: dict[str, Any]) -> No
     assert ["created"] == words(heard)
 
 
-@pytest.mark.parametrize("name", ["nowhere:hear", f"{__name__}:nothing", f"{__name__}:SECRET"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nowhere:hear",
+        f"{__name__}:nothing",
+        f"{__name__}:SECRET",
+        "1:2",
+        "tests.sessions.not_importable:hear",
+    ],
+)
 def test_a_function_that_does_not_exist_is_an_error_at_start_and_logged_by_the_command(
     options: dict[str, Any], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
