@@ -62,8 +62,8 @@ def merge(
 ) -> dict[str, Any]:
     """Apply what changed between ``base`` and ``mine`` to ``theirs``, key by key.
 
-    `merge_value` decides about keys that both requests changed. The later access time, the later
-    log-in and the earlier creation time are kept.
+    `merge_value` decides about keys that both requests changed. The later access time and the later
+    log-in are kept, and the earlier creation time if both requests created the session.
 
     :param base: what this request loaded or saved last.
     :param mine: what it wants to save.
@@ -84,6 +84,9 @@ def merge(
         if value is not MISSING:
             merged[key] = value
     for key, choose in ((ACCESSED, max), (LOGGED_IN, max), (CREATED, min)):
+        if key == CREATED and CREATED in base:
+            # After clear(), it is when the absolute timeout started: that may be later.
+            continue
         times = [side[key] for side in (mine, theirs) if isinstance(side.get(key), (int, float))]
         if key in merged and times:
             merged[key] = choose(times)

@@ -86,6 +86,23 @@ def test_a_session_that_was_cleared_keeps_its_end(visitor: Visitor, clock: Clock
     assert {} == visitor.finds()
 
 
+def test_a_session_that_was_cleared_during_another_save_keeps_its_end(
+    visitor: Visitor, clock: Clock
+) -> None:
+    visitor.starts(a=1)
+    use_until(visitor, clock, clock.now + ABSOLUTE - 500, touch)
+    log_in(visitor)
+    end = clock.now + ABSOLUTE
+    session = visitor.request()
+    save(visitor.request(), b=1)
+    session.clear()
+    save(session, c=1)
+    assert {"b": 1, "c": 1} == visitor.finds()
+    use_until(visitor, clock, end, touch)
+    clock.now = end
+    assert {} == visitor.finds()
+
+
 def test_beaker_s_own_session_ends_by_the_table(
     visitor: Visitor, clock: Clock, client: DynamoDBClient, moved: dict[str, Any]
 ) -> None:

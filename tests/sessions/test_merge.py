@@ -132,6 +132,13 @@ def test_the_later_access_and_the_earlier_creation_are_kept(
     assert min(created, loaded) == merged["_creation_time"]
 
 
+def test_a_creation_time_that_one_request_changed_is_kept() -> None:
+    base = {"_creation_time": 10.0}
+    for created in (5.0, 20.0):
+        changed = {"_creation_time": created, "a": 1}
+        assert changed == merge(base, changed, base) == merge(base, base, changed)
+
+
 def test_the_access_time_alone_is_not_a_change() -> None:
     times = {"_accessed_time": 10.0, "_creation_time": 10.0}
     assert not differs(times, {**times, "_accessed_time": 20.0})
