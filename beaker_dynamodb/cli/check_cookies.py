@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from beaker.util import coerce_session_params
+
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config.parse import Options
@@ -21,11 +23,21 @@ def check_cookies(settings: Settings) -> Iterator[Result]:
     # Flags of the command cannot set Beaker's own options.
     if settings.from_ini:
         cookie = without_empty(settings.beaker)
+        yield from check_values(cookie)
         yield check_flags(cookie)
         yield check_name(cookie)
     if settings.options.secret is not None:
         yield check_secret(settings.options)
         yield check_signature(settings.options)
+
+
+def check_values(given: Mapping[str, Any]) -> Iterator[Result]:
+    """Check whether the application starts with Beaker's session options; say nothing if so."""
+    try:
+        coerce_session_params(dict(given))
+    except Exception as error:  # Beaker raises no other class
+        text = f"the application does not start: {error}"
+        yield Result("Beaker's settings", ERROR, text, "correct the value")
 
 
 def check_flags(given: Mapping[str, Any]) -> Result:
@@ -45,7 +57,8 @@ def check_flags(given: Mapping[str, Any]) -> Result:
     http_only = "HttpOnly" if cookie["httponly"] else "not HttpOnly"
     text = f"{http_only}, {secure}, SameSite={same_site}"
     weak = [option for option in ("httponly", "secure") if cookie[option] is False]
-    if same_site.lower() == "none":
+    # Browsers treat an unknown value as a missing one, each in its own way.
+    if same_site.lower() not in ("lax", "strict"):
         weak.append("samesite")
     if not weak:
         return Result(name, OK, text, asvs=asvs)

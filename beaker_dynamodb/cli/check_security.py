@@ -8,8 +8,10 @@ from typing import Any
 from beaker_dynamodb.cli.check_cookies import check_cookies
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings
+from beaker_dynamodb.config.functions import imported
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb.indexes import find, index_name
+from beaker_dynamodb.exceptions import ConfigurationError
 
 
 def check_security(settings: Settings, described: Mapping[str, Any]) -> Iterator[Result]:
@@ -64,6 +66,10 @@ def check_unsigned(settings: Settings) -> Result:
 def check_ids(options: Options) -> Result:
     """Check whether someone who reads the table can take sessions over."""
     name, asvs = "ids in the table", ("14.2.4",)
+    if options.hash_ids == "migrate":
+        text = "hashed, except those of sessions that were not used since"
+        remedy = "set hash_ids = true when they have expired"
+        return Result(name, OK, text, remedy, asvs)
     if options.hash_ids:
         return Result(name, OK, "hashed", asvs=asvs)
     if options.secret is not None:
@@ -86,7 +92,7 @@ def check_absolute_timeout(options: Options) -> Result:
     """Check whether a session that is used ends."""
     name, asvs = "absolute timeout", ("7.3.2",)
     if options.absolute_timeout is not None:
-        text = f"{options.absolute_timeout:g} seconds after the log-in"
+        text = f"{options.absolute_timeout:g} seconds after the last log-in, or the creation"
         return Result(name, OK, text, asvs=asvs)
     text = "absolute_timeout is not set: a session that is used never ends"
     return Result(name, WARNING, text, "set it, for example to 28800", asvs)
@@ -111,6 +117,11 @@ def check_events(options: Options) -> Result:
     """Say where events of sessions are recorded."""
     name, asvs = "events", ("16.3.3",)
     if options.on_event is not None:
+        try:
+            imported("on_event", options.on_event)
+        except ConfigurationError as error:
+            text, _, remedy = str(error).rpartition(". ")
+            return Result(name, WARNING, text, remedy, asvs)
         return Result(name, OK, "on_event is called, and they are logged", asvs=asvs)
     remedy = "set on_event to record them (docs/howto/session-events.md)"
     return Result(name, OK, "logged by beaker_dynamodb.events, at level INFO", remedy, asvs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import demo_app
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,7 @@ from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings, load
 from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.middleware import SessionMiddleware
 from tests.chaos.watch import secret
 
 if TYPE_CHECKING:
@@ -119,7 +121,9 @@ def test_safe_settings_are_ok_without_advice_and_name_their_requirements(tmp_pat
         ({}, "idle timeout", WARNING, "a day after its last write", "set session.timeout"),
         ({"timeout": "900"}, "idle timeout", OK, "900 seconds", ""),
         ({}, "absolute timeout", WARNING, "that is used never ends", "set it"),
-        ({"absolute_timeout": "900"}, "absolute timeout", OK, "900 seconds after the log-in", ""),
+        ({"absolute_timeout": "900"}, "absolute timeout", OK, "900 seconds after the last", ""),
+        ({"samesite": "lux"}, "cookie flags", WARNING, "SameSite=lux", "remove session.samesite"),
+        ({"samesite": "Strict"}, "cookie flags", OK, "SameSite=Strict", ""),
     ],
 )
 def test_beakers_settings_are_read_from_the_ini_file(
@@ -130,6 +134,33 @@ def test_beakers_settings_are_read_from_the_ini_file(
     assert text in result.text
     assert remedy in result.remedy
     assert bool(remedy) is bool(result.remedy)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"timeout": "-5"},
+        {"timeout": "90.5"},
+        {"timeout": "900", "save_accessed_time": "false"},
+        {"secure": "perhaps"},
+    ],
+)
+def test_a_value_with_which_beaker_does_not_start_is_an_error(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    with pytest.raises(Exception, match=next(iter(given))) as raised:
+        SessionMiddleware(demo_app, {f"session.{name}": value for name, value in given.items()})
+    result = of_ini(tmp_path, **given)["Beaker's settings"]
+    assert ERROR == result.status
+    assert f"does not start: {raised.value}" in result.text
+    assert "Beaker's settings" not in of_ini(tmp_path, timeout="", samesite="")
+
+
+def test_a_function_for_events_that_cannot_be_imported_is_a_warning() -> None:
+    result = checked(on_event="nowhere:hear")["events"]
+    assert WARNING == result.status
+    assert "'nowhere:hear' cannot be imported" in result.text
+    assert result.remedy.startswith("Write module:name")
 
 
 def test_what_flags_cannot_set_is_not_checked() -> None:
@@ -193,7 +224,8 @@ def test_doctor_reminds_of_weak_and_accepted_signatures(
     ("given", "text", "advised"),
     [
         ({}, "open their sessions", True),
-        ({"hash_ids": "migrate"}, "hashed", False),
+        ({"hash_ids": "migrate"}, "hashed, except", True),
+        ({"hash_ids": True}, "hashed", False),
         ({"secret": SECRET}, "open nothing without", False),
     ],
 )
