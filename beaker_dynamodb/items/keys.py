@@ -221,16 +221,16 @@ def _is_one_part(prefix: str, text: str) -> bool:
 
 
 def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> str:
+    if isinstance(value, str) and value.isascii() and value.isalnum() and len(value) <= 64:
+        return value  # a session's id: quote() would return the same
+    raw = key_bytes(value)
     safe, limit = (
         (_KEY_SAFE, MAX_KEY_BYTES) if attribute == "key" else (_NAMESPACE_SAFE, MAX_NAMESPACE_BYTES)
     )
-    if isinstance(value, str) and value.isascii() and value.isalnum():
-        text = value  # an id; quote() would return the same
-    else:
-        text = quote(key_bytes(value), safe=safe) or "%"
+    text = quote(raw, safe=safe) or "%"
     if len(text) <= limit:
         return text
-    originals[attribute] = raw = key_bytes(value)
+    originals[attribute] = raw
     return _digest(raw)
 
 
