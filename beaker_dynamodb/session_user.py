@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.backend import backend_for
-from beaker_dynamodb.exceptions import SpecialKeyError, TooManySessions
+from beaker_dynamodb.exceptions import SessionConflict, SpecialKeyError, TooManySessions
 from beaker_dynamodb.items.special_keys import find
 from beaker_dynamodb.session_item import SessionWithItem
 from beaker_dynamodb.sessions import events
@@ -168,6 +168,9 @@ class SessionWithUser(SessionWithItem):
             record.registered = users.register(self._begun(users, user), record.key, moved=moved)
         except TooManySessions:
             record.report(events.REFUSED, events.TOO_MANY)
+            raise
+        except SessionConflict:
+            record.report(events.CONFLICT)
             raise
         return record.registered
 

@@ -62,24 +62,29 @@ class SessionRecord(SessionState):
         return item if item is not None and (item.version or 0) >= seen_version else None
 
     def _read_consistently(self) -> Item | None:
+        found = self._find(self.key)
+        if found is None and not self.ended and self.storage.options.hash_ids == "migrate":
+            return self._migrate()
+        return found
+
+    def _find(self, key: Key) -> Item | None:
+        """Return the session under a key; otherwise notice whether it has ended or expired."""
         seen: list[Mapping[str, Any] | None] = []
-        found = self.storage.items.find(self.key, SESSION, saw=seen.append)
+        found = self.storage.items.find(key, SESSION, saw=seen.append)
         self.ended = isinstance(found, Marker)
         if isinstance(found, Marker):
             return None
-        if found is None and self.storage.options.hash_ids == "migrate":
-            return self._migrate()
         if found is None and seen[-1] is not None:
-            self.expired = self._expired(seen[-1])
+            self.expired = self._expired(key, seen[-1])
             self.expired_attributes = seen[-1]
         return found
 
-    def _expired(self, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _expired(self, key: Key, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the data of a session that has expired, {} if it cannot be read."""
         if attributes.get("type") != {"S": SESSION}:
             return None
         try:
-            item = self.storage.items.layout.item(self.key, SESSION, attributes)
+            item = self.storage.items.layout.item(key, SESSION, attributes)
             return (item.chunks is None and self.decoded(item).payload.data) or {}
         except PayloadError:
             return {}
@@ -92,7 +97,7 @@ class SessionRecord(SessionState):
         """Move the session from the key that it had before ``hash_ids``, and return it."""
         storage = self.storage
         old_key = storage.keys.session(self.session_id, hashed=False)
-        item = storage.items.get(old_key, SESSION)
+        item = self._find(old_key)
         if item is None:
             return None
         # A signature covers the key: verify before signing again.

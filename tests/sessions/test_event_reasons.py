@@ -9,6 +9,7 @@ import pytest
 
 from beaker_dynamodb import (
     PayloadError,
+    SessionConflict,
     SessionEvent,
     SessionStore,
     TooManySessions,
@@ -16,6 +17,7 @@ from beaker_dynamodb import (
 from beaker_dynamodb.items.keys import session_digest
 from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.sessions import users
+from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from tests.clock import Clock
 from tests.sessions.driven import Visitor, save, stored_sessions, words
 from tests.sessions.site import COOKIE, UNKNOWN, Site, log_out, store
@@ -96,6 +98,22 @@ def test_an_expired_session_is_reported_by_each_request_that_meets_it(
     clock.advance(600)
     site(len, cookie)
     assert ["ended idle"] * 2 == words(reported)
+
+
+@pytest.mark.parametrize("hashed", [False, "migrate"])
+def test_reasons_are_known_while_ids_are_being_hashed(
+    options: dict[str, Any], reported: list[SessionEvent], clock: Clock, hashed: object
+) -> None:
+    before = Site("ours", {**options, "hash_ids": hashed})
+    after = Site("ours", {**options, "hash_ids": "migrate", "absolute_timeout": 600})
+    ended, expired = before(store(a=1)).cookie, before(store(a=1)).cookie
+    before(log_out, ended)
+    reported.clear()
+    assert [] == after(store(b=1), ended).set_cookies
+    clock.advance(100_000)
+    after(len, expired)
+    after(len, UNKNOWN)
+    assert ["refused has_ended", "ended absolute", "refused unknown_id"] == words(reported)
 
 
 def test_an_item_that_cannot_be_read_is_refused(
@@ -204,3 +222,17 @@ def test_the_user_of_an_expired_session_is_named_as_long_as_its_item_exists(
     save(visitor.request(), a=1)
     assert "created" == words(reported)[-1]
     assert reported[-1].user is None
+
+
+def test_a_log_in_that_meets_other_log_ins_of_the_user_again_and_again_is_a_conflict(
+    with_user: dict[str, Any], reported: list[SessionEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Visitor(with_user, DynamoDBSession).request()
+    session["userId"] = 42
+    log_in(with_user)
+    reported.clear()
+    monkeypatch.setattr(ConflictRetry, "again", lambda _: False)
+    with pytest.raises(SessionConflict):
+        session.save()
+    assert ["conflict"] == words(reported)
+    assert 42 == reported[0].user
