@@ -82,7 +82,8 @@ DATA = [
     Requirement(
         "14.3.2",
         "`Cache-Control: no-store` on sensitive pages",
-        "on responses that set the cookie; `Vary: Cookie` on all that read the session",
+        "on responses that set the cookie, unless the application sends its own; `Vary: Cookie` on "
+        "all that read the session",
         "",
         "`no-store` on private pages",
         level=2,

@@ -86,8 +86,8 @@ COOKIES_AND_SESSIONS = [
         "7.2.4",
         "a new token at log-in; the old one ends",
         "",
-        "`session.regenerate_id()` and `session.invalidate()` end the old id at once, also for "
-        "requests in flight",
+        "`session.invalidate()`, and `session.regenerate_id()` when it is saved, end the old id, "
+        "also for requests in flight",
         "call one of them at log-in and re-authentication",
         level=1,
     ),
