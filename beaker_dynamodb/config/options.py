@@ -154,7 +154,7 @@ class Options(SecurityOptions):
         converters.consistent_read,
         "Use strongly consistent reads. `false` costs half as much and may return slightly older "
         "data. `auto` (this package's middleware only) also costs half, but never returns data "
-        "older than what this browser has changed.",
+        "older than this browser's last change.",
         default=True,
     )
     serializer: Any = option(

@@ -38,7 +38,7 @@ class SessionRecord(SessionState):
     def read(self, *, seen_version: int | None = None) -> Any:
         """Read the session with one GetItem and return its payload, base64 as `SessionBytes`.
 
-        :param seen_version: the version that the browser has seen. With ``consistent_read = auto``
+        :param seen_version: the version in the browser's cookie. With ``consistent_read = auto``
             the first read may then be eventually consistent. If it finds an older version, or
             nothing, a consistent read follows.
         :raises KeyError: the session does not exist, or it has expired or ended.

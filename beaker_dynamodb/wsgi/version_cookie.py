@@ -34,7 +34,7 @@ class SessionWithVersionCookie(SessionWithCookie):
             self.id, self._browser_version = match[1], (int(match[2]), int(match[3]))
 
     def _replicated_version(self, now: float) -> int | None:
-        """Return the version that the browser has seen, once every replica must have it.
+        """Return the version in the browser's cookie, once every replica must have it.
 
         Shortly after a change the cookie's version is not reliable: the responses to parallel
         requests may arrive in any order, and the browser keeps the cookie of the last one.
