@@ -42,6 +42,8 @@ def imported(option: str, value: Callable[..., Any] | str) -> Callable[..., Any]
             "module:name, and start the program where the module is installed"
         ) from error
     if not callable(found):
-        raise ConfigurationError(f"option {option} {value!r} is not callable")
+        raise ConfigurationError(
+            f"option {option} {value!r} is not callable. Name a function, as module:name"
+        )
     function: Callable[..., Any] = found
     return function

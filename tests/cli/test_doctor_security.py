@@ -156,11 +156,20 @@ def test_a_value_with_which_beaker_does_not_start_is_an_error(
     assert "Beaker's settings" not in of_ini(tmp_path, timeout="", samesite="")
 
 
-def test_a_function_for_events_that_cannot_be_imported_is_a_warning() -> None:
-    result = checked(on_event="nowhere:hear")["events"]
+@pytest.mark.parametrize(
+    ("name", "text", "remedy"),
+    [
+        ("nowhere:hear", "'nowhere:hear' cannot be imported", "Write module:name"),
+        ("sys:path", "'sys:path' is not callable", "Name a function"),
+    ],
+)
+def test_a_function_for_events_that_cannot_be_called_is_a_warning(
+    name: str, text: str, remedy: str
+) -> None:
+    result = checked(on_event=name)["events"]
     assert WARNING == result.status
-    assert "'nowhere:hear' cannot be imported" in result.text
-    assert result.remedy.startswith("Write module:name")
+    assert text in result.text
+    assert result.remedy.startswith(remedy)
 
 
 def test_what_flags_cannot_set_is_not_checked() -> None:
@@ -277,7 +286,5 @@ def test_wrong_options_of_users_are_explained(tmp_path: Path, lines: str, said: 
 def test_the_requirements_are_shown_behind_the_text(run: Run) -> None:
     run("create-table")
     shown = run("doctor", "--signing-keys", SECRET).stdout
-    assert (
-        "ok       items signed          HMAC-SHA-256, with signing_keys (ASVS 1.5.2, 11.4.1)"
-        in (shown.splitlines())
-    )
+    line = "ok       items signed          HMAC-SHA-256, with signing_keys (ASVS 1.5.2, 11.4.1)"
+    assert line in shown.splitlines()
