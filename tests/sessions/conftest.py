@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from beaker.session import Session
 
-from beaker_dynamodb import DynamoDBSession, SessionEvent
+from beaker_dynamodb import DynamoDBSession
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
 from tests.sessions.driven import WAYS, Visitor
@@ -37,17 +37,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def moved(options: dict[str, Any], clock: Clock) -> dict[str, Any]:
     """Options for the test's own table, with the test's clock."""
     return {**options, "clock": clock}
-
-
-@pytest.fixture
-def reported() -> list[SessionEvent]:
-    return []
-
-
-@pytest.fixture
-def reporting(moved: dict[str, Any], reported: list[SessionEvent]) -> dict[str, Any]:
-    """Options with the test's clock, whose events are in `reported`."""
-    return {**moved, "on_event": reported.append}
 
 
 @pytest.fixture(params=[Session, DynamoDBSession], ids=["beaker", "ours"])

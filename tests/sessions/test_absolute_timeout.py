@@ -53,7 +53,7 @@ def test_nothing_extends_the_absolute_timeout(
 
 
 @pytest.mark.owasp("7.3.2")
-def test_it_starts_anew_with_each_log_in_and_a_new_id_keeps_it(
+def test_it_starts_again_with_each_log_in_and_a_new_id_keeps_it(
     visitor: Visitor, clock: Clock
 ) -> None:
     visitor.starts(a=1)

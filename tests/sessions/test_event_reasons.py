@@ -20,23 +20,13 @@ from beaker_dynamodb.sessions import users
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from tests.clock import Clock
 from tests.sessions.driven import Visitor, save, stored_sessions, words
+from tests.sessions.log_ins import USER, before_write, log_in
+from tests.sessions.reporting import options as options
+from tests.sessions.reporting import reported as reported
+from tests.sessions.reporting import visitor as visitor
 from tests.sessions.site import COOKIE, UNKNOWN, Site, log_out, store
-from tests.sessions.test_users import USER, before_write
 
 SECRET = "0123456789abcdef"
-
-
-@pytest.fixture
-def options(options: dict[str, Any], reporting: dict[str, Any]) -> dict[str, Any]:
-    return reporting
-
-
-@pytest.fixture
-def visitor(options: dict[str, Any], reported: list[SessionEvent]) -> Visitor:
-    visitor = Visitor(options, DynamoDBSession)
-    visitor.starts(a=1)
-    reported.clear()
-    return visitor
 
 
 @pytest.fixture
@@ -132,14 +122,7 @@ def test_an_item_that_cannot_be_read_is_refused(
 
 @pytest.fixture
 def with_user(options: dict[str, Any]) -> dict[str, Any]:
-    return {**options, **USER, "user_key": "userId"}
-
-
-def log_in(options: dict[str, Any], **more: Any) -> Any:
-    session = Visitor({**options, **more}, DynamoDBSession).request()
-    session["userId"] = 42
-    session.save()
-    return session
+    return {**options, **USER}
 
 
 def test_events_name_the_user(with_user: dict[str, Any], reported: list[SessionEvent]) -> None:

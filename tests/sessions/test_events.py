@@ -7,32 +7,17 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import (
-    SessionConflict,
-    SessionEvent,
-    StoreUnavailable,
-)
+from beaker_dynamodb import SessionConflict, SessionEvent, StoreUnavailable
 from beaker_dynamodb.items.keys import session_digest
 from beaker_dynamodb.session import DynamoDBSession
 from tests.chaos.scripted import ARRIVED, LOST, TWICE, scripted_calls
 from tests.clock import Clock
 from tests.servers.lesser import lesser
 from tests.sessions.driven import Visitor, save, words
+from tests.sessions.reporting import options as options
+from tests.sessions.reporting import reported as reported
+from tests.sessions.reporting import visitor as visitor
 from tests.sessions.site import log_out
-
-
-@pytest.fixture
-def options(options: dict[str, Any], reporting: dict[str, Any]) -> dict[str, Any]:
-    return reporting
-
-
-@pytest.fixture
-def visitor(options: dict[str, Any], reported: list[SessionEvent]) -> Visitor:
-    visitor = Visitor(options, DynamoDBSession)
-    visitor.starts(a=1)
-    reported.clear()
-    return visitor
-
 
 # -- a session's own requests -----------------------------------------------------------------
 

@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import (
-    ConfigurationError,
-    SessionConflict,
-    SessionEvent,
-    SessionStore,
-)
+from beaker_dynamodb import ConfigurationError, SessionConflict, SessionEvent, SessionStore
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.keys import session_digest
 from beaker_dynamodb.session import DynamoDBSession
@@ -21,23 +16,10 @@ from beaker_dynamodb.sessions import combined_saves, events
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, words
+from tests.sessions.reporting import options as options
+from tests.sessions.reporting import reported as reported
+from tests.sessions.reporting import visitor as visitor
 from tests.sessions.site import Site
-
-
-@pytest.fixture
-def options(options: dict[str, Any], reporting: dict[str, Any]) -> dict[str, Any]:
-    return reporting
-
-
-@pytest.fixture
-def visitor(options: dict[str, Any], reported: list[SessionEvent]) -> Visitor:
-    visitor = Visitor(options, DynamoDBSession)
-    visitor.starts(a=1)
-    reported.clear()
-    return visitor
-
-
-# -- who is told --------------------------------------------------------------------------------
 
 
 def test_an_exception_of_the_function_is_logged_and_fails_nothing(
@@ -121,6 +103,7 @@ def hear(event: SessionEvent) -> None:
 
 
 def test_the_function_can_be_named_in_an_ini_file(options: dict[str, Any]) -> None:
+    heard.clear()
     Visitor({**options, "on_event": f"{__name__}:hear"}, DynamoDBSession).starts(a=1)
     assert ["created"] == words(heard)
 
@@ -130,12 +113,12 @@ def test_the_function_can_be_named_in_an_ini_file(options: dict[str, Any]) -> No
     [
         "nowhere:hear",
         f"{__name__}:nothing",
-        f"{__name__}:SECRET",
+        f"{__name__}:heard",
         "1:2",
         "tests.sessions.not_importable:hear",
     ],
 )
-def test_a_function_that_does_not_exist_is_an_error_at_start_and_logged_by_the_command(
+def test_a_function_that_cannot_be_called_is_an_error_at_start_and_logged_by_the_command(
     options: dict[str, Any], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ConfigurationError, match="on_event"):

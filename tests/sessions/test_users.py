@@ -1,88 +1,29 @@
-"""Log-ins are registered with their user: none survives a revoke, and their number is limited."""
+"""Log-ins are registered with their user, and none survives a revoke."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import (
-    ConfigurationError,
-    DynamoDBSession,
-    SessionStore,
-    StoreUnavailable,
-    TooManySessions,
-)
+from beaker_dynamodb import ConfigurationError, DynamoDBSession, SessionStore, StoreUnavailable
 from beaker_dynamodb.config.parse import parse
-from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.sessions import users
 from tests.chaos.scripted import ARRIVED, LOST, TWICE, scripted_calls
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, stored_sessions
+from tests.sessions.log_ins import alive, before_write, listed, log_in
+from tests.sessions.log_ins import options as options
+from tests.sessions.log_ins import visitor as visitor
 from tests.sessions.site import visit
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from tests.clock import Clock
-
-USER = {"special_keys": "userId:N:index", "skip_throw_missing_special_keys": True}
-
-
-@pytest.fixture(params=[False, True], ids=["plain", "hash_ids"])
-def options(request: pytest.FixtureRequest, options: dict[str, Any], clock: Clock) -> Any:
-    return {**options, **USER, "user_key": "userId", "hash_ids": request.param, "clock": clock}
-
-
-@pytest.fixture
-def visitor(options: dict[str, Any]) -> Visitor:
-    visitor = Visitor(options, DynamoDBSession)
-    visitor.starts(csrf="token")
-    return visitor
-
-
-def log_in(options: dict[str, Any], **more: Any) -> Any:
-    """Log user 42 in, as an application does, and return the session."""
-    session = Visitor({**options, **more}, DynamoDBSession).request()
-    session["userId"] = 42
-    session.save()
-    return session
-
-
-def alive(options: dict[str, Any]) -> list[str]:
-    """Return the ids of the stored sessions of user 42."""
-    found = SessionStore(**options).sessions(userId=42)
-    return sorted(session.id for session in found)
-
-
-def listed(client: DynamoDBClient, options: dict[str, Any]) -> list[str]:
-    """Return the keys in the item of the one user."""
-    items = client.scan(TableName=options["table_name"], ConsistentRead=True)["Items"]
-    (item,) = (one for one in items if one["type"]["S"] == "beaker-user")
-    return list(json.loads(bytes(item["data"]["B"]))["sessions"])
-
-
-@contextmanager
-def before_write(number: int, act: Callable[[], object]) -> Iterator[None]:
-    """Call ``act`` before the write with this number, from 0; its own calls are not counted."""
-    real, left = ItemStore.call, [number]
-
-    def call(items: ItemStore, method: str, **params: Any) -> Any:
-        if method in ("put_item", "transact_write_items") and left:
-            left[0] -= 1
-            if left[0] < 0:
-                left.clear()
-                act()
-        return real(items, method, **params)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ItemStore, "call", call)
-        yield
 
 
 # -- cost -------------------------------------------------------------------------------------
@@ -279,68 +220,6 @@ def test_erase_leaves_nothing_of_the_user(
     assert [] == listed(client, options)
     with pytest.raises(ConfigurationError, match="user_key"):
         store.erase(other=1)
-
-
-# -- max_sessions -----------------------------------------------------------------------------
-
-
-@pytest.mark.owasp("7.1.2")
-@pytest.mark.both_servers
-def test_the_earliest_log_in_ends_when_there_are_too_many(
-    options: dict[str, Any], client: DynamoDBClient
-) -> None:
-    options["max_sessions"] = 3
-    sessions = [log_in(options) for _ in range(5)]
-    store = SessionStore(**options)
-    found = [store.get(session.id) is not None for session in sessions]
-    assert [False, False, True, True, True] == found
-    assert 3 == len(listed(client, options)) == len(alive(options))
-
-
-@pytest.mark.owasp("7.1.2")
-def test_a_log_in_beyond_the_limit_can_be_refused(
-    options: dict[str, Any], client: DynamoDBClient, clock: Clock
-) -> None:
-    options.update(max_sessions=2, when_exceeded="refuse")
-    first, second = log_in(options), log_in(options)
-    with pytest.raises(TooManySessions) as refused:
-        log_in(options)
-    assert 2 == refused.value.limit == len(alive(options))
-    first.delete()
-    clock.advance(20)  # its marker has expired
-    third = log_in(options)
-    visitor = Visitor(options, DynamoDBSession)
-    visitor.id = third.id
-    moving = visitor.request()
-    moving.regenerate_id()
-    moving.save()
-    assert 2 == len(alive(options)) == len(listed(client, options))
-    SessionStore(**options).delete(second.id)
-    clock.advance(100)
-    log_in(options)
-    clock.advance(1_000_000)  # all have expired
-    log_in(options)
-    assert 1 == len(alive(options)) == len(listed(client, options))
-
-
-@pytest.mark.parametrize("fate", [LOST, ARRIVED, TWICE])
-@pytest.mark.parametrize("step", range(5))
-def test_lost_responses_leave_no_session_beyond_the_list(
-    options: dict[str, Any], client: DynamoDBClient, fate: str, step: int
-) -> None:
-    """Whatever is lost in a log-in: every stored session is listed, and there are at most two."""
-    options["max_sessions"] = 2
-    for _ in range(2):
-        log_in(options)
-    with scripted_calls() as script:
-        script.begin(["fine"] * step + [fate])
-        with suppress(StoreUnavailable):
-            log_in(options)
-    stored = stored_sessions(client, options["table_name"])
-    assert {item["id"]["S"] for item in stored} <= set(listed(client, options))
-    assert len(stored) <= 2
-    log_in(options)
-    assert len(alive(options)) <= 2
 
 
 # -- options ----------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from beaker_dynamodb.sessions.events import SessionEvent
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
 from tests.sessions.driven import Visitor, stored_sessions
-from tests.sessions.test_users import USER, before_write
+from tests.sessions.log_ins import USER, before_write
 
 LIMIT = 2
 WHICH = st.integers(0, 5)
@@ -140,7 +140,7 @@ class Users(RuleBasedStateMachine):
 def test_users_follow_the_model(clock: Clock) -> None:
     with dynamodb_here() as client:
         options = {"client": client, "table_name": "users", "clock": clock, **USER}
-        Users.options = {**options, "user_key": "userId", "max_sessions": LIMIT}
+        Users.options = {**options, "max_sessions": LIMIT}
         Visitor(Users.options, DynamoDBSession).starts(csrf="token")  # makes the table
         steps = settings(max_examples=60, stateful_step_count=20)
         run_state_machine_as_test(Users, settings=steps)

@@ -13,7 +13,7 @@ from beaker_dynamodb import DynamoDBSession, SessionStore
 from tests.servers.endpoint import Endpoint
 from tests.servers.lesser import lesser
 from tests.sessions.driven import Visitor, stored_sessions
-from tests.sessions.test_users import USER, listed
+from tests.sessions.log_ins import USER, listed
 
 PROCESSES, LOG_INS = 4, 25
 REPETITIONS = 100
@@ -41,7 +41,6 @@ def test_racing_log_ins_of_four_processes_leave_as_many_sessions_as_allowed(
         "table_name": table_name,
         **endpoint.options,
         **USER,
-        "user_key": "userId",
         "max_sessions": 3,
     }
     log_in(options, 1)
@@ -65,7 +64,7 @@ def test_no_log_in_that_began_before_a_revoke_survives_it(
     endpoint: Endpoint, table_name: str, transactions: bool
 ) -> None:
     """Log-ins of four threads begin, then race with the revoke and with saves of one session."""
-    options = {"table_name": table_name, **endpoint.options, **USER, "user_key": "userId"}
+    options = {"table_name": table_name, **endpoint.options, **USER}
     store = SessionStore(**options)
     here = Visitor(options, DynamoDBSession)
     with nullcontext() if transactions else lesser(here.client):
