@@ -159,6 +159,7 @@ class DynamoDBSession(SessionWithEvents):
             if due or (self._slides and not self.request["set_cookie"]):
                 super()._update_cookie_out()
                 if not due:
+                    # Only the expiry is new, so it may come too late without a warning.
                     self.request["cookie_terms"] = None
 
     def _write(self, data: dict[str, Any]) -> None:
@@ -166,8 +167,8 @@ class DynamoDBSession(SessionWithEvents):
         # Not the time when the request began: the session was in use until now.
         data[ACCESSED] = self._now()
         record, old = self._record, self._old_record
-        self._complete(data, old or record)
-        self._limit_touches(record, data)
+        self._set_times(data, old or record)
+        self._set_touch_interval(record, data)
         payload, before = self._encode(data), record.item
         stored = self._store(data, payload, record, old)
         self._written = stored and record.item is not before

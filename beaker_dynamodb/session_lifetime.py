@@ -38,7 +38,7 @@ class SessionWithLifetime(SessionWithUser):
 
     # -- what is stored -------------------------------------------------------------------------
 
-    def _complete(self, data: dict[str, Any], loaded: SessionRecord) -> None:
+    def _set_times(self, data: dict[str, Any], loaded: SessionRecord) -> None:
         """Set the times that a save must store: of a log-in, and of the start of a cleared session.
 
         :param data: what is about to be saved.
@@ -55,10 +55,10 @@ class SessionWithLifetime(SessionWithUser):
     def _keep_lifetime(self, data: Mapping[str, Any]) -> None:
         """Remember the lifetime of a session that was loaded."""
         self._browser_timeout = own_timeout(data)
-        self._limit_touches(self.namespace.session, data)
+        self._set_touch_interval(self.namespace.session, data)
 
-    def _limit_touches(self, record: SessionRecord, data: Mapping[str, Any]) -> None:
-        """Refresh the access time often enough for the session's own timeout and its cookie."""
+    def _set_touch_interval(self, record: SessionRecord, data: Mapping[str, Any]) -> None:
+        """Shorten the touch interval if the session's own timeout or its cookie needs it."""
         interval_ms = record.storage.touch_interval_ms
         of_cookie = super()._cookie_lifetime if self.use_cookies else None
         lifetime = own_timeout(data) or of_cookie

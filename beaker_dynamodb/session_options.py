@@ -26,6 +26,8 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: A shorter secret can be guessed: 128 bits, if every byte is random.
 MIN_SECRET_BYTES = 16
+#: Prints a secret that cannot be guessed.
+SECRET_COMMAND = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 #: Beaker's secrets: an empty one would switch signing or encryption off.
 _SECRETS = frozenset({"secret", "validate_key", "encrypt_key"})
 #: Options of this package for which an empty string has a meaning.
@@ -127,8 +129,8 @@ def _checked_signatures(options: Mapping[str, Any]) -> CookieSignatures:
     if any(len(one.encode()) < MIN_SECRET_BYTES for one in secrets):
         log.warning(
             "session.secret or one of session.previous_secrets has fewer than %d bytes and can be "
-            "guessed. Set a longer one, such as the output of: "
-            'python -c "import secrets; print(secrets.token_urlsafe(32))"',
+            "guessed. Set a longer one, such as the output of: %s",
             MIN_SECRET_BYTES,
+            SECRET_COMMAND,
         )
     return signatures

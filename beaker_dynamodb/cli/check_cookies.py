@@ -11,11 +11,9 @@ from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.session_options import MIN_SECRET_BYTES, without_empty
+from beaker_dynamodb.session_options import MIN_SECRET_BYTES, SECRET_COMMAND, without_empty
 from beaker_dynamodb.wsgi.cookie_options import HOST_PREFIX, SECURE_PREFIX, set_safe_defaults
-
-#: The name of Beaker's cookie (beaker/session.py).
-BEAKER_KEY = "beaker.session.id"
+from beaker_dynamodb.wsgi.session_cookie import BEAKER_KEY
 
 
 def check_cookies(settings: Settings) -> Iterator[Result]:
@@ -90,7 +88,7 @@ def check_secret(options: Options) -> Result:
     secrets = [options.secret or "", *options.previous_secrets]
     if any(len(secret.encode()) < MIN_SECRET_BYTES for secret in secrets):
         text = f"fewer than {MIN_SECRET_BYTES} bytes can be guessed"
-        remedy = 'python -c "import secrets; print(secrets.token_urlsafe(32))" prints a good one'
+        remedy = f"{SECRET_COMMAND} prints a good one"
         return Result(name, WARNING, text, remedy, asvs)
     text = f"at least {MIN_SECRET_BYTES} bytes"
     if not options.previous_secrets:

@@ -18,7 +18,7 @@ ITEM_PURPOSE = "beaker_dynamodb item"
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SecurityOptions:
-    """How cookies and items are signed, which sessions a user may have, and who is told."""
+    """Options for signing, for the sessions of a user, and for events."""
 
     secret: str | None = option(
         converters.secret,

@@ -89,17 +89,13 @@ class Events:
         :param session: digest of the session's id.
         :param attributes: special keys as DynamoDB attributes; the user may be among them.
         """
+        named = {"reason": reason, "session": session, "old_session": old_session}
         if log.isEnabledFor(logging.INFO):
             log.info(
                 "session %s: %s",
                 session or "without an id",
                 f"{kind} ({reason})" if reason else kind,
-                extra={
-                    "event": kind,
-                    "reason": reason,
-                    "session": session,
-                    "old_session": old_session,
-                },
+                extra={"event": kind, **named},
             )
         listener = self._listener()
         if listener is None:
@@ -107,9 +103,7 @@ class Events:
         user = None if self._user_key is None else attributes.get(self._user_key)
         event = SessionEvent(
             kind=kind,
-            reason=reason,
-            session=session,
-            old_session=old_session,
+            **named,
             time=self._clock(),
             user=None if user is None else plain_value(user),
         )

@@ -21,6 +21,8 @@ from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signa
 
 #: A parameter of `SessionWithCookie`: the `CookieSignatures`, if its options have been checked.
 CHECKED = "_cookie_signatures"
+#: The default name of Beaker's cookie (beaker/session.py).
+BEAKER_KEY = "beaker.session.id"
 #: Key in a session's data: which of ``_domain`` and ``_path`` the application has assigned. Those
 #: take precedence over the configuration.
 ASSIGNED_SCOPE = "_cookie_scope"
@@ -49,7 +51,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         #: Domain and path of the cookie that the browser has, if any.
         self._browser_scope: tuple[str | None, str] | None = None
         if id is None and params.get("use_cookies", True):
-            key = params.get("key", "beaker.session.id")
+            key = params.get("key", BEAKER_KEY)
             self._cookie_values = candidates(request.get("cookie"), key, self._signatures)
             id = next(iter(self._cookie_values), None)
             refused = not self._cookie_values and any(cookie_values(request.get("cookie"), key))

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from tests.clock import Clock
 
 
+def with_own_timeout(moved: dict[str, Any], seconds: float) -> Visitor:
+    visitor = Visitor({**moved, "timeout": LIFE}, DynamoDBSession)
+    session = visitor.starts(a=1)
+    session.set_timeout(seconds)
+    session.save()
+    return visitor
+
+
 @pytest.mark.owasp("7.3.1")
 @pytest.mark.parametrize("seconds", [60, MONTH])
 @pytest.mark.both_servers
@@ -30,11 +38,7 @@ if TYPE_CHECKING:
 def test_a_session_s_own_timeout_replaces_the_configured_one(
     moved: dict[str, Any], clock: Clock, client: DynamoDBClient, seconds: int
 ) -> None:
-    visitor = Visitor({**moved, "timeout": LIFE}, DynamoDBSession)
-    visitor.starts(a=1)
-    session = visitor.request()
-    session.set_timeout(seconds)
-    session.save()
+    visitor = with_own_timeout(moved, seconds)
     for _ in range(3):
         end = clock.now + seconds
         assert end + BEAKER_SLACK_SECONDS == deadline(client, moved)
@@ -76,11 +80,7 @@ def test_without_its_own_timeout_the_configured_one_applies_again(
 def test_its_access_time_is_refreshed_often_enough_and_not_more_often(
     moved: dict[str, Any], clock: Clock, seconds: int, interval: int
 ) -> None:
-    visitor = Visitor({**moved, "timeout": LIFE}, DynamoDBSession)
-    visitor.starts(a=1)
-    session = visitor.request()
-    session.set_timeout(seconds)
-    session.save()
+    visitor = with_own_timeout(moved, seconds)
     with CallRecorder(visitor.client) as sent:
         for pause in (interval - 0.001, 0.001, 0):
             clock.advance(pause)
