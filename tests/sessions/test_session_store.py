@@ -1,4 +1,4 @@
-"""`SessionStore` lists, reads and ends sessions outside of a request."""
+"""`SessionStore` lists and reads sessions outside of a request."""
 
 from __future__ import annotations
 
@@ -19,51 +19,20 @@ from beaker_dynamodb import (
 )
 from tests.opening import Opener, payload
 from tests.servers.recorder import CallRecorder
-from tests.sessions.driven import Visitor, before, save
+from tests.sessions.driven import Visitor
 from tests.sessions.site import ENCRYPTED
+from tests.sessions.stores import ids, write
+from tests.sessions.stores import options as options
+from tests.sessions.stores import store as store
+from tests.sessions.stores import table as table
+from tests.sessions.stores import visitor as visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from types_boto3_dynamodb import DynamoDBClient
-
     from tests.clock import Clock
 
 IDS = ["1b3f", "", "|", "a:b", "%#" + "0" * 64, "größe", "\ud800", "x" * 800]
-
-
-@pytest.fixture
-def options(options: dict[str, object], shape: str, clock: Clock) -> dict[str, Any]:
-    return {
-        **options,
-        **({"sort_key": "part"} if shape == "sorted" else {}),
-        "clock": clock,
-        "special_keys": "userId:N:index, user.name:S:index, token:B:index, admin:BOOL",
-        "skip_throw_missing_special_keys": "true",
-    }
-
-
-@pytest.fixture
-def table(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> Opener:
-    return Opener(options, client, table_name)
-
-
-@pytest.fixture
-def store(options: dict[str, Any]) -> SessionStore:
-    return SessionStore(**options)
-
-
-@pytest.fixture
-def visitor(options: dict[str, Any]) -> Visitor:
-    return Visitor(options, DynamoDBSession)
-
-
-def write(table: Opener, id: str, **data: Any) -> None:
-    table(id)["session"] = payload(**data)
-
-
-def ids(found: Any) -> list[str]:
-    return sorted(session.id for session in found)
 
 
 # -- find -------------------------------------------------------------------------------------
@@ -225,71 +194,6 @@ def test_a_listing_that_is_closed_early_leaves_no_thread(
     found.close()
     names = [thread.name for thread in threading.enumerate()]
     assert [] == [name for name in names if name.startswith("beaker-dynamodb-scan")]
-
-
-# -- revoke -----------------------------------------------------------------------------------
-
-
-@pytest.mark.owasp("7.4.3")
-@pytest.mark.both_servers
-def test_revoke_ends_all_sessions_of_a_user_except_those_to_keep(
-    options: dict[str, Any], store: SessionStore
-) -> None:
-    others = [Visitor(options).starts(userId=42) for _ in range(3)]
-    his = Visitor(options).starts(userId=43)
-    current = Visitor(options).starts(userId=42)
-    assert 3 == store.revoke(userId=42, keep=current.id)
-    assert [current.id] == ids(store.sessions(userId=42))
-    assert [his.id] == ids(store.sessions(userId=43))
-    assert [None] * 3 == [store.get(other.id) for other in others]
-    (found,) = store.sessions(userId=42)
-    for keep in ([current.id, None], found, [found]):
-        assert 0 == store.revoke(userId=42, keep=keep)
-    assert 1 == store.revoke(userId=42, keep=None)
-    with pytest.raises(ValueError, match="would delete everything"):
-        store.revoke(keep="another")
-    assert [his.id] == ids(store.sessions())
-
-
-@pytest.mark.parametrize("hash_ids", [True, "migrate"])
-def test_keep_takes_ids_whether_or_not_they_are_hashed_in_the_table(
-    options: dict[str, Any], hash_ids: Any
-) -> None:
-    old = Visitor(options, DynamoDBSession).starts(userId=42)
-    visitor = Visitor({**options, "hash_ids": hash_ids}, DynamoDBSession)
-    new = visitor.starts(userId=42)
-    store = SessionStore(**{**options, "hash_ids": hash_ids})
-    keep = [old.id, new.id] if hash_ids == "migrate" else new.id
-    assert (0 if hash_ids == "migrate" else 1) == store.revoke(userId=42, keep=keep)
-    assert {"userId": 42} == visitor.finds()
-    assert store.delete(new.id)
-    assert {} == visitor.finds()
-
-
-@pytest.mark.owasp("7.4.1")
-@pytest.mark.parametrize("verb", ["revoke", "delete"])
-def test_requests_in_flight_restore_nothing(
-    visitor: Visitor, store: SessionStore, verb: str
-) -> None:
-    visitor.starts(userId=42)
-    changing, moving, touching = visitor.request(), visitor.request(), visitor.request()
-    assert 1 == (store.revoke(userId=42) if verb == "revoke" else store.delete(visitor.id))
-    save(changing, basket=1)
-    moving.regenerate_id()
-    save(moving, basket=2)
-    touching.save()
-    assert [] == ids(store.sessions(userId=42))
-
-
-def test_a_session_that_another_user_has_taken_over_is_not_revoked(
-    store: SessionStore, visitor: Visitor, table: Opener
-) -> None:
-    """The index may lag behind the table."""
-    visitor.starts(userId=42)
-    login = lambda _: save(visitor.request(), userId=43)  # noqa: E731
-    with before(table("any").client, "DeleteItem", login):
-        assert 0 == store.revoke(userId=42)
-    assert [visitor.id] == ids(store.sessions(userId=43))
 
 
 # -- read -------------------------------------------------------------------------------------
