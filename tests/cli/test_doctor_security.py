@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import demo_app
 
 import pytest
-from click.testing import CliRunner
 
 from beaker_dynamodb.cli.check_security import check_security
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result
-from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings, load
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.middleware import SessionMiddleware
@@ -266,21 +264,6 @@ def test_the_index_of_the_user_key_is_checked(run: Run) -> None:
         result()["status"],
         result()["text"],
     )
-
-
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        ("session.user_key = userId", "not an indexed special key"),
-        ("session.max_sessions = 3", "max_sessions needs user_key"),
-    ],
-)
-def test_wrong_options_of_users_are_explained(tmp_path: Path, lines: str, said: str) -> None:
-    ini = tmp_path / "production.ini"
-    ini.write_text(f"[app:main]\nsession.type = ext:dynamodb\n{lines}\n")
-    result = CliRunner().invoke(cli, ["doctor", "--ini", str(ini)])
-    assert result.exit_code != 0
-    assert said in result.stderr
 
 
 def test_the_requirements_are_shown_behind_the_text(run: Run) -> None:
