@@ -52,6 +52,11 @@ def run(name: str, calls: int, url: str) -> None:
 def instructions(name: str, calls: int) -> int:
     """Return the instructions of a process that runs the part."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    return int(re.findall(r"Collected : (\d+)", _output(command, name, calls))[0])
+
+
+def _output(command: list[str], name: str, calls: int) -> str:
+    """Run the part in a process under a command, and return what was written to stderr."""
     with stores.canned((0,)) as (store,):
         done = subprocess.run(
             [*command, *python("instructions", name, str(calls), store.url)],
@@ -62,7 +67,7 @@ def instructions(name: str, calls: int) -> int:
             text=True,
             check=True,
         )
-    return int(re.findall(r"Collected : (\d+)", done.stderr)[0])
+    return done.stderr
 
 
 def main(arguments: list[str]) -> None:
@@ -72,6 +77,7 @@ def main(arguments: list[str]) -> None:
     counted = {}
     for name in PARTS:
         idle = PARTS[0] if name.startswith("request") else PARTS[-1]
+        _output([], name, 0)  # compiles modules that have changed
         counted[name] = (instructions(name, CALLS) - instructions(idle, 0)) / CALLS
     rows = [
         (name, f"{n / 1000:,.0f}", f"{n / counted[PARTS[0]]:.3f}") for name, n in counted.items()

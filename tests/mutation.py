@@ -67,6 +67,10 @@ TESTS = {
     "beaker_dynamodb/sessions/merge.py": _MERGE,
     "beaker_dynamodb/sessions/merge_values.py": _MERGE,
     "beaker_dynamodb/sessions/comparison.py": _MERGE,
+    "beaker_dynamodb/sessions/reading.py": [
+        *_sessions("consistent_read", "event_reasons", "hash_ids", "marker", "record"),
+        *_COOKIES,
+    ],
     "beaker_dynamodb/sessions/record.py": [
         *_sessions("concurrent_saves", "consistent_read", "marker", "record", "state", "touch"),
         *_ENDS,

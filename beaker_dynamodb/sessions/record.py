@@ -1,131 +1,27 @@
-"""Read, save, touch, move and delete the session of one request."""
+"""Save, touch, move and delete the session of one request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
-from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
+from beaker_dynamodb.exceptions import DynamoDBError
 from beaker_dynamodb.items.codec import SessionBytes
-from beaker_dynamodb.items.item import SESSION, Item, Marker
+from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.sessions import events, last_access, merge
 from beaker_dynamodb.sessions.comparison import same
 from beaker_dynamodb.sessions.lifetime import LIFETIME_KEYS
 from beaker_dynamodb.sessions.payload import Payload, same_except_access_time
-from beaker_dynamodb.sessions.state import SessionState, Stored, kept_writers, new_writer
+from beaker_dynamodb.sessions.reading import ReadSession
+from beaker_dynamodb.sessions.state import Stored
 
 if TYPE_CHECKING:
     from beaker_dynamodb.items.keys import Key
 
 
-class SessionRecord(SessionState):
+class SessionRecord(ReadSession):
     """The session with one id, in one request."""
-
-    #: Whether the read found a marker: the session has just ended or changed its id.
-    ended = False
-    #: The data of the session that the read found, if it had expired.
-    expired: dict[str, Any] | None = None
-    #: The attributes of its item.
-    expired_attributes: Mapping[str, Any] = MappingProxyType({})
-    #: Whether the last read was eventually consistent.
-    maybe_stale = False
-
-    # -- read ---------------------------------------------------------------------------------
-
-    def read(self, *, seen_version: int | None = None) -> Any:
-        """Read the session with one GetItem and return its payload, base64 as `SessionBytes`.
-
-        :param seen_version: the version in the browser's cookie. With ``consistent_read = auto``
-            the first read may then be eventually consistent. If it finds an older version, or
-            nothing, a consistent read follows.
-        :raises KeyError: the session does not exist, or it has expired or ended.
-        :raises PayloadError: the item is damaged.
-        """
-        item = self._read_eventually(seen_version)
-        self.maybe_stale = item is not None
-        if item is None:
-            item = self._read_consistently()
-        if item is None or self._belongs_to_other_cookie(item):
-            self.know(None)
-            raise KeyError("session")
-        stored = self.decoded(item)
-        self.know(stored)
-        return stored.payload.raw
-
-    def _read_eventually(self, seen_version: int | None) -> Item | None:
-        if seen_version is None or self.storage.options.consistent_read != "auto":
-            return None
-        item = self.storage.items.get(self.key, SESSION, consistent_read=False)
-        return item if item is not None and (item.version or 0) >= seen_version else None
-
-    def _read_consistently(self) -> Item | None:
-        found = self._find(self.key)
-        if found is None and not self.ended and self.storage.options.hash_ids == "migrate":
-            return self._migrate()
-        return found
-
-    def _find(self, key: Key) -> Item | None:
-        """Return the session under a key; otherwise notice whether it has ended or expired."""
-        seen: list[Mapping[str, Any] | None] = []
-        found = self.storage.items.find(key, SESSION, saw=seen.append)
-        self.ended = isinstance(found, Marker)
-        if isinstance(found, Marker):
-            return None
-        if found is None and seen[-1] is not None:
-            self.expired = self._expired(key, seen[-1])
-            self.expired_attributes = seen[-1]
-        return found
-
-    def _expired(self, key: Key, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the data of a session that has expired, {} if it cannot be read."""
-        if attributes.get("type") != {"S": SESSION}:
-            return None
-        try:
-            item = self.storage.items.layout.item(key, SESSION, attributes)
-            return (item.chunks is None and self.decoded(item).payload.data) or {}
-        except PayloadError:
-            return {}
-
-    def _belongs_to_other_cookie(self, item: Item) -> bool:
-        names = self.cookie_name, item.cookie_name
-        return None not in names and names[0] != names[1]
-
-    def _migrate(self) -> Item | None:
-        """Move the session from the key that it had before ``hash_ids``, and return it."""
-        storage = self.storage
-        old_key = storage.keys.session(self.session_id, hashed=False)
-        item = self._find(old_key)
-        if item is None:
-            return None
-        # A signature covers the key: verify before signing again.
-        signed = storage.codec.verify(item)
-        # A token of its own: another request may move the same session at the same time.
-        token, earlier = new_writer(), kept_writers(item)
-        moved = replace(item, key=self.key, writer=token, earlier=earlier, signature=None)
-        if signed:
-            storage.codec.sign(moved)
-        try:
-            storage.items.move(moved, item, old_key, marker=False)
-        except ConditionFailed:
-            # Another request moved, changed or deleted it first.
-            return storage.items.get(self.key, SESSION)
-        return moved
-
-    def exists(self) -> bool:
-        """Return whether the session exists and has not expired, with one GetItem."""
-        return self.storage.items.get(self.key, SESSION) is not None
-
-    @property
-    def version(self) -> tuple[int, int] | None:
-        """The stored version, and its last write in epoch seconds; None if unknown."""
-        if self.item is None or self.item.version is None:
-            return None
-        return self.item.version, (self.item.accessed_ms or 0) // 1000
-
-    # -- write --------------------------------------------------------------------------------
 
     @property
     def fresh(self) -> bool:
