@@ -26,7 +26,7 @@ class SessionWithUser(SessionWithItem):
     #: session was ended in favor of others. Nothing was stored, and no cookie is set.
     revoked = False
     _log_in: LogIn | None = None
-    _user_storage: SessionStorage | None = None
+    _cached_storage: SessionStorage | None = None
 
     @property
     def _users(self) -> Users | None:
@@ -34,11 +34,11 @@ class SessionWithUser(SessionWithItem):
 
     @property
     def _storage(self) -> SessionStorage:
-        if self._user_storage is None:
+        if self._cached_storage is None:
             manager = self.__dict__.get("namespace")
             backend = backend_for(self._options) if manager is None else manager.backend
-            self._user_storage = session_storage(backend)
-        return self._user_storage
+            self._cached_storage = session_storage(backend)
+        return self._cached_storage
 
     # -- the last log-in ------------------------------------------------------------------------
 
