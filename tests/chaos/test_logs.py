@@ -59,6 +59,7 @@ def objects(root: object) -> list[object]:
             found.append(one)
             slots = [getattr(one, name, None) for name in getattr(one, "__slots__", ())]
             wanted += [*slots, *getattr(one, "__dict__", {}).values()]
+            wanted += one if isinstance(one, tuple) else ()
     return found
 
 
