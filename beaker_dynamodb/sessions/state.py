@@ -170,7 +170,10 @@ class SessionState:
 
         :param rebased: see `merge`.
         """
-        theirs = self.stored.payload.data if self.stored is not None and self.merged_since else None
+        stored = self.stored
+        if stored is None or stored.payload is self.seen:
+            return mine
+        theirs = stored.payload.data
         if theirs is None or mine.data is None:
             return mine
         names = self.storage.special.names

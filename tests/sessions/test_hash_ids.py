@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from beaker_dynamodb import DynamoDBSession
+from tests.chaos.watch import secret
 from tests.servers.endpoint import Endpoint
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
@@ -69,6 +71,36 @@ def test_two_requests_that_move_a_session_at_once_both_continue(
         save(second, second=1)
         assert {"a": 1, "first": 1, "second": 1} == visitor.finds()
     assert stored == len(items(endpoint, visitor))
+
+
+def test_migrate_replaces_the_token_and_keeps_the_old_one(
+    visitor: Visitor, endpoint: Endpoint
+) -> None:
+    visitor.starts(a=1)
+    (old,) = items(endpoint, visitor)
+    visitor.options["hash_ids"] = "migrate"
+    visitor.request()
+    (new,) = items(endpoint, visitor)
+    assert new["writer"] not in (old["writer"], {"NULL": True})
+    assert old["writer"]["S"] in json.dumps(new["earlier"])
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_migrate_signs_a_signed_session_again_if_it_has_the_secret(
+    moved: dict[str, Any], endpoint: Endpoint, signs: bool
+) -> None:
+    visitor = Visitor(moved, DynamoDBSession)
+    given = {"secret": secret("signing key"), "accept_unsigned": "false"}
+    visitor.options |= given
+    visitor.starts(a=1)
+    visitor.options["hash_ids"] = "migrate"
+    if not signs:
+        for name in given:
+            del visitor.options[name]
+    assert {"a": 1} == visitor.finds()
+    (new,) = items(endpoint, visitor)
+    assert signs is ("signature" in new)
+    assert {"a": 1} == visitor.finds()
 
 
 def log_out(visitor: Visitor) -> None:

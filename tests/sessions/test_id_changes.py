@@ -84,6 +84,18 @@ def test_a_moved_session_is_not_saved_under_its_old_id(moved: dict[str, Any]) ->
     assert {"a": 1} == reads(moved, "newer")
 
 
+def test_a_move_keeps_what_another_request_saved_before_an_earlier_save(
+    moved: dict[str, Any],
+) -> None:
+    old, other, new = record(moved, "old"), record(moved, "old"), record(moved, "new")
+    old.write(payload(a=1))
+    other.read()
+    other.write(payload(a=1, other=1))
+    old.write(payload(a=2))
+    new.move_from(old, payload(a=2, b=1))
+    assert {"a": 2, "b": 1, "other": 1} == reads(moved, "new")
+
+
 @pytest.mark.parametrize("knows", [True, False])
 @pytest.mark.both_servers
 def test_a_session_that_is_gone_does_not_move(moved: dict[str, Any], knows: bool) -> None:
@@ -232,6 +244,20 @@ def test_a_save_after_a_lost_response_is_stored_once(visitor: Visitor, script: S
     save(session, b=2)
     found = finds(visitor, session)
     assert {"a": 1, "b": 2, "log": ["start", "new", "newer"]} == found
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_a_key_that_is_removed_after_a_lost_response_stays_removed(
+    visitor: Visitor, script: Script, changes: bool
+) -> None:
+    session = fails(script, changed_id(visitor))
+    if changes:
+        other = Visitor(visitor.options, DynamoDBSession)
+        other.id = session.id
+        save(other.request(), b=1)
+    del session["a"]
+    session.save()
+    assert {"log": ["start"], **({"b": 1} if changes else {})} == finds(visitor, session)
 
 
 def test_the_retry_of_a_move_reads_consistently(options: dict[str, Any], script: Script) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from beaker.util import PickleSerializer
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import DynamoDBNamespaceManager, SessionEvent
 from beaker_dynamodb.items import chunks
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
+from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, LOGGED_IN
 from beaker_dynamodb.sessions.record import SessionRecord
+from tests.chaos.watch import secret
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
 
@@ -88,9 +91,11 @@ def expired(moved: dict[str, Any], clock: Clock, seconds: float) -> dict[str, An
     return late.expired
 
 
+@pytest.mark.parametrize("more", [{}, {"secret": secret("signing key")}], ids=["plain", "signed"])
 def test_the_data_of_a_session_that_has_expired_is_known(
-    moved: dict[str, Any], clock: Clock
+    moved: dict[str, Any], clock: Clock, more: dict[str, str]
 ) -> None:
+    moved |= more
     record(moved).write(payload(a=1), 60)
     assert {"a": 1} == expired(moved, clock, 61)
 
@@ -118,6 +123,58 @@ def test_the_chunks_of_an_expired_session_are_not_read(moved: dict[str, Any], cl
     with CallRecorder(DynamoDBNamespaceManager("any", **moved).client) as sent:
         assert {} == expired(moved, clock, 61)
     assert ["GetItem"] == sent.operations
+
+
+def test_a_save_keeps_the_later_access_time(moved: dict[str, Any]) -> None:
+    mine = record(moved)
+    for number, accessed in enumerate((100.0, 200.0, 150.0)):
+        mine.write(payload(number=number, _accessed_time=accessed))
+    assert payload(number=2, _accessed_time=200.0) == record(moved).read()
+
+
+@pytest.mark.parametrize("mode", ["merge", "overwrite"])
+def test_the_first_save_alone_creates_the_session(moved: dict[str, Any], mode: str) -> None:
+    reported: list[SessionEvent] = []
+    mine = record({**moved, "concurrency": mode, "on_event": reported.append})
+    for number in range(3):
+        mine.write(payload(number=number))
+    assert ["created"] == [event.kind for event in reported]
+
+
+def test_an_unchanged_payload_is_not_decoded(plain: Visitor) -> None:
+    plain.starts(a=1)
+    session = plain.request()
+    with mock.patch.object(PickleSerializer, "loads") as loads:
+        session.save()
+    assert 0 == loads.call_count
+
+
+def test_a_session_of_which_only_bookkeeping_is_left_ends(moved: dict[str, Any]) -> None:
+    mine = record(moved)
+    mine.write(payload(a=1))
+    mine.write(payload(_cookie_scope="a", _domain=None, _path="/"))
+    assert not mine.exists()
+
+
+def test_a_record_holds_what_was_read_or_saved_last_at_any_access_time(
+    moved: dict[str, Any],
+) -> None:
+    mine = record(moved)
+    assert mine.holds(payload(a=1)) is False
+    mine.write(payload(a=1, _accessed_time=100.0))
+    held = [payload(a=1, _accessed_time=200.0), payload(a=2, _accessed_time=100.0), "opaque"]
+    assert [True, False, False] == [mine.holds(other) for other in held]
+    mine.write("opaque")
+    assert mine.holds(payload(a=1)) is False
+    assert mine.holds("opaque") is False
+
+
+def test_a_request_s_own_changes_are_what_it_set_and_its_log_in(moved: dict[str, Any]) -> None:
+    mine = record(moved)
+    mine.write(payload(a=1, b=1, c=1))
+    times = {ACCESSED: 1.0, CREATED: 1.0, LOGGED_IN: 1.0}
+    assert ["b", "d", LOGGED_IN] == mine.own_changes(payload(a=1, b=2, d=1, **times))
+    assert [] == mine.own_changes(payload(a=1, **times))
 
 
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
@@ -157,6 +214,8 @@ def test_a_touch_after_a_save_refreshes_what_the_save_stored(
     assert before["accessed"] != after["accessed"]
     expected = {"a": 2, "other": 1} if mode == "merge" else {"a": 2}
     assert expected == visitor.finds()
+    save(session, b=1)
+    assert {**expected, "b": 1} == visitor.finds()
 
 
 def test_a_save_after_a_touch_does_not_conflict_with_it(visitor: Visitor, clock: Clock) -> None:

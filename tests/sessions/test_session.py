@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from beaker.exceptions import BeakerWarning
 
+from beaker_dynamodb import SessionEvent, StoreUnavailable
 from beaker_dynamodb.session import DynamoDBSession
+from tests.clock import Clock
 from tests.servers.endpoint import Endpoint
-from tests.sessions.driven import Visitor, stored_sessions
+from tests.servers.recorder import CallRecorder
+from tests.sessions.driven import Visitor, before, save, stored_sessions
+from tests.sessions.site import COOKIE
 
 
 def damage(endpoint: Endpoint, visitor: Visitor) -> None:
@@ -18,7 +24,7 @@ def damage(endpoint: Endpoint, visitor: Visitor) -> None:
     endpoint.client.put_item(TableName=table, Item={**item, "data": {"B": b"\x80\x02garbage"}})
 
 
-def test_the_warning_about_a_corrupt_session_shows_its_digest_the_error_and_the_caller(
+def test_the_warning_about_a_corrupt_session_shows_its_digest_and_the_error(
     moved: dict[str, Any], endpoint: Endpoint
 ) -> None:
     visitor = Visitor({**moved, "invalidate_corrupt": True}, DynamoDBSession)
@@ -34,4 +40,187 @@ def test_the_warning_about_a_corrupt_session_shows_its_digest_the_error_and_the_
         "cannot decode a session's payload: "
     ) == start
     assert ". Set invalidate_corrupt=False to propagate this exception." == end
-    assert __file__ == warning.filename
+
+
+def test_the_warning_about_a_corrupt_session_names_its_caller(
+    moved: dict[str, Any], endpoint: Endpoint
+) -> None:
+    visitor = Visitor({**moved, "invalidate_corrupt": True}, DynamoDBSession)
+    session = visitor.starts(a=1)
+    damage(endpoint, visitor)
+    with pytest.warns(BeakerWarning) as caught:
+        session.load()
+    assert __file__ == caught[0].filename
+
+
+def fail(params: dict[str, Any]) -> None:
+    raise StoreUnavailable("no answer")
+
+
+def test_a_session_that_is_loaded_sets_no_cookie(ours: Visitor) -> None:
+    session = ours.request()
+    session.request["set_cookie"] = True
+    session.load()
+    assert session.request["set_cookie"] is False
+
+
+def test_a_failed_load_is_not_a_corrupt_session(ours: Visitor) -> None:
+    session = ours.request(invalidate_corrupt=True)
+    with before(ours.client, "GetItem", fail), pytest.raises(StoreUnavailable):
+        session.load()
+    assert session.invalidate_corrupt is False
+
+
+def test_a_session_under_a_chosen_id_is_new_until_it_is_stored(
+    moved: dict[str, Any], clock: Clock
+) -> None:
+    visitor = Visitor(moved, DynamoDBSession)
+    visitor.id = "chosen"
+    session = visitor.request()
+    assert session.is_new
+    assert session.was_invalidated is False
+    assert clock.now == session["_creation_time"] == session["_accessed_time"]
+    assert session.last_accessed is None
+    session["a"] = 1
+    session.save()
+    assert not visitor.request().is_new
+
+
+def test_a_delete_or_a_change_of_id_is_unsettled_until_it_is_stored(ours: Visitor) -> None:
+    session = ours.request()
+    unsettled = [session.unsettled]
+    with before(ours.client, "PutItem", fail), pytest.raises(StoreUnavailable):
+        session.delete()
+    unsettled.append(session.unsettled)
+    session.delete()
+    unsettled.append(session.unsettled)
+    session = ours.starts(a=1)
+    for end in (session.regenerate_id, session.save, session.regenerate_id, session.invalidate):
+        end()
+        unsettled.append(session.unsettled)
+    assert [False, True, False, True, False, True, False] == unsettled
+
+
+def test_a_session_of_which_only_the_cookies_scope_is_left_is_deleted(
+    ours: Visitor, endpoint: Endpoint
+) -> None:
+    session = ours.request()
+    session.clear()
+    session.update(_cookie_scope="a", _domain=None, _path="/")
+    session.save()
+    assert [] == stored_sessions(endpoint.client, ours.options["table_name"])
+
+
+def test_an_access_is_not_saved_without_save_accessed_time(ours: Visitor, clock: Clock) -> None:
+    session = ours.request(save_accessed_time=False, timeout=None)
+    clock.advance(10_000)
+    with CallRecorder(ours.client) as sent:
+        session.save(accessed_only=True)
+        ours.request().save(accessed_only=True)
+    assert ["GetItem", "PutItem"] == sent.operations
+
+
+def test_the_end_of_a_request_does_not_save_changes(ours: Visitor, clock: Clock) -> None:
+    session = ours.request()
+    session["b"] = 1
+    clock.advance(10_000)
+    session.save(accessed_only=True)
+    assert {"a": 1} == ours.finds()
+
+
+def test_an_invalidated_session_begins_now(ours: Visitor, clock: Clock) -> None:
+    session = ours.request()
+    clock.advance(60)
+    session.invalidate()
+    assert session.was_invalidated is True
+    assert clock.now == session["_creation_time"] == session["_accessed_time"]
+
+
+def test_a_session_that_is_saved_after_its_delete_keeps_a_chosen_id(ours: Visitor) -> None:
+    session = ours.request()
+    session.delete()
+    session["b"] = 1
+    session.save()
+    assert ours.id == session.id
+
+
+# -- late requests ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def late(ours: Visitor) -> DynamoDBSession:
+    """A session from the cookie of one that has just ended."""
+    ours.request().delete()
+    return DynamoDBSession({"cookie": f"{COOKIE}={ours.id}"}, **ours.options)
+
+
+def test_a_late_save_takes_the_cookie_back(late: DynamoDBSession) -> None:
+    late.request["set_cookie"] = True
+    late["b"] = 1
+    late.save()
+    assert late.request["set_cookie"] is False
+    assert not late._record.exists()
+
+
+def test_a_late_delete_lets_the_request_start_a_session(late: DynamoDBSession) -> None:
+    late.delete()
+    late["b"] = 1
+    late.save()
+    assert late._record.exists()
+
+
+def test_saves_after_the_end_are_dropped_once(
+    ours: Visitor,
+) -> None:
+    reported: list[SessionEvent] = []
+    session = ours.request(on_event=reported.append)
+    ours.request().delete()
+    session.request["set_cookie"] = True
+    for number in range(3):
+        session["b"] = number
+        session.save()
+    assert ["dropped"] == [event.kind for event in reported]
+    assert session.request["set_cookie"] is False
+
+
+# -- lifetime ---------------------------------------------------------------------------------
+
+
+def test_a_log_in_does_not_move_the_creation_time(moved: dict[str, Any], clock: Clock) -> None:
+    visitor = Visitor({**moved, "absolute_timeout": 5000}, DynamoDBSession)
+    visitor.starts(a=1)
+    created = clock.now
+    for number in range(2):
+        clock.advance(60)
+        session = visitor.request()
+        if number == 0:
+            session.logged_in()
+        save(session, number=number)
+    assert created == visitor.request()["_creation_time"]
+
+
+def test_without_cookies_the_lifetime_of_a_cookie_does_not_matter(ours: Visitor) -> None:
+    record = ours.request(cookie_expires=timedelta(seconds=300))._record
+    assert record.storage.touch_interval_ms == record.touch_interval_ms
+
+
+def test_a_cookie_expires_at_the_same_moment_in_every_time_zone(
+    moved: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expires = []
+    for zone in ("UTC", "America/New_York"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        session = DynamoDBSession({}, **moved, cookie_expires=timedelta(seconds=300))
+        session["a"] = 1
+        session.save()
+        expires.append(session.cookie[session.key]["expires"])
+    monkeypatch.undo()
+    time.tzset()
+    assert expires[0] == expires[1]
+
+
+def test_a_given_expiry_of_a_cookie_overrides_its_lifetime(moved: dict[str, Any]) -> None:
+    session = DynamoDBSession({}, **moved, cookie_expires=timedelta(seconds=300))
+    session._set_cookie_expires(datetime(2001, 2, 3, tzinfo=timezone.utc))
+    assert "2001" in session.cookie[session.key]["expires"]

@@ -127,6 +127,24 @@ def test_an_unsigned_payload_with_plain_data_is_encoded_again(
     assert {"a": 1} == session._decode(plain)
 
 
+def test_a_payload_that_is_not_encrypted_is_refused_with_a_key(moved: dict[str, Any]) -> None:
+    plain = session_with(moved, PickleSerializer())._encode({"a": 1})
+    with pytest.raises(PayloadError):
+        session_with(moved, PickleSerializer(), **ENCRYPTED)._decode(plain)
+
+
+def test_the_version_belongs_to_the_current_id(moved: dict[str, Any]) -> None:
+    visitor = Visitor({**moved, "consistent_read": "auto"}, DynamoDBSession)
+    session = visitor.starts(a=1)
+    version = session._data_version()
+    assert version is not None
+    assert 1 == version[0]
+    session.regenerate_id()
+    assert session._data_version() is None
+    session._close()
+    assert session._data_version() is None
+
+
 def test_an_unsigned_payload_with_an_object_is_refused(
     moved: dict[str, Any],
 ) -> None:

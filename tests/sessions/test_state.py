@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 from beaker.util import PickleSerializer
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
+from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.state import KEPT_WRITERS, Stored, kept_writers, new_writer
+from tests.chaos.watch import secret
+from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
+from tests.sessions.driven import Visitor
+from tests.sessions.site import ENCRYPTED
 
 
 def payload(**data: object) -> SessionBytes:
@@ -75,6 +80,29 @@ def test_the_first_save_of_an_item_without_a_version_writes_version_1(
     assert 1 == record.item.version
 
 
+def test_a_save_does_not_move_the_last_access_back(record: SessionRecord) -> None:
+    assert record.item is not None
+    later = (record.item.accessed_ms or 0) + 5000
+    record.stored = known(record, accessed_ms=later)
+    record.write(payload(a=2))
+    assert later == record.item.accessed_ms
+    record.stored = known(record, accessed_ms=None)
+    record.write(payload(a=3))
+    assert later - 5000 == record.item.accessed_ms
+
+
+def test_the_absolute_timeout_of_data_without_a_creation_time_starts_with_the_item(
+    moved: dict[str, Any], clock: Clock
+) -> None:
+    record: SessionRecord = DynamoDBNamespaceManager("id", absolute_timeout=1000, **moved).session
+    start_ms = clock.now * 1000
+    for number in range(3):
+        record.write(payload(number=number))
+        assert record.item is not None
+        assert start_ms + (1000 + BEAKER_SLACK_SECONDS) * 1000 == record.item.deadline_ms
+        clock.advance(100)
+
+
 def test_an_item_without_a_version_is_older_than_what_the_browser_has_seen(
     moved: dict[str, Any], record: SessionRecord
 ) -> None:
@@ -83,3 +111,11 @@ def test_an_item_without_a_version_is_older_than_what_the_browser_has_seen(
     with CallRecorder(manager.client) as sent:
         assert payload(a=1) == manager.session.read(seen_version=1)
     assert [False, True] == [call.params["ConsistentRead"] for call in sent]
+
+
+def test_an_unsigned_session_is_made_safe_in_the_format_of_its_class(moved: dict[str, Any]) -> None:
+    visitor = Visitor({**moved, **ENCRYPTED})
+    visitor.starts(a=1)
+    reader = Visitor({**visitor.options, "secret": secret("signing key")}, DynamoDBSession)
+    reader.id = visitor.id
+    assert {"a": 1} == reader.finds()
