@@ -89,9 +89,9 @@ class DynamoDBSession(SessionWithEvents):
         # A stale cookie, perhaps for another path, must not hide a valid one.
         for value in dict.fromkeys([self.id, *self._cookie_values]):
             self._take_cookie_value(value)
-            data, timed_out = self._find(now)
+            data = self._find(now)
             ended = ended or self.namespace.session.ended
-            if data and not timed_out:
+            if data and self._expiry is None:
                 break
             unopened.append((self.namespace.session, self._expiry))
         else:
@@ -100,7 +100,7 @@ class DynamoDBSession(SessionWithEvents):
             self._report_unopened(unopened)
             self._start(now, keep_id=not self.use_cookies)
             self._ended, self._ended_by_application = ended and self.use_cookies, False
-            self.was_invalidated = timed_out
+            self.was_invalidated = bool(data)  # it has timed out
             return
         self._stored_id = self._browser_id = self.id
         self._apply_cookie_config(data)

@@ -46,7 +46,7 @@ class SessionWithItem(SessionWithVersionCookie):
 
     #: The data as last saved by this request.
     _saved: dict[str, Any] | None = None
-    #: Why the session that was read last has expired: ``idle``, ``absolute``, or None.
+    #: Why the session read last has expired: ``idle``, ``absolute``, or None.
     _expiry: str | None = None
     timeout: float | None
 
@@ -89,16 +89,16 @@ class SessionWithItem(SessionWithVersionCookie):
         """Forget the manager; the next save opens a new one."""
         self.__dict__.pop("namespace", None)
 
-    def _find(self, now: float) -> tuple[dict[str, Any], bool]:
+    def _find(self, now: float) -> dict[str, Any]:
         """Return the data stored under the current id ({} if none), and whether it timed out."""
         self._open()
-        data, timed_out = self._read(now, self._replicated_version(now))
-        if timed_out and self.namespace.session.maybe_stale:
+        data = self._read(now, self._replicated_version(now))
+        if self._expiry is not None and self.namespace.session.maybe_stale:
             # A replica may lack the latest access time, or the last log-in.
-            data, timed_out = self._read(now, None)
-        return data, timed_out
+            data = self._read(now, None)
+        return data
 
-    def _read(self, now: float, seen_version: int | None) -> tuple[dict[str, Any], bool]:
+    def _read(self, now: float, seen_version: int | None) -> dict[str, Any]:
         record: SessionRecord = self.namespace.session
         timeouts = self.timeout, record.storage.options.absolute_timeout
         self._expiry = None
@@ -107,9 +107,9 @@ class SessionWithItem(SessionWithVersionCookie):
         except KeyError:
             if record.expired is not None:
                 self._expiry = expiry(record.expired, now, *timeouts) or IDLE
-            return {}, False
+            return {}
         self._expiry = expiry(data, now, *timeouts)
-        return data, self._expiry is not None
+        return data
 
     def _data_version(self) -> tuple[int, int] | None:
         manager = self.__dict__.get("namespace")

@@ -12,7 +12,7 @@ from beaker.cache import clsmap
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.config import converters
 from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
-from beaker_dynamodb.config.functions import imported
+from beaker_dynamodb.config.functions import import_function
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.session import DynamoDBSession
@@ -83,7 +83,7 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
     if in_dynamodb(options):
         on_event = backend_for(split(options, SESSIONS)[0]).options.on_event
         if on_event is not None:
-            imported("on_event", on_event)
+            import_function("on_event", on_event)
     set_safe_defaults(options)
     warn_of_dropped_cookies(options)
     signatures = _checked_signatures(options)

@@ -8,7 +8,7 @@ from typing import Any
 from beaker_dynamodb.cli.check_cookies import check_cookies
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings
-from beaker_dynamodb.config.functions import imported
+from beaker_dynamodb.config.functions import import_function
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb.indexes import find, index_name
 from beaker_dynamodb.exceptions import ConfigurationError
@@ -118,7 +118,7 @@ def check_events(options: Options) -> Result:
     name, asvs = "events", ("16.3.3",)
     if options.on_event is not None:
         try:
-            imported("on_event", options.on_event)
+            import_function("on_event", options.on_event)
         except ConfigurationError as error:
             text, _, remedy = str(error).rpartition(". ")
             return Result(name, WARNING, text, remedy, asvs)

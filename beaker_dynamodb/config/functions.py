@@ -25,7 +25,7 @@ def function(value: Any) -> Callable[..., Any] | str:
     return found
 
 
-def imported(option: str, value: Callable[..., Any] | str) -> Callable[..., Any]:
+def import_function(option: str, value: Callable[..., Any] | str) -> Callable[..., Any]:
     """Return the function that an option names.
 
     :param option: its name, for the message.
@@ -45,5 +45,5 @@ def imported(option: str, value: Callable[..., Any] | str) -> Callable[..., Any]
         raise ConfigurationError(
             f"option {option} {value!r} is not callable. Name a function, as module:name"
         )
-    function: Callable[..., Any] = found
-    return function
+    imported: Callable[..., Any] = found
+    return imported

@@ -240,7 +240,7 @@ def short_hash(value: str | bytes) -> str:
 
 
 def session_digest(session_id: str | bytes) -> str:
-    """Return what stands for a session in logs, messages and commands.
+    """Return the digest that identifies a session in logs, messages and commands.
 
     The id itself is as good as a password.
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from beaker_dynamodb.config.functions import imported
+from beaker_dynamodb.config.functions import import_function
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.special_keys import plain_value
 
@@ -69,7 +69,7 @@ class Events:
         """Return the application's function; if it cannot be imported, log that once."""
         if isinstance(self._function, str):
             try:
-                self._function = imported("on_event", self._function)
+                self._function = import_function("on_event", self._function)
             except ConfigurationError as error:
                 self._function = None
                 log.error("events are only logged: %s", error)

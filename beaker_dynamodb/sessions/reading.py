@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ReadSession(SessionState):
-    """The reads of one request's session."""
+    """Reads the session of one request."""
 
     #: Whether the read found a marker: the session has just ended or changed its id.
     ended = False

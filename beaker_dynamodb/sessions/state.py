@@ -59,7 +59,7 @@ class SessionState:
     registered = False
     #: The user whose log-in this save is, as special keys. Events name this user.
     log_in_user: Mapping[str, Any] = MappingProxyType({})
-    #: Digest of the id from which the session moves, or empty.
+    #: Digest of the earlier id if the id changes; otherwise empty.
     moves_from = ""
     #: Seconds; None for the configured lifetime, or the session's own timeout.
     lifetime: float | None = None
@@ -120,7 +120,7 @@ class SessionState:
 
     @property
     def digest(self) -> str:
-        """What stands for the session in logs and messages."""
+        """Identifies the session in logs and messages."""
         return session_digest(self.session_id)
 
     @property

@@ -81,8 +81,8 @@ class SessionStorage:
     ) -> int | None:
         """Return when a session expires, or None if it never does.
 
-        That is `BEAKER_SLACK_SECONDS` after its timeouts, as Beaker does it: until then, the
-        session that is loaded can still tell that it has expired, and why.
+        That is `BEAKER_SLACK_SECONDS` after its timeouts, as in Beaker: until then, a request can
+        still load the session and report why it has expired.
 
         :param accessed_ms: its last access, in milliseconds since the epoch.
         :param lifetime: in seconds; None for its own timeout or the configured lifetime.

@@ -46,7 +46,7 @@ class StoredSession:
 
     @property
     def digest(self) -> str:
-        """What stands for the session in logs, and in the command's output and arguments."""
+        """Identifies the session in logs, and in the command's output and arguments."""
         return self._storage.keys.digest(self._key)
 
     def text(self) -> str:

@@ -117,7 +117,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         self.save()
 
     def set_timeout(self, seconds: float | None) -> None:
-        """Set a timeout of its own, and mark the session to be saved.
+        """Set the session's own timeout, and mark the session to be saved.
 
         See `DynamoDBSession.set_timeout`.
         """
