@@ -29,6 +29,24 @@ def test_saves_with_another_client_or_of_another_session_do_not_wait(plain: Visi
     assert {"first": True, "c": True} == apart.finds()
 
 
+@pytest.mark.parametrize(
+    ("more", "writes"), [({}, 1), ({"compression": "off"}, 2)], ids=["same", "other"]
+)
+def test_waiting_saves_with_other_options_are_written_apart(
+    plain: Visitor, more: dict[str, object], writes: int
+) -> None:
+    plain.starts()
+    session, second, third = plain.request(), plain.request(), plain.request(**more)
+    save(plain.request(), first=True)
+    with CallRecorder(session.namespace.client) as sent, Threads(session) as threads:
+        with threads.leader(session, a=1) as leader:
+            waiting = [threads.follow("b", second, b=1), threads.follow("c", third, c=1)]
+        assert {None} == {error_of(future) for future in (leader, *waiting)}
+    conflicts, leaders = ["ConditionalCheckFailedException"] * 3, [None]
+    assert conflicts + leaders + [None] * writes == [call.error_code for call in sent]
+    assert {"first": True, "a": 1, "b": 1, "c": 1} == plain.finds()
+
+
 def test_a_logout_does_not_wait_and_drops_the_waiting_saves(visitor: Visitor) -> None:
     sessions = conflicting(visitor, 4)
     logout = visitor.request()
