@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 
 #: New container objects after which Python collects garbage; its default is 700.
 GARBAGE_THRESHOLD = 50_000
 
 
 def cache_botocore_models() -> None:
-    """Keep botocore's parsed JSON files (2 MB) for all its sessions.
+    """Keep botocore's parsed JSON files (2 MB), and its list of services, for all its sessions.
 
     The clients of one session already share them, and never change them.
     """
@@ -25,6 +25,17 @@ def cache_botocore_models() -> None:
         return parsed[file_path]
 
     setattr(JSONFileLoader, "load_file", load_file)  # noqa: B010
+
+    real_list: Any = Loader.list_available_services
+    listed: dict[tuple[str, ...], list[str]] = {}
+
+    def list_available_services(loader: Loader, type_name: str) -> list[str]:
+        where = (type_name, *loader.search_paths)
+        if where not in listed:
+            listed[where] = real_list(loader, type_name)
+        return listed[where]
+
+    setattr(Loader, "list_available_services", list_available_services)  # noqa: B010
 
 
 def collect_garbage_less_often() -> None:

@@ -8,12 +8,14 @@ import pytest
 
 from tests.clock import Clock
 from tests.opening import Opener
+from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from tests.servers.endpoint import Endpoint
     from tests.servers.recorder import CallRecorder
 
 # The year 2096: DynamoDB Local sweeps by the real clock, and must not get ahead of a test's.
@@ -27,9 +29,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def options(options: dict[str, object], shape: str, clock: Clock) -> dict[str, object]:
+def options(
+    endpoint: Endpoint, options: dict[str, object], shape: str, clock: Clock
+) -> dict[str, object]:
     """Options for the test's own table, with the clock."""
     sort_key: dict[str, object] = {"sort_key": "part"} if shape == "sorted" else {}
+    if shape != "sorted":
+        create_table(endpoint.client, str(options["table_name"]))
     return {**options, **sort_key, "clock": clock}
 
 

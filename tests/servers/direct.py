@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from email.utils import formatdate
+from functools import cache
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
+from moto.core import responses, utils
+from moto.dynamodb.responses import DynamoHandler
+from moto.moto_server.werkzeug_app import create_backend_app
+from werkzeug.test import EnvironBuilder
 
 from beaker_dynamodb.dynamodb import observers
 from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
-from beaker_dynamodb.testing._moto import Application
+from beaker_dynamodb.testing._moto import TABLES
 from tests.untraced import untraced
 
 
@@ -28,18 +31,19 @@ class _Body(BytesIO):
 class _Connection:
     """A connection of fast calls, and its socket."""
 
-    def __init__(self, url: str, application: Application) -> None:
+    def __init__(self, url: str, moto: _Moto) -> None:
         self.sock = self
         self._url = url
-        self._application = application
+        self._moto = moto
         self._response = b""
 
     def sendall(self, request: bytes) -> None:
         head, _, body = request.partition(b"\r\n\r\n")
         headers = dict(line.split(":", 1) for line in head.decode().split("\r\n")[1:])
         sent = AWSPreparedRequest("POST", self._url, HTTPHeaders.from_dict(headers), body, False)
-        status, answer_headers, answer = _answer(self._application, sent)
-        lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in answer_headers)]
+        status, answer_headers, answer = self._moto.answer(sent)
+        lines = [f"HTTP/1.1 {status} -"]
+        lines += [f"{name}: {value}" for name, value in answer_headers.items()]
         self._response = "\r\n".join([*lines, "\r\n"]).encode() + answer
 
     def recv(self, count: int) -> bytes:
@@ -57,23 +61,21 @@ def answer_directly(url: str) -> None:
     """
     real_send: Any = URLLib3Session.send
     real_take: Any = KeptConnections.take
-    application = Application()
+    moto = _Moto()
 
     def send(session: URLLib3Session, request: Any) -> AWSResponse:
         if not request.url.startswith(url):
             response: AWSResponse = real_send(session, request)
             return response
-        status, headers, body = _answer(application, request)
-        return AWSResponse(
-            request.url, int(status[:3]), HTTPHeaders.from_pairs(headers), _Body(body)
-        )
+        status, headers, body = moto.answer(request)
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), _Body(body))
 
     def take(connections: KeptConnections) -> Any:
         pool: Any = connections._pool
         host, port = getattr(pool, "host", None), getattr(pool, "port", None)
         if url != f"http://{host}:{port}":
             return real_take(connections)
-        return _Connection(url, application)
+        return _Connection(url, moto)
 
     setattr(URLLib3Session, "send", untraced(send))  # noqa: B010
     setattr(KeptConnections, "take", take)  # noqa: B010
@@ -81,42 +83,37 @@ def answer_directly(url: str) -> None:
     observers.ORIGINAL.append(untraced.__module__)
 
 
-def _answer(
-    application: Application, request: AWSPreparedRequest
-) -> tuple[str, list[tuple[str, str]], bytes]:
-    started: list[Any] = []
-    body = b"".join(application(_environ(request), lambda *args: started.extend(args)))  # type: ignore[arg-type]
-    status, headers = started[:2]
-    return status, [*headers, ("Date", formatdate(usegmt=True))], body
+class _Moto:
+    """moto's DynamoDB without its web framework."""
+
+    def __init__(self) -> None:
+        # The class of requests depends on moto's version.
+        self._request_class: Any = create_backend_app("dynamodb").request_class
+        # moto looks for its operations in each request.
+        found = cache(utils.method_names_from_class)
+        setattr(responses, "method_names_from_class", found)  # noqa: B010
+
+    def answer(self, sent: AWSPreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        """Return the status, headers and body of the response to a request."""
+        request = self._request_class(_environ(sent))
+        with TABLES:
+            status, headers, body = DynamoHandler.dispatch(
+                request, request.url, dict(request.headers)
+            )
+        data = body if isinstance(body, bytes) else body.encode()
+        headers |= {"Content-Length": str(len(data)), "Date": formatdate(usegmt=True)}
+        return status, headers, data
 
 
 def _environ(request: Any) -> dict[str, Any]:
-    address = urlsplit(request.url)
     body = request.body or b""
-    data = body.encode() if isinstance(body, str) else bytes(body)
-    headers = {
-        f"HTTP_{name.upper().replace('-', '_')}": value.decode()
-        if isinstance(value, bytes)
-        else value
+    headers = [
+        (name, value.decode() if isinstance(value, bytes) else value)
         for name, value in request.headers.items()
-    }
-    return {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": "/",
-        "QUERY_STRING": "",
-        "SERVER_NAME": address.hostname,
-        "SERVER_PORT": str(address.port),
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_HOST": address.netloc,
-        **headers,
-        "CONTENT_TYPE": headers.get("HTTP_CONTENT_TYPE", ""),
-        "CONTENT_LENGTH": str(len(data)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": BytesIO(data),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
+    ]
+    return EnvironBuilder(
+        base_url=request.url,
+        method="POST",
+        headers=headers,
+        data=body.encode() if isinstance(body, str) else bytes(body),
+    ).get_environ()

@@ -13,11 +13,14 @@ from beaker.session import Session
 from beaker_dynamodb import DynamoDBSession
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
+from tests.servers.endpoint import create_table
 from tests.sessions.driven import WAYS, Visitor
 from tests.sessions.site import MIDDLEWARES
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.servers.endpoint import Endpoint
 
 # The year 2096. DynamoDB Local deletes items that have expired by the real clock.
 FAR_AHEAD = 4_000_000_000.0
@@ -34,8 +37,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def moved(options: dict[str, Any], clock: Clock) -> dict[str, Any]:
+def moved(endpoint: Endpoint, options: dict[str, Any], clock: Clock) -> dict[str, Any]:
     """Options for the test's own table, with the test's clock."""
+    create_table(endpoint.client, options["table_name"])
     return {**options, "clock": clock}
 
 

@@ -122,7 +122,8 @@ def test_an_item_that_cannot_be_read_is_refused(
 
 @pytest.fixture
 def with_user(options: dict[str, Any]) -> dict[str, Any]:
-    return {**options, **USER}
+    # The package creates this table, with an index of the users.
+    return {**options, **USER, "table_name": f"{options['table_name']}-users"}
 
 
 def test_events_name_the_user(with_user: dict[str, Any], reported: list[SessionEvent]) -> None:

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.servers.endpoint import create_table
 from tests.sessions.site import store
 from tests.wsgi.outage import Outage
 from tests.wsgi.raw import Options, page, send, wrap
@@ -27,6 +28,7 @@ def client(moto_endpoint: Endpoint) -> DynamoDBClient:
 
 @pytest.fixture
 def options(client: DynamoDBClient, table_name: str) -> Options:
+    create_table(client, table_name)
     return {"table_name": table_name, "client": client}
 
 
