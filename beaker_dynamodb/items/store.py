@@ -215,7 +215,7 @@ class ItemStore(ConditionalCalls):
 
     def found(self, failed: ConditionFailed, key: Key, kind: str) -> Item | Marker | None:
         """Return the current item after a failed condition check, as `find` does."""
-        item = self._item(failed.attributes, key, kind)
+        item = self._item(failed.attributes, key, kind, grace_ms=0)
         if item is None or isinstance(item, Marker) or item.chunks is None:
             return item
         if self.chunks.read(item, consistent_read=True):
@@ -223,7 +223,7 @@ class ItemStore(ConditionalCalls):
         return self.find(key, kind, consistent_read=True)
 
     def _item(
-        self, attributes: Mapping[str, Any] | None, key: Key, kind: str, grace_ms: int = 0
+        self, attributes: Mapping[str, Any] | None, key: Key, kind: str, grace_ms: int
     ) -> Item | Marker | None:
         """Return the item in these attributes without its chunks; None if it has expired."""
         if attributes is None:

@@ -58,6 +58,16 @@ def test_an_expiretime_of_0_expires_at_once(open_namespace: Opener) -> None:
     assert [] == manager.keys()
 
 
+@pytest.mark.parametrize(("seconds", "active"), [(1.499, True), (1.5, False)])
+def test_ending_a_session_tells_whether_it_was_active(
+    open_namespace: Opener, clock: Clock, seconds: float, active: bool
+) -> None:
+    manager = open_namespace("id")
+    manager.set_value("session", payload(a=1), expiretime=1.5)
+    clock.advance(seconds)
+    assert active is manager.backend.items.end(manager.session.key)
+
+
 @pytest.mark.both_servers
 @pytest.mark.both_shapes
 def test_keys_skips_expired_entries_and_remove_deletes_them(

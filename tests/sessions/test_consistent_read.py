@@ -11,6 +11,7 @@ import pytest
 from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.wsgi.version_cookie import MAX_REPLICA_LAG_SECONDS
 from tests.clock import Clock
+from tests.servers.endpoint import Endpoint
 from tests.sessions.site import Site, store, values
 
 SECRET = {"secret": "a secret of the site"}
@@ -94,6 +95,20 @@ def test_a_replica_that_lags_longer_costs_one_more_read(
     replica.reads.clear()
     clock.advance(MAX_REPLICA_LAG_SECONDS + 1)
     assert "Eve" == site(name, third).result  # the replica has an older version
+    assert [False, True] == replica.reads
+
+
+def test_a_session_without_a_version_is_older_than_every_change(
+    site: Site, replica: Replica, clock: Clock, endpoint: Endpoint, moved: dict[str, Any]
+) -> None:
+    cookie = site(store(name="Ada")).cookie
+    replica.catch_up()
+    (item,) = endpoint.client.scan(TableName=moved["table_name"])["Items"]
+    del item["version"]
+    endpoint.client.put_item(TableName=moved["table_name"], Item=item)
+    replica.reads.clear()
+    clock.advance(MAX_REPLICA_LAG_SECONDS + 1)
+    assert "Ada" == site(name, cookie).result
     assert [False, True] == replica.reads
 
 

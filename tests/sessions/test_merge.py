@@ -110,6 +110,24 @@ def test_a_changed_scalar_and_a_changed_key_surely_differ(after: Data) -> None:
     assert surely_differs({"a": 1}, after)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"a": [1]}, {"a": [2]}),
+        ({"_accessed_time": 1.0, "a": 1}, {"_accessed_time": 2.0, "a": 1}),
+        # Equal, but another object, as after unpickling.
+        ({"a": "x" * 99}, {"a": "".join(["x"] * 99)}),
+    ],
+    ids=["a list", "an access time", "an equal string"],
+)
+def test_what_only_unpickling_can_compare_does_not_surely_differ(before: Data, after: Data) -> None:
+    assert not surely_differs(before, after)
+
+
+def test_a_scalar_after_other_values_surely_differs() -> None:
+    assert surely_differs({"a": [1], "b": 1}, {"a": [1], "b": 2})
+
+
 @given(VALUES, VALUES)
 def test_comparison_is_symmetric_strict_and_survives_storing(one: Any, other: Any) -> None:
     assert same(one, stored(one))
