@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import PayloadError
+from beaker_dynamodb import DynamoDBNamespaceManager, PayloadError
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
 from beaker_dynamodb.items.keys import Key
 from tests.stubbed import TABLE, Script
@@ -54,6 +54,15 @@ def test_a_lock_is_acquired_if_it_is_free_or_abandoned(
     request = {"TableName": TABLE, "Item": ITEM, **condition}
     with Script().answer("put_item", request, {}) as script:
         assert lock_items(script).acquire(KEY, LOCK, abandoned) is None
+
+
+def test_a_lock_that_was_acquired_without_an_answer_is_not_another_ones(
+    options: dict[str, Any],
+) -> None:
+    locks = LockItems(DynamoDBNamespaceManager("news", **options).backend.items)
+    assert locks.acquire(KEY, LOCK, None) is None
+    assert locks.acquire(KEY, LOCK, None) is None
+    assert LOCK == locks.acquire(KEY, LockItem("another", 1, 30.0), None)
 
 
 def test_a_lock_is_renewed_and_released_by_its_owner() -> None:

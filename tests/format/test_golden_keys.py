@@ -254,3 +254,17 @@ def test_digest_is_read_back_as_one() -> None:
     assert (digest, True) == FLAT.session_id(Key(f"sess:{digest}"))
     assert Key(f"sess:{digest}") == FLAT.of_digest(digest)
     assert Key(f"sess:{digest}", "session") == SORTED.of_digest(digest)
+
+
+def test_the_digest_in_messages_is_the_beginning_of_the_hash() -> None:
+    assert "@ba7816bf8f01cfea" == FLAT.digest(Key("sess:abc"))
+    digest = "%#9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f"
+    assert "@9f9f5111f7b27a78" == FLAT.digest(Key(f"sess:{digest}"))
+
+
+def test_user() -> None:
+    digest = "3e376fe838e714502a7f71df26f7c5c69b696ecf4ca4b2f1b232d12abd86f043"
+    assert Key(f"sess:|user|{digest}") == FLAT.user("N:42")
+    assert Key(f"sess:|user|{digest}", "|") == SORTED.user("N:42")
+    assert FLAT.is_user(FLAT.user("N:42"))
+    assert not FLAT.is_user(Key("sess:abc"))

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from tests.servers.endpoint import Endpoint
     from tests.servers.recorder import CallRecorder
 
 # The year 2096: DynamoDB Local sweeps by the real clock, and must not get ahead of a test's.
@@ -29,19 +28,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def options(
-    endpoint: Endpoint, options: dict[str, object], shape: str, clock: Clock
-) -> dict[str, object]:
+def options(options: dict[str, object], shape: str, clock: Clock) -> dict[str, object]:
     """Options for the test's own table, with the clock."""
     sort_key: dict[str, object] = {"sort_key": "part"} if shape == "sorted" else {}
-    if shape != "sorted":
-        create_table(endpoint.client, str(options["table_name"]))
     return {**options, **sort_key, "clock": clock}
 
 
 @pytest.fixture
 def open_namespace(options: dict[str, object], client: DynamoDBClient, table_name: str) -> Opener:
     """Open namespaces of the test's table, and look at the table behind the package's back."""
+    if "sort_key" not in options:
+        create_table(client, table_name)
     return Opener(options, client, table_name)
 
 

@@ -19,6 +19,8 @@ from beaker_dynamodb import (
     SpecialKeyError,
 )
 from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.items import chunks
+from beaker_dynamodb.items.item import item_size
 from beaker_dynamodb.items.special_keys import SpecialKeys
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save, stored_sessions
@@ -213,6 +215,22 @@ def test_special_keys_count_in_an_items_size(options: dict[str, Any], table: Ope
     types = sorted(item["type"]["S"] for item in table.items())
     assert ["beaker-chunk", "beaker-session"] == types
     assert {"text": "x" * 250_000} == visitor.finds()
+
+
+def test_special_keys_fit_into_an_item_to_the_byte(
+    options: dict[str, Any], table: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not the true limit: moto counts differently.
+    monkeypatch.setattr(chunks, "MAX_ITEM_BYTES", 10_000)
+    options |= {"special_keys": "text:S", "compression": "off"}
+    table.make_table()
+    Visitor(options).starts(text="x" * 6000)
+    (stored,) = stored_sessions(table.client, table.table_name)
+    largest = "x" * (6000 + 10_000 - item_size(stored))
+    Visitor(options).starts(text=largest)
+    with pytest.raises(ItemTooLarge) as caught:
+        Visitor(options).starts(text=f"{largest}x")
+    assert (10_001, 10_000) == (caught.value.size, caught.value.limit)
 
 
 # moto reports other units.
