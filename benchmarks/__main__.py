@@ -16,6 +16,7 @@ from benchmarks import docs, machine, plots
 from benchmarks.candidates import BY_NAME, OURS
 from benchmarks.fleet import Fleet
 from benchmarks.measure import (
+    against_redis,
     capacity,
     end_to_end,
     first,
@@ -137,6 +138,8 @@ def everything(
     tell("calls and capacity")
     result: dict[str, Any] = {"capacity": capacity.measure(plan, fleet, local)}
     result["mix"] = mix.measure(plan, fleet, local, canned, tell)
+    tell("against Redis")
+    result["against_redis"] = against_redis.measure(plan, fleet, canned[-1])
     tell("one thread and many")
     result["scaling"] = scaling.measure(plan, fleet, canned)
     tell("first requests")

@@ -92,7 +92,7 @@ class Fleet(AbstractContextManager["Fleet"]):
     """
 
     def __init__(self, names: Sequence[str], others: dict[str, Store | None]) -> None:
-        self._others = others
+        self.others = others
         self.processes: dict[str, Process] = {}
         self.versions: dict[str, str] = {}
         #: The reasons of those that do not run, by their titles.
@@ -124,7 +124,7 @@ class Fleet(AbstractContextManager["Fleet"]):
         for process in list(self.processes.values()):
             candidate = process.candidate
             if (others or candidate.kind == "dynamodb") and (first or not candidate.only_first):
-                yield process, self._others.get(candidate.kind) or dynamodb
+                yield process, self.others.get(candidate.kind) or dynamodb
 
     def leave_out(self, process: Process, error: Failed) -> None:
         """Continue without a candidate that failed."""
@@ -148,7 +148,7 @@ class Fleet(AbstractContextManager["Fleet"]):
                 version(name)
             except PackageNotFoundError:
                 return f"{name} is not installed (benchmarks/requirements.txt)"
-        if candidate.kind in self._others and self._others[candidate.kind] is None:
+        if candidate.kind in self.others and self.others[candidate.kind] is None:
             return f"{candidate.kind} is not installed"
         if candidate.name == "express":
             try:

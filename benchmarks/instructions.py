@@ -7,59 +7,90 @@ to the page of tables.
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 
 from benchmarks import docs
-from benchmarks.fleet import environment, python
+from benchmarks.driver import InProcess
+from benchmarks.fleet import create_table, dynamodb_client, environment, python
+from benchmarks.load import Client
+from benchmarks.plan import MIDDLE_KB
 from benchmarks.report import table
+from benchmarks.rounds import Part
 from benchmarks.servers import stores
-from benchmarks.store import Store
+from benchmarks.store import Store, table_name
+from benchmarks.workload import CHANGE_EVERY
 
-#: See parts.py; all are given as a ratio to the first.
-PARTS = (
-    *(
+KINDS = ("read", "change")
+#: Each group is counted in processes of the same kind. See `whole_requests` and parts.py.
+GROUPS = {
+    "whole": [f"{store}: {kind}" for store in ("ours", "ext:redis") for kind in KINDS],
+    "around": [
         f"request, {whose}: {kind}"
         for whose in ("our middleware", "Beaker's middleware", "Beaker's type = memory")
-        for kind in ("read", "change")
-    ),
-    *(
+        for kind in KINDS
+    ],
+    "calls": [
         f"{call} by {whom}"
         for call in ("GetItem", "PutItem")
         for whom in ("our store", "our store, boto3", "a default client")
-    ),
-)
+    ],
+}
 CALLS = 50
 
 
-def run(name: str, calls: int, url: str) -> None:
-    """Call all parts of a kind as a warm-up, and then one."""
+def whole_requests(url: str, redis_url: str) -> dict[str, Part]:
+    """Return requests with their calls, on DynamoDB and on Redis."""
+    from benchmarks.candidates import beaker_sessions
+
+    dynamodb, redis = Store("", "dynamodb", url), Store("", "redis", redis_url)
+    create_table(dynamodb_client(dynamodb), table_name("ours"))
+    # Redis first: this package's application hides its client.
+    apps = {"ext:redis": beaker_sessions.redis(redis), "ours": beaker_sessions.ours(dynamodb)}
+    parts: dict[str, Part] = {}
+    for name, app in apps.items():
+        target, client = InProcess(app), Client()
+        client.open(target, f"/begin/{MIDDLE_KB}")
+        parts |= {f"{name}: {kind}": partial(client.open, target, f"/{kind}") for kind in KINDS}
+    return parts
+
+
+def run(group: str, name: str, calls: int, url: str, redis_url: str) -> None:
+    """Call all parts of a group as a warm-up, and then one."""
     from benchmarks.calls import the_calls
     from benchmarks.parts import around_the_calls
 
-    in_memory = name.startswith("request")
-    made = around_the_calls() if in_memory else the_calls(Store("", "dynamodb", url))
+    if group == "whole":
+        made = whole_requests(url, redis_url)
+    else:
+        in_memory = group == "around"
+        made = around_the_calls() if in_memory else the_calls(Store("", "dynamodb", url))
     for part in [*made.values()] * 3:
         part()
+    # Looking at all objects takes as long as twenty requests, but happens to few.
+    gc.collect()
+    gc.freeze()
     for _ in range(calls):
         made[name]()
 
 
 @cache
-def instructions(name: str, calls: int) -> int:
+def instructions(group: str, name: str, calls: int) -> int:
     """Return the instructions of a process that runs the part."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    return int(re.findall(r"Collected : (\d+)", _output(command, name, calls))[0])
+    return int(re.findall(r"Collected : (\d+)", _output(command, group, name, calls))[0])
 
 
-def _output(command: list[str], name: str, calls: int) -> str:
+def _output(command: list[str], group: str, name: str, calls: int) -> str:
     """Run the part in a process under a command, and return what was written to stderr."""
-    with stores.canned((0,)) as (store,):
+    with stores.canned((0,)) as (store,), stores.redis() as redis:
+        assert redis is not None
         done = subprocess.run(
-            [*command, *python("instructions", name, str(calls), store.url)],
+            [*command, *python("instructions", group, name, str(calls), store.url, redis.url)],
             cwd=stores.ROOT,
             # The order of sets must not differ between two processes.
             env=environment() | {"PYTHONHASHSEED": "0"},
@@ -70,26 +101,40 @@ def _output(command: list[str], name: str, calls: int) -> str:
     return done.stderr
 
 
+def count() -> dict[str, float]:
+    """Return the instructions of each part, and of the mix on either store."""
+    counted = {}
+    for group, names in GROUPS.items():
+        _output([], group, names[0], 0)  # compiles modules that have changed
+        for name in names:
+            begun = instructions(group, names[0], 0)
+            counted[name] = (instructions(group, name, CALLS) - begun) / CALLS
+    for store in ("ours", "ext:redis"):
+        read, change = (counted[f"{store}: {kind}"] for kind in KINDS)
+        counted[f"{store}: the mix"] = read + (change - read) / CHANGE_EVERY
+    return counted
+
+
 def main(arguments: list[str]) -> None:
     """Print the table."""
-    if shutil.which("valgrind") is None:
-        raise SystemExit("valgrind is not installed")
-    counted = {}
-    for name in PARTS:
-        idle = PARTS[0] if name.startswith("request") else PARTS[-1]
-        _output([], name, 0)  # compiles modules that have changed
-        counted[name] = (instructions(name, CALLS) - instructions(idle, 0)) / CALLS
-    rows = [
-        (name, f"{n / 1000:,.0f}", f"{n / counted[PARTS[0]]:.3f}") for name, n in counted.items()
-    ]
+    for program in ("valgrind", "redis-server"):
+        if shutil.which(program) is None:
+            raise SystemExit(f"{program} is not installed")
+    counted = count()
+    first = counted[GROUPS["whole"][0]]
+    rows = [(name, f"{n / 1000:,.0f}", f"{n / first:.3f}") for name, n in counted.items()]
     text = table(["part", "thousands of instructions", "to the first"], rows)
+    text += (
+        "\nThe mix on DynamoDB to the same on Redis: "
+        f"{counted['ours: the mix'] / counted['ext:redis: the mix']:.3f}\n"
+    )
     print(text)
     if "--docs" in arguments:
         docs.write({}, {docs.TABLES: {"instructions": lambda _: text}})
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4:
-        run(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    if len(sys.argv) == 6:
+        run(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5])
     else:
         main(sys.argv[1:])

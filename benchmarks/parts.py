@@ -8,7 +8,9 @@ own process, with the parts in turn in every round.
 from __future__ import annotations
 
 import json
+import pickle
 import sys
+import zlib
 
 from benchmarks.calls import DEFAULT, VARIANTS, the_calls
 from benchmarks.candidates import beaker_sessions
@@ -18,6 +20,9 @@ from benchmarks.rounds import Part, measure, requests
 from benchmarks.special_keys import special_keys
 from benchmarks.store import Store
 from benchmarks.workload import CHANGE_EVERY
+
+#: What a request costs any store that pickles and compresses.
+CODEC = "pickle and zlib alone"
 
 #: Microseconds by part, one value per round.
 Measured = dict[str, list[float]]
@@ -52,7 +57,8 @@ def derived(measured: Measured) -> dict[str, dict[str, float]]:
         for name in VARIANTS
         for over in ("", ", TLS")
     }
-    return shares | {
+    codec = mixed(f"{CODEC}: read", f"{CODEC}: change")
+    return {"codec_us": spread(codec), **shares} | {
         f"added_us, {name}": added(name) for name in ("our middleware", "Beaker's middleware")
     }
 
@@ -79,6 +85,7 @@ def around_the_calls() -> dict[str, Part]:
 
 def our_steps() -> dict[str, Part]:
     """Return the steps between Beaker's Session and the call."""
+    from beaker_dynamodb.items.compression import ZLIB_LEVEL
     from beaker_dynamodb.items.item import SESSION
     from beaker_dynamodb.namespace import DynamoDBNamespaceManager
     from beaker_dynamodb.sessions import merge
@@ -93,7 +100,14 @@ def our_steps() -> dict[str, Part]:
     data = BEAKER.loads(payload)
     assert data is not None
     same = BEAKER.loads(payload) or {}
+    pickled = pickle.dumps(data, 2)
+    compressed = zlib.compress(pickled, ZLIB_LEVEL)
     return {
+        f"{CODEC}: read": lambda: pickle.loads(zlib.decompress(compressed)),
+        f"{CODEC}: change": lambda: (
+            pickle.loads(zlib.decompress(compressed)),
+            zlib.compress(pickle.dumps(data, 2), ZLIB_LEVEL),
+        ),
         "manager made": lambda: DynamoDBNamespaceManager(manager.namespace, **options).session,
         "load: item read (layout)": lambda: store.items.layout.item(key, SESSION, attributes),
         "load: decompress, base64 (codec)": lambda: store.codec.decode(item),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -92,6 +93,21 @@ def redis() -> Iterator[Store | None]:
                 time.sleep(0.05)
         yield Store("Redis", "redis", f"redis://127.0.0.1:{port}/0")
         server.communicate()
+
+
+@contextmanager
+def relayed(store: Store, delay_ms: int) -> Iterator[Store]:
+    """Put a distance before a store."""
+    address = re.search(r":(\d+)(?=/|$)", store.url)
+    assert address is not None
+    command = [sys.executable, "-m", "benchmarks.servers.relay", address[1], str(delay_ms)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as relay:
+        assert relay.stdout is not None
+        url = store.url.replace(address[0], f":{int(relay.stdout.readline())}")
+        yield replace(store, name=f"{store.name}, {delay_ms} ms", url=url)
+        relay.communicate()  # closes its input, upon which it ends
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
 from benchmarks.calls import DEFAULT
 from benchmarks.fleet import Fleet
 from benchmarks.footprint import OURS, POOLED
-from benchmarks.measure import end_to_end, footprints, own_parts
+from benchmarks.measure import against_redis, end_to_end, footprints, own_parts
 from benchmarks.plan import SMOKE
 from benchmarks.servers import stores
 from benchmarks.store import Store
@@ -28,6 +29,7 @@ def test_the_parts_of_a_request_are_measured_over_plain_http_and_tls() -> None:
     }
     assert calls == {name for name in result["parts"] if "Item by" in name}
     assert {
+        "codec_us",
         "store_share",
         "store_share, TLS",
         "store_share, boto3",
@@ -44,6 +46,26 @@ def test_memory_and_descriptors_of_many_threads_are_counted() -> None:
     # The first call has opened one of the connections that a client keeps, ten or 32.
     assert 0 < rows[DEFAULT]["descriptors"]["median"] <= 9
     assert 0 < rows[POOLED]["descriptors"]["median"] <= 31
+
+
+def test_redis_is_measured_at_the_same_distance() -> None:
+    with (
+        stores.redis() as redis,
+        stores.canned((1,)) as (store,),
+        Fleet(["ours", "redis"], {"redis": redis}) as fleet,
+    ):
+        if "redis" not in fleet.processes:
+            pytest.skip(fleet.left_out["Beaker ext:redis"])
+        fleet.create_tables(store)
+        plan = replace(SMOKE, delays_ms=(1,))
+        (row,) = against_redis.measure(plan, fleet, store)
+    assert 1 == row["delay_ms"]
+    assert row["ours_us"]["median"] / row["redis_us"]["median"] == row["ratio"]["median"]
+
+
+def test_without_redis_there_is_no_comparison_with_it() -> None:
+    with Fleet(["nothing"], {"redis": None}) as fleet:
+        assert [] == against_redis.measure(SMOKE, fleet, Store("", "dynamodb", ""))
 
 
 def test_an_application_behind_gunicorn_is_loaded_over_http() -> None:
