@@ -80,6 +80,20 @@ def test_another_state_file_is_refused_before_anything_is_deleted(
     assert before == keys(client, table_name)
 
 
+def test_an_incomplete_line_of_a_state_file_is_ignored(tmp_path: Path) -> None:
+    given = (tmp_path / "reap.state", "reap", "this table")
+    with State(*given) as state:
+        state.mark(0, {"id": {"S": "a"}})
+    with given[0].open("a") as file:
+        file.write('mark 1 {"id"')
+    with State(*given) as state:
+        assert {0: {"id": {"S": "a"}}} == state.marks
+        state.mark(0, None)
+        state.mark(1, {"id": {"S": "b"}})
+    with State(*given) as state:
+        assert {0: None, 1: {"id": {"S": "b"}}} == state.marks
+
+
 def test_a_state_file_that_cannot_be_written_is_refused(run: Run, tmp_path: Path) -> None:
     assert 2 == run("reap", "--state", str(tmp_path / "missing" / "reap.state")).exit_code
     assert 2 == run("reap", "--state", str(tmp_path / "reap.state"), "--dry-run").exit_code

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests.clock import Clock
+from tests.migrate.moving import Stores
 from tests.servers.dynamodb_local import Unavailable
 from tests.servers.redis_server import RedisServer
 
@@ -22,16 +23,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> dict[str, Any]:
-    """Session options of Beaker's file backend."""
+def stores(tmp_path: Path, options: dict[str, Any], shape: str) -> Stores:
+    """An old store in files, and a new one in DynamoDB."""
     (tmp_path / "old").mkdir()
-    return {"type": "file", "data_dir": str(tmp_path / "old")}
-
-
-@pytest.fixture
-def url(old: dict[str, Any]) -> str:
-    """The URL of the old store."""
-    return f"file://{old['data_dir']}"
+    more = {"sort_key": "part"} if shape == "sorted" else {}
+    return Stores({"type": "file", "data_dir": str(tmp_path / "old")}, {**options, **more})
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from beaker.session import Session
+from click.testing import CliRunner, Result
 
 from beaker_dynamodb.backend import Backend
+from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.item import SESSION, Item
 from beaker_dynamodb.migrate.migration import Migration
@@ -16,8 +19,78 @@ from beaker_dynamodb.migrate.stores import source_from_url
 from beaker_dynamodb.sessions.storage import SessionStorage
 
 
+class Stores:
+    """An old store and a new one in DynamoDB.
+
+    :param old: session options of the old store, which is a folder of files.
+    :param new: options of the new store.
+    """
+
+    def __init__(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        self.old = dict(old)
+        self.new = dict(new)
+        self.url = f"file://{self.old['data_dir']}"
+
+    def save(self, session_id: str | None = None, /, **values: object) -> str:
+        """Save a session in the old store and return its id."""
+        return saved(self.old, session_id, **values)
+
+    def save_in_new(self, session_id: str, **values: object) -> None:
+        saved({"type": "ext:dynamodb", **self.new}, session_id, **values)
+
+    def move(self, source: Any = None, **more: Any) -> Report:
+        return move(source or self.url, self.new, **more)
+
+    def counts(self, **more: Any) -> dict[str, int]:
+        """Copy all sessions and return the counts that are not 0."""
+        return counts(self.move(**more))
+
+    def migrate(self, *flags: str, query: str = "") -> Result:
+        """Run the command.
+
+        :param query: more options in the URL of the new store.
+        """
+        return migrate("--from", self.url, "--to", url_of(self.new) + query, *flags)
+
+    @property
+    def storage(self) -> SessionStorage:
+        """The new store."""
+        return target(self.new)
+
+    def copy(self, session_id: str) -> Item | None:
+        """Return a session's item in the new store."""
+        return self.storage.items.get(self.storage.keys.session(session_id), SESSION)
+
+    def copied(self, session_id: str) -> Item:
+        item = self.copy(session_id)
+        assert item is not None
+        return item
+
+    def key(self, session_id: str) -> dict[str, Any]:
+        """Return the primary key of a session in the new store."""
+        return self.storage.items.layout.key_attributes(self.storage.keys.session(session_id))
+
+    def log_out(self, session_id: str) -> None:
+        self.storage.items.end(self.storage.keys.session(session_id))
+
+    def sweep(self, session_id: str) -> None:
+        """Delete a session's item from the new store, without a marker of its log-out."""
+        self.storage.items.call("delete_item", Key=self.key(session_id))
+
+
 def target(options: Mapping[str, object]) -> SessionStorage:
     return SessionStorage(Backend(parse(options)))
+
+
+def url_of(options: Mapping[str, Any]) -> str:
+    """Return the URL of a store in DynamoDB."""
+    given = dict(options)
+    region, table = given.pop("region_name"), given.pop("table_name")
+    return f"dynamodb://{region}/{table}?{urlencode(given)}"
+
+
+def migrate(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["migrate", *arguments])
 
 
 def move(source: Any, options: Mapping[str, object], **more: Any) -> Report:
@@ -38,12 +111,6 @@ def saved(old: Mapping[str, Any], session_id: str | None = None, /, **values: ob
     session.save()
     saved_id: str = session.id
     return saved_id
-
-
-def stored(options: Mapping[str, object], session_id: str) -> Item | None:
-    """Return a session's item in the new store."""
-    storage = target(options)
-    return storage.items.get(storage.keys.session(session_id), SESSION)
 
 
 def counts(report: Report) -> dict[str, int]:

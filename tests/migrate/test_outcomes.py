@@ -17,7 +17,7 @@ from beaker_dynamodb.items.codec import Codec
 from beaker_dynamodb.items.item import SESSION, Item, item_size
 from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
 from tests.clock import Clock
-from tests.migrate.moving import counts, move, saved, stored, target
+from tests.migrate.moving import Stores, counts, target
 from tests.servers.recorder import CallRecorder
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ TIMEOUT = 1920.0
 
 
 @pytest.fixture
-def new(options: dict[str, object], clock: Clock) -> dict[str, object]:
-    """Options of the new store."""
-    return {**options, "timeout": TIMEOUT, "clock": clock}
+def stores(stores: Stores, clock: Clock) -> Stores:
+    stores.new.update(timeout=TIMEOUT, clock=clock)
+    return stores
 
 
 def accessed_ago(seconds: float, clock: Clock) -> dict[str, float]:
@@ -37,13 +37,10 @@ def accessed_ago(seconds: float, clock: Clock) -> dict[str, float]:
     return {"_accessed_time": clock() - seconds, "_creation_time": clock() - seconds - 3600}
 
 
-def test_the_lifetime_of_a_copy_starts_at_the_last_access(
-    old: dict[str, Any], url: str, new: dict[str, object], clock: Clock
-) -> None:
-    session_id = saved(old, user=1, **accessed_ago(100.5, clock))
-    move(url, new)
-    item = stored(new, session_id)
-    assert item is not None
+def test_the_lifetime_of_a_copy_starts_at_the_last_access(stores: Stores, clock: Clock) -> None:
+    session_id = stores.save(user=1, **accessed_ago(100.5, clock))
+    stores.move()
+    item = stores.copied(session_id)
     accessed_ms = round((clock() - 100.5) * 1000)
     times = (item.created_ms, item.accessed_ms, item.deadline_ms)
     assert (accessed_ms - 3_600_000, accessed_ms, accessed_ms + TIMEOUT * 1000) == times
@@ -51,47 +48,38 @@ def test_the_lifetime_of_a_copy_starts_at_the_last_access(
 
 @pytest.mark.parametrize(("timeout", "lifetime"), [(TIMEOUT, TIMEOUT), (None, 86_400)])
 def test_expired_sessions_are_not_copied(
-    old: dict[str, Any],
-    url: str,
-    new: dict[str, object],
-    clock: Clock,
-    timeout: float | None,
-    lifetime: float,
+    stores: Stores, clock: Clock, timeout: float | None, lifetime: float
 ) -> None:
-    expired = saved(old, user=1, **accessed_ago(lifetime, clock))
-    live = saved(old, user=2, **accessed_ago(lifetime - 0.001, clock))
-    report = move(url, {**new, "timeout": timeout})
-    assert {"found": 2, "copied": 1, "expired": 1, "verified": 1} == counts(report)
-    assert stored(new, expired) is None
-    assert stored(new, live) is not None
+    expired = stores.save(user=1, **accessed_ago(lifetime, clock))
+    live = stores.save(user=2, **accessed_ago(lifetime - 0.001, clock))
+    stores.new["timeout"] = timeout
+    assert {"found": 2, "copied": 1, "expired": 1, "verified": 1} == stores.counts()
+    assert stores.copy(expired) is None
+    assert stores.copy(live) is not None
 
 
-def test_a_session_that_was_logged_out_is_not_copied(
-    old: dict[str, Any], url: str, new: dict[str, object]
-) -> None:
-    session = Session({}, use_cookies=False, **old)
+def test_a_session_that_was_logged_out_is_not_copied(stores: Stores) -> None:
+    session = Session({}, use_cookies=False, **stores.old)
     session["user"] = 1
     session.save()
     session.delete()
     session.save()
-    assert {"found": 1, "empty": 1} == counts(move(url, new))
+    assert {"found": 1, "empty": 1} == stores.counts()
 
 
-def test_caches_and_damaged_files_do_not_stop_a_migration(
-    old: dict[str, Any], url: str, new: dict[str, object], clock: Clock
-) -> None:
-    session_id = saved(old, user=1, **accessed_ago(0, clock))
-    Cache("news", **old).put("session", "a value under the name of a session's key")
-    cut = saved(old, user=2)
-    (damaged,) = Path(old["data_dir"]).rglob(f"{cut}.cache")
+def test_caches_and_damaged_files_do_not_stop_a_migration(stores: Stores, clock: Clock) -> None:
+    session_id = stores.save(user=1, **accessed_ago(0, clock))
+    Cache("news", **stores.old).put("session", "a value under the name of a session's key")
+    cut = stores.save(user=2)
+    (damaged,) = Path(stores.old["data_dir"]).rglob(f"{cut}.cache")
     damaged.write_bytes(damaged.read_bytes()[:-20])
 
-    report = move(url, new)
+    report = stores.move()
 
     expected = {"found": 2, "copied": 1, "unreadable": 1, "foreign": 1, "verified": 1}
     assert expected == counts(report)
     assert report.complete
-    assert stored(new, session_id) is not None
+    assert stores.copy(session_id) is not None
 
 
 class RunsCode:
@@ -100,146 +88,107 @@ class RunsCode:
 
 
 def test_code_in_an_old_session_is_copied_and_not_run(
-    old: dict[str, Any],
-    url: str,
-    new: dict[str, object],
-    clock: Clock,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    stores: Stores, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    session_id = saved(old, user=1)
+    session_id = stores.save(user=1)
     values = {"user": 1, "object": RunsCode(), **accessed_ago(5, clock)}
     payload = b64encode(pickle.dumps(values, 2)).decode()
-    (file,) = Path(old["data_dir"]).rglob(f"{session_id}.cache")
+    (file,) = Path(stores.old["data_dir"]).rglob(f"{session_id}.cache")
     file.write_bytes(pickle.dumps({"session": payload, "another": RunsCode()}))
 
-    assert {"found": 1, "copied": 1, "verified": 1} == counts(move(url, new))
+    assert {"found": 1, "copied": 1, "verified": 1} == stores.counts()
 
-    item = stored(new, session_id)
-    assert item is not None
+    item = stores.copied(session_id)
     assert round((clock() - 5) * 1000) == item.accessed_ms
-    assert payload == target(new).codec.decode(item)
+    assert payload == stores.storage.codec.decode(item)
     assert not Path("planted").exists()
 
 
 def test_code_in_an_old_table_is_not_run(
-    new: dict[str, object], clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    storage = target({**new, "prefix": "old"})
+    old = target({**stores.new, "prefix": "old"})
     now_ms = round(clock() * 1000)
     planted = Item(
-        key=storage.keys.session("planted"),
+        key=old.keys.session("planted"),
         kind=SESSION,
         data=pickle.dumps(RunsCode()),
         codec="pickle",
         created_ms=now_ms,
         deadline_ms=now_ms + 1000,
     )
-    storage.items.put(planted)
-    assert {"found": 1, "unreadable": 1} == counts(move(DynamoDBSource(storage), new))
+    old.items.put(planted)
+    assert {"found": 1, "unreadable": 1} == counts(stores.move(DynamoDBSource(old)))
     assert not Path("planted").exists()
 
 
-def test_special_keys_are_copied_if_the_session_has_them(
-    old: dict[str, Any], url: str, new: dict[str, object], clock: Clock
-) -> None:
+def test_special_keys_are_copied_if_the_session_has_them(stores: Stores, clock: Clock) -> None:
     values = {"user": "me", "logins": Decimal(3), "blob": b"\xff"}
-    ids = [saved(old, **some, **accessed_ago(0, clock)) for some in (values, {"a": 1})]
-    special = {**new, "special_keys": "user:S, logins:N, blob:B"}
-    assert {"found": 2, "copied": 2, "verified": 2} == counts(move(url, special))
-    items = [stored(special, session_id) for session_id in ids]
-    attributes: dict[str, object] = {
-        "user": {"S": "me"},
-        "logins": {"N": "3"},
-        "blob": {"B": b"\xff"},
-    }
-    assert [attributes, {}] == [item.special for item in items if item is not None]
-
-
-@pytest.mark.parametrize("dry_run", [True, False])
-def test_a_session_that_is_too_large_makes_a_migration_incomplete(
-    old: dict[str, Any],
-    url: str,
-    new: dict[str, object],
-    clock: Clock,
-    dry_run: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 1000)
-    saved(old, text="x" * 3000, **accessed_ago(0, clock))
-    saved(old, user=1, **accessed_ago(0, clock))
-    report = move(url, {**new, "compression": "off"}, dry_run=dry_run)
-    assert (2, 1, 1) == (report.found, report.copied, report.too_large)
-    assert not report.complete
+    ids = [stores.save(**some, **accessed_ago(0, clock)) for some in (values, {"a": 1})]
+    stores.new["special_keys"] = "user:S, logins:N, blob:B"
+    assert {"found": 2, "copied": 2, "verified": 2} == stores.counts()
+    attributes = {"user": {"S": "me"}, "logins": {"N": "3"}, "blob": {"B": b"\xff"}}
+    assert [attributes, {}] == [stores.copied(session_id).special for session_id in ids]
 
 
 def test_a_session_larger_than_an_item_is_copied_from_files_and_from_a_table(
-    old: dict[str, Any], url: str, local_endpoint: Endpoint, table_name: str, clock: Clock
+    stores: Stores, local_endpoint: Endpoint, clock: Clock
 ) -> None:
     # moto counts the base64 of a chunk, and refuses it.
     large = "".join(chr(0x4E00 + number % 20_000) for number in range(200_000))
-    session_id = saved(old, text=large, **accessed_ago(0, clock))
-    options = {**local_endpoint.options, "table_name": table_name, "clock": clock}
-    chunked = {**options, "compression": "off"}
-    assert {"found": 1, "copied": 1, "verified": 1} == counts(move(url, chunked))
-    first = stored(chunked, session_id)
-    assert first is not None
-    assert first.chunks is not None
-    report = move(DynamoDBSource(target(chunked)), {**chunked, "prefix": "second"})
-    assert {"found": 1, "copied": 1, "verified": 1} == counts(report)
+    session_id = stores.save(text=large, **accessed_ago(0, clock))
+    stores.new.update(local_endpoint.options, compression="off")
+    copied = {"found": 1, "copied": 1, "verified": 1}
+    assert copied == stores.counts()
+    assert stores.copied(session_id).chunks is not None
+    first = DynamoDBSource(stores.storage)
+    stores.new["prefix"] = "second"
+    assert copied == counts(stores.move(first))
 
 
-def test_a_dry_run_writes_nothing(
-    old: dict[str, Any], url: str, new: dict[str, object], clock: Clock
-) -> None:
-    saved(old, user=1, **accessed_ago(0, clock))
-    saved(old, user=2, **accessed_ago(TIMEOUT, clock))
-    storage = target(new)
+def test_a_dry_run_writes_nothing(stores: Stores, clock: Clock) -> None:
+    stores.save(user=1, **accessed_ago(0, clock))
+    stores.save(user=2, **accessed_ago(TIMEOUT, clock))
+    storage = stores.storage
     create(storage.items.client(), storage.options)
     with CallRecorder(storage.items.client()) as calls:
-        report = move(url, new, dry_run=True)
+        report = stores.move(dry_run=True)
     assert ["GetItem", "BatchGetItem"] == calls.operations
     assert {"found": 2, "copied": 1, "expired": 1} == counts(report)
     assert 4 == report.write_units
 
 
-def test_write_units_are_those_of_the_items(
-    old: dict[str, Any], url: str, new: dict[str, object], clock: Clock
-) -> None:
-    ids = [saved(old, text="x" * size, **accessed_ago(0, clock)) for size in (10, 1500, 5000)]
-    plain = {**new, "compression": "off"}
-    report = move(url, plain)
-    layout = target(plain).items.layout
-    items = [item for session_id in ids if (item := stored(plain, session_id)) is not None]
-    sizes = [item_size(layout.attributes(item)) for item in items]
-    assert 3 == len(sizes)
+def test_write_units_are_those_of_the_items(stores: Stores, clock: Clock) -> None:
+    ids = [stores.save(text="x" * size, **accessed_ago(0, clock)) for size in (10, 1500, 5000)]
+    stores.new["compression"] = "off"
+    report = stores.move()
+    layout = stores.storage.items.layout
+    sizes = [item_size(layout.attributes(stores.copied(session_id))) for session_id in ids]
     # A transaction of the session and its record, at twice the price.
     assert sum(2 * (-(-size // 1024) + 1) for size in sizes) == report.write_units > 20
 
 
 @pytest.mark.parametrize(("verify", "reads"), [("none", 0), ("sample", 2), ("all", 101)])
-def test_copies_are_read_back(
-    verify: str, reads: int, old: dict[str, Any], url: str, options: dict[str, object]
-) -> None:
+def test_copies_are_read_back(stores: Stores, clock: Clock, verify: str, reads: int) -> None:
     for number in range(101):
-        saved(old, user=number)
-    storage = target(options)
+        stores.save(user=number, **accessed_ago(0, clock))
+    storage = stores.storage
     create(storage.items.client(), storage.options)
     with CallRecorder(storage.items.client()) as calls:
-        report = move(url, options, verify=verify)
+        report = stores.move(verify=verify)
     assert (101, reads) == (report.copied, report.verified)
     # One more reads the run before.
     assert (reads + 1, 3) == tuple(map(calls.operations.count, ("GetItem", "BatchGetItem")))
 
 
 def test_a_copy_that_differs_makes_a_migration_incomplete(
-    old: dict[str, Any], url: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    stores: Stores, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved(old, user=1)
+    stores.save(user=1, **accessed_ago(0, clock))
     encode = Codec.encode_session
     monkeypatch.setattr(Codec, "encode_session", lambda codec, text: encode(codec, "b" + text[1:]))
-    report = move(url, options)
+    report = stores.move()
     assert {"found": 1, "copied": 1, "differing": 1} == counts(report)
     assert not report.complete

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.beaker import Browser
-from tests.migrate.moving import counts, move
+from tests.migrate.moving import Stores, counts, move, url_of
 from tests.sessions.site import ENCRYPTED
 
 CONTENTS = {"user": 42, "basket": [{"sku": "a", "pieces": 2}], "name": "Zoë"}
@@ -42,18 +42,16 @@ def identity(session: Any) -> tuple[str, float, bool]:
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_every_serializer_and_encryption(
-    settings: dict[str, object], old: dict[str, Any], url: str, options: dict[str, object]
-) -> None:
-    visitor = Visitor({**old, **settings})
+def test_every_serializer_and_encryption(settings: dict[str, object], stores: Stores) -> None:
+    visitor = Visitor({**stores.old, **settings})
     opaque = {"opaque": 1} if "encrypt_key" in settings else {}
-    assert {**COPIED, **opaque} == counts(move(url, {**options, "timeout": 1920}))
-    assert visitor.stays_logged_in({**options, **settings})
+    assert {**COPIED, **opaque} == stores.counts()
+    assert visitor.stays_logged_in({**stores.new, **settings})
 
 
 def test_from_redis(options: dict[str, object], redis_url: str) -> None:
     visitor = Visitor({"type": "ext:redis", "url": redis_url})
-    assert COPIED == counts(move(redis_url, {**options, "timeout": 1920}))
+    assert COPIED == counts(move(redis_url, options))
     assert visitor.stays_logged_in(options)
 
 
@@ -73,7 +71,5 @@ def test_from_another_prefix_and_signing_key(hash_ids: bool, options: dict[str, 
     new = {**options, "prefix": "new", "hash_ids": True, "signing_keys": "fedcba9876543210"}
     visitor = Visitor(old)
     Visitor(options)  # another application's session in the same table
-    query = "&".join(f"{name}={value}" for name, value in old.items() if name != "table_name")
-    report = move(f"dynamodb:///{options['table_name']}?{query}", {**new, "timeout": 1920})
-    assert COPIED == counts(report)
+    assert COPIED == counts(move(url_of(old), new))
     assert visitor.stays_logged_in(new)
