@@ -17,12 +17,7 @@ from uuid import UUID
 from beaker.cache import Cache
 from beaker.session import Session
 
-from beaker_dynamodb import (
-    DynamoDBNamespaceManager,
-    DynamoDBSession,
-    SessionStore,
-    TooManySessions,
-)
+from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, SessionStore, TooManySessions
 from beaker_dynamodb.caches.lease import Clock as LockClock
 from beaker_dynamodb.caches.lock_registry import LockRegistry
 from tests.caches.conftest import die
@@ -76,14 +71,10 @@ class Content:
         return hashlib.shake_128(self.name.encode()).digest(size)
 
     def write(self, options: Options, clock: Clock) -> None:
-        """Write it to a table.
-
-        :param options: of the table.
-        """
+        """Write it to the table of these options."""
         raise NotImplementedError
 
     def read(self, options: Options) -> Any:
-        """Return what a reader finds in a table."""
         raise NotImplementedError
 
 
@@ -91,15 +82,17 @@ class InOurMiddleware(Content):
     """A session that an application behind this package's middleware has saved."""
 
     def write(self, options: Options, clock: Clock) -> None:
-        self._site(options)(self.save)
-
-    def save(self, session: Any) -> None:
-        """Save the session, as the application does."""
-        session.update(self.value)
-        session.save()
+        self._save(options, self.value)
 
     def read(self, options: Options) -> Any:
         return self._site(options)(values, f"{COOKIE}={self.id}").result
+
+    def _save(self, options: Options, data: Options, cookie: str = "") -> None:
+        def action(session: Any) -> None:
+            session.update(data)
+            session.save()
+
+        self._site(options)(action, cookie)
 
     def _site(self, options: Options) -> Site:
         return Site("ours", {**options, **self.options})
@@ -109,17 +102,9 @@ class ChangedLater(InOurMiddleware):
     """A session whose second version was saved ten seconds after the first."""
 
     def write(self, options: Options, clock: Clock) -> None:
-        super().write(options, clock)
+        self._save(options, {"name": "Ada"})
         clock.advance(10)
-        self._site(options)(self.save_again, f"{COOKIE}={self.id}")
-
-    def save(self, session: Any) -> None:
-        session["name"] = "Ada"
-        session.save()
-
-    def save_again(self, session: Any) -> None:
-        """Save the second version."""
-        super().save(session)
+        self._save(options, self.value, f"{COOKIE}={self.id}")
 
 
 class InSessionStore(InOurMiddleware):
@@ -135,10 +120,10 @@ class InSessionStore(InOurMiddleware):
             "times": [time and time.isoformat() for time in times],
         }
 
-    def save(self, session: Any) -> None:
+    def write(self, options: Options, clock: Clock) -> None:
         found = {"special", "times"}
-        session.update({name: self.value[name] for name in self.value if name not in found})
-        session.save()
+        data = {name: self.value[name] for name in self.value if name not in found}
+        self._save(options, data)
 
 
 class LoggedIn(InOurMiddleware):
@@ -147,7 +132,7 @@ class LoggedIn(InOurMiddleware):
     def read(self, options: Options) -> Any:
         """Return the value if a second log-in is refused."""
         try:
-            Site("ours", {**options, **self.options})(self.save)
+            self._save(options, self.value)
         except TooManySessions:
             return super().read(options)
         return "a second session"
@@ -180,8 +165,7 @@ class InBeaker(WithoutCookie):
 
     @property
     def id(self) -> str:
-        chosen: str = self.value["id"]
-        return chosen
+        return str(self.value["id"])
 
 
 class InNamespace(Content):
@@ -215,7 +199,6 @@ class InCache(Content):
         return self.name if self.key is None else self.key
 
     def cache(self, options: Options) -> Cache:
-        """Return the cache as an application opens it."""
         return Cache(self.namespace, "ext:dynamodb", **{**options, **self.options})
 
 

@@ -85,32 +85,22 @@ LEAST_ATTRIBUTES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("layout", "item", "attributes"),
-    [
-        (FLAT, SESSION_ITEM, SESSION_ATTRIBUTES),
-        (SORTED, ENTRY_ITEM, ENTRY_ATTRIBUTES),
-        (FLAT, LEAST_ITEM, LEAST_ATTRIBUTES),
-    ],
-    ids=["session", "entry", "least"],
-)
-def test_attributes(layout: Layout, item: Item, attributes: dict[str, Any]) -> None:
-    assert attributes == layout.attributes(item)
-
-
-def test_session_is_read_back() -> None:
+def test_session() -> None:
+    assert SESSION_ATTRIBUTES == FLAT.attributes(SESSION_ITEM)
     layout = Layout(parse({"special_keys": "userId:N, user.name:S, other:B"}))
     key = layout.key(SESSION_ATTRIBUTES)
     assert {"namespace": b"original"} == key.originals
     assert SESSION_ITEM == layout.item(key, "beaker-session", SESSION_ATTRIBUTES)
 
 
-def test_entry_is_read_back() -> None:
+def test_entry() -> None:
+    assert ENTRY_ATTRIBUTES == SORTED.attributes(ENTRY_ITEM)
     key = SORTED.key(ENTRY_ATTRIBUTES)
     assert {"key": b"original"} == key.originals
     found = SORTED.item(key, "beaker-cache", ENTRY_ATTRIBUTES)
     found.data = b"in chunks"
     assert ENTRY_ITEM == found
+    assert LEAST_ATTRIBUTES == FLAT.attributes(LEAST_ITEM)
     assert LEAST_ITEM == FLAT.item(FLAT.key(LEAST_ATTRIBUTES), "beaker-cache", LEAST_ATTRIBUTES)
 
 
@@ -119,53 +109,46 @@ def test_attributes_of_later_versions_are_passed_over() -> None:
     assert LEAST_ITEM == FLAT.item(FLAT.key(later), "beaker-cache", later)
 
 
-@pytest.mark.parametrize(
-    ("count", "fits"), [("1", True), ("200", True), ("0", False), ("201", False)]
-)
-def test_number_of_chunks(count: str, fits: bool) -> None:
-    attributes = {**ENTRY_ATTRIBUTES, "chunks": {"N": count}}
-    assert fits is (SORTED.chunks(attributes) is not None)
-    if not fits:
+def test_number_of_chunks() -> None:
+    for count in (1, 200):
+        chunks = SORTED.chunks({**ENTRY_ATTRIBUTES, "chunks": {"N": str(count)}})
+        assert chunks == ChunkSet(CACHE, "ChunkSetToken000", count)
+    for count in (0, 201):
+        attributes = {**ENTRY_ATTRIBUTES, "chunks": {"N": str(count)}}
+        assert SORTED.chunks(attributes) is None
         with pytest.raises(PayloadError):
             SORTED.item(SORTED.key(attributes), "beaker-cache", attributes)
 
 
-@pytest.mark.parametrize(
-    ("ms", "text"),
-    [
-        (0, "0.000"),
-        (1, "0.001"),
-        (999, "0.999"),
-        (1000, "1.000"),
-        (1_700_000_000_125, "1700000000.125"),
-        (99_999_999_999_999, "99999999999.999"),
-        (-1, "-0.001"),
-        (-1500, "-1.500"),
-    ],
-)
-def test_time(ms: int, text: str) -> None:
-    assert {"N": text} == seconds(ms)
-    assert ms == milliseconds({"N": text})
+def test_time() -> None:
+    texts = {
+        0: "0.000",
+        1: "0.001",
+        999: "0.999",
+        1000: "1.000",
+        1_700_000_000_125: "1700000000.125",
+        99_999_999_999_999: "99999999999.999",
+        -1: "-0.001",
+        -1500: "-1.500",
+    }
+    assert texts == {ms: seconds(ms)["N"] for ms in texts}
+    assert [*texts] == [milliseconds({"N": text}) for text in texts.values()]
 
 
-@pytest.mark.parametrize(
-    ("text", "ms"),
-    [
-        ("1700000000", 1_700_000_000_000),  # as DynamoDB returns 1700000000.000
-        ("1700000000.1", 1_700_000_000_100),
-        ("1.7E9", 1_700_000_000_000),
-        ("0.0014", 1),
-        ("0.0016", 2),
-        ("-1.5", -1500),
-    ],
-)
-def test_time_in_other_words(text: str, ms: int) -> None:
-    assert ms == milliseconds({"N": text})
+def test_time_in_other_words() -> None:
+    times = {
+        "1700000000": 1_700_000_000_000,  # as DynamoDB returns 1700000000.000
+        "1700000000.1": 1_700_000_000_100,
+        "1.7E9": 1_700_000_000_000,
+        "0.0014": 1,
+        "0.0016": 2,
+        "-1.5": -1500,
+    }
+    assert times == {text: milliseconds({"N": text}) for text in times}
 
 
-@pytest.mark.parametrize(
-    ("deadline_ms", "grace_ms", "expires"),
-    [
+def test_time_to_live_is_rounded_up() -> None:
+    for deadline_ms, grace_ms, expires in [
         (1000, 0, "1"),
         (1001, 0, "2"),
         (1999, 0, "2"),
@@ -174,12 +157,10 @@ def test_time_in_other_words(text: str, ms: int) -> None:
         (1500, 60_000, "62"),
         (-1, 0, "0"),
         (-1000, 0, "-1"),
-    ],
-)
-def test_time_to_live_is_rounded_up(deadline_ms: int, grace_ms: int, expires: str) -> None:
-    attributes = FLAT.expiry(deadline_ms, grace_ms)
-    assert {"N": expires} == attributes["expires"]
-    assert (grace_ms > 0) is ("grace" in attributes)
+    ]:
+        attributes = FLAT.expiry(deadline_ms, grace_ms)
+        assert {"N": expires} == attributes["expires"]
+        assert (grace_ms > 0) is ("grace" in attributes)
 
 
 def test_no_expiry() -> None:

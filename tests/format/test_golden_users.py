@@ -30,14 +30,14 @@ def test_attributes_of_a_user() -> None:
     key = UserItems(ITEMS, "userId").key({"N": "42"})
     written = attributes(ITEMS, key, USER, 86_400)
     assert len(written.pop("writer")["S"]) == len("WriterToken0")
-    assert {**ATTRIBUTES} == {**written, "writer": {"S": "WriterToken0"}}
+    assert ATTRIBUTES == {**written, "writer": {"S": "WriterToken0"}}
     assert USER == user_item(ITEMS, ATTRIBUTES)
     assert UserItem() == user_item(ITEMS, None)
 
 
-@pytest.mark.parametrize(
-    "damage", [{"data": {"B": b"{}"}}, {"data": {"S": "x"}}, {"data": {"B": b"[]"}}, {"writer": {}}]
-)
-def test_a_damaged_user_is_an_error(damage: dict[str, Any]) -> None:
+def test_a_damaged_user_is_an_error() -> None:
+    for damage in ({"data": {"B": b"{}"}}, {"data": {"S": "x"}}, {"data": {"B": b"[]"}}):
+        with pytest.raises(PayloadError, match="damaged"):
+            user_item(ITEMS, {**ATTRIBUTES, **damage})
     with pytest.raises(PayloadError, match="damaged"):
-        user_item(ITEMS, {**ATTRIBUTES, **damage})
+        user_item(ITEMS, {**ATTRIBUTES, "writer": {}})
