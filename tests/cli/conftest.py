@@ -20,10 +20,17 @@ if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
 
 Run = Callable[..., Result]
+Keys = Callable[[], set[str]]
+Sent = list[tuple[str, dict[str, Any]]]
 
 
 @pytest.fixture
-def run(endpoint: Endpoint, table_name: str) -> Run:
+def options(options: dict[str, Any], shape: str) -> dict[str, Any]:
+    return {**options, "sort_key": "part"} if shape == "sorted" else options
+
+
+@pytest.fixture
+def run(endpoint: Endpoint, table_name: str, shape: str) -> Run:
     """Runs a command on the test's table; the flags in ``after`` override the table's."""
     where = [
         *("--table-name", table_name, "--endpoint-url", endpoint.url, "--region-name", "eu-west-1"),
@@ -31,6 +38,7 @@ def run(endpoint: Endpoint, table_name: str) -> Run:
         *("--aws-secret-access-key", endpoint.options["aws_secret_access_key"]),
         # The patience of a web request, so that the command uses the test's client.
         *("--read-timeout", "2", "--max-attempts", "3"),
+        *(("--sort-key", "part") if shape == "sorted" else ()),
     ]
 
     def run(*arguments: str, after: Sequence[str] = (), **more: Any) -> Result:
@@ -55,9 +63,9 @@ def filled(options: dict[str, object], client: DynamoDBClient, table_name: str) 
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """The calls on items, as method and parameters, whatever client sends them."""
-    calls: list[tuple[str, dict[str, Any]]] = []
+    calls: Sent = []
     real = TableCalls.call
 
     def call(self: TableCalls, method: str, **params: Any) -> Any:
@@ -68,6 +76,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     return calls
 
 
-def keys(client: DynamoDBClient, table_name: str) -> set[str]:
-    """Return the keys of all items."""
-    return {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}
+@pytest.fixture
+def keys(client: DynamoDBClient, table_name: str) -> Keys:
+    """Returns the keys of all items."""
+    return lambda: {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}

@@ -3,48 +3,41 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb import batches
-from tests.cli.conftest import Run, keys
+from tests.cli.conftest import Keys, Run, Sent
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+NEWS = ("clear", "--namespace", "news")
 
 
 @pytest.mark.parametrize("words", [["--yes"], []])
+@pytest.mark.usefixtures("filled")
 def test_only_the_namespace_is_deleted(
-    run: Run,
-    filled: dict[str, Any],
-    options: dict[str, Any],
-    client: DynamoDBClient,
-    table_name: str,
-    words: list[str],
+    run: Run, options: dict[str, Any], keys: Keys, words: list[str]
 ) -> None:
     DynamoDBNamespaceManager("newspaper", **options)[b"key"] = 1
-    before = keys(client, table_name)
-    result = run("clear", "--namespace", "news", *words, input="y\n")
+    before = keys()
+    result = run(*NEWS, *words, input="y\n")
     assert "3 items deleted; " in result.stdout
     left = {key for key in before if not key.startswith("cache:news|")}
     assert len(before) - 3 == len(left)
-    assert left == keys(client, table_name)
+    assert left == keys()
 
 
 @pytest.mark.both_servers
 @pytest.mark.both_shapes
 def test_what_is_deleted_is_read_consistently(
-    run: Run, options: dict[str, Any], shape: str, sent: list[tuple[str, dict[str, Any]]]
+    run: Run, options: dict[str, Any], shape: str, sent: Sent
 ) -> None:
-    flags = ["--sort-key", "part"] if shape == "sorted" else []
-    more = {"sort_key": "part"} if flags else {}
-    DynamoDBNamespaceManager("news", **options, **more)[b"key"] = 1
+    DynamoDBNamespaceManager("news", **options)[b"key"] = 1
     sent.clear()
-    result = run("clear", "--namespace", "news", "--yes", "--json", *flags)
+    result = run(*NEWS, "--yes", "--json")
     assert 1 == json.loads(result.stdout)["deleted"]
-    assert ("Scanning table" in result.stderr) == (not flags)
+    assert ("Scanning table" in result.stderr) == (shape == "hash-only")
     reads = [params for method, params in sent if method in ("scan", "query")]
     assert {True} == {params["ConsistentRead"] for params in reads}
 
@@ -53,12 +46,10 @@ def test_what_is_deleted_is_read_consistently(
 @pytest.mark.both_shapes
 @pytest.mark.parametrize("words", [[], ["--json"]])
 def test_a_namespace_that_does_not_exist_is_an_error(
-    run: Run, options: dict[str, Any], shape: str, words: list[str]
+    run: Run, options: dict[str, Any], words: list[str]
 ) -> None:
-    flags = ["--sort-key", "part"] if shape == "sorted" else []
-    more = {"sort_key": "part"} if flags else {}
-    DynamoDBNamespaceManager("newspaper", **options, **more)[b"key"] = 1
-    result = run("clear", "--namespace", "news", "--yes", *words, *flags)
+    DynamoDBNamespaceManager("newspaper", **options)[b"key"] = 1
+    result = run(*NEWS, "--yes", *words)
     assert (1, "") == (result.exit_code, result.stdout)
     error = result.stderr.splitlines()[-1]
     assert "cache namespace 'news' does not exist in table" in error
@@ -70,13 +61,14 @@ def test_a_namespace_whose_value_is_being_computed_exists(
 ) -> None:
     lock = DynamoDBNamespaceManager("news", **options).get_creation_lock(b"key")
     lock.acquire()
-    result = run("clear", "--namespace", "news", "--yes")
+    result = run(*NEWS, "--yes")
     lock.release()
     assert (0, True) == (result.exit_code, result.stdout.startswith("0 items deleted; "))
 
 
+@pytest.mark.usefixtures("filled")
 def test_after_ctrl_c_the_command_says_what_was_deleted(
-    run: Run, filled: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = batches.write
 
@@ -85,7 +77,7 @@ def test_after_ctrl_c_the_command_says_what_was_deleted(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(batches, "write", write)
-    result = run("clear", "--namespace", "news", "--yes")
+    result = run(*NEWS, "--yes")
     assert 0 != result.exit_code
     assert "3 items deleted; " in result.stderr
 
@@ -94,17 +86,12 @@ def test_after_ctrl_c_the_command_says_what_was_deleted(
     ("answer", "code", "said"),
     [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
 )
+@pytest.mark.usefixtures("filled")
 def test_without_a_yes_nothing_is_deleted(
-    run: Run,
-    filled: dict[str, Any],
-    client: DynamoDBClient,
-    table_name: str,
-    answer: str,
-    code: int,
-    said: str,
+    run: Run, keys: Keys, answer: str, code: int, said: str
 ) -> None:
-    before = keys(client, table_name)
-    result = run("clear", "--namespace", "news", input=answer)
+    before = keys()
+    result = run(*NEWS, input=answer)
     assert code == result.exit_code
     assert said in result.stderr.splitlines()[-1]
-    assert before == keys(client, table_name)
+    assert before == keys()

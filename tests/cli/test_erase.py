@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run, keys
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.cli.conftest import Keys, Run
 
 
 @pytest.fixture
 def erase(run: Run, filled: dict[str, Any]) -> Run:
     flags = ("--special-keys", "userId:N:index", "--user-key", "userId")
-
-    def erase(*words: str, **more: Any) -> Any:
-        return run("sessions", "erase", *words, *flags, **more)
-
-    return erase
+    return lambda *words, **more: run("sessions", "erase", *words, *flags, **more)
 
 
-def test_a_user_is_erased_and_no_other(erase: Run, client: DynamoDBClient, table_name: str) -> None:
-    before = keys(client, table_name)
-    dry = erase("--where", "userId=0", "--dry-run", "--json")
-    found = json.loads(dry.stdout)
+def test_a_user_is_erased_and_no_other(erase: Run, keys: Keys) -> None:
+    before = keys()
+    found = json.loads(erase("--where", "userId=0", "--dry-run", "--json").stdout)
     assert (3, 0) == (found["found"], found["erased"])
-    assert before == keys(client, table_name)
-    done = erase("--where", "userId=0", "--yes")
-    assert done.stderr.startswith("3 sessions erased; ")
-    left = {key for key in keys(client, table_name) if "|user|" not in key}
+    assert before == keys()
+    assert erase("--where", "userId=0", "--yes").stderr.startswith("3 sessions erased; ")
+    left = {key for key in keys() if "|user|" not in key}
     assert before - {"sess:id-0", "sess:id-2", "sess:id-4"} == left
 
 
@@ -44,16 +35,10 @@ def test_a_user_is_erased_and_no_other(erase: Run, client: DynamoDBClient, table
     ],
 )
 def test_nothing_is_erased_without_a_user_and_a_yes(
-    erase: Run,
-    client: DynamoDBClient,
-    table_name: str,
-    words: list[str],
-    answer: str,
-    code: int,
-    said: str,
+    erase: Run, keys: Keys, words: list[str], answer: str, code: int, said: str
 ) -> None:
-    before = keys(client, table_name)
+    before = keys()
     result = erase(*words, input=answer)
     assert code == result.exit_code
     assert said in result.stderr
-    assert before == keys(client, table_name)
+    assert before == keys()

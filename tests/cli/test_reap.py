@@ -5,41 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.items import reaper
 from beaker_dynamodb.migrate.state import State
-from tests.cli.conftest import Run, keys
+from tests.cli.conftest import Keys, Run
 from tests.servers.recorder import CallRecorder
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
-
-def test_only_expired_items_are_deleted(
-    run: Run, filled: dict[str, Any], client: DynamoDBClient, table_name: str
-) -> None:
-    before = keys(client, table_name)
-    dry = run("reap", "--dry-run")
-    assert "1 expired item would be deleted, of " in dry.stdout
-    assert before == keys(client, table_name)
+@pytest.mark.usefixtures("filled")
+def test_only_expired_items_are_deleted(run: Run, keys: Keys) -> None:
+    before = keys()
+    assert "1 expired item would be deleted, of " in run("reap", "--dry-run").stdout
+    assert before == keys()
     answer = json.loads(run("reap", "--json").stdout)
     assert (1, 1) == (answer["expired"], answer["deleted"])
-    assert before - {"sess:old"} == keys(client, table_name)
+    assert before - {"sess:old"} == keys()
 
 
 def test_an_interrupted_run_continues_from_its_state_file(
-    run: Run,
-    filled: dict[str, Any],
-    client: DynamoDBClient,
-    table_name: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    run: Run, filled: dict[str, Any], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = keys(client, table_name)
+    before = keys()
     state = tmp_path / "reap.state"
     words = ("reap", "--state", str(state), "--json")
     reap = reaper.reap
@@ -56,19 +46,15 @@ def test_an_interrupted_run_continues_from_its_state_file(
         assert 0 == run(*words).exit_code
     assert [2] == [call.params["TotalSegments"] for call in calls if call.operation == "Scan"]
     assert not state.exists()
-    assert before - {"sess:old"} == keys(client, table_name)
+    assert before - {"sess:old"} == keys()
 
 
 @pytest.mark.parametrize("content", ["", "{"])
+@pytest.mark.usefixtures("filled")
 def test_another_state_file_is_refused_before_anything_is_deleted(
-    run: Run,
-    filled: dict[str, Any],
-    client: DynamoDBClient,
-    table_name: str,
-    tmp_path: Path,
-    content: str,
+    run: Run, keys: Keys, tmp_path: Path, content: str
 ) -> None:
-    before = keys(client, table_name)
+    before = keys()
     path = tmp_path / "reap.state"
     State(path, "reap", "another table or prefix").close()
     if content:
@@ -77,7 +63,7 @@ def test_another_state_file_is_refused_before_anything_is_deleted(
     result = run("reap", "--state", str(path))
     assert (2, content) == (result.exit_code, path.read_text())
     assert f"state file {path}: " in result.stderr
-    assert before == keys(client, table_name)
+    assert before == keys()
 
 
 def test_an_incomplete_line_of_a_state_file_is_ignored(tmp_path: Path) -> None:

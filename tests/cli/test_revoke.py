@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import time
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.sessions.query import SessionQuery
-from tests.cli.conftest import Run, keys
+from tests.cli.conftest import Keys, Run, Sent
 from tests.opening import payload
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
 
 SPECIAL = ("--special-keys", "userId:N:index")
 #: The first 16 digits of the SHA-256 of "id-0".
@@ -25,20 +21,13 @@ DIGEST = "@a9412fdddb26a113"
 
 @pytest.fixture
 def revoke(run: Run, filled: dict[str, Any]) -> Run:
-    def revoke(*words: str, **more: Any) -> Any:
-        return run("sessions", "revoke", *words, *SPECIAL, **more)
-
-    return revoke
+    return lambda *words, **more: run("sessions", "revoke", *words, *SPECIAL, **more)
 
 
 @pytest.fixture
-def sessions(client: DynamoDBClient, table_name: str) -> Any:
+def sessions(keys: Keys) -> Keys:
     """Returns the ids of the stored sessions but "old", which DynamoDB Local may delete itself."""
-    return lambda: {
-        key.removeprefix("sess:")
-        for key in keys(client, table_name) - {"sess:old"}
-        if key.startswith("sess:")
-    }
+    return lambda: {key[5:] for key in keys() - {"sess:old"} if key.startswith("sess:")}
 
 
 EVERY = {f"id-{n}" for n in range(5)}
@@ -60,7 +49,7 @@ EVERY = {f"id-{n}" for n in range(5)}
     ],
 )
 def test_sessions_end_and_are_listed(
-    revoke: Run, sessions: Any, words: list[str], ended: set[str]
+    revoke: Run, sessions: Keys, words: list[str], ended: set[str]
 ) -> None:
     dry = revoke(*words, "--dry-run")
     rows = dry.stdout.splitlines()[1:]
@@ -88,7 +77,7 @@ def test_sessions_end_and_are_listed(
     [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
 )
 def test_without_a_yes_no_session_ends(
-    revoke: Run, sessions: Any, words: list[str], question: str, answer: str, code: int, said: str
+    revoke: Run, sessions: Keys, words: list[str], question: str, answer: str, code: int, said: str
 ) -> None:
     result = revoke(*words, input=answer)
     # click 8.2.1 echoes the answer to stdout.
@@ -104,7 +93,7 @@ def test_nothing_is_asked_if_no_session_matches(revoke: Run) -> None:
     assert result.stderr.startswith("0 sessions revoked; ")
 
 
-def test_answers_and_ids_are_read_from_stdin(revoke: Run, sessions: Any) -> None:
+def test_answers_and_ids_are_read_from_stdin(revoke: Run, sessions: Keys) -> None:
     assert 0 == revoke("--where", "userId=1", input="y\n").exit_code
     assert 0 == revoke("-", input="id-0\ny\n").exit_code
     assert 0 == revoke("-", "--yes", input="id-2\n").exit_code
@@ -132,7 +121,7 @@ def test_the_result_as_json(revoke: Run) -> None:
     ],
 )
 def test_what_cannot_be_done_is_refused(
-    revoke: Run, sessions: Any, words: list[str], code: int, said: str
+    revoke: Run, sessions: Keys, words: list[str], code: int, said: str
 ) -> None:
     result = revoke(*words, "--yes")
     assert (code, "") == (result.exit_code, result.stdout)
@@ -143,11 +132,7 @@ def test_what_cannot_be_done_is_refused(
 @pytest.mark.both_servers
 @pytest.mark.parametrize("words", [["--where", "userId=0"], ["--all"]])
 def test_a_session_that_is_used_before_it_is_deleted_is_kept(
-    revoke: Run,
-    sessions: Any,
-    filled: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-    words: list[str],
+    revoke: Run, sessions: Keys, filled: Any, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     real = SessionQuery._of_prefix
 
@@ -170,11 +155,7 @@ def test_a_session_that_is_used_before_it_is_deleted_is_kept(
 @pytest.mark.owasp("7.4.5")
 @pytest.mark.both_servers
 def test_all_reads_consistently_until_a_pass_finds_nothing(
-    revoke: Run,
-    sessions: Any,
-    options: dict[str, Any],
-    sent: list[tuple[str, dict[str, Any]]],
-    monkeypatch: pytest.MonkeyPatch,
+    revoke: Run, sessions: Keys, options: Any, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """During each of the first two passes a session starts that the pass does not see."""
     real, passes = SessionQuery.all, []
@@ -195,15 +176,13 @@ def test_all_reads_consistently_until_a_pass_finds_nothing(
     assert result.stderr.splitlines()[-1].startswith("7 sessions revoked; ")
 
 
-def test_caches_and_other_prefixes_stay(
-    revoke: Run, client: DynamoDBClient, table_name: str
-) -> None:
+def test_caches_and_other_prefixes_stay(revoke: Run, keys: Keys) -> None:
     revoke("--all", "--yes", after=["--prefix", "other:"])
-    before = keys(client, table_name)
+    before = keys()
     revoke("--all", "--yes")
     left = {key for key in before if not key.startswith("sess:")}
     assert len(left) == 4
-    assert left == keys(client, table_name)
+    assert left == keys()
 
 
 def test_after_ctrl_c_the_command_says_what_ended(
