@@ -15,7 +15,6 @@ from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
 from tests.servers.endpoint import create_table
 from tests.sessions.driven import WAYS, Visitor
-from tests.sessions.site import MIDDLEWARES
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -50,8 +49,8 @@ def session_class(request: pytest.FixtureRequest) -> type[Any]:
 
 
 @pytest.fixture
-def visitor(moved: dict[str, Any], session_class: type[Any]) -> Visitor:
-    return Visitor(moved, session_class)
+def visitor(moved: dict[str, Any]) -> Visitor:
+    return Visitor(moved, DynamoDBSession)
 
 
 @pytest.fixture(params=WAYS)
@@ -68,15 +67,16 @@ def plain(moved: dict[str, Any]) -> Visitor:
 
 @pytest.fixture
 def ours(moved: dict[str, Any]) -> Visitor:
+    """A visitor with a session."""
     visitor = Visitor(moved, DynamoDBSession)
     visitor.starts(a=1)
     return visitor
 
 
-@pytest.fixture(params=MIDDLEWARES)
-def middleware(request: pytest.FixtureRequest) -> str:
-    middleware: str = request.param
-    return middleware
+@pytest.fixture
+def middleware() -> str:
+    """The package's middleware, unless the test's parameters choose."""
+    return "ours"
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,9 @@ USER = {
 }
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "hash_ids"])
-def options(request: pytest.FixtureRequest, options: dict[str, Any], clock: Clock) -> Any:
-    return {**options, **USER, "hash_ids": request.param, "clock": clock}
+@pytest.fixture
+def options(options: dict[str, Any], clock: Clock) -> dict[str, Any]:
+    return {**options, **USER, "clock": clock}
 
 
 @pytest.fixture

@@ -51,40 +51,6 @@ def test_nothing_extends_the_absolute_timeout(
     assert session.is_new
 
 
-@pytest.mark.owasp("7.3.2")
-def test_it_starts_again_with_each_log_in_and_a_new_id_keeps_it(
-    visitor: Visitor, clock: Clock
-) -> None:
-    visitor.starts(a=1)
-    for _ in range(2):
-        use_until(visitor, clock, clock.now + ABSOLUTE - 500, touch)
-        log_in(visitor)
-        end = clock.now + ABSOLUTE
-    use_until(visitor, clock, end - 2000, touch)
-    session = visitor.request()
-    session.regenerate_id()
-    save(session)
-    visitor.id = session.id
-    use_until(visitor, clock, end, touch)
-    clock.now = end
-    assert {} == visitor.finds()
-
-
-def test_a_session_that_was_cleared_keeps_its_end(visitor: Visitor, clock: Clock) -> None:
-    visitor.starts(a=1)
-    clock.advance(1000)
-    log_in(visitor)
-    end = clock.now + ABSOLUTE
-    clock.advance(1000)
-    session = visitor.request()
-    session.clear()
-    save(session, b=1)
-    assert not session.fresh_within(ABSOLUTE)
-    use_until(visitor, clock, end, touch)
-    clock.now = end
-    assert {} == visitor.finds()
-
-
 def test_a_session_that_was_cleared_during_another_save_keeps_its_end(
     visitor: Visitor, clock: Clock
 ) -> None:
@@ -140,31 +106,16 @@ def test_a_lower_absolute_timeout_applies_to_stored_sessions(
     assert {"a": 1} == visitor.finds()
 
 
-def test_a_request_that_outlasts_the_session_saves_nothing(visitor: Visitor, clock: Clock) -> None:
-    visitor.starts(a=1)
-    session = visitor.request()
-    clock.advance(ABSOLUTE + BEAKER_SLACK_SECONDS)
-    never_time_out(session)
-    assert {} == visitor.finds()
-
-
-@pytest.mark.parametrize("late", [0, BEAKER_SLACK_SECONDS])
-@pytest.mark.parametrize(
-    ("uses", "pause", "reason"), [(True, 0, "absolute"), (False, LIFE + 1, "idle")]
-)
 def test_the_event_of_the_end_tells_which_timeout_came_first(
-    visitor: Visitor, clock: Clock, uses: bool, pause: float, reason: str, late: float
+    visitor: Visitor, clock: Clock
 ) -> None:
+    """An idle session's end is in test_event_reasons.py."""
     reported: list[SessionEvent] = []
     visitor.options["on_event"] = reported.append
+    end = clock.now + ABSOLUTE
     visitor.starts(a=1)
-    if uses:
-        end = clock.now + ABSOLUTE
-        use_until(visitor, clock, end, touch)
-        clock.now = end
-    clock.advance(pause + late)
-    assert {} == visitor.finds()
-    assert ("ended", reason) == (reported[-1].kind, reported[-1].reason)
-    clock.advance(2 * ABSOLUTE)
-    assert {} == visitor.finds()
-    assert ("ended", reason) == (reported[-1].kind, reported[-1].reason)
+    use_until(visitor, clock, end, touch)
+    for late in (0, BEAKER_SLACK_SECONDS, 2 * ABSOLUTE):
+        clock.now = end + late
+        assert {} == visitor.finds()
+        assert ("ended", "absolute") == (reported[-1].kind, reported[-1].reason)

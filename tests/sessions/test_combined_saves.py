@@ -10,27 +10,23 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from beaker_dynamodb import (
-    ItemTooLarge,
-    MissingSpecialKeys,
-    PayloadError,
-    StoreUnavailable,
-)
+from beaker_dynamodb import ItemTooLarge, MissingSpecialKeys, PayloadError, StoreUnavailable
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
-from tests.sessions.threads import Threads, conflicting, error_of, wait_until, waiting
+from tests.sessions.threads import (
+    Threads,
+    conflicting,
+    error_of,
+    save_combined,
+    wait_until,
+    waiting,
+)
 
 
-def test_waiting_saves_are_written_together(any_visitor: Visitor) -> None:
-    visitor = any_visitor
+def test_waiting_saves_are_written_together(visitor: Visitor) -> None:
     sessions = conflicting(visitor, 20)
-    with CallRecorder(sessions[0].namespace.client) as sent, Threads(sessions[0]) as threads:
-        with threads.leader(sessions[0], key_0=0) as leader:
-            futures = [
-                threads.follow(str(n), session, **{f"key_{n}": n})
-                for n, session in enumerate(sessions[1:], 1)
-            ]
-        assert {None} == {error_of(future) for future in (leader, *futures)}
+    with CallRecorder(sessions[0].namespace.client) as sent:
+        save_combined(sessions, *({f"key_{n}": n} for n in range(20)))
     # Each save has met the first conflict. Two writes store all of them.
     assert ["PutItem"] * 22 == sent.operations
     assert 20 == [call.error_code for call in sent].count("ConditionalCheckFailedException")
@@ -39,9 +35,7 @@ def test_waiting_saves_are_written_together(any_visitor: Visitor) -> None:
 
 def test_after_a_combined_write_each_request_saves_without_a_conflict(visitor: Visitor) -> None:
     sessions = conflicting(visitor, 3)
-    with Threads(sessions[0]) as threads, threads.leader(sessions[0], a=1) as leader:
-        futures = [threads.follow("b", sessions[1], b=1), threads.follow("c", sessions[2], c=1)]
-    assert {None} == {error_of(future) for future in (leader, *futures)}
+    save_combined(sessions, {"a": 1}, {"b": 1}, {"c": 1})
     with CallRecorder(sessions[0].namespace.client) as sent:
         save(sessions[2], c=2)
     assert [None] == [call.error_code for call in sent]
@@ -50,12 +44,14 @@ def test_after_a_combined_write_each_request_saves_without_a_conflict(visitor: V
 
 def test_saves_are_merged_in_order_of_arrival(visitor: Visitor) -> None:
     sessions = conflicting(visitor, 4, same=0, gone=0, log=["start"])
-    with Threads(sessions[0]) as threads, threads.leader(sessions[0], same=1) as leader:
-        futures = [threads.follow("a", sessions[1], same=2, gone=2, log=["start", "a"])]
-        del sessions[2]["gone"]
-        futures.append(threads.follow("b", sessions[2], same=3))
-        futures.append(threads.follow("c", sessions[3], log=["start", "c"]))
-    assert {None} == {error_of(future) for future in (leader, *futures)}
+    del sessions[2]["gone"]
+    save_combined(
+        sessions,
+        {"same": 1},
+        {"same": 2, "gone": 2, "log": ["start", "a"]},
+        {"same": 3},
+        {"log": ["start", "c"]},
+    )
     assert {"same": 3, "first": True, "log": ["start", "a", "c"]} == visitor.finds()
 
 
@@ -65,10 +61,8 @@ def test_a_record_is_not_mixed_with_that_of_another_user_in_a_combined_save(
     visitor.options["special_keys"] = "user.id:N"
     sessions = conflicting(visitor, 3, user={"id": 5, "name": "Ada", "theme": "dark"})
     bob = {"id": 7, "name": "Bob", "theme": "dark"}
-    with Threads(sessions[0]) as threads, threads.leader(sessions[0], a=1) as leader:
-        sessions[1]["user"].update(theme="light", admin=True)
-        futures = [threads.follow("b", sessions[1]), threads.follow("c", sessions[2], user=bob)]
-    assert {None} == {error_of(future) for future in (leader, *futures)}
+    sessions[1]["user"].update(theme="light", admin=True)
+    save_combined(sessions, {"a": 1}, {}, {"user": bob})
     assert bob == visitor.finds()["user"]
 
 
@@ -77,15 +71,9 @@ def test_a_combined_save_keeps_what_others_appended_between_two_saves_of_a_reque
 ) -> None:
     sessions = conflicting(visitor, 3, log=["start"])
     save(visitor.request(), log=["start", "other"])
-    twice = sessions[2]
-    save(twice, log=["start", 1])
+    save(sessions[2], log=["start", 1])
     save(visitor.request(), second=True)
-    with Threads(sessions[0]) as threads, threads.leader(sessions[0], a=1) as leader:
-        futures = [
-            threads.follow("b", sessions[1], b=1),
-            threads.follow("c", twice, log=["start", 1, 2]),
-        ]
-    assert {None} == {error_of(future) for future in (leader, *futures)}
+    save_combined(sessions, {"a": 1}, {"b": 1}, {"log": ["start", 1, 2]})
     assert ["start", "other", 1, 2] == visitor.finds()["log"]
 
 
@@ -109,35 +97,30 @@ def test_no_thread_pickles_the_application_objects_of_another(plain: Visitor) ->
         futures = []
         for number, session in enumerate(sessions[1:]):
             before = waiting()
-
-            def put_in(name: str, session: Any) -> None:
-                save(session, **{name: Own()})
-
-            action = partial(put_in, f"own_{number}", session)
-            futures.append(threads.run(str(number), action))
+            put_in = partial(lambda session: save(session, own=Own()), session)
+            futures.append(threads.run(str(number), put_in))
             wait_until(partial(lambda before: waiting() > before, before))
     assert {None} == {error_of(future) for future in (leader, *futures)}
     assert [] == Own.foreign_threads
-    assert {"first", "own_0", "own_1"} == plain.finds().keys()
+    assert {"first", "own"} == plain.finds().keys()
 
 
 # -- errors -----------------------------------------------------------------------------------
+
+
+class NeverEncoded:
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise ValueError("never again")
 
 
 class EncodedOnce:
     """Can be pickled, but what it unpickles to cannot."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return unpickled, ()
+        return NeverEncoded, ()
 
 
-class Unpickled:
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise ValueError("never again")
-
-
-def unpickled() -> Unpickled:
-    return Unpickled()
+LARGE = os.urandom(5_000)
 
 
 def remove_user(session: Any) -> None:
@@ -147,11 +130,7 @@ def remove_user(session: Any) -> None:
 @pytest.mark.parametrize(
     ("more", "error", "change"),
     [
-        (
-            {"compression": "off"},
-            ItemTooLarge,
-            lambda session: session.update(c=os.urandom(5_000)),
-        ),
+        ({"compression": "off"}, ItemTooLarge, lambda session: session.update(c=LARGE)),
         ({}, PayloadError, lambda session: session.update(c=EncodedOnce())),
         ({"special_keys": "userId:N"}, MissingSpecialKeys, remove_user),
     ],
@@ -167,9 +146,8 @@ def test_a_save_that_cannot_be_written_fails_alone(
     monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 8000)
     plain.options.update(more)
     sessions = conflicting(plain, 5, userId=1)
-    large = os.urandom(5_000)
     with Threads(sessions[0]) as threads, threads.leader(sessions[0], a=1) as leader:
-        first = threads.follow("b", sessions[1], b=large)
+        first = threads.follow("b", sessions[1], b=LARGE)
         change(sessions[2])
         failing = threads.follow("c", sessions[2])
         others = [threads.follow("d", sessions[3], d=1), threads.follow("e", sessions[4], e=1)]

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import (
-    SessionConflict,
-)
+from beaker_dynamodb import SessionConflict
 from beaker_dynamodb.sessions import combined_saves, conflict_retry
 from beaker_dynamodb.sessions.storage import session_storage
 from tests.clock import Clock

@@ -71,14 +71,11 @@ def do(session: Any, act: Any, number: int) -> None:
     save(session, n=number)
 
 
-@pytest.mark.full
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.tuples(st.sampled_from(WAITS), st.sampled_from(ACTS)), max_size=12))
-def test_a_session_lives_as_long_as_its_timeouts_say(
-    here: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[int, Any]]
-) -> None:
-    clock = Clock()
-    monkeypatch.setattr("beaker.session.time", SimpleNamespace(time=clock, strftime=time.strftime))
+def follow(here: DynamoDBClient, clock: Clock, steps: list[tuple[float, Any]]) -> None:
+    """Compare a session with the model until it ends.
+
+    :param steps: seconds to wait, and what the visitor does then.
+    """
     options = {
         "client": here,
         "table_name": "lifetimes",
@@ -101,3 +98,52 @@ def test_a_session_lives_as_long_as_its_timeouts_say(
         key = {"id": {"S": f"sess:{session.id}"}}
         item = here.get_item(TableName="lifetimes", Key=key)["Item"]
         assert model.deadline == float(item["deadline"]["N"])
+
+
+USED = [(1500, "touch")] * 6
+
+
+@pytest.mark.owasp("7.3.2")
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(
+            [
+                *[*USED, (500, "log in")] * 2,
+                *[(500, "another id"), *USED, (499, "touch"), (1, "touch")],
+            ],
+            id="two log-ins and a new id",
+        ),
+        pytest.param(
+            [(1000, "log in"), (1000, "clear"), *USED[1:], (1499, "touch"), (1, "touch")],
+            id="cleared",
+        ),
+        pytest.param(
+            [(0, 5000.0), (0, None), (0, None), (LIFE, "change"), (LIFE + 1, "touch")],
+            id="own timeout removed",
+        ),
+        pytest.param(
+            [(0, 60.0), (5, "touch"), (1, "touch"), (60, "touch"), (61, "touch")],
+            id="refreshed after 10 % of its own timeout",
+        ),
+        pytest.param(
+            [(0, 100_000.0), (89, "touch"), (1, "touch")],
+            id="refreshed after 5 % of the configured timeout",
+        ),
+    ],
+)
+def test_a_session_lives_as_long_as_its_timeouts_say(
+    here: DynamoDBClient, clock: Clock, steps: list[tuple[float, Any]]
+) -> None:
+    follow(here, clock, steps)
+
+
+@pytest.mark.full
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(WAITS), st.sampled_from(ACTS)), max_size=12))
+def test_any_session_lives_as_long_as_its_timeouts_say(
+    here: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[float, Any]]
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("beaker.session.time", SimpleNamespace(time=clock, strftime=time.strftime))
+    follow(here, clock, steps)

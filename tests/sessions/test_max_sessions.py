@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 @pytest.mark.owasp("7.1.2")
 @pytest.mark.both_servers
+@pytest.mark.parametrize("hash_ids", [False, True])
 def test_the_earliest_log_in_ends_when_there_are_too_many(
-    options: dict[str, Any], client: DynamoDBClient
+    options: dict[str, Any], client: DynamoDBClient, hash_ids: bool
 ) -> None:
-    options["max_sessions"] = 3
+    options.update(max_sessions=3, hash_ids=hash_ids)
     sessions = [log_in(options) for _ in range(5)]
     store = SessionStore(**options)
     found = [store.get(session.id) is not None for session in sessions]

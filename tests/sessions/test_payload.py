@@ -22,7 +22,7 @@ from beaker_dynamodb.sessions.payload import (
     same_except_access_time,
 )
 from tests.sessions.driven import Visitor
-from tests.sessions.site import Site, store
+from tests.sessions.site import MIDDLEWARES, Site, store
 
 TIMES = {"_creation_time": 1.5, "_accessed_time": 2.5}
 #: A value that looks like the beginning of a session.
@@ -130,6 +130,7 @@ def test_what_cannot_be_compared_is_not_the_same(other: Any) -> None:
     assert not same_except_access_time(other, payload({**TIMES, "a": 1}))
 
 
+@pytest.mark.parametrize("middleware", MIDDLEWARES)
 def test_unchanged_sessions_of_the_middlewares_are_the_same(
     middleware: str, options: dict[str, object]
 ) -> None:

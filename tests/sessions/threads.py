@@ -110,3 +110,15 @@ def conflicting(visitor: Visitor, number: int, **data: object) -> list[Any]:
     sessions = [visitor.request() for _ in range(number)]
     save(visitor.request(), first=True)
     return sessions
+
+
+def save_combined(sessions: list[Any], *changes: dict[str, Any]) -> None:
+    """Save sessions that meet a conflict: the first alone, the others in one combined write."""
+    with Threads(sessions[0]) as threads, threads.leader(sessions[0], **changes[0]) as leader:
+        futures = [
+            threads.follow(str(number), session, **change)
+            for number, (session, change) in enumerate(
+                zip(sessions[1:], changes[1:], strict=True), 1
+            )
+        ]
+    assert {None} == {error_of(future) for future in (leader, *futures)}
