@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from beaker_dynamodb.cli.checks import ERROR, OK, Result, failed
+from beaker_dynamodb.cli import checks
+from beaker_dynamodb.cli.checks import ERROR, OK, Found, Result, failed
 from beaker_dynamodb.dynamodb.calls import OPERATIONS
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.expressions import Attr, read_params, write_params
@@ -33,57 +34,49 @@ class Operations:
         self._items = items
         self._options = items.options
         self._index_keys = index_keys
-        self._types = items.options.special_types
         # No session and no cache entry has a key with a bare "|" here.
         sort = None if items.options.sort_key is None else "|doctor"
-        self._keys = [Key(f"{prefix}|doctor|{secrets.token_hex(8)}", sort) for _ in range(2)]
+        self._keys = [
+            items.layout.key_attributes(Key(f"{prefix}|doctor|{secrets.token_hex(8)}", sort))
+            for _ in range(2)
+        ]
 
     def check(self) -> Iterator[Result]:
         """Try each operation, and delete the item whatever happens."""
-        table = self._options.table_name
+        table, hash_key = self._options.table_name, self._options.hash_key
+        first, second = self._keys
         try:
-            yield self._try("get_item", Key=self._key(0))
-            yield self._try("put_item", Item=self._item(0))
-            yield self._check_condition()
+            yield self._try("get_item", Key=first)
+            yield self._try("put_item", Item=self._item(first))
+            yield self._conditional_put(first)
             yield self._try(
                 "transact_write_items",
                 TransactItems=[
-                    {"Delete": {"TableName": table, "Key": self._key(0)}},
-                    {"Put": {"TableName": table, "Item": self._item(1)}},
+                    {"Delete": {"TableName": table, "Key": first}},
+                    {"Put": {"TableName": table, "Item": self._item(second)}},
                 ],
             )
-            keys = {"Keys": [self._key(n) for n in range(2)]}
-            yield self._try("batch_get_item", RequestItems={table: keys})
-            deletes = [{"DeleteRequest": {"Key": self._key(n)}} for n in range(2)]
+            yield self._try("batch_get_item", RequestItems={table: {"Keys": self._keys}})
+            deletes = [{"DeleteRequest": {"Key": key}} for key in self._keys]
             yield self._try("batch_write_item", RequestItems={table: deletes})
             if self._options.sort_key is not None:
-                yield self._query(self._options.hash_key, self._keys[0].partition)
-            for key in self._index_keys:
-                yield self._query(key, _VALUES[self._types[key]], IndexName=index_name(key))
+                yield self._query(hash_key, first[hash_key])
+            for name in self._index_keys:
+                kind = self._options.special_types[name]
+                yield self._query(name, {kind: _VALUES[kind]}, IndexName=index_name(name))
             yield self._try("scan", Limit=1)
-            yield self._try("delete_item", Key=self._key(0))
+            yield self._try("delete_item", Key=first)
         finally:
-            for number in range(2):
-                self._try("delete_item", Key=self._key(number))
+            for key in self._keys:
+                self._try("delete_item", Key=key)
 
-    def _key(self, number: int) -> dict[str, Any]:
-        return self._items.layout.key_attributes(self._keys[number])
-
-    def _item(self, number: int) -> dict[str, Any]:
+    def _item(self, key: Mapping[str, Any]) -> dict[str, Any]:
         deadline_ms = self._items.now_ms() + LIFE_SECONDS * 1000
-        return {
-            **self._key(number),
-            "type": {"S": "beaker-doctor"},
-            **self._items.layout.expiry(deadline_ms),
-        }
+        expiry = self._items.layout.expiry(deadline_ms)
+        return {**key, "type": {"S": "beaker-doctor"}, **expiry}
 
-    def _query(self, key: str, value: Any, **index: str) -> Result:
-        return self._try(
-            "query",
-            **read_params(key=Attr(key).eq({self._types.get(key, "S"): value})),
-            Limit=1,
-            **index,
-        )
+    def _query(self, name: str, value: dict[str, Any], **index: str) -> Result:
+        return self._try("query", **read_params(key=Attr(name).eq(value)), Limit=1, **index)
 
     def _try(self, method: str, **params: Any) -> Result:
         name = OPERATIONS[method] + (f", {params['IndexName']}" if "IndexName" in params else "")
@@ -93,22 +86,16 @@ class Operations:
             return failed(name, error)
         return Result(name, OK, "allowed")
 
-    def _check_condition(self) -> Result:
+    @checks.check("PutItem, conditional")
+    def _conditional_put(self, key: Mapping[str, Any]) -> Found:
         """Check that a failed condition returns the current item, which merging relies on."""
-        name = "PutItem, conditional"
+        condition = write_params(Attr(self._options.hash_key).not_exists())
         try:
             # The item exists, so this must fail.
-            self._items.call(
-                "put_item",
-                Item=self._item(0),
-                **write_params(Attr(self._options.hash_key).not_exists()),
-            )
+            self._items.call("put_item", Item=self._item(key), **condition)
         except ConditionFailed as refused:
             if refused.reported and refused.attributes is not None:
-                return Result(name, OK, "refused, with the present item")
+                return OK, "refused, with the present item"
             remedy = "use a newer boto3, or another endpoint"
-            return Result(name, ERROR, "the error does not contain the current item", remedy)
-        except DynamoDBError as error:
-            return failed(name, error)
-        text = "the server ignores the condition of a write"
-        return Result(name, ERROR, text, "use another endpoint")
+            return ERROR, "the error does not contain the current item", remedy
+        return ERROR, "the server ignores the condition of a write", "use another endpoint"

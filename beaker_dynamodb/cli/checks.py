@@ -1,16 +1,14 @@
-"""The checks of `doctor` outside the items: credentials, table, clock, round trip.
-
-A check returns a `Result`. It raises a DynamoDBError if a call fails.
-"""
+"""The results of `doctor`, and its checks of credentials, table, clock and round trip."""
 
 from __future__ import annotations
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, ParamSpec
 
 from beaker_dynamodb.cli.iam_policy import INDEX_QUERY
 from beaker_dynamodb.config.parse import Options
@@ -81,122 +79,142 @@ def failed(name: str, error: DynamoDBError) -> Result:
     return Result(name, ERROR, str(error), remedy)
 
 
-def check_credentials(options: Options) -> Result:
+P = ParamSpec("P")
+#: What a check returns: status, text, and a remedy if there is one.
+Found = tuple[str, str] | tuple[str, str, str]
+
+
+def check(name: str, *asvs: str) -> Callable[[Callable[P, Found]], Callable[P, Result]]:
+    """Make a function a check: it returns a `Result` with this name, also if a call fails."""
+
+    def decorate(function: Callable[P, Found]) -> Callable[P, Result]:
+        @functools.wraps(function)
+        def run(*args: P.args, **given: P.kwargs) -> Result:
+            try:
+                return replace(Result(name, *function(*args, **given)), asvs=asvs)
+            except DynamoDBError as error:
+                return failed(name, error)
+
+        return run
+
+    return decorate
+
+
+@check("credentials")
+def check_credentials(options: Options) -> Found:
     """Check that credentials exist, and say where they come from; never show them."""
     from boto3.session import Session
 
-    name = "credentials"
     if options.aws_access_key_id is not None:
-        return Result(name, OK, "from the option aws_access_key_id")
+        return OK, "from the option aws_access_key_id"
     try:
         found = Session().get_credentials()
     except Exception as error:
         reason = str(client_error(error, options.table_name))
-        return Result(name, ERROR, reason, "fix the AWS configuration, or AWS_PROFILE")
+        return ERROR, reason, "fix the AWS configuration, or AWS_PROFILE"
     if found is None:
-        return Result(
-            name,
-            ERROR,
-            "none found",
+        remedy = (
             "give the machine a role, run `aws configure`, or set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SECRET_ACCESS_KEY"
         )
-    return Result(name, OK, f"found by AWS's chain: {found.method}")
+        return ERROR, "none found", remedy
+    return OK, f"found by AWS's chain: {found.method}"
 
 
-def check_table(client: Any, options: Options) -> tuple[Result, Mapping[str, Any] | None]:
-    """Check that the table exists and is ACTIVE; return its description too."""
-    name, quoted = "table", repr(options.table_name)
-    found = table_state.describe(client, options.table_name)
-    if found is None:
+@check("table")
+def check_table(options: Options, described: Mapping[str, Any] | None) -> Found:
+    """Check that the table exists and can be used.
+
+    :param described: the answer of DescribeTable.
+    """
+    quoted = repr(options.table_name)
+    if described is None:
         status = WARNING if options.create_table else ERROR
-        return Result(name, status, f"{quoted} does not exist", CREATE_TABLE), None
-    state = found["TableStatus"]
-    if state not in ("ACTIVE", "UPDATING"):
-        return Result(name, ERROR, f"{quoted} is {state}", "wait"), None
+        return status, f"{quoted} does not exist", CREATE_TABLE
+    state = described["TableStatus"]
+    if state not in table_state.USABLE:
+        return ERROR, f"{quoted} is {state}", "wait"
     # DynamoDB counts the items every six hours (API reference, TableDescription).
-    items = found.get("ItemCount", 0)
-    return Result(name, OK, f"{quoted} is {state}, about {items:,} items"), found
+    return OK, f"{quoted} is {state}, about {described.get('ItemCount', 0):,} items"
 
 
-def check_key(client: Any, options: Options) -> Result:
+@check("key")
+def check_key(client: Any, options: Options) -> Found:
     """Check that the table has the key of the options."""
     wrong = table.mismatch(client, options)
     if wrong is not None:
-        return Result("key", ERROR, str(wrong), "set hash_key and sort_key, or use another table")
-    keys = [options.hash_key, *([options.sort_key] if options.sort_key else [])]
-    return Result("key", OK, " and ".join(keys))
+        return ERROR, str(wrong), "set hash_key and sort_key, or use another table"
+    return OK, " and ".join(filter(None, (options.hash_key, options.sort_key)))
 
 
-def check_time_to_live(client: Any, options: Options) -> Result:
+@check("time to live")
+def check_time_to_live(client: Any, options: Options) -> Found:
     """Check that DynamoDB deletes expired items, by the attribute of the options."""
-    name, attribute = "time to live", options.ttl_attribute
+    attribute = options.ttl_attribute
     found = table.time_to_live_attribute(client, options.table_name)
     if found is None:
         text = "is off: expired items are never deleted, and cost storage"
-        return Result(name, ERROR, text, "beaker-dynamodb create-table turns it on")
+        return ERROR, text, "beaker-dynamodb create-table turns it on"
     if found != attribute:
         text = f"is on for {found!r}, but the items have {attribute!r}"
-        return Result(name, ERROR, text, f"set ttl_attribute = {found}, or turn it off there")
-    return Result(name, OK, f"on, by {attribute!r}")
+        return ERROR, text, f"set ttl_attribute = {found}, or turn it off there"
+    return OK, f"on, by {attribute!r}"
 
 
-def check_indexes(options: Options, described: Mapping[str, Any]) -> Result:
+@check("indexes")
+def check_indexes(options: Options, described: Mapping[str, Any]) -> Found:
     """Check that each indexed special key has its index."""
-    name = "indexes"
     if not options.index_keys:
-        return Result(name, OK, "none wanted")
+        return OK, "none wanted"
     try:
         missing = indexes.missing(options, described)
     except ConfigurationError as error:
-        remedy = "delete the index, then run beaker-dynamodb create-table"
-        return Result(name, ERROR, str(error), remedy)
+        return ERROR, str(error), "delete the index, then run beaker-dynamodb create-table"
     if missing:
         names = ", ".join(index["IndexName"] for index in missing)
-        return Result(name, ERROR, f"missing: {names}", "beaker-dynamodb create-table adds them")
+        return ERROR, f"missing: {names}", "beaker-dynamodb create-table adds them"
     creating = [
         index["IndexName"]
         for index in described.get("GlobalSecondaryIndexes", [])
         if index.get("IndexStatus", "ACTIVE") != "ACTIVE"
     ]
     if creating:
-        return Result(name, WARNING, f"not ACTIVE yet: {', '.join(creating)}", "wait")
+        return WARNING, f"not ACTIVE yet: {', '.join(creating)}", "wait"
     for wanted in indexes.definitions(options):
         found = indexes.find(described, wanted["IndexName"])
         if found is not None and (lacking := indexes.lacking(found, wanted)):
-            return Result(
-                name,
-                WARNING,
+            text = (
                 f"{found['IndexName']} has no {', '.join(lacking)}: finding sessions by it takes a "
-                "read for each of them",
-                "beaker-dynamodb create-table --replace-indexes",
+                "read for each of them"
             )
-    return Result(name, OK, ", ".join(indexes.index_name(key) for key in options.index_keys))
+            return WARNING, text, "beaker-dynamodb create-table --replace-indexes"
+    return OK, ", ".join(indexes.index_name(key) for key in options.index_keys)
 
 
-def check_clock(response: Mapping[str, Any], before: float, after: float) -> Result:
+@check("clock")
+def check_clock(response: Mapping[str, Any], before: float, after: float) -> Found:
     """Compare this machine's clock with the HTTP header ``Date`` of a response.
 
     :param before: this machine's time when the request was sent, in epoch seconds.
     :param after: its time when the response arrived.
     """
-    name = "clock"
     date = response["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
     if date is None:
-        return Result(name, WARNING, "the server does not send its time")
+        return WARNING, "the server does not send its time"
     server = parsedate_to_datetime(date).timestamp()
     # The header is truncated: the server's time is anywhere in that second.
     ahead = max(before - (server + 1), 0) or min(after - server, 0)
     if abs(ahead) <= SKEW_SECONDS:
-        return Result(name, OK, f"within {SKEW_SECONDS:g} seconds of the server's")
+        return OK, f"within {SKEW_SECONDS:g} seconds of the server's"
     text = f"{abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the server's"
     status = WARNING if abs(ahead) < MAX_SKEW_SECONDS else ERROR
-    return Result(name, status, text, "synchronize the clock by NTP; expiry depends on it")
+    return status, text, "synchronize the clock by NTP; expiry depends on it"
 
 
+@check("round trip")
 def check_round_trip(
     read: Callable[[], object], monotonic: Callable[[], float] = time.perf_counter
-) -> Result:
+) -> Found:
     """Measure the median duration of a few reads."""
     durations = []
     for _ in range(ROUND_TRIPS):
@@ -206,5 +224,5 @@ def check_round_trip(
     median = statistics.median(durations)
     text = f"{median * 1000:.1f} ms, the median of {ROUND_TRIPS} reads"
     if median <= ROUND_TRIP_SECONDS:
-        return Result("round trip", OK, text)
-    return Result("round trip", WARNING, text, "is the table in another Region?")
+        return OK, text
+    return WARNING, text, "is the table in another Region?"

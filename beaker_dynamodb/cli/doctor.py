@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import click
@@ -19,7 +20,9 @@ from beaker_dynamodb.cli.command import FAILED, command, json_flag
 from beaker_dynamodb.cli.console import print_json, printable
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.dynamodb import table_state
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
+from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
 
 COLORS = {OK: "green", WARNING: "yellow", ERROR: "red"}
@@ -104,7 +107,8 @@ def _check_table(
     yield Result("region", OK, f"{client.meta.region_name}, {client.meta.endpoint_url}")
     described: Mapping[str, Any] | None
     try:
-        result, described = checks.check_table(client, settings.options)
+        described = table_state.describe(client, settings.options.table_name)
+        result = checks.check_table(settings.options, described)
     except DynamoDBError as error:
         # The application may be allowed to use a table without being allowed to describe it.
         result, described = failed("table", error), {}
@@ -121,44 +125,33 @@ def _check_use(
     :returns: whether its items can be read with the options.
     """
     client, options = items.client(), items.options
+    index_keys = options.index_keys
     if described:
         key = checks.check_key(client, options)
         yield key
-    yield _guarded("time to live", lambda: checks.check_time_to_live(client, options))
-    index_keys = options.index_keys
+    yield checks.check_time_to_live(client, options)
     if described:
-        result = checks.check_indexes(options, described)
-        yield result
+        indexes = checks.check_indexes(options, described)
+        yield indexes
         if key.status == ERROR:
             return False
-        if result.status == ERROR:
+        if indexes.status == ERROR:
             index_keys = ()
     yield from Operations(items, settings.prefix, index_keys).check()
-    yield from _check_connection(items, settings)
+    yield from _check_connection(items, settings.prefix)
     return True
 
 
-def _check_connection(items: ItemStore, settings: Settings) -> Iterator[Result]:
-    key = {items.options.hash_key: {"S": f"{settings.prefix}|doctor"}}
-    if items.options.sort_key is not None:
-        key[items.options.sort_key] = {"S": "|doctor"}
-
-    def read() -> Any:
-        return items.call("get_item", Key=key)
-
-    def clock() -> Result:
+def _check_connection(items: ItemStore, prefix: str) -> Iterator[Result]:
+    sort = None if items.options.sort_key is None else "|doctor"
+    key = items.layout.key_attributes(Key(f"{prefix}|doctor", sort))
+    read = partial(items.call, "get_item", Key=key)
+    try:
         read()  # explains an error better
         before = time.time()
         # Not the read's own response: a fast call returns no HTTP headers.
         response = items.client().get_item(TableName=items.options.table_name, Key=key)
-        return checks.check_clock(response, before, time.time())
-
-    yield _guarded("clock", clock)
-    yield _guarded("round trip", lambda: checks.check_round_trip(read))
-
-
-def _guarded(name: str, check: Callable[[], Result]) -> Result:
-    try:
-        return check()
+        yield checks.check_clock(response, before, time.time())
     except DynamoDBError as error:
-        return failed(name, error)
+        yield failed("clock", error)
+    yield checks.check_round_trip(read)
