@@ -149,7 +149,7 @@ def _source(
     if url is not None and ini is None:
         return source_from_url(url, units_per_second)
     if ini is not None and url is None:
-        return source_from_settings(read_ini(ini, section)[1], units_per_second)
+        return source_from_settings(read_ini(ini, section), units_per_second)
     raise click.UsageError("give one of --from and --from-ini")
 
 
@@ -159,7 +159,7 @@ def _target(
     if url is not None and ini is None:
         return target_from_url(url, timeout, create=create)
     if ini is not None and url is None:
-        settings = read_ini(ini, section)[1]
+        settings = read_ini(ini, section)
         return target_from_settings(
             settings if timeout is None else {**settings, "timeout": timeout}, create=create
         )

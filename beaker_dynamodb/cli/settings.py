@@ -67,7 +67,6 @@ def load(
             raise ConfigurationError("--section is a section of an INI file: give --ini as well")
         given = {**PATIENCE, **flags}
         return Settings(parse(given), given, kind)
-    _, found = read_ini(ini, section, purpose)
-    own, beaker = split(found, purpose)
+    own, beaker = split(read_ini(ini, section, purpose), purpose)
     given = {**PATIENCE, **by_name(own), **flags}
     return Settings(parse(given), given, kind, beaker, from_ini=True)

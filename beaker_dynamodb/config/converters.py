@@ -54,6 +54,11 @@ def boolean(value: Any) -> bool:
     raise ValueError("must be true or false")
 
 
+def boolean_or(word: str) -> Callable[[Any], bool | str]:
+    """Return a converter that accepts true, false or ``word``."""
+    return lambda value: word if str(value).strip().lower() == word else boolean(value)
+
+
 def number(value: Any) -> float:
     try:
         result = float(value)
@@ -118,21 +123,6 @@ def prefix(value: Any) -> str:
     if len(name.encode()) > MAX_PREFIX_BYTES:
         raise ValueError(f"must have at most {MAX_PREFIX_BYTES} bytes")
     return name if not name or name.endswith(":") else name + ":"
-
-
-def hash_ids(value: Any) -> bool | str:
-    """Accept true, false or ``migrate``."""
-    return "migrate" if str(value).strip().lower() == "migrate" else boolean(value)
-
-
-def consistent_read(value: Any) -> bool | str:
-    """Accept true, false or ``auto``."""
-    return "auto" if str(value).strip().lower() == "auto" else boolean(value)
-
-
-def accept_unsigned(value: Any) -> bool | str:
-    """Accept true, false or ``plain``."""
-    return "plain" if str(value).strip().lower() == "plain" else boolean(value)
 
 
 def secret(value: Any) -> str:
@@ -222,11 +212,11 @@ def _special_key(name: str, kind: Any) -> SpecialKey:
 
 def _named(part: str) -> tuple[str, str]:
     """Split ``name:TYPE`` or ``name:TYPE:index``; a name may contain colons."""
-    name, colon, kind = part.rpartition(":")
+    name, _, kind = part.rpartition(":")
     if kind.strip().lower() == "index":
-        name, colon, rest = name.rpartition(":")
+        name, _, rest = name.rpartition(":")
         kind = f"{rest}:{kind}"
-    if not colon or not name:
+    if not name:
         raise ValueError(f"contains {part!r}, which is not name:TYPE")
     return name, kind
 

@@ -24,12 +24,14 @@ def option(
 
     :param convert: converts a string or a Python value; raises ValueError with the reason.
     :param help: description for the documentation and ``--help``.
-    :param default_text: the default in words, if ``default`` does not say it.
+    :param default_text: the default in words, if ``default`` does not say it; "none" for None.
     :param unit: unit of the number.
     :param aliases: other names of the same option.
     :param secret: the value never appears in a repr or message.
     :param live: the value is a Python object, which an INI file or URL cannot hold.
     """
+    if default_text is None and default in (None, ()):
+        default_text = "none"
     metadata = {
         "convert": convert,
         "help": help,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from configparser import ConfigParser
 from configparser import Error as IniError
 from pathlib import Path
@@ -15,10 +15,8 @@ from beaker_dynamodb.exceptions import ConfigurationError
 PASTE_FILTER = "egg:beaker-dynamodb#session"
 
 
-def read_ini(
-    path: str, section: str | None = None, purpose: str = SESSIONS
-) -> tuple[str, dict[str, Any]]:
-    """Return the section's name and its settings, without ``session.`` or ``beaker.cache.``.
+def read_ini(path: str, section: str | None = None, purpose: str = SESSIONS) -> dict[str, Any]:
+    """Return the settings of a section, without ``session.`` or ``beaker.cache.``.
 
     ``%(here)s`` and ``[DEFAULT]`` work as in Paste.
 
@@ -32,7 +30,7 @@ def read_ini(
     if section is not None:
         if section not in names:
             raise ConfigurationError(f"{path} has no section [{section}], but {_listed(names)}")
-        return section, _settings(parser, path, section, purpose)
+        return _settings(parser, path, section, purpose)
     settings = {name: _settings(parser, path, name, purpose) for name in names}
     matching = {name: given for name, given in settings.items() if given.get("type") in TYPES}
     if not matching:
@@ -40,11 +38,11 @@ def read_ini(
         raise ConfigurationError(
             f"{path}: no section has {key} = ext:dynamodb; choose one with --section"
         )
-    first = next(iter(matching))
+    first, *others = matching.values()
     # Sections may be the same, for instance if [DEFAULT] has all settings.
-    if any(given != matching[first] for given in matching.values()):
-        raise ConfigurationError(f"{path}: choose one with --section: {_listed(list(matching))}")
-    return first, matching[first]
+    if any(given != first for given in others):
+        raise ConfigurationError(f"{path}: choose one with --section: {_listed(matching)}")
+    return first
 
 
 def _parser(path: str) -> ConfigParser:
@@ -67,9 +65,9 @@ def _settings(parser: ConfigParser, path: str, section: str, purpose: str) -> di
     try:
         for name in parser[section]:
             # Other settings, such as logging formats, contain % with another meaning.
-            for start in (f"beaker.{prefix}", prefix):
-                if name.startswith(start):
-                    given[name[len(start) :]] = parser.get(section, name).strip()
+            short = name.removeprefix("beaker.")
+            if short.startswith(prefix):
+                given[short.removeprefix(prefix)] = parser.get(section, name).strip()
         if purpose == SESSIONS and parser.get(section, "use", fallback=None) == PASTE_FILTER:
             given.setdefault("type", "ext:dynamodb")
     except IniError as error:
@@ -92,5 +90,5 @@ def _cache_settings(given: Mapping[str, Any], region: str) -> dict[str, Any]:
     return {**inherited, **own}
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"[{name}]" for name in names)

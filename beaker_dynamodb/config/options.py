@@ -35,7 +35,6 @@ class Options(SecurityOptions):
         converters.attribute_name,
         "Attribute that is the table's sort key, if it has one. `keys()` and `clear()` of a cache "
         "are then a Query instead of a Scan.",
-        default_text="none",
     )
     prefix: str | None = option(
         converters.prefix,
@@ -46,7 +45,6 @@ class Options(SecurityOptions):
     client: Any = option(
         converters.live,
         "A boto3 DynamoDB client to use as it is. Connection options are then ignored.",
-        default_text="none",
         live=True,
     )
     region_name: str | None = option(
@@ -67,7 +65,6 @@ class Options(SecurityOptions):
     config: Any = option(
         converters.live,
         "A botocore Config, which overrides `read_timeout` and `max_attempts`.",
-        default_text="none",
         live=True,
     )
     read_timeout: float = option(
@@ -94,7 +91,6 @@ class Options(SecurityOptions):
         "Options in one URL: `dynamodb://REGION/TABLE?endpoint_url=…&prefix=…`. The Region may be "
         "empty. An option that is also set by itself overrides the URL. pyramid_beaker passes only "
         "`url` to cache regions.",
-        default_text="none",
         secret=True,
     )
     create_table: bool = option(
@@ -128,7 +124,6 @@ class Options(SecurityOptions):
         converters.positive_number,
         "A session ends this long after its last log-in, or without one after its creation, even "
         "if it is in use. Beaker's own middleware notices no log-ins.",
-        default_text="none",
         unit="seconds",
     )
     touch_interval: float | None = option(
@@ -145,13 +140,13 @@ class Options(SecurityOptions):
         default="merge",
     )
     hash_ids: bool | str = option(
-        converters.hash_ids,
+        converters.boolean_or("migrate"),
         "Store the SHA-256 of the session id in the key, so that reading the table is not enough "
         "to take over a session. `migrate` also finds and moves sessions stored without it.",
         default=False,
     )
     consistent_read: bool | str = option(
-        converters.consistent_read,
+        converters.boolean_or("auto"),
         "Use strongly consistent reads. `false` costs half as much and may return slightly older "
         "data. `auto` (this package's middleware only) also costs half, but never returns data "
         "older than this browser's last change.",
@@ -176,7 +171,6 @@ class Options(SecurityOptions):
         "(number), `B` (bytes), `BOOL`. `user.id` is the key `id` of the dict `user`. With "
         "`userId:S:index`, a created table gets a global secondary index to find sessions by.",
         default=(),
-        default_text="none",
     )
     skip_throw_missing_special_keys: bool = option(
         converters.boolean,

@@ -24,7 +24,6 @@ class SecurityOptions:
         converters.secret,
         "Beaker's `session.secret`, at least 16 random bytes. This package's middleware signs the "
         "session cookie and the sessions' items with keys derived from it.",
-        default_text="none",
         secret=True,
     )
     previous_secrets: tuple[str, ...] = option(
@@ -32,7 +31,6 @@ class SecurityOptions:
         "Other secrets whose signatures are accepted, separated by commas, or a list. With them, "
         "`secret` can be replaced without logging anyone out.",
         default=(),
-        default_text="none",
         secret=True,
     )
     cookie_signature: str = option(
@@ -49,11 +47,10 @@ class SecurityOptions:
         "first, and accepted with any, instead of the keys derived from `secret`. An item with a "
         "wrong signature raises PayloadError and is never unpickled. Caches have no other keys.",
         default=(),
-        default_text="none",
         secret=True,
     )
     accept_unsigned: bool | str = option(
-        converters.accept_unsigned,
+        converters.boolean_or("plain"),
         "Whether items without a signature are read where items are signed. `plain`: sessions that "
         "contain only plain data, such as numbers, strings, containers and dates. `true`: all "
         "items, so anyone who can write to the table can run code. `false`: none.",
@@ -65,7 +62,6 @@ class SecurityOptions:
         "The special key that holds a session's user; it must have an index. Log-ins are then "
         "registered with the user, so that `SessionStore.revoke` misses none. This package's "
         "middleware only.",
-        default_text="none",
     )
     max_sessions: int | None = option(
         converters.positive_integer,
