@@ -7,7 +7,7 @@ import click
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.command import FAILED, command, json_flag
-from beaker_dynamodb.cli.migrate_outcome import Outcome
+from beaker_dynamodb.cli.migrate_outcome import outcome_as_json, show_outcome, show_unfinished
 from beaker_dynamodb.config.ini import read_ini
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
@@ -128,17 +128,16 @@ def migrate(
         accept_missing_records=accept_missing_records,
     )
     with Capacity(*clients, target.items.client()) as used:
-        outcome = Outcome(migration, source.name, target, used, dry_run)
         try:
             with console.progress("sessions read", source.total()) as advance:
                 report = migration.run(advance)
         except BaseException:  # also Ctrl-C
-            outcome.show_unfinished()
+            show_unfinished(migration, used)
             raise
     if as_json:
-        console.print_json(outcome.as_json())
+        console.print_json(outcome_as_json(migration, used))
     else:
-        outcome.show()
+        show_outcome(migration, used)
     if not report.complete:
         ctx.exit(FAILED)
 

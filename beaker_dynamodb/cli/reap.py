@@ -63,18 +63,16 @@ def reap(
             "items read", item_count(items.options), more=lambda: f", {sums.deleted:,} deleted"
         ) as advance,
     ):
-        marks = dict(saved.marks)
-        if not marks:
-            marks = dict.fromkeys(range(segments), START)
-            for segment in marks:
+        if not saved.marks:
+            for segment in range(segments):
                 saved.mark(segment, START)
         runs = reaper.reap(
             items,
             limiter=RateLimiter(units_per_second),
             dry_run=dry_run,
             state={
-                "segments": len(marks),
-                "last_keys": {n: key for n, key in marks.items() if key != START},
+                "segments": len(saved.marks),
+                "last_keys": {n: key for n, key in saved.marks.items() if key != START},
             },
         )
         with closing(runs):  # type: ignore[type-var]  # an Iterator, which is a generator
@@ -82,9 +80,7 @@ def reap(
                 advance(now.scanned - sums.scanned)
                 sums = now
                 for name, key in sums.state["last_keys"].items() if sums.state else ():
-                    if marks[int(name)] != key:
-                        marks[int(name)] = key
-                        saved.mark(int(name), key)
+                    saved.mark(int(name), key)
     if state is not None:
         state.unlink()
     if as_json:

@@ -48,30 +48,19 @@ class Planned:
     condition: Condition
 
 
+@dataclass(eq=False)
 class Copier:
-    """Copies sessions in several threads and counts their outcomes.
+    """Copies sessions in several threads and counts their outcomes; see `Migration`."""
 
-    :param limiter: limits the write units per second.
-    :param verify: ``sample`` reads back the first of every hundred copies, ``all``, ``none``.
-    :param accept_missing_records: copy also if it is unknown which sessions earlier runs copied.
-    """
+    target: SessionStorage
+    records: Records
+    limiter: RateLimiter
+    dry_run: bool
+    verify: str
+    accept_missing_records: bool
 
-    def __init__(
-        self,
-        target: SessionStorage,
-        records: Records,
-        limiter: RateLimiter,
-        *,
-        dry_run: bool,
-        verify: str,
-        accept_missing_records: bool,
-    ) -> None:
-        self._target = target
-        self._records = records
-        self._limiter = limiter
-        self._dry_run = dry_run
-        self._verify_every = {"sample": SAMPLE, "all": 1, "none": 0}[verify]
-        self._accept_missing_records = accept_missing_records
+    def __post_init__(self) -> None:
+        self._verify_every = {"sample": SAMPLE, "all": 1, "none": 0}[self.verify]
         self._copies = count()
         self.report = Report()
         # Ends the waits for the limiter.
@@ -86,23 +75,23 @@ class Copier:
         """
         sessions = []
         for entry in entries:
-            found = "unreadable" if isinstance(entry, Damaged) else live(entry, self._target)
+            found = "unreadable" if isinstance(entry, Damaged) else live(entry, self.target)
             if isinstance(found, Live):
                 sessions.append(found)
             else:
                 self._count(found)
-        keys = {one.entry.digest: target_key(one.entry, self._target) for one in sessions}
-        stored = self._records.look_up(keys)
+        keys = {one.entry.digest: target_key(one.entry, self.target) for one in sessions}
+        stored = self.records.look_up(keys)
         for digest, one in stored.items():
-            if _is_copy(one.attributes) and not one.recorded and not self._accept_missing_records:
+            if _is_copy(one.attributes) and not one.recorded and not self.accept_missing_records:
                 # Another run may have copied it between the reads of a batch.
-                stored[digest] = self._records.look_up({digest: keys[digest]})[digest]
+                stored[digest] = self.records.look_up({digest: keys[digest]})[digest]
                 if not stored[digest].recorded:
                     raise ConfigurationError(NO_RECORDS)
         return [self._plan(one, stored[one.entry.digest]) for one in sessions]
 
     def _plan(self, session: Live, stored: Stored) -> Planned:
-        items, found = self._target.items, stored.attributes
+        items, found = self.target.items, stored.attributes
         expired = found is None or items.layout.expired(found, items.now_ms())
         outcome: str | None = None
         condition: Condition = {}
@@ -153,12 +142,12 @@ class Copier:
 
     def _write(self, plan: Planned) -> str:
         """Write a copy with its record if it may be written, and return the outcome."""
-        items, session = self._target.items, plan.session
-        item = copy_of(session, self._target)
-        record = self._records.record(session.entry.digest, session.deadline_ms)
+        items, session = self.target.items, plan.session
+        item = copy_of(session, self.target)
+        record = self.records.record(session.entry.digest, session.deadline_ms)
         units = TRANSACTION_FACTOR * (_units(items.layout.attributes(item)) + _units(record))
         self._spend(units)
-        if self._dry_run:
+        if self.dry_run:
             return "too_large" if len(item.data) > chunks.MAX_VALUE_BYTES else "copied"
         if_record = {} if plan.recorded else items.if_absent()
         try:
@@ -176,23 +165,23 @@ class Copier:
 
     def _record(self, session: Live) -> None:
         """Record that a session was found in the target, so that no later run creates it."""
-        record = self._records.record(session.entry.digest, session.deadline_ms)
+        record = self.records.record(session.entry.digest, session.deadline_ms)
         self._spend(_units(record))
-        if not self._dry_run:
-            self._target.items.call("put_item", Item=record)
+        if not self.dry_run:
+            self.target.items.call("put_item", Item=record)
 
     def _spend(self, units: int) -> None:
         self._count("write_units", units)
-        if not self._dry_run:
-            self._limiter.spend(units, self._stopped)
+        if not self.dry_run:
+            self.limiter.spend(units, self._stopped)
 
     def _verify(self, session: Live, item: Item) -> None:
         if not self._verify_every or next(self._copies) % self._verify_every:
             return
-        stored = self._target.items.get(item.key, SESSION, consistent_read=True)
+        stored = self.target.items.get(item.key, SESSION, consistent_read=True)
         if stored is None or stored.writer != item.writer:
             self._count("changed_since")
-        elif self._target.codec.decode(stored) == session.entry.payload:
+        elif self.target.codec.decode(stored) == session.entry.payload:
             self._count("verified")
         else:
             self._count("differing")

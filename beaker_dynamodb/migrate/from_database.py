@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Damaged, Entry, from_namespace, reading
+from beaker_dynamodb.migrate.source import Damaged, Entry, from_pickle, reading
 
 #: Rows per fetch.
 BATCH_ROWS = 500
@@ -79,4 +79,5 @@ def _entry(session_id: str, accessed: datetime, pickled: bytes | None) -> Entry:
     if pickled is None:
         return Damaged("no data")
     # Beaker stores the machine's local time, without a time zone.
-    return from_namespace(session_id, pickled, round(accessed.timestamp() * 1000))
+    accessed_ms = round(accessed.timestamp() * 1000)
+    return from_pickle(session_id, pickled, namespace=True, accessed_ms=accessed_ms)

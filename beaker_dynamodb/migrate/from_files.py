@@ -21,8 +21,7 @@ from beaker_dynamodb.migrate.source import (
     Damaged,
     Entry,
     NotASession,
-    from_namespace,
-    from_value,
+    from_pickle,
     reading,
 )
 
@@ -38,19 +37,22 @@ class _Files:
     """Sessions in files.
 
     :param folder: Beaker's ``data_dir``, or the folder of this backend.
-    :param container: the folder that the backend makes in ``data_dir``.
     :raises ConfigurationError: the folder does not exist, or has several stores.
     """
 
-    def __init__(self, folder: Path, container: str) -> None:
+    #: The folder that the backend makes in ``data_dir``.
+    container: str
+
+    def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise ConfigurationError(f"folder {folder} does not exist")
-        top = folder / container if (folder / container).is_dir() else folder
+        inner = folder / self.container
+        top = inner if inner.is_dir() else folder
         found: Counter[Path] = Counter()
         with reading(f"the folder {top}"):
-            for inner, names in _walk(top):
+            for parent, names in _walk(top):
                 if ids := self._ids(names):
-                    found[_store(inner, top)] += len(ids)
+                    found[_store(parent, top)] += len(ids)
         if top in found:  # not what is below it
             found = Counter({top: found[top]})
         if len(found) > 1:
@@ -85,13 +87,9 @@ class _Files:
 
 
 class FileSource(_Files):
-    """The backend ``file``.
+    """The backend ``file``."""
 
-    :param folder: its ``data_dir`` or ``file_dir``.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "container_file")
+    container = "container_file"
 
     @staticmethod
     def _ids(names: Iterable[str]) -> list[str]:
@@ -104,17 +102,13 @@ class FileSource(_Files):
                 pickled = file.read()
         except FileNotFoundError:
             return  # deleted after the folder was listed
-        yield from_namespace(name, pickled, written_ms)
+        yield from_pickle(name, pickled, namespace=True, accessed_ms=written_ms)
 
 
 class DbmSource(_Files):
-    """The backend ``dbm``.
+    """The backend ``dbm``."""
 
-    :param folder: its ``data_dir`` or ``dbm_dir``.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "container_dbm")
+    container = "container_dbm"
 
     @staticmethod
     def _ids(names: Iterable[str]) -> list[str]:
@@ -122,24 +116,19 @@ class DbmSource(_Files):
         return sorted({match["id"] for match in matches if match})
 
     def _entry(self, folder: Path, name: str) -> Iterator[Entry]:
-        yield _dbm_entry(folder, name)
-
-
-def _dbm_entry(folder: Path, session_id: str) -> Entry:
-    path = folder / f"{session_id}.dbm"
-    try:
-        with dbm.open(str(path), "r") as file:
-            if SESSION_KEY.encode() not in file:
-                return NotASession()
-            pickled = file[SESSION_KEY.encode()]
-        written_ms = max(
-            file.stat().st_mtime_ns // 1_000_000
-            for file in (path, *(path.with_suffix(f".dbm.{end}") for end in ("dat", "db", "pag")))
-            if file.exists()
-        )
-    except (*dbm.error, ValueError) as error:  # ValueError: the data file does not exist
-        return Damaged(f"not a dbm file: {type(error).__name__}")
-    return from_value(session_id, pickled, written_ms)
+        path = folder / f"{name}.dbm"
+        try:
+            with dbm.open(str(path), "r") as file:
+                pickled = file.get(SESSION_KEY.encode())
+            paths = (path, *(path.with_suffix(f".dbm.{end}") for end in ("dat", "db", "pag")))
+            written_ms = max(p.stat().st_mtime_ns // 1_000_000 for p in paths if p.exists())
+        except (*dbm.error, ValueError) as error:  # ValueError: the data file does not exist
+            yield Damaged(f"not a dbm file: {type(error).__name__}")
+            return
+        if pickled is None:
+            yield NotASession()
+        else:
+            yield from_pickle(name, pickled, accessed_ms=written_ms)
 
 
 def _store(folder: Path, top: Path) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Entry, NotASession, from_value, reading
+from beaker_dynamodb.migrate.source import Entry, NotASession, from_pickle, reading
 
 SUFFIX = ":session"
 #: Documents per fetch.
@@ -65,7 +65,7 @@ def _entry(document: Mapping[str, Any]) -> Entry:
     if "value" not in document:
         return NotASession()
     expiration = document.get("expiration")  # epoch seconds
-    return from_value(
+    return from_pickle(
         document["_id"][: -len(SUFFIX)],
         bytes(document["value"]),
         expires_ms=None if expiration is None else round(expiration * 1000),

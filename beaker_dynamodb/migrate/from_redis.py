@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Entry, from_value, reading
+from beaker_dynamodb.migrate.source import Entry, from_pickle, reading
 
 PREFIX, SUFFIX = b"beaker_cache:", b":session"
 #: Keys per pipeline.
@@ -65,7 +65,7 @@ class RedisSource:
                 session_id = key[len(PREFIX) : -len(SUFFIX)].decode("utf-8", "surrogateescape")
                 # -1: it never expires.
                 expires_ms = now_ms + left_ms if left_ms >= 0 else None
-                yield from_value(session_id, pickled, expires_ms=expires_ms)
+                yield from_pickle(session_id, pickled, expires_ms=expires_ms)
 
 
 def _batches(keys: Iterable[bytes]) -> Iterator[list[bytes]]:

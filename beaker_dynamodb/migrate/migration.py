@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import KW_ONLY, dataclass, field
 
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError
@@ -32,6 +33,7 @@ AHEAD = 2
 Batch = list[SourceSession | Damaged]
 
 
+@dataclass(eq=False)
 class Migration:
     """One run of a migration.
 
@@ -44,32 +46,25 @@ class Migration:
     :param accept_missing_records: copy although it is unknown what earlier runs have copied.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        target: SessionStorage,
-        *,
-        threads: int = 8,
-        limiter: RateLimiter | None = None,
-        dry_run: bool = False,
-        verify: str = "sample",
-        table_may_be_missing: bool = False,
-        accept_missing_records: bool = False,
-    ) -> None:
-        self._source = source
-        self._target = target
-        self._threads = threads
-        self._dry_run = dry_run
-        self._table_may_be_missing = table_may_be_missing
-        self._accept_missing_records = accept_missing_records
-        self.records = Records(target.items, source.name)
+    source: Source
+    target: SessionStorage
+    _: KW_ONLY
+    threads: int = 8
+    limiter: RateLimiter = field(default_factory=lambda: RateLimiter(None))
+    dry_run: bool = False
+    verify: str = "sample"
+    table_may_be_missing: bool = False
+    accept_missing_records: bool = False
+
+    def __post_init__(self) -> None:
+        self.records = Records(self.target.items, self.source.name)
         self._copier = Copier(
-            target,
+            self.target,
             self.records,
-            limiter or RateLimiter(None),
-            dry_run=dry_run,
-            verify=verify,
-            accept_missing_records=accept_missing_records,
+            self.limiter,
+            dry_run=self.dry_run,
+            verify=self.verify,
+            accept_missing_records=self.accept_missing_records,
         )
         #: Up to date at any time during the run.
         self.report = self._copier.report
@@ -84,10 +79,10 @@ class Migration:
             have copied.
         :raises DynamoDBError: a store could not be reached. A second run continues from there.
         """
-        self.last_run = self.records.last_run(table_may_be_missing=self._table_may_be_missing)
+        self.last_run = self.records.last_run(table_may_be_missing=self.table_may_be_missing)
         self._refuse_late_run()
         with (
-            ThreadPoolExecutor(self._threads, "beaker-dynamodb-migrate") as pool,
+            ThreadPoolExecutor(self.threads, "beaker-dynamodb-migrate") as pool,
             closing(self._batches(progress)) as batches,
         ):
             try:
@@ -96,17 +91,17 @@ class Migration:
                 self._copier.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
-        if not self._dry_run:
+        if not self.dry_run:
             self.records.note_run(self.report.as_dict())
         return self.report
 
     def _refuse_late_run(self) -> None:
-        last, now_ms = self.last_run, self._target.items.now_ms()
-        if last is not None and last.started_ms < now_ms - KEPT_MS:
-            if self._accept_missing_records:
-                return
+        last, now_ms = self.last_run, self.target.items.now_ms()
+        if last is None or self.accept_missing_records:
+            return
+        if last.started_ms < now_ms - KEPT_MS:
             raise ConfigurationError(
-                f"the last run from {self._source.name} began more than {KEPT_DAYS} days ago, and "
+                f"the last run from {self.source.name} began more than {KEPT_DAYS} days ago, and "
                 "its records may have expired: sessions that users have logged out of since would "
                 "come back. Accept that with --accept-missing-records"
             )
@@ -114,12 +109,12 @@ class Migration:
     def _copy(self, batches: Generator[Batch, None, None], pool: ThreadPoolExecutor) -> None:
         # Nothing is written before the first batch has shown that records are not missing.
         planned = self._copier.plan(next(batches, []))
-        if not self._dry_run:
+        if not self.dry_run:
             self.records.note_run()
         pending: deque[Future[None]] = deque([pool.submit(self._copier.write, planned)])
         for batch in batches:
             pending.append(pool.submit(self._copier.copy, batch))
-            while len(pending) > AHEAD * self._threads:
+            while len(pending) > AHEAD * self.threads:
                 pending.popleft().result()
         while pending:
             pending.popleft().result()
@@ -127,7 +122,7 @@ class Migration:
     def _batches(self, progress: Callable[[int], None]) -> Generator[Batch, None, None]:
         batch: Batch = []
         size = 0
-        for entry in self._source.entries():
+        for entry in self.source.entries():
             progress(1)
             if isinstance(entry, NotASession):
                 self.report.foreign += 1

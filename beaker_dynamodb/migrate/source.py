@@ -86,31 +86,24 @@ def digest_of(session_id: str) -> str:
     return hashlib.sha256(key_bytes(session_id)).hexdigest()
 
 
-def from_namespace(session_id: str, pickled: bytes, accessed_ms: int | None) -> Entry:
-    """Return the entry of a backend that stores a namespace as one pickled dict."""
-    try:
-        namespace = inert_pickle.loads(pickled)
-    except ValueError as error:
-        return Damaged(str(error))
-    payload = namespace.get(SESSION_KEY) if isinstance(namespace, dict) else None
-    return _entry(session_id, payload, accessed_ms, None)
-
-
-def from_value(
+def from_pickle(
     session_id: str,
     pickled: bytes,
+    *,
+    namespace: bool = False,
     accessed_ms: int | None = None,
     expires_ms: int | None = None,
 ) -> Entry:
-    """Return the entry of a backend that pickles each value by itself."""
+    """Return the entry for what a backend has pickled.
+
+    :param namespace: the backend pickles the dict of a namespace, not each value by itself.
+    """
     try:
         payload = inert_pickle.loads(pickled)
     except ValueError as error:
         return Damaged(str(error))
-    return _entry(session_id, payload, accessed_ms, expires_ms)
-
-
-def _entry(session_id: str, payload: Any, accessed_ms: int | None, expires_ms: int | None) -> Entry:
+    if namespace:
+        payload = payload.get(SESSION_KEY) if isinstance(payload, dict) else None
     # A cache may also use the key "session", but its values are tuples.
     if not isinstance(payload, str):
         return NotASession()

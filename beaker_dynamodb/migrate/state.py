@@ -58,21 +58,19 @@ class State(AbstractContextManager["State", None]):
             if end == 0 and line.rstrip("\n") != header:
                 raise ValueError("belongs to another command, table or prefix")
             end += len(line.encode())
-            self._read_line(line)
+            if line.startswith("mark "):
+                _, segment, last_key = line.split(" ", 2)
+                self.marks[int(segment)] = json.loads(last_key)
         file.seek(end)
         file.truncate()
         if end == 0:
             self._append(header)
 
-    def _read_line(self, line: str) -> None:
-        word, _, rest = line.rstrip("\n").partition(" ")
-        if word == "mark":
-            segment, _, last_key = rest.partition(" ")
-            self.marks[int(segment)] = json.loads(last_key)
-
     def mark(self, segment: int, last_key: Mapping[str, Any] | None) -> None:
         """Record that everything in a segment up to this key is done."""
-        self._append(f"mark {segment} {json.dumps(last_key)}")
+        if segment not in self.marks or self.marks[segment] != last_key:
+            self.marks[segment] = last_key
+            self._append(f"mark {segment} {json.dumps(last_key)}")
 
     def _append(self, line: str) -> None:
         if self._file is not None:
