@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from beaker_dynamodb.cli.index_steps import billing_mode, index_steps
 from beaker_dynamodb.cli.table_changes import CHANGED, DIFFERS, KEPT, Step, TableChanges
 from beaker_dynamodb.cli.table_request import (
     Extras,
@@ -21,27 +21,21 @@ from beaker_dynamodb.dynamodb import indexes, table, table_state
 from beaker_dynamodb.dynamodb.error_mapping import cause, translate
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
 
+#: A table's description, as DescribeTable returns it.
+Described = Mapping[str, Any]
 
+
+@dataclass
 class Provisioner:
     """Creates or completes one table.
 
     :param replace_indexes: replace indexes that lack attributes.
     """
 
-    def __init__(
-        self,
-        changes: TableChanges,
-        options: Options,
-        extras: Extras,
-        *,
-        replace_indexes: bool = False,
-    ) -> None:
-        self._table = changes
-        self._client = changes.client
-        self._options = options
-        self._extras = extras
-        self._name = options.table_name
-        self._replace_indexes = replace_indexes
+    table: TableChanges
+    options: Options
+    extras: Extras
+    replace_indexes: bool = False
 
     def steps(self) -> Iterator[Step]:
         """Make the changes; yield each step when it is done.
@@ -50,96 +44,143 @@ class Provisioner:
             which no update can change. Nothing was changed then.
         :raises DynamoDBError: a call failed; the steps yielded before are done.
         """
-        request = create_request(self._options, self._extras)
-        missing = table_state.describe(self._client, self._name) is None
-        described = None if missing and self._table.dry_run else self._create(request, missing)
+        request = create_request(self.options, self.extras)
+        name = repr(self.options.table_name)
+        missing = table_state.describe(self.table.client, self.table.name) is None
+        unmade = missing and self.table.dry_run
+        described = None if unmade else self._create(request, missing)
         if described is None:
-            yield Step(CHANGED, f"table {self._name!r} created: {summary(request)}")
+            yield Step(CHANGED, f"table {name} created: {summary(request)}")
         else:
             self._refuse_another_shape(described)
-            yield Step(KEPT, f"table {self._name!r} is there, with the key that the options say")
+            yield Step(KEPT, f"table {name} is there, with the key that the options say")
             yield self._billing(described)
-            yield from index_steps(
-                self._table, self._options, described, replace=self._replace_indexes
-            )
-            if self._extras.tags:
+            yield from self._indexes(described)
+            if self.extras.tags:
                 yield self._tag(described["TableArn"])
-            if self._extras.deletion_protection:
+            if self.extras.deletion_protection:
                 yield self._protect(described)
-            if self._extras.kms_key is not None:
-                yield self._encrypt(described, self._extras.kms_key)
-        unmade = missing and self._table.dry_run
+            if self.extras.kms_key is not None:
+                yield self._encrypt(described, self.extras.kms_key)
         yield self._time_to_live(unmade)
-        if self._extras.point_in_time_recovery:
+        if self.extras.point_in_time_recovery:
             yield self._back_up(unmade)
 
-    def _create(self, request: Mapping[str, Any], missing: bool) -> Mapping[str, Any] | None:
+    def _create(self, request: dict[str, Any], missing: bool) -> Described | None:
         """Create the table if it is missing, and wait; return None if this call created it."""
-        create = partial(table.request_creation, self._client, dict(request))
-        created = missing and create()
-        described = self._table.wait("the table")
+        created = missing and table.request_creation(self.table.client, request)
+        described = self.table.wait("the table")
         while described is None:  # the old table was still being deleted
-            created = create()
-            described = self._table.wait("the table")
+            created = table.request_creation(self.table.client, request)
+            described = self.table.wait("the table")
         return None if created else described
 
-    def _refuse_another_shape(self, described: Mapping[str, Any]) -> None:
-        wrong = table.mismatch(self._client, self._options)
+    def _refuse_another_shape(self, described: Described) -> None:
+        wrong = table.mismatch(self.table.client, self.options)
         if wrong is not None:
             raise wrong
-        indexes.missing(self._options, described)  # raises
-        found = table.time_to_live_attribute(self._client, self._name)
-        if found not in (None, self._options.ttl_attribute):
+        indexes.missing(self.options, described)  # raises
+        name, attribute = self.table.name, self.options.ttl_attribute
+        found = table.time_to_live_attribute(self.table.client, name)
+        if found not in (None, attribute):
             raise ConfigurationError(
-                f"table {self._name!r} has time to live on {found!r}, the option ttl_attribute "
-                f"says {self._options.ttl_attribute!r}; set that option, or turn time to live off "
+                f"table {name!r} has time to live on {found!r}, the option ttl_attribute "
+                f"says {attribute!r}; set that option, or turn time to live off "
                 "and run this again an hour later: aws dynamodb update-time-to-live "
-                f"--table-name {self._name} --time-to-live-specification "
+                f"--table-name {name} --time-to-live-specification "
                 f"Enabled=false,AttributeName={found}"
             )
 
     # -- an existing table --------------------------------------------------------------------
 
-    def _billing(self, described: Mapping[str, Any]) -> Step:
-        wanted = billing_text(table.definition(self._options))
-        found = billing_text({**described, "BillingMode": billing_mode(described)})
+    def _billing(self, described: Described) -> Step:
+        wanted = billing_text(table.definition(self.options))
+        found = billing_text({**described, "BillingMode": _billing_mode(described)})
         if found == wanted:
             return Step(KEPT, f"billing is {found}")
         # An operator, or auto scaling, may have changed the capacity of a running table.
         return Step(DIFFERS, f"billing is {found}, not {wanted}; left as it is")
 
+    def _indexes(self, described: Described) -> Iterator[Step]:
+        """Yield a step for each index, once it can be used."""
+        for wanted in indexes.definitions(self.options):
+            name = wanted["IndexName"]
+            found = indexes.find(described, name)
+            if found is None:
+                self._create_index(described, wanted)
+                yield Step(CHANGED, f"index {name!r} added")
+                continue
+            if not _is_active(name, described):
+                self.table.wait(f"index {name!r}", partial(_is_active, name))
+            lacking = ", ".join(indexes.lacking(found, wanted))
+            if not lacking:
+                yield Step(KEPT, f"index {name!r} is there")
+            elif self.replace_indexes:
+                self._delete_index(name)
+                self._create_index(described, wanted)
+                yield Step(CHANGED, f"index {name!r} replaced; it now has {lacking}")
+            else:
+                # The attributes of an index cannot be changed. It finds sessions without them too.
+                yield Step(
+                    DIFFERS,
+                    f"index {name!r} has no {lacking}, so finding sessions by it takes a read for "
+                    "each of them; --replace-indexes creates it again",
+                )
+
+    def _create_index(self, described: Described, wanted: dict[str, Any]) -> None:
+        # The table's billing may differ from the options.
+        units = wanted.pop("ProvisionedThroughput", None)
+        if _billing_mode(described) == "PROVISIONED":
+            units = units or described["ProvisionedThroughput"]
+            names = ("ReadCapacityUnits", "WriteCapacityUnits")
+            wanted["ProvisionedThroughput"] = {name: units[name] for name in names}
+        # UpdateTable creates one index at a time.
+        request = indexes.addition(self.options, wanted)
+        # Send the existing definitions too: moto forgets those that are not sent.
+        new = request["AttributeDefinitions"]
+        others = [d for d in described["AttributeDefinitions"] if d not in new]
+        self.table.change("UpdateTable", **{**request, "AttributeDefinitions": others + new})
+        name = wanted["IndexName"]
+        self.table.wait(f"index {name!r}", partial(_is_active, name))
+
+    def _delete_index(self, name: str) -> None:
+        delete = [{"Delete": {"IndexName": name}}]
+        self.table.change("UpdateTable", GlobalSecondaryIndexUpdates=delete)
+        gone = f"the deletion of index {name!r}"
+        self.table.wait(gone, lambda now: indexes.find(now, name) is None)
+
     def _tag(self, arn: str) -> Step:
-        pages = self._client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+        pages = self.table.client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
         try:
             found = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
         except Exception as error:
-            raise translate(error, "ListTagsOfResource", self._name) from cause(error)
-        missing = {key: tag for key, tag in self._extras.tags.items() if found.get(key) != tag}
+            raise translate(error, "ListTagsOfResource", self.table.name) from cause(error)
+        missing = {key: tag for key, tag in self.extras.tags.items() if found.get(key) != tag}
         if not missing:
-            return Step(KEPT, f"tags are set: {', '.join(self._extras.tags)}")
-        self._table.change("TagResource", TableName=None, ResourceArn=arn, Tags=tag_list(missing))
+            return Step(KEPT, f"tags are set: {', '.join(self.extras.tags)}")
+        self.table.change("TagResource", ResourceArn=arn, Tags=tag_list(missing))
         return Step(CHANGED, f"tags set: {', '.join(missing)}")
 
-    def _protect(self, described: Mapping[str, Any]) -> Step:
+    def _protect(self, described: Described) -> Step:
         if described.get("DeletionProtectionEnabled"):
             return Step(KEPT, "deletion protection is on")
-        self._table.change("UpdateTable", DeletionProtectionEnabled=True)
-        self._table.wait("the table")
+        self.table.change("UpdateTable", DeletionProtectionEnabled=True)
+        self.table.wait("the table")
         return Step(CHANGED, "deletion protection turned on")
 
-    def _encrypt(self, described: Mapping[str, Any], key: str) -> Step:
+    def _encrypt(self, described: Described, key: str) -> Step:
         arn = described.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
         if arn == key or arn.endswith(f":key/{key}"):
             return Step(KEPT, f"encrypted with {arn}")
         try:
-            self._table.change("UpdateTable", SSESpecification=encryption(key))
+            self.table.change("UpdateTable", SSESpecification=encryption(key))
         except DynamoDBError as error:
             # The key was an alias of the current one, which DescribeTable shows as an ARN:
             # https://github.com/hashicorp/terraform-provider-aws/issues/29137
             if "already encrypted" not in str(error):
                 raise
             return Step(KEPT, f"encrypted with {key}, which is {arn}")
-        self._table.wait(
+        self.table.wait(
             "the encryption",
             lambda now: now.get("SSEDescription", {}).get("Status") != "UPDATING",
         )
@@ -148,23 +189,33 @@ class Provisioner:
     # -- properties that CreateTable cannot set -----------------------------------------------
 
     def _time_to_live(self, unmade: bool) -> Step:
-        attribute = self._options.ttl_attribute
-        found = None if unmade else table.time_to_live_attribute(self._client, self._name)
+        client, attribute = self.table.client, self.options.ttl_attribute
+        found = None if unmade else table.time_to_live_attribute(client, self.table.name)
         if found != attribute and (
-            self._table.dry_run or table.enable_time_to_live(self._client, self._options)
+            self.table.dry_run or table.enable_time_to_live(client, self.options)
         ):
             return Step(CHANGED, f"time to live turned on, by {attribute!r}")
         return Step(KEPT, f"time to live is on, by {attribute!r}")
 
     def _back_up(self, unmade: bool) -> Step:
-        if unmade:
-            return Step(CHANGED, "point-in-time recovery turned on")
-        answer = self._table.call("DescribeContinuousBackups")["ContinuousBackupsDescription"]
-        recovery = answer.get("PointInTimeRecoveryDescription", {})
-        if recovery.get("PointInTimeRecoveryStatus") == "ENABLED":
-            return Step(KEPT, "point-in-time recovery is on")
-        self._table.change(
+        if not unmade:
+            answer = self.table.call("DescribeContinuousBackups")["ContinuousBackupsDescription"]
+            recovery = answer.get("PointInTimeRecoveryDescription", {})
+            if recovery.get("PointInTimeRecoveryStatus") == "ENABLED":
+                return Step(KEPT, "point-in-time recovery is on")
+        self.table.change(
             "UpdateContinuousBackups",
             PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
         )
         return Step(CHANGED, "point-in-time recovery turned on")
+
+
+def _billing_mode(described: Described) -> str:
+    mode: str = described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    return mode
+
+
+def _is_active(name: str, described: Described) -> bool:
+    index = indexes.find(described, name)
+    # moto does not return a status.
+    return index is not None and index.get("IndexStatus", "ACTIVE") == "ACTIVE"

@@ -31,40 +31,32 @@ class Step:
     text: str
 
 
+@dataclass(eq=False)
 class TableChanges:
     """Makes the calls for one table.
 
+    :param name: the table's.
     :param dry_run: make only the calls that change nothing.
     :param say: prints a line about a wait.
     :param sleep: takes seconds; called between two polls.
     :param clock: returns epoch seconds.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        table: str,
-        *,
-        dry_run: bool = False,
-        say: Callable[[str], object] = lambda _: None,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.client = client
-        self.table = table
-        self.dry_run = dry_run
-        self._say = say
-        self._sleep = sleep
-        self._clock = clock
+    client: Any
+    name: str
+    dry_run: bool = False
+    say: Callable[[str], object] = lambda _: None
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
 
     def call(self, operation: str, **params: Any) -> Any:
-        """Make a call about the table; ``TableName=None`` leaves its name out."""
-        params.setdefault("TableName", self.table)
-        params = {name: value for name, value in params.items() if value is not None}
+        """Make a call about the table."""
+        if "ResourceArn" not in params:
+            params["TableName"] = self.name
         try:
             return getattr(self.client, xform_name(operation))(**params)
         except Exception as error:
-            raise translate(error, operation, self.table) from cause(error)
+            raise translate(error, operation, self.name) from cause(error)
 
     def change(self, operation: str, **params: Any) -> None:
         """Make a call that changes the table, unless this is a dry run."""
@@ -72,32 +64,30 @@ class TableChanges:
             self.call(operation, **params)
 
     def wait(
-        self,
-        what: str,
-        ready: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+        self, what: str, ready: Callable[[Mapping[str, Any]], bool] = lambda _: True
     ) -> Mapping[str, Any] | None:
         """Wait until the table is ACTIVE and ready; a dry run does not wait.
 
         :param what: what it waits for.
         :returns: the table's description, or None if the table is gone.
         """
-        began = next_line = self._clock()
+        began = next_line = self.clock()
 
         def ready_or_say(now: Mapping[str, Any]) -> bool:
             nonlocal next_line
             if self.dry_run or (now["TableStatus"] == "ACTIVE" and ready(now)):
                 return True
-            if self._clock() >= next_line:
-                seconds = self._clock() - began
-                self._say(f"waiting for {what}{f' ({seconds:.0f} seconds)' * (seconds >= 1)} ...")
-                next_line = self._clock() + LINE_SECONDS
+            if self.clock() >= next_line:
+                seconds = self.clock() - began
+                self.say(f"waiting for {what}{f' ({seconds:.0f} seconds)' * (seconds >= 1)} ...")
+                next_line = self.clock() + LINE_SECONDS
             return False
 
         return table_state.wait_until(
             self.client,
-            self.table,
+            self.name,
             ready_or_say,
             seconds=WAIT_SECONDS,
-            clock=self._clock,
-            sleep=self._sleep,
+            clock=self.clock,
+            sleep=self.sleep,
         )
