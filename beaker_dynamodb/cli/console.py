@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 
-def counted(number: int, one: str, many: str) -> str:
-    """Return a number with its noun: "1 entry", "1,200 entries"."""
-    return f"{number:,} {one if number == 1 else many}"
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: "1 item", "1,200 items"."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def printable(string: str, keep: str = "") -> str:

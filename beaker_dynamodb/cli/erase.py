@@ -42,7 +42,7 @@ def erase(settings: Settings, where: str, dry_run: bool, yes: bool, as_json: boo
         store = SessionStore.of(Backend(options))
         found = store.count(special) if dry_run or not yes else 0
         if not (dry_run or yes):
-            sessions = counted(found, "session", "sessions")
+            sessions = counted(found, "session")
             confirm(f"Erase a user with {sessions} in table {options.table_name!r}?")
         number = found if dry_run else store.erase(special)
         if as_json:

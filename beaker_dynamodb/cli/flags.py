@@ -145,15 +145,8 @@ def with_extras(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--deletion-protection", is_flag=True, help="Refuse DeleteTable.")
     @click.option("--point-in-time-recovery", is_flag=True, help="Turn on continuous backups.")
     @functools.wraps(function)
-    def wrapper(
-        *,
-        tags: dict[str, str],
-        kms_key: str | None,
-        deletion_protection: bool,
-        point_in_time_recovery: bool,
-        **given: Any,
-    ) -> Any:
-        extras = Extras(tags, kms_key, deletion_protection, point_in_time_recovery)
+    def wrapper(**given: Any) -> Any:
+        extras = Extras(**{spec.name: given.pop(spec.name) for spec in fields(Extras)})
         return function(extras=extras, **given)
 
     return wrapper

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from beaker_dynamodb.config.parse import Options
@@ -104,35 +103,26 @@ PARTITIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
-    """The account and partition of an ARN.
-
-    :param account: AWS account number, or a placeholder.
-    :param partition: default: derived from the Region.
-    """
-
-    account: str = "ACCOUNT"
-    partition: str | None = None
-
-
 def policy_document(
     options: Options,
     uses: Iterable[str],
-    place: Place = Place(),  # frozen
+    account: str = "ACCOUNT",
+    partition: str | None = None,
     *,
     leading_keys: bool = False,
 ) -> dict[str, Any]:
     """Return the policy document.
 
     :param uses: names in `USES`.
+    :param account: AWS account number, or a placeholder.
+    :param partition: default: derived from the Region.
     :param leading_keys: allow only items with the prefixes of these uses, for a shared table.
     :raises ConfigurationError: ``leading_keys`` with a use that reads items of all prefixes.
     """
     uses = list(uses)
     wanted = [(use, action) for use in uses for action in USES[use](options)]
     actions = list(dict.fromkeys(action for _, action in wanted))
-    table = arn(options, place)
+    table = arn(options, account, partition)
     on_items = [action for action in actions if action not in ON_TABLE | {INDEX_QUERY}]
     statements = []
     if leading_keys:
@@ -149,15 +139,15 @@ def policy_document(
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def arn(options: Options, place: Place) -> str:
+def arn(options: Options, account: str, partition: str | None = None) -> str:
     """Return the table's ARN, with the placeholder REGION if no Region is set."""
     name = options.table_name
     if name.startswith("arn:"):
         return name
     region = options.region_name or "REGION"
     found = (one for beginning, one in PARTITIONS.items() if region.startswith(beginning))
-    partition = place.partition or next(found, "aws")
-    return f"arn:{partition}:dynamodb:{region}:{place.account}:table/{name}"
+    partition = partition or next(found, "aws")
+    return f"arn:{partition}:dynamodb:{region}:{account}:table/{name}"
 
 
 def _refuse_all_prefixes(wanted: list[tuple[str, str]]) -> None:

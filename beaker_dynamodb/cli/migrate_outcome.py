@@ -77,14 +77,14 @@ def show_outcome(migration: Migration, used: Capacity) -> None:
         foreign = counted(report.foreign, "entry", "entries")
         click.echo(f"{foreign} of the old store: not sessions")
     if migration.dry_run:
-        units = counted(report.write_units, "write unit", "write units")
+        units = counted(report.write_units, "write unit")
         click.echo(
             f"dry run: nothing was written; a real run would use {units}, by the sizes of the "
             "sessions"
         )
     if report.refused_writes:
         refused = counted(report.refused_writes, "write was", "writes were")
-        units = counted(report.refused_units, "unit", "units")
+        units = counted(report.refused_units, "unit")
         click.echo(
             f"{refused} refused because a user or another run was first: about {units} more, "
             "which DynamoDB bills but does not report"
@@ -96,7 +96,7 @@ def show_unfinished(migration: Migration, used: Capacity) -> None:
     """Say on stderr what was done before an error or Ctrl-C."""
     report = migration.report
     if report.found:
-        copied = counted(report.copied, "session", "sessions")
+        copied = counted(report.copied, "session")
         done = "would be copied" if migration.dry_run else "copied"
         click.echo(f"{copied} {done} so far, of {report.found:,} found; {used} used", err=True)
 

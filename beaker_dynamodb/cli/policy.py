@@ -9,7 +9,7 @@ import click
 from beaker_dynamodb.cli.command import command
 from beaker_dynamodb.cli.console import print_json
 from beaker_dynamodb.cli.flags import with_settings
-from beaker_dynamodb.cli.iam_policy import USES, Place, arn, policy_document
+from beaker_dynamodb.cli.iam_policy import USES, arn, policy_document
 from beaker_dynamodb.cli.settings import SESSIONS, Settings
 
 
@@ -69,9 +69,9 @@ def policy(
     wanted = list(uses) or _uses(settings)
     if clear:
         wanted.append("clear")
-    place = Place(account, partition)
-    print_json(policy_document(settings.options, wanted, place, leading_keys=leading_keys))
-    _, _, _, region, number, _ = arn(settings.options, place).split(":", 5)
+    options = settings.options
+    print_json(policy_document(options, wanted, account, partition, leading_keys=leading_keys))
+    _, _, _, region, number, _ = arn(options, account).split(":", 5)
     for name, flag in ((region, "--region-name"), (number, "--account")):
         if name in ("REGION", "ACCOUNT"):
             click.echo(f"{name} is a placeholder: give {flag}.", err=True)

@@ -12,7 +12,6 @@ from beaker_dynamodb.cli.table_request import (
     Extras,
     billing_text,
     create_request,
-    encryption,
     summary,
     tag_list,
 )
@@ -60,8 +59,8 @@ class Provisioner:
                 yield self._tag(described["TableArn"])
             if self.extras.deletion_protection:
                 yield self._protect(described)
-            if self.extras.kms_key is not None:
-                yield self._encrypt(described, self.extras.kms_key)
+            if "SSESpecification" in request:
+                yield self._encrypt(described, request["SSESpecification"])
         yield self._time_to_live(unmade)
         if self.extras.point_in_time_recovery:
             yield self._back_up(unmade)
@@ -168,12 +167,13 @@ class Provisioner:
         self.table.wait("the table")
         return Step(CHANGED, "deletion protection turned on")
 
-    def _encrypt(self, described: Described, key: str) -> Step:
+    def _encrypt(self, described: Described, wanted: Mapping[str, Any]) -> Step:
+        key = wanted["KMSMasterKeyId"]
         arn = described.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
         if arn == key or arn.endswith(f":key/{key}"):
             return Step(KEPT, f"encrypted with {arn}")
         try:
-            self.table.change("UpdateTable", SSESpecification=encryption(key))
+            self.table.change("UpdateTable", SSESpecification=wanted)
         except DynamoDBError as error:
             # The key was an alias of the current one, which DescribeTable shows as an ARN:
             # https://github.com/hashicorp/terraform-provider-aws/issues/29137

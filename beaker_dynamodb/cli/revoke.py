@@ -160,7 +160,7 @@ class _Chosen:
                     yield session
             if not number:
                 return
-            found = counted(number, "session", "sessions")
+            found = counted(number, "session")
             click.echo(
                 f"{found} revoked. Reading again, for sessions that started since.", err=True
             )

@@ -38,8 +38,8 @@ class TableSize:
 
     def described(self, consistent: bool = False) -> str:
         """Return the size, and what a Scan consumes, for people."""
-        units = counted(self.read_units(consistent), "read unit", "read units")
-        items = counted(self.items, "item", "items")
+        units = counted(self.read_units(consistent), "read unit")
+        items = counted(self.items, "item")
         return f"about {items}, {size(self.bytes)}, {units} to scan"
 
 
@@ -114,4 +114,4 @@ def size(bytes: int) -> str:
     for unit, length in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
         if bytes >= length:
             return f"{bytes / length:.1f} {unit}"
-    return counted(bytes, "byte", "bytes")
+    return counted(bytes, "byte")

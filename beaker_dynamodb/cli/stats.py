@@ -66,7 +66,7 @@ def stats(
             for page in pages:
                 found.add(page.items)
         finally:  # also after Ctrl-C
-            number = counted(found.number, "item", "items")
+            number = counted(found.number, "item")
             click.echo(f"{number} counted; {used} used.", err=True)
     if as_json:
         groups = [
@@ -155,6 +155,6 @@ def _namespaces(group: Group) -> Table:
         text = Text(printable(name) or "(empty)")
         table.add_row(text, f"{one.live:,}", f"{one.expired:,}", size(one.bytes))
     if len(found) > SHOWN_NAMESPACES:
-        more = counted(len(found) - SHOWN_NAMESPACES, "namespace", "namespaces")
+        more = counted(len(found) - SHOWN_NAMESPACES, "namespace")
         table.add_row(f"and {more} more; see --json")
     return table

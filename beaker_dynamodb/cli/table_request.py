@@ -30,17 +30,16 @@ def create_request(options: Options, extras: Extras) -> dict[str, Any]:
     """Return the parameters of CreateTable. Time to live and backups need calls of their own."""
     request = table.definition(options)
     if extras.kms_key is not None:
-        request["SSESpecification"] = encryption(extras.kms_key)
+        request["SSESpecification"] = {
+            "Enabled": True,
+            "SSEType": "KMS",
+            "KMSMasterKeyId": extras.kms_key,
+        }
     if extras.deletion_protection:
         request["DeletionProtectionEnabled"] = True
     if extras.tags:
         request["Tags"] = tag_list(extras.tags)
     return request
-
-
-def encryption(key: str) -> dict[str, Any]:
-    """Return a KMS key as SSESpecification."""
-    return {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,14 +43,18 @@ def template(settings: Settings, extras: Extras, kind: str) -> None:
 
     Makes no AWS calls. If you create the table with the template, set create_table = false.
     """
-    if kind == "yaml":
-        click.echo("\n".join(yaml_lines(cloudformation(settings.options, extras))))
+    options = settings.options
+    if kind == "terraform":
+        print_json(_terraform(options, extras))
+    elif kind == "cdk-json":
+        print_json(_camel_case(_properties(options, extras)))
+    elif kind == "yaml":
+        click.echo("\n".join(_yaml_lines(_cloudformation(options, extras))))
     else:
-        print_json(FORMATS[kind](settings.options, extras))
+        print_json(_cloudformation(options, extras))
 
 
-def cloudformation(options: Options, extras: Extras) -> dict[str, Any]:
-    """Return a CloudFormation template."""
+def _cloudformation(options: Options, extras: Extras) -> dict[str, Any]:
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Beaker sessions and caches",
@@ -69,24 +73,16 @@ def cloudformation(options: Options, extras: Extras) -> dict[str, Any]:
 def _properties(options: Options, extras: Extras) -> dict[str, Any]:
     """Return the properties of an ``AWS::DynamoDB::Table``."""
     request = _request(options, extras)
-    # CloudFormation has another name for one parameter.
-    encryption = request.pop("SSESpecification", None)
-    if encryption is not None:
+    if encryption := request.get("SSESpecification"):
+        # CloudFormation has another name for one parameter.
         encryption["SSEEnabled"] = encryption.pop("Enabled")
-        request["SSESpecification"] = encryption
     request["TimeToLiveSpecification"] = {"Enabled": True, "AttributeName": options.ttl_attribute}
     if extras.point_in_time_recovery:
         request["PointInTimeRecoverySpecification"] = {"PointInTimeRecoveryEnabled": True}
     return request
 
 
-def cdk_json(options: Options, extras: Extras) -> dict[str, Any]:
-    """Return the properties of the CDK's ``aws_dynamodb.CfnTable``."""
-    result: dict[str, Any] = _camel_case(_properties(options, extras))
-    return result
-
-
-def terraform(options: Options, extras: Extras) -> dict[str, Any]:
+def _terraform(options: Options, extras: Extras) -> dict[str, Any]:
     """Return an ``aws_dynamodb_table`` in Terraform's JSON syntax, for a ``.tf.json`` file.
 
     :raises ConfigurationError: the KMS key is not an ARN.
@@ -130,13 +126,6 @@ def terraform(options: Options, extras: Extras) -> dict[str, Any]:
     return {"resource": {"aws_dynamodb_table": {name: resource}}}
 
 
-FORMATS: dict[str, Callable[[Options, Extras], dict[str, Any]]] = {
-    "cloudformation": cloudformation,
-    "terraform": terraform,
-    "cdk-json": cdk_json,
-}
-
-
 def _request(options: Options, extras: Extras) -> dict[str, Any]:
     # The stack has its own account and Region.
     name = options.table_name.rpartition(":table/")[2]
@@ -158,18 +147,18 @@ def _terraform_capacity(described: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def yaml_lines(value: Any, indent: str = "") -> Iterator[str]:
+def _yaml_lines(value: Any, indent: str = "") -> Iterator[str]:
     """Yield dicts, lists and scalars as YAML; its scalars may be written as in JSON."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if isinstance(inner, (dict, list)):
                 yield f"{indent}{name}:"
-                yield from yaml_lines(inner, f"{indent}  ")
+                yield from _yaml_lines(inner, f"{indent}  ")
             else:
                 yield f"{indent}{name}: {json.dumps(inner)}"
     elif isinstance(value, list):
         for inner in value:
-            first, *others = yaml_lines(inner, f"{indent}  ")
+            first, *others = _yaml_lines(inner, f"{indent}  ")
             yield f"{indent}- {first.strip()}"
             yield from others
     else:

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from beaker_dynamodb import ConfigurationError
-from beaker_dynamodb.cli.iam_policy import USES, Place, policy_document
+from beaker_dynamodb.cli.iam_policy import USES, policy_document
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.converters import SpecialKey
 from beaker_dynamodb.config.parse import Options
 
-PLACE = Place("123456789012")
+ACCOUNT = "123456789012"
 INDEXED = Options(special_keys=(SpecialKey("user", "S", indexed=True),))
 Permission = tuple[str, str]
 
@@ -39,7 +39,7 @@ def test_no_wildcards() -> None:
 
 def test_leading_keys_limit_items_but_not_the_table() -> None:
     options = Options(prefix="shop*:")
-    document = policy_document(options, ["sessions", "create"], PLACE, leading_keys=True)
+    document = policy_document(options, ["sessions", "create"], ACCOUNT, leading_keys=True)
     items, on_table = document["Statement"]
     assert {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["shop${*}:*"]},
@@ -125,5 +125,5 @@ def test_leading_keys_need_a_prefix() -> None:
 
 def test_a_table_given_as_an_arn_keeps_it() -> None:
     arn = "arn:aws-cn:dynamodb:cn-north-1:111122223333:table/mine"
-    document = policy_document(Options(table_name=arn), ["sessions"], PLACE)
+    document = policy_document(Options(table_name=arn), ["sessions"], ACCOUNT)
     assert {arn} == {resource for _, resource in allowed(document)}

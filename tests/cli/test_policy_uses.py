@@ -15,7 +15,7 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.items.reaper import reap
 from tests.cli.conftest import Run
-from tests.cli.test_policy import PLACE, Permission, allowed
+from tests.cli.test_policy import ACCOUNT, Permission, allowed
 from tests.migrate.moving import move, saved
 from tests.opening import payload
 from tests.servers.recorder import Call, CallRecorder
@@ -176,7 +176,7 @@ def test_a_use_makes_exactly_the_calls_that_its_policy_allows(
     with CallRecorder(manager.client) as calls:
         DO[use](given, run)
     expected = {one for one in used(calls, given) if one[0] not in BESIDE.get(use, set())}
-    assert expected == allowed(policy_document(parse(given), [use], PLACE))
+    assert expected == allowed(policy_document(parse(given), [use], ACCOUNT))
 
 
 def test_every_use_is_tried() -> None:
@@ -193,7 +193,7 @@ def test_log_ins_and_their_end_need_what_the_policies_allow(options: dict[str, A
             session["user"] = "u"
             session.save()
         session.delete()
-    assert used(calls, given) == allowed(policy_document(parse(given), ["sessions"], PLACE))
+    assert used(calls, given) == allowed(policy_document(parse(given), ["sessions"], ACCOUNT))
     with CallRecorder(manager.client) as calls:
         store.erase(user="other")
-    assert used(calls, given) == allowed(policy_document(parse(given), ["session-store"], PLACE))
+    assert used(calls, given) == allowed(policy_document(parse(given), ["session-store"], ACCOUNT))

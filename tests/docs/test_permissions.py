@@ -10,7 +10,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from beaker_dynamodb.cli.iam_policy import Place, policy_document
+from beaker_dynamodb.cli.iam_policy import policy_document
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.converters import SpecialKey
 from beaker_dynamodb.config.parse import Options
@@ -25,9 +25,9 @@ def test_the_policies() -> None:
     options = Options(table_name="myapp-sessions", region_name="eu-west-1")
     indexed = replace(options, special_keys=(SpecialKey("userId", "S", indexed=True),))
     uses = ["sessions", "cache", "large-values", "clear", "create", "session-store"]
-    place = Place("123456789012")
-    assert policy_document(options, ["sessions", "cache"], place) == requests
-    assert policy_document(indexed, uses, place) == everything
+    account = "123456789012"
+    assert policy_document(options, ["sessions", "cache"], account) == requests
+    assert policy_document(indexed, uses, account) == everything
 
 
 def test_the_table_of_permissions() -> None:
