@@ -10,8 +10,7 @@ import click
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.caches.storage import CacheStorage
 from beaker_dynamodb.cli.capacity import Capacity
-from beaker_dynamodb.cli.command import Failed, command, json_flag
-from beaker_dynamodb.cli.confirm import confirm, yes_flag
+from beaker_dynamodb.cli.command import Failed, command, confirm, json_flag, yes_flag
 from beaker_dynamodb.cli.console import counted, print_json
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.scans import metered
@@ -60,4 +59,4 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
 
 
 def _summary(used: Capacity) -> str:
-    return f"{counted(used.batch_deletes, 'item', 'items')} deleted; {used} used."
+    return f"{counted(used.batch_deletes, 'item')} deleted; {used} used."

@@ -1,10 +1,11 @@
-"""The parts that all subcommands share: help with examples, ``--json``, ``--verbose``."""
+"""The parts that subcommands share: help with examples, common flags, questions."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,7 @@ VERBOSE = click.Option(
 )
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+yes_flag = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def examples(lines: str) -> str:
@@ -95,3 +97,20 @@ def command(
         return made
 
     return decorate
+
+
+def confirm(question: str) -> None:
+    """Ask on stderr.
+
+    :raises Failed: the user refuses.
+    :raises click.UsageError: stdin is not a terminal and has no answer.
+    """
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise click.UsageError("cannot ask: stdin is not a terminal; give --yes") from None
+    if not agreed:
+        raise Failed("nothing was changed")

@@ -17,7 +17,7 @@ from beaker_dynamodb.cli.check_operations import Operations
 from beaker_dynamodb.cli.check_security import check_security
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result, failed
 from beaker_dynamodb.cli.command import FAILED, command, json_flag
-from beaker_dynamodb.cli.console import print_json, printable
+from beaker_dynamodb.cli.console import counted, print_json, printable
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.dynamodb import table_state
@@ -55,7 +55,8 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     if as_json:
         print_json({"ok": not count[ERROR], "checks": [asdict(result) for result in results]})
     else:
-        click.echo(", ".join(_counted(count[status], status) for status in (OK, WARNING, ERROR)))
+        warnings, errors = counted(count[WARNING], "warning"), counted(count[ERROR], "error")
+        click.echo(f"{count[OK]} ok, {warnings}, {errors}")
     if count[ERROR]:
         ctx.exit(FAILED)
 
@@ -66,10 +67,6 @@ def _show(result: Result) -> None:
     click.echo(f"{status}  {result.name:20}  {printable(result.text)}{asvs}")
     if result.remedy:
         click.echo(f"{'':29}  -> {result.remedy}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if noun != OK and number != 1 else ''}"
 
 
 def examine(settings: Settings) -> Iterator[Result]:

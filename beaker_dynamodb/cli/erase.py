@@ -8,8 +8,7 @@ import click
 
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.capacity import Capacity
-from beaker_dynamodb.cli.command import command, json_flag
-from beaker_dynamodb.cli.confirm import confirm, yes_flag
+from beaker_dynamodb.cli.command import command, confirm, json_flag, yes_flag
 from beaker_dynamodb.cli.console import counted, print_json
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.settings import Settings
@@ -50,4 +49,4 @@ def erase(settings: Settings, where: str, dry_run: bool, yes: bool, as_json: boo
             print_json({"found": number, "erased": erased, "capacity_units": used.as_json()})
             return
         done = "would be erased" if dry_run else "erased"
-        click.echo(f"{counted(number, 'session', 'sessions')} {done}; {used} used.", err=True)
+        click.echo(f"{counted(number, 'session')} {done}; {used} used.", err=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from beaker_dynamodb.cli import console
@@ -18,7 +20,6 @@ from beaker_dynamodb.migrate.stores import (
     source_from_settings,
     source_from_url,
     target_from_settings,
-    target_from_url,
 )
 from beaker_dynamodb.sessions.storage import SessionStorage
 
@@ -155,11 +156,9 @@ def _source(
 def _target(
     url: str | None, ini: str | None, section: str | None, timeout: float | None, *, create: bool
 ) -> SessionStorage:
-    if url is not None and ini is None:
-        return target_from_url(url, timeout, create=create)
-    if ini is not None and url is None:
-        settings = read_ini(ini, section)
-        return target_from_settings(
-            settings if timeout is None else {**settings, "timeout": timeout}, create=create
-        )
-    raise click.UsageError("give one of --to and --to-ini")
+    if (url is None) == (ini is None):
+        raise click.UsageError("give one of --to and --to-ini")
+    settings: dict[str, Any] = {"url": url} if ini is None else read_ini(ini, section)
+    if timeout is not None:
+        settings["timeout"] = timeout
+    return target_from_settings(settings, create=create)

@@ -10,7 +10,7 @@ import click
 from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.console import counted
 from beaker_dynamodb.cli.times import iso
-from beaker_dynamodb.migrate.location import location
+from beaker_dynamodb.migrate.from_dynamodb import location
 from beaker_dynamodb.migrate.migration import Migration
 
 #: Labels of the counts in a report.

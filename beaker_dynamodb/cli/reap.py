@@ -16,7 +16,7 @@ from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.items import reaper
 from beaker_dynamodb.items.store import ItemStore
-from beaker_dynamodb.migrate.location import location
+from beaker_dynamodb.migrate.from_dynamodb import location
 from beaker_dynamodb.migrate.state import State
 
 #: Marks a segment that is not begun, so that the state file has the number of segments.
@@ -96,6 +96,6 @@ def reap(
     done = "would be deleted" if dry_run else "deleted"
     number = sums.found if dry_run else sums.deleted
     click.echo(
-        f"{counted(number, 'expired item', 'expired items')} {done}, of {sums.scanned:,} read; "
+        f"{counted(number, 'expired item')} {done}, of {sums.scanned:,} read; "
         f"{sums.capacity_units:g} units used."
     )

@@ -11,8 +11,7 @@ import click
 
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.capacity import Capacity
-from beaker_dynamodb.cli.command import command, json_flag
-from beaker_dynamodb.cli.confirm import confirm, yes_flag
+from beaker_dynamodb.cli.command import command, confirm, json_flag, yes_flag
 from beaker_dynamodb.cli.console import counted, print_json
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.scans import metered
@@ -127,7 +126,7 @@ class _Chosen:
         table = f"table {self._options.table_name!r}"
         if self._is_one or self._special:
             number = sum(1 for _ in self.listed())
-            return f"Revoke {counted(number, 'session', 'sessions')} in {table}?" if number else ""
+            return f"Revoke {counted(number, 'session')} in {table}?" if number else ""
         prefix = Keys(self._options).prefixes[0]
         which = "all" if self._period is None else "the chosen"
         return f"Is the secret rotated? Revoke {which} sessions with prefix {prefix!r} in {table}?"

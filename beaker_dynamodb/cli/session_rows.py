@@ -82,4 +82,4 @@ def summary(
     finally:
         # If nothing was done before an error, the error says it all.
         if number or not failed:
-            click.echo(f"{counted(number, 'session', 'sessions')} {done}; {used} used.", err=True)
+            click.echo(f"{counted(number, 'session')} {done}; {used} used.", err=True)

@@ -20,7 +20,6 @@ class Settings:
     """The options of one table, and their use.
 
     :param options: the parsed options.
-    :param given: the options as they were given, by name, and `PATIENCE`.
     :param purpose: `SESSIONS` or `CACHE`.
     :param beaker: settings of the INI file that Beaker itself reads: ``type``,
         ``data_serializer``, ``encrypt_key`` …
@@ -28,7 +27,6 @@ class Settings:
     """
 
     options: Options
-    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
     purpose: str = SESSIONS
     beaker: Mapping[str, Any] = field(default_factory=dict, repr=False)
     from_ini: bool = False
@@ -65,8 +63,7 @@ def load(
     if ini is None:
         if section is not None:
             raise ConfigurationError("--section is a section of an INI file: give --ini as well")
-        given = {**PATIENCE, **flags}
-        return Settings(parse(given), given, kind)
+        return Settings(parse({**PATIENCE, **flags}), kind)
     own, beaker = split(read_ini(ini, section, purpose), purpose)
-    given = {**PATIENCE, **by_name(own), **flags}
-    return Settings(parse(given), given, kind, beaker, from_ini=True)
+    options = parse({**PATIENCE, **by_name(own), **flags})
+    return Settings(options, kind, beaker, from_ini=True)

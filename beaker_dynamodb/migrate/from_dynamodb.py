@@ -13,7 +13,7 @@ from beaker_dynamodb.dynamodb.scan import scan
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item
-from beaker_dynamodb.migrate.location import location
+from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.source import (
     Damaged,
     Entry,
@@ -29,6 +29,18 @@ from beaker_dynamodb.sessions.stored_session import SESSION_CODECS
 SEGMENTS = 4
 #: `Keys.session_id` returns this before a digest.
 DIGEST = "%#"
+
+
+def location(items: ItemStore) -> str:
+    """Return the table, endpoint and prefixes of a configuration, for messages.
+
+    :raises ConfigurationError: no Region is configured, or boto3 is missing.
+    """
+    options = items.options
+    prefixes = " and ".join(map(repr, dict.fromkeys(items.keys.prefixes)))
+    hashed = ", ids hashed" if options.hash_ids else ""
+    endpoint = items.client().meta.endpoint_url
+    return f"table {options.table_name} at {endpoint}, prefix {prefixes}{hashed}"
 
 
 class DynamoDBSource:

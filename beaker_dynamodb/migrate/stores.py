@@ -104,22 +104,8 @@ def source_from_settings(
     raise ConfigurationError(f"the session type {kind!r} is unknown")
 
 
-def target_from_url(
-    url: str, timeout: float | None = None, *, create: bool = False
-) -> SessionStorage:
-    """Open the table to copy to.
-
-    :param url: ``dynamodb://REGION/TABLE?option=value&…``
-    :param timeout: ``session.timeout`` of the application, in seconds.
-    :param create: create the table if it does not exist.
-    :raises ConfigurationError: the URL is invalid.
-    """
-    settings = {"type": "ext:dynamodb", "url": url, "timeout": timeout}
-    return target_from_settings(settings, create=create)
-
-
 def target_from_settings(settings: Mapping[str, Any], *, create: bool = False) -> SessionStorage:
-    """Open the table that settings of the middleware describe.
+    """Open the table to copy to, which settings of the middleware describe.
 
     :param settings: names without ``session.``.
     :param create: create the table if it does not exist.

@@ -25,7 +25,7 @@ USERS = {"special_keys": "userId:S:index", "user_key": "userId"}
 
 def checked(purpose: str = SESSIONS, **given: Any) -> dict[str, Result]:
     """Return the results for options of this package, by name."""
-    return {each.name: each for each in check_security(Settings(parse(given), given, purpose), {})}
+    return {each.name: each for each in check_security(Settings(parse(given), purpose), {})}
 
 
 def of_ini(folder: Path, **given: str) -> dict[str, Result]:

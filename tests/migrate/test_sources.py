@@ -29,7 +29,6 @@ from beaker_dynamodb.migrate.stores import (
     source_from_settings,
     source_from_url,
     target_from_settings,
-    target_from_url,
 )
 from tests.clock import Clock
 from tests.migrate.moving import saved, target, url_of
@@ -290,9 +289,14 @@ def test_an_invalid_url_shows_the_right_form(url: str, form: str) -> None:
 
 
 def test_the_target_gets_the_timeout_of_sessions() -> None:
-    assert 1920 == target_from_url("dynamodb://eu-west-1/mine", 1800).options.timeout
+    assert (
+        1920
+        == target_from_settings(
+            {"url": "dynamodb://eu-west-1/mine", "timeout": 1800}
+        ).options.timeout
+    )
     ini = {"type": "ext:dynamodb", "url": "dynamodb://eu-west-1/mine", "timeout": "1800"}
     assert 1920 == target_from_settings({**ini, "encrypt_key": "e", "key": "id"}).options.timeout
-    assert target_from_url("dynamodb://eu-west-1/mine").options.timeout is None
+    assert target_from_settings({"url": "dynamodb://eu-west-1/mine"}).options.timeout is None
     with pytest.raises(ConfigurationError, match="not ext:redis"):
         target_from_settings({"type": "ext:redis"})

@@ -14,7 +14,7 @@ from beaker_dynamodb.cli import console
 from beaker_dynamodb.items.item import MIGRATION, SESSION
 from beaker_dynamodb.items.reaper import reap
 from beaker_dynamodb.items.store import ItemStore
-from beaker_dynamodb.migrate.stores import source_from_url, target_from_url
+from beaker_dynamodb.migrate.stores import source_from_url, target_from_settings
 from tests.beaker import items, tables
 from tests.migrate.moving import Stores, migrate, saved, url_of
 from tests.servers.endpoint import create_table
@@ -202,9 +202,9 @@ def test_reap_deletes_expired_records(
 
 def test_the_patience_of_a_command() -> None:
     url = "dynamodb://eu-west-1/mine"
-    for storage in (target_from_url(url), source_from_url(url).storage):  # type: ignore[attr-defined]
+    for storage in (target_from_settings({"url": url}), source_from_url(url).storage):  # type: ignore[attr-defined]
         assert (60, 5) == (storage.options.read_timeout, storage.options.max_attempts)
-    assert 5 == target_from_url(f"{url}?read_timeout=5").options.read_timeout
+    assert 5 == target_from_settings({"url": f"{url}?read_timeout=5"}).options.read_timeout
 
 
 def test_the_progress_has_a_total(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
