@@ -1,12 +1,23 @@
-"""Circuit breakers whose clock the tests advance, and which never probe."""
+"""Circuit breakers whose clock the tests advance, and which never probe or when a test says so."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb import circuit_breaker
 from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, breaker_of
+from beaker_dynamodb.exceptions import StoreUnavailable
+
+OPTIONS = Options(table_name="any", read_timeout=2.0, total_timeout=5.0)
+
+
+def never_probe(closed: threading.Event, seconds: float) -> None:
+    """Wait between two probes until the circuit breaker closes."""
+    closed.wait()
 
 
 def without_probes(options: Options, monotonic: Callable[[], float]) -> CircuitBreaker:
@@ -14,14 +25,14 @@ def without_probes(options: Options, monotonic: Callable[[], float]) -> CircuitB
     current = breaker_of(options)
     breakers = circuit_breaker._breakers()
     (key,) = (key for key, breaker in breakers.items() if breaker is current)
-    breakers[key] = CircuitBreaker(monotonic, lambda closed, seconds: closed.wait())
+    breakers[key] = CircuitBreaker(monotonic, never_probe)
     return breakers[key]
 
 
-def open_breaker(breaker: CircuitBreaker) -> None:
-    """Open a breaker that never probes."""
+def open_breaker(breaker: CircuitBreaker, probe: Callable[[], object] = int) -> None:
+    """Open a circuit breaker if it is closed."""
     if not breaker.is_open:
-        breaker._open("DynamoDB did not answer", int)
+        breaker._open("DynamoDB did not answer", probe)
 
 
 def reset_breakers() -> None:
@@ -30,3 +41,40 @@ def reset_breakers() -> None:
     for breaker in breakers.values():
         breaker.answered()
     breakers.clear()
+
+
+def call(
+    breaker: CircuitBreaker, probe: Callable[[], object] = int, options: Options = OPTIONS
+) -> None:
+    """Begin a call."""
+    breaker.begin("GetItem", options, probe)
+
+
+def is_refused(breaker: CircuitBreaker) -> bool:
+    """Return whether a call is refused."""
+    try:
+        call(breaker)
+    except StoreUnavailable:
+        return True
+    breaker.end()
+    return False
+
+
+@contextmanager
+def waiting(breaker: CircuitBreaker, count: int) -> Iterator[None]:
+    """Begin calls in threads, which wait for answers until the context ends."""
+    begun, finish = threading.Barrier(count + 1), threading.Event()
+
+    def wait(_: int) -> None:
+        call(breaker)
+        begun.wait()
+        finish.wait()
+        breaker.end()
+
+    with ThreadPoolExecutor(count) as threads:
+        threads.map(wait, range(count))
+        begun.wait()
+        try:
+            yield
+        finally:
+            finish.set()

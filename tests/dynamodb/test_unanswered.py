@@ -71,6 +71,10 @@ def behind(error: Exception, root: OSError) -> Exception:
             "TLS failed. Check endpoint_url and AW",
         ),
         (exceptions.ProxyConnectionError(proxy_url="http://u:p@h"), "Check HTTPS_PROXY"),
+        (
+            ClientError({"Error": {"Code": "InternalServerError"}}, "GetItem"),
+            "it answers only with errors (InternalServerError)",
+        ),
         (ResponseParserError("half"), "the answer cannot be read"),
         (exceptions.BotoCoreError(), "no answer (BotoCoreError)"),
         (
