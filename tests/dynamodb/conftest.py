@@ -1,4 +1,4 @@
-"""Fixtures: clients that no other test created, servers, and sources of credentials."""
+"""Fixtures: a server, clients that no other test created, and sources of credentials."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from beaker_dynamodb.dynamodb import client
 from tests.dynamodb.credentials import Helper, KeyFile
-from tests.dynamodb.fake_server import ITEM, FakeServer
+from tests.dynamodb.fake_server import FakeServer
 
 
 @pytest.fixture
@@ -17,10 +18,26 @@ def _new_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client._clients, "_value", {})
 
 
-@pytest.fixture
-def server(_new_clients: None) -> Iterator[FakeServer]:
-    with FakeServer({"Item": ITEM}) as server:
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[FakeServer]:
+    with FakeServer() as server:
         yield server
+
+
+@pytest.fixture
+def server(shared_server: FakeServer) -> FakeServer:
+    """A server without connections. Its clients are those of earlier tests."""
+    shared_server.reset()
+    return shared_server
+
+
+@pytest.fixture
+def authority(_new_clients: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """Signs certificates that botocore accepts because of ``AWS_CA_BUNDLE``."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    return authority
 
 
 @pytest.fixture

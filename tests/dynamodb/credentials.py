@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 #: Part of the helper's output, which no traceback and no log may show.
 SECRET = "hunter2"
-NO_KEYS = {"aws_access_key_id": None, "aws_secret_access_key": None}
 
 
 class Helper:
@@ -23,21 +20,16 @@ class Helper:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._runs, self._output = folder / "runs", folder / "output"
-        program = folder / "helper.py"
+        program = folder / "helper.sh"
         program.write_text(
-            "import pathlib, sys\n"
-            f"with open({str(self._runs)!r}, 'a') as runs:\n"
-            "    runs.write('.')\n"
-            f"text = pathlib.Path({str(self._output)!r}).read_text()\n"
-            f"print(text) if text else sys.exit({SECRET!r})\n"
+            f"printf . >> {self._runs}\n"
+            f"[ -s {self._output} ] || {{ echo {SECRET} >&2; exit 1; }}\n"
+            f"cat {self._output}\n"
         )
         self.config = folder / "config"
-        self.config.write_text(
-            f"[profile helped]\ncredential_process = {sys.executable} -S -E {program}\n"
-        )
+        self.config.write_text(f"[profile helped]\ncredential_process = sh {program}\n")
         monkeypatch.setenv("AWS_CONFIG_FILE", str(self.config))
         monkeypatch.setenv("AWS_PROFILE", "helped")
-        self.options: dict[str, Any] = dict(NO_KEYS)
 
     @property
     def runs(self) -> int:
@@ -66,7 +58,6 @@ class KeyFile:
         self._path = folder / "credentials"
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(self._path))
         monkeypatch.setenv("AWS_PROFILE", "filed")
-        self.options: dict[str, Any] = dict(NO_KEYS)
 
     def write(self, key: str) -> None:
         """Replace the key."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socketserver
+import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from socket import SHUT_RDWR
@@ -14,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from socket import socket
-    from ssl import SSLContext
+
+    import trustme
 
 #: Options of a client that cannot connect.
 OFFLINE = {
@@ -32,6 +35,13 @@ ITEM = {
     "created": {"N": "1.5"},
     "data": {"B": b64encode(b"\x80\x05\x8c\x05value\x94.").decode()},
 }
+
+
+def tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    """Return a server's context with a certificate for these names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
 
 
 def refusal(code: str, message: str = "no", status: int = 400, **members: Any) -> dict[str, Any]:
@@ -60,16 +70,33 @@ class Request:
 class FakeServer(socketserver.ThreadingTCPServer):
     """Listens on the loopback interface.
 
-    :param response: the response to requests without a plan.
     :param tls: serves https with a certificate for ``localhost``.
+    :param address: the address and the port; by default a free one.
     """
 
     daemon_threads = True
     request_queue_size = 100
 
-    def __init__(self, response: dict[str, Any], tls: SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.response = response
+    def __init__(
+        self, tls: ssl.SSLContext | None = None, address: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
+        super().__init__(address, _Handler)
+        self.port: int = self.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+            self.url = f"https://localhost:{self.port}"
+        self.connections: list[socket] = []
+        self.reset()
+        self._thread = threading.Thread(target=self.serve_forever, args=[0.01])
+
+    def reset(self) -> None:
+        """Close all connections, and respond to each request with `ITEM`."""
+        self.close_idle()
+        self.connections.clear()
+        self.requests: list[Request] = []
+        #: The body of responses without a plan.
+        self.response: dict[str, Any] = {"Item": ITEM}
         #: Plans for the next requests: status, body (None closes the connection),
         #: crc, chunked.
         self.faults: list[dict[str, Any]] = []
@@ -77,20 +104,15 @@ class FakeServer(socketserver.ThreadingTCPServer):
         self.plan: Callable[[Request], dict[str, Any]] = lambda request: {}
         #: The ``Date`` header in epoch seconds; None means now.
         self.date: float | None = None
-        #: Answer with ``Transfer-Encoding: chunked``.
-        self.chunked = False
-        self.connections: list[socket] = []
-        self.requests: list[Request] = []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        if tls is not None:
-            self.socket = tls.wrap_socket(self.socket, server_side=True)
-            self.url = f"https://localhost:{self.server_address[1]}"
-        self._thread = threading.Thread(target=self.serve_forever, args=[0.01])
+        #: Serves clients that use this server as a proxy, which are in ``tunnels``.
+        self.tunnel_tls: ssl.SSLContext | None = None
+        self.tunnels: list[str] = []
 
     def close_idle(self) -> None:
         """Close all open connections."""
         for connection in self.connections:
-            connection.shutdown(SHUT_RDWR)
+            with suppress(OSError):  # it is closed
+                connection.shutdown(SHUT_RDWR)
 
     def __enter__(self) -> FakeServer:
         self._thread.start()
@@ -113,6 +135,19 @@ class _Handler(BaseHTTPRequestHandler):
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string(self.server.date)
 
+    def do_CONNECT(self) -> None:
+        assert self.server.tunnel_tls is not None
+        self.server.tunnels.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.request = self.server.tunnel_tls.wrap_socket(self.request, server_side=True)
+        self.setup()
+        self.close_connection = False  # http.client connects with HTTP/1.0
+
+    def finish(self) -> None:
+        super().finish()
+        self.request.close()
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -124,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(plan.get("status", 200))
-        if plan.get("chunked", self.server.chunked):
+        if plan.get("chunked"):
             self.send_header("Transfer-Encoding", "chunked")
             response = b"%x\r\n%b\r\n0\r\n\r\n" % (len(response), response)
         else:

@@ -18,7 +18,6 @@ def warm(server: FakeServer, **options: Any) -> DynamoDBNamespaceManager:
     found = manager(server, **options)
     assert "value" == found[b"k"]
     server.requests.clear()
-    server.connections.clear()
     return found
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,56 +13,10 @@ import urllib3
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb import addresses
+from tests.dynamodb.fake_server import OFFLINE, FakeServer, tls
 
 HOST = "dynamodb.example"
 EMPTY: list[str] = []
-
-
-class Server:
-    """Answers each request with ``{}`` and closes the connection.
-
-    :param authority: signs the certificate; None for plain HTTP.
-    :param says_so: whether the answer announces that the connection is closed.
-    """
-
-    def __init__(
-        self, address: str, port: int, authority: trustme.CA | None, says_so: bool = True
-    ) -> None:
-        self.connections = 0
-        self.names: list[str] = []  # requested through SNI
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                server.connections += 1
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                if says_so:
-                    self.send_header("Connection", "close")
-                self.close_connection = True
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, *_: Any) -> None:
-                """Do not log."""
-
-        self._http = ThreadingHTTPServer((address, port), Handler)
-        self.port = self._http.server_address[1]
-        if authority is not None:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            authority.issue_cert(HOST).configure_cert(context)
-            context.sni_callback = lambda _socket, name, _context: self.names.append(name)
-            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
 
 
 class DNS:
@@ -84,7 +35,7 @@ class DNS:
         return [(socket.AF_INET, stream, 6, "", (address, port)) for address in self.found]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def dns(monkeypatch: pytest.MonkeyPatch) -> DNS:
     monkeypatch.setattr(addresses, "_addresses", {})
     dns = DNS()
@@ -93,102 +44,101 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> DNS:
 
 
 @pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    return authority
+def context(authority: trustme.CA) -> ssl.SSLContext:
+    return tls(authority, HOST)
 
 
 @pytest.fixture
-def server(authority: trustme.CA) -> Iterator[Server]:
-    server = Server("127.0.0.1", 0, authority)
-    yield server
-    server.stop()
+def tls_server(context: ssl.SSLContext) -> Iterator[FakeServer]:
+    with FakeServer(context) as server:
+        yield server
 
 
-def reads(port: int, scheme: str = "https", attempts: int = 1) -> DynamoDBNamespaceManager:
-    """Return a manager that has not read anything yet."""
-    return DynamoDBNamespaceManager(
-        "id",
-        endpoint_url=f"{scheme}://{HOST}:{port}",
-        region_name="eu-west-1",
-        aws_access_key_id="testkey",
-        aws_secret_access_key="testsecret",
-        max_attempts=attempts,
-    )
+@pytest.fixture
+def manager(tls_server: FakeServer) -> DynamoDBNamespaceManager:
+    """A manager that has not read anything yet."""
+    return connected_to(f"https://{HOST}:{tls_server.port}")
 
 
-def read(manager: DynamoDBNamespaceManager) -> None:
-    assert "session" not in manager
+def connected_to(url: str) -> DynamoDBNamespaceManager:
+    return DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": url, "max_attempts": 1})
+
+
+def read(manager: DynamoDBNamespaceManager, *servers: FakeServer) -> None:
+    """Read an item over a new connection to one of these servers."""
+    for server in servers:
+        server.close_idle()
+    assert "value" == manager[b"k"]
 
 
 @pytest.mark.parametrize("failure", [None, EMPTY], ids=["an error", "an empty answer"])
-def test_calls_succeed_while_dns_fails(server: Server, dns: DNS, failure: list[str] | None) -> None:
-    manager = reads(server.port)
+def test_calls_succeed_while_dns_fails(
+    tls_server: FakeServer,
+    context: ssl.SSLContext,
+    manager: DynamoDBNamespaceManager,
+    dns: DNS,
+    failure: list[str] | None,
+) -> None:
+    requested = []  # through SNI
+    context.sni_callback = lambda _socket, name, _context: requested.append(name)
     read(manager)
     dns.found = failure
     for _ in range(5):
-        read(manager)
-    assert 6 == server.connections
-    assert [HOST] * 6 == server.names
+        read(manager, tls_server)
+    assert 6 == len(tls_server.connections)
+    assert [HOST] * 6 == requested
 
 
-def test_a_process_that_has_never_connected_fails(server: Server, dns: DNS) -> None:
+def test_a_process_that_has_never_connected_fails(
+    manager: DynamoDBNamespaceManager, dns: DNS
+) -> None:
     dns.found = None
     with pytest.raises(StoreUnavailable, match="cannot connect"):
-        read(reads(server.port))
+        read(manager)
 
 
 def test_a_successful_answer_takes_precedence(
-    server: Server, authority: trustme.CA, dns: DNS
+    tls_server: FakeServer, context: ssl.SSLContext, manager: DynamoDBNamespaceManager, dns: DNS
 ) -> None:
-    manager = reads(server.port)
     read(manager)
-    other = Server("127.0.0.2", server.port, authority)
-    try:
+    with FakeServer(context, ("127.0.0.2", tls_server.port)) as other:
         dns.found = ["127.0.0.2"]
-        read(manager)
-        assert 1 == other.connections
+        read(manager, tls_server)
+        assert 1 == len(other.connections)
         dns.found = None
-        read(manager)  # the address that worked last
-        assert 2 == other.connections
-    finally:
-        other.stop()
-    read(manager)  # the one before
-    assert 2 == server.connections
+        read(manager, other)  # the address that worked last
+        assert 2 == len(other.connections)
+    read(manager, other)  # the one before
+    assert 2 == len(tls_server.connections)
 
 
-def test_another_host_s_certificate_is_refused(server: Server, dns: DNS) -> None:
-    manager = reads(server.port)
+def test_another_host_s_certificate_is_refused(
+    tls_server: FakeServer, context: ssl.SSLContext, manager: DynamoDBNamespaceManager, dns: DNS
+) -> None:
     read(manager)
-    port = server.port
-    server.stop()
-    impostor = Server("127.0.0.1", port, trustme.CA())
-    try:
-        dns.found = None
-        with pytest.raises(StoreUnavailable, match="TLS failed"):
-            read(manager)
-        assert 0 == impostor.connections
-    finally:
-        impostor.stop()
+    trustme.CA().issue_cert(HOST).configure_cert(context)
+    dns.found = None
+    with pytest.raises(StoreUnavailable, match="TLS failed"):
+        read(manager, tls_server)
+    assert 1 == len(tls_server.requests)
 
 
-def test_an_address_that_another_host_has_now_is_tried_last(server: Server, dns: DNS) -> None:
-    impostor = Server("127.0.0.2", server.port, trustme.CA())
-    try:
-        manager = reads(server.port)
-        addresses._addresses[HOST, server.port] = ["127.0.0.2", "127.0.0.1"]
-        dns.found = None
+def test_an_address_that_another_host_has_now_is_tried_last(
+    tls_server: FakeServer, manager: DynamoDBNamespaceManager, dns: DNS
+) -> None:
+    addresses._addresses[HOST, tls_server.port] = ["127.0.0.2", "127.0.0.1"]
+    dns.found = None
+    with FakeServer(tls(trustme.CA(), HOST), ("127.0.0.2", tls_server.port)):
         with pytest.raises(StoreUnavailable, match="TLS failed"):
             read(manager)
         read(manager)
-    finally:
-        impostor.stop()
 
 
 def test_an_attempt_waits_for_one_silent_address(
-    server: Server, dns: DNS, monkeypatch: pytest.MonkeyPatch
+    tls_server: FakeServer,
+    manager: DynamoDBNamespaceManager,
+    dns: DNS,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     silent = ["127.0.0.2", "127.0.0.3"]
     waited = []
@@ -201,8 +151,7 @@ def test_an_attempt_waits_for_one_silent_address(
 
     real = urllib3.util.connection.create_connection
     monkeypatch.setattr(urllib3.util.connection, "create_connection", create_connection)
-    manager = reads(server.port)
-    addresses._addresses[HOST, server.port] = [*silent, "127.0.0.1"]
+    addresses._addresses[HOST, tls_server.port] = [*silent, "127.0.0.1"]
     dns.found = None
     for address in silent:
         with pytest.raises(StoreUnavailable, match="timed out"):
@@ -213,24 +162,9 @@ def test_an_attempt_waits_for_one_silent_address(
     assert waited == []
 
 
-def test_no_address_is_kept_over_plain_http(dns: DNS) -> None:
-    server = Server("127.0.0.1", 0, None)
-    try:
-        manager = reads(server.port, "http")
-        read(manager)
-        dns.found = None
-        with pytest.raises(StoreUnavailable, match="its name cannot be resolved"):
-            read(manager)
-    finally:
-        server.stop()
-
-
-def test_a_dead_pooled_connection_costs_a_reconnect(dns: DNS) -> None:
-    server = Server("127.0.0.1", 0, None, says_so=False)
-    try:
-        manager = reads(server.port, "http", attempts=3)
-        for _ in range(10):
-            read(manager)
-        assert server.connections >= 10
-    finally:
-        server.stop()
+def test_no_address_is_kept_over_plain_http(server: FakeServer, dns: DNS) -> None:
+    manager = connected_to(f"http://{HOST}:{server.port}")
+    read(manager)
+    dns.found = None
+    with pytest.raises(StoreUnavailable, match="its name cannot be resolved"):
+        read(manager, server)

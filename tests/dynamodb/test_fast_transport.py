@@ -160,9 +160,11 @@ def test_a_plain_proxy_is_left_to_botocore(server: FakeServer) -> None:
     assert ["http://dynamodb.invalid:8000/"] * 2 == [request.path for request in server.requests]
 
 
-def test_a_botocore_without_the_connection_pool(server: FakeServer) -> None:
+def test_a_botocore_without_the_connection_pool(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = manager(server)
     transport: Any = cache.backend.items.client.transport()
-    transport._http = SimpleNamespace(send=transport._http.send)
+    monkeypatch.setattr(transport, "_http", SimpleNamespace(send=transport._http.send))
     assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
     assert [False] * 2 == fast(server)

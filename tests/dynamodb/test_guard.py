@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -18,19 +20,18 @@ from botocore.parsers import ResponseParserError
 from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb import guard
-from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, breaker_of
+from beaker_dynamodb.dynamodb.circuit_breaker import (
+    CONSECUTIVE_FAILURES,
+    CircuitBreaker,
+    breaker_of,
+)
 from tests.chaos.load import short_pauses
 from tests.clock import Clock
 from tests.dynamodb.breakers import without_probes
-from tests.dynamodb.fake_server import FakeServer
+from tests.dynamodb.fake_server import OFFLINE, FakeServer
 
 URL = "https://dynamodb.example"
-CONNECTION = {
-    "endpoint_url": URL,
-    "region_name": "eu-west-1",
-    "aws_access_key_id": "testkey",
-    "aws_secret_access_key": "testsecret",
-}
+CONNECTION: Any = {**OFFLINE, "endpoint_url": URL}
 OPTIONS: dict[str, Any] = {**CONNECTION, "max_attempts": 1}
 NO_ANSWER = [
     exceptions.EndpointConnectionError(endpoint_url=URL, error=ConnectionRefusedError()),
@@ -43,18 +44,20 @@ NO_ANSWER = [
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def breaker(clock: Clock) -> CircuitBreaker:
     return without_probes(parse(OPTIONS), clock)
 
 
-def read(manager: DynamoDBNamespaceManager) -> None:
-    with pytest.raises(StoreUnavailable):
-        "session" in manager  # noqa: B015
+def fail_to_read(manager: DynamoDBNamespaceManager) -> None:
+    with pytest.raises(DynamoDBError):
+        manager["session"]
+
+
+@contextmanager
+def handling(client: Any, event: str, handler: Callable[..., Any]) -> Iterator[None]:
+    client.meta.events.register(event, handler)
+    yield
+    client.meta.events.unregister(event, handler)
 
 
 @pytest.mark.parametrize("error", NO_ANSWER, ids=lambda error: type(error).__name__)
@@ -67,20 +70,16 @@ def test_attempts_without_an_answer_open_the_circuit_breaker(
         clock.advance(0.1)
         raise error
 
-    events = manager.client.meta.events
-    events.register("before-send.dynamodb", fail)
-    try:
-        for _ in range(100):
-            read(manager)
-    finally:
-        events.unregister("before-send.dynamodb", fail)
+    with handling(manager.client, "before-send.dynamodb", fail):
+        for _ in range(CONSECUTIVE_FAILURES):
+            fail_to_read(manager)
     assert breaker.is_open
 
 
 def application_client(mode: str) -> Any:
     retries: Any = {"mode": mode, "max_attempts": 0}
-    client: Any = boto3.client
-    return client("dynamodb", config=Config(retries=retries), **CONNECTION)
+    config = Config(retries=retries)
+    return boto3.client("dynamodb", config=config, **CONNECTION)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
@@ -96,8 +95,8 @@ def test_the_retry_mode_of_the_application_s_client_makes_no_difference(
     client.meta.events.register("before-send.dynamodb", fail)
     breaker = without_probes(parse({"client": client}), clock)
     manager = DynamoDBNamespaceManager("id", client=client)
-    for _ in range(100):
-        read(manager)
+    for _ in range(CONSECUTIVE_FAILURES):
+        fail_to_read(manager)
     assert breaker.is_open
 
 
@@ -122,13 +121,8 @@ def test_a_throttled_attempt_is_an_answer(clock: Clock) -> None:
         return AWSResponse(request.url, 400, {}, body)  # type: ignore[arg-type]
 
     manager = DynamoDBNamespaceManager("id", **options)
-    events = manager.client.meta.events
-    events.register("before-send.dynamodb", throttle)
-    try:
-        with short_pauses():
-            read(manager)
-    finally:
-        events.unregister("before-send.dynamodb", throttle)
+    with handling(manager.client, "before-send.dynamodb", throttle), short_pauses():
+        fail_to_read(manager)
     assert answers == [float("-inf"), clock.now - 1]
 
 
@@ -142,13 +136,8 @@ def test_an_answer_of_sts_is_not_one_of_dynamodb(breaker: CircuitBreaker) -> Non
     def refuse(**_: Any) -> None:
         raise exceptions.ClientError(refused, "AssumeRole")
 
-    events = manager.client.meta.events
-    events.register("request-created.dynamodb", refuse)
-    try:
-        with pytest.raises(DynamoDBError):
-            "session" in manager  # noqa: B015
-    finally:
-        events.unregister("request-created.dynamodb", refuse)
+    with handling(manager.client, "request-created.dynamodb", refuse):
+        fail_to_read(manager)
     assert breaker._last_answer == float("-inf")
 
 
@@ -170,12 +159,11 @@ def test_a_damaged_response_is_retried_and_finally_an_outage(
     damaged = {"body": complete[:-9], "crc": str(zlib.crc32(complete))}
     connection = {**CONNECTION, "endpoint_url": server.url}
     if transport == "the application's client":
-        retries: Any = {"total_max_attempts": 2, "mode": "legacy"}
-        create: Any = boto3.client
-        client = create("dynamodb", config=Config(retries=retries), **connection)
+        config = Config(retries={"total_max_attempts": 2, "mode": "legacy"})
+        client = boto3.client("dynamodb", config=config, **connection)
         manager = DynamoDBNamespaceManager("n", client=client)
     else:
-        options: Any = {**connection, "max_attempts": 2, "transport": transport}
+        options = {**connection, "max_attempts": 2, "transport": transport}
         manager = DynamoDBNamespaceManager("n", **options)
     assert "value" == manager[b"k"]
     server.faults += [damaged] * 2

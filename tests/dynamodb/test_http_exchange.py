@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -21,6 +21,7 @@ from beaker_dynamodb.dynamodb.http_exchange import (
     exchange,
     is_usable,
 )
+from tests.dynamodb.fake_server import tls as tls_context
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Crc32:  77 \r\n"
 COMPLETE = HEAD + b'Content-Length: 12\r\n\r\n{"Item": {}}'
@@ -162,38 +163,33 @@ def test_a_server_may_answer_before_it_has_read_the_request() -> None:
         assert 400 == exchange(connection, b"request").status
 
 
+Pair = tuple[socket.socket, socket.socket]
+
+
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+def pair() -> Iterator[Pair]:
     one, other = socket.socketpair()
     with one, other:
         yield one, other
 
 
-def test_an_idle_connection_is_usable(pair: tuple[socket.socket, socket.socket]) -> None:
+@pytest.mark.parametrize(
+    "use",
+    [lambda server: server.shutdown(socket.SHUT_WR), lambda server: server.sendall(plain())],
+    ids=["half-closes it", "sends data"],
+)
+def test_a_connection_is_usable_until_the_server(pair: Pair, use: Callable[..., None]) -> None:
     assert is_usable(pair[0])
-
-
-def test_a_connection_that_the_server_closed_is_not_usable(
-    pair: tuple[socket.socket, socket.socket],
-) -> None:
-    pair[1].shutdown(socket.SHUT_WR)  # half-closed
-    assert not is_usable(pair[0])
-
-
-def test_a_connection_with_unexpected_data_is_not_usable(
-    pair: tuple[socket.socket, socket.socket],
-) -> None:
-    pair[1].sendall(plain())
+    use(pair[1])
     assert not is_usable(pair[0])
 
 
 class TLS:
     """Both ends of a TLS 1.3 connection, over which the server has sent session tickets."""
 
-    def __init__(self, pair: tuple[socket.socket, socket.socket]) -> None:
+    def __init__(self, pair: Pair) -> None:
         authority = trustme.CA()
-        server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-        authority.issue_cert("localhost").configure_cert(server)
+        server, client = tls_context(authority, "localhost"), ssl.create_default_context()
         authority.configure_trust(client)
         server.num_tickets = 2
         handshake = threading.Thread(target=self._accept, args=(server, pair[1]))
@@ -207,7 +203,7 @@ class TLS:
 
 
 @pytest.fixture
-def tls(pair: tuple[socket.socket, socket.socket]) -> Iterator[TLS]:
+def tls(pair: Pair) -> Iterator[TLS]:
     tls = TLS(pair)
     with tls.client, tls.server:
         yield tls
@@ -239,10 +235,7 @@ def test_a_closed_tls_connection_is_not_usable(tls: TLS, notified: bool) -> None
     assert not is_usable(tls.client)
 
 
-def test_a_damaged_record_makes_a_tls_connection_unusable(
-    tls: TLS, pair: tuple[socket.socket, socket.socket]
-) -> None:
-    raw = socket.socket(fileno=tls.server.detach())
-    with raw:
+def test_a_damaged_record_makes_a_tls_connection_unusable(tls: TLS) -> None:
+    with socket.socket(fileno=tls.server.detach()) as raw:
         raw.sendall(b"\x17\x03\x03\x00\x20" + b"x" * 32)
         assert not is_usable(tls.client)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import queue
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,10 +16,10 @@ from botocore.config import Config
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
-from tests.dynamodb.fake_server import ITEM, OFFLINE, FakeServer, Request
-from tests.dynamodb.fast import fast
+from tests.dynamodb.fake_server import OFFLINE, FakeServer, Request, tls
+from tests.dynamodb.fast import fast, manager
 
-THREADS, READS = 32, 20
+THREADS, READS = 32, 10
 
 
 class Pool:
@@ -102,16 +98,11 @@ def test_idle_connections_are_closed_at_the_end(connections: list[Connection]) -
     for connection in connections:
         kept.give_back(connection)
     del kept
-    gc.collect()
     assert all(connection.closed for connection in connections)
 
 
-def manager(url: str, **options: Any) -> DynamoDBNamespaceManager:
-    return DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": url, **options})
-
-
 def test_threads_reuse_their_connections(server: FakeServer) -> None:
-    cache = manager(server.url, read_timeout=60)
+    cache = manager(server, read_timeout=60)
     with ThreadPoolExecutor(THREADS) as threads:
         values = list(threads.map(lambda _: cache[b"k"], range(THREADS * READS)))
     assert {"value"} == {*values}
@@ -124,7 +115,7 @@ def test_a_connection_has_one_call_at_a_time(server: FakeServer) -> None:
     """Each thread gets the response to its own request."""
     # boto3 sends and reads no other members, and a fast call all of them.
     server.plan = lambda request: {"body": request.body.replace(b"Item", b"Attributes")}
-    transport = manager(server.url, read_timeout=60).backend.items.client.transport()
+    transport = manager(server, read_timeout=60).backend.items.client.transport()
 
     def echo(number: int) -> bool:
         item = {"id": {"N": str(number)}}
@@ -136,16 +127,9 @@ def test_a_connection_has_one_call_at_a_time(server: FakeServer) -> None:
     assert any(fast(server))
 
 
-@pytest.fixture
-def tls_server(authority: trustme.CA) -> Iterator[FakeServer]:
-    context = tls(authority, "localhost")
-    with FakeServer({"Item": ITEM}, context) as server:
-        yield server
-
-
 def test_after_a_broken_connection_all_idle_ones_are_closed(server: FakeServer) -> None:
     """Otherwise each of them would cost a call its first attempt."""
-    cache = manager(server.url, read_timeout=60)
+    cache = manager(server, read_timeout=60)
     barrier = threading.Barrier(THREADS)
 
     def together(request: Request) -> dict[str, Any]:
@@ -167,26 +151,25 @@ def test_after_a_broken_connection_all_idle_ones_are_closed(server: FakeServer) 
     assert 1 == len(kept._idle)
 
 
-def test_calls_over_tls(tls_server: FakeServer) -> None:
-    cache = manager(tls_server.url)
-    assert ["value"] * 4 == [cache[b"k"] for _ in range(4)]
-    assert [False, True, True, True] == fast(tls_server)
-    assert 1 == len(tls_server.connections)
+def test_calls_over_tls(authority: trustme.CA) -> None:
+    with FakeServer(tls(authority, "localhost")) as server:
+        cache = manager(server)
+        assert ["value"] * 4 == [cache[b"k"] for _ in range(4)]
+    assert [False, True, True, True] == fast(server)
+    assert 1 == len(server.connections)
 
 
-@pytest.fixture
-def authority(_new_clients: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """Signs certificates that botocore accepts because of ``AWS_CA_BUNDLE``."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    return authority
-
-
-def tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(context)
-    return context
+def test_calls_through_a_proxy_s_tunnel(
+    server: FakeServer, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.delenv("no_proxy")
+    server.tunnel_tls = tls(authority, "dynamodb.example")
+    config = Config(proxies={"https": server.url})
+    cache = manager(server, endpoint_url="https://dynamodb.example", config=config)
+    assert ["value"] * 3 == [cache[b"k"] for _ in range(3)]
+    assert [False, True, True] == fast(server)
+    assert ["dynamodb.example:443"] == server.tunnels
 
 
 @pytest.fixture
@@ -195,11 +178,11 @@ def aws(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
     names = "*.eu-west-1.amazonaws.com", "*.eu-west-1.api.aws", "*.ddb.eu-west-1.amazonaws.com"
     context = tls(authority, *names)
     real = socket.getaddrinfo
-    with FakeServer({"Item": ITEM}, context) as server:
+    with FakeServer(context) as server:
 
         def resolve(host: Any, port: Any, *args: Any, **more: Any) -> Any:
             if "aws" in str(host):
-                host, port = "127.0.0.1", server.server_address[1]
+                host, port = "127.0.0.1", server.port
             return real(host, port, *args, **more)
 
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
@@ -244,56 +227,3 @@ def test_a_table_of_another_account_has_its_own_endpoint(
     account_based = not hosts[0].startswith("dynamodb.")  # since botocore 1.35
     assert hosts[:2] * 3 == hosts
     assert account_based is (hosts[0] != hosts[1])
-
-
-class Tunnel:
-    """A proxy that connects clients with one server."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self.requested: list[bytes] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._accept)
-        self._thread.start()
-
-    def _accept(self) -> None:
-        with self._listener, self._listener.accept()[0] as client:
-            request = b""
-            while not request.endswith(b"\r\n\r\n"):
-                request += client.recv(9999)
-            self.requested.append(request.split(b" HTTP")[0])
-            with socket.create_connection(("127.0.0.1", self._port)) as server:
-                client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-                back = threading.Thread(target=_pump, args=(server, client))
-                back.start()
-                _pump(client, server)
-                back.join()
-
-    def join(self) -> None:
-        """Wait until both ends have closed their connections."""
-        self._thread.join()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    while data := source.recv(9999):
-        target.sendall(data)
-    with suppress(OSError):  # the other end was faster
-        target.shutdown(socket.SHUT_WR)
-
-
-def test_calls_through_a_proxy_s_tunnel(
-    tls_server: FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("NO_PROXY")
-    monkeypatch.delenv("no_proxy")
-    port = tls_server.server_address[1]
-    tunnel = Tunnel(port)
-    cache = manager(tls_server.url, config=Config(proxies={"https": tunnel.url}))
-    assert ["value"] * 3 == [cache[b"k"] for _ in range(3)]
-    assert [False, True, True] == fast(tls_server)
-    assert [b"CONNECT localhost:%d" % port] == tunnel.requested
-    transport: Any = cache.backend.items.client.transport()
-    for kept in transport._connections.values():
-        kept.close()
-    tunnel.join()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,17 +19,18 @@ THREADS = 8
 PERMANENT = ["ARCHIVED", "ARCHIVING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "SOMETHING_NEW"]
 
 
-class Table(FakeServer):
-    """A server with a table.
+class Table:
+    """A table on a server.
 
     :param states: the state for each DescribeTable; the last one stays. None means that the table
         does not exist.
     """
 
-    def __init__(self, *states: str | None) -> None:
-        super().__init__({})
+    def __init__(self, server: FakeServer, *states: str | None) -> None:
         self.states = list(states)
-        self.plan = self._respond
+        self.requests = server.requests
+        server.response = {}
+        server.plan = self._respond
 
     def _respond(self, request: Request) -> dict[str, Any]:
         state = self.states[0]
@@ -58,17 +58,18 @@ class Table(FakeServer):
 
 
 @pytest.fixture
-def table(_new_clients: None) -> Iterator[Table]:
-    table = Table("CREATING")
-    with table:
-        yield table
+def table(server: FakeServer) -> Table:
+    return Table(server, "CREATING")
 
 
 @pytest.fixture(params=[True, False], ids=["create", "no create"])
-def options(request: pytest.FixtureRequest, table: Table, clock: Clock) -> dict[str, Any]:
+def options(
+    request: pytest.FixtureRequest, server: FakeServer, clock: Clock, table_name: str
+) -> dict[str, Any]:
     return {
         **OFFLINE,
-        "endpoint_url": table.url,
+        "endpoint_url": server.url,
+        "table_name": table_name,
         "clock": clock,
         "max_attempts": 1,
         "create_table": request.param,
@@ -89,7 +90,7 @@ def test_a_permanent_state_is_named_at_once(
 ) -> None:
     table.states = [state]
     for _ in range(3):
-        with pytest.raises(StoreUnavailable, match=f"'sessions' is {state} and cannot be used: "):
+        with pytest.raises(StoreUnavailable, match=f" is {state} and cannot be used: "):
             get(options)
     assert 1 == table.polls  # the next one a second later
     clock.advance(1)

@@ -16,7 +16,7 @@ PROGRAM = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
 from beaker_dynamodb import DynamoDBNamespaceManager
-from tests.dynamodb.fake_server import ITEM, OFFLINE, FakeServer
+from tests.dynamodb.fake_server import OFFLINE, FakeServer
 
 def begin():
     {begin}
@@ -30,7 +30,7 @@ def call():
             pass  # a mock has no items
     return ["amz-sdk-request" not in request.headers for request in server.requests]
 
-with FakeServer({{"Item": ITEM}}) as server:
+with FakeServer() as server:
     cache = DynamoDBNamespaceManager("n", **{{**OFFLINE, "endpoint_url": server.url}})
     if {before}:
         begin()

@@ -116,7 +116,7 @@ import json
 import gevent
 from gevent.event import Event
 from beaker_dynamodb import DynamoDBNamespaceManager
-from tests.dynamodb.fake_server import ITEM, KEY, OFFLINE, FakeServer
+from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer
 
 arrived, late = Event(), Event()
 
@@ -127,7 +127,7 @@ def plan(request):
         return {"body": json.dumps({"Item": {"of": {"S": "the aborted call"}}}).encode()}
     return {}
 
-with FakeServer({"Item": ITEM}) as server:
+with FakeServer() as server:
     cache = DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": server.url})
     assert "value" == cache[b"k"]
     server.plan = plan
