@@ -32,7 +32,7 @@ def _sessions(*names: str) -> list[str]:
     return [f"tests/sessions/test_{name}.py" for name in names]
 
 
-_SAVES = _sessions("combined_saves", "combined_saves_take_over", "concurrent_saves", "saves_apart")
+_SAVES = _sessions("combined_saves", "concurrent_saves", "saves_apart")
 _ENDS = _sessions("ended_sessions", "errors", "event_reasons", "events", "hash_ids", "id_changes")
 _COOKIES = [
     f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "sliding_cookie", "two_middlewares")
@@ -72,8 +72,8 @@ TESTS = {
         *_COOKIES,
     ],
     "beaker_dynamodb/sessions/record.py": [
-        *_sessions("concurrent_saves", "consistent_read", "marker", "payload", "record", "state"),
-        *_sessions("touch"),
+        *_sessions("concurrent_saves", "consistent_read", "log_in_time", "marker", "payload"),
+        *_sessions("record", "touch"),
         *_ENDS,
         *_COOKIES,
     ],
@@ -83,7 +83,8 @@ TESTS = {
         *_ENDS,
     ],
     "beaker_dynamodb/sessions/state.py": [
-        *_sessions("concurrent_saves", "lifetime", "payload", "record", "state", "users_race"),
+        *_sessions("absolute_timeout", "concurrent_saves", "lifetime", "payload", "record"),
+        *_sessions("signed_with_secret", "users_race"),
         *_ENDS,
         *_COOKIES,
     ],
@@ -91,18 +92,18 @@ TESTS = {
     "beaker_dynamodb/sessions/combined_saves.py": [*_sessions("combined_saves_queue"), *_SAVES],
     "beaker_dynamodb/sessions/conflict_retry.py": [*_sessions("conflict_retry"), *_SAVES],
     "beaker_dynamodb/session.py": [
-        *_sessions("cookies_set", "ids", "marker", "payload", "session", "users", "verbs"),
+        *_sessions("cookies_set", "ids", "marker", "payload", "session", "users"),
         *_ENDS,
         *_COOKIES,
     ],
     "beaker_dynamodb/session_item.py": [
-        *_sessions("absolute_timeout", "consistent_read", "marker", "payload", "session"),
-        *_sessions("session_item", "state", "verbs"),
+        *_sessions("absolute_timeout", "consistent_read", "lifetime_model", "marker", "payload"),
+        *_sessions("session", "session_item", "signed_with_secret"),
         *_ENDS,
         *_COOKIES,
     ],
     "beaker_dynamodb/session_lifetime.py": [
-        *_sessions("absolute_timeout", "lifetime", "log_in_time", "session"),
+        *_sessions("absolute_timeout", "lifetime", "lifetime_model", "log_in_time", "session"),
         *_COOKIES,
     ],
     "beaker_dynamodb/items/keys.py": _KEYS,

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from beaker_dynamodb import ItemTooLarge, MissingSpecialKeys, PayloadError, StoreUnavailable
+from beaker_dynamodb import (
+    ItemTooLarge,
+    MissingSpecialKeys,
+    PayloadError,
+    SessionConflict,
+    StoreUnavailable,
+)
+from beaker_dynamodb.sessions.combined_saves import CombinedSave
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 from tests.sessions.threads import (
@@ -21,6 +28,9 @@ from tests.sessions.threads import (
     wait_until,
     waiting,
 )
+
+if TYPE_CHECKING:
+    from tests.servers.endpoint import Endpoint
 
 
 def test_waiting_saves_are_written_together(visitor: Visitor) -> None:
@@ -179,3 +189,45 @@ def test_an_outage_fails_all_saves_of_the_write_each_with_its_own_exception(
     # No thread has sent its save again. The call without a response is not recorded.
     assert 5 == len(sent)
     assert {"first": False} == visitor.finds()
+
+
+class Aborted(BaseException):
+    """As gevent's Timeout, KeyboardInterrupt and SystemExit."""
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_another_thread_takes_over_from_an_aborted_one(
+    visitor: Visitor, endpoint: Endpoint, arrived: bool
+) -> None:
+    sessions = conflicting(visitor, 4, log=["start"])
+
+    def abort(params: dict[str, Any]) -> None:
+        if arrived:
+            endpoint.client.put_item(**params)
+        raise Aborted
+
+    with Threads(sessions[0]) as threads:
+        threads.on_second_write("a", abort)
+        with threads.leader(sessions[0], first=False) as leader:
+            futures = [
+                threads.follow(name, session, log=["start", name])
+                for name, session in zip("abc", sessions[1:], strict=True)
+            ]
+        assert error_of(leader) is None
+        assert isinstance(error_of(futures[0]), Aborted)
+        assert [None, None] == [error_of(future) for future in futures[1:]]
+    stored = ["start", "a", "b", "c"] if arrived else ["start", "b", "c"]
+    assert {"first": False, "log": stored} == visitor.finds()
+
+
+def test_a_save_that_runs_out_of_time_in_the_queue_raises_and_is_not_stored(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (session,) = conflicting(visitor, 1)
+    monkeypatch.setattr(CombinedSave, "join", lambda *_: False)
+    with pytest.raises(SessionConflict, match=r"queued before this one took too long$"):
+        save(session, b=1)
+    assert {"first": True} == visitor.finds()
+    monkeypatch.undo()
+    save(session, b=1)
+    assert {"first": True, "b": 1} == visitor.finds()

@@ -53,15 +53,6 @@ def test_an_id_that_the_application_chose_is_not_refused(
     assert [] == reported
 
 
-def test_the_cookie_of_a_session_that_has_just_ended_is_refused(
-    site: Site, reported: list[SessionEvent]
-) -> None:
-    cookie = site(store(a=1)).cookie
-    site(log_out, cookie)
-    site(store(b=1), cookie)
-    assert ["created", "ended log_out", "refused has_ended"] == words(reported)
-
-
 @pytest.mark.owasp("16.3.3", "Detecting Session ID Anomalies")
 @pytest.mark.parametrize("value", ["", "sha256.0.1", "x" * 32])
 def test_a_cookie_without_a_valid_signature_is_refused(
@@ -77,25 +68,18 @@ def test_a_cookie_without_a_valid_signature_is_refused(
     assert [] == reported
 
 
-def test_an_expired_session_is_reported_by_each_request_that_meets_it(
-    options: dict[str, Any], reported: list[SessionEvent], clock: Clock
-) -> None:
-    site = Site("ours", {**options, "timeout": 600})
-    cookie = site(store(a=1)).cookie
-    reported.clear()
-    clock.advance(601)  # Beaker's timeout; the item expires 120 s later
-    site(len, cookie)
-    clock.advance(600)
-    site(len, cookie)
-    assert ["ended idle"] * 2 == words(reported)
-
-
-@pytest.mark.parametrize("hashed", [False, "migrate"])
-def test_reasons_are_known_while_ids_are_being_hashed(
-    options: dict[str, Any], reported: list[SessionEvent], clock: Clock, hashed: object
+@pytest.mark.parametrize(
+    ("hashed", "later"), [(False, False), (False, "migrate"), ("migrate", "migrate")]
+)
+def test_ended_expired_and_unknown_sessions_are_told_apart_also_while_ids_are_being_hashed(
+    options: dict[str, Any],
+    reported: list[SessionEvent],
+    clock: Clock,
+    hashed: object,
+    later: object,
 ) -> None:
     before = Site("ours", {**options, "hash_ids": hashed})
-    after = Site("ours", {**options, "hash_ids": "migrate", "absolute_timeout": 600})
+    after = Site("ours", {**options, "hash_ids": later, "absolute_timeout": 600})
     ended, expired = before(store(a=1)).cookie, before(store(a=1)).cookie
     before(log_out, ended)
     reported.clear()
@@ -155,26 +139,26 @@ def test_a_revoked_session_is_reported_once(
 def test_a_log_in_that_was_revoked_is_refused(
     with_user: dict[str, Any], reported: list[SessionEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for moment in range(2):
+    def log_in_while_it_is_revoked(write: int, seconds: float = 0) -> None:
+        def revoke() -> None:
+            SessionStore(**with_user).revoke(userId=42)
+            with_user["clock"].advance(seconds)
+
         session = Visitor(with_user, DynamoDBSession).request()
         session["userId"] = 42
-        with before_write(moment, lambda: SessionStore(**with_user).revoke(userId=42)):
+        with before_write(write, revoke):
             session.save()
         assert session.revoked
+
+    log_in_while_it_is_revoked(0)
+    log_in_while_it_is_revoked(1)
     assert ["refused revoked"] * 2 == words(reported)
     assert [42, 42] == [event.user for event in reported]
     reported.clear()
     monkeypatch.setattr(users, "SLOW_SECONDS", -1.0)
-    session = Visitor(with_user, DynamoDBSession).request()
-    session["userId"] = 42
-
-    def revoke() -> None:
-        SessionStore(**with_user).revoke(userId=42)
-        with_user["clock"].advance(60)
-
-    with before_write(1, revoke):
-        session.save()
+    log_in_while_it_is_revoked(1, 60)
     assert ["created", "ended revoked"] == words(reported)
+    assert 0 == SessionStore(**with_user).count(userId=42)
 
 
 def test_a_session_that_makes_room_is_evicted_and_a_log_in_without_room_refused(

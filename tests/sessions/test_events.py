@@ -82,29 +82,23 @@ def test_plain_beaker_reports_what_its_backend_does(
     assert ["created", "merged", "ended log_out"] == words(reported)
 
 
-@pytest.mark.parametrize("more", [{}, {"concurrency": "overwrite"}], ids=["merge", "overwrite"])
-def test_a_save_after_the_end_is_reported_as_dropped(
-    visitor: Visitor, reported: list[SessionEvent], more: dict[str, object]
+@pytest.mark.parametrize(
+    ("mode", "new_id"), [("merge", False), ("overwrite", False), ("merge", True)]
+)
+def test_a_save_after_the_end_is_dropped_under_the_id_that_ended(
+    visitor: Visitor, reported: list[SessionEvent], mode: str, new_id: bool
 ) -> None:
-    visitor.options |= more
-    session = visitor.request()
+    session = visitor.request(concurrency=mode)
     visitor.request().delete()
     reported.clear()
-    save(session, b=1)
-    assert ["dropped"] == words(reported)
-    assert session_digest(visitor.id or "") == reported[0].session
-
-
-def test_a_change_of_an_id_that_has_ended_is_dropped_under_that_id(
-    visitor: Visitor, reported: list[SessionEvent]
-) -> None:
-    session = visitor.request()
-    visitor.request().delete()
-    reported.clear()
-    session.regenerate_id()
-    session.save()
-    assert ["dropped"] == words(reported)
-    assert session_digest(visitor.id or "") == reported[0].session
+    if new_id:
+        session.regenerate_id()
+        session.save()
+    else:
+        save(session, b=1)
+    assert [("dropped", session_digest(visitor.id or ""))] == [
+        (event.kind, event.session) for event in reported
+    ]
 
 
 def test_concurrent_changes_are_reported_as_merged_or_as_a_conflict(

@@ -52,19 +52,6 @@ def agree(one: Data, other: Data) -> bool:
     return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
 
 
-def part(session: Data, keys: str) -> Data:
-    return {key: value for key, value in session.items() if key in keys}
-
-
-@given(SESSIONS, SESSIONS, SESSIONS)
-def test_changes_of_different_keys_commute(base: Data, one: Data, other: Data) -> None:
-    one = {**part(one, "abc"), **part(base, "def")}
-    other = {**part(base, "abc"), **part(other, "def")}
-    expected = {**part(one, "abc"), **part(other, "def")}
-    assert agree(expected, merge(base, one, other))
-    assert agree(expected, merge(base, other, one))
-
-
 @given(WITHOUT_LISTS, WITHOUT_LISTS, WITHOUT_LISTS)
 def test_merging_twice_changes_nothing_except_lists(base: Data, mine: Data, theirs: Data) -> None:
     once = merge(base, mine, theirs)

@@ -51,7 +51,7 @@ def test_a_conflict_is_reported_when_no_other_save_waits_for_it(
     retries = [True, False]
     monkeypatch.setattr(ConflictRetry, "paused", False, raising=False)
     monkeypatch.setattr(ConflictRetry, "again", lambda _: retries.pop(0))
-    changes = [lambda _: save(other.request(), b=1), lambda _: save(other.request(), b=2)]
+    changes = [lambda _, b=b: save(other.request(), b=b) for b in range(2)]
     with before(visitor.client, "PutItem", *changes), pytest.raises(SessionConflict):
         save(session, c=1)
     assert [("conflict", [])] == waiting
@@ -68,8 +68,7 @@ def test_the_log_has_one_record_an_event_with_digests_only(
         session.regenerate_id()
         session.save()
     records = [one for one in caplog.records if one.name == events.log.name]
-    names = ("event", "session", "old_session")
-    found = [[vars(one)[name] for name in names] for one in records]
+    found = [[vars(one)[name] for name in ("event", "session", "old_session")] for one in records]
     assert [["created", old, ""], ["regenerated", session_digest(session.id), old]] == found
     assert f"session {old}: created" == records[0].getMessage()
 
@@ -80,19 +79,13 @@ def test_an_event_cannot_be_changed() -> None:
 
 
 def test_events_cost_no_call(visitor: Visitor) -> None:
-    def calls() -> list[str]:
-        with CallRecorder(visitor.client) as recorded:
-            visitor.id = None
-            session = visitor.starts(a=1)
-            visitor.request().save(accessed_only=True)
-            session.regenerate_id()
-            session.save()
-            session.delete()
-        return list(recorded.operations)
-
-    with_events = calls()
-    del visitor.options["on_event"]
-    assert calls() == with_events
+    with CallRecorder(visitor.client) as sent:
+        session = visitor.request()
+        save(session, b=1)
+        session.regenerate_id()
+        session.save()
+        session.delete()
+    assert ["GetItem", "PutItem", "TransactWriteItems", "PutItem"] == sent.operations
 
 
 heard: list[SessionEvent] = []
@@ -114,7 +107,6 @@ def test_the_function_can_be_named_in_an_ini_file(options: dict[str, Any]) -> No
         "nowhere:hear",
         f"{__name__}:nothing",
         f"{__name__}:heard",
-        "1:2",
         "tests.sessions.not_importable:hear",
     ],
 )
@@ -131,7 +123,7 @@ def test_a_function_that_cannot_be_called_is_an_error_at_start_and_logged_by_the
     assert "events are only logged: option on_event" in record.getMessage()
 
 
-@pytest.mark.parametrize("value", ["hear", 1, ":", "a b:c"])
+@pytest.mark.parametrize("value", ["hear", 1, ":"])
 def test_another_value_is_a_configuration_error(value: object) -> None:
     with pytest.raises(ConfigurationError, match="on_event"):
         parse({"on_event": value})

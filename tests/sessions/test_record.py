@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 from beaker.util import PickleSerializer
@@ -13,9 +12,10 @@ from beaker.util import PickleSerializer
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionEvent
 from beaker_dynamodb.items import chunks
 from beaker_dynamodb.items.codec import SessionBytes
+from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
-from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, LOGGED_IN
 from beaker_dynamodb.sessions.record import SessionRecord
+from beaker_dynamodb.sessions.state import KEPT_WRITERS, kept_writers, new_writer
 from tests.chaos.watch import secret
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
@@ -32,6 +32,25 @@ def payload(**data: object) -> SessionBytes:
 def record(moved: dict[str, Any]) -> SessionRecord:
     session: SessionRecord = DynamoDBNamespaceManager("id", **moved).session
     return session
+
+
+@pytest.fixture
+def mine(moved: dict[str, Any]) -> SessionRecord:
+    """A session that is stored."""
+    mine = record(moved)
+    mine.write(payload(a=1))
+    return mine
+
+
+def know(mine: SessionRecord, **more: Any) -> None:
+    """Replace attributes of what a record knows to be stored."""
+    assert mine.stored is not None
+    mine.stored = mine.stored._replace(item=replace(mine.stored.item, **more))
+
+
+def item_of(mine: SessionRecord) -> Item:
+    assert mine.item is not None
+    return mine.item
 
 
 def item(endpoint: Endpoint, visitor: Visitor) -> dict[str, Any]:
@@ -66,22 +85,6 @@ def test_each_save_keeps_the_creation_time_and_increments_the_version(
     assert float(first["accessed"]["N"]) + 10 == float(second["accessed"]["N"])
 
 
-def test_a_save_can_set_the_lifetime(moved: dict[str, Any], endpoint: Endpoint) -> None:
-    record(moved).write(payload(a=1), 60)
-    stored = item(endpoint, Visitor(moved))
-    assert float(stored["accessed"]["N"]) + 60 == float(stored["deadline"]["N"])
-
-
-def test_a_session_exists_until_it_ends(moved: dict[str, Any]) -> None:
-    mine = record(moved)
-    exist = [mine.exists()]
-    mine.write(payload(a=1))
-    exist.append(mine.exists())
-    mine.delete()
-    exist.append(mine.exists())
-    assert [False, True, False] == exist
-
-
 def expired(moved: dict[str, Any], clock: Clock, seconds: float) -> dict[str, Any] | None:
     """Return what a read that comes some seconds later finds of a session that has expired."""
     clock.advance(seconds)
@@ -100,9 +103,9 @@ def test_the_data_of_a_session_that_has_expired_is_known(
     assert {"a": 1} == expired(moved, clock, 61)
 
 
-def test_a_marker_that_has_expired_is_not_a_session(moved: dict[str, Any], clock: Clock) -> None:
-    mine = record(moved)
-    mine.write(payload(a=1))
+def test_a_marker_that_has_expired_is_not_a_session(
+    mine: SessionRecord, moved: dict[str, Any], clock: Clock
+) -> None:
     mine.delete()
     assert expired(moved, clock, 61) is None
 
@@ -132,26 +135,15 @@ def test_a_save_keeps_the_later_access_time(moved: dict[str, Any]) -> None:
     assert payload(number=2, _accessed_time=200.0) == record(moved).read()
 
 
-@pytest.mark.parametrize("mode", ["merge", "overwrite"])
-def test_the_first_save_alone_creates_the_session(moved: dict[str, Any], mode: str) -> None:
+def test_the_first_save_alone_creates_the_session(moved: dict[str, Any]) -> None:
     reported: list[SessionEvent] = []
-    mine = record({**moved, "concurrency": mode, "on_event": reported.append})
+    mine = record({**moved, "concurrency": "overwrite", "on_event": reported.append})
     for number in range(3):
         mine.write(payload(number=number))
     assert ["created"] == [event.kind for event in reported]
 
 
-def test_an_unchanged_payload_is_not_decoded(plain: Visitor) -> None:
-    plain.starts(a=1)
-    session = plain.request()
-    with mock.patch.object(PickleSerializer, "loads") as loads:
-        session.save()
-    assert 0 == loads.call_count
-
-
-def test_a_session_of_which_only_bookkeeping_is_left_ends(moved: dict[str, Any]) -> None:
-    mine = record(moved)
-    mine.write(payload(a=1))
+def test_a_session_of_which_only_bookkeeping_is_left_ends(mine: SessionRecord) -> None:
     mine.write(payload(_cookie_scope="a", _domain=None, _path="/"))
     assert not mine.exists()
 
@@ -169,17 +161,8 @@ def test_a_record_holds_what_was_read_or_saved_last_at_any_access_time(
     assert mine.holds("opaque") is False
 
 
-def test_a_request_s_own_changes_are_what_it_set_and_its_log_in(moved: dict[str, Any]) -> None:
-    mine = record(moved)
-    mine.write(payload(a=1, b=1, c=1))
-    times = {ACCESSED: 1.0, CREATED: 1.0, LOGGED_IN: 1.0}
-    assert ["b", "d", LOGGED_IN] == mine.own_changes(payload(a=1, b=2, d=1, **times))
-    assert [] == mine.own_changes(payload(a=1, **times))
-
-
-@pytest.mark.parametrize("mode", ["merge", "overwrite"])
-def test_each_save_writes_the_special_keys(visitor: Visitor, endpoint: Endpoint, mode: str) -> None:
-    visitor.options |= {"concurrency": mode, "special_keys": "user:S"}
+def test_each_save_writes_the_special_keys(visitor: Visitor, endpoint: Endpoint) -> None:
+    visitor.options |= {"concurrency": "overwrite", "special_keys": "user:S"}
     visitor.starts(user="Ada")
     save(visitor.request(), user="Grace")
     assert {"S": "Grace"} == item(endpoint, visitor)["user"]
@@ -250,23 +233,25 @@ def test_saves_and_touches_leave_no_chunks_behind(
     assert 1 == count(endpoint, visitor)
 
 
-def test_only_a_newer_version_of_the_same_session_is_later(moved: dict[str, Any]) -> None:
-    mine, other = record(moved), record(moved)
-    mine.write(payload(a=1))
-    assert mine.item is not None
-    assert not other.is_later(mine.item)  # nothing is known
+def test_only_a_newer_version_of_the_same_session_is_later(
+    mine: SessionRecord, moved: dict[str, Any]
+) -> None:
+    other = record(moved)
+    assert not other.is_later(item_of(mine))  # nothing is known
     other.read()
-    assert not other.is_later(mine.item)
+    assert not other.is_later(item_of(mine))
     mine.write(payload(a=2))
-    assert other.is_later(mine.item)
-    assert not other.is_later(replace(mine.item, version=None))
-    assert not other.is_later(replace(mine.item, created_ms=0))
+    assert other.is_later(item_of(mine))
+    assert not other.is_later(replace(item_of(mine), version=None))
+    assert not other.is_later(replace(item_of(mine), created_ms=0))
+    know(other, version=None)
+    assert other.is_later(replace(item_of(mine), version=1))
+    assert not other.is_later(replace(item_of(mine), version=None))
 
 
-def test_a_save_is_dropped_if_the_session_ends_while_it_pauses(moved: dict[str, Any]) -> None:
-    mine = record(moved)
-    mine.write(payload(a=1))
-
+def test_a_save_is_dropped_if_the_session_ends_while_it_pauses(
+    mine: SessionRecord, moved: dict[str, Any]
+) -> None:
     def rival(params: dict[str, Any]) -> None:
         other = record(moved)
         other.read()
@@ -278,3 +263,34 @@ def test_a_save_is_dropped_if_the_session_ends_while_it_pauses(moved: dict[str, 
     assert mine.gone
     with pytest.raises(KeyError):
         record(moved).read()
+
+
+# -- the item that follows from what is known -------------------------------------------------
+
+
+def test_a_writer_token_has_72_bits_in_12_bytes() -> None:
+    assert 12 == len(new_writer())
+
+
+def test_an_item_keeps_the_latest_eight_tokens_of_its_predecessors(mine: SessionRecord) -> None:
+    tokens: list[str | None] = []
+    for number in range(10):
+        tokens.insert(0, item_of(mine).writer)
+        mine.write(payload(a=1, number=number))
+    assert 8 == KEPT_WRITERS
+    assert tuple(tokens[:8]) == item_of(mine).earlier
+    assert (item_of(mine).writer, *tokens[:7]) == kept_writers(item_of(mine))
+
+
+def test_the_first_save_of_an_item_without_a_version_writes_version_1(mine: SessionRecord) -> None:
+    know(mine, version=None)
+    mine.write(payload(a=2))
+    assert 1 == item_of(mine).version
+
+
+def test_a_save_does_not_move_the_last_access_back(mine: SessionRecord, clock: Clock) -> None:
+    now_ms = int(clock.now * 1000)
+    for known, saved in [(now_ms + 5000, now_ms + 5000), (None, now_ms)]:
+        know(mine, accessed_ms=known)
+        mine.write(payload(a=str(known)))
+        assert saved == item_of(mine).accessed_ms

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from beaker.exceptions import BeakerWarning
 
-from beaker_dynamodb import SessionEvent, StoreUnavailable
+from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.session import DynamoDBSession
 from tests.clock import Clock
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
-from tests.sessions.site import COOKIE
+from tests.sessions.site import COOKIE, Site, store, values
+
+LIFE = 1800
 
 
 def damage(endpoint: Endpoint, visitor: Visitor) -> None:
@@ -25,12 +27,11 @@ def damage(endpoint: Endpoint, visitor: Visitor) -> None:
 
 
 def test_the_warning_about_a_corrupt_session_shows_its_digest_and_the_error(
-    moved: dict[str, Any], endpoint: Endpoint
+    ours: Visitor, endpoint: Endpoint
 ) -> None:
-    visitor = Visitor({**moved, "invalidate_corrupt": True}, DynamoDBSession)
-    session = visitor.starts(a=1)
+    session = ours.request(invalidate_corrupt=True)
     digest = session._record.digest
-    damage(endpoint, visitor)
+    damage(endpoint, ours)
     with pytest.warns(BeakerWarning) as caught:
         session.load()
     (warning,) = caught
@@ -43,11 +44,10 @@ def test_the_warning_about_a_corrupt_session_shows_its_digest_and_the_error(
 
 
 def test_the_warning_about_a_corrupt_session_names_its_caller(
-    moved: dict[str, Any], endpoint: Endpoint
+    ours: Visitor, endpoint: Endpoint
 ) -> None:
-    visitor = Visitor({**moved, "invalidate_corrupt": True}, DynamoDBSession)
-    session = visitor.starts(a=1)
-    damage(endpoint, visitor)
+    session = ours.request(invalidate_corrupt=True)
+    damage(endpoint, ours)
     with pytest.warns(BeakerWarning) as caught:
         session.load()
     assert __file__ == caught[0].filename
@@ -55,6 +55,30 @@ def test_the_warning_about_a_corrupt_session_names_its_caller(
 
 def fail(params: dict[str, Any]) -> None:
     raise StoreUnavailable("no answer")
+
+
+def test_revert_and_lock(ours: Visitor) -> None:
+    session = ours.request()
+    session.lock()
+    session.update(a=2, b=1)
+    session.revert()
+    session.save()
+    assert {"a": 1} == values(session) == ours.finds()
+    save(session, a=2)
+    session.unlock()
+    assert {"a": 2} == ours.finds()
+
+
+def test_times(ours: Visitor, clock: Clock) -> None:
+    created = clock.now
+    assert ours.request().last_accessed == created
+    clock.advance(1000)
+    ours.request().save(accessed_only=True)
+    clock.advance(1000)
+    session = ours.request()
+    assert created == session.created
+    assert created + 1000 == session.last_accessed
+    assert created + 2000 == session["_accessed_time"]
 
 
 def test_a_session_that_is_loaded_sets_no_cookie(ours: Visitor) -> None:
@@ -72,9 +96,8 @@ def test_a_failed_load_is_not_a_corrupt_session(ours: Visitor) -> None:
 
 
 def test_a_session_under_a_chosen_id_is_new_until_it_is_stored(
-    moved: dict[str, Any], clock: Clock
+    visitor: Visitor, clock: Clock
 ) -> None:
-    visitor = Visitor(moved, DynamoDBSession)
     visitor.id = "chosen"
     session = visitor.request()
     assert session.is_new
@@ -147,56 +170,47 @@ def test_a_session_that_is_saved_after_its_delete_keeps_a_chosen_id(ours: Visito
 # -- late requests ----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def late(ours: Visitor) -> DynamoDBSession:
-    """A session from the cookie of one that has just ended."""
+def test_a_late_delete_lets_the_request_start_a_session(ours: Visitor) -> None:
     ours.request().delete()
-    return DynamoDBSession({"cookie": f"{COOKIE}={ours.id}"}, **ours.options)
-
-
-def test_a_late_save_takes_the_cookie_back(late: DynamoDBSession) -> None:
-    late.request["set_cookie"] = True
-    late["b"] = 1
-    late.save()
-    assert late.request["set_cookie"] is False
-    assert not late._record.exists()
-
-
-def test_a_late_delete_lets_the_request_start_a_session(late: DynamoDBSession) -> None:
+    late = DynamoDBSession({"cookie": f"{COOKIE}={ours.id}"}, **ours.options)
     late.delete()
     late["b"] = 1
     late.save()
     assert late._record.exists()
 
 
-def test_saves_after_the_end_are_dropped_once(
-    ours: Visitor,
-) -> None:
-    reported: list[SessionEvent] = []
-    session = ours.request(on_event=reported.append)
-    ours.request().delete()
-    session.request["set_cookie"] = True
-    for number in range(3):
-        session["b"] = number
-        session.save()
-    assert ["dropped"] == [event.kind for event in reported]
-    assert session.request["set_cookie"] is False
-
-
 # -- lifetime ---------------------------------------------------------------------------------
 
 
-def test_a_log_in_does_not_move_the_creation_time(moved: dict[str, Any], clock: Clock) -> None:
-    visitor = Visitor({**moved, "absolute_timeout": 5000}, DynamoDBSession)
-    visitor.starts(a=1)
-    created = clock.now
-    for number in range(2):
-        clock.advance(60)
-        session = visitor.request()
-        if number == 0:
-            session.logged_in()
-        save(session, number=number)
-    assert created == visitor.request()["_creation_time"]
+@pytest.mark.parametrize(
+    ("action", "first"),
+    [
+        (store(name="Ada"), True),
+        (values, False),
+        (store(name="Ada"), False),
+        (lambda session: session.regenerate_id() or session.save(), False),
+    ],
+    ids=["first save", "read", "save", "change of id"],
+)
+def test_the_end_of_a_long_request_is_the_last_access(
+    moved: dict[str, Any], clock: Clock, action: Any, first: bool
+) -> None:
+    """A request longer than the timeout must not log its own visitor out."""
+    site = Site("ours", {**moved, "timeout": LIFE})
+    cookie = "" if first else site(store(name="Ada")).cookie
+
+    def slow(session: Any) -> None:
+        session.get("name")
+        clock.advance(LIFE + 10)
+        action(session)
+
+    answer = site(slow, cookie)
+    cookie = answer.cookie if answer.set_cookies else cookie
+    ended = clock.now
+    clock.advance(LIFE - 1)
+    assert {"name": "Ada"} == site(values, cookie).result
+    if action is not values:
+        assert ended <= site(lambda session: session.last_accessed, cookie).result
 
 
 def test_without_cookies_the_lifetime_of_a_cookie_does_not_matter(ours: Visitor) -> None:

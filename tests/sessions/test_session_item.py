@@ -13,7 +13,6 @@ from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, Payloa
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.session_item import in_dynamodb
-from tests.clock import Clock
 from tests.sessions.driven import Visitor
 from tests.sessions.site import ENCRYPTED
 
@@ -145,29 +144,8 @@ def test_the_version_belongs_to_the_current_id(moved: dict[str, Any]) -> None:
     assert session._data_version() is None
 
 
-def test_an_unsigned_payload_with_an_object_is_refused(
-    moved: dict[str, Any],
-) -> None:
-    session = session_with(moved, PickleSerializer())
-    with pytest.raises(PayloadError):
-        session._plain(session._encode({"a": Broken()}))
-
-
 def test_an_unsigned_payload_of_another_serializer_is_refused(moved: dict[str, Any]) -> None:
     with pytest.raises(PayloadError) as caught:
         session_with(moved, Empty())._plain(b"")
     text = "an unsigned session of another data_serializer cannot be checked for plain data "
     assert text + "(option accept_unsigned)" == str(caught.value)
-
-
-# -- time -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("seconds", "found"), [(100, {"a": 1}), (101, {})])
-def test_a_session_ends_when_its_timeout_is_over(
-    moved: dict[str, Any], clock: Clock, seconds: float, found: dict[str, int]
-) -> None:
-    visitor = Visitor({**moved, "timeout": 100}, DynamoDBSession)
-    visitor.starts(a=1)
-    clock.advance(seconds)
-    assert found == visitor.finds()

@@ -9,7 +9,6 @@ import pytest
 
 from beaker_dynamodb import ConfigurationError, DynamoDBSession, SessionStore, StoreUnavailable
 from beaker_dynamodb.config.parse import parse
-from beaker_dynamodb.sessions import users
 from tests.chaos.scripted import ARRIVED, LOST, TWICE, scripted_calls
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
@@ -123,25 +122,6 @@ def test_a_revoke_keeps_what_it_should_and_other_users(
     assert 1 == store.revoke(userId=42, keep=mine.id)
     assert 1 == store.count(userId=42) == store.count(userId=43)
     assert store.get(mine.id) is not None
-
-
-def test_a_slow_log_in_does_not_outlive_the_marker_of_the_revoke(
-    options: dict[str, Any], visitor: Visitor, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The marker of the revoke has expired when the session is written."""
-    monkeypatch.setattr(users, "SLOW_SECONDS", -1.0)
-    session = visitor.request()
-    session["userId"] = 42
-    session.regenerate_id()
-
-    def revoke() -> None:
-        SessionStore(**options).revoke(userId=42)
-        clock.advance(60)
-
-    with before_write(1, revoke):
-        session.save()
-    assert session.revoked
-    assert [] == alive(options)
 
 
 @pytest.mark.parametrize("fate", [LOST, ARRIVED, TWICE])
