@@ -9,61 +9,38 @@ import re
 import runpy
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from random import Random
 from string import ascii_letters
 from threading import Barrier, Event
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
-from urllib.request import ProxyHandler, build_opener
+from typing import Any
 
 import pytest
 from webtest import TestApp
 
-from beaker_dynamodb.cli.capacity import (
-    PRICE_READ_MILLION,
-    PRICE_WRITE_MILLION,
-    READ_UNIT_BYTES,
-    WRITE_UNIT_BYTES,
-)
+from beaker_dynamodb.cli import capacity
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
-
-ROOT = Path(__file__).parent.parent
+from tests.beaker import items
+from tests.examples import command
+from tests.servers.endpoint import Endpoint
 
 
 @pytest.fixture(scope="module")
 def demo() -> SimpleNamespace:
-    return SimpleNamespace(**runpy.run_path(str(ROOT / "example_wsgi.py"), run_name="example"))
-
-
-@pytest.fixture
-def visitor(demo: SimpleNamespace, options: dict[str, Any]) -> Visitor:
-    """A visitor who has seen the page once."""
-    draws = iter(range(1000))
-    app = demo.create_app(
-        options, cache_seconds=3600, draw=lambda: {"number": next(draws), "at": 0.0}
-    )
-    visitor = Visitor(app)
-    visitor.get()
-    return visitor
+    path = command.ROOT / "example_wsgi.py"
+    return SimpleNamespace(**runpy.run_path(str(path), run_name="example"))
 
 
 class Visitor:
-    """A browser with its own cookies."""
+    """A browser with its own cookies that has seen the page once."""
 
     def __init__(self, app: Any) -> None:
         self.web = TestApp(app)
         self.page = ""
+        self.get()
 
     def get(self) -> str:
         self.page = self.web.get("/").text
@@ -99,17 +76,38 @@ class Visitor:
         return str(self.web.cookies["beaker.session.id"]).strip('"')
 
 
+Start = Callable[..., Visitor]
+
+
+@pytest.fixture
+def start(demo: SimpleNamespace, options: dict[str, Any]) -> Start:
+    """Starts the demo, and returns its first visitor."""
+
+    def start(server: EmbeddedDynamoDB | None = None, **more: Any) -> Visitor:
+        if server:
+            options.update(server.credentials, endpoint_url=server.endpoint_url, max_attempts=1)
+        draws = iter(range(1000))
+        more["draw"] = lambda: {"number": next(draws), "at": 0.0}
+        return Visitor(demo.create_app(options, server=server, **more))
+
+    return start
+
+
+@pytest.fixture
+def visitor(start: Start) -> Visitor:
+    return start(cache_seconds=3600)
+
+
 def test_visits_are_counted_in_the_session(visitor: Visitor) -> None:
     counts = [visitor.shown("visits")]
-    for _ in range(2):
-        visitor.get()
-        counts.append(visitor.shown("visits"))
-    other = Visitor(visitor.web.app)
-    cookie = other.web.get("/").headers["Set-Cookie"].lower()
+    visitor.get()
+    counts.append(visitor.shown("visits"))
+    cookie = TestApp(visitor.web.app).get("/").headers["Set-Cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
+    other = Visitor(visitor.web.app)
     other.get()
-    assert ["1", "2", "3", "2"] == [*counts, other.shown("visits")]
+    assert ["1", "2", "2"] == [*counts, other.shown("visits")]
     assert visitor.shown("number") == other.shown("number")  # cached for all
 
 
@@ -154,7 +152,7 @@ def test_20_requests_at_once_keep_all_values(visitor: Visitor) -> None:
 
 def test_the_page_shows_its_calls_and_those_of_the_last_button(visitor: Visitor) -> None:
     visitor.press("set", name="color", value="deep blue")
-    assert "2 reads, 1 write" == visitor.shown("cost")
+    assert ("2 reads, 1 write", "$0.88") == (visitor.shown("cost"), visitor.shown("dollars"))
     assert ["1 read, 1 write", "1 read"] == visitor.row("This page")
     assert ["1 read, 1 write", "none"] == visitor.row("Button: set")
 
@@ -193,17 +191,9 @@ def test_other_paths_start_no_session(visitor: Visitor) -> None:
     assert {} == other.cookies
 
 
-def test_the_switch_takes_dynamodb_away_and_brings_it_back(
-    demo: SimpleNamespace, table_name: str
-) -> None:
-    options: dict[str, Any] = {"table_name": table_name, "max_attempts": 1}
-    draws = iter(range(100))
+def test_the_switch_takes_dynamodb_away_and_brings_it_back(start: Start) -> None:
     with EmbeddedDynamoDB() as server:
-        options |= {"endpoint_url": server.endpoint_url, **server.credentials}
-        visitor = Visitor(
-            demo.create_app(options, server=server, draw=lambda: {"number": next(draws), "at": 0.0})
-        )
-        visitor.get()
+        visitor = start(server)
         visitor.web.post("/outage", {"down": "1"}, status=303)
         visitor.web.post("/outage", {"down": "1"}, status=303)  # a double click
         pages = [visitor.web.get("/", status=503) for _ in range(2)]
@@ -219,15 +209,14 @@ def test_only_an_embedded_dynamodb_can_be_taken_away(visitor: Visitor) -> None:
     visitor.web.post("/outage", status=404)
 
 
-def test_a_log_out_wins_against_a_slow_save(demo: SimpleNamespace, options: dict[str, Any]) -> None:
+def test_a_log_out_wins_against_a_slow_save(start: Start) -> None:
     loaded, logged_out = Event(), Event()
 
     def wait(seconds: float) -> None:
         loaded.set()
         logged_out.wait()
 
-    visitor = Visitor(demo.create_app(options, draw=lambda: {"number": 1, "at": 0.0}, wait=wait))
-    visitor.get()
+    visitor = start(wait=wait)
     other_tab = TestApp(visitor.web.app, cookiejar=visitor.web.cookiejar)
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(other_tab.post, "/", {"action": "slow", "name": "late", "value": "x"})
@@ -241,21 +230,16 @@ def test_a_log_out_wins_against_a_slow_save(demo: SimpleNamespace, options: dict
     assert "2" == visitor.shown("visits")  # of the session after the log-out
 
 
-def test_the_price_of_a_million_pages(visitor: Visitor) -> None:
-    visitor.get()
-    assert ("2 reads, 1 write", "$0.88") == (visitor.shown("cost"), visitor.shown("dollars"))
-
-
 def test_the_price_grows_with_the_session_for_its_calls_only(visitor: Visitor) -> None:
     letters = Random(1).choices(ascii_letters, k=9_000)  # compression does not halve them
     for name, value in {"a": letters[:4_500], "b": letters[4_500:]}.items():
         visitor.press("set", name=name, value="".join(value))
     visitor.get()
     size = int(visitor.shown("size").replace(",", ""))
-    reads = math.ceil(size / READ_UNIT_BYTES) + 1  # the session, and the cached value
-    writes = math.ceil(size / WRITE_UNIT_BYTES)
-    dollars = reads * PRICE_READ_MILLION + writes * PRICE_WRITE_MILLION
-    assert (True, f"${dollars:.2f}") == (size > READ_UNIT_BYTES, visitor.shown("dollars"))
+    reads = math.ceil(size / capacity.READ_UNIT_BYTES) + 1  # the session, and the cached value
+    writes = math.ceil(size / capacity.WRITE_UNIT_BYTES)
+    dollars = reads * capacity.PRICE_READ_MILLION + writes * capacity.PRICE_WRITE_MILLION
+    assert (True, f"${dollars:.2f}") == (size > capacity.READ_UNIT_BYTES, visitor.shown("dollars"))
 
 
 # -- as a process ---------------------------------------------------------------------------------
@@ -270,52 +254,23 @@ OTHER_ACCOUNT = {
 }
 
 
-@contextmanager
-def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the demo on a free port."""
-    process = subprocess.Popen(
-        [sys.executable, "example_wsgi.py", "--port", "0", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **OTHER_ACCOUNT},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def first_page(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Return the line that says where the data is, and the page."""
-    assert process.stdout is not None
-    where, how_to_open = process.stdout.readline(), process.stdout.readline()
-    found = re.search(r"http://127\.0\.0\.1:\d+/", how_to_open)
-    assert found, process.communicate()
-    with build_opener(ProxyHandler({})).open(found[0]) as response:
-        return where, response.read().decode()
-
-
 @pytest.mark.full
 @pytest.mark.parametrize("embedded", [True, False])
 def test_a_run_from_its_start_to_its_stop(
-    moto_endpoint: Endpoint, client: DynamoDBClient, table_name: str, embedded: bool
+    moto_endpoint: Endpoint, table_name: str, embedded: bool
 ) -> None:
     words = [] if embedded else ["--endpoint-url", moto_endpoint.url, "--table-name", table_name]
-    with started(*words) as process:
-        where, page = first_page(process)
-        key = re.search(r'id="key"[^>]*>(sess:[^<]*)<', page)
-        assert key is not None
-        if embedded:
-            assert "an embedded DynamoDB" in where
-        else:
-            assert moto_endpoint.url in where
-            assert "Item" in client.get_item(TableName=table_name, Key={"id": {"S": key[1]}})
+    with command.started("example_wsgi.py", "--port", "0", *words, **OTHER_ACCOUNT) as process:
+        assert process.stdout is not None
+        where, how_to_open = process.stdout.readline(), process.stdout.readline()
+        assert ("an embedded DynamoDB" if embedded else moto_endpoint.url) in where
+        (url,) = re.findall(r"http://127\.0\.0\.1:\d+", how_to_open)
+        (key,) = re.findall(r'id="key"[^>]*>(sess:[^<]*)<', command.Visitor(url).get())
+        if not embedded:
+            assert key in items(moto_endpoint.client, table_name)
         process.send_signal(signal.SIGTERM if embedded else signal.SIGINT)
-        assert ("", "") == process.communicate()
-    assert 0 == process.returncode
+        assert "" == process.stdout.read()
+        assert 0 == process.wait()
 
 
 @pytest.mark.parametrize(

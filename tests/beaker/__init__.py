@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from beaker.cache import cache_managers, cache_regions
 from beaker.middleware import SessionMiddleware
+from botocore.exceptions import ClientError
 from webtest import TestApp
 
 from beaker_dynamodb import DynamoDBNamespaceManager
@@ -77,6 +78,19 @@ def values(session: Any) -> dict[str, Any]:
 def used_client(options: Mapping[str, object]) -> DynamoDBClient:
     """Return the client of managers with these options."""
     return DynamoDBNamespaceManager("any", **options).client
+
+
+@contextmanager
+def one_failed_read(client: DynamoDBClient) -> Iterator[None]:
+    """Throttle the next GetItem of the block."""
+    events, name = client.meta.events, "before-send.dynamodb.GetItem"
+
+    def fail(**_: object) -> None:
+        events.unregister(name, fail)
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+
+    events.register_first(name, fail)
+    yield
 
 
 def items(client: DynamoDBClient, table_name: str) -> dict[str, dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""Beaker's own Paste filters and pyramid_beaker, with an embedded DynamoDB."""
+"""Beaker's own Paste filter and pyramid_beaker, with an embedded DynamoDB."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import cache_region
@@ -15,10 +15,8 @@ from webtest import TestApp
 
 from tests.beaker import aws_is, items, own_caches, used_client
 from tests.docs import count_visits, visits
+from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
 
 TABLE = "myapp-sessions"
 SETTINGS = {
@@ -29,14 +27,12 @@ SETTINGS = {
 
 
 @pytest.fixture(autouse=True)
-def _environment(moto_endpoint: Endpoint) -> Iterator[None]:
+def aws(moto_endpoint: Endpoint) -> Iterator[Endpoint]:
     with own_caches(), aws_is(moto_endpoint):
-        yield
+        yield moto_endpoint
 
 
-def test_pyramid_beaker_hands_the_url_of_the_cache_to_its_regions(
-    moto_endpoint: Endpoint,
-) -> None:
+def test_pyramid_beaker_hands_the_url_of_the_cache_to_its_regions(aws: Endpoint) -> None:
     total = cache_region("short_term", "total")(lambda upto: sum(range(upto + 1)))
 
     def index(request: Any) -> Response:
@@ -55,26 +51,18 @@ def test_pyramid_beaker_hands_the_url_of_the_cache_to_its_regions(
         config.add_view(index, route_name="index")
         app = config.make_wsgi_app()
     assert ["1, 1", "2, 3"] == count_visits(app)
-    stored = items(moto_endpoint.client, TABLE)
-    assert ["cache:", "cache:", "sess:"] == sorted(key.partition(":")[0] + ":" for key in stored)
+    stored = items(aws.client, TABLE)
+    assert ["cache", "cache", "sess"] == sorted(key.partition(":")[0] for key in stored)
 
     with CallRecorder(used_client({"url": f"dynamodb://eu-west-1/{TABLE}"})) as sent:
         assert "1, 1" == TestApp(app).get("/").text
     assert ["GetItem", "PutItem"] == sorted(sent.operations)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "use = egg:Beaker#beaker_session",
-        "paste.filter_factory = beaker.middleware:session_filter_factory",
-        "paste.filter_app_factory = beaker.middleware:session_filter_app_factory",
-    ],
-)
-def test_beakers_own_paste_filters(tmp_path: Path, line: str) -> None:
+def test_beakers_own_paste_filter(tmp_path: Path) -> None:
     options = "".join(f"{name} = {value}\n" for name, value in SETTINGS.items())
     (tmp_path / "wsgi.ini").write_text(
         f"[app:main]\npaste.app_factory = {visits.__module__}:visits_factory\n"
-        f"filter-with = session\n[filter:session]\n{line}\n{options}"
+        f"filter-with = session\n[filter:session]\nuse = egg:Beaker#beaker_session\n{options}"
     )
     assert ["1", "2"] == count_visits(loadapp(f"config:{tmp_path / 'wsgi.ini'}"))

@@ -21,7 +21,7 @@ from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.items.store import ItemStore
-from tests.cli.conftest import Run
+from tests.cli.conftest import Keys, Run
 from tests.cli.test_policy import allowed
 from tests.opening import payload
 from tests.servers.endpoint import create_table
@@ -43,9 +43,15 @@ def statuses(run: Run, *flags: str) -> dict[str, str]:
     return {check["name"]: check["status"] for check in answer["checks"]}
 
 
+def operations(table_name: str, client: Any, **given: object) -> dict[str, checks.Result]:
+    """Return the results of the checks that read and write items."""
+    items = ItemStore(parse({"table_name": table_name, "client": client, **given}))
+    return {result.name: result for result in Operations(items, "sess:").check()}
+
+
 @pytest.mark.parametrize("sort_key", [(), ("--sort-key", "part")])
 def test_a_good_table_is_ok_and_stays_empty(
-    run: Run, client: DynamoDBClient, table_name: str, sort_key: tuple[str, ...]
+    run: Run, keys: Keys, sort_key: tuple[str, ...]
 ) -> None:
     flags = (*INDEXED, *KEYS, *sort_key)
     run("create-table", *flags)
@@ -56,7 +62,7 @@ def test_a_good_table_is_ok_and_stays_empty(
     assert result.stdout.splitlines()[-1].endswith(" ok, 0 warnings, 0 errors")
     assert ("Query " in result.stdout) is bool(sort_key)
     assert "Query, beaker-userId" in result.stdout
-    assert [] == client.scan(TableName=table_name)["Items"]
+    assert set() == keys()
 
 
 def test_a_missing_table_is_reported_and_not_created(
@@ -166,8 +172,7 @@ def test_each_missing_permission_is_found(
     endpoint: Endpoint, client: DynamoDBClient, table_name: str, operation: str, status: str
 ) -> None:
     create_table(client, table_name)
-    items = ItemStore(parse({"table_name": table_name, "client": denying(endpoint, operation)}))
-    found = {result.name: result for result in Operations(items, "sess:").check()}
+    found = operations(table_name, denying(endpoint, operation))
     assert status == found[operation].status
     # A transaction needs the permissions of its parts.
     action = "DeleteItem" if operation == "TransactWriteItems" else operation
@@ -199,24 +204,18 @@ def test_the_smallest_policy_gives_warnings_only(
 
 
 def test_reads_and_writes_find_a_missing_table(endpoint: Endpoint, table_name: str) -> None:
-    denied = denying(endpoint, "DescribeTable")
-    items = ItemStore(parse({"table_name": table_name, "client": denied, "create_table": "false"}))
-    found = {result.name: result for result in Operations(items, "sess:").check()}
+    found = operations(table_name, denying(endpoint, "DescribeTable"), create_table="false")
     for name in ("GetItem", "PutItem", "DeleteItem"):
-        assert (ERROR, f"table '{table_name}' does not exist") == (
-            found[name].status,
-            found[name].text,
-        )
-        assert found[name].remedy.startswith("beaker-dynamodb create-table")
+        result = found[name]
+        assert (ERROR, f"table '{table_name}' does not exist") == (result.status, result.text)
+        assert result.remedy.startswith("beaker-dynamodb create-table")
 
 
 def test_every_use_in_a_remedy_allows_its_action() -> None:
+    both = (parse({"sort_key": "part", "special_keys": "u:S:index"}), Options())
     for action, (_, flags) in checks.OPTIONAL.items():
         named = flags.replace("--use", "").split()
-        sorted_ = parse({"sort_key": "part", "special_keys": "u:S:index"})
-        assert action in {
-            each for name in named for given in (sorted_, Options()) for each in USES[name](given)
-        }
+        assert action in {each for name in named for given in both for each in USES[name](given)}
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb.cli import scans
 from tests.cli.conftest import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-#: Items in `filled`.
-TEN = 10
 
 
 @pytest.mark.parametrize(
@@ -43,7 +38,8 @@ def test_a_scan_shows_progress_with_a_total(
     assert 0 == run(*words).exit_code
     assert passes == len(shown)
     what, total, amounts = shown[0]
-    assert ("items read", TEN, TEN) == (what, total, sum(amounts))
+    items = 10  # in `filled`
+    assert ("items read", items, items) == (what, total, sum(amounts))
 
 
 @pytest.mark.parametrize(

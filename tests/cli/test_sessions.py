@@ -7,22 +7,16 @@ import re
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionStore, StoreUnavailable
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Sent
 from tests.clock import Clock
 from tests.opening import payload
+from tests.servers.endpoint import Endpoint
 from tests.sessions.site import Site, store
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
-
-Sent = list[tuple[str, dict[str, Any]]]
 
 SPECIAL = ("--special-keys", "userId:N:index")
 #: The first 16 digits of the SHA-256 of "id-0".
@@ -36,8 +30,7 @@ def test_list_shows_digests_and_no_payload(
     result = run("sessions", "list", *SPECIAL, *where)
     assert 0 == result.exit_code
     lines = result.stdout.splitlines()[1:]
-    assert (2 if where else 5) == len(lines)
-    assert all(line.startswith("@") for line in lines)
+    assert ["@"] * (2 if where else 5) == [line[0] for line in lines]
     assert "id-" not in result.stdout
     assert "secret" not in result.stdout
     assert re.search(r" (read|no) units? used\.$", result.stderr.strip())
@@ -173,10 +166,10 @@ def test_times_are_iso_8601_in_utc(run: Run, aged: None) -> None:
 
 
 @pytest.fixture
-def crowd(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> None:
+def crowd(options: dict[str, Any], endpoint: Endpoint, table_name: str) -> None:
     """150 sessions of 1 KB each, and 50 cache entries."""
     DynamoDBNamespaceManager("first", **options)["session"] = payload()
-    (item,) = client.scan(TableName=table_name)["Items"]
+    (item,) = endpoint.client.scan(TableName=table_name)["Items"]
     padded = {**item, "data": {"B": bytes(1000)}}
     kinds = {"sess:": ("beaker-session", 150), "cache:n|": ("beaker-cache", 50)}
     puts: list[Any] = [
@@ -185,7 +178,7 @@ def crowd(options: dict[str, Any], client: DynamoDBClient, table_name: str) -> N
         for n in range(number)
     ]
     for start in range(0, 200, 25):
-        client.batch_write_item(RequestItems={table_name: puts[start : start + 25]})
+        endpoint.client.batch_write_item(RequestItems={table_name: puts[start : start + 25]})
 
 
 @pytest.mark.both_servers

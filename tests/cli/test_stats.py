@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import AccessDenied, DynamoDBNamespaceManager
 from beaker_dynamodb.cli.counts import BARS, prefix
 from beaker_dynamodb.dynamodb import table_state
-from tests.cli.conftest import Run
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.cli.conftest import Run, Sent
+from tests.servers.endpoint import Endpoint
 
 #: The number of items in `filled`: DynamoDB Local may have deleted the expired one.
 TEN = "(9|10)"
@@ -59,7 +57,7 @@ def test_the_output_for_people(run: Run, filled: dict[str, Any]) -> None:
 @pytest.mark.both_servers
 @pytest.mark.parametrize("consistent", [False, True])
 def test_the_scan_is_announced_and_reads_consistently_on_request(
-    run: Run, filled: dict[str, Any], sent: list[tuple[str, dict[str, Any]]], consistent: bool
+    run: Run, filled: dict[str, Any], sent: Sent, consistent: bool
 ) -> None:
     flags = ["--consistent"] if consistent else []
     result = run("stats", *flags, after=["--consistent-read", "true"])
@@ -70,9 +68,7 @@ def test_the_scan_is_announced_and_reads_consistently_on_request(
 
 
 @pytest.mark.both_servers
-def test_an_estimate_reads_no_items(
-    run: Run, filled: dict[str, Any], sent: list[tuple[str, dict[str, Any]]]
-) -> None:
+def test_an_estimate_reads_no_items(run: Run, filled: dict[str, Any], sent: Sent) -> None:
     shown = run("stats", "--estimate")
     assert re.search(rf"': about {TEN} items, ", shown.stdout)
     assert shown.stdout.endswith(" to scan; ItemCount, up to six hours old.\n")
@@ -98,14 +94,17 @@ def test_without_permission_to_describe_the_table_its_size_is_unknown(
 
 
 def test_damaged_items_and_a_wrong_hash_key_are_counted(
-    run: Run, filled: dict[str, Any], client: DynamoDBClient, table_name: str
+    run: Run, filled: dict[str, Any], endpoint: Endpoint, table_name: str
 ) -> None:
-    kind = {"S": "beaker-session"}
-    for key, created in (("[/x]:\x1b[31m:a", {"N": "1e30"}), ("[prod]:b", {"S": "today"})):
-        item = {"id": {"S": key}, "type": kind, "created": created, "deadline": {"S": "x"}}
-        client.put_item(TableName=table_name, Item=item)
-    for key, name in (("x", "beaker-new"), ("sess:|migration|x", "beaker-migration")):
-        client.put_item(TableName=table_name, Item={"id": {"S": key}, "type": {"S": name}})
+    damaged = {"deadline": {"S": "x"}}
+    for key, kind, more in (
+        ("[/x]:\x1b[31m:a", "beaker-session", {**damaged, "created": {"N": "1e30"}}),
+        ("[prod]:b", "beaker-session", {**damaged, "created": {"S": "today"}}),
+        ("x", "beaker-new", {}),
+        ("sess:|migration|x", "beaker-migration", {}),
+    ):
+        item = {"id": {"S": key}, "type": {"S": kind}, **more}
+        endpoint.client.put_item(TableName=table_name, Item=item)
     result = run("stats")
     assert 0 == result.exit_code
     for shown in (

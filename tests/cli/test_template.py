@@ -151,17 +151,11 @@ def test_terraform_needs_the_arn_of_a_key(key: str) -> None:
 
 @pytest.mark.full
 def test_cfn_lint_passes(tmp_path: Path) -> None:
-    paths = []
     for number, flags in enumerate(SHAPES):
         for kind, suffix in (("cloudformation", "json"), ("yaml", "yaml")):
             words = ["template", "--format", kind, *flags, *EXTRAS, *PROTECTED]
-            paths.append(tmp_path / f"{number}.{suffix}")
-            paths[-1].write_text(CliRunner().invoke(cli, words).stdout)
-    linter = [
-        sys.executable,
-        "-c",
-        "import cfnlint.runner; cfnlint.runner.main()",
-        *map(str, paths),
-    ]
+            (tmp_path / f"{number}.{suffix}").write_text(CliRunner().invoke(cli, words).stdout)
+    program = "import cfnlint.runner; cfnlint.runner.main()"
+    linter = [sys.executable, "-c", program, *map(str, tmp_path.iterdir())]
     done = subprocess.run(linter, capture_output=True, text=True)
     assert (0, "") == (done.returncode, done.stdout + done.stderr)

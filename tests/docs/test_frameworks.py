@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,13 +13,12 @@ import tg
 from beaker.cache import CacheManager
 from beaker.exceptions import BeakerWarning
 from beaker.util import parse_cache_config_options
-from botocore.exceptions import ClientError
 from paste.deploy import loadapp
 from webtest import TestApp
 
 from beaker_dynamodb import DynamoDBSession
 from beaker_dynamodb.middleware import SessionMiddleware
-from tests.beaker import COOKIE, items, used_client
+from tests.beaker import COOKIE, items, one_failed_read, used_client
 from tests.docs import count_visits, run_blocks, settings
 from tests.docs.pages import page
 from tests.servers.endpoint import Endpoint
@@ -144,23 +141,10 @@ def test_turbogears_session_class(aws: Endpoint, with_class: bool) -> None:
     assert f"3 {name}" == browser.get("/?end=1").text
     assert f"{1 if with_class else 3} {name}" == thief.get("/").text
 
-    with one_failed_read():
+    with one_failed_read(used_client(TABLE)):
         if with_class:
             browser.get("/", status="*", expect_errors=True)
         else:
             with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
                 assert f"1 {name}" == browser.get("/").text
     assert f"{4 if with_class else 2} {name}" == browser.get("/").text
-
-
-@contextmanager
-def one_failed_read() -> Iterator[None]:
-    """Throttle the next GetItem of the block."""
-    events, name = used_client(TABLE).meta.events, "before-send.dynamodb.GetItem"
-
-    def fail(**_: object) -> None:
-        events.unregister(name, fail)
-        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
-
-    events.register_first(name, fail)
-    yield

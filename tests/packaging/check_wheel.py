@@ -61,21 +61,13 @@ def check_contents(wheel: Path, sdist: Path) -> None:
 
 
 def run(python: Path, *arguments: str) -> None:
-    """Run the empty environment's Python, unaware of this checkout.
-
-    :param python: its path.
-    :param arguments: what comes after the program's name.
-    :raises CalledProcessError: it failed; what it said is on standard error.
-    """
+    """Run the empty environment's Python, unaware of this checkout; fail if it fails."""
     # -I: neither the working directory nor PYTHONPATH is searched.
     subprocess.run([python, "-I", *arguments], cwd=python.parent, check=True)
 
 
 def main(dist: Path) -> None:
-    """Check the distribution files in a folder.
-
-    :param dist: the folder.
-    """
+    """Check the distribution files in a folder."""
     [wheel] = dist.glob("*.whl")
     [sdist] = dist.glob("*.tar.gz")
     check_contents(wheel, sdist)

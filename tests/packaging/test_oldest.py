@@ -23,20 +23,15 @@ def versions(requirements: list[Requirement], operator: str) -> dict[str, Versio
     }
 
 
+def is_for_users(requirement: Requirement) -> bool:
+    marker, extras = requirement.marker, ("", "cli", "example", "local", "zstd")
+    environments = ({"extra": extra, "python_version": "3.10"} for extra in extras)
+    return marker is None or any(marker.evaluate(each) for each in environments)
+
+
 def test_lower_bounds_are_tested() -> None:
     required = [Requirement(line) for line in requires("beaker-dynamodb") or []]
-    for_users = [
-        one
-        for one in required
-        if one.name != "beaker-dynamodb"
-        and (
-            one.marker is None
-            or any(
-                one.marker.evaluate({"extra": extra, "python_version": "3.10"})
-                for extra in ("", "cli", "example", "local", "zstd")
-            )
-        )
-    ]
+    for_users = [one for one in required if one.name != "beaker-dynamodb" and is_for_users(one)]
     tox = ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")
     lines = tox["testenv:oldest"]["deps"].splitlines()
