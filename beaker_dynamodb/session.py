@@ -176,7 +176,7 @@ class DynamoDBSession(SessionWithEvents):
         if stored:
             self._saved, self._stored_id, self._ended = data, self.id, False
             return
-        self._ended, self._ended_by_application = True, old is not None and not self.revoked
+        self._ended, self._ended_by_application = True, False
         self._stored_id, self.request["set_cookie"] = None, False
         if old and not self.revoked and (kept := old.own_changes(payload)):
             # After `regenerate_id`, keep only what this request set: the old data could undo a

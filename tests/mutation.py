@@ -92,7 +92,7 @@ TESTS = {
     "beaker_dynamodb/sessions/combined_saves.py": [*_sessions("combined_saves_queue"), *_SAVES],
     "beaker_dynamodb/sessions/conflict_retry.py": [*_sessions("conflict_retry"), *_SAVES],
     "beaker_dynamodb/session.py": [
-        *_sessions("cookies_set", "ids", "marker", "payload", "session", "users"),
+        *_sessions("cookies_set", "ids", "marker", "max_sessions", "payload", "session", "users"),
         *_ENDS,
         *_COOKIES,
     ],

@@ -59,6 +59,12 @@ def test_a_log_in_beyond_the_limit_can_be_refused(
     assert 1 == len(alive(options)) == len(listed(client, options))
 
 
+def test_a_log_out_leaves_the_list(options: dict[str, Any], client: DynamoDBClient) -> None:
+    options["max_sessions"] = 2
+    log_in(options).delete()
+    assert [] == listed(client, options)
+
+
 @pytest.mark.parametrize("fate", [LOST, ARRIVED, TWICE])
 @pytest.mark.parametrize("step", range(5))
 def test_lost_responses_leave_no_session_beyond_the_list(

@@ -159,12 +159,25 @@ def test_an_invalidated_session_begins_now(ours: Visitor, clock: Clock) -> None:
     assert clock.now == session["_creation_time"] == session["_accessed_time"]
 
 
-def test_a_session_that_is_saved_after_its_delete_keeps_a_chosen_id(ours: Visitor) -> None:
+def test_a_session_that_is_saved_after_its_delete_begins_now_under_a_chosen_id(
+    ours: Visitor, clock: Clock
+) -> None:
     session = ours.request()
     session.delete()
+    clock.advance(60)
     session["b"] = 1
     session.save()
     assert ours.id == session.id
+    assert clock.now == session["_creation_time"] == session["_accessed_time"]
+
+
+@pytest.mark.parametrize(("seconds", "timed_out"), [(10, False), (11, True)])
+def test_a_session_that_has_timed_out_was_invalidated(
+    ours: Visitor, clock: Clock, seconds: float, timed_out: bool
+) -> None:
+    clock.advance(seconds)
+    session = DynamoDBSession({"cookie": f"{COOKIE}={ours.id}"}, **ours.options, timeout=10)
+    assert timed_out is session.was_invalidated
 
 
 # -- late requests ----------------------------------------------------------------------------
@@ -177,6 +190,14 @@ def test_a_late_delete_lets_the_request_start_a_session(ours: Visitor) -> None:
     late["b"] = 1
     late.save()
     assert late._record.exists()
+
+
+def test_a_save_that_finds_the_session_ended_takes_the_cookie_back(ours: Visitor) -> None:
+    session = ours.request()
+    ours.request().delete()
+    session.request["set_cookie"] = True
+    save(session, b=1)
+    assert session.request["set_cookie"] is False
 
 
 # -- lifetime ---------------------------------------------------------------------------------
