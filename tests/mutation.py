@@ -54,8 +54,8 @@ _ITEMS = [
     *(
         f"tests/items/test_{name}.py"
         for name in (
-            *("chunks", "conditions", "expiry", "item_requests", "requests", "sessions"),
-            *("signing", "size", "verbs"),
+            *("chunks", "conditions", "expiry", "item_requests", "requests", "session_chunks"),
+            *("sessions", "signing", "size", "verbs"),
         )
     ),
     "tests/sessions/test_id_changes.py",
@@ -116,7 +116,10 @@ TESTS = {
     "beaker_dynamodb/wsgi/cookie_signature.py": ["tests/wsgi/test_cookie_signature.py"],
     "beaker_dynamodb/caches/computation.py": _LOCKS,
     "beaker_dynamodb/caches/creation_lock.py": _LOCKS,
-    "beaker_dynamodb/caches/fallback_lock.py": ["tests/caches/test_outage.py"],
+    "beaker_dynamodb/caches/fallback_lock.py": [
+        "tests/caches/test_fallback_lock.py",
+        "tests/caches/test_outage.py",
+    ],
     "beaker_dynamodb/caches/heartbeat.py": _LOCKS,
     "beaker_dynamodb/caches/lease.py": _LOCKS,
     "beaker_dynamodb/caches/lock_items.py": _LOCKS,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
+from beaker_dynamodb.items import chunks
 from tests.clock import Clock
+from tests.items.chunked import CHUNK
 from tests.opening import Opener
 from tests.servers.endpoint import create_table
 
@@ -47,3 +50,13 @@ def sent(open_namespace: Opener) -> Iterator[CallRecorder]:
     """The calls that the managers make after the table is there."""
     with open_namespace.recorded() as recorder:
         yield recorder
+
+
+@pytest.fixture
+def small_items() -> Iterator[None]:
+    """Make items and chunks small, so values of 1 KB need chunks."""
+    with (
+        mock.patch.object(chunks, "MAX_ITEM_BYTES", 1000),
+        mock.patch.object(chunks, "CHUNK_BYTES", CHUNK),
+    ):
+        yield

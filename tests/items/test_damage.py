@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ UNREADABLE: list[tuple[str, bytes]] = [
     ("", b"x"),
     ("pickle", b"cno_such_module\nname\n"),
     ("pickle", b""),
+    ("pickle", pickle.dumps("text", 5)[:-1]),
     ("json", b"{"),
     ("text", b"\xff"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from beaker_dynamodb.config.parse import parse
@@ -28,9 +28,13 @@ PREFIXES = st.none() | st.text(st.characters(exclude_characters="|%"), max_size=
     # A prefix must be valid UTF-8.
     lambda text: text.encode("utf-8", "replace").decode()
 )
+#: What has a key: its kind, the session's id or the namespace, and the cache key.
+THINGS = st.tuples(st.just("session"), TEXTS, st.just(b"")) | st.tuples(
+    st.sampled_from(["entry", "lock"]), TEXTS, BYTES
+)
 sorted_or_not = pytest.mark.parametrize("sort_key", [None, "part"])
 
-Primary = tuple[str, str | None]
+Thing = tuple[str, str, bytes]
 
 
 def keys(prefix: str | None, sort_key: str | None) -> Keys:
@@ -38,8 +42,10 @@ def keys(prefix: str | None, sort_key: str | None) -> Keys:
     return Keys(parse({"prefix": prefix, "sort_key": sort_key}))
 
 
-def primary(key: Key) -> Primary:
-    return key.partition, key.sort
+def primary(keys: Keys, kind: str, name: str, key: bytes) -> tuple[str, str | None]:
+    """Return the primary key of a session, an entry or a lock."""
+    made = keys.session(name) if kind == "session" else getattr(keys, kind)(name, key)
+    return made.partition, made.sort
 
 
 def raw(text: str | bytes) -> bytes:
@@ -48,72 +54,31 @@ def raw(text: str | bytes) -> bytes:
 
 
 @sorted_or_not
-@given(prefix=PREFIXES, one=TEXTS, other=TEXTS)
-def test_sessions_are_told_apart(
-    sort_key: str | None, prefix: str | None, one: str, other: str
+@given(prefix=PREFIXES, one=THINGS, other=THINGS)
+@example(prefix=None, one=("entry", "a", b"b|c"), other=("entry", "a|b", b"c"))
+@example(prefix=None, one=("entry", "", b"a"), other=("entry", "%", b"a"))
+@example(prefix="", one=("entry", "a", b""), other=("entry", "a", b"%"))
+@example(prefix="", one=("entry", "a", b""), other=("lock", "lock|a", b""))
+@example(prefix="", one=("session", "a|b", b""), other=("entry", "a", b"b"))
+@example(prefix="", one=("session", "a|b", b""), other=("lock", "", b"lock|a|b"))
+def test_sessions_entries_and_locks_are_told_apart(
+    sort_key: str | None, prefix: str | None, one: Thing, other: Thing
 ) -> None:
     made = keys(prefix, sort_key)
-    assert (one == other) is (primary(made.session(one)) == primary(made.session(other)))
+    assert (one == other) is (primary(made, *one) == primary(made, *other))
 
 
 @sorted_or_not
-@given(prefix=PREFIXES, one=st.tuples(TEXTS, BYTES), other=st.tuples(TEXTS, BYTES))
-@example(prefix=None, one=("a", b"b|c"), other=("a|b", b"c"))
-@example(prefix=None, one=("", b"a"), other=("%", b"a"))
-@example(prefix="", one=("a", b""), other=("a", b"%"))
-def test_entries_and_locks_are_told_apart(
-    sort_key: str | None, prefix: str | None, one: tuple[str, bytes], other: tuple[str, bytes]
-) -> None:
-    made = keys(prefix, sort_key)
-    same = one == other
-    assert same is (primary(made.entry(*one)) == primary(made.entry(*other)))
-    assert same is (primary(made.lock(*one)) == primary(made.lock(*other)))
-
-
-@sorted_or_not
-@given(prefix=PREFIXES, id=TEXTS, one=st.tuples(TEXTS, BYTES), other=st.tuples(TEXTS, BYTES))
-@example(prefix="", id="a", one=("a", b""), other=("lock|a", b""))
-@example(prefix="", id="a|b", one=("a", b"b"), other=("", b"lock|a|b"))
-def test_the_three_kinds_never_collide(
-    sort_key: str | None,
-    prefix: str | None,
-    id: str,
-    one: tuple[str, bytes],
-    other: tuple[str, bytes],
-) -> None:
-    made = keys(prefix, sort_key)
-    kinds = {primary(made.session(id)), primary(made.entry(*one)), primary(made.lock(*other))}
-    assert 3 == len(kinds)
-
-
-@sorted_or_not
-@given(prefixes=st.tuples(PREFIXES, PREFIXES), one=st.tuples(TEXTS, BYTES), other=TEXTS, key=BYTES)
-@example(prefixes=("", "a"), one=("a:b", b"k"), other="b", key=b"k")
-@example(prefixes=("a", "a:b"), one=("b:c", b"k"), other="c", key=b"k")
-@example(prefixes=("", None), one=("sess:b", b"k"), other="b", key=b"k")
+@given(prefixes=st.tuples(PREFIXES, PREFIXES), one=THINGS, other=THINGS)
+@example(prefixes=("", "a"), one=("entry", "a:b", b"k"), other=("entry", "b", b"k"))
+@example(prefixes=("a", "a:b"), one=("entry", "b:c", b"k"), other=("entry", "c", b"k"))
+@example(prefixes=("", None), one=("session", "sess:b", b""), other=("session", "b", b""))
 def test_no_id_reaches_into_another_prefix(
-    sort_key: str | None,
-    prefixes: tuple[str | None, str | None],
-    one: tuple[str, bytes],
-    other: str,
-    key: bytes,
+    sort_key: str | None, prefixes: tuple[str | None, str | None], one: Thing, other: Thing
 ) -> None:
     ours, theirs = (keys(prefix, sort_key) for prefix in prefixes)
-    namespaces = {parse({"prefix": prefix}).prefix for prefix in prefixes}
-    named = [{"sess:", "cache:"} if prefix is None else {prefix} for prefix in namespaces]
-    if len(named) == 1 or named[0] & named[1]:
-        return  # the same prefix
-    mine = {
-        primary(ours.session(one[0])),
-        primary(ours.entry(*one)),
-        primary(ours.lock(*one)),
-    }
-    others = {
-        primary(theirs.session(other)),
-        primary(theirs.entry(other, key)),
-        primary(theirs.lock(other, key)),
-    }
-    assert not mine & others
+    assume(not set(ours.prefixes) & set(theirs.prefixes))
+    assert primary(ours, *one) != primary(theirs, *other)
 
 
 @sorted_or_not

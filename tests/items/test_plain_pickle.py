@@ -63,11 +63,12 @@ def test_plain_data_is_read_as_pickle_reads_it(value: Any, protocol: int) -> Non
     assert repr(pickle.loads(data)) == repr(found)  # also the types inside
 
 
-@pytest.mark.parametrize("value", [bytearray(), bytearray(b"a\xff"), b"", set(), frozenset({1})])
 @pytest.mark.parametrize("protocol", [2, 3, 4])
-def test_values_that_a_pickle_makes_by_calls(value: Any, protocol: int) -> None:
-    found = plain_pickle.loads(pickle.dumps(value, protocol))
-    assert (type(value), value) == (type(found), found)
+def test_values_that_a_pickle_makes_by_calls(protocol: int) -> None:
+    values: list[Any] = [bytearray(), bytearray(b"a\xff"), b"", set(), frozenset({1})]
+    for value in values:
+        found = plain_pickle.loads(pickle.dumps(value, protocol))
+        assert (type(value), value) == (type(found), found)
 
 
 def test_shared_and_recursive_values_stay_so() -> None:
@@ -84,12 +85,10 @@ class Cart:
 
 @pytest.mark.owasp("1.5.2")
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize(
-    "value", [Cart(), Cart, Counter("tea"), os.system, eval, getattr, range(3), ValueError()]
-)
-def test_other_classes_and_functions_are_refused(value: object, protocol: int) -> None:
-    with pytest.raises(PayloadError, match="an unsigned session contains "):
-        plain_pickle.loads(pickle.dumps({"value": value}, protocol))
+def test_other_classes_and_functions_are_refused(protocol: int) -> None:
+    for value in (Cart(), Cart, Counter("tea"), os.system, eval, getattr, range(3), ValueError()):
+        with pytest.raises(PayloadError, match="an unsigned session contains "):
+            plain_pickle.loads(pickle.dumps({"value": value}, protocol))
 
 
 @pytest.mark.owasp("1.5.2")
@@ -126,18 +125,14 @@ def test_objects_that_the_application_has_registered_are_refused() -> None:
         copyreg.clear_extension_cache()
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
+def test_a_number_is_not_a_length() -> None:
+    for data in (
         b"\x80\x02c__builtin__\nbytes\nM\xff\xff\x85R.",
         b"\x80\x02c__builtin__\nbytearray\nM\xff\xff\x85R.",
-        b"\x80\x05\x96" + struct.pack("<Q", 2**40) + b"x.",
-    ],
-    ids=["bytes(65535)", "bytearray(65535)", "BYTEARRAY8"],
-)
-def test_a_number_is_not_a_length(data: bytes) -> None:
-    with pytest.raises(PayloadError):
-        plain_pickle.loads(data)
+        b"\x80\x05\x96" + struct.pack("<Q", 2**40) + b"x.",  # BYTEARRAY8
+    ):
+        with pytest.raises(PayloadError):
+            plain_pickle.loads(data)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from typing import Any
 
@@ -69,20 +68,6 @@ def test_storing_an_entry_is_one_unconditional_put_item() -> None:
         script.manager()[b"k"] = 1
 
 
-def test_expiry_is_in_two_attributes() -> None:
-    expiry = {"deadline": {"N": "1700000001.625"}, "ttl": {"N": "1700000002"}}
-    request = put({**ENTRY, **expiry})
-    with Script().answer("put_item", request, {}) as script:
-        script.manager(ttl_attribute="ttl").set_value(b"k", 1, expiretime=1.5)
-
-
-def test_a_key_that_is_too_long_is_kept_beside_its_digest() -> None:
-    digest = hashlib.sha256(b"k" * 3000).hexdigest()
-    item = {**ENTRY, "id": {"S": f"cache:pages|%#{digest}"}, "key": {"B": b"k" * 3000}}
-    with Script().answer("put_item", put(item), {}) as script:
-        script.manager()[b"k" * 3000] = 1
-
-
 def test_removing_an_entry_is_one_unconditional_put_of_a_tombstone() -> None:
     tombstone = {
         "id": {"S": "cache:pages|k"},
@@ -93,23 +78,3 @@ def test_removing_an_entry_is_one_unconditional_put_of_a_tombstone() -> None:
     }
     with Script().answer("put_item", put(tombstone), {}) as script:
         del script.manager()[b"k"]
-
-
-def test_the_table_is_made_with_these_requests() -> None:
-    definition = {
-        "TableName": TABLE,
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "BillingMode": "PAY_PER_REQUEST",
-    }
-    time_to_live = {
-        "TableName": TABLE,
-        "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "expires"},
-    }
-    script = Script().refuse("get_item", "ResourceNotFoundException")
-    script.answer("create_table", definition, {})
-    script.answer("describe_table", {"TableName": TABLE}, {"Table": {"TableStatus": "ACTIVE"}})
-    script.answer("update_time_to_live", time_to_live, {})
-    script.answer("get_item", get({"id": {"S": "cache:pages|k"}}), {})
-    with script:
-        assert b"k" not in script.manager()

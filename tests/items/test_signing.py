@@ -70,26 +70,23 @@ def test_each_bit_counts(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("key", [KEY, SORTED])
-@pytest.mark.parametrize("other", OTHERS)
-def test_a_value_copied_to_another_key_is_refused(key: Key, other: Key) -> None:
+def test_a_value_copied_to_another_key_is_refused(key: Key) -> None:
     made = written(SIGNED, VALUE, key)
     assert VALUE == SIGNED.decode(made)
-    with wrong:
-        SIGNED.decode(replace(made, key=other))
+    for other in OTHERS:
+        with wrong:
+            SIGNED.decode(replace(made, key=other))
 
 
-@pytest.mark.parametrize("name", ["pickle", "json,zlib", "pickle,zlib ", "pickle,zstd", "", "text"])
-def test_another_codec_is_refused(name: str) -> None:
+def test_another_codec_or_signature_is_refused() -> None:
     made = written(SIGNED, VALUE)
     assert "pickle,zlib" == made.codec
-    with wrong:
-        SIGNED.decode(replace(made, codec=name))
-
-
-@pytest.mark.parametrize("signature", [b"", b"\0", bytes(32), bytes(64)])
-def test_a_signature_of_any_length_is_refused(signature: bytes) -> None:
-    with wrong:
-        SIGNED.decode(replace(written(SIGNED, VALUE), signature=signature))
+    for name in ("pickle", "json,zlib", "pickle,zlib ", "pickle,zstd", "", "text"):
+        with wrong:
+            SIGNED.decode(replace(made, codec=name))
+    for signature in (b"", b"\0", bytes(32), bytes(64)):
+        with wrong:
+            SIGNED.decode(replace(made, signature=signature))
 
 
 parts = st.text(alphabet="ab|,\0\x01\x06", max_size=4)

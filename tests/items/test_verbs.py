@@ -75,17 +75,6 @@ def test_the_write_lock_excludes_nobody(open_namespace: Opener) -> None:
     manager.release_write_lock()
 
 
-def test_each_key_has_its_own_creation_lock(open_namespace: Opener) -> None:
-    held = open_namespace().get_creation_lock(b"k")
-    held.acquire()
-    assert held is open_namespace().get_creation_lock(b"k")
-    for manager, key in ((open_namespace(), b"other"), (open_namespace("other"), b"k")):
-        free = manager.get_creation_lock(key)
-        assert free.acquire(wait=False)
-        free.release()
-    held.release()
-
-
 def test_beakers_container_shares_the_manager_of_its_context(open_namespace: Opener) -> None:
     context: dict[str, DynamoDBNamespaceManager] = {}
     value = DynamoDBContainer(

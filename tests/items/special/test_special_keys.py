@@ -38,12 +38,17 @@ def special(table: Opener) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name in SPECIAL}
 
 
-@pytest.fixture(params=[Session, DynamoDBSession])
+@pytest.fixture
 def visitor(request: pytest.FixtureRequest, options: dict[str, Any]) -> Visitor:
-    """A visitor of a site with each session class."""
-    return Visitor(options, request.param)
+    return Visitor(options, getattr(request, "param", DynamoDBSession))
 
 
+both_session_classes = pytest.mark.parametrize(
+    "visitor", [Session, DynamoDBSession], ids=["Beaker's", "ours"], indirect=True
+)
+
+
+@both_session_classes
 def test_special_keys_are_copied_and_stay_in_the_session(visitor: Visitor, table: Opener) -> None:
     data = {"userId": 42, "user": {"name": "Ann"}, "token": b"\x00\xff", "admin": False, "other": 1}
     visitor.starts(**data)
@@ -56,6 +61,7 @@ def test_special_keys_are_copied_and_stay_in_the_session(visitor: Visitor, table
     assert data == visitor.finds()
 
 
+@both_session_classes
 def test_a_key_that_is_removed_is_removed_from_the_item(visitor: Visitor, table: Opener) -> None:
     visitor.starts(userId=42, user={"name": "Ann"})
     session = visitor.request()
@@ -64,6 +70,7 @@ def test_a_key_that_is_removed_is_removed_from_the_item(visitor: Visitor, table:
     assert {"user.name": {"S": "Ann"}} == special(table)
 
 
+@both_session_classes
 def test_what_was_merged_is_what_is_copied(visitor: Visitor, table: Opener) -> None:
     visitor.starts(other=1)
     first, second = visitor.request(), visitor.request()
@@ -82,6 +89,7 @@ def test_a_touch_keeps_them(visitor: Visitor, table: Opener, clock: Clock) -> No
     assert before["accessed"] != after["accessed"]
 
 
+@both_session_classes
 def test_a_touch_asks_for_nothing_that_was_not_there(
     visitor: Visitor, table: Opener, clock: Clock
 ) -> None:
@@ -95,8 +103,7 @@ def test_a_touch_asks_for_nothing_that_was_not_there(
     assert {"other": 1} == visitor.finds()
 
 
-def test_a_new_id_keeps_them(options: dict[str, Any], table: Opener) -> None:
-    visitor = Visitor(options, DynamoDBSession)
+def test_a_new_id_keeps_them(visitor: Visitor, table: Opener) -> None:
     visitor.starts(userId=42)
     session = visitor.request()
     session.regenerate_id()
@@ -148,6 +155,7 @@ def test_a_value_that_does_not_fit_is_refused(
     assert before == table.item()
 
 
+@both_session_classes
 def test_missing_keys_are_refused_unless_they_may_be_missing(
     visitor: Visitor, table: Opener
 ) -> None:
@@ -274,21 +282,9 @@ def test_a_number_is_stored_exactly_or_not_at_all(value: Any) -> None:
         assert "E" not in text
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (0, "0"),
-        (-0.0, "0"),
-        (-7, "-7"),
-        (42.0, "42"),
-        (0.1, "0.1"),
-        (100, "100"),
-        (10**38 - 1, "9" * 38),
-        (10**125, "1" + "0" * 125),
-    ],
-)
-def test_one_number_has_one_text(
-    options: dict[str, Any], table: Opener, value: float, expected: str
-) -> None:
-    Visitor(options).starts(userId=value)
-    assert {"userId": {"N": expected}} == special(table)
+def test_one_number_has_one_text() -> None:
+    keys = SpecialKeys(parse({"special_keys": "number:N"}))
+    texts = {0: "0", -7: "-7", 42.0: "42", 0.1: "0.1", 100: "100"}
+    texts |= {10**38 - 1: "9" * 38, 10**125: "1" + "0" * 125}
+    assert texts == {value: keys.attribute("number", value)["N"] for value in texts}
+    assert {"N": "0"} == keys.attribute("number", -0.0)
