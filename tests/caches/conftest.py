@@ -6,19 +6,30 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from beaker.cache import Cache
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import DynamoDBNamespaceManager, backend
 from beaker_dynamodb.caches import lock_registry
 from beaker_dynamodb.caches.creation_lock import CreationLock
 from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.caches.lease import Clock as LockClock
 from beaker_dynamodb.caches.lock_registry import LockRegistry
+from beaker_dynamodb.caches.outage import Outage
 from tests.beaker import used_client
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 
+#: Default lease in seconds.
+LEASE = 30.0
 #: Creates a lock on the key ``key`` that shares no state with other locks, as in another process.
 MakeLock = Callable[[], CreationLock]
+#: No server listens on this port.
+DEAD = {
+    "endpoint_url": "http://127.0.0.1:1",
+    "region_name": "eu-west-1",
+    "aws_access_key_id": "testkey",
+    "aws_secret_access_key": "testsecret",
+}
 
 
 class Time(Clock):
@@ -78,3 +89,18 @@ def make_lock(options: dict[str, Any], registry: LockRegistry) -> MakeLock:
 def sent(options: dict[str, Any]) -> Iterator[CallRecorder]:
     with CallRecorder(used_client(options)) as recorder:
         yield recorder
+
+
+def make_cache(options: dict[str, Any], time: Time | None = None, **more: Any) -> Cache:
+    """Make a cache that sends each call once and tolerates errors."""
+    settings = {"on_error": "miss", "max_attempts": 1, **options, **more}
+    cache = Cache("news", "ext:dynamodb", **settings)
+    if time is not None:
+        storage = cache.namespace._cache_storage()
+        storage.outage = Outage(storage.options, time)
+    return cache
+
+
+@pytest.fixture(autouse=True)
+def _forget_earlier_outages(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend._backend_of.cache_clear()

@@ -192,18 +192,3 @@ def test_the_cost_of_a_scan_is_logged_once(
     logged = [text for text in caplog.messages if "sort key" in text]
     expected = f"table {open_namespace.table_name!r} has no sort key: all its 7 items were read "
     assert logged == ([] if open_namespace.sorted else [expected + "to find 1 cache entries"])
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("shape", ["sorted"])
-def test_entries_are_cleared_in_batches_of_25(open_namespace: Opener) -> None:
-    manager, neighbour = open_namespace("user1"), open_namespace("user10")
-    fill(manager, 510)
-    fill(neighbour, 30)
-    assert len(manager.keys()) == 510
-    with CallRecorder(manager.client) as sent:
-        manager.remove()
-    # 250 entries per page; the locks are one page.
-    assert Counter(sent.operations) == {"BatchWriteItem": 21, "Query": 4}
-    assert manager.keys() == []
-    assert len(neighbour.keys()) == 30
