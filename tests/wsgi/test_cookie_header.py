@@ -36,15 +36,15 @@ NAMES = st.just("id") | LATIN.filter(lambda text: "=" not in text and text.strip
 VALUES = LATIN.filter(lambda text: text.strip(' \t"') == text)
 
 
-@pytest.mark.parametrize("other", OTHERS)
-def test_another_programs_cookie_hides_nothing(other: str) -> None:
-    for header in (f"{other}; id=0123", f"id=0123; {other}", f"id=0123;{other}"):
-        assert ["0123"] == cookie_values(header, "id")
+def test_another_programs_cookie_hides_nothing() -> None:
+    for other in OTHERS:
+        for header in (f"{other}; id=0123", f"id=0123; {other}", f"id=0123;{other}"):
+            assert ["0123"] == cookie_values(header, "id")
 
 
-@pytest.mark.parametrize("header", [None, "", ";", "id", "ID=1", "xid=1", "id[=1", "p=1,id=2"])
-def test_no_cookie_of_that_name(header: str | None) -> None:
-    assert [] == cookie_values(header, "id")
+def test_no_cookie_of_that_name() -> None:
+    for header in (None, "", ";", "id", "ID=1", "xid=1", "id[=1", "p=1,id=2"):
+        assert [] == cookie_values(header, "id")
 
 
 def test_values_are_unquoted_and_in_order() -> None:
@@ -57,10 +57,10 @@ def test_values_arrive_exactly_as_a_browser_sends_them(cookies: list[tuple[str, 
     assert [value for name, value in cookies if name == "id"] == cookie_values(header, "id")
 
 
-@pytest.mark.parametrize("id", [new_id(), _session_id()], ids=["package", "Beaker"])
-def test_issued_ids_are_cookie_values(id: str) -> None:
-    assert COOKIE_VALUE.fullmatch(id)
-    assert COOKIE_VALUE.fullmatch(f"{id}.3.1700000000")
+def test_issued_ids_are_cookie_values() -> None:
+    for id in (new_id(), _session_id()):
+        assert COOKIE_VALUE.fullmatch(id)
+        assert COOKIE_VALUE.fullmatch(f"{id}.3.1700000000")
 
 
 NOT_ISSUED = ["", "device-1", ONE[1:], f"x{ONE}", f"{ONE[1:]}G", "A" * 32, "\u0660" * 32]
@@ -68,9 +68,9 @@ NOT_ISSUED += [f"{ONE}.progress", f"{ONE}.1", f"{ONE}\n"]
 
 
 @pytest.mark.owasp("Manage Session ID as Any Other User Input")
-@pytest.mark.parametrize("value", NOT_ISSUED)
-def test_other_values_are_not_tried(value: str) -> None:
-    assert {TWO: True} == candidates(f"id={value}; id={TWO}", "id", UNSIGNED)
+def test_other_values_are_not_tried() -> None:
+    for value in NOT_ISSUED:
+        assert {TWO: True} == candidates(f"id={value}; id={TWO}", "id", UNSIGNED)
 
 
 def test_each_value_is_tried_once_and_three_at_most() -> None:

@@ -24,26 +24,25 @@ def test_a_reused_header_list_does_not_leak_a_cookie_to_the_next_visitor(options
     assert [("Content-Type", "text/html")] == constant
 
 
-VARY: dict[str, tuple[list[str], list[str]]] = {
-    "none": ([], ["Cookie"]),
-    "another": (["Accept-Encoding"], ["Accept-Encoding, Cookie"]),
-    "several": (["Accept, Origin"], ["Accept, Origin, Cookie"]),
-    "two lines": (["Accept", "Origin"], ["Accept", "Origin, Cookie"]),
-    "the same in the first line": (["COOKIE", "Accept"], ["COOKIE", "Accept"]),
-    "everything": (["*"], ["*"]),
-    "a name that only ends like it": (["X-Cookie"], ["X-Cookie, Cookie"]),
-    "empty": ([""], ["Cookie"]),
-}
+#: The header of the application, and of the response.
+VARY: list[tuple[list[str], list[str]]] = [
+    ([], ["Cookie"]),
+    ([""], ["Cookie"]),
+    (["Accept-Encoding"], ["Accept-Encoding, Cookie"]),
+    (["Accept, Origin"], ["Accept, Origin, Cookie"]),
+    (["Accept", "Origin"], ["Accept", "Origin, Cookie"]),
+    (["COOKIE", "Accept"], ["COOKIE", "Accept"]),
+    (["*"], ["*"]),
+    (["X-Cookie"], ["X-Cookie, Cookie"]),
+]
 
 
 @pytest.mark.owasp("14.3.2")
-@pytest.mark.parametrize(("sent", "expected"), VARY.values(), ids=VARY)
-def test_vary_is_merged_if_the_session_was_read(
-    options: Options, cookie: str, sent: list[str], expected: list[str]
-) -> None:
-    headers = [("vary", value) for value in sent]
-    assert expected == respond(values, headers, options, cookie).all("Vary")
-    assert sent == respond(nothing, headers, options, cookie).all("Vary")
+def test_vary_is_merged_if_the_session_was_read(options: Options, cookie: str) -> None:
+    for sent, expected in VARY:
+        headers = [("vary", value) for value in sent]
+        assert expected == respond(values, headers, options, cookie).all("Vary")
+        assert sent == respond(nothing, headers, options, cookie).all("Vary")
 
 
 def test_a_session_without_a_cookie_does_not_vary(options: Options) -> None:

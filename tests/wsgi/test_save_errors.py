@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,67 +19,28 @@ from beaker_dynamodb import (
     StoreUnavailable,
 )
 from beaker_dynamodb.wsgi.save_errors import service_unavailable
-from tests.sessions.site import log_out, store, values
+from tests.sessions.site import store, values
 from tests.wsgi import raw
+from tests.wsgi.failing import PAGE, Framework, is_503, page, swallow_errors
 from tests.wsgi.outage import WRITES, Outage
-from tests.wsgi.raw import Options, Response, send, stored, wrap
+from tests.wsgi.raw import Options, send, stored, wrap
 
-#: Headers of a page that must not arrive with another body.
-PAGE = [("ETag", '"1"'), ("Location", "/welcome"), ("Set-Cookie", "page=1")]
 SAVE = store(name="Grace")
-
-
-def page(action: Any, status: str = "200 OK", body: Any = (b"page",)) -> Any:
-    return raw.page(action, status, body, PAGE[:])
-
-
-def let_pass(environ: Any, error: StoreUnavailable) -> None:
-    """Send the page despite the error."""
-
-
-class Framework:
-    """A framework around a view, with an error page for what the view or its response raises."""
-
-    def __init__(self, view: Any, error_page: Any = values) -> None:
-        self._view, self._error_page = view, error_page
-        self.caught: list[type[Exception]] = []
-
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        try:
-            return self._view(environ, start_response)
-        except Exception as error:
-            self.caught.append(type(error))
-            self._error_page(environ["beaker.session"])
-            start_response("503 Sorry", [("X-Page", "error")], sys.exc_info())
-            return [b"error page"]
-
-
-def is_503(response: Response) -> bool:
-    """Return whether a response is the built-in 503, without anything of the page."""
-    names = {name.lower() for name, _ in response.headers}
-    return (
-        response.status == "503 Service Unavailable"
-        and response.all("Retry-After") == ["5"]
-        and response.all("Content-Length") == [str(len(response.body))]
-        and response.all("Cache-Control") == ["no-store"]
-        and b"page" not in response.body
-        and not {"set-cookie", "etag", "location"} & names
-    )
 
 
 # -- raise --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", ["raise", "Raise", "", None])
-def test_the_error_is_raised_by_default(options: Options, outage: Outage, value: Any) -> None:
-    with outage.of(*WRITES), pytest.raises(StoreUnavailable):
-        send(wrap(page(SAVE), options, on_save_error=value))
+def test_the_error_is_raised_by_default(options: Options, outage: Outage) -> None:
+    for value in ("raise", "Raise", "", None):
+        with outage.of(*WRITES), pytest.raises(StoreUnavailable):
+            send(wrap(page(SAVE), options, on_save_error=value))
 
 
-@pytest.mark.parametrize("value", ["502", 500, True, "ignore"])
-def test_an_invalid_value_is_rejected_at_startup(options: Options, value: object) -> None:
-    with pytest.raises(ConfigurationError, match="on_save_error"):
-        wrap(page(values), options, on_save_error=value)
+def test_an_invalid_value_is_rejected_at_startup(options: Options) -> None:
+    for value in ("502", 500, True, "ignore"):
+        with pytest.raises(ConfigurationError, match="on_save_error"):
+            wrap(page(values), options, on_save_error=value)
 
 
 @pytest.mark.parametrize("error_page", [values, store(flash="sorry")], ids=["reads", "saves"])
@@ -306,94 +267,3 @@ def test_a_callable_chooses_the_response(options: Options, outage: Outage) -> No
     assert ["page=1"] == passed.all("Set-Cookie")
     assert 3 == body.closed
     assert [StoreUnavailable] * 3 == seen
-
-
-# -- deletes and changes of id ------------------------------------------------------------------
-
-
-def invalidate(session: Any) -> None:
-    session.invalidate()
-
-
-def clear(session: Any) -> None:
-    session.clear()
-    session.save()
-    session.persist()
-
-
-def log_in(session: Any) -> None:
-    session.regenerate_id()
-    session["user"] = "Ada"
-    session.save()
-
-
-def regenerate(session: Any) -> None:
-    log_in(session)
-    session.persist()
-
-
-ENDS = [log_out, invalidate, clear, regenerate]
-
-
-def swallow_errors(action: Any) -> Callable[[Any], None]:
-    def swallow(session: Any) -> None:
-        with pytest.raises(StoreUnavailable):
-            action(session)
-
-    return swallow
-
-
-@pytest.mark.owasp("16.5.3")
-@pytest.mark.parametrize(
-    ("end", "operations", "status"),
-    [(swallow_errors(end), WRITES, "200 OK") for end in ENDS]
-    + [(swallow_errors(end), ["GetItem"], "302 Found") for end in (log_out, invalidate, log_in)]
-    + [(log_in, WRITES, "303 See Other")],
-)
-def test_a_failed_end_never_looks_like_a_success(
-    options: Options, cookie: str, outage: Outage, end: Any, operations: Any, status: str
-) -> None:
-    app = page(end, status)
-    with outage.of(*operations):
-        assert is_503(send(wrap(app, options, on_save_error=503), cookie))
-        for handler in ("raise", let_pass, lambda environ, error: page(values)):
-            with pytest.raises(StoreUnavailable):
-                send(wrap(app, options, on_save_error=handler), cookie)
-    assert {"name": "Ada"} == stored(options, cookie)
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_the_error_page_of_a_failed_end_is_sent(
-    options: Options, cookie: str, outage: Outage, end: Any
-) -> None:
-    with outage.of(*WRITES):
-        response = send(wrap(Framework(page(end)), options), cookie)
-    assert ("503 Sorry", b"error page") == (response.status, response.body)
-    assert [] == response.all("Set-Cookie")
-    assert 1 == len(outage.refused)
-    assert {"name": "Ada"} == stored(options, cookie)
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_a_repeated_end_is_a_success(
-    options: Options, cookie: str, outage: Outage, end: Any
-) -> None:
-    def twice(session: Any) -> None:
-        with outage.of(*WRITES):
-            swallow_errors(end)(session)
-        end(session)
-
-    assert "200 OK" == send(wrap(page(twice), options), cookie).status
-    assert {} == stored(options, cookie)
-
-
-def test_a_later_save_does_not_hide_a_failed_delete(
-    options: Options, cookie: str, outage: Outage
-) -> None:
-    def save_instead(session: Any) -> None:
-        with outage.of(*WRITES):
-            swallow_errors(log_out)(session)
-        session.persist()
-
-    with pytest.raises(StoreUnavailable):
-        send(wrap(page(save_instead), options), cookie)

@@ -25,9 +25,16 @@ WRONG = [
     ({"signing_keys": ""}, "signing_keys is empty"),
     ({"tabel_name": "x"}, "did you mean 'table_name'"),
     ({"read_timeout": "soon"}, "option read_timeout 'soon'"),
+    ({"previous_secrets": "a"}, r"previous_secrets is set without session\.secret"),
+    # Cookies that browsers drop.
+    ({"key": "__Host-sid", "secure": "false"}, "unless it has secure = true"),
+    ({"key": "__Secure-sid", "secure": False}, "unless it has secure = true"),
+    ({"key": "__Host-sid", "cookie_domain": "example.org"}, "no session.cookie_domain"),
+    ({"key": "__HOST-sid", "cookie_path": "/shop"}, "cookie_path = /"),
 ]
 
 
+@pytest.mark.owasp("3.3.3")
 @pytest.mark.parametrize(("options", "message"), WRONG)
 def test_a_wrong_option_is_an_error_at_start(options: dict[str, Any], message: str) -> None:
     settings = {f"session.{name}": value for name, value in options.items()}
@@ -54,10 +61,10 @@ def test_a_wrong_option_of_a_cache_region_is_an_error_when_pyramid_starts(
         Configurator(settings=settings).include("beaker_dynamodb.pyramid")
 
 
-@pytest.mark.parametrize("name", ["cookie_domain", "lock_dir", "url", "prefix", "schema_name"])
-def test_an_empty_setting_is_not_set(name: str) -> None:
-    SessionMiddleware(object(), {f"session.{name}": ""})  # type: ignore[arg-type]
-    Configurator(settings={f"session.{name}": ""}).include("beaker_dynamodb.pyramid")
+def test_an_empty_setting_is_not_set() -> None:
+    for name in ("cookie_domain", "lock_dir", "url", "prefix", "schema_name"):
+        SessionMiddleware(object(), {f"session.{name}": ""})  # type: ignore[arg-type]
+        Configurator(settings={f"session.{name}": ""}).include("beaker_dynamodb.pyramid")
 
 
 @pytest.mark.parametrize("kind", ["memory", "cookie", "ext:dynamodb"])

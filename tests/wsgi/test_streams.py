@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from wsgiref.util import FileWrapper
 
 import pytest
@@ -14,9 +14,6 @@ from tests.servers.recorder import CallRecorder
 from tests.sessions.site import log_out, store, values
 from tests.wsgi.outage import WRITES, Outage
 from tests.wsgi.raw import Options, new_environ, nothing, page, send, stored, wrap
-
-if TYPE_CHECKING:
-    pass
 
 App = Callable[[Any, Any], Any]
 
@@ -149,26 +146,23 @@ def test_data_that_cannot_be_encoded_is_logged_once(
 
 
 @EVERY_KIND
-@pytest.mark.parametrize(
-    ("action", "known"),
-    [(store(name="Eve"), False), (log_out, True), (lambda session: session.invalidate(), True)],
-    ids=["first visit", "logout", "invalidate"],
-)
 def test_a_cookie_that_can_no_longer_be_set_is_one_warning(
-    options: Options,
-    cookie: str,
-    make: Any,
-    action: Any,
-    known: bool,
-    caplog: pytest.LogCaptureFixture,
+    options: Options, make: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    response = send(wrap(make(action), options), cookie if known else "")
+    response = send(wrap(make(store(name="Eve")), options))
     assert (b"12", []) == (response.body, response.all("Set-Cookie"))
     (record,) = caplog.records
     assert "WARNING" == record.levelname
     assert "too late to set its cookie" in record.getMessage()
-    if known:
-        assert {} == stored(options, cookie)
+
+
+@pytest.mark.parametrize("end", [log_out, lambda session: session.invalidate()])
+def test_a_session_that_ends_during_the_body_has_ended(
+    options: Options, cookie: str, end: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert [] == send(wrap(generator(end), options), cookie).all("Set-Cookie")
+    assert ["too late to set its cookie" in message for message in caplog.messages] == [True]
+    assert {} == stored(options, cookie)
 
 
 def test_a_cookie_that_was_set_at_the_start_is_no_warning(
@@ -212,9 +206,10 @@ def test_a_failed_save_at_the_start_is_not_repeated_at_the_end(
 # -- bodies that are passed through -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("body", [[b"page"], (b"page",), []], ids=str)
-def test_a_list_or_tuple_is_passed_through(options: Options, body: Any) -> None:
-    assert send(wrap(page(values, body=body), options)).returned is body
+def test_a_list_or_tuple_is_passed_through(options: Options) -> None:
+    bodies: list[Any] = [[b"page"], (b"page",), []]
+    for body in bodies:
+        assert send(wrap(page(values, body=body), options)).returned is body
 
 
 def file_function(file: Any, block_size: int = 8192) -> Any:
