@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Run = Callable[..., Result]
 Keys = Callable[[], set[str]]
+#: Options of a namespace manager.
+Given = dict[str, Any]
+Words = Sequence[str]
 Sent = list[tuple[str, dict[str, Any]]]
 
 

@@ -9,16 +9,14 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb import batches
-from tests.cli.conftest import Keys, Run, Sent
+from tests.cli.conftest import Given, Keys, Run, Sent, Words
 
 NEWS = ("clear", "--namespace", "news")
 
 
 @pytest.mark.parametrize("words", [["--yes"], []])
 @pytest.mark.usefixtures("filled")
-def test_only_the_namespace_is_deleted(
-    run: Run, options: dict[str, Any], keys: Keys, words: list[str]
-) -> None:
+def test_only_the_namespace_is_deleted(run: Run, options: Given, keys: Keys, words: Words) -> None:
     DynamoDBNamespaceManager("newspaper", **options)[b"key"] = 1
     before = keys()
     result = run(*NEWS, *words, input="y\n")
@@ -31,7 +29,7 @@ def test_only_the_namespace_is_deleted(
 @pytest.mark.both_servers
 @pytest.mark.both_shapes
 def test_what_is_deleted_is_read_consistently(
-    run: Run, options: dict[str, Any], shape: str, sent: Sent
+    run: Run, options: Given, shape: str, sent: Sent
 ) -> None:
     DynamoDBNamespaceManager("news", **options)[b"key"] = 1
     sent.clear()
@@ -46,7 +44,7 @@ def test_what_is_deleted_is_read_consistently(
 @pytest.mark.both_shapes
 @pytest.mark.parametrize("words", [[], ["--json"]])
 def test_a_namespace_that_does_not_exist_is_an_error(
-    run: Run, options: dict[str, Any], words: list[str]
+    run: Run, options: Given, words: Words
 ) -> None:
     DynamoDBNamespaceManager("newspaper", **options)[b"key"] = 1
     result = run(*NEWS, "--yes", *words)
@@ -56,9 +54,7 @@ def test_a_namespace_that_does_not_exist_is_an_error(
     assert error.endswith("'cache:'; beaker-dynamodb stats, with the same flags, lists them")
 
 
-def test_a_namespace_whose_value_is_being_computed_exists(
-    run: Run, options: dict[str, Any]
-) -> None:
+def test_a_namespace_whose_value_is_being_computed_exists(run: Run, options: Given) -> None:
     lock = DynamoDBNamespaceManager("news", **options).get_creation_lock(b"key")
     lock.acquire()
     result = run(*NEWS, "--yes")

@@ -22,14 +22,14 @@ from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.cli.output import ignoring_a_closed_reader
 from beaker_dynamodb.cli.settings import load
 from beaker_dynamodb.items import reaper
-from tests.cli.conftest import Run
+from tests.cli.conftest import Given, Run
 from tests.clock import Clock
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def test_ctrl_c_says_what_was_done_so_far_and_exits_with_130(
-    run: Run, filled: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    run: Run, filled: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reap = reaper.reap
 

@@ -13,7 +13,7 @@ from beaker_dynamodb import DynamoDBError
 from beaker_dynamodb.cli.table_changes import TableChanges
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb.client import ClientSource
-from tests.cli.conftest import Run
+from tests.cli.conftest import Given, Run, Words
 from tests.cli.test_template import INDEXED, KEY, PROTECTED, TAGS
 from tests.conftest import dynamodb_local
 from tests.servers.endpoint import create_table
@@ -100,7 +100,7 @@ def test_extras_are_set_once(
 
 
 def test_the_key_is_changed_only_to_another_one(
-    run: Run, options: dict[str, object], described: Described
+    run: Run, options: Given, described: Described
 ) -> None:
     assert 0 == run("create-table", "--kms-key", KEY).exit_code
     assert KEY == described()["SSEDescription"]["KMSMasterKeyArn"]
@@ -128,8 +128,8 @@ def test_a_table_of_another_shape_is_not_changed(
     run: Run,
     described: Described,
     time_to_live: Any,
-    existing: list[str],
-    wanted: list[str],
+    existing: Words,
+    wanted: Words,
     said: str,
 ) -> None:
     run("create-table", *existing)
@@ -155,13 +155,6 @@ def test_a_new_index_gets_the_capacity_of_its_provisioned_table(
     assert 0 == run("create-table", *INDEXED).exit_code
     found = described()["GlobalSecondaryIndexes"]
     assert [3, 3] == [index["ProvisionedThroughput"]["ReadCapacityUnits"] for index in found]
-
-
-@pytest.mark.parametrize("tag", ["nothing", "=value"])
-def test_a_tag_without_key_or_value_is_refused(run: Run, tag: str) -> None:
-    result = run("create-table", "--tag", tag)
-    assert 2 == result.exit_code
-    assert "is not KEY=VALUE" in result.stderr
 
 
 @pytest.mark.both_servers

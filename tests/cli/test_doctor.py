@@ -21,7 +21,7 @@ from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.items.store import ItemStore
-from tests.cli.conftest import Keys, Run
+from tests.cli.conftest import Given, Keys, Run, Words
 from tests.cli.test_policy import allowed
 from tests.opening import payload
 from tests.servers.endpoint import create_table
@@ -50,9 +50,7 @@ def operations(table_name: str, client: Any, **given: object) -> dict[str, check
 
 
 @pytest.mark.parametrize("sort_key", [(), ("--sort-key", "part")])
-def test_a_good_table_is_ok_and_stays_empty(
-    run: Run, keys: Keys, sort_key: tuple[str, ...]
-) -> None:
+def test_a_good_table_is_ok_and_stays_empty(run: Run, keys: Keys, sort_key: Words) -> None:
     flags = (*INDEXED, *KEYS, *sort_key)
     run("create-table", *flags)
     result = run("doctor", *flags)
@@ -92,9 +90,7 @@ def test_a_table_of_another_shape_has_errors(
     assert "Query, beaker-userId" not in found
 
 
-def test_a_sample_shows_items_that_other_options_wrote(
-    run: Run, options: dict[str, object]
-) -> None:
+def test_a_sample_shows_items_that_other_options_wrote(run: Run, options: Given) -> None:
     session = DynamoDBNamespaceManager("id", **options, compression="zlib")
     session["session"] = payload(text="x" * 2000)
     assert OK == statuses(run)["codec"]
@@ -231,7 +227,7 @@ def test_every_use_in_a_remedy_allows_its_action() -> None:
     ],
 )
 def test_doctor_stops_after_an_error_that_ends_everything(
-    words: list[str], checked: list[str], said: str, remedy: str
+    words: Words, checked: list[str], said: str, remedy: str
 ) -> None:
     words = ["doctor", "--json", "--max-attempts", "1", *words, *CREDENTIALS]
     result = CliRunner().invoke(cli, words)

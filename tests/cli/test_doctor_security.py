@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from wsgiref.simple_server import demo_app
 
 import pytest
@@ -15,9 +15,7 @@ from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings, load
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.chaos.watch import secret
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Run
+from tests.cli.conftest import Given, Run
 
 SECRET = secret("of the whole site")
 USERS = {"special_keys": "userId:S:index", "user_key": "userId"}
@@ -150,93 +148,65 @@ def test_a_value_with_which_beaker_does_not_start_is_an_error(
     assert "Beaker's settings" not in of_ini(tmp_path, timeout="", samesite="")
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "remedy"),
-    [
-        ("nowhere:hear", "'nowhere:hear' cannot be imported", "Write module:name"),
-        ("sys:path", "'sys:path' is not callable", "Name a function"),
-    ],
-)
-def test_a_function_for_events_that_cannot_be_called_is_a_warning(
-    name: str, text: str, remedy: str
-) -> None:
-    assert_result(checked(on_event=name)["events"], WARNING, text, remedy)
-
-
 def test_what_flags_cannot_set_is_not_checked() -> None:
     expected = {"items signed", "ids in the table", "user sessions", "events"}
     assert expected == set(checked())
 
 
+WEB = {"secret": SECRET}
+SIGNED = {"signing_keys": SECRET}
+ALL_READ = "are read, so signatures do not protect"
+STRONGER = "secrets.token_urlsafe(32)"
+
+
 @pytest.mark.parametrize(
-    ("given", "signed", "unsigned"),
+    ("given", "name", "status", "text", "remedy"),
     [
-        ({}, WARNING, None),
-        ({"signing_keys": SECRET}, OK, OK),
-        ({"signing_keys": SECRET, "accept_unsigned": True}, OK, WARNING),
-        ({"secret": SECRET}, OK, OK),
-        ({"secret": SECRET, "accept_unsigned": "true"}, OK, WARNING),
+        ({}, "items signed", WARNING, "run code", "set session.secret"),
+        (WEB, "items signed", OK, "keys derived from session.secret", ""),
+        (SIGNED, "items signed", OK, "with signing_keys", ""),
+        (WEB, "unsigned items", OK, "plain data only", "accept_unsigned = false"),
+        ({**WEB, "accept_unsigned": "true"}, "unsigned items", WARNING, ALL_READ, "remove accept"),
+        ({**WEB, "accept_unsigned": "false"}, "unsigned items", OK, "are not read", ""),
+        ({**SIGNED, "accept_unsigned": True}, "unsigned items", WARNING, ALL_READ, "remove accept"),
+        ({}, "ids in the table", OK, "open their sessions", "set session.secret, or hash_ids"),
+        (WEB, "ids in the table", OK, "open nothing without the cookie's signature", ""),
+        ({"hash_ids": "migrate"}, "ids in the table", OK, "hashed, except", "hash_ids = true"),
+        ({"hash_ids": True}, "ids in the table", OK, "hashed", ""),
+        (WEB, "cookie signature", OK, "SHA-1 is accepted too", "sha256-only"),
+        ({**WEB, "cookie_signature": "sha256-only"}, "cookie signature", OK, "SHA-256", ""),
+        ({**WEB, "cookie_signature": "beaker"}, "cookie signature", WARNING, "SHA-1", "remove"),
+        (WEB, "secret", OK, "at least 16 bytes", ""),
+        ({**WEB, "previous_secrets": SECRET}, "secret", OK, "too", "remove previous_secrets"),
+        ({**WEB, "previous_secrets": "short"}, "secret", WARNING, "can be guessed", STRONGER),
+        ({"secret": "fifteen bytes.."}, "secret", WARNING, "can be guessed", STRONGER),
+        ({}, "events", OK, "logged by beaker_dynamodb.events, at level INFO", "set on_event"),
+        ({"on_event": print}, "events", OK, "on_event is called, and they are logged", ""),
+        (
+            {"on_event": "nowhere:x"},
+            "events",
+            WARNING,
+            "'nowhere:x' cannot be",
+            "Write module",
+        ),
+        ({"on_event": "sys:path"}, "events", WARNING, "'sys:path' is not callable", "Name a func"),
     ],
 )
-def test_unsigned_pickles_are_a_warning(
-    given: dict[str, Any], signed: str, unsigned: str | None
+def test_what_the_options_protect(
+    given: Given, name: str, status: str, text: str, remedy: str
 ) -> None:
-    for purpose in (SESSIONS, CACHE):
-        found = checked(purpose, **given)
-        assert signed == found["items signed"].status
-        assert unsigned == (found["unsigned items"].status if unsigned else None)
+    assert_result(checked(**given)[name], status, text, remedy)
 
 
 def test_only_items_matter_to_a_cache() -> None:
-    given = {"secret": SECRET, "signing_keys": SECRET, "hash_ids": True}
-    assert {"items signed", "unsigned items"} == set(checked(CACHE, **given))
+    given = {**WEB, **SIGNED, "hash_ids": True}
+    found = checked(CACHE, **given)
+    assert {"items signed", "unsigned items"} == set(found)
+    assert_result(found["items signed"], OK, "with signing_keys", "")
+    assert_result(found["unsigned items"], OK, "are not read", "")
+    assert_result(checked(CACHE, **WEB)["unsigned items"], OK, "are not read", "")
+    assert WARNING == checked(CACHE, **given, accept_unsigned=True)["unsigned items"].status
     assert "session.secret does not sign caches" in checked(CACHE)["items signed"].remedy
-
-
-def test_doctor_advises_to_refuse_unsigned_sessions() -> None:
-    assert "accept_unsigned = false" in checked(secret=SECRET)["unsigned items"].remedy
-    refused = checked(secret=SECRET, accept_unsigned="false")["unsigned items"]
-    assert ("are not read", "") == (refused.text, refused.remedy)
-
-
-@pytest.mark.parametrize(
-    ("given", "name", "status", "remedy"),
-    [
-        ({}, "cookie signature", OK, "sha256-only"),
-        ({"cookie_signature": "sha256-only"}, "cookie signature", OK, ""),
-        ({"cookie_signature": "beaker"}, "cookie signature", WARNING, "remove cookie_signature"),
-        ({}, "secret", OK, ""),
-        ({"previous_secrets": SECRET}, "secret", OK, "remove previous_secrets"),
-        ({"previous_secrets": "short"}, "secret", WARNING, "token_urlsafe(32)"),
-        ({"secret": "fifteen bytes.."}, "secret", WARNING, "token_urlsafe(32)"),
-    ],
-)
-def test_doctor_reminds_of_weak_and_accepted_signatures(
-    given: dict[str, Any], name: str, status: str, remedy: str
-) -> None:
-    assert_result(checked(**{"secret": SECRET, **given})[name], status, "", remedy)
-
-
-@pytest.mark.parametrize(
-    ("given", "text", "advised"),
-    [
-        ({}, "open their sessions", True),
-        ({"hash_ids": "migrate"}, "hashed, except", True),
-        ({"hash_ids": True}, "hashed", False),
-        ({"secret": SECRET}, "open nothing without", False),
-    ],
-)
-def test_ids_in_the_table(given: dict[str, Any], text: str, advised: bool) -> None:
-    result = checked(**given)["ids in the table"]
-    assert (OK, advised) == (result.status, bool(result.remedy))
-    assert text in result.text
-
-
-def test_doctor_says_where_events_are_recorded() -> None:
-    logged, called = checked()["events"], checked(on_event=print)["events"]
-    assert "logged by beaker_dynamodb.events, at level INFO" == logged.text
-    assert "set on_event" in logged.remedy
-    assert ("on_event is called, and they are logged", "") == (called.text, called.remedy)
 
 
 def test_the_index_of_the_user_key_is_checked(run: Run) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Keys, Run
+from tests.cli.conftest import Given, Keys, Run, Words
 
 
 @pytest.fixture
-def erase(run: Run, filled: dict[str, Any]) -> Run:
+def erase(run: Run, filled: Given) -> Run:
     flags = ("--special-keys", "userId:N:index", "--user-key", "userId")
     return lambda *words, **more: run("sessions", "erase", *words, *flags, **more)
 
@@ -35,7 +34,7 @@ def test_a_user_is_erased_and_no_other(erase: Run, keys: Keys) -> None:
     ],
 )
 def test_nothing_is_erased_without_a_user_and_a_yes(
-    erase: Run, keys: Keys, words: list[str], answer: str, code: int, said: str
+    erase: Run, keys: Keys, words: Words, answer: str, code: int, said: str
 ) -> None:
     before = keys()
     result = erase(*words, input=answer)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.__main__ import main
 from beaker_dynamodb.cli.main import cli
-from tests.cli.conftest import Run
+from tests.cli.conftest import Given, Run, Words
 from tests.docs.pages import page
 from tests.opening import payload
 
@@ -52,7 +52,7 @@ def test_help_all_shows_rare_options() -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["sessions"]])
-def test_a_group_without_a_command_shows_help_on_stderr(words: list[str]) -> None:
+def test_a_group_without_a_command_shows_help_on_stderr(words: Words) -> None:
     result = CliRunner().invoke(cli, words)
     for flag in ("--help", "-h"):
         asked = CliRunner().invoke(cli, [*words, flag])
@@ -67,6 +67,8 @@ def test_a_group_without_a_command_shows_help_on_stderr(words: list[str]) -> Non
         (["create_table"], 2, "Did you mean 'create-table'?"),
         (["sessions", "lst"], 2, "Did you mean 'list'?"),
         (["local", "--port", "many"], 2, "'many' is not a valid integer"),
+        (["create-table", "--tag", "nothing"], 2, "is not KEY=VALUE"),
+        (["create-table", "--tag", "=value"], 2, "is not KEY=VALUE"),
         (["policy", "--account", "12345"], 2, "12 digits"),
         (["stats", "--tabel", "x"], 2, "No such option"),
         (["stats", "--ini", "missing.ini"], 2, "missing.ini: No such file"),
@@ -75,7 +77,7 @@ def test_a_group_without_a_command_shows_help_on_stderr(words: list[str]) -> Non
     ],
 )
 def test_errors_are_one_line_with_an_exit_code(
-    words: list[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch
+    words: Words, code: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "eu-west-1")
@@ -85,9 +87,11 @@ def test_errors_are_one_line_with_an_exit_code(
     assert said in result.stderr
 
 
-@pytest.mark.parametrize("words", [["stats"], ["sessions", "list"], ["reap"]])
+@pytest.mark.parametrize(
+    "words", [["stats"], ["stats", "--estimate"], ["sessions", "list"], ["reap"]]
+)
 def test_reading_commands_do_not_create_a_missing_table(
-    run: Run, table_name: str, words: list[str]
+    run: Run, table_name: str, words: Words
 ) -> None:
     result = run(*words)
     assert (2, "") == (result.exit_code, result.stdout)
@@ -137,9 +141,7 @@ HOSTILE = "\x1b[31mRED\x1b[0m\nfake-row\r\x9b\u202e"
 @pytest.mark.parametrize(
     "words", [["list"], ["list", "--show-ids"], ["show", "i\x1bd"], ["show", "i\x1bd", "--payload"]]
 )
-def test_stored_control_characters_are_escaped(
-    run: Run, options: dict[str, object], words: list[str]
-) -> None:
+def test_stored_control_characters_are_escaped(run: Run, options: Given, words: Words) -> None:
     special = {"special_keys": "name:S", "skip_throw_missing_special_keys": True}
     session = DynamoDBNamespaceManager("i\x1bd", **options, **special)
     session["session"] = payload(name=HOSTILE, **{"odd \ud800": [1e999, 10**5000]})

@@ -14,7 +14,7 @@ from beaker_dynamodb.cli.iam_policy import USES, policy_document
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.items.reaper import reap
-from tests.cli.conftest import Run
+from tests.cli.conftest import Given, Run
 from tests.cli.test_policy import ACCOUNT, Permission, allowed
 from tests.migrate.moving import move, saved
 from tests.opening import payload
@@ -32,13 +32,13 @@ def needed(call: Call, arn: str) -> Iterator[Permission]:
         yield f"dynamodb:{call.operation}", f"{arn}/index/{index}" if index else arn
 
 
-def used(calls: CallRecorder, given: dict[str, Any]) -> set[Permission]:
+def used(calls: CallRecorder, given: Given) -> set[Permission]:
     """Return the permissions that the calls need."""
     arn = f"arn:aws:dynamodb:eu-west-1:123456789012:table/{given['table_name']}"
     return {permission for call in calls for permission in needed(call, arn)}
 
 
-def use_sessions(given: dict[str, Any], run: Run) -> None:
+def use_sessions(given: Given, run: Run) -> None:
     first, second = (DynamoDBNamespaceManager(id, **given) for id in ("first", "second"))
     first["session"] = payload(user="u", n=1)
     assert "session" in first
@@ -49,7 +49,7 @@ def use_sessions(given: dict[str, Any], run: Run) -> None:
     del second["session"]
 
 
-def use_cache(given: dict[str, Any], run: Run) -> None:
+def use_cache(given: Given, run: Run) -> None:
     pages = DynamoDBNamespaceManager("pages", **given)
     lock = pages.get_creation_lock(b"key")
     lock.acquire()
@@ -59,13 +59,13 @@ def use_cache(given: dict[str, Any], run: Run) -> None:
     del pages[b"key"]
 
 
-def use_large_values(given: dict[str, Any], run: Run) -> None:
+def use_large_values(given: Given, run: Run) -> None:
     pages = DynamoDBNamespaceManager("pages", **given, compression="off")
     pages[b"large"] = b"x" * 500_000
     assert 500_000 == len(pages[b"large"])
 
 
-def use_clear(given: dict[str, Any], run: Run) -> None:
+def use_clear(given: Given, run: Run) -> None:
     pages = DynamoDBNamespaceManager("pages", **given)
     lock = pages.get_creation_lock(b"being made")
     lock.acquire()
@@ -74,7 +74,7 @@ def use_clear(given: dict[str, Any], run: Run) -> None:
     lock.release()
 
 
-def use_session_store(given: dict[str, Any], run: Run) -> None:
+def use_session_store(given: Given, run: Run) -> None:
     store = SessionStore(**given)
     for session in store.sessions(user="u"):
         assert session.payload()["user"] == "u"
@@ -84,12 +84,12 @@ def use_session_store(given: dict[str, Any], run: Run) -> None:
     command(run, given, "sessions", "list", "--where", "user=u")
 
 
-def use_all_sessions(given: dict[str, Any], run: Run) -> None:
+def use_all_sessions(given: Given, run: Run) -> None:
     assert 1 == SessionStore(**given).count()
     command(run, given, "sessions", "list")
 
 
-def use_create(given: dict[str, Any], run: Run) -> None:
+def use_create(given: Given, run: Run) -> None:
     options = parse(given)
     client = DynamoDBNamespaceManager("any", **given).client
     client.delete_table(TableName=options.table_name)
@@ -97,7 +97,7 @@ def use_create(given: dict[str, Any], run: Run) -> None:
     table.create(client, options)
 
 
-def use_create_table(given: dict[str, Any], run: Run) -> None:
+def use_create_table(given: Given, run: Run) -> None:
     bare = {name: given[name] for name in given if name != "special_keys"}
     client = DynamoDBNamespaceManager("any", **given).client
     client.delete_table(TableName=given["table_name"])
@@ -105,13 +105,13 @@ def use_create_table(given: dict[str, Any], run: Run) -> None:
     command(run, given, "create-table", "--deletion-protection")
 
 
-def use_migrate(given: dict[str, Any], run: Run) -> None:
+def use_migrate(given: Given, run: Run) -> None:
     with TemporaryDirectory() as folder:
         saved({"type": "file", "data_dir": folder}, user="u")
         assert 1 == move(f"file://{folder}", given).verified
 
 
-def use_reap(given: dict[str, Any], run: Run) -> None:
+def use_reap(given: Given, run: Run) -> None:
     late = {**given, "clock": lambda: time.time() + 1e6}
     *_, reaped = reap(DynamoDBNamespaceManager("any", **late).backend.items)
     assert 1 == reaped.deleted
@@ -149,7 +149,7 @@ BESIDE = {
 }
 
 
-def command(run: Run, given: dict[str, Any], *words: str) -> None:
+def command(run: Run, given: Given, *words: str) -> None:
     """Run a command that must succeed, with options as flags."""
     flags = []
     for name in ("special_keys", "sort_key"):
@@ -167,7 +167,7 @@ def command(run: Run, given: dict[str, Any], *words: str) -> None:
 )
 @pytest.mark.parametrize("sort_key", [None, "part"])
 def test_a_use_makes_exactly_the_calls_that_its_policy_allows(
-    use: str, sort_key: str | None, options: dict[str, Any], run: Run
+    use: str, sort_key: str | None, options: Given, run: Run
 ) -> None:
     given = {**options, "special_keys": "user:S:index", "sort_key": sort_key}
     manager = DynamoDBNamespaceManager("any", **given)
@@ -183,7 +183,7 @@ def test_every_use_is_tried() -> None:
     assert set(USES) == set(DO)
 
 
-def test_log_ins_and_their_end_need_what_the_policies_allow(options: dict[str, Any]) -> None:
+def test_log_ins_and_their_end_need_what_the_policies_allow(options: Given) -> None:
     given = {**options, "special_keys": "user:S:index", "user_key": "user", "max_sessions": 1}
     manager, store = DynamoDBNamespaceManager("any", **given), SessionStore(**given)
     manager["session"] = payload(user="other")  # makes the table

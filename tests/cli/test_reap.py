@@ -12,7 +12,7 @@ import pytest
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.items import reaper
 from beaker_dynamodb.migrate.state import State
-from tests.cli.conftest import Keys, Run
+from tests.cli.conftest import Given, Keys, Run
 from tests.servers.recorder import CallRecorder
 
 
@@ -27,7 +27,7 @@ def test_only_expired_items_are_deleted(run: Run, keys: Keys) -> None:
 
 
 def test_an_interrupted_run_continues_from_its_state_file(
-    run: Run, filled: dict[str, Any], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, filled: Given, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = keys()
     state = tmp_path / "reap.state"

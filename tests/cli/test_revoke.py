@@ -11,7 +11,7 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.sessions.query import SessionQuery
-from tests.cli.conftest import Keys, Run, Sent
+from tests.cli.conftest import Given, Keys, Run, Sent, Words
 from tests.opening import payload
 
 SPECIAL = ("--special-keys", "userId:N:index")
@@ -20,7 +20,7 @@ DIGEST = "@a9412fdddb26a113"
 
 
 @pytest.fixture
-def revoke(run: Run, filled: dict[str, Any]) -> Run:
+def revoke(run: Run, filled: Given) -> Run:
     return lambda *words, **more: run("sessions", "revoke", *words, *SPECIAL, **more)
 
 
@@ -49,7 +49,7 @@ EVERY = {f"id-{n}" for n in range(5)}
     ],
 )
 def test_sessions_end_and_are_listed(
-    revoke: Run, sessions: Keys, words: list[str], ended: set[str]
+    revoke: Run, sessions: Keys, words: Words, ended: set[str]
 ) -> None:
     dry = revoke(*words, "--dry-run")
     rows = dry.stdout.splitlines()[1:]
@@ -77,7 +77,7 @@ def test_sessions_end_and_are_listed(
     [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
 )
 def test_without_a_yes_no_session_ends(
-    revoke: Run, sessions: Keys, words: list[str], question: str, answer: str, code: int, said: str
+    revoke: Run, sessions: Keys, words: Words, question: str, answer: str, code: int, said: str
 ) -> None:
     result = revoke(*words, input=answer)
     # click 8.2.1 echoes the answer to stdout.
@@ -121,7 +121,7 @@ def test_the_result_as_json(revoke: Run) -> None:
     ],
 )
 def test_what_cannot_be_done_is_refused(
-    revoke: Run, sessions: Keys, words: list[str], code: int, said: str
+    revoke: Run, sessions: Keys, words: Words, code: int, said: str
 ) -> None:
     result = revoke(*words, "--yes")
     assert (code, "") == (result.exit_code, result.stdout)
@@ -132,7 +132,7 @@ def test_what_cannot_be_done_is_refused(
 @pytest.mark.both_servers
 @pytest.mark.parametrize("words", [["--where", "userId=0"], ["--all"]])
 def test_a_session_that_is_used_before_it_is_deleted_is_kept(
-    revoke: Run, sessions: Keys, filled: Any, monkeypatch: pytest.MonkeyPatch, words: list[str]
+    revoke: Run, sessions: Keys, filled: Any, monkeypatch: pytest.MonkeyPatch, words: Words
 ) -> None:
     real = SessionQuery._of_prefix
 

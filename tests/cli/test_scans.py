@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 from beaker_dynamodb.cli import scans
-from tests.cli.conftest import Run
+from tests.cli.conftest import Given, Run, Words
 
 
 @pytest.mark.parametrize(
@@ -24,7 +23,7 @@ from tests.cli.conftest import Run
     ],
 )
 def test_a_scan_shows_progress_with_a_total(
-    run: Run, filled: dict[str, Any], monkeypatch: pytest.MonkeyPatch, words: list[str], passes: int
+    run: Run, filled: Given, monkeypatch: pytest.MonkeyPatch, words: Words, passes: int
 ) -> None:
     shown: list[tuple[str, float | None, list[float]]] = []
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionStore, StoreUnavailable
-from tests.cli.conftest import Run, Sent
+from tests.cli.conftest import Given, Run, Sent, Words
 from tests.clock import Clock
 from tests.opening import payload
 from tests.servers.endpoint import Endpoint
@@ -24,9 +24,7 @@ DIGEST = "@a9412fdddb26a113"
 
 
 @pytest.mark.parametrize("where", [(), ("--where", "userId=1")])
-def test_list_shows_digests_and_no_payload(
-    run: Run, filled: dict[str, Any], where: tuple[str, ...]
-) -> None:
+def test_list_shows_digests_and_no_payload(run: Run, filled: Given, where: Words) -> None:
     result = run("sessions", "list", *SPECIAL, *where)
     assert 0 == result.exit_code
     lines = result.stdout.splitlines()[1:]
@@ -36,7 +34,7 @@ def test_list_shows_digests_and_no_payload(
     assert re.search(r" (read|no) units? used\.$", result.stderr.strip())
 
 
-def test_list_as_json_with_ids(run: Run, filled: dict[str, Any]) -> None:
+def test_list_as_json_with_ids(run: Run, filled: Given) -> None:
     answer = json.loads(run("sessions", "list", *SPECIAL, "--json", "--show-ids").stdout)
     assert {f"id-{n}" for n in range(5)} == {one["id"] for one in answer["sessions"]}
     assert {0, 1} == {one["special"]["userId"] for one in answer["sessions"]}
@@ -45,7 +43,7 @@ def test_list_as_json_with_ids(run: Run, filled: dict[str, Any]) -> None:
     assert "id" not in answer["sessions"][0]
 
 
-def test_show_takes_an_id_a_digest_or_stdin(run: Run, filled: dict[str, Any]) -> None:
+def test_show_takes_an_id_a_digest_or_stdin(run: Run, filled: Given) -> None:
     by_id = run("sessions", "show", "id-0", "--json", *SPECIAL)
     assert DIGEST == json.loads(by_id.stdout)["digest"]
     assert "secret" not in by_id.output
@@ -58,7 +56,7 @@ def test_show_takes_an_id_a_digest_or_stdin(run: Run, filled: dict[str, Any]) ->
 
 
 def test_show_verifies_with_the_secret_of_the_ini_file(
-    run: Run, options: dict[str, Any], tmp_path: Path
+    run: Run, options: Given, tmp_path: Path
 ) -> None:
     secrets = {"the secret of the site": 0, "another secret, 16 bytes": 1}
     site = Site("ours", {**options, "secret": next(iter(secrets))})
@@ -72,7 +70,7 @@ def test_show_verifies_with_the_secret_of_the_ini_file(
         assert ("signature is wrong" in result.stderr) is bool(exit_code)
 
 
-def test_an_unknown_or_expired_session_is_an_error(run: Run, filled: dict[str, Any]) -> None:
+def test_an_unknown_or_expired_session_is_an_error(run: Run, filled: Given) -> None:
     for words in (["show", "unknown"], ["show", "old"], ["show", "@0123456789abcdef"]):
         result = run("sessions", *words, *SPECIAL)
         assert (1, "") == (result.exit_code, result.stdout)
@@ -94,13 +92,13 @@ def test_an_unknown_or_expired_session_is_an_error(run: Run, filled: dict[str, A
         (["list", "--where", "name=x"], "is not in the option special_keys"),
     ],
 )
-def test_wrong_arguments_are_refused(run: Run, words: list[str], said: str) -> None:
+def test_wrong_arguments_are_refused(run: Run, words: Words, said: str) -> None:
     result = run("sessions", *words, *SPECIAL)
     assert (2, "") == (result.exit_code, result.stdout)
     assert said in result.stderr
 
 
-def test_where_compares_numbers_exactly(run: Run, options: dict[str, Any]) -> None:
+def test_where_compares_numbers_exactly(run: Run, options: Given) -> None:
     flags = ("--special-keys", "n:N:index")
     number = "0.12345678901234567890123"
     session = DynamoDBNamespaceManager("id", **options, special_keys="n:N:index")
@@ -115,7 +113,7 @@ START = 4_000_000_000
 
 
 @pytest.fixture
-def aged(options: dict[str, Any]) -> None:
+def aged(options: Given) -> None:
     """Three sessions, an hour apart: s0 was used last, s2 started last."""
     clock = Clock(START)
     special = {**options, "special_keys": "userId:N:index", "clock": clock}
@@ -148,7 +146,7 @@ def listed(run: Run, *words: str) -> list[str]:
     ],
 )
 def test_a_users_sessions_are_sorted_and_selected_by_time(
-    run: Run, aged: None, words: list[str], expected: list[str]
+    run: Run, aged: None, words: Words, expected: list[str]
 ) -> None:
     assert expected == listed(run, "--where", "userId=1", *words)
     if "--sort" not in words:
@@ -166,7 +164,7 @@ def test_times_are_iso_8601_in_utc(run: Run, aged: None) -> None:
 
 
 @pytest.fixture
-def crowd(options: dict[str, Any], endpoint: Endpoint, table_name: str) -> None:
+def crowd(options: Given, endpoint: Endpoint, table_name: str) -> None:
     """150 sessions of 1 KB each, and 50 cache entries."""
     DynamoDBNamespaceManager("first", **options)["session"] = payload()
     (item,) = endpoint.client.scan(TableName=table_name)["Items"]
@@ -212,7 +210,7 @@ def test_pages_grow_where_sessions_are_rare(run: Run, crowd: None, sent: Sent) -
 )
 @pytest.mark.parametrize("consistent", [False, True])
 def test_a_scan_is_announced_with_the_size_of_the_table(
-    run: Run, filled: dict[str, Any], sent: Sent, words: list[str], until: str, consistent: bool
+    run: Run, filled: Given, sent: Sent, words: Words, until: str, consistent: bool
 ) -> None:
     flags = ["--consistent"] if consistent else []
     result = run("sessions", *words, *flags, *SPECIAL, after=["--consistent-read", "true"])
@@ -225,7 +223,7 @@ def test_a_scan_is_announced_with_the_size_of_the_table(
 
 @pytest.mark.parametrize("words", [["list", "--where", "userId=0"], ["show", "id-0"]])
 def test_no_scan_is_announced_where_there_is_none(
-    run: Run, filled: dict[str, Any], sent: Sent, words: list[str]
+    run: Run, filled: Given, sent: Sent, words: Words
 ) -> None:
     result = run("sessions", *words, *SPECIAL)
     assert "Scanning" not in result.stderr
@@ -234,7 +232,7 @@ def test_no_scan_is_announced_where_there_is_none(
 
 @pytest.mark.parametrize(("words", "lines"), [([], 26), (["--jsonl"], 25)])
 def test_rows_appear_as_soon_as_they_are_known(
-    run: Run, crowd: None, monkeypatch: pytest.MonkeyPatch, words: list[str], lines: int
+    run: Run, crowd: None, monkeypatch: pytest.MonkeyPatch, words: Words, lines: int
 ) -> None:
     real = SessionStore.sessions
 

@@ -11,7 +11,7 @@ import pytest
 from beaker_dynamodb import AccessDenied, DynamoDBNamespaceManager
 from beaker_dynamodb.cli.counts import BARS, prefix
 from beaker_dynamodb.dynamodb import table_state
-from tests.cli.conftest import Run, Sent
+from tests.cli.conftest import Given, Run, Sent
 from tests.servers.endpoint import Endpoint
 
 #: The number of items in `filled`: DynamoDB Local may have deleted the expired one.
@@ -19,7 +19,7 @@ TEN = "(9|10)"
 
 
 @pytest.mark.both_servers
-def test_items_are_counted_by_prefix_kind_and_namespace(run: Run, filled: dict[str, Any]) -> None:
+def test_items_are_counted_by_prefix_kind_and_namespace(run: Run, filled: Given) -> None:
     for name in ("news", "größe|x", "", "n" * 800):
         DynamoDBNamespaceManager(name, **filled)["k"] = 1
     del DynamoDBNamespaceManager("", **filled)["k"]
@@ -40,7 +40,7 @@ def test_items_are_counted_by_prefix_kind_and_namespace(run: Run, filled: dict[s
         assert group["oldest"] <= group["newest"]
 
 
-def test_the_output_for_people(run: Run, filled: dict[str, Any]) -> None:
+def test_the_output_for_people(run: Run, filled: Given) -> None:
     for n in range(21):
         DynamoDBNamespaceManager(f"more-{n}", **filled)["k"] = 1
     result = run("stats")
@@ -57,7 +57,7 @@ def test_the_output_for_people(run: Run, filled: dict[str, Any]) -> None:
 @pytest.mark.both_servers
 @pytest.mark.parametrize("consistent", [False, True])
 def test_the_scan_is_announced_and_reads_consistently_on_request(
-    run: Run, filled: dict[str, Any], sent: Sent, consistent: bool
+    run: Run, filled: Given, sent: Sent, consistent: bool
 ) -> None:
     flags = ["--consistent"] if consistent else []
     result = run("stats", *flags, after=["--consistent-read", "true"])
@@ -68,7 +68,7 @@ def test_the_scan_is_announced_and_reads_consistently_on_request(
 
 
 @pytest.mark.both_servers
-def test_an_estimate_reads_no_items(run: Run, filled: dict[str, Any], sent: Sent) -> None:
+def test_an_estimate_reads_no_items(run: Run, filled: Given, sent: Sent) -> None:
     shown = run("stats", "--estimate")
     assert re.search(rf"': about {TEN} items, ", shown.stdout)
     assert shown.stdout.endswith(" to scan; ItemCount, up to six hours old.\n")
@@ -78,13 +78,8 @@ def test_an_estimate_reads_no_items(run: Run, filled: dict[str, Any], sent: Sent
     assert ("", []) == (shown.stderr, sent)
 
 
-def test_an_estimate_of_a_missing_table_is_an_error(run: Run) -> None:
-    result = run("stats", "--estimate")
-    assert (2, True) == (result.exit_code, "does not exist" in result.stderr)
-
-
 def test_without_permission_to_describe_the_table_its_size_is_unknown(
-    run: Run, filled: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    run: Run, filled: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
         raise AccessDenied("not allowed")
@@ -94,7 +89,7 @@ def test_without_permission_to_describe_the_table_its_size_is_unknown(
 
 
 def test_damaged_items_and_a_wrong_hash_key_are_counted(
-    run: Run, filled: dict[str, Any], endpoint: Endpoint, table_name: str
+    run: Run, filled: Given, endpoint: Endpoint, table_name: str
 ) -> None:
     damaged = {"deadline": {"S": "x"}}
     for key, kind, more in (

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.cli.template import LOGICAL_NAME
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Words
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -35,7 +35,7 @@ SHAPES = [
 
 @pytest.mark.parametrize("flags", SHAPES)
 def test_cloudformation_is_the_table_that_create_table_makes(
-    run: Run, client: DynamoDBClient, table_name: str, flags: tuple[str, ...]
+    run: Run, client: DynamoDBClient, table_name: str, flags: Words
 ) -> None:
     assert 0 == run("create-table", *flags).exit_code
     template = json.loads(run("template", *flags).stdout)
@@ -119,7 +119,7 @@ def test_terraform_and_cdk_have_every_property() -> None:
 
 
 @pytest.mark.parametrize("flags", SHAPES)
-def test_yaml_is_the_same_template(flags: tuple[str, ...]) -> None:
+def test_yaml_is_the_same_template(flags: Words) -> None:
     words = ["template", *flags, *EXTRAS, *PROTECTED]
     text = CliRunner().invoke(cli, [*words, "--format", "yaml"]).stdout
     assert json.loads(CliRunner().invoke(cli, words).stdout) == yaml.safe_load(text)

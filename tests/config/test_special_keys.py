@@ -10,21 +10,26 @@ from beaker_dynamodb import ConfigurationError
 from beaker_dynamodb.config.attributes import FIXED_ATTRIBUTES
 from beaker_dynamodb.config.parse import parse
 
-PARSED = (("userId", "S"), ("logins", "N"), ("user.blob", "B"), ("admin", "BOOL"))
+KEYS = {"userId": "S:index", "logins": "N", "user:blob": "B:index", "admin": "BOOL"}
+NAMED = [{"name": name, "type": kind} for name, kind in KEYS.items()]
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        " userId : s,logins:n, user.blob:b,admin:Bool, ",
-        dict(PARSED),
-        [("userId", "S"), ["logins", "N"], ("user.blob", "B"), ("admin", "BOOL")],
-        [{"name": name, "type": kind} for name, kind in PARSED],
+        " userId : s:Index,logins:n, user:blob:b : index,admin:Bool, ",
+        KEYS,
+        list(KEYS.items()),
+        NAMED,
+        [NAMED[0], *(list(item) for item in KEYS.items() if item[0] != "userId")],
     ],
-    ids=["string", "dict", "pairs", "forerunner"],
+    ids=["string", "dict", "pairs", "forerunner", "mixed"],
 )
 def test_every_notation_of_special_keys(given: Any) -> None:
-    assert dict(PARSED) == parse({"special_keys": given}).special_types
+    options = parse({"special_keys": given})
+    expected = {"userId": "S", "logins": "N", "user:blob": "B", "admin": "BOOL"}
+    assert expected == options.special_types
+    assert ("userId", "user:blob") == options.index_keys
 
 
 @pytest.mark.parametrize(
@@ -65,21 +70,6 @@ def test_a_special_key_cannot_have_the_name_of_another_attribute(
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"option special_keys: '{name}' is already"):
         parse({**options, "special_keys": f"{name}:S"})
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        "a:N:Index, b:S, c:d:B : index",
-        {"a": "N:index", "b": "S", "c:d": "B:index"},
-        [{"name": "a", "type": "N:index"}, ("b", "S"), ("c:d", "B:index")],
-    ],
-    ids=["string", "dict", "list"],
-)
-def test_keys_with_an_index(given: Any) -> None:
-    options = parse({"special_keys": given})
-    assert {"a": "N", "b": "S", "c:d": "B"} == options.special_types
-    assert ("a", "c:d") == options.index_keys
 
 
 def many(count: int, indexed: int) -> str:

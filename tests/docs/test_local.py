@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
+import pytest
 from beaker.cache import CacheManager
 from beaker.util import parse_cache_config_options
+from click.testing import CliRunner
 
+from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import items, own_caches
 from tests.docs import count_visits, settings, visits
 from tests.docs.pages import page
-from tests.examples.command import started
 from tests.servers.endpoint import Endpoint
 
 PAGE = page("docs/howto/develop-locally.md")
 
 
-def test_the_lines_that_local_prints() -> None:
+def test_the_lines_that_local_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     (shown,) = (block.code for block in PAGE.blocks("text"))
-    with started("-m", "beaker_dynamodb", "local", "--port", "0") as process:
-        assert process.stdout is not None
-        printed = "".join(process.stdout.readline() for _ in shown.splitlines())
+    stopped = SimpleNamespace(wait=bool)
+    monkeypatch.setattr("beaker_dynamodb.cli.local.Event", lambda: stopped)
+    printed = CliRunner().invoke(cli, ["local", "--port", "0"]).output
     assert shown == re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8000", printed)
 
 

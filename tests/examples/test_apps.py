@@ -56,7 +56,7 @@ class Browser:
         thief = copy.copy(self)
         thief.web = TestApp(self.web.app)
         ((name, value),) = self.web.cookies.items()
-        thief.web.set_cookie(name, value.strip('"'))
+        thief.web.set_cookie(name, str(value).strip('"'))
         return thief
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from beaker_dynamodb.dynamodb.error_mapping import NoTransactions
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
-from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
+from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.copier import Copier
 from beaker_dynamodb.migrate.records import Records
@@ -54,13 +54,6 @@ def test_a_second_run_copies_what_an_interrupted_one_has_not(stores: Stores) -> 
 
     assert (40, before, 40 - before) == (report.found, report.already_there, report.copied)
     assert None not in [stores.copy(str(number)) for number in range(40)]
-
-
-def test_an_error_of_the_new_store_is_raised(stores: Stores) -> None:
-    stores.save(user=1)
-    stores.new["create_table"] = False
-    with pytest.raises(ConfigurationError, match="does not exist"):
-        stores.move()
 
 
 def test_a_user_who_changes_a_copy_before_it_is_verified(
