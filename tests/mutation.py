@@ -32,19 +32,19 @@ def _sessions(*names: str) -> list[str]:
     return [f"tests/sessions/test_{name}.py" for name in names]
 
 
-_SAVES = _sessions("combined_saves", "concurrent_saves", "saves_apart")
-_ENDS = _sessions("ended_sessions", "errors", "event_reasons", "events", "hash_ids", "id_changes")
+_SAVES = _sessions("combined_saves", "concurrent_saves", "conflict_retry")
+_ENDS = _sessions("ended_sessions", "errors", "event_reasons", "events", "id_changes", "ids")
 _COOKIES = [
     f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "sliding_cookie", "two_middlewares")
 ]
-_MERGE = _sessions("comparison", "merge", "merge_values")
+_MERGE = _sessions("merge", "merge_lists", "merge_values")
 _KEYS = [
     "tests/format/test_golden_keys.py",
     "tests/items/test_isolation.py",
     "tests/items/test_keys.py",
     "tests/items/test_requests.py",
     "tests/caches/test_query.py",
-    "tests/sessions/test_hash_ids.py",
+    "tests/sessions/test_ids.py",
 ]
 _ITEMS = [
     "tests/format/test_golden_chunks.py",
@@ -68,7 +68,7 @@ TESTS = {
     "beaker_dynamodb/sessions/merge_values.py": _MERGE,
     "beaker_dynamodb/sessions/comparison.py": _MERGE,
     "beaker_dynamodb/sessions/reading.py": [
-        *_sessions("consistent_read", "event_reasons", "hash_ids", "marker", "record"),
+        *_sessions("consistent_read", "event_reasons", "ids", "marker", "record"),
         *_COOKIES,
     ],
     "beaker_dynamodb/sessions/record.py": [
@@ -78,32 +78,32 @@ TESTS = {
         *_COOKIES,
     ],
     "beaker_dynamodb/sessions/merging_save.py": [
-        *_sessions("record", "users_race"),
+        *_sessions("record", "users_model"),
         *_SAVES,
         *_ENDS,
     ],
     "beaker_dynamodb/sessions/state.py": [
-        *_sessions("absolute_timeout", "concurrent_saves", "lifetime", "payload", "record"),
-        *_sessions("signed_with_secret", "users_race"),
+        *_sessions("concurrent_saves", "lifetime", "payload", "record", "signed_with_secret"),
+        *_sessions("users_model"),
         *_ENDS,
         *_COOKIES,
     ],
-    "beaker_dynamodb/sessions/lifetime.py": _sessions("expiry"),
+    "beaker_dynamodb/sessions/lifetime.py": _sessions("lifetime_model"),
     "beaker_dynamodb/sessions/combined_saves.py": [*_sessions("combined_saves_queue"), *_SAVES],
-    "beaker_dynamodb/sessions/conflict_retry.py": [*_sessions("conflict_retry"), *_SAVES],
+    "beaker_dynamodb/sessions/conflict_retry.py": [*_SAVES],
     "beaker_dynamodb/session.py": [
-        *_sessions("cookies_set", "ids", "marker", "max_sessions", "payload", "session", "users"),
+        *_sessions("marker", "payload", "session", "users"),
         *_ENDS,
         *_COOKIES,
     ],
     "beaker_dynamodb/session_item.py": [
-        *_sessions("absolute_timeout", "consistent_read", "lifetime_model", "marker", "payload"),
-        *_sessions("session", "session_item", "signed_with_secret"),
+        *_sessions("consistent_read", "lifetime", "lifetime_model", "marker", "payload", "session"),
+        *_sessions("signed_with_secret"),
         *_ENDS,
         *_COOKIES,
     ],
     "beaker_dynamodb/session_lifetime.py": [
-        *_sessions("absolute_timeout", "lifetime", "lifetime_model", "log_in_time", "session"),
+        *_sessions("lifetime", "lifetime_model", "log_in_time", "session"),
         *_COOKIES,
     ],
     "beaker_dynamodb/items/keys.py": _KEYS,

@@ -8,13 +8,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from beaker.session import Session
 
 from beaker_dynamodb import DynamoDBSession
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
 from tests.servers.endpoint import create_table
-from tests.sessions.driven import WAYS, Visitor
+from tests.sessions.driven import Visitor
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -43,21 +42,9 @@ def moved(endpoint: Endpoint, options: dict[str, Any], clock: Clock) -> dict[str
     return {**options, "clock": clock}
 
 
-@pytest.fixture(params=[Session, DynamoDBSession], ids=["beaker", "ours"])
-def session_class(request: pytest.FixtureRequest) -> type[Any]:
-    session_class: type[Any] = request.param
-    return session_class
-
-
 @pytest.fixture
 def visitor(moved: dict[str, Any]) -> Visitor:
     return Visitor(moved, DynamoDBSession)
-
-
-@pytest.fixture(params=WAYS)
-def any_visitor(request: pytest.FixtureRequest, moved: dict[str, Any]) -> Visitor:
-    session_class, more = WAYS[request.param]
-    return Visitor({**moved, **more}, session_class)
 
 
 @pytest.fixture
@@ -72,12 +59,6 @@ def ours(moved: dict[str, Any]) -> Visitor:
     visitor = Visitor(moved, DynamoDBSession)
     visitor.starts(a=1)
     return visitor
-
-
-@pytest.fixture
-def middleware() -> str:
-    """The package's middleware, unless the test's parameters choose."""
-    return "ours"
 
 
 @pytest.fixture(scope="module")

@@ -9,19 +9,10 @@ from typing import TYPE_CHECKING, Any
 from beaker.session import Session
 
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionEvent
-from beaker_dynamodb.session import DynamoDBSession
-from tests.sessions.site import ENCRYPTED, PLANTED, values
+from tests.sessions.site import PLANTED, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-#: Session classes and payload formats whose saves can be merged.
-WAYS: dict[str, tuple[type[Any], dict[str, object]]] = {
-    "beaker": (Session, {}),
-    "beaker-json": (Session, {"data_serializer": "json"}),
-    "ours": (DynamoDBSession, {}),
-    "ours-encrypted": (DynamoDBSession, ENCRYPTED),
-}
 
 
 class Visitor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.sessions.site import values
+
 #: Lifetime of a session and interval between two refreshes, in seconds.
 LIFE, INTERVAL = 1000, 100
 
@@ -57,7 +59,17 @@ class Request:
 
     @property
     def mine(self) -> Data:
-        return {key: self.session[key] for key in self.session if not key.startswith("_")}
+        return values(self.session)
+
+    def keep_own(self, mine: Data) -> Data:
+        """Continue an ended session as a new one with the keys that the request has set, if any."""
+        base = self.base or {}
+        own = {key: mine[key] for key in mine if base.get(key) != mine[key]}
+        self.old_id, self.gone, self.ended = None, not own, True
+        if own:
+            self.base, self.known = None, None
+            assert own == self.mine
+        return own
 
 
 class Table:

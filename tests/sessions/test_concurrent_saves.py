@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from beaker.session import Session
 from botocore.exceptions import ConnectionClosedError
 
-from beaker_dynamodb import SessionConflict, StoreUnavailable
+from beaker_dynamodb import DynamoDBSession, SessionConflict, StoreUnavailable
 from beaker_dynamodb.sessions.combined_saves import CombinedSave
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.storage import session_storage
@@ -19,7 +20,7 @@ from tests.chaos.scripted import TWICE, scripted_calls
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
-from tests.sessions.site import Site, log_out, store, values
+from tests.sessions.site import ENCRYPTED, Site, log_out, store, values
 from tests.sessions.threads import HANGS
 
 if TYPE_CHECKING:
@@ -29,16 +30,27 @@ if TYPE_CHECKING:
 # -- what is kept -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("session_class", "more"),
+    [
+        (Session, {}),
+        (Session, {"data_serializer": "json"}),
+        (DynamoDBSession, {}),
+        (DynamoDBSession, ENCRYPTED),
+    ],
+    ids=["beaker", "json", "ours", "encrypted"],
+)
 def test_changes_of_different_keys_are_kept_and_the_later_save_wins_on_the_same(
-    any_visitor: Visitor,
+    moved: dict[str, Any], session_class: type[Any], more: dict[str, object]
 ) -> None:
-    any_visitor.starts(a=1, b=1, c=1, d=1, same=1)
-    one, other = any_visitor.request(), any_visitor.request()
+    visitor = Visitor({**moved, **more}, session_class)
+    visitor.starts(a=1, b=1, c=1, d=1, same=1)
+    one, other = visitor.request(), visitor.request()
     del other["b"]
     save(other, a=2, other=True, same=2)
     del one["d"]
     save(one, c=2, one=True, same=3)
-    assert {"a": 2, "c": 2, "other": True, "one": True, "same": 3} == any_visitor.finds()
+    assert {"a": 2, "c": 2, "other": True, "one": True, "same": 3} == visitor.finds()
 
 
 def test_flash_messages_are_shown_once_and_none_is_lost(visitor: Visitor) -> None:
@@ -48,8 +60,7 @@ def test_flash_messages_are_shown_once_and_none_is_lost(visitor: Visitor) -> Non
     def add(number: int) -> Callable[[Any], object]:
         return lambda session: session.setdefault("flash", []).append(f"new {number}")
 
-    changes = [*map(add, range(3))]
-    changes.insert(1, lambda session: session.pop("flash"))
+    changes = [add(0), lambda session: session.pop("flash"), add(1), add(2)]
     assert ["new 0", "new 1", "new 2"] == visitor.at_once(*changes)["flash"]
 
 
@@ -249,9 +260,6 @@ def test_merging_takes_at_most_5_seconds(visitor: Visitor, monkeypatch: pytest.M
     assert str(caught.value).endswith(": another request saved it first (conflicts: 1)")
     assert str(visitor.id) not in str(caught.value)
     assert {"rival": True} == visitor.finds()
-
-
-# -- load -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("middleware", "logs_out"), [("ours", False), ("beaker", True)])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from beaker.exceptions import BeakerWarning
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
@@ -16,7 +15,6 @@ from beaker_dynamodb import (
     AccessDenied,
     ConfigurationError,
     DynamoDBError,
-    PayloadError,
     StoreUnavailable,
 )
 from tests.servers.endpoint import Endpoint
@@ -149,22 +147,3 @@ def test_the_missing_permission_is_named_after_one_call(
         site(action, cookie)
     assert [operation] == rejected
     assert {"name": "Ada"} == site(values, cookie).result
-
-
-def damage(client: DynamoDBClient, table_name: str) -> None:
-    (item,) = client.scan(TableName=table_name)["Items"]
-    client.put_item(TableName=table_name, Item={**item, "data": {"B": b"\x80\x02garbage"}})
-
-
-def test_invalidate_corrupt_decides_about_a_corrupt_payload(
-    options: dict[str, object], client: DynamoDBClient, table_name: str
-) -> None:
-    site = Site("ours", options)
-    cookie = site(store(name="Ada")).cookie
-    damage(client, table_name)
-    with pytest.raises(PayloadError):
-        Site("ours", {**options, "invalidate_corrupt": "false"})(values, cookie)
-    with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
-        answer = site(store(name="Grace"), cookie)
-    assert cookie != answer.cookie
-    assert {"name": "Grace"} == site(values, answer.cookie).result

@@ -270,15 +270,6 @@ def test_the_retry_of_a_move_reads_consistently(options: dict[str, Any], script:
 
 
 @pytest.mark.parametrize("fate", [LOST, ARRIVED])
-def test_the_end_of_the_request_completes_a_failed_move(
-    visitor: Visitor, script: Script, fate: str
-) -> None:
-    session = fails(script, changed_id(visitor), fate)
-    session.save(accessed_only=True)
-    assert START == finds(visitor, session)
-
-
-@pytest.mark.parametrize("fate", [LOST, ARRIVED])
 def test_a_second_change_of_id_keeps_the_first_new_id(
     visitor: Visitor, script: Script, fate: str
 ) -> None:

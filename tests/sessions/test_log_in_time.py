@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import DynamoDBSession
-from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import Site, log_out, store, values
 from tests.sessions.test_consistent_read import Replica
@@ -165,15 +164,3 @@ def test_a_replica_that_lacks_the_log_in_does_not_end_the_session(
     replica.reads.clear()
     assert {"a": 1} == site(values, cookie).result
     assert [False, True] == replica.reads
-
-
-def test_a_log_in_and_a_timeout_cost_no_calls(moved: dict[str, Any]) -> None:
-    visitor = Visitor({**moved, "absolute_timeout": 1000}, DynamoDBSession)
-    visitor.starts(a=1)
-    with CallRecorder(visitor.client) as sent:
-        session = visitor.request()
-        session.logged_in()
-        session.set_timeout(60)
-        session.save()
-        visitor.request().save(accessed_only=True)
-    assert ["GetItem", "PutItem", "GetItem"] == sent.operations

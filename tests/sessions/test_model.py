@@ -19,7 +19,8 @@ from beaker_dynamodb.sessions.events import SessionEvent
 from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.clock import Clock
-from tests.sessions.model import INTERVAL, LIFE, Request, Stored, Table
+from tests.sessions.driven import Visitor, stored_sessions
+from tests.sessions.model import INTERVAL, LIFE, Request, Table
 from tests.sessions.site import ENCRYPTED
 
 WHICH = st.integers(0, 5)
@@ -60,35 +61,26 @@ class Sessions(Machine):
     def begin(self, which: int | None, plan: list[str]) -> None:
         """Begin a request without an id, or with one that was issued before."""
         id = self.ids[which % len(self.ids)] if which is not None and self.ids else None
+        options = {
+            "client": self.client,
+            "table_name": self.table_name,
+            "clock": self.clock,
+            "url": f"dynamodb://?timeout={LIFE}",
+            "touch_interval": INTERVAL,
+            "on_event": self.reported.append,
+        }
+        visitor = Visitor({**options, **self.more}, self.session_class)
+        visitor.id = id
         made: list[Any] = []
-
-        def load() -> None:
-            made.append(
-                self.session_class(
-                    {},
-                    id=id,
-                    use_cookies=False,
-                    type="ext:dynamodb",
-                    client=self.client,
-                    table_name=self.table_name,
-                    clock=self.clock,
-                    url=f"dynamodb://?timeout={LIFE}",
-                    touch_interval=INTERVAL,
-                    on_event=self.reported.append,
-                    **self.more,
-                )
-            )
-
-        if not self.attempt(plan, load):
+        if not self.attempt(plan, lambda: made.append(visitor.request())):
             return
         (session,) = made
         found = None if id is None else self.table.find(id)
         base = dict(found.data) if found else None
         request = Request(session, session.id, base, found, looked=id is not None)
-        assert (request.base or {}) == request.mine
-        assert (found is None) is session.is_new
-        assert id in (None, session.id)
         self.requests.append(request)
+        assert (base or {}, found is None) == (request.mine, session.is_new)
+        assert id in (None, session.id)
 
     def know(self, id: str) -> None:
         """Add an id that later requests may use: a browser gets it only with a save."""
@@ -144,8 +136,9 @@ class Sessions(Machine):
             assert not self.script.wrote
             return
         present = self.table.present(request)
-        if self.ours and request.old_id is not None and self.is_gone(request, present):
-            mine = self.keep_own(request, mine)
+        lost = request.known is not None and present is None and self.script.refused
+        if self.ours and request.old_id is not None and (request.gone or lost):
+            mine = request.keep_own(mine)
             present = None
         item = self.table.saved(request, mine)
         if acknowledged:
@@ -161,21 +154,6 @@ class Sessions(Machine):
             request.known = present
             if mine == present.data:  # an earlier write of this request had arrived
                 request.base = mine
-
-    def is_gone(self, request: Request, present: Stored | None) -> bool:
-        """Return whether a request that changes the id knows that the session has ended."""
-        lost = request.known is not None and present is None
-        return request.gone or (lost and self.script.refused)
-
-    def keep_own(self, request: Request, mine: dict[str, int]) -> dict[str, int]:
-        """Continue an ended session as a new one with the keys that the request has set, if any."""
-        base = request.base or {}
-        own = {key: mine[key] for key in mine if base.get(key) != mine[key]}
-        request.old_id, request.gone, request.ended = None, not own, True
-        if own:
-            request.base, request.known = None, None
-            assert own == request.mine
-        return own
 
     def compare_touch(self, request: Request, acknowledged: bool) -> None:
         """Compare a request without changes with the model."""
@@ -282,11 +260,9 @@ class Sessions(Machine):
     @invariant()
     def the_table_is_the_model(self) -> None:
         """The table contains the model's items, with the same expiry to the millisecond."""
-        scanned = self.client.scan(TableName=self.table_name, ConsistentRead=True)["Items"]
         found = {
             item["id"]["S"].removeprefix("sess:"): round(float(item["deadline"]["N"]) * 1000)
-            for item in scanned
-            if item["type"]["S"] != "beaker-marker"
+            for item in stored_sessions(self.client, self.table_name)
         }
         assert {id: item.deadline_ms for id, item in self.table.items.items()} == found
 

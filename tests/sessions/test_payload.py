@@ -1,4 +1,4 @@
-"""Payloads are compared without decoding them where possible."""
+"""How a session's payload is encoded, decoded, and compared without decoding if possible."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from beaker.cache import clsmap
+from beaker.container import MemoryNamespaceManager
 from beaker.util import PickleSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import DynamoDBSession
+from beaker_dynamodb import (
+    ConfigurationError,
+    DynamoDBNamespaceManager,
+    DynamoDBSession,
+    PayloadError,
+)
 from beaker_dynamodb.items.codec import SessionBytes
+from beaker_dynamodb.session_item import in_dynamodb
 from beaker_dynamodb.sessions import merge, record
 from beaker_dynamodb.sessions.payload import (
     BEAKER,
@@ -22,7 +30,7 @@ from beaker_dynamodb.sessions.payload import (
     same_except_access_time,
 )
 from tests.sessions.driven import Visitor
-from tests.sessions.site import MIDDLEWARES, Site, store
+from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, store
 
 TIMES = {"_creation_time": 1.5, "_accessed_time": 2.5}
 #: A value that looks like the beginning of a session.
@@ -159,3 +167,129 @@ def test_a_payload_is_decoded_while_another_one_is() -> None:
 
     assert {} == Payload("slow", PayloadFormat(decode, mock.Mock(), mock.Mock())).data
     assert [{"a": 1}] == found
+
+
+# -- the session class -------------------------------------------------------------------------
+
+
+class Subclass(DynamoDBNamespaceManager):
+    """A backend of the application."""
+
+
+@pytest.mark.parametrize(
+    ("options", "stored"),
+    [
+        ({"type": "ext:dynamodb"}, True),
+        ({"type": "dynamodb"}, True),
+        ({"type": "memory"}, False),
+        ({"type": "cookie"}, False),
+        ({"type": "mine"}, True),
+        ({"type": "cookie", "namespace_class": Subclass}, True),
+        ({"type": "mine", "namespace_class": MemoryNamespaceManager}, False),
+        ({"type": "mine", "namespace_class": "a name"}, False),
+        ({"type": "cookie", "namespace_class": None}, False),
+    ],
+    ids=str,
+)
+def test_a_type_or_class_of_this_package_stores_in_dynamodb(
+    options: dict[str, Any], stored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(clsmap._clsmap, "mine", Subclass)
+    assert stored is in_dynamodb(options)
+
+
+def test_the_default_type_is_dynamodb(moved: dict[str, Any]) -> None:
+    for chosen in ({}, {"type": None}, {"type": ""}):
+        session = DynamoDBSession({}, use_cookies=False, **chosen, **moved)
+        assert "ext:dynamodb" == session.type
+    with pytest.raises(ConfigurationError) as caught:
+        DynamoDBSession({}, type="file")
+    assert "DynamoDBSession needs type = ext:dynamodb, not 'file'" == str(caught.value)
+
+
+def test_a_clock_that_cannot_be_called_is_refused_as_an_option_and_not_used(
+    moved: dict[str, Any],
+) -> None:
+    with pytest.raises(ConfigurationError, match="clock"):
+        Visitor({**moved, "clock": "12:00"}, DynamoDBSession).starts(a=1)
+
+
+# -- payload ----------------------------------------------------------------------------------
+
+
+class Broken:
+    """A serializer that fails."""
+
+    @staticmethod
+    def dumps(data: dict[str, Any]) -> bytes:
+        raise ZeroDivisionError("secret")
+
+    loads = dumps
+
+
+class Empty(PickleSerializer):  # type: ignore[misc]  # Beaker has no type hints
+    """A serializer that reads every session as an empty one."""
+
+    @staticmethod
+    def loads(data: bytes) -> None:
+        return None
+
+
+def session_with(moved: dict[str, Any], serializer: Any, **more: object) -> DynamoDBSession:
+    visitor = Visitor({**moved, "data_serializer": serializer, **more}, DynamoDBSession)
+    session: DynamoDBSession = visitor.request()
+    return session
+
+
+@pytest.mark.parametrize("more", [{}, ENCRYPTED], ids=["plain", "encrypted"])
+def test_errors_of_a_serializer_are_payload_errors(
+    moved: dict[str, Any], more: dict[str, object]
+) -> None:
+    stored = session_with(moved, PickleSerializer(), **more)._encode({"a": 1})
+    session = session_with(moved, Broken(), **more)
+    with pytest.raises(PayloadError) as caught:
+        session._decode(stored)
+    assert "cannot decode a session's payload: ZeroDivisionError" == str(caught.value)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    with pytest.raises(PayloadError) as caught:
+        session._encode({"a": 1})
+    text = "data_serializer cannot encode a session's data: ZeroDivisionError"
+    assert text == str(caught.value)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert session._decode_if_possible(stored) is None
+
+
+@pytest.mark.parametrize("more", [{}, ENCRYPTED], ids=["plain", "encrypted"])
+def test_nothing_is_read_as_an_empty_session(
+    moved: dict[str, Any], more: dict[str, object]
+) -> None:
+    session = session_with(moved, Empty(), **more)
+    stored = session._encode({"a": 1})
+    assert {} == session._decode(stored)
+    assert {} == session._decode(stored, Empty())
+    assert {"a": 1} == session._decode(stored, PickleSerializer())
+
+
+def test_a_payload_that_is_not_encrypted_is_refused_with_a_key(moved: dict[str, Any]) -> None:
+    plain = session_with(moved, PickleSerializer())._encode({"a": 1})
+    with pytest.raises(PayloadError):
+        session_with(moved, PickleSerializer(), **ENCRYPTED)._decode(plain)
+
+
+def test_the_version_belongs_to_the_current_id(moved: dict[str, Any]) -> None:
+    visitor = Visitor({**moved, "consistent_read": "auto"}, DynamoDBSession)
+    session = visitor.starts(a=1)
+    version = session._data_version()
+    assert version is not None
+    assert 1 == version[0]
+    session.regenerate_id()
+    assert session._data_version() is None
+    session._close()
+    assert session._data_version() is None
+
+
+def test_an_unsigned_payload_of_another_serializer_is_refused(moved: dict[str, Any]) -> None:
+    with pytest.raises(PayloadError) as caught:
+        session_with(moved, Empty())._plain(b"")
+    text = "an unsigned session of another data_serializer cannot be checked for plain data "
+    assert text + "(option accept_unsigned)" == str(caught.value)

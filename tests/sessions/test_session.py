@@ -88,13 +88,6 @@ def test_a_session_that_is_loaded_sets_no_cookie(ours: Visitor) -> None:
     assert session.request["set_cookie"] is False
 
 
-def test_a_failed_load_is_not_a_corrupt_session(ours: Visitor) -> None:
-    session = ours.request(invalidate_corrupt=True)
-    with before(ours.client, "GetItem", fail), pytest.raises(StoreUnavailable):
-        session.load()
-    assert session.invalidate_corrupt is False
-
-
 def test_a_session_under_a_chosen_id_is_new_until_it_is_stored(
     visitor: Visitor, clock: Clock
 ) -> None:

@@ -44,8 +44,8 @@ def sent(moved: dict[str, object]) -> Iterator[CallRecorder]:
 
 
 @pytest.fixture
-def site(middleware: str, moved: dict[str, object]) -> Site:
-    return Site(middleware, moved)
+def site(moved: dict[str, object]) -> Site:
+    return Site("ours", moved)
 
 
 @pytest.fixture
@@ -115,8 +115,10 @@ def test_reading_no_flash_messages_writes_nothing(
 @pytest.mark.owasp("7.3.1")
 @pytest.mark.parametrize("middleware", MIDDLEWARES)
 def test_an_active_user_stays_logged_in_and_an_idle_one_does_not(
-    site: Site, cookie: str, clock: Clock
+    middleware: str, moved: dict[str, object], clock: Clock
 ) -> None:
+    site = Site(middleware, moved)
+    cookie = site(store(name="Ada")).cookie
     for pause in (INTERVAL - 1, LIFE - INTERVAL) * 10:
         clock.advance(pause)
         assert {"name": "Ada"} == site(values, cookie).result

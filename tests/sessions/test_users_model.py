@@ -1,7 +1,8 @@
-"""Log-ins, log-outs, revokes and expiry in any order, one inside of another."""
+"""Log-ins, log-outs, revokes and expiry in any order, one inside of another, and in processes."""
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +23,9 @@ from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.events import SessionEvent
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
+from tests.servers.endpoint import Endpoint
 from tests.sessions.driven import Visitor, stored_sessions
-from tests.sessions.log_ins import USER, before_write
+from tests.sessions.log_ins import USER, before_write, listed
 
 LIMIT = 2
 WHICH = st.integers(0, 5)
@@ -144,3 +146,42 @@ def test_users_follow_the_model(clock: Clock) -> None:
         Visitor(Users.options, DynamoDBSession).starts(csrf="token")  # makes the table
         steps = settings(max_examples=60, stateful_step_count=20)
         run_state_machine_as_test(Users, settings=steps)
+
+
+# -- on Amazon's DynamoDB Local ----------------------------------------------------------------
+
+
+PROCESSES, LOG_INS = 4, 25
+
+
+def log_in(options: dict[str, Any], times: int) -> None:
+    for _ in range(times):
+        visitor = Visitor(options, DynamoDBSession)
+        visitor.starts(csrf="token")
+        session = visitor.request()
+        session["userId"] = 42
+        session.regenerate_id()
+        session.save()
+        session["n"] = 1
+        session.save()
+
+
+@pytest.mark.owasp("7.1.2")
+@pytest.mark.full
+@pytest.mark.parametrize("engine", ["local"], scope="session")
+def test_racing_log_ins_of_four_processes_leave_as_many_sessions_as_allowed(
+    endpoint: Endpoint, table_name: str
+) -> None:
+    options = {"table_name": table_name, **endpoint.options, **USER, "max_sessions": 3}
+    log_in(options, 1)
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=log_in, args=(options, LOG_INS)) for _ in range(PROCESSES)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [0] * PROCESSES == [process.exitcode for process in processes]
+    stored = stored_sessions(endpoint.client, table_name)
+    of_user = {str(item["id"]["S"]) for item in stored if "userId" in item}
+    assert 3 == len(of_user)
+    assert of_user == set(listed(endpoint.client, options))
