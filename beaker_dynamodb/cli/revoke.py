@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -79,8 +79,12 @@ def revoke(
     if period is not None and session_id is not None:
         raise click.UsageError("times go with --where and --all only")
     options = replace(settings.existing, consistent_read=True)
+    store, special = SessionStore.of(Backend(options)), conditions(settings, where)
     with Capacity(ClientSource(options)()) as used:
-        chosen = _Chosen(options, session_id, conditions(settings, where), keep, period)
+        scan = session_id is not None and is_digest(session_id) and not special
+        with metered(options, scan=scan, consistent=True, until="the session is found"):
+            named = find(store, keep if session_id is None else [session_id], special)
+        chosen = _Chosen(options, store, named, session_id is not None, special, period)
         if all_:
             click.echo(ROTATE, err=True)
         if not (dry_run or yes) and (question := chosen.question()):
@@ -97,65 +101,54 @@ def revoke(
                 print_rows(sessions)
 
 
+@dataclass
 class _Chosen:
     """The sessions that the command line names.
 
-    :raises Failed: a session that is named by its id or digest does not exist.
+    :param named: the sessions that it names by id or digest: the one to end, or those to keep.
     """
 
-    def __init__(
-        self,
-        options: Options,
-        session_id: str | None,
-        special: dict[str, Any],
-        keep: tuple[str, ...],
-        period: Condition | None,
-    ) -> None:
-        self._options = options
-        self._store = SessionStore.of(Backend(options))
-        self._special = special
-        self._period = period
-        self._is_one = session_id is not None
-        names = keep if session_id is None else (session_id,)
-        scan = session_id is not None and is_digest(session_id) and not special
-        with metered(options, scan=scan, consistent=True, until="the session is found"):
-            self._named = find(self._store, names, special)
+    options: Options
+    store: SessionStore
+    named: list[StoredSession]
+    is_one: bool
+    special: dict[str, Any]
+    period: Condition | None
 
     def question(self) -> str:
         """Return what to ask before the sessions end; empty if there are none."""
-        table = f"table {self._options.table_name!r}"
-        if self._is_one or self._special:
+        table = f"table {self.options.table_name!r}"
+        if self.is_one or self.special:
             number = sum(1 for _ in self.listed())
             return f"Revoke {counted(number, 'session')} in {table}?" if number else ""
-        prefix = Keys(self._options).prefixes[0]
-        which = "all" if self._period is None else "the chosen"
+        prefix = Keys(self.options).prefixes[0]
+        which = "all" if self.period is None else "the chosen"
         return f"Is the secret rotated? Revoke {which} sessions with prefix {prefix!r} in {table}?"
 
     def listed(self) -> Generator[StoredSession, None, None]:
         """Yield the sessions without ending them."""
-        if self._is_one:
-            yield from self._named
+        if self.is_one:
+            yield from self.named
             return
-        kept = {one.digest for one in self._named}
+        kept = {one.digest for one in self.named}
         with (
-            metered(self._options, scan=not self._special, consistent=True, rows=True),
-            closing(self._store.sessions(self._special, condition=self._period)) as found,
+            metered(self.options, scan=not self.special, consistent=True, rows=True),
+            closing(self.store.sessions(self.special, condition=self.period)) as found,
         ):
             yield from (one for one in found if one.digest not in kept)
 
     def revoked(self) -> Generator[StoredSession, None, None]:
         """End the sessions; yield each one that ended."""
-        if self._is_one:
-            yield from filter(self._store.delete, self._named)
+        if self.is_one:
+            yield from filter(self.store.delete, self.named)
             return
-        store, period = self._store, self._period
-        if self._special:
-            yield from store.revoke_each(self._special, keep=self._named, condition=period)
+        if self.special:
+            yield from self.store.revoke_each(self.special, keep=self.named, condition=self.period)
             return
         while True:
             number = 0
-            with metered(self._options, scan=True, consistent=True, rows=True):
-                for number, session in enumerate(store.revoke_pass(period), 1):  # noqa: B007  # used after the loop
+            with metered(self.options, scan=True, consistent=True, rows=True):
+                for number, session in enumerate(self.store.revoke_pass(self.period), 1):  # noqa: B007  # used after the loop
                     yield session
             if not number:
                 return
