@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +19,10 @@ from beaker_dynamodb.cli.flags import with_scan, with_settings
 from beaker_dynamodb.cli.scans import item_count
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
+from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items import reaper
 from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.from_dynamodb import location
-from beaker_dynamodb.migrate.state import State
-
-#: Marks a segment that is not begun, so that the state file has the number of segments.
-START: dict[str, Any] = {}
 
 
 @command(
@@ -57,30 +59,22 @@ def reap(
         raise click.UsageError("--state does not go with --dry-run")
     items = ItemStore(settings.existing)
     sums = reaper.Reaped()
+    file = None if state is None else _StateFile(state, location(items))
+    start: Mapping[str, Any] = {"segments": segments, "last_keys": {}}
+    if file is not None:
+        start = file.read() or start
+        file.write(start)
+    runs = reaper.reap(items, limiter=RateLimiter(units_per_second), dry_run=dry_run, state=start)
+    total = item_count(items.options)
     with (
-        State(state, "reap", location(items)) as saved,
-        progress(
-            "items read", item_count(items.options), more=lambda: f", {sums.deleted:,} deleted"
-        ) as advance,
+        progress("items read", total, more=lambda: f", {sums.deleted:,} deleted") as advance,
+        closing(runs),  # type: ignore[type-var]  # an Iterator, which is a generator
     ):
-        if not saved.marks:
-            for segment in range(segments):
-                saved.mark(segment, START)
-        runs = reaper.reap(
-            items,
-            limiter=RateLimiter(units_per_second),
-            dry_run=dry_run,
-            state={
-                "segments": len(saved.marks),
-                "last_keys": {n: key for n, key in saved.marks.items() if key != START},
-            },
-        )
-        with closing(runs):  # type: ignore[type-var]  # an Iterator, which is a generator
-            for now in runs:
-                advance(now.scanned - sums.scanned)
-                sums = now
-                for name, key in sums.state["last_keys"].items() if sums.state else ():
-                    saved.mark(int(name), key)
+        for now in runs:
+            advance(now.scanned - sums.scanned)
+            sums = now
+            if file is not None and sums.state is not None:
+                file.write(sums.state)
     if state is not None:
         state.unlink()
     if as_json:
@@ -99,3 +93,41 @@ def reap(
         f"{counted(number, 'expired item')} {done}, of {sums.scanned:,} read; "
         f"{sums.capacity_units:g} units used."
     )
+
+
+@dataclass
+class _StateFile:
+    """Saves where to resume, as JSON. Only its owner may read it: keys contain session ids.
+
+    :param location: of the table; a file of another one is refused.
+    """
+
+    path: Path
+    location: str
+
+    def read(self) -> dict[str, Any] | None:
+        """Return where an earlier run stopped, or None if there is no file."""
+        saved = None
+        try:
+            saved = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ConfigurationError(f"state file {self.path}: {error}") from None
+        except ValueError:
+            pass  # not JSON
+        if not isinstance(saved, dict) or saved.get("location") != self.location:
+            raise ConfigurationError(
+                f"state file {self.path}: belongs to another command, table or prefix"
+            )
+        return dict(saved["state"])
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Replace the file at once, so that a killed process leaves a whole one."""
+        new = self.path.with_name(f"{self.path.name}.new")
+        try:
+            with open(new, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
+                json.dump({"location": self.location, "state": state}, file)
+            new.replace(self.path)
+        except OSError as error:
+            raise ConfigurationError(f"state file {self.path}: {error}") from None

@@ -148,7 +148,8 @@ class _Chosen:
         while True:
             number = 0
             with metered(self.options, scan=True, consistent=True, rows=True):
-                for number, session in enumerate(self.store.revoke_pass(self.period), 1):  # noqa: B007  # used after the loop
+                for session in self.store.revoke_pass(self.period):
+                    number += 1
                     yield session
             if not number:
                 return
