@@ -12,15 +12,7 @@ from typing import Any
 import click
 
 from beaker_dynamodb import __version__
-from beaker_dynamodb.cli.command import (
-    FAILED,
-    INTERRUPTED,
-    OK,
-    VERBOSE,
-    WRONG_USE,
-    Group,
-    examples,
-)
+from beaker_dynamodb.cli.command import FAILED, INTERRUPTED, OK, VERBOSE, WRONG_USE, Group, examples
 from beaker_dynamodb.cli.console import printable
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
 
@@ -121,7 +113,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (-v shows the traceback)", FAILED
 
 
-def _fail(message: str, code: int = FAILED) -> int:
+def _fail(message: str, code: int) -> int:
     click.echo(f"beaker-dynamodb: error: {printable(' '.join(message.split()))}", err=True)
     return code
 

@@ -17,9 +17,7 @@ def stopping_with_the_reader() -> Iterator[None]:
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
         # rich raises SystemExit itself.
-        if not isinstance(error, BrokenPipeError) and not isinstance(
-            error.__context__, BrokenPipeError
-        ):
+        if BrokenPipeError not in (type(error), type(error.__context__)):
             raise
         _discard_output()
 

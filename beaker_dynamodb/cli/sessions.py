@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import click
 
@@ -21,13 +21,9 @@ from beaker_dynamodb.cli.session_rows import described, print_jsonl, print_rows,
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.times import with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
+from beaker_dynamodb.dynamodb.expressions import Condition
 from beaker_dynamodb.sessions.session_store import SessionStore
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from beaker_dynamodb.dynamodb.expressions import Condition
-    from beaker_dynamodb.sessions.stored_session import StoredSession
+from beaker_dynamodb.sessions.stored_session import StoredSession
 
 #: The attributes of a `StoredSession` to sort by.
 SORTED_BY = {"created": "created", "used": "accessed", "expires": "expires"}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Mapping
 from contextlib import closing
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,10 +16,8 @@ from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config import converters
 from beaker_dynamodb.exceptions import SpecialKeyError
 from beaker_dynamodb.items.special_keys import SpecialKeys
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.sessions.session_store import SessionStore
-    from beaker_dynamodb.sessions.stored_session import StoredSession
+from beaker_dynamodb.sessions.session_store import SessionStore
+from beaker_dynamodb.sessions.stored_session import StoredSession
 
 _DIGEST = re.compile(r"@[0-9a-f]{16}")
 

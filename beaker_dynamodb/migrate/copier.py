@@ -188,7 +188,7 @@ class Copier:
 
     def _count(self, name: str, number: int = 1) -> None:
         with self._lock:
-            self.report.add(name, number)
+            setattr(self.report, name, getattr(self.report, name) + number)
 
 
 def _units(attributes: Attributes) -> int:

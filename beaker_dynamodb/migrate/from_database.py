@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Damaged, Entry, from_pickle, reading
+from beaker_dynamodb.migrate.source import Damaged, Entry, Source, from_pickle
 
 #: Rows per fetch.
 BATCH_ROWS = 500
@@ -16,7 +16,7 @@ BATCH_ROWS = 500
 PACKAGES = {"MySQLdb": "mysqlclient"}
 
 
-class DatabaseSource:
+class DatabaseSource(Source):
     """A table with the columns ``namespace``, ``accessed`` and ``data``.
 
     :param url: SQLAlchemy URL.
@@ -62,14 +62,12 @@ class DatabaseSource:
         self._count = sqlalchemy.select(sqlalchemy.func.count()).select_from(table)
         self.name = f"the table {table_name} of {self._engine.url.render_as_string()}"
 
-    def total(self) -> int | None:
-        """Return the number of rows."""
-        with reading(self.name), self._engine.connect() as connection:
+    def _total(self) -> int | None:
+        with self._engine.connect() as connection:
             return connection.execute(self._count).scalar_one()
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the rows."""
-        with reading(self.name), self._engine.connect() as connection:
+    def _entries(self) -> Iterator[Entry]:
+        with self._engine.connect() as connection:
             rows = connection.execution_options(yield_per=BATCH_ROWS).execute(self._select)
             for session_id, accessed, pickled in rows:
                 yield _entry(session_id, accessed, pickled)

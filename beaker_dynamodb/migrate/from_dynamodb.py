@@ -18,6 +18,7 @@ from beaker_dynamodb.migrate.source import (
     Damaged,
     Entry,
     NotASession,
+    Source,
     SourceSession,
     digest_of,
 )
@@ -43,7 +44,7 @@ def location(items: ItemStore) -> str:
     return f"table {options.table_name} at {endpoint}, prefix {prefixes}{hashed}"
 
 
-class DynamoDBSource:
+class DynamoDBSource(Source):
     """The sessions of one configuration.
 
     :param units_per_second: maximum read capacity. None means no limit.
@@ -61,20 +62,15 @@ class DynamoDBSource:
         sessions = Attr("type").eq(SESSION)
         if prefix:
             sessions &= Attr(options.hash_key).begins_with(prefix)
-        self._params = {
-            **read_params(filter=sessions),
-            "ConsistentRead": True,
-        }
+        self._params = {**read_params(filter=sessions), "ConsistentRead": True}
 
-    def total(self) -> int | None:
-        """Return ItemCount, up to six hours old, if DescribeTable is allowed."""
-        with suppress(DynamoDBError):
+    def _total(self) -> int | None:
+        with suppress(DynamoDBError):  # DescribeTable may not be allowed
             described = table_state.describe(self.client, self.storage.options.table_name)
             return None if described is None else described.get("ItemCount")
         return None
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the items."""
+    def _entries(self) -> Iterator[Entry]:
         pages = scan(
             self.storage.items,
             self._params,

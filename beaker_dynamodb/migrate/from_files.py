@@ -11,6 +11,7 @@ from __future__ import annotations
 import dbm
 import os
 import re
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from beaker_dynamodb.migrate.source import (
     Damaged,
     Entry,
     NotASession,
+    Source,
     from_pickle,
     reading,
 )
@@ -33,7 +35,7 @@ _DBM_NAME = re.compile(r"(?P<id>.+)\.dbm(\.(bak|dat|db|dir|pag))?")
 SHOWN_STORES = 10
 
 
-class _Files:
+class _Files(Source):
     """Sessions in files.
 
     :param folder: Beaker's ``data_dir``, or the folder of this backend.
@@ -62,28 +64,25 @@ class _Files:
             raise ConfigurationError(
                 f"there are several stores below {folder}; choose one: {stores}{more}"
             )
-        self._folder, self._total = next(iter(found.items()), (top, 0))
+        self._folder, self._files = next(iter(found.items()), (top, 0))
         self.name = f"the folder {self._folder}"
 
     @staticmethod
+    @abstractmethod
     def _ids(names: Iterable[str]) -> list[str]:
         """Return the names of the namespaces with these files."""
-        raise NotImplementedError
 
-    def total(self) -> int | None:
-        """Return the number of files when the source was opened."""
-        return self._total
+    def _total(self) -> int | None:
+        return self._files  # when the source was opened
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the contents of the files."""
-        with reading(self.name):
-            for folder, names in _walk(self._folder):
-                if _store(folder, self._folder) == self._folder:
-                    for name in self._ids(names):
-                        yield from self._entry(folder, name)
+    def _entries(self) -> Iterator[Entry]:
+        for folder, names in _walk(self._folder):
+            if _store(folder, self._folder) == self._folder:
+                for name in self._ids(names):
+                    yield from self._entry(folder, name)
 
-    def _entry(self, folder: Path, name: str) -> Iterator[Entry]:
-        raise NotImplementedError
+    @abstractmethod
+    def _entry(self, folder: Path, name: str) -> Iterator[Entry]: ...
 
 
 class FileSource(_Files):

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Entry, NotASession, from_pickle, reading
+from beaker_dynamodb.migrate.source import Entry, NotASession, Source, from_pickle
 
 SUFFIX = ":session"
 #: Documents per fetch.
 BATCH_DOCUMENTS = 500
 
 
-class MongoSource:
+class MongoSource(Source):
     """The default database of a MongoDB server.
 
     :param url: Beaker's option, ``mongodb://HOST/DATABASE``, or a client.
@@ -43,22 +43,16 @@ class MongoSource:
             ) from None
         self.name = f"the database {self._database.name} in MongoDB"
 
-    def total(self) -> int | None:
-        """Return about how many documents there are, with those of caches."""
-        with reading(self.name):
-            total: int = self._database.backer_cache.estimated_document_count()
-            return total
+    def _total(self) -> int | None:
+        total: int = self._database.backer_cache.estimated_document_count()
+        return total  # with the documents of caches
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the documents."""
-        with reading(self.name):
-            try:
-                sessions = {"_id": {"$regex": f"{SUFFIX}$"}}
-                documents = self._database.backer_cache.find(sessions, batch_size=BATCH_DOCUMENTS)
-                for document in documents:
-                    yield _entry(document)
-            finally:
-                self._client.close()
+    def _entries(self) -> Iterator[Entry]:
+        sessions = {"_id": {"$regex": f"{SUFFIX}$"}}
+        with self._client:
+            yield from map(
+                _entry, self._database.backer_cache.find(sessions, batch_size=BATCH_DOCUMENTS)
+            )
 
 
 def _entry(document: Mapping[str, Any]) -> Entry:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Entry, from_pickle, reading
+from beaker_dynamodb.migrate.source import Entry, Source, from_pickle
 
 PREFIX, SUFFIX = b"beaker_cache:", b":session"
 #: Keys per pipeline.
 BATCH_KEYS = 500
 
 
-class RedisSource:
+class RedisSource(Source):
     """One database of a Redis server.
 
     :param url: Beaker's option, ``redis://HOST:6379/0``.
@@ -37,21 +38,15 @@ class RedisSource:
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self._clock = clock
 
-    def total(self) -> int | None:
-        """Return the number of keys in the database; those of other programs count too."""
-        with reading(self.name):
-            total: int = self._client.dbsize()
-            return total
+    def _total(self) -> int | None:
+        total: int = self._client.dbsize()
+        return total  # with the keys of other programs
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the values of the keys."""
-        with reading(self.name):
-            try:
-                found = self._client.scan_iter(match=PREFIX + b"*" + SUFFIX, count=BATCH_KEYS)
-                for keys in _batches(found):
-                    yield from self._values(keys)
-            finally:
-                self._client.close()
+    def _entries(self) -> Iterator[Entry]:
+        with closing(self._client):
+            found = self._client.scan_iter(match=PREFIX + b"*" + SUFFIX, count=BATCH_KEYS)
+            while keys := list(islice(found, BATCH_KEYS)):
+                yield from self._values(keys)
 
     def _values(self, keys: list[bytes]) -> Iterator[Entry]:
         pipeline = self._client.pipeline(transaction=False)
@@ -66,9 +61,3 @@ class RedisSource:
                 # -1: it never expires.
                 expires_ms = now_ms + left_ms if left_ms >= 0 else None
                 yield from_pickle(session_id, pickled, expires_ms=expires_ms)
-
-
-def _batches(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
-    keys = iter(keys)
-    while batch := list(islice(keys, BATCH_KEYS)):
-        yield batch

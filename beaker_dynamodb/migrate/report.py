@@ -56,10 +56,6 @@ class Report:
     refused_writes: int = 0
     refused_units: int = 0
 
-    def add(self, name: str, number: int = 1) -> None:
-        """Increase a count. Not thread-safe."""
-        setattr(self, name, getattr(self, name) + number)
-
     @property
     def missing(self) -> int:
         """Number of sessions found that have no outcome."""

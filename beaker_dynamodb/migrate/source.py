@@ -7,10 +7,11 @@ No source unpickles objects. Beaker's backends store pickles of strings and dict
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 from beaker_dynamodb.items.keys import key_bytes
@@ -57,12 +58,10 @@ class Damaged:
 Entry = SourceSession | NotASession | Damaged
 
 
-class Source(Protocol):
-    """A store to migrate from.
+class Source(ABC):
+    """A store to migrate from."""
 
-    :param name: for messages; contains no password.
-    """
-
+    #: For messages; contains no password.
     name: str
 
     def total(self) -> int | None:
@@ -70,15 +69,22 @@ class Source(Protocol):
 
         :raises StoreUnavailable: the store cannot be read.
         """
-        ...
+        with reading(self.name):
+            return self._total()
 
     def entries(self) -> Iterator[Entry]:
         """Yield the contents of the store, in bounded memory.
 
         :raises StoreUnavailable: the store cannot be read.
-        :raises ConfigurationError: the store does not exist.
         """
-        ...
+        with reading(self.name):
+            yield from self._entries()
+
+    @abstractmethod
+    def _total(self) -> int | None: ...
+
+    @abstractmethod
+    def _entries(self) -> Iterator[Entry]: ...
 
 
 def digest_of(session_id: str) -> str:
