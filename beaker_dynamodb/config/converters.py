@@ -199,15 +199,11 @@ def special_keys(value: Any) -> tuple[SpecialKey, ...]:
         name = attribute_name(name)
         if name in found:
             raise ValueError(f"contains {name!r} twice")
-        found[name] = _special_key(name, kind)
+        type_, *index = (word.strip().lower() for word in str(kind).split(":"))
+        if index not in ([], ["index"]):
+            raise ValueError(f"{name!r} must have a type such as S or S:index")
+        found[name] = SpecialKey(name, choice(*SPECIAL_TYPES)(type_), indexed=bool(index))
     return tuple(found.values())
-
-
-def _special_key(name: str, kind: Any) -> SpecialKey:
-    words = [word.strip().lower() for word in str(kind).split(":")]
-    if words[1:] not in ([], ["index"]):
-        raise ValueError(f"{name!r} must have a type such as S or S:index")
-    return SpecialKey(name, choice(*SPECIAL_TYPES)(words[0]), indexed=len(words) == 2)
 
 
 def _named(part: str) -> tuple[str, str]:

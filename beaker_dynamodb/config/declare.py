@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import Field, field
 from typing import Any
 
-from beaker_dynamodb.config import urls
+from beaker_dynamodb.config import converters, urls
 
 
 def option(
@@ -18,7 +18,6 @@ def option(
     unit: str = "",
     aliases: tuple[str, ...] = (),
     secret: bool = False,
-    live: bool = False,
 ) -> Any:
     """Declare an option as a dataclass field.
 
@@ -28,7 +27,6 @@ def option(
     :param unit: unit of the number.
     :param aliases: other names of the same option.
     :param secret: the value never appears in a repr or message.
-    :param live: the value is a Python object, which an INI file or URL cannot hold.
     """
     if default_text is None and default in (None, ()):
         default_text = "none"
@@ -39,7 +37,8 @@ def option(
         "unit": unit,
         "aliases": aliases,
         "secret": secret,
-        "live": live,
+        # A Python object, which an INI file or URL cannot hold.
+        "live": convert is converters.live,
     }
     return field(default=default, metadata=metadata)
 

@@ -45,7 +45,6 @@ class Options(SecurityOptions):
     client: Any = option(
         converters.live,
         "A boto3 DynamoDB client to use as it is. Connection options are then ignored.",
-        live=True,
     )
     region_name: str | None = option(
         converters.string, "AWS Region.", default_text=_AWS_CHAIN, aliases=("region",)
@@ -65,7 +64,6 @@ class Options(SecurityOptions):
     config: Any = option(
         converters.live,
         "A botocore Config, which overrides `read_timeout` and `max_attempts`.",
-        live=True,
     )
     read_timeout: float = option(
         converters.positive_number, "Timeout for a response.", default=2.0, unit="seconds"
@@ -214,7 +212,6 @@ class Options(SecurityOptions):
         "Function that returns epoch seconds; for tests.",
         default=time.time,
         default_text="`time.time`",
-        live=True,
     )
 
     def __post_init__(self) -> None:

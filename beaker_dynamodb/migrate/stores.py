@@ -12,6 +12,11 @@ from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import PATIENCE, by_name, parse
 from beaker_dynamodb.exceptions import ConfigurationError
+from beaker_dynamodb.migrate.from_database import DatabaseSource
+from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
+from beaker_dynamodb.migrate.from_files import DbmSource, FileSource
+from beaker_dynamodb.migrate.from_mongodb import MongoSource
+from beaker_dynamodb.migrate.from_redis import RedisSource
 from beaker_dynamodb.migrate.source import Source
 from beaker_dynamodb.sessions.storage import SessionStorage
 
@@ -74,32 +79,20 @@ def source_from_settings(
             f"sessions of the type {kind} cannot be migrated: {UNSUPPORTED[kind]}"
         )
     if kind == "file":
-        from beaker_dynamodb.migrate.from_files import FileSource
-
         return FileSource(Path(_required(settings, "file_dir", "data_dir")))
     if kind == "dbm":
-        from beaker_dynamodb.migrate.from_files import DbmSource
-
         return DbmSource(Path(_required(settings, "dbm_dir", "data_dir")))
     if kind in ("ext:database", "ext:sqla"):
-        from beaker_dynamodb.migrate.from_database import DatabaseSource
-
         return DatabaseSource(
             _required(settings, "url", "sa.url"),
             settings.get("table_name") or "beaker_cache",
             settings.get("schema_name") or None,
         )
     if kind == "ext:redis":
-        from beaker_dynamodb.migrate.from_redis import RedisSource
-
         return RedisSource(_required(settings, "url"))
     if kind == "ext:mongodb":
-        from beaker_dynamodb.migrate.from_mongodb import MongoSource
-
         return MongoSource(_required(settings, "url"))
     if kind in TYPES:
-        from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
-
         return DynamoDBSource(SessionStorage(Backend(_options(settings))), units_per_second)
     raise ConfigurationError(f"the session type {kind!r} is unknown")
 
@@ -123,8 +116,7 @@ def refuse_same(source: Source, target: SessionStorage) -> None:
 
     :raises ConfigurationError: source and target are the same table and prefix.
     """
-    storage = getattr(source, "storage", None)
-    if not isinstance(storage, SessionStorage):
+    if not isinstance(source, DynamoDBSource):
         return
     ours, theirs = (
         (
@@ -133,10 +125,10 @@ def refuse_same(source: Source, target: SessionStorage) -> None:
             one.keys.prefixes[0],
             bool(one.options.hash_ids),
         )
-        for one in (storage, target)
+        for one in (source.storage, target)
     )
     # With `hash_ids = migrate`, the source also finds sessions under other keys.
-    if ours == theirs and storage.options.hash_ids != "migrate":
+    if ours == theirs and source.storage.options.hash_ids != "migrate":
         raise ConfigurationError(
             f"source and target are the same: {source.name}. Copy to another table or prefix"
         )
