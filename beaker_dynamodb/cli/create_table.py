@@ -48,25 +48,23 @@ def create_table(
     is (!). It ends when the table and its indexes can be used. Nothing is removed, except by
     --replace-indexes, so run it at every deployment if you like.
     """
-    client, options = ClientSource(settings.options)(), settings.options
-
-    def steps(dry_run: bool) -> Iterator[Step]:
-        changes = TableChanges(
-            client, options.table_name, dry_run=dry_run, say=partial(click.echo, err=True)
-        )
-        return Provisioner(changes, options, extras, replace_indexes=replace_indexes).steps()
-
+    options = settings.options
+    table = TableChanges(
+        ClientSource(options)(), options.table_name, dry_run, say=partial(click.echo, err=True)
+    )
+    provisioner = Provisioner(table, options, extras, replace_indexes)
     if dry_run and not as_json:
         click.echo("Dry run: nothing is changed. These are the steps:")
     done: list[Step] = []
     try:
-        for step in steps(dry_run):
+        for step in provisioner.steps():
             done.append(step)
             if not as_json:
                 click.echo(f"{MARKS.get(step.status, ' ')} {step.text}")
     except DynamoDBError:
         if done:
-            _say_what_is_left(steps(dry_run=True))
+            table.dry_run = True
+            _say_what_is_left(provisioner.steps())
         raise
     number = sum(step.status == CHANGED for step in done)
     if as_json:

@@ -6,7 +6,6 @@ digest that log lines show.
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -36,13 +35,6 @@ def described(session: StoredSession, *, show_id: bool = False) -> dict[str, Any
             for name, value in session.special.items()
         },
     }
-
-
-def print_jsonl(found: Iterable[StoredSession], *, show_ids: bool = False) -> None:
-    """Print a JSON object a line, each as soon as it is known."""
-    for session in found:
-        line = json.dumps(described(session, show_id=show_ids), ensure_ascii=False)
-        click.echo(printable(line))
 
 
 def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> None:

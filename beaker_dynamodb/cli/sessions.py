@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
@@ -17,7 +18,7 @@ from beaker_dynamodb.cli.erase import erase
 from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.revoke import revoke
 from beaker_dynamodb.cli.scans import consistent_flag, metered
-from beaker_dynamodb.cli.session_rows import described, print_jsonl, print_rows, summary
+from beaker_dynamodb.cli.session_rows import described, print_rows, summary
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.times import with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
@@ -103,7 +104,9 @@ def list_(
             rows = [described(one, show_id=show_ids) for one in listed]
             print_json({"sessions": rows, "capacity_units": used.as_json()})
         elif as_jsonl:
-            print_jsonl(listed, show_ids=show_ids)
+            for one in listed:
+                row = described(one, show_id=show_ids)
+                click.echo(printable(json.dumps(row, ensure_ascii=False)))
         else:
             print_rows(listed, show_ids=show_ids)
 
@@ -151,13 +154,13 @@ def show(
     with metered(options, scan=scan, consistent=consistent, until="the session is found") as used:
         store = SessionStore.of(Backend(options))
         (session,) = find(store, [session_id], conditions(settings, where), consistent=consistent)
-        form, value = describe_session(session.text()) if payload else (None, None)
-    answer = described(session)
-    if payload:
-        answer["format"] = form
+        answer, value = described(session), None
+        if payload:
+            answer["format"], value = describe_session(session.text())
     if as_json:
-        shown = {"payload": value} if payload else {}
-        print_json({**answer, **shown, "capacity_units": used.as_json()})
+        if payload:
+            answer["payload"] = value
+        print_json({**answer, "capacity_units": used.as_json()})
         return
     special = answer.pop("special")
     for name, content in {**answer, **special}.items():
