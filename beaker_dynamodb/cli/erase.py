@@ -7,13 +7,12 @@ from dataclasses import replace
 import click
 
 from beaker_dynamodb.backend import Backend
-from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.command import command, confirm, json_flag, yes_flag
 from beaker_dynamodb.cli.console import counted, print_json
 from beaker_dynamodb.cli.flags import with_settings
+from beaker_dynamodb.cli.scans import metered
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.where import conditions
-from beaker_dynamodb.dynamodb.client import ClientSource
 from beaker_dynamodb.sessions.session_store import SessionStore
 
 
@@ -37,7 +36,7 @@ def erase(settings: Settings, where: str, dry_run: bool, yes: bool, as_json: boo
     options = replace(settings.existing, consistent_read=True)
     if special.keys() != {options.user_key}:
         raise click.UsageError("--where must name the option user_key")
-    with Capacity(ClientSource(options)()) as used:
+    with metered(options) as used:
         store = SessionStore.of(Backend(options))
         found = store.count(special) if dry_run or not yes else 0
         if not (dry_run or yes):

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from beaker_dynamodb.backend import Backend
-from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.command import command, confirm, json_flag, yes_flag
 from beaker_dynamodb.cli.console import counted, print_json
 from beaker_dynamodb.cli.flags import with_settings
@@ -20,7 +19,6 @@ from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.times import with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
 from beaker_dynamodb.config.parse import Options
-from beaker_dynamodb.dynamodb.client import ClientSource
 from beaker_dynamodb.dynamodb.expressions import Condition
 from beaker_dynamodb.items.keys import Keys
 from beaker_dynamodb.sessions.session_store import SessionStore
@@ -80,7 +78,7 @@ def revoke(
         raise click.UsageError("times go with --where and --all only")
     options = replace(settings.existing, consistent_read=True)
     store, special = SessionStore.of(Backend(options)), conditions(settings, where)
-    with Capacity(ClientSource(options)()) as used:
+    with metered(options) as used:
         scan = session_id is not None and is_digest(session_id) and not special
         with metered(options, scan=scan, consistent=True, until="the session is found"):
             named = find(store, keep if session_id is None else [session_id], special)

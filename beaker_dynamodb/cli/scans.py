@@ -70,7 +70,7 @@ def item_count(options: Options) -> int | None:
 def metered(
     options: Options,
     *,
-    scan: bool,
+    scan: bool = False,
     consistent: bool = False,
     until: str = "",
     long: bool = False,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Damaged, Entry, Source, from_pickle
+from beaker_dynamodb.migrate.source import Entry, Source, from_pickle
 
 #: Rows per fetch.
 BATCH_ROWS = 500
@@ -74,8 +74,6 @@ class DatabaseSource(Source):
 
 
 def _entry(session_id: str, accessed: datetime, pickled: bytes | None) -> Entry:
-    if pickled is None:
-        return Damaged("no data")
     # Beaker stores the machine's local time, without a time zone.
     accessed_ms = round(accessed.timestamp() * 1000)
-    return from_pickle(session_id, pickled, namespace=True, accessed_ms=accessed_ms)
+    return from_pickle(session_id, pickled or b"", namespace=True, accessed_ms=accessed_ms)

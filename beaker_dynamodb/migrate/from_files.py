@@ -121,8 +121,8 @@ class DbmSource(_Files):
                 pickled = file.get(SESSION_KEY.encode())
             paths = (path, *(path.with_suffix(f".dbm.{end}") for end in ("dat", "db", "pag")))
             written_ms = max(p.stat().st_mtime_ns // 1_000_000 for p in paths if p.exists())
-        except (*dbm.error, ValueError) as error:  # ValueError: the data file does not exist
-            yield Damaged(f"not a dbm file: {type(error).__name__}")
+        except (*dbm.error, ValueError):  # ValueError: the data file does not exist
+            yield Damaged()
             return
         if pickled is None:
             yield NotASession()

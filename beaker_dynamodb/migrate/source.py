@@ -47,12 +47,7 @@ class NotASession:
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A session that Beaker cannot read either.
-
-    :param reason: what is wrong with it.
-    """
-
-    reason: str
+    """A session that Beaker cannot read either."""
 
 
 Entry = SourceSession | NotASession | Damaged
@@ -106,8 +101,8 @@ def from_pickle(
     """
     try:
         payload = inert_pickle.loads(pickled)
-    except ValueError as error:
-        return Damaged(str(error))
+    except ValueError:
+        return Damaged()
     if namespace:
         payload = payload.get(SESSION_KEY) if isinstance(payload, dict) else None
     # A cache may also use the key "session", but its values are tuples.
