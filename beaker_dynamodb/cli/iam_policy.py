@@ -119,16 +119,13 @@ def policy_document(
     :param leading_keys: allow only items with the prefixes of these uses, for a shared table.
     :raises ConfigurationError: ``leading_keys`` with a use that reads items of all prefixes.
     """
-    uses = list(uses)
     wanted = [(use, action) for use in uses for action in USES[use](options)]
     actions = list(dict.fromkeys(action for _, action in wanted))
     table = arn(options, account, partition)
     on_items = [action for action in actions if action not in ON_TABLE | {INDEX_QUERY}]
     statements = []
-    if leading_keys:
-        _refuse_all_prefixes(wanted)
     if on_items:
-        condition = _leading_keys(options, set(uses)) if leading_keys else {}
+        condition = _leading_keys(options, wanted) if leading_keys else {}
         statements.append({**_statement("BeakerItems", on_items, [table]), **condition})
     if INDEX_QUERY in actions:
         indexes = [f"{table}/index/{index_name(key)}" for key in options.index_keys]
@@ -150,16 +147,6 @@ def arn(options: Options, account: str, partition: str | None = None) -> str:
     return f"arn:{partition}:dynamodb:{region}:{account}:table/{name}"
 
 
-def _refuse_all_prefixes(wanted: list[tuple[str, str]]) -> None:
-    for use, action in wanted:
-        if action in ("Scan", INDEX_QUERY):
-            raise ConfigurationError(
-                f"--leading-keys: {use} reads the items of all prefixes ({action}), which cannot "
-                "be allowed for one prefix only; name other uses, such as --use sessions, or give "
-                "each application its own table"
-            )
-
-
 def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
     return {
         "Sid": sid,
@@ -169,7 +156,15 @@ def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, 
     }
 
 
-def _leading_keys(options: Options, uses: set[str]) -> dict[str, Any]:
+def _leading_keys(options: Options, wanted: list[tuple[str, str]]) -> dict[str, Any]:
+    for use, action in wanted:
+        if action in ("Scan", INDEX_QUERY):
+            raise ConfigurationError(
+                f"--leading-keys: {use} reads the items of all prefixes ({action}), which cannot "
+                "be allowed for one prefix only; name other uses, such as --use sessions, or give "
+                "each application its own table"
+            )
+    uses = {use for use, _ in wanted}
     session, cache = Keys(options).prefixes
     prefixes = [session] * bool(uses & OF_SESSIONS) + [cache] * bool(uses & OF_CACHES)
     if not all(prefixes := list(dict.fromkeys(prefixes or [session, cache]))):

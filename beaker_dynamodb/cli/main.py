@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import click
@@ -54,10 +55,9 @@ class _LazyGroup(Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        extra["standalone_mode"] = False
-        run = super().main
+        run = partial(super().main, *args, **{**extra, "standalone_mode": False})
         with _visible_retries():
-            code = _exit_code(lambda: run(*args, **extra))
+            code = _exit_code(run)
         sys.exit(code)
 
 

@@ -35,7 +35,6 @@ class Step:
 class TableChanges:
     """Makes the calls for one table.
 
-    :param name: the table's.
     :param dry_run: make only the calls that change nothing.
     :param say: prints a line about a wait.
     :param sleep: takes seconds; called between two polls.

@@ -12,13 +12,7 @@ from beaker_dynamodb.dynamodb import table
 
 @dataclass(frozen=True)
 class Extras:
-    """Properties of a table that are not options. Those that are not set stay as they are.
-
-    :param tags: tags to set.
-    :param kms_key: a KMS key's ARN, id or alias, for encryption at rest.
-    :param deletion_protection: refuse DeleteTable.
-    :param point_in_time_recovery: continuous backups.
-    """
+    """Properties of a table that are flags, not options. Those not given stay as they are."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
     kms_key: str | None = None

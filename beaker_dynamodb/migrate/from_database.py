@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +69,6 @@ class DatabaseSource(Source):
         with self._engine.connect() as connection:
             rows = connection.execution_options(yield_per=BATCH_ROWS).execute(self._select)
             for session_id, accessed, pickled in rows:
-                yield _entry(session_id, accessed, pickled)
-
-
-def _entry(session_id: str, accessed: datetime, pickled: bytes | None) -> Entry:
-    # Beaker stores the machine's local time, without a time zone.
-    accessed_ms = round(accessed.timestamp() * 1000)
-    return from_pickle(session_id, pickled or b"", namespace=True, accessed_ms=accessed_ms)
+                # Beaker stores the machine's local time, without a time zone.
+                ms = round(accessed.timestamp() * 1000)
+                yield from_pickle(session_id, pickled or b"", namespace=True, accessed_ms=ms)

@@ -35,15 +35,10 @@ Batch = list[SourceSession | Damaged]
 
 @dataclass(eq=False)
 class Migration:
-    """One run of a migration.
+    """One run of a migration; its parameters are the flags of `beaker-dynamodb migrate`.
 
-    :param threads: number of parallel writes.
     :param limiter: limits the write units per second; the default does not.
-    :param dry_run: write nothing.
-    :param verify: which copies are read back and compared: ``sample`` (the first of every
-        hundred), ``all`` or ``none``.
     :param table_may_be_missing: a dry run treats a missing table as empty.
-    :param accept_missing_records: copy although it is unknown what earlier runs have copied.
     """
 
     source: Source

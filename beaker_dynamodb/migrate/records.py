@@ -116,7 +116,7 @@ class Records:
         if self.no_table:
             return dict.fromkeys(keys, Stored(False, None))
         layout = self._items.layout
-        records = {digest: self._key(digest) for digest in keys}
+        records = {digest: self._items.keys.migration(digest) for digest in keys}
         wanted = [layout.key_attributes(key) for key in (*keys.values(), *records.values())]
         found = {
             layout.key(attributes): attributes
@@ -135,12 +135,9 @@ class Records:
         if deadline_ms is None:
             deadline_ms = now_ms + LONGEST_LIFE_MS
         return {
-            **self._items.layout.key_attributes(self._key(digest)),
+            **self._items.layout.key_attributes(self._items.keys.migration(digest)),
             "type": {"S": MIGRATION},
             "created": seconds(now_ms),
             "writer": {"S": secrets.token_urlsafe(9)},
             **self._items.layout.expiry(deadline_ms + KEPT_MS),
         }
-
-    def _key(self, digest: str) -> Key:
-        return self._items.keys.migration(digest)
