@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Run = Callable[..., Result]
 Keys = Callable[[], set[str]]
+Described = Callable[[], dict[str, Any]]
 #: Options of a namespace manager.
 Given = dict[str, Any]
 Words = Sequence[str]
@@ -83,3 +84,20 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 def keys(client: DynamoDBClient, table_name: str) -> Keys:
     """Returns the keys of all items."""
     return lambda: {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}
+
+
+@pytest.fixture
+def described(client: DynamoDBClient, table_name: str) -> Described:
+    """Returns the description of the table."""
+    return lambda: dict(client.describe_table(TableName=table_name)["Table"])
+
+
+@pytest.fixture
+def time_to_live(client: DynamoDBClient, table_name: str) -> Callable[[], str | None]:
+    """Returns the attribute by which the table's items expire."""
+
+    def attribute() -> str | None:
+        found = client.describe_time_to_live(TableName=table_name)
+        return found["TimeToLiveDescription"].get("AttributeName")
+
+    return attribute

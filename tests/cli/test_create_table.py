@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +13,7 @@ from beaker_dynamodb import DynamoDBError
 from beaker_dynamodb.cli.table_changes import TableChanges
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb.client import ClientSource
-from tests.cli.conftest import Given, Run, Words
+from tests.cli.conftest import Described, Given, Run, Words
 from tests.cli.test_template import INDEXED, KEY, PROTECTED, TAGS
 from tests.conftest import dynamodb_local
 from tests.servers.endpoint import create_table
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from tests.servers.endpoint import Endpoint
-
-Described = Callable[[], dict[str, Any]]
 
 NOTHING = "Nothing to do."
 INDEX = ("--special-keys", "userId:S:index")
@@ -39,23 +37,6 @@ def endpoint(request: pytest.FixtureRequest, engine: str) -> Iterator[Endpoint]:
     else:
         with dynamodb_local() as endpoint:
             yield endpoint
-
-
-@pytest.fixture
-def described(client: DynamoDBClient, table_name: str) -> Described:
-    """Returns the description of the table."""
-    return lambda: dict(client.describe_table(TableName=table_name)["Table"])
-
-
-@pytest.fixture
-def time_to_live(client: DynamoDBClient, table_name: str) -> Callable[[], str | None]:
-    """Returns the attribute by which the table's items expire."""
-
-    def attribute() -> str | None:
-        found = client.describe_time_to_live(TableName=table_name)
-        return found["TimeToLiveDescription"].get("AttributeName")
-
-    return attribute
 
 
 @pytest.mark.both_servers

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
 
 from beaker_dynamodb import DynamoDBError
 from beaker_dynamodb.cli.provision import Provisioner
@@ -16,7 +13,7 @@ from beaker_dynamodb.cli.table_request import Extras
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb import indexes
 from tests.cli.test_template import KEY
-from tests.stubbed import offline_client
+from tests.stubbed import Script
 
 TABLE: dict[str, Any] = {
     "TableName": "sessions",
@@ -30,43 +27,34 @@ ON: dict[str, Any] = {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
 OFF: dict[str, Any] = {"TimeToLiveStatus": "DISABLED"}
 
 
-class Script:
+class Changes(Script):
     """A provisioner whose client gives scripted answers."""
 
-    def __init__(self, extras: Extras, given: dict[str, Any]) -> None:
+    def __init__(self, extras: Extras = Extras(), **given: Any) -> None:  # noqa: B008  # frozen
+        super().__init__()
         self.said: list[str] = []
-        client = offline_client()
-        self.stubber = Stubber(client)
-        changes = TableChanges(client, "sessions", say=self.said.append, sleep=lambda _: None)
+        changes = TableChanges(self.client, "sessions", say=self.said.append, sleep=lambda _: None)
         self.provisioner = Provisioner(changes, parse(given), extras)
 
     def table(self, *tables: dict[str, Any] | None) -> None:
         for one in tables:
             if one is None:
-                self.stubber.add_client_error("describe_table", "ResourceNotFoundException")
+                self.refuse("describe_table", "ResourceNotFoundException")
             else:
-                self.stubber.add_response("describe_table", {"Table": {**TABLE, **one}})
+                self.answer("describe_table", None, {"Table": {**TABLE, **one}})
 
     def time_to_live(self, *states: dict[str, Any]) -> None:
         for state in states:
-            self.stubber.add_response("describe_time_to_live", {"TimeToLiveDescription": state})
+            self.answer("describe_time_to_live", None, {"TimeToLiveDescription": state})
 
     def steps(self) -> list[tuple[str, str]]:
         return [(step.status, step.text) for step in self.provisioner.steps()]
 
 
-@contextmanager
-def scripted(extras: Extras = Extras(), **given: Any) -> Iterator[Script]:  # noqa: B008  # frozen
-    script = Script(extras, given)
-    with script.stubber:
-        yield script
-        script.stubber.assert_no_pending_responses()
-
-
 def test_another_process_creates_the_table_first() -> None:
-    with scripted() as script:
+    with Changes() as script:
         script.table(None)
-        script.stubber.add_client_error("create_table", "ResourceInUseException")
+        script.refuse("create_table", "ResourceInUseException")
         script.table({"TableStatus": "CREATING"}, {}, {})
         script.time_to_live(ON, ON)
         kept = "table 'sessions' is there, with the key that the options say"
@@ -74,9 +62,9 @@ def test_another_process_creates_the_table_first() -> None:
 
 
 def test_a_table_that_is_being_deleted_is_created_again() -> None:
-    with scripted() as script:
+    with Changes() as script:
         script.table({"TableStatus": "DELETING"}, {"TableStatus": "DELETING"}, None)
-        script.stubber.add_response("create_table", {})
+        script.answer("create_table", None, {})
         script.table({})
         script.time_to_live(ON)
         assert (CHANGED, "table 'sessions' created: PAY_PER_REQUEST") == script.steps()[0]
@@ -84,11 +72,11 @@ def test_a_table_that_is_being_deleted_is_created_again() -> None:
 
 @pytest.mark.parametrize("after", [ON, OFF])
 def test_another_process_turns_time_to_live_on_first(after: dict[str, Any]) -> None:
-    with scripted() as script:
+    with Changes() as script:
         script.table({}, {}, {})
         script.time_to_live(OFF, OFF)
         reason = "TimeToLive is already enabled"
-        script.stubber.add_client_error("update_time_to_live", "ValidationException", reason)
+        script.refuse("update_time_to_live", "ValidationException", reason)
         script.time_to_live(after)
         if after is ON:
             assert (KEPT, "time to live is on, by 'expires'") == script.steps()[-1]
@@ -105,10 +93,10 @@ def test_another_process_turns_time_to_live_on_first(after: dict[str, Any]) -> N
     ],
 )
 def test_an_alias_of_the_current_key_changes_nothing(reason: str, kept: bool) -> None:
-    with scripted(Extras(kms_key="alias/mine")) as script:
+    with Changes(Extras(kms_key="alias/mine")) as script:
         script.table({}, {}, {})
         script.time_to_live(ON)
-        script.stubber.add_client_error("update_table", "ValidationException", reason)
+        script.refuse("update_table", "ValidationException", reason)
         if kept:
             script.time_to_live(ON)
             assert (KEPT, f"encrypted with alias/mine, which is {KEY}") in script.steps()
@@ -118,10 +106,10 @@ def test_an_alias_of_the_current_key_changes_nothing(reason: str, kept: bool) ->
 
 
 def test_the_wait_for_an_index_is_announced() -> None:
-    with scripted(special_keys="userId:S:index") as script:
+    with Changes(special_keys="userId:S:index") as script:
         script.table({}, {}, {})
         script.time_to_live(ON)
-        script.stubber.add_response("update_table", {})
+        script.answer("update_table", None, {})
         for status in ("CREATING", "CREATING", "ACTIVE"):
             index = {"IndexName": "beaker-userId", "IndexStatus": status}
             script.table({"GlobalSecondaryIndexes": [index]})
@@ -132,7 +120,7 @@ def test_the_wait_for_an_index_is_announced() -> None:
 
 def test_an_index_that_is_being_created_is_waited_for() -> None:
     (wanted,) = indexes.definitions(parse({"special_keys": "userId:S:index"}))
-    with scripted(special_keys="userId:S:index") as script:
+    with Changes(special_keys="userId:S:index") as script:
         creating = {"GlobalSecondaryIndexes": [{**wanted, "IndexStatus": "CREATING"}]}
         script.table(creating, creating, creating)
         script.time_to_live(ON)

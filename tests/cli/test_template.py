@@ -8,18 +8,15 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.cli.template import LOGICAL_NAME
-from tests.cli.conftest import Run, Words
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.cli.conftest import Described, Run, Words
 
 INDEXED = ("--special-keys", "userId:S:index, logins:N:index")
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -35,18 +32,17 @@ SHAPES = [
 
 @pytest.mark.parametrize("flags", SHAPES)
 def test_cloudformation_is_the_table_that_create_table_makes(
-    run: Run, client: DynamoDBClient, table_name: str, flags: Words
+    run: Run, described: Described, time_to_live: Any, flags: Words
 ) -> None:
     assert 0 == run("create-table", *flags).exit_code
-    template = json.loads(run("template", *flags).stdout)
-    properties = template["Resources"][LOGICAL_NAME]["Properties"]
-    found: dict[str, Any] = dict(client.describe_table(TableName=table_name)["Table"])
-    live = client.describe_time_to_live(TableName=table_name)["TimeToLiveDescription"]
+    made = json.loads(run("template", *flags).stdout)
+    properties = made["Resources"][LOGICAL_NAME]["Properties"]
+    found = described()
     for name in ("TableName", "KeySchema"):
         assert properties[name] == found[name]
     billing = found.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     assert properties["BillingMode"] == billing
-    assert properties["TimeToLiveSpecification"]["AttributeName"] == live["AttributeName"]
+    assert properties["TimeToLiveSpecification"]["AttributeName"] == time_to_live()
     assert attributes(properties) == attributes(found)
     assert indexes(properties) == indexes(found)
 
@@ -66,11 +62,15 @@ def indexes(table: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def template(*flags: str) -> Result:
+    return CliRunner().invoke(cli, ["template", *flags])
+
+
 def test_terraform_and_cdk_have_every_property() -> None:
     flags = (*INDEXED, "--sort-key", "sk", "--read-capacity-units", "3", *EXTRAS, *PROTECTED)
 
     def made(kind: str) -> Any:
-        return json.loads(CliRunner().invoke(cli, ["template", *flags, "--format", kind]).stdout)
+        return json.loads(template(*flags, "--format", kind).stdout)
 
     properties = made("cloudformation")["Resources"][LOGICAL_NAME]["Properties"]
     projected = [i["Projection"]["NonKeyAttributes"] for i in properties["GlobalSecondaryIndexes"]]
@@ -120,41 +120,39 @@ def test_terraform_and_cdk_have_every_property() -> None:
 
 @pytest.mark.parametrize("flags", SHAPES)
 def test_yaml_is_the_same_template(flags: Words) -> None:
-    words = ["template", *flags, *EXTRAS, *PROTECTED]
-    text = CliRunner().invoke(cli, [*words, "--format", "yaml"]).stdout
-    assert json.loads(CliRunner().invoke(cli, words).stdout) == yaml.safe_load(text)
+    words = (*flags, *EXTRAS, *PROTECTED)
+    text = template(*words, "--format", "yaml").stdout
+    assert json.loads(template(*words).stdout) == yaml.safe_load(text)
 
 
 @pytest.mark.parametrize(("table", "name"), [("my.app", "my_app"), ("9-lives", "_9-lives")])
 def test_the_name_in_terraform_is_that_of_the_table(table: str, name: str) -> None:
-    words = ["template", "--format", "terraform", "--table-name", table]
-    made = json.loads(CliRunner().invoke(cli, words).stdout)
+    made = json.loads(template("--format", "terraform", "--table-name", table).stdout)
     assert table == made["resource"]["aws_dynamodb_table"][name]["name"]
 
 
 @pytest.mark.parametrize("kind", ["cloudformation", "yaml", "terraform", "cdk-json"])
 def test_a_table_given_as_an_arn_has_its_name_in_templates(kind: str) -> None:
     arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/mine"
-    result = CliRunner().invoke(cli, ["template", "--format", kind, "--table-name", arn])
+    result = template("--format", kind, "--table-name", arn)
     assert '"mine"' in result.stdout
     assert arn not in result.stdout
 
 
 @pytest.mark.parametrize("key", ["alias/mine", "1234abcd-12ab-34cd-56ef-1234567890ab"])
 def test_terraform_needs_the_arn_of_a_key(key: str) -> None:
-    words = ["template", "--kms-key", key, "--format"]
-    refused = CliRunner().invoke(cli, [*words, "terraform"])
+    refused = template("--kms-key", key, "--format", "terraform")
     assert (2, "") == (refused.exit_code, refused.stdout)
     assert "--kms-key: Terraform needs the key's ARN" in refused.stderr
-    assert key in CliRunner().invoke(cli, [*words, "cloudformation"]).stdout
+    assert key in template("--kms-key", key, "--format", "cloudformation").stdout
 
 
 @pytest.mark.full
 def test_cfn_lint_passes(tmp_path: Path) -> None:
     for number, flags in enumerate(SHAPES):
         for kind, suffix in (("cloudformation", "json"), ("yaml", "yaml")):
-            words = ["template", "--format", kind, *flags, *EXTRAS, *PROTECTED]
-            (tmp_path / f"{number}.{suffix}").write_text(CliRunner().invoke(cli, words).stdout)
+            made = template("--format", kind, *flags, *EXTRAS, *PROTECTED).stdout
+            (tmp_path / f"{number}.{suffix}").write_text(made)
     program = "import cfnlint.runner; cfnlint.runner.main()"
     linter = [sys.executable, "-c", program, *map(str, tmp_path.iterdir())]
     done = subprocess.run(linter, capture_output=True, text=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from configparser import ConfigParser
-from pathlib import Path
 from typing import Any
 
 from webtest import TestApp
@@ -47,16 +45,3 @@ def visits(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 def visits_factory(global_conf: dict[str, str]) -> Any:
     return visits
-
-
-def settled(output: str) -> str:
-    """Replace the numbers and digests in a command's output."""
-    return re.sub(r"\d+(\.\d+)?", "9", re.sub(r"@[0-9a-f]{16}", "@digest", output))
-
-
-def production_ini() -> None:
-    """Write the settings that the pages' commands read, into the current folder."""
-    Path("production.ini").write_text(
-        "[app:main]\nsession.type = ext:dynamodb\nsession.table_name = myapp-sessions\n"
-        "session.timeout = 1800\nsession.special_keys = userId:S:index\n"
-    )

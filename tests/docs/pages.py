@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -59,18 +58,10 @@ class Page:
             if language in (None, block.language) and heading in (None, block.heading)
         ]
 
-    def section(self, heading: str) -> str:
-        """Return the text below a heading, up to the next one of any level."""
-        after = re.split(rf"^#+ {re.escape(heading)}\n", self.text, maxsplit=1, flags=re.MULTILINE)
-        return re.split(r"^#+ ", after[1], maxsplit=1, flags=re.MULTILINE)[0]
-
     @cached_property
     def _all_blocks(self) -> list[Block]:
         lines = self.text.splitlines()
-        return list(self._read_blocks(lines))
-
-    def _read_blocks(self, lines: list[str]) -> Iterator[Block]:
-        heading, in_heading = "", False
+        blocks, heading, in_heading = [], "", False
         for token in MarkdownIt().parse(self.text):
             if token.type == "heading_open":
                 in_heading = True
@@ -79,7 +70,7 @@ class Page:
             elif token.type == "fence" and token.map:
                 above = "\n".join(lines[max(0, token.map[0] - 2) : token.map[0]])
                 marker = _TESTED_BY.search(above)
-                yield Block(
+                block = Block(
                     page=self.name,
                     line=token.map[0] + 1,
                     heading=heading,
@@ -87,6 +78,8 @@ class Page:
                     code=token.content,
                     tested_by=marker[1] if marker else None,
                 )
+                blocks.append(block)
+        return blocks
 
 
 @cache

@@ -31,10 +31,6 @@ PROGRAMS |= {"python3", "ruff", "tox", "uwsgi", ".venv/bin/pip", ".venv/bin/pyth
 PROGRAMS |= {".venv/bin/tox", ".venv/bin/beaker-dynamodb", "terraform", "pre-commit"}
 
 
-def named(block: Block) -> str:
-    return str(block)
-
-
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_every_block_has_a_tested_language(page: Any) -> None:
     languages = {block.language for block in page.blocks()}
@@ -66,7 +62,7 @@ def test_python(name: str, aws: Endpoint) -> None:
     run_blocks(page(name))
 
 
-@pytest.mark.parametrize("block", blocks("ini"), ids=named)
+@pytest.mark.parametrize("block", blocks("ini"), ids=str)
 def test_ini(block: Block, aws: Endpoint) -> None:
     """Settings of a session or a cache store something."""
     given = settings(block.code)
@@ -81,7 +77,7 @@ def test_ini(block: Block, aws: Endpoint) -> None:
     assert items(aws.client, "myapp-sessions")
 
 
-@pytest.mark.parametrize("block", [*blocks("json"), *blocks("yaml")], ids=named)
+@pytest.mark.parametrize("block", [*blocks("json"), *blocks("yaml")], ids=str)
 def test_data_parses(block: Block) -> None:
     assert (json.loads if block.language == "json" else yaml.safe_load)(block.code)
 
@@ -90,23 +86,13 @@ def test_every_transcript_has_a_test_of_its_own() -> None:
     assert [] == blocks("console")
 
 
-@pytest.mark.parametrize("block", blocks("sh"), ids=named)
+@pytest.mark.parametrize("block", blocks("sh"), ids=str)
 def test_command_lines(block: Block) -> None:
     """Programs and modules exist, and this project's commands accept their arguments."""
     for line in re.sub(r"\\\n", " ", block.code).splitlines():
-        words = shlex.split(line, comments=True)
-        for command in _split(words, "&&"):
-            _check(command)
-
-
-def _split(words: list[str], separator: str) -> list[list[str]]:
-    parts: list[list[str]] = [[]]
-    for word in words:
-        if word == separator:
-            parts.append([])
-        else:
-            parts[-1].append(word)
-    return [part for part in parts if part]
+        for command in line.split("&&"):
+            if words := shlex.split(command, comments=True):
+                _check(words)
 
 
 def _check(command: list[str]) -> None:

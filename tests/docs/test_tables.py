@@ -32,12 +32,9 @@ def test_merges() -> None:
 
 
 def test_every_exception_is_described() -> None:
-    described = re.findall(r"autoexception:: beaker_dynamodb\.(\w+)", exceptions_page())
+    text = page("docs/reference/exceptions.md").text
+    described = re.findall(r"autoexception:: beaker_dynamodb\.(\w+)", text)
     assert sorted(exceptions.__all__) == sorted(described)
-
-
-def exceptions_page() -> str:
-    return page("docs/reference/exceptions.md").text
 
 
 def test_every_stored_attribute_is_described() -> None:

@@ -9,15 +9,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from click.testing import CliRunner
 
 from beaker_dynamodb.cli.main import cli
 from tests.beaker import Browser, aws_is
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import Endpoint
 
 TO = "dynamodb://eu-west-1/myapp-sessions"
 #: What differs between two runs, and what the page shows.

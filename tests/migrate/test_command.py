@@ -6,16 +6,14 @@ import json
 import pickle
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.beaker import Browser
 from tests.docs.pages import page
 from tests.migrate.moving import Stores, migrate, url_of
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import Endpoint
 
 
 def test_the_documented_command_reads_both_ini_files(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.migrate.evening import move
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import Endpoint
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "move-sessions.md"
 

@@ -6,7 +6,7 @@ import pickle
 from base64 import b64encode
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -18,10 +18,8 @@ from beaker_dynamodb.items.item import SESSION, Item, item_size
 from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
 from tests.clock import Clock
 from tests.migrate.moving import Stores, counts, target
+from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
 
 TIMEOUT = 1920.0
 

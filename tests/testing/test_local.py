@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
@@ -21,10 +20,7 @@ from click.testing import CliRunner
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
-from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import Endpoint, create_table
 
 
 def test_a_stopped_server_frees_its_port_and_threads() -> None:
