@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import DynamoDBSession
+from beaker_dynamodb import DynamoDBSession, SessionEvent
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
 from tests.servers.endpoint import create_table
@@ -66,3 +66,23 @@ def here() -> Iterator[DynamoDBClient]:
     """A client of a DynamoDB in this process."""
     with dynamodb_here() as client:
         yield client
+
+
+@pytest.fixture
+def reported() -> list[SessionEvent]:
+    return []
+
+
+@pytest.fixture
+def reporting(moved: dict[str, Any], reported: list[SessionEvent]) -> dict[str, Any]:
+    """Options under which events are in `reported`."""
+    return {**moved, "on_event": reported.append}
+
+
+@pytest.fixture
+def watched(reporting: dict[str, Any], reported: list[SessionEvent]) -> Visitor:
+    """A visitor with a session, whose creation is not in `reported`."""
+    visitor = Visitor(reporting, DynamoDBSession)
+    visitor.starts(a=1)
+    reported.clear()
+    return visitor

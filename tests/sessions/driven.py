@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from beaker.session import Session
+from beaker.util import PickleSerializer
 
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionEvent
+from beaker_dynamodb.items.codec import SessionBytes
+from beaker_dynamodb.sessions.record import SessionRecord
 from tests.sessions.site import PLANTED, values
 
 if TYPE_CHECKING:
@@ -43,10 +46,25 @@ class Visitor:
             save(session)
         return self.finds()
 
+    def stored(self) -> list[dict[str, Any]]:
+        """Return the sessions in the table; see `stored_sessions`."""
+        return stored_sessions(self.client, self.options["table_name"])
+
     @property
     def client(self) -> DynamoDBClient:
         options = {name: value for name, value in self.options.items() if name != "type"}
         return DynamoDBNamespaceManager("any", **options).client
+
+
+def record(options: Mapping[str, Any], session_id: str = "id") -> SessionRecord:
+    """Return the record of a session, as Beaker's session uses it."""
+    session: SessionRecord = DynamoDBNamespaceManager(session_id, **options).session
+    return session
+
+
+def payload(**data: object) -> SessionBytes:
+    """Return a payload as Beaker's session writes it."""
+    return SessionBytes(PickleSerializer().dumps(data))
 
 
 def save(session: Any, **changes: object) -> None:

@@ -7,25 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import uuid4
 
 import pytest
-from beaker.session import Session
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from beaker_dynamodb.items.codec import SessionBytes
-from beaker_dynamodb.items.item import SESSION
 from beaker_dynamodb.sessions.payload import BEAKER
 from tests.clock import Clock
-from tests.sessions.driven import Visitor, save
+from tests.sessions.driven import Visitor, stored_sessions
 from tests.sessions.site import ENCRYPTED, Site, store, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.clock import Clock
 
 
 LIFE = 1800
@@ -51,26 +44,6 @@ class Hosts:
         self._skew = before
 
 
-class Times(NamedTuple):
-    accessed: float
-    deadline: float
-    payload: float | None
-
-
-def times(client: DynamoDBClient, table_name: str) -> dict[tuple[str, str], Times]:
-    """Return the times of all sessions, by key and creation time."""
-    found = {}
-    for item in client.scan(TableName=table_name, ConsistentRead=True)["Items"]:
-        if item["type"] == {"S": SESSION}:
-            data = BEAKER.loads(SessionBytes(bytes(item["data"]["B"])))
-            found[item["id"]["S"], item["created"]["N"]] = Times(
-                float(item["accessed"]["N"]),
-                float(item["deadline"]["N"]),
-                None if data is None else data["_accessed_time"],
-            )
-    return found
-
-
 @pytest.fixture
 def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
     hosts = Hosts(4_000_000_000.0)
@@ -84,8 +57,43 @@ def shared(table_name: str, here: DynamoDBClient, hosts: Hosts) -> dict[str, Any
     return {"client": here, "table_name": table_name, "clock": hosts, "timeout": LIFE}
 
 
-def stored(shared: dict[str, Any]) -> list[Times]:
-    return list(times(shared["client"], shared["table_name"]).values())
+class Times(NamedTuple):
+    accessed: float
+    deadline: float
+    payload: float
+
+
+def stored(shared: dict[str, Any]) -> Times:
+    """Return the times of the one session."""
+    (item,) = stored_sessions(shared["client"], shared["table_name"])
+    data = BEAKER.loads(SessionBytes(bytes(item["data"]["B"])))
+    accessed, deadline = (float(item[name]["N"]) for name in ("accessed", "deadline"))
+    return Times(accessed, deadline, (data or {})["_accessed_time"])
+
+
+@pytest.mark.parametrize(
+    ("middleware", "action"), [("ours", values), ("ours", store(b=1)), ("beaker", store(b=1))]
+)
+def test_a_slow_request_on_a_host_that_is_behind_changes_no_time(
+    middleware: str, shared: dict[str, Any], hosts: Hosts, action: Any
+) -> None:
+    site = Site(middleware, shared)
+    cookie = site(store(name="Ada")).cookie
+    hosts.true.advance(INTERVAL)
+    used: list[Times] = []
+
+    def slow(session: Any) -> None:
+        assert "Ada" == session["name"]
+        with hosts.on(0):
+            site(values, cookie)
+        used.append(stored(shared))
+        action(session)
+
+    with hosts.on(BEHIND):
+        site(slow, cookie)
+    assert used == [stored(shared)]
+    hosts.true.advance(LIFE)
+    assert "name" in site(values, cookie).result
 
 
 def test_a_save_with_a_change_of_id_on_a_host_that_is_behind_shortens_no_life(
@@ -120,65 +128,7 @@ def test_a_shorter_lifetime_of_a_single_save_takes_effect(
         with hosts.on(skew):
             payload = BEAKER.dumps({"_accessed_time": hosts(), "n": skew}, SessionBytes(b"\x80"))
             manager.set_value("session", payload, lifetime)
-    assert [Times(hosts(), hosts() + 10, hosts())] == stored(shared)
-
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["begin", "read", "save", "regenerate"]),
-        st.integers(0, 3),  # which request
-        st.sampled_from([-600.0, -30.0, 0.0, 45.0, 600.0]),  # skew of its host's clock
-        st.sampled_from([0.0, 0.5, INTERVAL, LIFE // 3]),  # seconds until the next step
-    ),
-    max_size=20,
-)
-
-
-# A slow request on a host that is behind ends after another one has refreshed the access time.
-SLOW: list[Any] = [("begin", 0, BEHIND, INTERVAL), ("begin", 0, 0.0, 0.0), ("read", 1, 0.0, 0.0)]
-
-
-@pytest.mark.parametrize("session_class", [Session, DynamoDBSession], ids=["beaker", "ours"])
-@given(steps=STEPS)
-@example(steps=[*SLOW, ("read", 0, BEHIND, 0.0)])
-@example(steps=[*SLOW, ("save", 0, BEHIND, 0.0)])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6)
-def test_no_step_on_any_host_moves_a_time_back(
-    session_class: type[Any], here: DynamoDBClient, hosts: Hosts, steps: list[Any]
-) -> None:
-    table_name = f"steps-{uuid4().hex}"
-    options = {"client": here, "table_name": table_name, "clock": hosts, "timeout": LIFE}
-    visitor = Visitor(options, session_class)
-    visitor.starts(a=1)
-    requests: list[tuple[Any, float]] = []
-    before = times(here, table_name)
-    for number, (step, which, skew, pause) in enumerate(steps):
-        if step == "begin" or not requests:
-            with hosts.on(skew):
-                requests.append((visitor.request(), skew))
-        else:
-            session, skew = requests.pop(which % len(requests))
-            with hosts.on(skew):
-                if step == "save":
-                    save(session, number=number)
-                elif step == "regenerate" and session_class is DynamoDBSession:
-                    session.regenerate_id()
-                    session.save()
-                    visitor.id = session.id
-                else:
-                    session.save(accessed_only=True)
-        after = times(here, table_name)
-        for key in before.keys() & after.keys():
-            old, new = before[key], after[key]
-            assert old.accessed <= new.accessed
-            assert old.deadline <= new.deadline
-            # A request that began before another one's refresh may take back a part of that.
-            assert old.payload is not None
-            assert new.payload is not None
-            assert old.payload - INTERVAL <= new.payload
-        before = after
-        hosts.true.advance(pause)
-    here.delete_table(TableName=table_name)
+    assert Times(hosts(), hosts() + 10, hosts()) == stored(shared)
 
 
 # -- time zones, and the years after 2038 ------------------------------------------------------

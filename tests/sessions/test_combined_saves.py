@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
@@ -18,6 +18,7 @@ from beaker_dynamodb import (
     StoreUnavailable,
 )
 from beaker_dynamodb.sessions.combined_saves import CombinedSave
+from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 from tests.sessions.threads import (
@@ -28,9 +29,6 @@ from tests.sessions.threads import (
     wait_until,
     waiting,
 )
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
 
 
 def test_waiting_saves_are_written_together(visitor: Visitor) -> None:

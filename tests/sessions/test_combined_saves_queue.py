@@ -118,17 +118,6 @@ def test_a_save_without_time_left_waits_for_the_write_that_contains_it(
     assert [1, 1] == timeouts
 
 
-def test_a_save_that_another_thread_stored_returns_at_once(
-    visit: Visit, waited: list[float]
-) -> None:
-    first, second = visit.waits(), visit.waits()
-    first.take()
-    first.begin("token")
-    first.settle(stored(), "token")
-    assert join(second, Retry())
-    assert [] == waited
-
-
 # -- which saves are written together ---------------------------------------------------------
 
 
@@ -138,9 +127,14 @@ def test_saves_are_taken_in_order_of_arrival(visit: Visit) -> None:
     assert [saves[0]._save, saves[2]._save, saves[3]._save] == saves[1].take()
 
 
-def test_a_save_without_a_conflict_takes_none(visit: Visit) -> None:
-    visit.waits()
-    assert [] == visit.save().take()
+def test_a_save_without_a_conflict_takes_none_and_has_its_outcome_alone(visit: Visit) -> None:
+    other, save = visit.waits(), visit.save()
+    outcome = stored()
+    with save:
+        assert [] == save.take()
+        save.settle(outcome, "token")
+    assert [outcome, None] == [save._save.outcome, other._save.outcome]
+    assert save.last_stored is None
 
 
 def test_saves_of_another_session_with_this_id_or_on_other_terms_are_not_taken(
@@ -161,13 +155,17 @@ def test_after_a_refused_write_half_of_the_others_are_taken(visit: Visit) -> Non
     assert [4, 2, 1, 0] == taken
 
 
-def test_a_stored_save_is_not_written_again_while_its_thread_wakes(visit: Visit) -> None:
+def test_a_stored_save_is_not_written_again_while_its_thread_wakes(
+    visit: Visit, waited: list[float]
+) -> None:
     first, second, third = (visit.waits() for _ in range(3))
     first.take()
     first.begin("token")
     first.settle(stored(), "token")
     assert [] == third.take()
     assert not second.contains("token")
+    assert join(second, Retry())
+    assert [] == waited
 
 
 # -- outcomes ---------------------------------------------------------------------------------
@@ -187,15 +185,12 @@ def test_a_write_settles_the_saves_that_it_contained(visit: Visit) -> None:
 def test_a_write_is_recognized_by_its_token_even_if_a_waiting_save_was_in_it(
     visit: Visit,
 ) -> None:
-    alone = visit.save()
+    alone, first, second = visit.save(), visit.waits(), visit.waits()
     alone.begin("alone")
-    assert alone.contains("alone")
-    assert not alone.contains("other")
-    first, second = visit.waits(), visit.waits()
     first.take()
     first.begin("token")
-    assert second.contains("token")
-    assert not second.contains("other")
+    found = [save.contains(token) for save in (alone, second) for token in ("alone", "token")]
+    assert [True, False, False, True] == found
 
 
 def test_the_saves_of_a_session_that_is_gone_are_dropped_but_not_those_of_its_successor(
@@ -244,9 +239,9 @@ def test_a_save_that_leaves_the_queue_while_another_thread_writes_changes_nothin
     taken = first.take()
     with second:
         pass
+    assert [second._save, third._save] == taken == visit.queue.in_flight
     with pytest.raises(StoreUnavailable), first:
         raise StoreUnavailable("no answer")
-    assert [second._save, third._save] == taken
     assert isinstance(third._save.outcome, StoreUnavailable)
 
 
@@ -269,12 +264,3 @@ def test_the_last_stored_state_is_forgotten_with_the_last_save(visit: Visit) -> 
     with second:
         pass
     assert visit.waits().last_stored is None
-
-
-def test_a_save_without_a_conflict_has_its_outcome_alone(visit: Visit) -> None:
-    other, save = visit.waits(), visit.save()
-    outcome = stored()
-    with save:
-        save.settle(outcome, "token")
-    assert [outcome, None] == [save._save.outcome, other._save.outcome]
-    assert save.last_stored is None

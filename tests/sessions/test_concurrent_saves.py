@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.session import Session
@@ -18,14 +18,11 @@ from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.storage import session_storage
 from tests.chaos.scripted import TWICE, scripted_calls
 from tests.clock import Clock
+from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
 from tests.sessions.site import ENCRYPTED, Site, log_out, store, values
 from tests.sessions.threads import HANGS
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
-
 
 # -- what is kept -----------------------------------------------------------------------------
 

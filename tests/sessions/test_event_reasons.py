@@ -19,19 +19,16 @@ from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.sessions import users
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from tests.clock import Clock
-from tests.sessions.driven import Visitor, save, stored_sessions, words
+from tests.sessions.driven import Visitor, save, words
 from tests.sessions.log_ins import USER, before_write, log_in
-from tests.sessions.reporting import options as options
-from tests.sessions.reporting import reported as reported
-from tests.sessions.reporting import visitor as visitor
 from tests.sessions.site import COOKIE, UNKNOWN, Site, log_out, store
 
 SECRET = "0123456789abcdef"
 
 
 @pytest.fixture
-def site(options: dict[str, Any]) -> Site:
-    return Site("ours", options)
+def site(reporting: dict[str, Any]) -> Site:
+    return Site("ours", reporting)
 
 
 # -- ids and cookies that open no session -------------------------------------------------------
@@ -45,9 +42,9 @@ def test_an_unknown_id_is_refused(site: Site, reported: list[SessionEvent]) -> N
 
 
 def test_an_id_that_the_application_chose_is_not_refused(
-    options: dict[str, Any], reported: list[SessionEvent]
+    reporting: dict[str, Any], reported: list[SessionEvent]
 ) -> None:
-    visitor = Visitor(options, DynamoDBSession)
+    visitor = Visitor(reporting, DynamoDBSession)
     visitor.id = "device-1"
     visitor.request()
     assert [] == reported
@@ -56,9 +53,9 @@ def test_an_id_that_the_application_chose_is_not_refused(
 @pytest.mark.owasp("16.3.3", "Detecting Session ID Anomalies")
 @pytest.mark.parametrize("value", ["", "sha256.0.1", "x" * 32])
 def test_a_cookie_without_a_valid_signature_is_refused(
-    options: dict[str, Any], reported: list[SessionEvent], value: str
+    reporting: dict[str, Any], reported: list[SessionEvent], value: str
 ) -> None:
-    site = Site("ours", {**options, "secret": SECRET})
+    site = Site("ours", {**reporting, "secret": SECRET})
     cookie = site(store(a=1)).cookie
     reported.clear()
     site(len, f"{COOKIE}={value}; other=1")
@@ -72,14 +69,14 @@ def test_a_cookie_without_a_valid_signature_is_refused(
     ("hashed", "later"), [(False, False), (False, "migrate"), ("migrate", "migrate")]
 )
 def test_ended_expired_and_unknown_sessions_are_told_apart_also_while_ids_are_being_hashed(
-    options: dict[str, Any],
+    reporting: dict[str, Any],
     reported: list[SessionEvent],
     clock: Clock,
     hashed: object,
     later: object,
 ) -> None:
-    before = Site("ours", {**options, "hash_ids": hashed})
-    after = Site("ours", {**options, "hash_ids": later, "absolute_timeout": 600})
+    before = Site("ours", {**reporting, "hash_ids": hashed})
+    after = Site("ours", {**reporting, "hash_ids": later, "absolute_timeout": 600})
     ended, expired = before(store(a=1)).cookie, before(store(a=1)).cookie
     before(log_out, ended)
     reported.clear()
@@ -91,13 +88,13 @@ def test_ended_expired_and_unknown_sessions_are_told_apart_also_while_ids_are_be
 
 
 def test_an_item_that_cannot_be_read_is_refused(
-    visitor: Visitor, reported: list[SessionEvent]
+    watched: Visitor, reported: list[SessionEvent]
 ) -> None:
-    (item,) = stored_sessions(visitor.client, visitor.options["table_name"])
+    (item,) = watched.stored()
     item["codec"] = {"S": "unknown"}
-    visitor.client.put_item(TableName=visitor.options["table_name"], Item=item)
+    watched.client.put_item(TableName=watched.options["table_name"], Item=item)
     with pytest.raises(PayloadError):
-        visitor.request(invalidate_corrupt=False)
+        watched.request(invalidate_corrupt=False)
     assert ["refused bad_item"] == words(reported)
 
 
@@ -105,9 +102,9 @@ def test_an_item_that_cannot_be_read_is_refused(
 
 
 @pytest.fixture
-def with_user(options: dict[str, Any]) -> dict[str, Any]:
+def with_user(reporting: dict[str, Any]) -> dict[str, Any]:
     # The package creates this table, with an index of the users.
-    return {**options, **USER, "table_name": f"{options['table_name']}-users"}
+    return {**reporting, **USER, "table_name": f"{reporting['table_name']}-users"}
 
 
 def test_events_name_the_user(with_user: dict[str, Any], reported: list[SessionEvent]) -> None:

@@ -26,9 +26,6 @@ from tests.clock import Clock
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, words
-from tests.sessions.reporting import options as options
-from tests.sessions.reporting import reported as reported
-from tests.sessions.reporting import visitor as visitor
 from tests.sessions.site import Site, log_out
 
 # -- a session's own requests -----------------------------------------------------------------
@@ -36,9 +33,9 @@ from tests.sessions.site import Site, log_out
 
 @pytest.mark.owasp("16.3.3")
 def test_requests_report_the_first_save_the_new_id_and_the_log_out_once(
-    options: dict[str, Any], reported: list[SessionEvent], clock: Clock
+    reporting: dict[str, Any], reported: list[SessionEvent], clock: Clock
 ) -> None:
-    visitor = Visitor(options, DynamoDBSession)
+    visitor = Visitor(reporting, DynamoDBSession)
     session = visitor.starts(a=1)
     first = session_digest(session.id)
     session["b"] = 2
@@ -62,9 +59,9 @@ def test_requests_report_the_first_save_the_new_id_and_the_log_out_once(
     ids=["delete", "invalidate", "clear"],
 )
 def test_each_way_to_end_a_session_is_a_log_out(
-    visitor: Visitor, reported: list[SessionEvent], end: Callable[[Any], object]
+    watched: Visitor, reported: list[SessionEvent], end: Callable[[Any], object]
 ) -> None:
-    session, late = visitor.request(), visitor.request()
+    session, late = watched.request(), watched.request()
     end(session)
     session.save()
     late.delete()
@@ -73,9 +70,9 @@ def test_each_way_to_end_a_session_is_a_log_out(
 
 
 def test_a_session_that_was_not_stored_does_not_end(
-    options: dict[str, Any], reported: list[SessionEvent]
+    reporting: dict[str, Any], reported: list[SessionEvent]
 ) -> None:
-    session = Visitor(options, DynamoDBSession).request()
+    session = Visitor(reporting, DynamoDBSession).request()
     session["a"] = 1
     session.invalidate()
     session.delete()
@@ -83,9 +80,9 @@ def test_a_session_that_was_not_stored_does_not_end(
 
 
 def test_plain_beaker_reports_what_its_backend_does(
-    options: dict[str, Any], reported: list[SessionEvent]
+    reporting: dict[str, Any], reported: list[SessionEvent]
 ) -> None:
-    visitor = Visitor(options)
+    visitor = Visitor(reporting)
     visitor.starts(a=1)
     visitor.at_once(lambda session: save(session, b=1), lambda session: save(session, c=1))
     session = visitor.request()
@@ -98,30 +95,30 @@ def test_plain_beaker_reports_what_its_backend_does(
     ("mode", "new_id"), [("merge", False), ("overwrite", False), ("merge", True)]
 )
 def test_a_save_after_the_end_is_dropped_under_the_id_that_ended(
-    visitor: Visitor, reported: list[SessionEvent], mode: str, new_id: bool
+    watched: Visitor, reported: list[SessionEvent], mode: str, new_id: bool
 ) -> None:
-    session = visitor.request(concurrency=mode)
-    visitor.request().delete()
+    session = watched.request(concurrency=mode)
+    watched.request().delete()
     reported.clear()
     if new_id:
         session.regenerate_id()
         session.save()
     else:
         save(session, b=1)
-    assert [("dropped", session_digest(visitor.id or ""))] == [
+    assert [("dropped", session_digest(watched.id or ""))] == [
         (event.kind, event.session) for event in reported
     ]
 
 
 def test_concurrent_changes_are_reported_as_merged_or_as_a_conflict(
-    visitor: Visitor, reported: list[SessionEvent]
+    watched: Visitor, reported: list[SessionEvent]
 ) -> None:
-    visitor.at_once(lambda session: save(session, b=1), lambda session: save(session, c=1))
+    watched.at_once(lambda session: save(session, b=1), lambda session: save(session, c=1))
     assert ["merged"] == words(reported)
     reported.clear()
-    visitor.options["concurrency"] = "reject"
+    watched.options["concurrency"] = "reject"
     with pytest.raises(SessionConflict):
-        visitor.at_once(lambda session: save(session, b=2), lambda session: save(session, c=2))
+        watched.at_once(lambda session: save(session, b=2), lambda session: save(session, c=2))
     assert ["conflict"] == words(reported)
 
 
@@ -129,9 +126,9 @@ def test_concurrent_changes_are_reported_as_merged_or_as_a_conflict(
 
 
 def test_a_save_that_was_sent_twice_is_neither_merged_nor_created_twice(
-    options: dict[str, Any], reported: list[SessionEvent]
+    reporting: dict[str, Any], reported: list[SessionEvent]
 ) -> None:
-    visitor = Visitor(options, DynamoDBSession)
+    visitor = Visitor(reporting, DynamoDBSession)
     with scripted_calls() as script:
         script.begin([TWICE])
         session = visitor.starts(a=1)
@@ -142,9 +139,9 @@ def test_a_save_that_was_sent_twice_is_neither_merged_nor_created_twice(
 
 @pytest.mark.parametrize("fate", [LOST, ARRIVED])
 def test_a_repeated_save_reports_what_the_failed_one_began(
-    visitor: Visitor, options: dict[str, Any], reported: list[SessionEvent], fate: str
+    watched: Visitor, reporting: dict[str, Any], reported: list[SessionEvent], fate: str
 ) -> None:
-    new, known = Visitor(options, DynamoDBSession).request(), visitor.request()
+    new, known = Visitor(reporting, DynamoDBSession).request(), watched.request()
     known.regenerate_id()
     for session in (new, known):
         session["b"] = 1
@@ -159,9 +156,9 @@ def test_a_repeated_save_reports_what_the_failed_one_began(
 
 
 def test_a_log_out_whose_response_was_lost_is_reported(
-    visitor: Visitor, reported: list[SessionEvent]
+    watched: Visitor, reported: list[SessionEvent]
 ) -> None:
-    session = visitor.request()
+    session = watched.request()
     with scripted_calls() as script:
         script.begin([TWICE])
         session.delete()
@@ -169,11 +166,11 @@ def test_a_log_out_whose_response_was_lost_is_reported(
 
 
 def test_an_id_that_changes_without_transactions_is_reported_once(
-    visitor: Visitor, reported: list[SessionEvent]
+    watched: Visitor, reported: list[SessionEvent]
 ) -> None:
-    session = visitor.request()
+    session = watched.request()
     session.regenerate_id()
-    with lesser(visitor.client):
+    with lesser(watched.client):
         session.save()
     assert ["regenerated"] == words(reported)
 
@@ -182,47 +179,47 @@ def test_an_id_that_changes_without_transactions_is_reported_once(
 
 
 def test_an_exception_of_the_function_is_logged_and_fails_nothing(
-    visitor: Visitor, caplog: pytest.LogCaptureFixture
+    watched: Visitor, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(event: SessionEvent) -> None:
         raise RuntimeError("the log server is away")
 
-    visitor.options["on_event"] = fail
-    visitor.request().delete()
+    watched.options["on_event"] = fail
+    watched.request().delete()
     (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert "on_event failed" in record.getMessage()
     assert "the log server is away" in str(record.exc_info)
-    assert {} == visitor.finds()
+    assert {} == watched.finds()
 
 
 def test_a_conflict_is_reported_when_no_other_save_waits_for_it(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+    watched: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Visitor(visitor.options, DynamoDBSession)
-    other.id = visitor.id
+    other = Visitor(watched.options, DynamoDBSession)
+    other.id = watched.id
     waiting: list[tuple[str, list[object]]] = []
 
     def hear(event: SessionEvent) -> None:
         queues = combined_saves._queues().values()
         waiting.append((event.kind, [one for queue in queues for one in queue.saves]))
 
-    session = visitor.request(on_event=hear)
+    session = watched.request(on_event=hear)
     retries = [True, False]
     monkeypatch.setattr(ConflictRetry, "paused", False, raising=False)
     monkeypatch.setattr(ConflictRetry, "again", lambda _: retries.pop(0))
     changes = [lambda _, b=b: save(other.request(), b=b) for b in range(2)]
-    with before(visitor.client, "PutItem", *changes), pytest.raises(SessionConflict):
+    with before(watched.client, "PutItem", *changes), pytest.raises(SessionConflict):
         save(session, c=1)
     assert [("conflict", [])] == waiting
 
 
 @pytest.mark.owasp("16.2.5", "16.3.3")
 def test_the_log_has_one_record_an_event_with_digests_only(
-    options: dict[str, Any], caplog: pytest.LogCaptureFixture
+    reporting: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    del options["on_event"]
+    del reporting["on_event"]
     with caplog.at_level(logging.INFO, events.log.name):
-        session = Visitor(options, DynamoDBSession).starts(a=1)
+        session = Visitor(reporting, DynamoDBSession).starts(a=1)
         old = session_digest(session.id)
         session.regenerate_id()
         session.save()
@@ -237,9 +234,9 @@ def test_an_event_cannot_be_changed() -> None:
         SessionEvent("created", "", "@", "", 0.0).kind = "ended"  # type: ignore[misc]
 
 
-def test_events_cost_no_call(visitor: Visitor) -> None:
-    with CallRecorder(visitor.client) as sent:
-        session = visitor.request()
+def test_events_cost_no_call(watched: Visitor) -> None:
+    with CallRecorder(watched.client) as sent:
+        session = watched.request()
         save(session, b=1)
         session.regenerate_id()
         session.save()
@@ -254,9 +251,9 @@ def hear(event: SessionEvent) -> None:
     heard.append(event)
 
 
-def test_the_function_can_be_named_in_an_ini_file(options: dict[str, Any]) -> None:
+def test_the_function_can_be_named_in_an_ini_file(reporting: dict[str, Any]) -> None:
     heard.clear()
-    Visitor({**options, "on_event": f"{__name__}:hear"}, DynamoDBSession).starts(a=1)
+    Visitor({**reporting, "on_event": f"{__name__}:hear"}, DynamoDBSession).starts(a=1)
     assert ["created"] == words(heard)
 
 
@@ -270,14 +267,14 @@ def test_the_function_can_be_named_in_an_ini_file(options: dict[str, Any]) -> No
     ],
 )
 def test_a_function_that_cannot_be_called_is_an_error_at_start_and_logged_by_the_command(
-    options: dict[str, Any], name: str, caplog: pytest.LogCaptureFixture
+    reporting: dict[str, Any], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ConfigurationError, match="on_event"):
-        Site("ours", {**options, "on_event": name})
+        Site("ours", {**reporting, "on_event": name})
     # A command may run where the application is not installed.
-    session_store = SessionStore(**{**options, "on_event": name})
+    session_store = SessionStore(**{**reporting, "on_event": name})
     for _ in range(2):
-        session_store.delete(Visitor(options, DynamoDBSession).starts(a=1).id)
+        session_store.delete(Visitor(reporting, DynamoDBSession).starts(a=1).id)
     (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert "events are only logged: option on_event" in record.getMessage()
 

@@ -14,12 +14,10 @@ from beaker_dynamodb import (
     DynamoDBSession,
     StoreUnavailable,
 )
-from beaker_dynamodb.items.codec import SessionBytes
-from beaker_dynamodb.sessions.record import SessionRecord
 from tests.chaos.scripted import ARRIVED, LOST, Script, scripted_calls
 from tests.servers.lesser import NO_TRANSACTIONS, UNKNOWN_OPERATION, lesser, sent_twice
 from tests.servers.recorder import CallRecorder
-from tests.sessions.driven import Visitor, before, save, stored_sessions
+from tests.sessions.driven import Visitor, before, payload, record, save
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -50,20 +48,11 @@ def finds(visitor: Visitor, session: Any) -> dict[str, Any]:
     assert {} == visitor.finds()
     visitor.id = session.id
     found = visitor.finds()
-    assert 1 == len(stored_sessions(visitor.client, visitor.options["table_name"]))
+    assert 1 == len(visitor.stored())
     return found
 
 
 START = {"a": 1, "log": ["start"]}
-
-
-def payload(**data: object) -> SessionBytes:
-    return SessionBytes(PickleSerializer().dumps(data))
-
-
-def record(options: dict[str, Any], session_id: str) -> SessionRecord:
-    session: SessionRecord = DynamoDBNamespaceManager(session_id, **options).session
-    return session
 
 
 def reads(options: dict[str, Any], session_id: str) -> Any:
@@ -288,4 +277,4 @@ def test_a_logout_after_a_lost_response_deletes_the_moved_session(
     session = fails(script, changed_id(visitor))
     session.delete()
     session.save(accessed_only=True)
-    assert [] == stored_sessions(visitor.client, visitor.options["table_name"])
+    assert [] == visitor.stored()

@@ -12,7 +12,6 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
-from tests.servers.endpoint import Endpoint
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
@@ -83,13 +82,11 @@ def test_regenerating_is_one_transaction(ours: Visitor) -> None:
 
 
 @pytest.mark.parametrize("end", ["delete", "invalidate"])
-def test_ending_after_regenerating_leaves_no_session_item(
-    ours: Visitor, end: str, client: DynamoDBClient, table_name: str
-) -> None:
+def test_ending_after_regenerating_leaves_no_session_item(ours: Visitor, end: str) -> None:
     session = ours.request()
     session.regenerate_id()
     getattr(session, end)()
-    assert [] == stored_sessions(client, table_name)
+    assert [] == ours.stored()
 
 
 # -- ids that a program without cookies chooses -----------------------------------------------
@@ -150,8 +147,8 @@ def test_no_cookie_opens_a_chosen_id_or_costs_a_read(
 # -- hash_ids ----------------------------------------------------------------------------------
 
 
-def items(endpoint: Endpoint, visitor: Visitor) -> list[dict[str, Any]]:
-    found = endpoint.client.scan(TableName=visitor.options["table_name"])["Items"]
+def items(visitor: Visitor) -> list[dict[str, Any]]:
+    found = visitor.client.scan(TableName=visitor.options["table_name"])["Items"]
     return [dict(item) for item in found]
 
 
@@ -161,21 +158,21 @@ def items(endpoint: Endpoint, visitor: Visitor) -> list[dict[str, Any]]:
 )
 @pytest.mark.both_shapes
 def test_the_key_is_a_digest_and_no_attribute_has_the_id(
-    plain: Visitor, endpoint: Endpoint, hash_ids: object, id: str
+    plain: Visitor, hash_ids: object, id: str
 ) -> None:
     visitor = plain
     visitor.options["hash_ids"] = hash_ids
     visitor.id = id
     visitor.starts(a=1)
-    (item,) = items(endpoint, visitor)
+    (item,) = items(visitor)
     assert hashlib.sha256(id.encode()).hexdigest() in item["id"]["S"]
     assert id not in json.dumps(item, default=repr)
     assert {"a": 1} == visitor.finds()
 
 
-def test_migrate_moves_a_session_once(visitor: Visitor, endpoint: Endpoint) -> None:
+def test_migrate_moves_a_session_once(visitor: Visitor) -> None:
     visitor.starts(a=1)
-    (old,) = items(endpoint, visitor)
+    (old,) = items(visitor)
     visitor.options["hash_ids"] = "migrate"
     with CallRecorder(visitor.client) as sent:
         assert {"a": 1} == visitor.finds()
@@ -183,7 +180,7 @@ def test_migrate_moves_a_session_once(visitor: Visitor, endpoint: Endpoint) -> N
         sent.clear()
         save(visitor.request(), b=1)
         assert ["GetItem", "PutItem"] == sent.operations
-    (new,) = items(endpoint, visitor)
+    (new,) = items(visitor)
     assert old["id"] != new["id"]
     assert old["created"] == new["created"]
     assert {"a": 1, "b": 1} == visitor.finds()
@@ -191,7 +188,7 @@ def test_migrate_moves_a_session_once(visitor: Visitor, endpoint: Endpoint) -> N
 
 @pytest.mark.parametrize(("write", "stored"), [("TransactWriteItems", 1), ("PutItem", 2)])
 def test_two_requests_that_move_a_session_at_once_both_continue(
-    visitor: Visitor, endpoint: Endpoint, write: str, stored: int
+    visitor: Visitor, write: str, stored: int
 ) -> None:
     """Without transactions a marker remains under the old key."""
     visitor.starts(a=1)
@@ -200,20 +197,19 @@ def test_two_requests_that_move_a_session_at_once_both_continue(
     with lesser(visitor.client) if write == "PutItem" else nullcontext():
         with before(visitor.client, write, lambda _: first.append(visitor.request())):
             second = visitor.request()
+        assert 1 == second["a"]
         save(first[0], first=1)
         save(second, second=1)
         assert {"a": 1, "first": 1, "second": 1} == visitor.finds()
-    assert stored == len(items(endpoint, visitor))
+    assert stored == len(items(visitor))
 
 
-def test_migrate_replaces_the_token_and_keeps_the_old_one(
-    visitor: Visitor, endpoint: Endpoint
-) -> None:
+def test_migrate_replaces_the_token_and_keeps_the_old_one(visitor: Visitor) -> None:
     visitor.starts(a=1)
-    (old,) = items(endpoint, visitor)
+    (old,) = items(visitor)
     visitor.options["hash_ids"] = "migrate"
     visitor.request()
-    (new,) = items(endpoint, visitor)
+    (new,) = items(visitor)
     assert new["writer"] not in (old["writer"], {"NULL": True})
     assert old["writer"]["S"] in json.dumps(new["earlier"])
 
@@ -233,12 +229,10 @@ def test_true_does_not_look_for_old_sessions(visitor: Visitor) -> None:
     assert ["GetItem"] == sent.operations
 
 
-def test_a_request_that_loaded_the_old_item_does_not_undo_a_logout(
-    visitor: Visitor, endpoint: Endpoint
-) -> None:
+def test_a_request_that_loaded_the_old_item_does_not_undo_a_logout(visitor: Visitor) -> None:
     visitor.starts(a=1)
     late = visitor.request()
     visitor.options["hash_ids"] = "migrate"
     visitor.request().delete()
     save(late, b=1)
-    assert [] == stored_sessions(endpoint.client, visitor.options["table_name"])
+    assert [] == visitor.stored()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBSession
+from tests.clock import Clock
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import Site, log_out, store, values
 from tests.sessions.test_consistent_read import Replica
 from tests.sessions.test_consistent_read import replica as replica
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
 
 
 @pytest.fixture

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from beaker.util import PickleSerializer
 
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionEvent
 from beaker_dynamodb.items import chunks
-from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.state import KEPT_WRITERS, kept_writers, new_writer
 from tests.chaos.watch import secret
+from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
-from tests.sessions.driven import Visitor, before, save, stored_sessions
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.servers.endpoint import Endpoint
-
-
-def payload(**data: object) -> SessionBytes:
-    return SessionBytes(PickleSerializer().dumps(data))
-
-
-def record(moved: dict[str, Any]) -> SessionRecord:
-    session: SessionRecord = DynamoDBNamespaceManager("id", **moved).session
-    return session
+from tests.sessions.driven import Visitor, before, payload, record, save
 
 
 @pytest.fixture
@@ -53,14 +39,9 @@ def item_of(mine: SessionRecord) -> Item:
     return mine.item
 
 
-def item(endpoint: Endpoint, visitor: Visitor) -> dict[str, Any]:
-    (item,) = stored_sessions(endpoint.client, visitor.options["table_name"])
-    return item
-
-
-def count(endpoint: Endpoint, visitor: Visitor) -> int:
+def count(visitor: Visitor) -> int:
     """Return the number of items in the table, chunks included."""
-    return endpoint.client.scan(TableName=visitor.options["table_name"])["Count"]
+    return visitor.client.scan(TableName=visitor.options["table_name"])["Count"]
 
 
 @pytest.fixture
@@ -71,14 +52,14 @@ def _small_items(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
 def test_each_save_keeps_the_creation_time_and_increments_the_version(
-    visitor: Visitor, endpoint: Endpoint, clock: Clock, mode: str
+    visitor: Visitor, clock: Clock, mode: str
 ) -> None:
     visitor.options["concurrency"] = mode
     visitor.starts(a=1)
-    first = item(endpoint, visitor)
+    first = visitor.stored()[0]
     clock.advance(10)
     save(visitor.request(), a=2)
-    second = item(endpoint, visitor)
+    second = visitor.stored()[0]
     assert first["created"] == second["created"]
     assert ("1", "2") == (first["version"]["N"], second["version"]["N"])
     assert first["writer"] != second["writer"]
@@ -111,11 +92,11 @@ def test_a_marker_that_has_expired_is_not_a_session(
 
 
 def test_an_expired_session_that_cannot_be_read_is_empty(
-    moved: dict[str, Any], clock: Clock, endpoint: Endpoint
+    moved: dict[str, Any], clock: Clock
 ) -> None:
     record(moved).write(payload(a=1), 60)
-    damaged = {**item(endpoint, Visitor(moved)), "codec": {"S": "unknown"}}
-    endpoint.client.put_item(TableName=moved["table_name"], Item=damaged)
+    damaged = {**Visitor(moved).stored()[0], "codec": {"S": "unknown"}}
+    Visitor(moved).client.put_item(TableName=moved["table_name"], Item=damaged)
     assert {} == expired(moved, clock, 61)
 
 
@@ -161,11 +142,11 @@ def test_a_record_holds_what_was_read_or_saved_last_at_any_access_time(
     assert mine.holds("opaque") is False
 
 
-def test_each_save_writes_the_special_keys(visitor: Visitor, endpoint: Endpoint) -> None:
+def test_each_save_writes_the_special_keys(visitor: Visitor) -> None:
     visitor.options |= {"concurrency": "overwrite", "special_keys": "user:S"}
     visitor.starts(user="Ada")
     save(visitor.request(), user="Grace")
-    assert {"S": "Grace"} == item(endpoint, visitor)["user"]
+    assert {"S": "Grace"} == visitor.stored()[0]["user"]
 
 
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
@@ -181,17 +162,17 @@ def test_a_second_save_without_a_change_writes_nothing(visitor: Visitor, mode: s
 
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
 def test_a_touch_after_a_save_refreshes_what_the_save_stored(
-    visitor: Visitor, endpoint: Endpoint, clock: Clock, mode: str
+    visitor: Visitor, clock: Clock, mode: str
 ) -> None:
     visitor.options |= {"concurrency": mode, "touch_interval": 0}
     visitor.starts(a=1)
     session = visitor.request()
     save(visitor.request(), other=1)
     save(session, a=2)
-    before = item(endpoint, visitor)
+    before = visitor.stored()[0]
     clock.advance(10)
     session.save()
-    after = item(endpoint, visitor)
+    after = visitor.stored()[0]
     changed = {"accessed", "data", "deadline", "expires"}  # the data hold the access time
     assert {**after, **{name: before[name] for name in changed}} == before
     assert before["accessed"] != after["accessed"]
@@ -218,19 +199,19 @@ def test_a_save_after_a_touch_does_not_conflict_with_it(visitor: Visitor, clock:
 @pytest.mark.usefixtures("_small_items")
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
 def test_saves_and_touches_leave_no_chunks_behind(
-    visitor: Visitor, endpoint: Endpoint, clock: Clock, mode: str
+    visitor: Visitor, clock: Clock, mode: str
 ) -> None:
     visitor.options |= {"concurrency": mode, "compression": "off"}
     visitor.starts(large="a" * 2000)
-    in_chunks = count(endpoint, visitor)
+    in_chunks = count(visitor)
     assert 4 <= in_chunks
     save(visitor.request(), large="b" * 2000)
-    assert in_chunks == count(endpoint, visitor)
+    assert in_chunks == count(visitor)
     clock.advance(10_000)
     visitor.request().save(accessed_only=True)
-    assert in_chunks == count(endpoint, visitor)
+    assert in_chunks == count(visitor)
     save(visitor.request(), large="small")
-    assert 1 == count(endpoint, visitor)
+    assert 1 == count(visitor)
 
 
 def test_only_a_newer_version_of_the_same_session_is_later(

@@ -12,26 +12,22 @@ from beaker.exceptions import BeakerWarning
 from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.session import DynamoDBSession
 from tests.clock import Clock
-from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
-from tests.sessions.driven import Visitor, before, save, stored_sessions
+from tests.sessions.driven import Visitor, before, save
 from tests.sessions.site import COOKIE, Site, store, values
 
 LIFE = 1800
 
 
-def damage(endpoint: Endpoint, visitor: Visitor) -> None:
-    table = visitor.options["table_name"]
-    (item,) = stored_sessions(endpoint.client, table)
-    endpoint.client.put_item(TableName=table, Item={**item, "data": {"B": b"\x80\x02garbage"}})
+def damage(visitor: Visitor) -> None:
+    item = {**visitor.stored()[0], "data": {"B": b"\x80\x02garbage"}}
+    visitor.client.put_item(TableName=visitor.options["table_name"], Item=item)
 
 
-def test_the_warning_about_a_corrupt_session_shows_its_digest_and_the_error(
-    ours: Visitor, endpoint: Endpoint
-) -> None:
+def test_the_warning_about_a_corrupt_session_shows_its_digest_and_the_error(ours: Visitor) -> None:
     session = ours.request(invalidate_corrupt=True)
     digest = session._record.digest
-    damage(endpoint, ours)
+    damage(ours)
     with pytest.warns(BeakerWarning) as caught:
         session.load()
     (warning,) = caught
@@ -43,11 +39,9 @@ def test_the_warning_about_a_corrupt_session_shows_its_digest_and_the_error(
     assert ". Set invalidate_corrupt=False to propagate this exception." == end
 
 
-def test_the_warning_about_a_corrupt_session_names_its_caller(
-    ours: Visitor, endpoint: Endpoint
-) -> None:
+def test_the_warning_about_a_corrupt_session_names_its_caller(ours: Visitor) -> None:
     session = ours.request(invalidate_corrupt=True)
-    damage(endpoint, ours)
+    damage(ours)
     with pytest.warns(BeakerWarning) as caught:
         session.load()
     assert __file__ == caught[0].filename
@@ -117,14 +111,12 @@ def test_a_delete_or_a_change_of_id_is_unsettled_until_it_is_stored(ours: Visito
     assert [False, True, False, True, False, True, False] == unsettled
 
 
-def test_a_session_of_which_only_the_cookies_scope_is_left_is_deleted(
-    ours: Visitor, endpoint: Endpoint
-) -> None:
+def test_a_session_of_which_only_the_cookies_scope_is_left_is_deleted(ours: Visitor) -> None:
     session = ours.request()
     session.clear()
     session.update(_cookie_scope="a", _domain=None, _path="/")
     session.save()
-    assert [] == stored_sessions(endpoint.client, ours.options["table_name"])
+    assert [] == ours.stored()
 
 
 def test_an_access_is_not_saved_without_save_accessed_time(ours: Visitor, clock: Clock) -> None:

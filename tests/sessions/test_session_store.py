@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -17,6 +17,7 @@ from beaker_dynamodb import (
     SpecialKeyError,
     StoreUnavailable,
 )
+from tests.clock import Clock
 from tests.opening import Opener, payload
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor
@@ -26,9 +27,6 @@ from tests.sessions.stores import options as options
 from tests.sessions.stores import store as store
 from tests.sessions.stores import table as table
 from tests.sessions.stores import visitor as visitor
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
 
 IDS = ["1b3f", "", "|", "a:b", "%#" + "0" * 64, "größe", "\ud800", "x" * 800]
 

@@ -76,13 +76,6 @@ def test_beakers_sessions_are_read_and_signed_at_the_next_save(
     assert {**data, "number": 1} == only(values, cookie).result
 
 
-def test_without_a_secret_nothing_is_signed(
-    options: dict[str, Any], signatures: Callable[[], list[bool]]
-) -> None:
-    Site("ours", options)(store(user="Ada"))
-    assert [False] == signatures()
-
-
 @pytest.mark.parametrize("format", ["pickle", "json", "encrypted"])
 def test_servers_with_beakers_middleware_share_the_table(
     options: dict[str, Any], given: dict[str, Any], format: str
@@ -106,7 +99,6 @@ def test_servers_with_beakers_middleware_share_the_table(
 def test_concurrent_changes_by_both_middlewares_are_merged(
     given: dict[str, Any], names: tuple[str, str]
 ) -> None:
-    """The other middleware saves while a request has the session loaded."""
     outer, inner = (Site(name, given) for name in names)
     cookie = outer(store(user="Ada")).cookie
 
