@@ -21,6 +21,7 @@ from tests.servers.recorder import CallRecorder
 
 #: Default lease in seconds.
 LEASE = 30.0
+Options = dict[str, Any]
 #: Creates a lock on the key ``key`` that shares no state with other locks, as in another process.
 MakeLock = Callable[[], CreationLock]
 #: No server listens on this port.
@@ -79,19 +80,19 @@ def heartbeat(registry: LockRegistry) -> Heartbeat:
 
 
 @pytest.fixture
-def make_lock(options: dict[str, Any], registry: LockRegistry) -> MakeLock:
+def make_lock(options: Options, registry: LockRegistry) -> MakeLock:
     backend = DynamoDBNamespaceManager("news", **options).backend
     key = backend.keys.lock("news", b"key")
     return lambda: CreationLock(backend.items, key, registry.heartbeat, registry.clock)
 
 
 @pytest.fixture
-def sent(options: dict[str, Any]) -> Iterator[CallRecorder]:
+def sent(options: Options) -> Iterator[CallRecorder]:
     with CallRecorder(used_client(options)) as recorder:
         yield recorder
 
 
-def make_cache(options: dict[str, Any], time: Time | None = None, **more: Any) -> Cache:
+def make_cache(options: Options, time: Time | None = None, **more: Any) -> Cache:
     """Make a cache that sends each call once and tolerates errors."""
     settings = {"on_error": "miss", "max_attempts": 1, **options, **more}
     cache = Cache("news", "ext:dynamodb", **settings)

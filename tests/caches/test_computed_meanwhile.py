@@ -9,24 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from threading import Event, Lock
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb.caches.computation import Computation
+from tests.caches.conftest import Options
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 EXPIRE, GRACE = 10, 60
 
 
 @pytest.fixture
-def options(options: dict[str, object], shape: str) -> dict[str, object]:
+def options(options: Options, shape: str) -> Options:
     return {**options, "sort_key": "part"} if shape == "sorted" else options
 
 
@@ -38,14 +36,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def cache(options: dict[str, Any], clock: Clock) -> Cache:
+def cache(options: Options, clock: Clock) -> Cache:
     cache = Cache("news", "ext:dynamodb", expire=EXPIRE, clock=clock, compression="off", **options)
     assert "k" not in cache
     return cache
 
 
 @pytest.fixture
-def other(options: dict[str, Any], clock: Clock) -> Cache:
+def other(options: Options, clock: Clock) -> Cache:
     more = {"clock": clock, "lock_timeout": 58}
     return Cache("news", "ext:dynamodb", expire=EXPIRE, **more, **options)
 
@@ -79,40 +77,42 @@ def stored(cache: Cache) -> object:
         return None
 
 
-def items(client: DynamoDBClient, options: dict[str, Any]) -> list[Any]:
-    return client.scan(TableName=options["table_name"], ConsistentRead=True)["Items"]
+def items(cache: Cache) -> list[Any]:
+    """Return the items of the cache's table."""
+    table = cache.namespace.backend.options.table_name
+    found: list[Any] = cache.namespace.client.scan(TableName=table, ConsistentRead=True)["Items"]
+    return found
 
 
-def count(client: DynamoDBClient, options: dict[str, Any], kind: str) -> int:
-    return Counter(item["type"]["S"] for item in items(client, options))[kind]
+def count(cache: Cache, kind: str) -> int:
+    return Counter(item["type"]["S"] for item in items(cache))[kind]
 
 
-def is_absent(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+def is_absent(cache: Cache, clock: Clock) -> None:
     """The key was never written."""
 
 
-def was_removed(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+def was_removed(cache: Cache, clock: Clock) -> None:
     cache.put("k", "old")
     cache.remove_value("k")
 
 
-def is_stale(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+def is_stale(cache: Cache, clock: Clock) -> None:
     cache.put("k", "old")
     clock.advance(EXPIRE)
 
 
-def has_expired(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+def has_expired(cache: Cache, clock: Clock) -> None:
     cache.put("k", "old")
     clock.advance(EXPIRE + GRACE)
 
 
-def has_no_token(cache: Cache, clock: Clock, client: DynamoDBClient) -> None:
+def has_no_token(cache: Cache, clock: Clock) -> None:
     """The entry was written by an older version of the package."""
     cache.put("k", "old")
-    table = cache.namespace.backend.options.table_name
-    (item,) = client.scan(TableName=table)["Items"]
+    (item,) = items(cache)
     del item["writer"]
-    client.put_item(TableName=table, Item=item)
+    cache.namespace.client.put_item(TableName=cache.namespace.backend.options.table_name, Item=item)
     clock.advance(EXPIRE)
 
 
@@ -141,20 +141,14 @@ CASES = [
 @pytest.mark.both_servers
 @pytest.mark.parametrize(("before", "meanwhile"), CASES)
 def test_what_happens_during_the_computation_wins(
-    cache: Cache,
-    other: Cache,
-    clock: Clock,
-    client: DynamoDBClient,
-    options: dict[str, Any],
-    before: Callable[[Cache, Clock, DynamoDBClient], None],
-    meanwhile: str,
+    cache: Cache, other: Cache, clock: Clock, before: Callable[[Cache, Clock], None], meanwhile: str
 ) -> None:
     act, expected = MEANWHILE[meanwhile]
-    before(cache, clock, client)
+    before(cache, clock)
     with computing(cache):
         act(other)
     assert stored(other) == expected
-    assert count(client, options, "beaker-lock") == 0
+    assert count(cache, "beaker-lock") == 0
     assert other.get("k", createfunc=lambda: "later") == (expected or "later")
 
 
@@ -237,13 +231,7 @@ def test_a_write_without_a_computation_is_unconditional(cache: Cache, other: Cac
 @pytest.mark.parametrize("meanwhile", ["nothing", "remove_value"])
 @pytest.mark.parametrize("before", [is_absent, is_stale])
 def test_large_values_leave_no_chunks_behind(
-    cache: Cache,
-    other: Cache,
-    clock: Clock,
-    client: DynamoDBClient,
-    options: dict[str, Any],
-    before: Callable[[Cache, Clock, DynamoDBClient], None],
-    meanwhile: str,
+    cache: Cache, other: Cache, clock: Clock, before: Callable[[Cache, Clock], None], meanwhile: str
 ) -> None:
     if before is is_stale:
         cache.put("k", "o" * 500_000)
@@ -252,16 +240,14 @@ def test_large_values_leave_no_chunks_behind(
     with computing(cache, value):
         MEANWHILE[meanwhile][0](other)
     assert stored(other) == (value if meanwhile == "nothing" else None)
-    assert count(client, options, "beaker-chunk") == (3 if meanwhile == "nothing" else 0)
+    assert count(cache, "beaker-chunk") == (3 if meanwhile == "nothing" else 0)
 
 
-def test_a_value_is_as_old_as_its_computation(
-    cache: Cache, clock: Clock, client: DynamoDBClient, options: dict[str, Any]
-) -> None:
+def test_a_value_is_as_old_as_its_computation(cache: Cache, clock: Clock) -> None:
     started = clock.now
     with computing(cache):
         clock.advance(1)
-    (item,) = items(client, options)
+    (item,) = items(cache)
     assert float(item["created"]["N"]) == started
 
 
@@ -276,9 +262,7 @@ def test_an_unknown_item_and_one_without_a_token_are_compared_by_what_is_known()
     assert computation.condition(backend_items) == backend_items.if_new()
 
 
-def test_a_write_that_is_sent_twice_is_stored(
-    cache: Cache, client: DynamoDBClient, options: dict[str, Any]
-) -> None:
+def test_a_write_that_is_sent_twice_is_stored(cache: Cache) -> None:
     used = cache.namespace.client
     sent: list[str] = []
 
@@ -297,4 +281,4 @@ def test_a_write_that_is_sent_twice_is_stored(
     assert sent == ["once"]
     assert "ConditionalCheckFailedException" in {call.error_code for call in calls}
     assert stored(cache) == "m" * 500_000
-    assert count(client, options, "beaker-chunk") == 2
+    assert count(cache, "beaker-chunk") == 2

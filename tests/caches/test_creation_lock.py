@@ -13,7 +13,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout
 from beaker_dynamodb.caches import lease, lock_registry
 from beaker_dynamodb.caches.creation_lock import CreationLock
 from beaker_dynamodb.caches.lock_registry import LockRegistry
-from tests.caches.conftest import LEASE, MakeLock, Time, die
+from tests.caches.conftest import LEASE, MakeLock, Options, Time, die
 
 if TYPE_CHECKING:
     from beaker_dynamodb.caches.heartbeat import Heartbeat
@@ -118,7 +118,7 @@ def test_a_waiting_caller_gives_up_after_lock_timeout(
 
 
 @pytest.mark.parametrize("on_error", ["raise", "miss"])
-def test_a_thread_gives_up_waiting_for_another_one(options: dict[str, Any], on_error: str) -> None:
+def test_a_thread_gives_up_waiting_for_another_one(options: Options, on_error: str) -> None:
     more = {"on_error": on_error, "lock_timeout": 0.01}
     lock = DynamoDBNamespaceManager("news", **options, **more).get_creation_lock(b"key")
     lock.acquire()
@@ -195,7 +195,7 @@ def test_one_of_two_callers_that_do_not_wait_takes_an_abandoned_lock_over(
 
 
 def test_an_abandoned_lock_is_remembered_without_a_lock_object(
-    options: dict[str, Any], make_lock: MakeLock, time: Time
+    options: Options, make_lock: MakeLock, time: Time
 ) -> None:
     one = make_lock()
     one.acquire()
@@ -208,10 +208,7 @@ def test_an_abandoned_lock_is_remembered_without_a_lock_object(
 
 
 def test_the_locks_seen_last_are_remembered(
-    options: dict[str, Any],
-    registry: LockRegistry,
-    time: Time,
-    monkeypatch: pytest.MonkeyPatch,
+    options: Options, registry: LockRegistry, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock_registry, "MAX_HELD_ELSEWHERE", 2)
     elsewhere = DynamoDBNamespaceManager("news", lock_timeout=58, **options)
@@ -225,7 +222,7 @@ def test_the_locks_seen_last_are_remembered(
     assert list(registry._held_elsewhere) == [first, third]
 
 
-def test_equal_options_share_one_lock_per_key(options: dict[str, Any]) -> None:
+def test_equal_options_share_one_lock_per_key(options: Options) -> None:
     def lock(key: bytes, **more: Any) -> CreationLock:
         return DynamoDBNamespaceManager("news", **options, **more).get_creation_lock(key)
 
@@ -241,7 +238,7 @@ def test_the_heartbeat_uses_the_clock_of_the_registry(time: Time) -> None:
 
 
 def test_a_thread_holds_the_lock_that_it_has_acquired(
-    options: dict[str, Any], registry: LockRegistry
+    options: Options, registry: LockRegistry
 ) -> None:
     manager = DynamoDBNamespaceManager("news", **options)
     key = manager.backend.keys.lock("news", b"key")

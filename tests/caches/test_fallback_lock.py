@@ -10,7 +10,7 @@ import pytest
 
 from beaker_dynamodb import LockTimeout
 from beaker_dynamodb.caches.fallback_lock import FallbackLock
-from tests.caches.conftest import DEAD, MakeLock, Time, make_cache
+from tests.caches.conftest import DEAD, MakeLock, Options, Time, make_cache
 from tests.dynamodb.breakers import open_breaker, without_probes
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
@@ -50,7 +50,7 @@ def test_a_thread_that_waits_for_a_throttled_one_goes_on_without_the_lock() -> N
 
 
 def test_a_thread_goes_on_without_the_lock_if_the_circuit_breaker_opened_while_it_waited(
-    options: dict[str, Any], registry: LockRegistry, time: Time
+    options: Options, registry: LockRegistry, time: Time
 ) -> None:
     cache = make_cache(options, lock_timeout=0.05)
     breaker = without_probes(cache.namespace.backend.options, time)
@@ -78,7 +78,7 @@ def test_a_thread_goes_on_without_the_lock_if_the_circuit_breaker_opened_while_i
 
 
 def test_the_lock_is_shared_with_other_processes_once_the_circuit_breaker_closes(
-    options: dict[str, Any], registry: LockRegistry, make_lock: MakeLock, time: Time
+    options: Options, registry: LockRegistry, make_lock: MakeLock, time: Time
 ) -> None:
     cache = make_cache(options)
     breaker = without_probes(cache.namespace.backend.options, time)
@@ -96,7 +96,7 @@ def test_the_lock_is_shared_with_other_processes_once_the_circuit_breaker_closes
 
 
 def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewhere(
-    options: dict[str, Any], make_lock: MakeLock, registry: LockRegistry, time: Time
+    options: Options, make_lock: MakeLock, registry: LockRegistry, time: Time
 ) -> None:
     cache = make_cache(options, time)
     outage = cache.namespace._cache_storage().outage
@@ -127,7 +127,7 @@ def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewher
 
 @pytest.mark.parametrize(("began", "goes_on"), [(9.0, True), (11.0, False)])
 def test_a_thread_goes_on_without_its_turn_if_an_outage_ended_while_it_waited(
-    options: dict[str, Any], registry: LockRegistry, time: Time, began: float, goes_on: bool
+    options: Options, registry: LockRegistry, time: Time, began: float, goes_on: bool
 ) -> None:
     cache = make_cache(options, time)
     breaker = without_probes(cache.namespace.backend.options, time)
@@ -140,7 +140,7 @@ def test_a_thread_goes_on_without_its_turn_if_an_outage_ended_while_it_waited(
 
 
 def test_during_an_outage_a_kept_lease_is_used_and_a_lost_one_forgotten(
-    options: dict[str, Any], registry: LockRegistry, time: Time
+    options: Options, registry: LockRegistry, time: Time
 ) -> None:
     cache = make_cache(options, time)
     breaker = without_probes(cache.namespace.backend.options, time)

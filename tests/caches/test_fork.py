@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb import forks
+from tests.caches.conftest import Options
 
 if TYPE_CHECKING:
     import pytest
@@ -58,7 +59,7 @@ assert other.acquire(wait=False)
 """
 
 
-def test_a_child_does_not_hold_its_parents_locks(options: dict[str, Any]) -> None:
+def test_a_child_does_not_hold_its_parents_locks(options: Options) -> None:
     # Python 3.12 warns about a fork with threads.
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM]
     done = subprocess.run([*command, json.dumps(options)], capture_output=True, text=True)
@@ -66,7 +67,7 @@ def test_a_child_does_not_hold_its_parents_locks(options: dict[str, Any]) -> Non
 
 
 def test_a_fork_in_c_is_noticed_when_a_lock_is_requested(
-    options: dict[str, Any], registry: LockRegistry, monkeypatch: pytest.MonkeyPatch
+    options: Options, registry: LockRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manager = DynamoDBNamespaceManager("news", **options)
     lock = manager.get_creation_lock(b"key")

@@ -9,6 +9,7 @@ import pytest
 from beaker_dynamodb import DynamoDBNamespaceManager, PayloadError
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
 from beaker_dynamodb.items.keys import Key
+from tests.caches.conftest import Options
 from tests.stubbed import TABLE, Script
 
 KEY = Key("cache:|lock|pages|k")
@@ -56,9 +57,7 @@ def test_a_lock_is_acquired_if_it_is_free_or_abandoned(
         assert lock_items(script).acquire(KEY, LOCK, abandoned) is None
 
 
-def test_a_lock_that_was_acquired_without_an_answer_is_not_another_ones(
-    options: dict[str, Any],
-) -> None:
+def test_a_lock_that_was_acquired_without_an_answer_is_not_another_ones(options: Options) -> None:
     locks = LockItems(DynamoDBNamespaceManager("news", **options).backend.items)
     assert locks.acquire(KEY, LOCK, None) is None
     assert locks.acquire(KEY, LOCK, None) is None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.caches import lease
-from tests.caches.conftest import LEASE, MakeLock, Time
+from tests.caches.conftest import LEASE, MakeLock, Options, Time
 
 if TYPE_CHECKING:
     from beaker_dynamodb.caches.lock_registry import LockRegistry
@@ -61,7 +61,7 @@ def test_after_one_lease_other_processes_get_the_lock(make_lock: MakeLock, time:
 @pytest.mark.parametrize("read", [False, True])
 @pytest.mark.parametrize("meanwhile", ["nothing", "computed", "computed and cleared", "written"])
 def test_a_late_value_replaces_no_other_value(
-    options: dict[str, Any], make_lock: MakeLock, time: Time, read: bool, meanwhile: str
+    options: Options, make_lock: MakeLock, time: Time, read: bool, meanwhile: str
 ) -> None:
     late = DynamoDBNamespaceManager("news", **options)
     other = DynamoDBNamespaceManager("news", lock_timeout=58, **options)
@@ -86,7 +86,7 @@ def test_a_late_value_replaces_no_other_value(
 
 
 def test_a_late_value_does_not_replace_a_tombstone_that_was_not_read(
-    options: dict[str, Any], registry: LockRegistry, time: Time
+    options: Options, registry: LockRegistry, time: Time
 ) -> None:
     manager = DynamoDBNamespaceManager("news", **options)
     lock = manager.get_creation_lock(b"key")

@@ -18,7 +18,7 @@ from beaker_dynamodb import (
     DynamoDBNamespaceManager,
     StoreUnavailable,
 )
-from tests.caches.conftest import DEAD, Time, make_cache
+from tests.caches.conftest import DEAD, Options, Time, make_cache
 from tests.dynamodb.breakers import open_breaker, without_probes
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
@@ -31,7 +31,7 @@ Broken = set[str]
 
 
 @pytest.fixture
-def broken(options: dict[str, Any]) -> Iterator[Broken]:
+def broken(options: Options) -> Iterator[Broken]:
     broken: Broken = set()
 
     def handler(request: Any, event_name: str, **_: object) -> None:
@@ -51,7 +51,7 @@ def broken(options: dict[str, Any]) -> Iterator[Broken]:
 
 @pytest.mark.parametrize(("kind", "tolerated"), [("reads", 2), ("writes", 1), ("locks", 1)])
 def test_a_value_is_computed_once_if_some_calls_get_no_answer(
-    options: dict[str, Any], broken: Broken, kind: str, tolerated: int
+    options: Options, broken: Broken, kind: str, tolerated: int
 ) -> None:
     cache = make_cache(options)
     broken.add(kind)
@@ -61,9 +61,7 @@ def test_a_value_is_computed_once_if_some_calls_get_no_answer(
     assert cache.namespace.errors_tolerated == tolerated
 
 
-def test_no_call_is_sent_while_the_circuit_breaker_is_open(
-    options: dict[str, Any], time: Time
-) -> None:
+def test_no_call_is_sent_while_the_circuit_breaker_is_open(options: Options, time: Time) -> None:
     cache = make_cache(options)
     cache.put("key", "old")
     breaker = without_probes(cache.namespace.backend.options, time)
@@ -89,7 +87,7 @@ def test_no_call_is_sent_while_the_circuit_breaker_is_open(
     ids=["write", "read", "delete"],
 )
 def test_a_release_is_not_sent_after_an_unanswered_call(
-    options: dict[str, Any], on_error: str, call: Callable[[Cache], object]
+    options: Options, on_error: str, call: Callable[[Cache], object]
 ) -> None:
     cache = make_cache(options, on_error=on_error)
     assert "key" not in cache
@@ -122,7 +120,7 @@ def test_a_release_is_sent_after_a_throttled_call() -> None:
         lock.release()
 
 
-def test_put_and_delete_are_sent_during_an_outage(options: dict[str, Any], broken: Broken) -> None:
+def test_put_and_delete_are_sent_during_an_outage(options: Options, broken: Broken) -> None:
     cache = make_cache(options)
     cache.put("old", 1)
     broken.add("reads")
@@ -185,7 +183,7 @@ def test_throttling_is_tolerated_but_a_missing_permission_is_not(
 
 
 def test_an_error_of_the_createfunc_is_raised_and_the_lock_released(
-    options: dict[str, Any], broken: Broken
+    options: Options, broken: Broken
 ) -> None:
     cache = make_cache(options)
     broken.add("locks")

@@ -15,6 +15,7 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.beaker import items, used_client
+from tests.caches.conftest import Options
 
 pytestmark = pytest.mark.full
 
@@ -25,7 +26,7 @@ LOCK = "cache:|lock|news|key"
 class Worker:
     """A process that runs `tests.caches.worker`."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: Options) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.caches.worker", json.dumps(options)],
             cwd=ROOT,
@@ -52,7 +53,7 @@ class Worker:
 
 
 @pytest.fixture
-def start(options: dict[str, Any]) -> Iterator[Callable[..., Worker]]:
+def start(options: Options) -> Iterator[Callable[..., Worker]]:
     """Starts a worker with more options."""
     with ExitStack() as stack:
 
@@ -65,14 +66,14 @@ def start(options: dict[str, Any]) -> Iterator[Callable[..., Worker]]:
         yield start
 
 
-def stored(options: dict[str, Any]) -> Any:
+def stored(options: Options) -> Any:
     """Return the value in the table, which has no lock."""
     assert LOCK not in items(used_client(options), options["table_name"])
     return DynamoDBNamespaceManager("news", **options)[b"key"][2]
 
 
 def test_one_of_two_processes_computes_a_missing_value(
-    options: dict[str, Any], start: Callable[..., Worker]
+    options: Options, start: Callable[..., Worker]
 ) -> None:
     first, second = start(), start()
     first.go_on()
@@ -84,7 +85,7 @@ def test_one_of_two_processes_computes_a_missing_value(
 
 @pytest.mark.parametrize("end", ["killed", "stopped"])
 def test_another_process_takes_over_from_one_that_does_not_renew(
-    options: dict[str, Any], start: Callable[..., Worker], end: str
+    options: Options, start: Callable[..., Worker], end: str
 ) -> None:
     first, second = start(lock_timeout=2), start(lock_timeout=2)
     first.go_on()

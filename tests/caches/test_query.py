@@ -14,6 +14,7 @@ from beaker_dynamodb.caches import query
 from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.items.item import CACHE, Item
 from beaker_dynamodb.items.keys import key_bytes
+from tests.caches.conftest import Options
 from tests.clock import Clock
 from tests.opening import Opener, payload
 from tests.servers.recorder import CallRecorder
@@ -33,7 +34,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def open_namespace(
-    options: dict[str, Any], shape: str, clock: Clock, client: DynamoDBClient, table_name: str
+    options: Options, shape: str, clock: Clock, client: DynamoDBClient, table_name: str
 ) -> Opener:
     more = {"sort_key": "part"} if shape == "sorted" else {}
     return Opener({**options, **more, "clock": clock}, client, table_name)

@@ -13,7 +13,7 @@ from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.beaker import items, used_client
-from tests.caches.conftest import MakeLock
+from tests.caches.conftest import MakeLock, Options
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 
@@ -32,13 +32,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def make_cache(options: dict[str, Any], clock: Clock, **more: Any) -> Cache:
+def make_cache(options: Options, clock: Clock, **more: Any) -> Cache:
     """Make a cache whose entries expire after 10 seconds."""
     return Cache("news", "ext:dynamodb", **{"expire": 10, "clock": clock, **options, **more})
 
 
 @pytest.fixture
-def cache(options: dict[str, Any], clock: Clock) -> Cache:
+def cache(options: Options, clock: Clock) -> Cache:
     cache = make_cache(options, clock)
     assert "key" not in cache
     return cache
@@ -74,7 +74,7 @@ def test_an_expired_value_is_served_while_another_process_computes(
     ("writer", "reader", "lifetime"), [(60, 60, 70), (0, 60, 10), (60, 0, 10), (0, 0, 10)]
 )
 def test_an_entry_is_readable_until_the_shorter_grace_ends(
-    options: dict[str, Any], clock: Clock, writer: float, reader: float, lifetime: float
+    options: Options, clock: Clock, writer: float, reader: float, lifetime: float
 ) -> None:
     make_cache(options, clock, stale_grace=writer).put("key", "old")
     namespace = make_cache(options, clock, stale_grace=reader).namespace
@@ -84,9 +84,7 @@ def test_an_entry_is_readable_until_the_shorter_grace_ends(
     assert not namespace.has_key(KEY)
 
 
-def test_a_value_that_expires_by_the_option_has_no_grace(
-    options: dict[str, Any], clock: Clock
-) -> None:
+def test_a_value_that_expires_by_the_option_has_no_grace(options: Options, clock: Clock) -> None:
     cache = make_cache(options, clock, expire=None, timeout=10)
     cache.put("key", "old")
     clock.advance(10)
@@ -94,9 +92,7 @@ def test_a_value_that_expires_by_the_option_has_no_grace(
     assert cache.get("key", createfunc=lambda: "new") == "new"
 
 
-def test_a_value_that_beaker_did_not_store_has_no_grace(
-    options: dict[str, Any], clock: Clock
-) -> None:
+def test_a_value_that_beaker_did_not_store_has_no_grace(options: Options, clock: Clock) -> None:
     namespace = DynamoDBNamespaceManager("news", clock=clock, **options)
     values: list[object] = ["plain", (1, 2, 3), (0.0, None, "x"), ("a", 10, "x")]
     for value in values:
@@ -107,7 +103,7 @@ def test_a_value_that_beaker_did_not_store_has_no_grace(
 
 @pytest.mark.parametrize(("more", "extra"), [({}, 60), ({"stale_grace": 1.5}, 2)])
 def test_dynamodb_deletes_an_entry_after_its_grace(
-    options: dict[str, Any],
+    options: Options,
     clock: Clock,
     client: DynamoDBClient,
     table_name: str,
@@ -120,9 +116,7 @@ def test_dynamodb_deletes_an_entry_after_its_grace(
     assert float(item["deadline"]["N"]) == clock.now + 10
 
 
-def test_under_the_lock_the_read_is_strongly_consistent(
-    options: dict[str, Any], clock: Clock
-) -> None:
+def test_under_the_lock_the_read_is_strongly_consistent(options: Options, clock: Clock) -> None:
     cache = make_cache(options, clock, consistent_read=False)
     assert "key" not in cache
     with CallRecorder(used_client(options)) as sent:

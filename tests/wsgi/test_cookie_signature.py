@@ -264,9 +264,7 @@ def test_servers_with_beakers_middleware_share_the_cookie(signing: Options) -> N
         assert {} == first(values, cookie).result
 
 
-def test_a_server_that_still_issues_beakers_signature_accepts_the_new_one(
-    signing: Options,
-) -> None:
+def test_a_server_that_still_issues_beakers_signature_accepts_the_new_one(signing: Options) -> None:
     cookie = Site("ours", signing)(store(user="Ada")).cookie
     answer = Site("ours", {**signing, "cookie_signature": "beaker"})(store(cart=["tea"]), cookie)
     assert not answer.cookie.startswith(SHA_256)

@@ -67,11 +67,7 @@ def pop_name(session: Any) -> None:
 
 @EVERY_KIND
 def test_a_change_is_saved_after_the_save_at_the_start(
-    options: Options,
-    cookie: str,
-    make: Any,
-    calls: CallRecorder,
-    caplog: pytest.LogCaptureFixture,
+    options: Options, cookie: str, make: Any, calls: CallRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls.clear()
     app = wrap(make(pop_name, before=store(cart=["tea"])), options)

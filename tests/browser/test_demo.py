@@ -1,4 +1,4 @@
-"""The demo and two examples, used as a visitor uses them."""
+"""The demo, used as a visitor uses it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.examples.command import Visitor, running
+from tests.examples.command import running
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -64,38 +64,4 @@ def test_the_demo(browser: Chrome) -> None:
         wait_for(browser, "h2", "DynamoDB does not answer")
         press(browser, "End outage")
         wait_for(browser, "#visits", "2")
-        browser.get("about:blank")
-
-
-def test_flask(browser: Chrome) -> None:
-    with running("examples/flask_app.py") as url:
-        browser.get(url)
-        wait_for(browser, "li", "Nothing yet")
-        for number, item in enumerate(["tea", "milk"], start=2):
-            fill_in(browser, "item", item)
-            press(browser, "Add")
-            wait_for(browser, "#visits", str(number))
-        wait_for(browser, "li", "tea")
-        wait_for(browser, "li", "milk")
-        press(browser, "Log out")
-        wait_for(browser, "li", "Nothing yet")
-        browser.get("about:blank")
-
-
-def test_pyramid(browser: Chrome) -> None:
-    with running("examples/pyramid_app.py") as url:
-        phone = Visitor(url, "Phone")
-        phone.post("/log-in", user="Ada")
-        browser.get(url)
-        wait_for(browser, "h1", "Log in")
-        fill_in(browser, "user", "Ada")
-        press(browser, "Log in")
-        wait_for(browser, "h1", "Welcome, Ada")
-        wait_for(browser, "td", "Phone")
-        press(browser, "Log out everywhere else")
-        wait_for(browser, "#visits", "2")
-        assert "Phone" not in browser.page_source
-        assert "Log in" in phone.get()
-        press(browser, "Log out")
-        wait_for(browser, "h1", "Log in")
         browser.get("about:blank")
