@@ -52,11 +52,14 @@ def _middleware(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("tests.beaker.SessionMiddleware", module.SessionMiddleware)
 
 
-@pytest.fixture
-def poison(client: DynamoDBClient, table_name: str, ran: Path) -> Callable[..., None]:
+@pytest.fixture(params=[("b64", UNSIGNED), ("b64,zlib", FORGED), ("pickle,zlib", KEPT)])
+def poison(
+    request: pytest.FixtureRequest, client: DynamoDBClient, table_name: str, ran: Path
+) -> Callable[..., None]:
     """Poisons the only item of the table."""
+    name, signature = request.param
 
-    def overwrite_it(name: str, signature: dict[str, Any], **attributes: Any) -> None:
+    def overwrite_it(**attributes: Any) -> None:
         data = pickle.dumps({"name": Poison(ran)}, 2)
         data = zlib.compress(data) if name.endswith(",zlib") else data
         attributes |= {"data": {"B": data}, "codec": {"S": name}, **signature}
@@ -65,23 +68,13 @@ def poison(client: DynamoDBClient, table_name: str, ran: Path) -> Callable[..., 
     return overwrite_it
 
 
-each_way = pytest.mark.parametrize(
-    ("name", "signature"), [("b64", UNSIGNED), ("b64,zlib", FORGED), ("pickle,zlib", KEPT)]
-)
-
-
-@each_way
 @pytest.mark.usefixtures("_middleware")
 def test_a_poisoned_session_is_replaced_by_a_new_one(
-    name: str,
-    signature: dict[str, Any],
-    options: dict[str, Any],
-    poison: Callable[..., None],
-    ran: Path,
+    options: dict[str, Any], poison: Callable[..., None], ran: Path
 ) -> None:
     browser = Browser(options, signing_keys=BOTH)
     browser.save(name="Ada")
-    poison(name, signature)
+    poison()
     with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
         assert {} == browser.contents()
     browser.save(name="Grace")
@@ -89,21 +82,16 @@ def test_a_poisoned_session_is_replaced_by_a_new_one(
     assert not ran.exists()
 
 
-@each_way
 @pytest.mark.usefixtures("_middleware")
 def test_saving_a_session_that_was_poisoned_during_the_request_raises(
-    name: str,
-    signature: dict[str, Any],
-    options: dict[str, Any],
-    poison: Callable[..., None],
-    ran: Path,
+    options: dict[str, Any], poison: Callable[..., None], ran: Path
 ) -> None:
     browser = Browser(options, signing_keys=NEW)
     browser.save(name="Ada")
 
     def action(session: Any) -> None:
         assert {"name": "Ada"} == values(session)
-        poison(name, signature, writer={"S": "*"})
+        poison(writer={"S": "*"})
         session["name"] = "Grace"
         session.save()
 
@@ -112,17 +100,12 @@ def test_saving_a_session_that_was_poisoned_during_the_request_raises(
     assert not ran.exists()
 
 
-@each_way
 def test_reading_a_poisoned_cache_entry_raises_and_it_can_be_replaced(
-    name: str,
-    signature: dict[str, Any],
-    options: dict[str, Any],
-    poison: Callable[..., None],
-    ran: Path,
+    options: dict[str, Any], poison: Callable[..., None], ran: Path
 ) -> None:
     cache = Cache("news", "ext:dynamodb", **options, serializer="json", signing_keys=NEW)
     cache.put("today", "value")
-    poison(name, signature)
+    poison()
     with pytest.raises(PayloadError, match="signature"):
         cache.get("today")
     with pytest.raises(PayloadError, match="signature"):
@@ -132,23 +115,24 @@ def test_reading_a_poisoned_cache_entry_raises_and_it_can_be_replaced(
     assert not ran.exists()
 
 
-@pytest.mark.usefixtures("_middleware")
+@pytest.mark.parametrize("poison", [("b64", UNSIGNED)], indirect=True)
 def test_without_keys_the_poison_in_a_session_runs(
     options: dict[str, Any], poison: Callable[..., None], ran: Path
 ) -> None:
     browser = Browser(options)
     browser.save(name="Ada")
-    poison("b64", UNSIGNED)
+    poison()
     browser.contents()
     assert ran.exists()
 
 
+@pytest.mark.parametrize("poison", [("pickle", UNSIGNED)], indirect=True)
 def test_without_keys_the_poison_in_a_cache_runs(
     options: dict[str, Any], poison: Callable[..., None], ran: Path
 ) -> None:
     cache = Cache("news", "ext:dynamodb", **options, serializer="json")
     cache.put("today", "value")
-    poison("pickle", UNSIGNED)
+    poison()
     # Beaker cannot unpack the unpickled value.
     with pytest.raises(Exception):  # noqa: B017, PT011
         cache.get("today")

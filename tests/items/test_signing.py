@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBSession, PayloadError
 from beaker_dynamodb.config.parse import parse
-from beaker_dynamodb.items.item import SESSION, Item
+from beaker_dynamodb.items.item import SESSION
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.signing import Signatures
 from tests.beaker import Browser, items, values
 from tests.clock import Clock
-from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, item, overwrite, share_cookies, written
+from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, overwrite, share_cookies, written
 from tests.sessions.driven import stored_sessions
 
 if TYPE_CHECKING:
@@ -41,19 +41,12 @@ def test_without_keys_nothing_is_signed_and_signed_items_are_read() -> None:
     assert VALUE == codec().decode(written(SIGNED, VALUE))
 
 
-@pytest.mark.parametrize(
-    ("options", "signed"),
-    [
-        ({}, False),
-        ({"signing_keys": NEW}, True),
-        ({"signing_keys": NEW, "accept_unsigned": True}, False),
-    ],
-)
-def test_only_an_item_with_a_verified_signature_counts_as_signed(
-    options: dict[str, Any], signed: bool
-) -> None:
-    made = written(SIGNED if signed else codec(), VALUE)
-    assert signed is Signatures(parse(options)).verify(made)
+def test_only_an_item_with_a_verified_signature_counts_as_signed() -> None:
+    signed, unsigned = written(SIGNED, VALUE), written(codec(), VALUE)
+    accepting = {"signing_keys": NEW, "accept_unsigned": True}
+    assert Signatures(parse({"signing_keys": NEW})).verify(signed)
+    assert not Signatures(parse(accepting)).verify(unsigned)
+    assert not Signatures(parse({})).verify(unsigned)
 
 
 @pytest.mark.owasp("11.2.5")
@@ -87,24 +80,6 @@ def test_another_codec_or_signature_is_refused() -> None:
     for signature in (b"", b"\0", bytes(32), bytes(64)):
         with wrong:
             SIGNED.decode(replace(made, signature=signature))
-
-
-parts = st.text(alphabet="ab|,\0\x01\x06", max_size=4)
-signed_items = st.builds(
-    lambda partition, sort, name, data: item(data, name, Key(partition, sort)),
-    parts,
-    st.none() | parts,
-    parts,
-    st.binary(max_size=4),
-)
-
-
-@given(signed_items, signed_items)
-def test_different_items_have_different_signatures(one: Item, other: Item) -> None:
-    assume(one != other)
-    SIGNED.sign(one)
-    SIGNED.sign(other)
-    assert one.signature != other.signature
 
 
 @pytest.mark.owasp("11.2.2", "13.3.4")
@@ -243,14 +218,3 @@ def test_an_unsigned_session_is_signed_at_its_next_save(options: dict[str, Any])
     after = Browser(options, signing_keys=NEW)
     share_cookies(before, after)
     assert {"name": "Grace"} == after.contents()
-
-
-@pytest.mark.parametrize("shape", ["sorted"])
-def test_an_entry_copied_over_its_neighbor_is_refused(open_namespace: Opener) -> None:
-    news = open_namespace("news", signing_keys=NEW)
-    news[b"today"], news[b"tomorrow"] = "value", "other"
-    (today,) = (one for one in open_namespace.items() if one["part"] == {"S": "|today"})
-    open_namespace.put({**today, "part": {"S": "|tomorrow"}})
-    assert "value" == news[b"today"]
-    with wrong:
-        news[b"tomorrow"]

@@ -73,6 +73,11 @@ def test_other_values_are_not_tried() -> None:
         assert {TWO: True} == candidates(f"id={value}; id={TWO}", "id", UNSIGNED)
 
 
+@given(st.lists(LATIN).map("; id=".join))
+def test_only_issued_ids_of_any_header_are_tried(header: str) -> None:
+    assert all(COOKIE_VALUE.fullmatch(value) for value in candidates(header, "id", UNSIGNED))
+
+
 def test_each_value_is_tried_once_and_three_at_most() -> None:
     header = "; ".join(f"id={value}" for value in (ONE, ONE, TWO, THREE, FOUR))
     assert dict.fromkeys((ONE, TWO, THREE), True) == candidates(header, "id", UNSIGNED)

@@ -13,7 +13,6 @@ import pytest
 
 from tests.processes.test_wsgi_servers import running
 from tests.servers.web import serving
-from tests.sessions.site import UNKNOWN
 from tests.wsgi.raw import Response
 from tests.wsgi.served import THIS_FILE, make
 
@@ -61,18 +60,7 @@ def visit(
 
 
 def test_a_server(visit: Visit) -> None:
-    first = visit("/visit")
-    cookie = first.cookie
-    assert b"1" == first.body
-    for name, value in {"X-Page": "served", "Vary": "Cookie", "Cache-Control": "no-store"}.items():
-        assert [value] == first.all(name)
-
-    # The application passes the same list of headers for every page.
-    stranger = visit("/plain")
-    assert ([], []) == (stranger.all("Set-Cookie"), stranger.all("Vary"))
-
-    for header in (f'p={{"a": 1}}; {cookie}', f"{cookie}; p=a b", f"{UNKNOWN}; {cookie}"):
-        assert b"1" == visit("/read", header).body
+    cookie = visit("/visit").cookie
 
     # A change while the body is sent.
     assert b"flash: 'saved'" == visit("/stream", cookie).body
@@ -86,19 +74,12 @@ def test_a_server(visit: Visit) -> None:
         assert ([], []) == (failed.all("ETag"), failed.all("Set-Cookie"))
         assert (method == "GET") is (b"The session could not be saved." in failed.body)
 
-    # Two Set-Cookie headers.
-    new, old = visit("/shop/visit", cookie).all("Set-Cookie")
-    assert new.startswith(cookie)
-    assert "Path=/shop" in new
-    assert "expires=" in old
-    assert "Path=/;" in old
-
     assert THIS_FILE.read_bytes() == visit("/file").body
 
 
 @pytest.mark.parametrize("visit", SERVERS[:1], indirect=True)
 def test_waitress_recognizes_files_and_lists(visit: Visit) -> None:
     """It sends the length of these only."""
-    for path, known in (("/file", True), ("/read", True), ("/stream", False)):
+    for path, known in (("/file", True), ("/visit", True), ("/stream", False)):
         response = visit(path)
         assert ([str(len(response.body))] if known else []) == response.all("Content-Length")
