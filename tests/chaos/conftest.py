@@ -10,6 +10,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.chaos.load import short_pauses
 from tests.chaos.proxy import FaultProxy
 from tests.chaos.scripted import dynamodb_here
+from tests.chaos.watch import Watch, all_is_seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,3 +40,11 @@ def through(options: dict[str, object], proxy: FaultProxy) -> Iterator[dict[str,
     through = {**options, "endpoint_url": proxy.url}
     yield through
     DynamoDBNamespaceManager("any", **through).client.close()
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """What the test shows. No log, warning or error of it may contain a secret."""
+    with all_is_seen() as watch:
+        yield watch
+    assert [] == watch.found

@@ -114,23 +114,6 @@ class Watch(logging.Handler):
             logger.setLevel(level)
 
 
-@contextmanager
-def all_is_seen() -> Iterator[Watch]:
-    """Yield a watch that collects the logs and warnings of one block."""
-    watch = Watch()
-    with watch.watching(), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield watch
-    watch.look(*(str(warning.message) for warning in caught))
-
-
-def reveal(action: Callable[[], object], kind: type[Exception], watch: Watch) -> None:
-    """Run an action that raises, and collect the error's texts."""
-    with pytest.raises(kind) as caught:
-        action()
-    watch.look(*texts(caught.value))
-
-
 #: The watch of the whole test run.
 RUN = Watch(all=False)
 
@@ -167,3 +150,13 @@ def whole_run(watch: Watch = RUN) -> Iterator[Watch]:
         patch.setattr(warnings, "warn", shown_warn)
         yield watch
         watch.look_at_errors()
+
+
+@contextmanager
+def all_is_seen() -> Iterator[Watch]:
+    """Yield a watch that collects all logs, warnings and package exceptions of one block."""
+    watch = Watch()
+    with whole_run(watch), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield watch
+    watch.look(*(str(warning.message) for warning in caught))
