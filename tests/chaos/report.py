@@ -54,11 +54,10 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=1, help="factor for the number of requests")
     times = parser.parse_args().times
     pytest_configure()  # isolate from the developer's AWS account, as tests do
-    server = DynamoDBLocal(CACHE / "dynamodb-local")
-    endpoint = Endpoint("local", server.endpoint_url)
     print(line(HEAD), line(["---"] * len(HEAD)), sep="\n")
     sound = True
-    try:
+    with DynamoDBLocal(CACHE / "dynamodb-local") as server:
+        endpoint = Endpoint("local", server.endpoint_url)
         for number, (name, kind) in enumerate(KINDS.items()):
             outcomes = []
             for share in SHARES:
@@ -74,8 +73,6 @@ def main() -> int:
                 note(f"  damage: {outcome.damage or 'none'}")
                 sound = sound and not outcome.damage and not strange
             print(row(name, outcomes), flush=True)
-    finally:
-        server.stop()
     return 0 if sound else 1
 
 

@@ -132,14 +132,11 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=4)
     arguments = parser.parse_args()
     pytest_configure()  # isolate from the developer's AWS account, as tests do
-    server = DynamoDBLocal(CACHE / "dynamodb-local")
-    try:
+    with DynamoDBLocal(CACHE / "dynamodb-local") as server:
         endpoint = Endpoint("local", server.endpoint_url)
         create_table(endpoint.client, "soak")
         options = {**endpoint.options, "table_name": "soak"}
         taken = soak(options, arguments.minutes * 60, arguments.processes)
-    finally:
-        server.stop()
     print("| process | requests | MB after 1/3 | 2/3 | end | descriptors after 1/3 | 2/3 | end |")
     print("|---|---|---|---|---|---|---|---|")
     for number, samples in enumerate(taken):

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beaker_dynamodb import (
-    DynamoDBNamespaceManager,
-    StoreUnavailable,
-)
+from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from tests.chaos.load import SITES
 from tests.chaos.proxy import Exchange, FaultProxy, Plan
 from tests.sessions.site import Site, store, values

