@@ -1,23 +1,12 @@
-"""Visitors that use a site while its store fails, and a check that no acknowledged write is lost.
-
-Each visitor appends unique tokens to lists in three sessions:
-
-- its own session
-- one that all visitors of its middleware share
-- its neighbor's session, which is logged out during the load
-
-A save that returns without an error is acknowledged: its token must stay in the store until the
-session is logged out.
-"""
+"""Loads: visitors use two sites while the store fails, and no acknowledged write may be lost."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from time import monotonic, sleep
+from dataclasses import dataclass
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -28,7 +17,8 @@ from beaker_dynamodb.dynamodb.circuit_breaker import breaker_of
 from beaker_dynamodb.exceptions import DynamoDBError
 from tests.chaos.faults import Kind
 from tests.chaos.proxy import FaultProxy, Plan
-from tests.sessions.site import Action, Site, store, values
+from tests.chaos.visitors import Ledger, Visitor
+from tests.sessions.site import Site, store, values
 
 VISITORS = 6
 #: Options of each middleware. By default Beaker's middleware starts a new session on any error.
@@ -43,113 +33,6 @@ AFTER_SECONDS = 2.0
 MAX_PAUSE_SECONDS = 0.02
 #: Attempts of a visitor to save after the faults; a busy machine may need several.
 RECOVERY_ATTEMPTS = 5
-
-
-class LoggedOut(Exception):
-    """The request got a new session instead of the logged-in one."""
-
-
-def add(key: str, token: str) -> Action:
-    """Return an action that appends a token to a list in a logged-in session."""
-
-    def action(session: Any) -> None:
-        if "login" not in session:
-            raise LoggedOut
-        session[key] = [*session.get(key, []), token]
-        session.save()
-
-    return action
-
-
-def log_out(session: Any) -> None:
-    """Delete a logged-in session."""
-    if "login" not in session:
-        raise LoggedOut
-    session.delete()
-
-
-@dataclass
-class Ledger:
-    """The results of one visitor's requests.
-
-    :param acknowledged: tokens whose save succeeded, by cookie and key.
-    :param sent: all tokens, by cookie and key.
-    :param logged_out: requests that unexpectedly found a new session.
-    :param logout_sent: whether a logout was attempted.
-    :param logout_acknowledged: whether a logout succeeded.
-    """
-
-    acknowledged: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    sent: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    requests: int = 0
-    errors: list[BaseException] = field(default_factory=list)
-    logged_out: int = 0
-    logout_sent: bool = False
-    logout_acknowledged: bool = False
-
-
-class Visitor:
-    """A visitor of one site.
-
-    :param cookies: of its own session, of the shared one, and of the session to log out.
-    """
-
-    def __init__(self, site: Site, name: str, cookies: tuple[str, str, str]) -> None:
-        self._site = site
-        self._name = name
-        self._tokens = itertools.count()
-        self.own, self.shared, self.temporary = cookies
-        self.neighbor = self
-        self.ledger = Ledger()
-
-    def visit(self, rounds: int, seconds: float = 0) -> None:
-        """Make three requests per round, and log out half-way.
-
-        :param seconds: make additional rounds until this time has passed.
-        """
-        end = monotonic() + seconds
-        for number in itertools.count():
-            if number >= rounds and monotonic() >= end:
-                break
-            self.add(self.own, f"key {number % 3}")
-            self.add(self.shared, self._name)
-            if number >= rounds // 2 and not self.ledger.logout_acknowledged:
-                self.log_out()
-            self.add(self.neighbor.temporary, self._name)
-
-    def log_out(self) -> None:
-        """Log out. A session that is missing at the first attempt was lost."""
-        first, self.ledger.logout_sent = not self.ledger.logout_sent, True
-        try:
-            self.ledger.logout_acknowledged = self._request(log_out, self.temporary)
-        except LoggedOut:
-            self.ledger.logout_acknowledged = True
-            self.ledger.logged_out += first
-
-    def add(self, cookie: str, key: str) -> bool:
-        """Append a token to a list in a session, and return whether it was acknowledged."""
-        token = f"{self._name} {next(self._tokens)}"
-        self.ledger.sent.setdefault((cookie, key), []).append(token)
-        try:
-            acknowledged = self._request(add(key, token), cookie)
-        except LoggedOut:
-            expected = cookie == self.neighbor.temporary and self.neighbor.ledger.logout_sent
-            self.ledger.logged_out += not expected
-            return False
-        if acknowledged:
-            self.ledger.acknowledged.setdefault((cookie, key), []).append(token)
-        return acknowledged
-
-    def _request(self, action: Action, cookie: str) -> bool:
-        self.ledger.requests += 1
-        try:
-            self._site(action, cookie)
-        except LoggedOut:
-            raise
-        except Exception as error:
-            self.ledger.errors.append(error)
-            return False
-        return True
 
 
 @dataclass(frozen=True)
@@ -283,18 +166,14 @@ def judge(plan: Plan, readers: Mapping[Visitor, Site], stuck: int) -> Outcome:
             stored[cookie] = stored.get(cookie) or site(values, cookie).result
     maybe_gone = {visitor.temporary for visitor in readers if visitor.ledger.logout_sent}
     gone = {visitor.temporary for visitor in readers if visitor.ledger.logout_acknowledged}
-    sent: dict[tuple[str, str], list[str]] = {}
-    acknowledged: dict[tuple[str, str], list[str]] = {}
-    for ledger in ledgers:
-        for name in ledger.sent:
-            sent.setdefault(name, []).extend(ledger.sent[name])
-            acknowledged.setdefault(name, []).extend(ledger.acknowledged.get(name, []))
     lost, invented = [], []
-    for (cookie, key), tokens in sent.items():
-        found = list(stored[cookie].get(key, []))
+    for cookie, key in {name for ledger in ledgers for name in ledger.sent}:
+        sent = {token for ledger in ledgers for token in ledger.sent[cookie, key]}
+        kept = {token for ledger in ledgers for token in ledger.acknowledged[cookie, key]}
+        found = stored[cookie].get(key, [])
         if "login" in stored[cookie] or cookie not in maybe_gone:
-            lost += sorted(set(acknowledged[cookie, key]) - set(found))
-        invented += sorted({token for token in found if token not in tokens})
+            lost += sorted(kept - {*found})
+        invented += sorted({*found} - sent)
         invented += sorted({token for token in found if found.count(token) > 1})
     return Outcome(
         calls=plan.requests,

@@ -14,8 +14,9 @@ import pytest
 from tests.chaos import faults
 from tests.chaos.faults import KINDS, SHARES
 from tests.chaos.inputs import HOW_MANY, ON_REQUEST
-from tests.chaos.load import Ledger, Visitor, judge, run
+from tests.chaos.load import judge, run
 from tests.chaos.proxy import Plan
+from tests.chaos.visitors import Ledger, Visitor
 from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def test_the_judge_finds_every_damage(
 
     readable: Any = site
     visitor = Visitor(readable, "a", ("own", "shared", "temporary"))
-    tokens = {("own", "key"): ["1", "2"]}
-    visitor.ledger = Ledger(tokens, tokens, logout_sent=True, logout_acknowledged=True)
+    visitor.ledger = Ledger(logout_sent=True, logout_acknowledged=True)
+    visitor.ledger.sent["own", "key"] = visitor.ledger.acknowledged["own", "key"] = ["1", "2"]
     outcome = judge(Plan(faults.silence), {visitor: readable}, stuck=0)
     assert damage == outcome.damage
