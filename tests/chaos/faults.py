@@ -8,7 +8,7 @@ import random
 import zlib
 from dataclasses import dataclass
 
-from tests.chaos.proxy import Exchange, Fault, header
+from tests.chaos.proxy import Exchange, Fault, header, pass_on
 
 #: The client's read timeout with delay faults, and the delay. The delay is long enough for the
 #: client's next attempt to finish first.
@@ -55,7 +55,7 @@ async def answer_held(exchange: Exchange) -> None:
 async def request_held(exchange: Exchange) -> None:
     """Forward the request after the client's timeout, when the client may have retried."""
     await asyncio.sleep(HELD_SECONDS)
-    await exchange.reply(b"".join(await exchange.forward()))
+    await pass_on(exchange)
 
 
 async def cut(exchange: Exchange) -> None:
@@ -68,10 +68,7 @@ async def cut(exchange: Exchange) -> None:
 async def garble(exchange: Exchange) -> None:
     """Forward the request, and send half of the response's body with a matching length."""
     head, body = await exchange.forward()
-    half = body[: len(body) // 2]
-    name = b"Content-Length: "
-    told, meant = name + b"%d" % len(body), name + b"%d" % len(half)
-    await exchange.reply(_checked(head, body).replace(told, meant) + half)
+    await exchange.reply(_with_half_length(head, body) + body[: len(body) // 2])
 
 
 async def cut_head(exchange: Exchange) -> None:
@@ -84,9 +81,7 @@ async def cut_head(exchange: Exchange) -> None:
 async def short_length(exchange: Exchange) -> None:
     """Forward the request, and send the whole response with half of its length."""
     head, body = await exchange.forward()
-    name = b"Content-Length: "
-    wrong = name + b"%d" % (len(body) // 2)
-    await exchange.reply(_checked(head, body).replace(name + b"%d" % len(body), wrong) + body)
+    await exchange.reply(_with_half_length(head, body) + body)
 
 
 async def chunked(exchange: Exchange) -> None:
@@ -116,13 +111,13 @@ async def extra_bytes(exchange: Exchange) -> None:
 
 async def closed_after(exchange: Exchange) -> None:
     """Send the response, and close the connection while it is idle."""
-    await exchange.reply(b"".join(await exchange.forward()))
+    await pass_on(exchange)
     exchange.hang_up()
 
 
 async def half_closed_after(exchange: Exchange) -> None:
     """Send the response, and end the sending side of the connection."""
-    await exchange.reply(b"".join(await exchange.forward()))
+    await pass_on(exchange)
     exchange.end()
 
 
@@ -133,10 +128,15 @@ def _checked(head: bytes, body: bytes) -> bytes:
     return head[:-2] + b"x-amz-crc32: %d\r\n\r\n" % zlib.crc32(body)
 
 
+def _with_half_length(head: bytes, body: bytes) -> bytes:
+    told, half = (b"Content-Length: %d" % length for length in (len(body), len(body) // 2))
+    return _checked(head, body).replace(told, half)
+
+
 async def latency(exchange: Exchange) -> None:
     """Delay the request for a random time."""
     await asyncio.sleep(random.uniform(0, MAX_LATENCY_SECONDS))
-    await exchange.reply(b"".join(await exchange.forward()))
+    await pass_on(exchange)
 
 
 async def silence(exchange: Exchange) -> None:
@@ -159,17 +159,12 @@ class Kind:
     read_timeout: float = 2.0
 
 
-def _refused(status: int, code: str) -> Kind:
-    return Kind(refusal(status, code), code)
-
-
+THROTTLED = "ProvisionedThroughputExceededException"
 KINDS = {
-    "ThrottlingException": _refused(400, "ThrottlingException"),
-    "ProvisionedThroughputExceededException": _refused(
-        400, "ProvisionedThroughputExceededException"
-    ),
-    "InternalServerError": _refused(500, "InternalServerError"),
-    "503 ServiceUnavailable": _refused(503, "ServiceUnavailable"),
+    "ThrottlingException": Kind(refusal(400, "ThrottlingException"), "ThrottlingException"),
+    THROTTLED: Kind(refusal(400, THROTTLED), THROTTLED),
+    "InternalServerError": Kind(refusal(500, "InternalServerError"), "InternalServerError"),
+    "503 ServiceUnavailable": Kind(refusal(503, "ServiceUnavailable"), "ServiceUnavailable"),
     "connection reset before the request arrived": Kind(reset_before),
     "connection reset after it arrived": Kind(reset_after),
     "timeout, the request arrived": Kind(answer_held, slow=True, read_timeout=READ_TIMEOUT_SECONDS),

@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from benchmarks.chart_style import NEUTRAL, STYLE, save
 from tests.chaos.faults import silence
-from tests.chaos.proxy import FaultProxy, Plan
-from tests.chaos.site import FAILURES, Load, serving
+from tests.chaos.proxy import Plan
+from tests.chaos.site import FAILURES, visited
 from tests.conftest import pytest_configure
 
 WARM_UP_SECONDS = 3
@@ -39,12 +38,7 @@ class Second:
 
 def measure(failure: str, server: str) -> tuple[list[Second], int]:
     """Return the counts of each second, and the number of lost sessions."""
-    with (
-        EmbeddedDynamoDB() as store,
-        FaultProxy(store.endpoint_url) as proxy,
-        serving(server, proxy.url) as port,
-        Load(port) as load,
-    ):
+    with visited(server) as (proxy, load):
         time.sleep(WARM_UP_SECONDS)
         load.next_phase()
         seconds, began = [], time.monotonic()

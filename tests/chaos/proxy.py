@@ -1,12 +1,7 @@
 """A proxy in front of a DynamoDB server that injects faults.
 
-Unlike microburst on PyPI, it can
-
-- delay the response to a write that has arrived
-- deliver a request after its sender's timeout
-- fault an exact share of requests
-
-and it only needs the standard library.
+Unlike microburst on PyPI, it can delay the response to a write that has arrived, deliver a request
+after its sender's timeout, and fault an exact share of requests.
 """
 
 from __future__ import annotations
@@ -20,13 +15,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 TIMEOUT = 60.0
 #: `Plan.share` is exact in each block of this many requests.
@@ -111,7 +100,8 @@ class Plan:
         return taken
 
 
-async def _pass_on(exchange: Exchange) -> None:
+async def pass_on(exchange: Exchange) -> None:
+    """Forward the request, and send the response."""
     await exchange.reply(b"".join(await exchange.forward()))
 
 
@@ -123,7 +113,7 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
 
     def __init__(self, upstream: str) -> None:
         self._upstream = urlsplit(upstream)
-        self._plan = Plan(_pass_on, 0)
+        self._plan = Plan(pass_on, 0)
         self._in_flight = 0
         self._port = 0
         # asyncio only keeps weak references to tasks.
@@ -141,20 +131,12 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
 
     def heal(self) -> None:
         """Stop injecting faults, and wait until all current requests are finished."""
-        self._plan = Plan(_pass_on, 0)
+        self._plan = Plan(pass_on, 0)
         asyncio.run_coroutine_threadsafe(self._idle.wait(), self._loop).result(TIMEOUT)
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(TIMEOUT)
-
-    def __enter__(self) -> Self:
-        return self
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -193,7 +175,7 @@ class FaultProxy(AbstractContextManager["FaultProxy"]):
         self._idle.clear()
         try:
             plan = self._plan
-            await (plan.fault if plan.takes(name) else _pass_on)(exchange)
+            await (plan.fault if plan.takes(name) else pass_on)(exchange)
         finally:
             self._in_flight -= 1
             if not self._in_flight:

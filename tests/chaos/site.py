@@ -10,6 +10,7 @@ pages do not. The store is healthy, then fails for a while, and is healthy again
 from __future__ import annotations
 
 import argparse
+import asyncio
 import http.client
 import os
 import socket
@@ -19,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.faults import refusal, reset_before, silence
-from tests.chaos.proxy import Exchange, FaultProxy, Plan
+from tests.chaos.proxy import Exchange, FaultProxy, Plan, pass_on
 from tests.conftest import pytest_configure
 from tests.servers.endpoint import Endpoint
 
@@ -43,10 +44,8 @@ ENDPOINT = "BEAKER_DYNAMODB_SITE_ENDPOINT"
 
 async def slow(exchange: Exchange) -> None:
     """Answer after 3 s, which is longer than the default `read_timeout`."""
-    import asyncio
-
     await asyncio.sleep(3)
-    await exchange.reply(b"".join(await exchange.forward()))
+    await pass_on(exchange)
 
 
 #: By name: what the proxy does, and to which operations.
@@ -128,10 +127,7 @@ class Load:
         return pages
 
     def _visit(self, path: str) -> None:
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
-            self._visit_with(connection, path)
-
-    def _visit_with(self, connection: http.client.HTTPConnection, path: str) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port)
         cookie, latest = "", 0
         while not self._stop.wait(THINK_SECONDS):
             pages, began = self.pages[path], time.monotonic()
@@ -145,11 +141,23 @@ class Load:
             seen = pages.answered if response.status == 200 else pages.refused
             with self._lock:
                 seen.append(time.monotonic() - began)
+        connection.close()
 
 
 @contextmanager
-def serving(server: str, endpoint: str) -> Iterator[int]:
-    """Run the site in a process of its own and return its port."""
+def visited(server: str) -> Iterator[tuple[FaultProxy, Load]]:
+    """Run the site and its visitors, and yield them and the proxy in front of the store."""
+    with (
+        EmbeddedDynamoDB() as store,
+        FaultProxy(store.endpoint_url) as proxy,
+        _serving(server, proxy.url) as port,
+        Load(port) as load,
+    ):
+        yield proxy, load
+
+
+@contextmanager
+def _serving(server: str, endpoint: str) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = {
@@ -193,12 +201,7 @@ def report(name: str, server: str, seconds: float) -> None:
     print("| | without a session | | with a session | | | calls sent |")
     print("|---|---|---|---|---|---|---|")
     print("| | pages per s | median, longest | answered | refused | median, longest | |")
-    with (
-        EmbeddedDynamoDB() as store,
-        FaultProxy(store.endpoint_url) as proxy,
-        serving(server, proxy.url) as port,
-        Load(port) as load,
-    ):
+    with visited(server) as (proxy, load):
         for phase, plan, length in (
             ("warm-up", None, 3.0),
             ("before", None, seconds / 2),

@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.faults import silence
-from tests.chaos.proxy import Exchange, FaultProxy, Plan
-from tests.chaos.site import FAILURES, Load, serving
+from tests.chaos.proxy import Exchange, Plan
+from tests.chaos.site import FAILURES, visited
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -29,12 +28,7 @@ def test_the_store_goes_silent(server: str) -> None:
             sent.append(exchange)
         await silence(exchange)
 
-    with (
-        EmbeddedDynamoDB() as store,
-        FaultProxy(store.endpoint_url) as proxy,
-        serving(server, proxy.url) as port,
-        Load(port) as load,
-    ):
+    with visited(server) as (proxy, load):
         wait_until(lambda: len(load.pages["/session"].answered) >= 100)
         proxy.inject(Plan(count))
         load.next_phase()
@@ -51,12 +45,7 @@ def test_the_store_goes_silent(server: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("failure", [name for name in FAILURES if name != "silence"])
 def test_the_store_fails_otherwise(failure: str) -> None:
-    with (
-        EmbeddedDynamoDB() as store,
-        FaultProxy(store.endpoint_url) as proxy,
-        serving("waitress", proxy.url) as port,
-        Load(port) as load,
-    ):
+    with visited("waitress") as (proxy, load):
         wait_until(lambda: len(load.pages["/session"].answered) >= 50)
         proxy.inject(FAILURES[failure]())
         load.next_phase()

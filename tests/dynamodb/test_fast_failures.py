@@ -53,11 +53,13 @@ def test_a_failed_call_is_the_first_attempt_of_botocore_s(
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"{]}", b"[]", b'{"Item": {', b'{"Item": {"b": {"B": "A"}}}']
+    "body",
+    [b"", b"<html>", b"{]}", b"[]", b"\xff{}", b'{"Item": {', b'{"Item": {"b": {"B": "A"}}}'],
 )
 def test_a_response_that_is_not_dynamodb_s_is_no_missing_item(
     server: FakeServer, body: bytes
 ) -> None:
+    """Although botocore parses most of them as a response without an item."""
     cache = warm(server)
     server.faults.append({"body": body, "crc": str(zlib.crc32(body))})
     with pytest.raises(StoreUnavailable):

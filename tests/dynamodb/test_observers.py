@@ -17,16 +17,13 @@ from botocore.stub import Stubber
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb import observers
-from tests.dynamodb.fake_server import OFFLINE, FakeServer
-from tests.dynamodb.fast import fast
+from tests.dynamodb.fake_server import FakeServer
+from tests.dynamodb.fast import fast, warm
 
 
 @pytest.fixture
 def cache(server: FakeServer) -> DynamoDBNamespaceManager:
-    cache = DynamoDBNamespaceManager("n", **{**OFFLINE, "endpoint_url": server.url})
-    assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
-    assert [False, True] == fast(server)
-    return cache
+    return warm(server)
 
 
 @pytest.fixture
@@ -179,36 +176,31 @@ def test_all_events_of_a_call_are_known(
 
 
 def test_a_stubber_answers(cache: DynamoDBNamespaceManager, server: FakeServer) -> None:
-    server.requests.clear()
     with Stubber(cache.client) as stubber:
         stubber.add_response("get_item", {})
         assert b"k" not in cache
     assert [] == server.requests
 
 
-def test_debug_logs_describe_each_call(calls: Callable[[], list[bool]]) -> None:
-    logger = logging.getLogger("botocore")
-    logger.setLevel(logging.DEBUG)
-    try:
+def test_debug_logs_describe_each_call(
+    calls: Callable[[], list[bool]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "botocore"):
         assert [False] * 4 == calls()
-    finally:
-        logger.setLevel(logging.NOTSET)
     assert [True] * 4 == calls()
 
 
-def test_botocore_s_history_has_each_call(calls: Callable[[], list[bool]]) -> None:
-    recorder = get_global_history_recorder()
-    recorder.enable()
-    try:
+def test_botocore_s_history_has_each_call(
+    calls: Callable[[], list[bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(get_global_history_recorder(), "_enabled", True)
         assert [False] * 4 == calls()
-    finally:
-        recorder.disable()
     assert [True] * 4 == calls()
 
 
 def test_lean_is_not_for_observers(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    options: Any = {**OFFLINE, "endpoint_url": server.url, "transport": "lean"}
-    cache = DynamoDBNamespaceManager("n", **options)
+    cache = warm(server, transport="lean")
     monkeypatch.setattr(URLLib3Session, "send", wrapped(URLLib3Session.send))
-    assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
-    assert [False, True] == fast(server)
+    assert "value" == cache[b"k"]
+    assert [True] == fast(server)

@@ -12,6 +12,7 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb.calls import TableCalls
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import Page, scan
+from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 
@@ -20,12 +21,17 @@ SMALL: dict[str, Any] = {"Limit": 3, "ConsistentRead": True}
 KEY = {"id": {"S": "x"}}
 
 
-@pytest.fixture
-def calls(options: dict[str, object]) -> TableCalls:
-    calls = TableCalls(parse(options))
+@pytest.fixture(scope="module")
+def table(endpoint: Endpoint) -> dict[str, Any]:
+    options = {**endpoint.options, "table_name": "scanned"}
     for name in NAMES:
-        calls.call("put_item", Item={"id": {"S": name}})
-    return calls
+        TableCalls(parse(options)).call("put_item", Item={"id": {"S": name}})
+    return options
+
+
+@pytest.fixture
+def calls(table: dict[str, Any]) -> TableCalls:
+    return TableCalls(parse(table))
 
 
 def names(page: Page) -> list[str]:

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from botocore.client import BaseClient
     from botocore.model import OperationModel
-    from typing_extensions import Self
 
 # Where botocore's request context keeps the name and parameters of the request.
 _SENT = "tests.sent"
@@ -59,12 +56,6 @@ class Call:
 
 class CallRecorder(AbstractContextManager["CallRecorder"]):
     """Records every API call of a client, from any thread, from construction until closed.
-
-    ::
-
-        with CallRecorder(client) as calls:
-            ...
-        assert calls.operations == ["GetItem"]
 
     :param client: any boto3 client.
     :param ask_capacity: add ReturnConsumedCapacity to every request that has it. Only DynamoDB
@@ -112,15 +103,7 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
     def __getitem__(self, index: int) -> Call:
         return self.calls[index]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _started(
