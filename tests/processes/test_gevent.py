@@ -56,6 +56,16 @@ assert [1] == made
 """
 
 
+def run(program: str, *arguments: str) -> str:
+    """Run a program that must succeed, and return its errors."""
+    pytest.importorskip("gevent", reason="no gevent: pip install 'beaker-dynamodb[servers]'")
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True
+    )
+    assert 0 == done.returncode, done.stderr
+    return done.stderr
+
+
 #: How fast this machine is decides nothing.
 PATIENT = {"lock_timeout": 600, "read_timeout": 60}
 
@@ -64,14 +74,7 @@ PATIENT = {"lock_timeout": 600, "read_timeout": 60}
 @pytest.mark.parametrize("engine", ["local"], scope="session")  # whose connections stay open
 def test_200_greenlets(options: dict[str, Any]) -> None:
     """All 200 requests at once on one session are kept, and one of them makes the value."""
-    pytest.importorskip("gevent", reason="no gevent: pip install 'beaker-dynamodb[servers]'")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps({**options, **PATIENT})],
-        capture_output=True,
-        text=True,
-    )
-    assert "" == done.stderr
-    assert 0 == done.returncode
+    assert "" == run(PROGRAM, json.dumps({**options, **PATIENT}))
 
 
 LATE = """
@@ -102,10 +105,7 @@ assert not breaker.is_open
 
 def test_the_circuit_breaker_probes_if_gevent_patches_after_the_import() -> None:
     """As in a worker of ``gunicorn --preload -k gevent``."""
-    pytest.importorskip("gevent", reason="no gevent: pip install 'beaker-dynamodb[servers]'")
-    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in run(LATE)
 
 
 ABORTED = """
@@ -143,6 +143,4 @@ with FakeServer() as server:
 
 
 def test_the_response_to_a_killed_greenlet_s_call_reaches_no_other_call() -> None:
-    pytest.importorskip("gevent", reason="no gevent: pip install 'beaker-dynamodb[servers]'")
-    done = subprocess.run([sys.executable, "-c", ABORTED], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run(ABORTED)

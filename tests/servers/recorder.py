@@ -22,26 +22,18 @@ class Call:
 
     :param operation: DynamoDB's name of it, such as ``GetItem``.
     :param params: DynamoDB's names, such as ``TableName``.
-    :param response: the answer, which may be an error; empty if there was an exception.
-    :param exception: why no answer arrived.
+    :param response: the answer, which may be an error; empty if none arrived.
     """
 
     operation: str
     params: Mapping[str, Any]
     response: Mapping[str, Any]
-    exception: Exception | None = None
 
     @property
     def error_code(self) -> str | None:
         """AWS's error code, for instance ``ConditionalCheckFailedException``, or None."""
         code: str | None = self.response.get("Error", {}).get("Code")
         return code
-
-    @property
-    def retries(self) -> int:
-        """Number of retries by botocore."""
-        retries: int = self.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
-        return retries
 
     @property
     def capacity_units(self) -> float:
@@ -55,7 +47,7 @@ class Call:
 
 
 class CallRecorder(AbstractContextManager["CallRecorder"]):
-    """Records every API call of a client, from any thread, from construction until closed.
+    """Records every API call of a client, from any thread, until its context ends.
 
     :param client: any boto3 client.
     :param ask_capacity: add ReturnConsumedCapacity to every request that has it. Only DynamoDB
@@ -69,16 +61,11 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
         service = client.meta.service_model.service_id.hyphenize()
         self._handlers: dict[str, Callable[..., None]] = {
             f"before-parameter-build.{service}": self._started,
-            f"after-call.{service}": self._answered,
-            f"after-call-error.{service}": self._failed,
+            f"after-call.{service}": self._ended,
+            f"after-call-error.{service}": self._ended,
         }
         for event, handler in self._handlers.items():
             self._events.register_last(event, handler)
-
-    def close(self) -> None:
-        """Stop recording, and keep the calls."""
-        for event, handler in self._handlers.items():
-            self._events.unregister(event, handler)
 
     def clear(self) -> None:
         """Forget the calls."""
@@ -104,7 +91,8 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
         return self.calls[index]
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        for event, handler in self._handlers.items():
+            self._events.unregister(event, handler)
 
     def _started(
         self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
@@ -115,10 +103,8 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
             params.setdefault("ReturnConsumedCapacity", "TOTAL")
         context[_SENT] = model.name, copy.deepcopy(params)
 
-    def _answered(self, parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    def _ended(
+        self, context: dict[str, Any], parsed: dict[str, Any] | None = None, **_: object
+    ) -> None:
         operation, params = context[_SENT]
-        self.calls.append(Call(operation, params, parsed))
-
-    def _failed(self, exception: Exception, context: dict[str, Any], **_: object) -> None:
-        operation, params = context[_SENT]
-        self.calls.append(Call(operation, params, {}, exception))
+        self.calls.append(Call(operation, params, parsed or {}))
