@@ -15,6 +15,7 @@ import pytest
 from botocore import exceptions
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.config.parse import parse
@@ -70,9 +71,9 @@ def test_attempts_without_an_answer_open_the_circuit_breaker(
         raise error
 
     with handling(manager.client, "before-send.dynamodb", fail):
-        for _ in range(CONSECUTIVE_FAILURES):
+        for _ in range(CONSECUTIVE_FAILURES + 1):
             fail_to_read(manager)
-    assert breaker.is_open
+    assert (1, 1) == (breaker.openings, breaker.refusals)
 
 
 def application_client(mode: str) -> Any:
@@ -140,10 +141,12 @@ def test_an_answer_of_sts_is_not_one_of_dynamodb(breaker: CircuitBreaker) -> Non
     assert breaker._last_answer == float("-inf")
 
 
-def test_the_empty_response_of_an_operation_without_output_is_not_damaged() -> None:
+def test_only_the_response_of_an_operation_without_output_may_be_something_else() -> None:
     """For instance of TagResource."""
-    response = SimpleNamespace(raw=object(), content=b"", headers={})
+    response = SimpleNamespace(raw=object(), content=b"[]", headers={})
     guard.refuse_damaged(response, {}, mock.Mock(output_shape=None))
+    with pytest.raises(ResponseParserError):
+        guard.refuse_damaged(response, {}, mock.Mock())
 
 
 def test_a_damaged_response_to_the_application_s_client_is_retried_and_finally_an_outage(
