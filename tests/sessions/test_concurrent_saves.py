@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import pytest
@@ -14,17 +13,12 @@ from botocore.exceptions import ConnectionClosedError
 
 from beaker_dynamodb import DynamoDBSession, SessionConflict, StoreUnavailable
 from beaker_dynamodb.sessions.combined_saves import CombinedSave
-from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
-from beaker_dynamodb.sessions.storage import session_storage
 from tests.chaos.scripted import TWICE, scripted_calls
-from tests.clock import Clock
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
 from tests.sessions.site import ENCRYPTED, Site, log_out, store, values
 from tests.sessions.threads import HANGS
-
-# -- what is kept -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -239,20 +233,16 @@ def test_reject_raises_at_once_and_keeps_the_first_save(visitor: Visitor) -> Non
     assert {"a": 1} == visitor.finds()
 
 
-def test_merging_takes_at_most_5_seconds(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The time that passes inside the call must not count as a slow store.
-    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.ROUND_TRIPS", 0)
-    monotonic = Clock(0)
+def test_a_save_that_conflicts_for_too_long_raises_and_is_not_stored(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time limits are in test_conflict_retry.py."""
     visitor.starts()
     session = visitor.request()
-    storage = session_storage(session.namespace.backend)
-    storage.conflict_retry = partial(ConflictRetry, monotonic, monotonic.advance)
-
-    def rival(params: dict[str, Any]) -> None:
-        save(visitor.request(), rival=True)
-        monotonic.advance(5)
-
-    with before(visitor.client, "PutItem", rival), pytest.raises(SessionConflict) as caught:
+    save(visitor.request(), rival=True)
+    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.ROUND_TRIPS", 0)
+    monkeypatch.setattr("beaker_dynamodb.sessions.conflict_retry.CONFLICT_SECONDS", 0)
+    with pytest.raises(SessionConflict) as caught:
         save(session, mine=True)
     assert str(caught.value).endswith(": another request saved it first (conflicts: 1)")
     assert str(visitor.id) not in str(caught.value)

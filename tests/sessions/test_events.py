@@ -28,8 +28,6 @@ from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, words
 from tests.sessions.site import Site, log_out
 
-# -- a session's own requests -----------------------------------------------------------------
-
 
 @pytest.mark.owasp("16.3.3")
 def test_requests_report_the_first_save_the_new_id_and_the_log_out_once(

@@ -12,6 +12,7 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
+from tests.chaos.watch import secret
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
@@ -87,6 +88,7 @@ def test_ending_after_regenerating_leaves_no_session_item(ours: Visitor, end: st
     session.regenerate_id()
     getattr(session, end)()
     assert [] == ours.stored()
+    assert not session.unsettled
 
 
 # -- ids that a program without cookies chooses -----------------------------------------------
@@ -171,6 +173,7 @@ def test_the_key_is_a_digest_and_no_attribute_has_the_id(
 
 
 def test_migrate_moves_a_session_once(visitor: Visitor) -> None:
+    visitor.options["secret"] = secret("signing key")
     visitor.starts(a=1)
     (old,) = items(visitor)
     visitor.options["hash_ids"] = "migrate"
@@ -183,6 +186,7 @@ def test_migrate_moves_a_session_once(visitor: Visitor) -> None:
     (new,) = items(visitor)
     assert old["id"] != new["id"]
     assert old["created"] == new["created"]
+    assert "signature" in new
     assert {"a": 1, "b": 1} == visitor.finds()
 
 

@@ -59,14 +59,6 @@ def test_a_log_in_is_noticed_at_once(
     assert not session.fresh_within(4)
 
 
-def test_the_save_notices_a_log_in_that_was_not(visitor: Visitor, clock: Clock) -> None:
-    session = visitor.request()
-    session |= {"userId": 42}
-    clock.advance(5)
-    session.save()
-    assert 0 == age(visitor)
-
-
 def test_another_user_or_another_call_is_another_log_in_but_the_same_user_is_not(
     visitor: Visitor, clock: Clock
 ) -> None:
@@ -107,9 +99,6 @@ def test_without_a_user_key_only_the_application_tells_of_log_ins(moved: dict[st
     assert 0 == age(visitor)
     session.clear()
     assert not session.fresh_within(0)
-
-
-# -- what keeps it ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("later_saves_first", [True, False])

@@ -15,8 +15,6 @@ from beaker_dynamodb.sessions.merge import differs, merge, surely_differs
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
 
-# -- which values count as changed, whatever their own `==` says -------------------------------
-
 
 class Plain:
     """Has no ``__eq__``."""
@@ -244,9 +242,6 @@ def test_comparison_is_symmetric_strict_and_survives_storing(one: Any, other: An
     assert same(one, other) is same(other, one)
     if same(one, other) and "nan" not in repr(one):
         assert one == other
-
-
-# -- Beaker's times ---------------------------------------------------------------------------
 
 
 @given(SESSIONS, *[st.floats(0, 4e9) for _ in range(4)])

@@ -214,9 +214,6 @@ def test_a_clock_that_cannot_be_called_is_refused_as_an_option_and_not_used(
         Visitor({**moved, "clock": "12:00"}, DynamoDBSession).starts(a=1)
 
 
-# -- payload ----------------------------------------------------------------------------------
-
-
 class Broken:
     """A serializer that fails."""
 

@@ -246,9 +246,6 @@ def test_a_save_is_dropped_if_the_session_ends_while_it_pauses(
         record(moved).read()
 
 
-# -- the item that follows from what is known -------------------------------------------------
-
-
 def test_a_writer_token_has_72_bits_in_12_bytes() -> None:
     assert 12 == len(new_writer())
 

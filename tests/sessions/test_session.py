@@ -165,9 +165,6 @@ def test_a_session_that_has_timed_out_was_invalidated(
     assert timed_out is session.was_invalidated
 
 
-# -- late requests ----------------------------------------------------------------------------
-
-
 def test_a_late_delete_lets_the_request_start_a_session(ours: Visitor) -> None:
     ours.request().delete()
     late = DynamoDBSession({"cookie": f"{COOKIE}={ours.id}"}, **ours.options)
@@ -183,9 +180,6 @@ def test_a_save_that_finds_the_session_ended_takes_the_cookie_back(ours: Visitor
     session.request["set_cookie"] = True
     save(session, b=1)
     assert session.request["set_cookie"] is False
-
-
-# -- lifetime ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

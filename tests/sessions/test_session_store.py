@@ -31,9 +31,6 @@ from tests.sessions.stores import visitor as visitor
 IDS = ["1b3f", "", "|", "a:b", "%#" + "0" * 64, "größe", "\ud800", "x" * 800]
 
 
-# -- find -------------------------------------------------------------------------------------
-
-
 @pytest.mark.both_servers
 @pytest.mark.both_shapes
 def test_sessions_are_found_by_special_keys(

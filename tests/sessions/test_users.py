@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from tests.clock import Clock
 
 
-# -- cost -------------------------------------------------------------------------------------
-
-
 def test_a_log_in_costs_a_read_and_a_write_and_nothing_else_costs_more(
     visitor: Visitor,
 ) -> None:
@@ -62,9 +59,6 @@ def test_the_key_of_the_user_may_begin_with_an_underscore(options: dict[str, Any
     assert 0 == SessionStore(**options | key).revoke(_user=42)
     session.save()
     assert session.revoked
-
-
-# -- revoke -----------------------------------------------------------------------------------
 
 
 @pytest.mark.owasp("7.4.2")
@@ -166,9 +160,6 @@ def test_the_browser_gets_no_cookie_of_a_revoked_log_in(options: dict[str, Any])
     assert (True, []) == (answer.result, answer.set_cookies)
 
 
-# -- erase ------------------------------------------------------------------------------------
-
-
 @pytest.mark.owasp("7.4.2")
 @pytest.mark.both_shapes
 def test_erase_leaves_nothing_of_the_user(
@@ -190,9 +181,6 @@ def test_erase_leaves_nothing_of_the_user(
     assert [] == listed(client, options)
     with pytest.raises(ConfigurationError, match="user_key"):
         store.erase(other=1)
-
-
-# -- options ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -148,9 +148,6 @@ def test_users_follow_the_model(clock: Clock) -> None:
         run_state_machine_as_test(Users, settings=steps)
 
 
-# -- on Amazon's DynamoDB Local ----------------------------------------------------------------
-
-
 PROCESSES, LOG_INS = 4, 25
 
 
