@@ -152,6 +152,13 @@ def denying(endpoint: Endpoint, *operations: str) -> Any:
     return client
 
 
+def examined(endpoint: Endpoint, given: Given, *denied: str) -> dict[str, checks.Result]:
+    """Return the results of all checks where the policy denies some operations."""
+    keys = {"aws_access_key_id": "testkey", "aws_secret_access_key": "testsecret"}
+    options = parse({**given, **keys, "client": denying(endpoint, *denied)})
+    return {result.name: result for result in examine(Settings(options))}
+
+
 @pytest.mark.parametrize(
     ("operation", "status"),
     [
@@ -183,12 +190,10 @@ def test_the_smallest_policy_gives_warnings_only(
 ) -> None:
     run("create-table", *INDEXED)
     given = {"table_name": table_name, "special_keys": "userId:S:index"}
-    keys = {"aws_access_key_id": "testkey", "aws_secret_access_key": "testsecret"}
     document = policy_document(parse(given), ["sessions"])
     requests = {action.partition(":")[2] for action, _ in allowed(document)}
     every = {*ON_TABLE, "BatchGetItem", "BatchWriteItem", "Query", "Scan", *requests}
-    options = parse({**given, **keys, "client": denying(endpoint, *(every - requests))})
-    found = {result.name: result for result in examine(Settings(options))}
+    found = examined(endpoint, given, *(every - requests))
     warnings = {name for name, result in found.items() if result.status == WARNING}
     optional = {"BatchGetItem", "BatchWriteItem", "Query, beaker-userId", "Scan", "sample"}
     assert {"table", "time to live", "items signed", *optional} == warnings
@@ -205,6 +210,14 @@ def test_reads_and_writes_find_a_missing_table(endpoint: Endpoint, table_name: s
         result = found[name]
         assert (ERROR, f"table '{table_name}' does not exist") == (result.status, result.text)
         assert result.remedy.startswith("beaker-dynamodb create-table")
+
+
+def test_a_read_that_fails_is_an_error_of_the_clock_and_the_round_trip(
+    run: Run, endpoint: Endpoint, table_name: str
+) -> None:
+    run("create-table")
+    found = examined(endpoint, {"table_name": table_name}, "GetItem")
+    assert [ERROR, ERROR] == [found[name].status for name in ("clock", "round trip")]
 
 
 def test_every_use_in_a_remedy_allows_its_action() -> None:

@@ -49,6 +49,16 @@ def test_a_misspelled_table_is_not_created(
     assert before == tables(client)
 
 
+def test_an_empty_store_is_a_success_and_a_dry_run_creates_nothing(
+    stores: Stores, client: DynamoDBClient, table_name: str
+) -> None:
+    before = tables(client)
+    assert 0 == stores.migrate("--create", "--dry-run").exit_code
+    assert before == tables(client)
+    assert 0 == stores.migrate("--create").exit_code
+    assert [MIGRATION] == kinds(client, table_name)
+
+
 @DRY
 @pytest.mark.parametrize(
     ("query", "reason"),
