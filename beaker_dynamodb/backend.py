@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import by_name, parse
 from beaker_dynamodb.items.codec import Codec
 from beaker_dynamodb.items.special_keys import SpecialKeys
 from beaker_dynamodb.items.store import ItemStore
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
 
 
 class Backend:

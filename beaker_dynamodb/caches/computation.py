@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from beaker_dynamodb.dynamodb.expressions import Attr, write_params
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.dynamodb.expressions import Attributes
-    from beaker_dynamodb.items.conditions import Condition
-    from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.dynamodb.expressions import Attr, Attributes, write_params
+from beaker_dynamodb.items.conditions import Condition
+from beaker_dynamodb.items.store import ItemStore
 
 
 class Computation:

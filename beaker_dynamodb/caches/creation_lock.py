@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from beaker.synchronization import SynchronizerImpl
 
 from beaker_dynamodb.caches.computation import Computation
+from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.caches.lease import Clock, Lease, LeaseAcquirer
 from beaker_dynamodb.caches.lock_items import LockItems
 from beaker_dynamodb.exceptions import LockTimeout
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.heartbeat import Heartbeat
-    from beaker_dynamodb.items.keys import Key
-    from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.store import ItemStore
 
 
 class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no type hints

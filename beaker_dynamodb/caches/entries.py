@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from beaker_dynamodb.caches import lock_registry
+from beaker_dynamodb.caches.creation_lock import CreationLock
+from beaker_dynamodb.caches.storage import CacheStorage
 from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.items.codec import Undecodable
 from beaker_dynamodb.items.item import CACHE, Item
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.creation_lock import CreationLock
-    from beaker_dynamodb.caches.storage import CacheStorage
 
 log = logging.getLogger("beaker_dynamodb")
 T = TypeVar("T")

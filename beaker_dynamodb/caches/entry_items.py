@@ -6,16 +6,12 @@ Each write has a unique token, and a removal leaves a tombstone: see `Computatio
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
 
+from beaker_dynamodb.caches.computation import Computation
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.items.item import TOMBSTONE, Attributes, Item
-from beaker_dynamodb.items.store import same_writer
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.computation import Computation
-    from beaker_dynamodb.items.keys import Key
-    from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.store import ItemStore, same_writer
 
 #: A removal during a longer computation is forgotten. A lock is renewed for as long as its
 #: computation runs, and the clocks of the remover and of DynamoDB may differ by hours. A tombstone

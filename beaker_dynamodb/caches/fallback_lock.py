@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.caches.creation_lock import CreationLock
+from beaker_dynamodb.caches.lease import Lease
+from beaker_dynamodb.caches.outage import Outage
 from beaker_dynamodb.exceptions import StoreUnavailable
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.lease import Lease
-    from beaker_dynamodb.caches.outage import Outage
 
 
 class FallbackLock(CreationLock):

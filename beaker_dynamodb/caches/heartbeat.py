@@ -6,10 +6,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.lease import Lease
+from beaker_dynamodb.caches.lease import Lease
 
 #: Renewals in parallel. When a lease is due, two thirds of it are left (20 s by default), so 64
 #: leases are renewed in time as long as a call takes less than 10 s.

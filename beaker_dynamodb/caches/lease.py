@@ -11,15 +11,13 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import DynamoDBError
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.keys import Key
 
 log = logging.getLogger("beaker_dynamodb")
 

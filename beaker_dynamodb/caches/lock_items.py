@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
-from beaker_dynamodb.dynamodb.expressions import Attr, write_params
+from beaker_dynamodb.dynamodb.expressions import Attr, Attributes, Condition, write_params
 from beaker_dynamodb.exceptions import PayloadError
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.dynamodb.expressions import Attributes, Condition
-    from beaker_dynamodb.items.keys import Key
-    from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.store import ItemStore
 
 LOCK = "beaker-lock"
 #: DynamoDB deletes an abandoned lock item this long after its lease: longer than any clock is

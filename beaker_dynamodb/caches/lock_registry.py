@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from beaker_dynamodb.caches.creation_lock import CreationLock
 from beaker_dynamodb.caches.fallback_lock import FallbackLock
 from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.caches.lease import Clock
+from beaker_dynamodb.caches.storage import CacheStorage
 from beaker_dynamodb.dynamodb.forks import after_fork, check_process
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.storage import CacheStorage
-    from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.keys import Key
 
 #: How many locks that other processes hold are kept in memory.
 MAX_HELD_ELSEWHERE = 1000

@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.circuit_breaker import breaker_of
 from beaker_dynamodb.dynamodb.event_counter import EventCounter
 from beaker_dynamodb.exceptions import StoreUnavailable
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
 
 log = logging.getLogger("beaker_dynamodb")
 

@@ -6,18 +6,15 @@ import logging
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.caches.entry_items import EntryItems
 from beaker_dynamodb.caches.lock_items import LOCK
 from beaker_dynamodb.dynamodb import batches
-from beaker_dynamodb.dynamodb.expressions import Attr, read_params
+from beaker_dynamodb.dynamodb.expressions import Attr, Condition, read_params
 from beaker_dynamodb.dynamodb.scan import scan
 from beaker_dynamodb.items.item import CACHE
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.entry_items import EntryItems
-    from beaker_dynamodb.dynamodb.expressions import Condition
-    from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.keys import Key
 
 log = logging.getLogger("beaker_dynamodb")
 

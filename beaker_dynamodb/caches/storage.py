@@ -5,16 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.caches.entry_items import EntryItems
 from beaker_dynamodb.caches.outage import Outage
 from beaker_dynamodb.caches.query import Listing
 from beaker_dynamodb.dynamodb.event_counter import EventCounter
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.backend import Backend
-
 
 log = logging.getLogger("beaker_dynamodb")
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.dynamodb.calls import TableCalls
+from beaker_dynamodb.dynamodb.expressions import Attributes
 from beaker_dynamodb.exceptions import StoreUnavailable
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.dynamodb.calls import TableCalls
-    from beaker_dynamodb.dynamodb.expressions import Attributes
 
 #: Largest number of requests in one BatchWriteItem (AWS API reference).
 WRITES = 25

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.dynamodb.authentication import Remedy, remedy
 from beaker_dynamodb.dynamodb.circuit_breaker import breaker_of
@@ -17,18 +19,13 @@ from beaker_dynamodb.dynamodb.error_mapping import (
     cause,
     translate,
 )
+from beaker_dynamodb.dynamodb.expressions import Attributes
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.shared_attempt import SharedAttempt
 from beaker_dynamodb.dynamodb.table_state import TableNotReady
+from beaker_dynamodb.dynamodb.transport import Transport
 from beaker_dynamodb.dynamodb.unanswered import note_answer
 from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from beaker_dynamodb.config.options import Options
-    from beaker_dynamodb.dynamodb.expressions import Attributes
-    from beaker_dynamodb.dynamodb.transport import Transport
 
 #: DynamoDB's operation for each method of a boto3 client.
 OPERATIONS = {

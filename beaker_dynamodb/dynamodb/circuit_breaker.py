@@ -17,15 +17,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.open_circuit import OpenCircuit
 from beaker_dynamodb.dynamodb.unanswered import explain
 from beaker_dynamodb.exceptions import StoreUnavailable
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
 
 log = logging.getLogger("beaker_dynamodb")
 

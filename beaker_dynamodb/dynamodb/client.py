@@ -6,6 +6,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.client_factory import make_transport
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.guard import guard
@@ -14,8 +15,6 @@ from beaker_dynamodb.dynamodb.transport import Transport
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from beaker_dynamodb.config.options import Options
 
 #: Minimum time between two searches for credentials.
 SEARCH_SECONDS = 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
 from beaker_dynamodb.dynamodb.guard import guard
 from beaker_dynamodb.dynamodb.transport import Transport
@@ -14,8 +15,6 @@ from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError, StoreU
 if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.session import Session
-
-    from beaker_dynamodb.config.options import Options
 
 #: Connections that one process keeps open. A `config` with another number overrides it.
 MAX_POOL_CONNECTIONS = 50

@@ -14,10 +14,12 @@ import io
 import itertools
 import json
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore import exceptions
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.credentials import Credentials
 
 from beaker_dynamodb.dynamodb import http_exchange, json_protocol
 from beaker_dynamodb.dynamodb.guard import wrong_checksum
@@ -27,10 +29,6 @@ from beaker_dynamodb.dynamodb.route import Route, route_of
 from beaker_dynamodb.dynamodb.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
     from types_boto3_dynamodb import DynamoDBClient
 
 #: DynamoDB's operation for each method that can be fast.

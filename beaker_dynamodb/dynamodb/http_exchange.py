@@ -11,12 +11,10 @@ import re
 import ssl
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
-from typing import TYPE_CHECKING, Any, NamedTuple
+from socket import socket
+from typing import Any, NamedTuple
 
 from urllib3.util.wait import wait_for_read
-
-if TYPE_CHECKING:
-    from socket import socket
 
 #: Bytes to receive at once.
 RECEIVE_BYTES = 8_192

@@ -9,13 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.config.attributes import INDEXED_ATTRIBUTES
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import ConfigurationError
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
 
 #: Read or write capacity of a provisioned table if only the other one is set.
 DEFAULT_CAPACITY_UNITS = 5

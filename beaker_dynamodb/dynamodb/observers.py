@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import http.client
 import logging
+from collections.abc import Mapping
 from operator import is_
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import botocore.discovery
 from botocore.auth import SigV4Auth
@@ -24,9 +25,6 @@ from botocore.history import get_global_history_recorder
 from botocore.parsers import ResponseParser
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _POOL = ("ConnectionCls", "urlopen", "_make_request", "_get_conn")
 _CONNECTION = ("request", "putrequest", "putheader", "endheaders", "send", "getresponse")

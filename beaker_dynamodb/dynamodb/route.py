@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from beaker_dynamodb.dynamodb import signature
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, ReadOnlyCredentials
 
-if TYPE_CHECKING:
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials, ReadOnlyCredentials
+from beaker_dynamodb.dynamodb import signature
 
 #: The ``Authorization`` header of a request signed with version 4; the group is the Region.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/dynamodb/aws4_request, ")

@@ -6,12 +6,10 @@ import threading
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.dynamodb.calls import TableCalls
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.dynamodb.calls import TableCalls
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,9 @@ import hashlib
 import hmac
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from botocore.credentials import ReadOnlyCredentials
+from botocore.credentials import ReadOnlyCredentials
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

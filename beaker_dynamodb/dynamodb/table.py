@@ -9,20 +9,18 @@ import json
 import logging
 import shlex
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import indexes, table_state
 from beaker_dynamodb.dynamodb.error_mapping import cause, translate
 from beaker_dynamodb.dynamodb.indexes import throughput
 from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError, DynamoDBError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from types_boto3_dynamodb import DynamoDBClient
-
-    from beaker_dynamodb.config.options import Options
 
 log = logging.getLogger("beaker_dynamodb")
 

@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.error_mapping import MissingTable, cause, translate
 from beaker_dynamodb.dynamodb.shared_attempt import Pause
 from beaker_dynamodb.exceptions import StoreUnavailable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from beaker_dynamodb.config.options import Options
 
 #: Maximum wait of a request for a table that is being created.
 WAIT_SECONDS = 10.0

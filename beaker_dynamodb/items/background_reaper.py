@@ -7,14 +7,12 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.dynamodb.client import connection_key
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.items.reaper import reap
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.items.store import ItemStore
 
 log = logging.getLogger("beaker_dynamodb")
 

@@ -12,18 +12,15 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.dynamodb.error_mapping import MAX_ITEM_BYTES, ConditionFailed
 from beaker_dynamodb.exceptions import DynamoDBError, ItemTooLarge
+from beaker_dynamodb.items.conditions import ConditionalCalls
 from beaker_dynamodb.items.item import CHUNK, SESSION, Attributes, ChunkSet, Item, item_size
-from beaker_dynamodb.items.keys import Key
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.conditions import ConditionalCalls
-    from beaker_dynamodb.items.keys import Keys
-    from beaker_dynamodb.items.layout import Layout
+from beaker_dynamodb.items.keys import Key, Keys
+from beaker_dynamodb.items.layout import Layout
 
 log = logging.getLogger("beaker_dynamodb")
 

@@ -26,17 +26,15 @@ import binascii
 import json
 import pickle
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
 from beaker_dynamodb.items import json_values, plain_pickle
 from beaker_dynamodb.items.compression import Compression, decompress
+from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.items.signing import Signatures
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
-    from beaker_dynamodb.items.item import Item
 
 #: Length of the base64 of Beaker's default nonce of 128 bits, which ends with padding.
 _NONCE_LENGTH = 24

@@ -9,12 +9,10 @@ from __future__ import annotations
 import importlib
 import zlib
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
 
 #: Largest uncompressed value in bytes: a few hundred stored bytes must not fill the memory.
 MAX_BYTES = 64 * 1024 * 1024

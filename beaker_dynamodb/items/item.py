@@ -7,12 +7,9 @@ between Python and a condition expression.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from beaker_dynamodb.dynamodb.expressions import Attributes as Attributes
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.keys import Key
 
 SESSION = "beaker-session"
 CACHE = "beaker-cache"

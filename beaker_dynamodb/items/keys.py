@@ -21,11 +21,9 @@ from __future__ import annotations
 import hashlib
 import string
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.options import Options
 
 SESSION_PREFIX = "sess:"
 CACHE_PREFIX = "cache:"

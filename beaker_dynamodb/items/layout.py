@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.item import MARKER, Attributes, ChunkSet, Item, has_expired
 from beaker_dynamodb.items.keys import Key
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
 
 #: An item with more chunks is damaged.
 MAX_CHUNKS = 200

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.expressions import Attr, read_params, write_params
@@ -18,9 +18,7 @@ from beaker_dynamodb.dynamodb.scan import Page, scan
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, MIGRATION, SESSION, TOMBSTONE, USER
 from beaker_dynamodb.items.layout import seconds
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.items.store import ItemStore
 
 #: Units of a DeleteItem whose condition fails. DynamoDB does not return them; the items are small.
 FAILED_UNITS = 1.0

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sized
-from typing import TYPE_CHECKING
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import PayloadError
-from beaker_dynamodb.items.item import SESSION
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
-    from beaker_dynamodb.items.item import Item
+from beaker_dynamodb.items.item import SESSION, Item
 
 #: The first signed part: an application may use the same key for other purposes.
 PURPOSE = b"beaker_dynamodb item 1"

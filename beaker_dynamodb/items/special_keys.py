@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 from decimal import Subnormal as TooSmall
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import ConfigurationError, MissingSpecialKeys, SpecialKeyError
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
-    from beaker_dynamodb.items.item import Attributes
+from beaker_dynamodb.items.item import Attributes
 
 #: Maximum size of an index key (AWS developer guide, quotas: partition key values).
 MAX_INDEX_KEY_BYTES = 2048

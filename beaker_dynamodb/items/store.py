@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed, NoTransactions
 from beaker_dynamodb.dynamodb.expressions import Attr, write_params
 from beaker_dynamodb.exceptions import PayloadError
@@ -13,9 +14,6 @@ from beaker_dynamodb.items.conditions import Condition, ConditionalCalls
 from beaker_dynamodb.items.item import CACHE, MARKER, SESSION, TOMBSTONE, Attributes, Item, Marker
 from beaker_dynamodb.items.keys import Key, Keys
 from beaker_dynamodb.items.layout import Layout
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
 
 #: Lifetime of a marker. Requests that carry the old cookie have ended by then.
 MARKER_SECONDS = 10.0

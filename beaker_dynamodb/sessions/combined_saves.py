@@ -23,13 +23,12 @@ from beaker_dynamodb.exceptions import (
     SessionConflict,
     SpecialKeyError,
 )
+from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
+from beaker_dynamodb.sessions.payload import Payload
 from beaker_dynamodb.sessions.state import Stored
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
-    from beaker_dynamodb.sessions.payload import Payload
 
 #: A waiting save checks its state at least this often, even if no other thread wakes it.
 POLL_SECONDS = 1.0

@@ -10,14 +10,12 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.config.functions import import_function
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.special_keys import plain_value
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
 
 log = logging.getLogger("beaker_dynamodb.events")
 

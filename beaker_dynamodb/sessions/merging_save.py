@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
 from beaker_dynamodb.dynamodb.client import connection_key
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
@@ -15,15 +14,13 @@ from beaker_dynamodb.exceptions import (
     SpecialKeyError,
 )
 from beaker_dynamodb.items.item import SESSION, Item, Marker
+from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.combined_saves import CombinedSave, Dropped, Save
 from beaker_dynamodb.sessions.last_access import overwritable_ms
 from beaker_dynamodb.sessions.merge import differs, merge
+from beaker_dynamodb.sessions.payload import Payload
 from beaker_dynamodb.sessions.state import SessionState, Stored
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.keys import Key
-    from beaker_dynamodb.sessions.payload import Payload
 
 
 class MergingSave:

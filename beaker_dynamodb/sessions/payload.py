@@ -10,19 +10,16 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from beaker.util import JsonSerializer, PickleSerializer
 
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items import plain_pickle
-from beaker_dynamodb.items.codec import SessionBytes, unbase64
+from beaker_dynamodb.items.codec import Codec, SessionBytes, unbase64
+from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.sessions.merge import ACCESSED
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.codec import Codec
-    from beaker_dynamodb.items.item import Item
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 

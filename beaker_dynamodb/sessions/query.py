@@ -7,7 +7,7 @@ from contextlib import closing
 from decimal import Decimal
 from functools import reduce
 from operator import and_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.config.attributes import INDEXED_ATTRIBUTES
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
@@ -16,10 +16,8 @@ from beaker_dynamodb.dynamodb.indexes import index_name
 from beaker_dynamodb.dynamodb.scan import scan
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
 from beaker_dynamodb.items.item import SESSION, Attributes
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.keys import Key
-    from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.store import ItemStore
 
 SCAN_SEGMENTS = 4
 #: The first page for a caller that takes N sessions has N * PAGE_FACTOR items, but at least

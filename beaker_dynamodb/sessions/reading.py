@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.item import SESSION, Item, Marker
+from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.sessions.state import SessionState, kept_writers, new_writer
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.keys import Key
 
 
 class ReadSession(SessionState):

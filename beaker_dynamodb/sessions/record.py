@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import DynamoDBError
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item
+from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.sessions import events, last_access, merge
 from beaker_dynamodb.sessions.comparison import same
 from beaker_dynamodb.sessions.lifetime import LIFETIME_KEYS
 from beaker_dynamodb.sessions.payload import Payload, same_except_access_time
 from beaker_dynamodb.sessions.reading import ReadSession
 from beaker_dynamodb.sessions.state import Stored
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.keys import Key
 
 
 class SessionRecord(ReadSession):

@@ -10,15 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.event_counter import EventCounter
 from beaker_dynamodb.dynamodb.forks import PerProcess
-from beaker_dynamodb.exceptions import ItemTooLarge, PayloadError
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.config.options import Options
-    from beaker_dynamodb.exceptions import DynamoDBError
+from beaker_dynamodb.exceptions import DynamoDBError, ItemTooLarge, PayloadError
 
 log = logging.getLogger("beaker_dynamodb")
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.backend import Backend, backend_for
 from beaker_dynamodb.config.beaker_settings import session_options
+from beaker_dynamodb.dynamodb.expressions import Condition
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.item import SESSION
+from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.query import SessionQuery
 from beaker_dynamodb.sessions.storage import session_storage
@@ -25,9 +27,6 @@ from beaker_dynamodb.sessions.stored_session import StoredSession, listed_sessio
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from beaker_dynamodb.dynamodb.expressions import Condition
-    from beaker_dynamodb.items.keys import Key
 
 #: `SessionStore.revoke` reads the index again while it finds new sessions, at most this often.
 REVOKE_PASSES = 10

@@ -10,17 +10,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from beaker_dynamodb.items.item import SESSION, Item, Marker
+from beaker_dynamodb.items.item import SESSION, Attributes, Item, Marker
 from beaker_dynamodb.items.keys import session_digest
 from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.merge import merge
 from beaker_dynamodb.sessions.payload import BEAKER, Payload, PayloadFormat, safe_payload
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.item import Attributes
-    from beaker_dynamodb.sessions.storage import SessionStorage
+from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: Number of earlier writer tokens in an item. A write whose response was lost is recognized unless
 #: more than this many writes followed it.

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.events import ENDED, Events
 from beaker_dynamodb.sessions.lifetime import own_timeout, started
 from beaker_dynamodb.sessions.refreshes import refreshes_of
 
 if TYPE_CHECKING:
-    from beaker_dynamodb.backend import Backend
-    from beaker_dynamodb.config.options import Options
-    from beaker_dynamodb.items.keys import Key
     from beaker_dynamodb.sessions.users import Users
 
 log = logging.getLogger("beaker_dynamodb")

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.items.item import SESSION, Item
+from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.special_keys import plain_value
 from beaker_dynamodb.sessions.payload import BEAKER, safe_payload
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.keys import Key
-    from beaker_dynamodb.sessions.storage import SessionStorage
+from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: Codecs of payloads that Beaker's Session wrote (items/codec.py).
 SESSION_CODECS = frozenset({"b64", "nonce+b64", "text"})

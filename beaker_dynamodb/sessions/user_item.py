@@ -9,18 +9,15 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.expressions import Attr, Attributes, write_params
 from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.items.conditions import Condition
 from beaker_dynamodb.items.item import SESSION, USER
 from beaker_dynamodb.items.keys import SESSION_SORT, Key
-from beaker_dynamodb.items.store import MARKER_SECONDS, same_writer
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.items.conditions import Condition
-    from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.items.store import MARKER_SECONDS, ItemStore, same_writer
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.exceptions import DynamoDBError, SessionConflict, TooManySessions
 from beaker_dynamodb.items.item import MARKER, Attributes
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.sessions import events
+from beaker_dynamodb.sessions.storage import SessionStorage
 from beaker_dynamodb.sessions.user_item import UserItem, UserItems, new_generation
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.sessions.storage import SessionStorage
 
 log = logging.getLogger("beaker_dynamodb")
 

@@ -11,10 +11,8 @@ from __future__ import annotations
 import re
 import secrets
 from itertools import islice
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures
+from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures
 
 #: The value of a session cookie: an id as `new_id` or Beaker makes it, optionally followed by the
 #: data version and its write time in epoch seconds (version_cookie.py). Programs may choose other

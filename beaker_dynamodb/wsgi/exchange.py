@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.wsgi.response_headers import with_session
+from beaker_dynamodb.wsgi.session_object import SessionObject
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from beaker_dynamodb.wsgi.save_errors import SaveErrorHandler
-    from beaker_dynamodb.wsgi.session_object import SessionObject
 
 
 class Exchange:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from beaker_dynamodb.wsgi.session_object import SessionObject
+from beaker_dynamodb.wsgi.session_object import SessionObject
 
 Headers = list[tuple[str, str]]
 
