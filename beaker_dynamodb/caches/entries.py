@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from beaker_dynamodb.caches import lock_registry
+from beaker_dynamodb.caches import entry_items, lock_registry
 from beaker_dynamodb.caches.creation_lock import CreationLock
 from beaker_dynamodb.caches.storage import CacheStorage
 from beaker_dynamodb.exceptions import StoreUnavailable
@@ -18,11 +18,7 @@ T = TypeVar("T")
 
 
 class CacheEntries:
-    """Reads, writes and lists the cache entries of a namespace.
-
-    :param storage: what all namespaces of the configuration share.
-    :param namespace: name of the cache's namespace.
-    """
+    """Reads, writes and lists the cache entries of a namespace."""
 
     def __init__(self, storage: CacheStorage, namespace: str) -> None:
         self._storage = storage
@@ -90,16 +86,17 @@ class CacheEntries:
         )
         storage.codec.sign(item)
         if lock is None:
-            self._call(lambda: storage.entries.put(item))
+            self._call(lambda: entry_items.put(storage.items, item))
         else:
             self._call(lambda: self._write_under_lock(item, lock), lock)
 
     def _write_under_lock(self, item: Item, lock: CreationLock) -> None:
-        entries, computation, lost = self._storage.entries, lock.computation, lock.lost
+        items, computation, lost = self._storage.items, lock.computation, lock.lost
         if computation.started_ms is None and not lost:
-            entries.put(item)
+            entry_items.put(items, item)
             return
-        stored = (not lost or lock.reclaim()) and entries.put_computed(item, computation)
+        valid = not lost or lock.reclaim()
+        stored = valid and entry_items.put_computed(items, item, computation)
         computation.finished = True
         if not stored:
             log.info("a cache value was not stored: its key was written or removed meanwhile")
@@ -108,7 +105,7 @@ class CacheEntries:
         """Replace an entry by a tombstone, which refuses a value being computed: one PutItem."""
         entry = self._storage.keys.entry(self._namespace, key)
         lock = self._held_lock(key)
-        tombstone = self._call(lambda: self._storage.entries.remove(entry), lock)
+        tombstone = self._call(lambda: entry_items.remove(self._storage.items, entry), lock)
         if lock is not None and lock.computation.started_ms is not None and tombstone is not None:
             # A computation may remove its own key and still store its value.
             lock.computation.saw(tombstone)

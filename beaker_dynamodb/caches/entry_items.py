@@ -5,11 +5,9 @@ Each write has a unique token, and a removal leaves a tombstone: see `Computatio
 
 from __future__ import annotations
 
-import secrets
-
 from beaker_dynamodb.caches.computation import Computation
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
-from beaker_dynamodb.items.item import TOMBSTONE, Attributes, Item
+from beaker_dynamodb.items.item import TOMBSTONE, Attributes, Item, new_token
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore, same_writer
 
@@ -19,53 +17,32 @@ from beaker_dynamodb.items.store import ItemStore, same_writer
 TOMBSTONE_SECONDS = 86_400
 
 
-class EntryItems:
-    """Writes and removes the entries of one table.
+def put(items: ItemStore, item: Item) -> None:
+    """Write an entry unconditionally."""
+    item.writer = new_token()
+    items.put(item)
 
-    :param items: the table.
+
+def put_computed(items: ItemStore, item: Item, computation: Computation) -> bool:
+    """Write a computed entry, unless its key was written or removed meanwhile.
+
+    :returns: whether the entry is stored.
     """
-
-    def __init__(self, items: ItemStore) -> None:
-        self.items = items
-
-    def put(self, item: Item) -> None:
-        """Write an entry unconditionally."""
-        item.writer = _new_token()
-        self.items.put(item)
-
-    def put_computed(self, item: Item, computation: Computation) -> bool:
-        """Write a computed entry, unless its key was written or removed meanwhile.
-
-        :returns: whether the entry is stored.
-        """
-        items = self.items
-        item.writer = _new_token()
-        condition = computation.condition(items)
-        attributes = items.chunks.prepare(item)
-        try:
-            with items.chunks.publishing(item, None):
-                answer = items.call(
-                    "put_item", Item=attributes, ReturnValues="ALL_OLD", **condition
-                )
-        except ConditionFailed as failed:
-            if not same_writer(failed, attributes):
-                return False
-        else:
-            items.chunks.delete_of(answer.get("Attributes", {}), keep=item.chunks)
-        computation.saw(attributes)
-        return True
-
-    def remove(self, key: Key) -> Attributes:
-        """Replace an entry, if any, by a tombstone, and delete its chunks.
-
-        :returns: the tombstone.
-        """
-        items = self.items
-        tombstone = items.layout.marker(key, items.now_ms(), TOMBSTONE_SECONDS, TOMBSTONE)
-        answer = items.call("put_item", Item=tombstone, ReturnValues="ALL_OLD")
-        items.chunks.delete_of(answer.get("Attributes", {}))
-        return tombstone
+    item.writer = new_token()
+    condition = computation.condition(items)
+    attributes = items.chunks.prepare(item)
+    try:
+        with items.chunks.publishing(item, None):
+            items.replace(attributes, keep=item.chunks, **condition)
+    except ConditionFailed as failed:
+        if not same_writer(failed, attributes):
+            return False
+    computation.saw(attributes)
+    return True
 
 
-def _new_token() -> str:
-    return secrets.token_urlsafe(9)
+def remove(items: ItemStore, key: Key) -> Attributes:
+    """Replace an entry, if any, by a tombstone, and delete its chunks; return the tombstone."""
+    tombstone = items.layout.marker(key, items.now_ms(), TOMBSTONE_SECONDS, TOMBSTONE)
+    items.replace(tombstone)
+    return tombstone

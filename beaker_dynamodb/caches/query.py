@@ -8,18 +8,17 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
-from beaker_dynamodb.caches.entry_items import EntryItems
+from beaker_dynamodb.caches import entry_items
 from beaker_dynamodb.caches.lock_items import LOCK
 from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.dynamodb.expressions import Attr, Condition, read_params
 from beaker_dynamodb.dynamodb.scan import scan
 from beaker_dynamodb.items.item import CACHE
 from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.store import ItemStore
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Parallel calls of a Scan.
-SEGMENTS = 4
 #: Page size of the Query that finds the entries to delete: ten batches.
 DELETED_PAGE = 250
 #: What is read of each item: its key, type, times and chunks.
@@ -34,13 +33,10 @@ class Listing:
     A prefix ends with a ``|``, which no encoded namespace contains, so it matches neither another
     namespace nor a session. With a sort key the items of a namespace share a partition, and a Query
     finds them. Without one, a Scan reads the whole table.
-
-    :param entries: the entries of the table.
     """
 
-    def __init__(self, entries: EntryItems) -> None:
-        self._entries = entries
-        self._items = items = entries.items
+    def __init__(self, items: ItemStore) -> None:
+        self._items = items
         self._keys = items.keys
         self._options = items.options
         self._layout = items.layout
@@ -92,10 +88,9 @@ class Listing:
         return deleted + len(refused)
 
     def _delete(self, listed: Found, started_ms: int, refused: set[Key]) -> int:
-        """Delete the listed entries, and write a tombstone for each listed lock.
+        """Delete the listed entries; return their number. Write a tombstone for each listed lock.
 
         :param refused: collects the keys with a tombstone.
-        :returns: the number of entries deleted.
         """
         old = self._old_entries(listed, started_ms, refused)
         deleted = 0
@@ -116,7 +111,7 @@ class Listing:
             if self._keys.is_lock(key):
                 entry = self._keys.entry_of_lock(key)
                 refused.add(entry)
-                self._entries.remove(entry)
+                entry_items.remove(self._items, entry)
             elif not self._layout.written_after(attributes, started_ms):
                 yield attributes
 
@@ -134,8 +129,7 @@ class Listing:
     def _scan(self, condition: Condition, consistent: bool) -> Found:
         params = read_params(filter=condition, projection=(self._options.hash_key, *ATTRIBUTES))
         read = found = 0
-        pages = scan(self._items, {**params, "ConsistentRead": consistent}, segments=SEGMENTS)
-        with closing(pages):
+        with closing(scan(self._items, {**params, "ConsistentRead": consistent})) as pages:
             for page in pages:
                 read += page.scanned
                 found += len(page.items)

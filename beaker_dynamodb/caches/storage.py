@@ -7,7 +7,6 @@ import os
 from functools import lru_cache
 
 from beaker_dynamodb.backend import Backend
-from beaker_dynamodb.caches.entry_items import EntryItems
 from beaker_dynamodb.caches.outage import Outage
 from beaker_dynamodb.caches.query import Listing
 from beaker_dynamodb.dynamodb.event_counter import EventCounter
@@ -28,8 +27,7 @@ class CacheStorage:
         self.items = backend.items
         self.keys = backend.keys
         self.codec = backend.codec
-        self.entries = EntryItems(backend.items)
-        self.query = Listing(self.entries)
+        self.query = Listing(backend.items)
         self.outage = Outage(backend.options)
         #: Entries that count as missing because this process cannot decode them.
         self.undecodable = EventCounter()

@@ -47,8 +47,6 @@ class Chunks:
         self._keys = keys
         self._layout = layout
 
-    # -- write --------------------------------------------------------------------------------
-
     def prepare(self, item: Item) -> Attributes:
         """Return the attributes of an item to write, after writing its chunks if it is large.
 
@@ -114,8 +112,6 @@ class Chunks:
             operation="PutItem",
             table=self._options.table_name,
         )
-
-    # -- read, delete -------------------------------------------------------------------------
 
     def read(self, item: Item, *, consistent_read: bool) -> bool:
         """Read the data of an item from its chunks; return False if one is missing."""

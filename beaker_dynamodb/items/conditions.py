@@ -34,13 +34,11 @@ class ConditionalCalls(TableCalls):
 
         :param marker: whether it may replace the marker of a session that has just ended.
         """
-        if not marker:
-            return self.if_new()
-        # There is no item, it has expired, or it is the marker of a session that ended.
         condition = self.if_new()
-        condition["ConditionExpression"] += " OR #type = :marker"
-        condition["ExpressionAttributeNames"]["#type"] = "type"
-        condition["ExpressionAttributeValues"][":marker"] = {"S": MARKER}
+        if marker:
+            condition["ConditionExpression"] += " OR #type = :marker"
+            condition["ExpressionAttributeNames"]["#type"] = "type"
+            condition["ExpressionAttributeValues"][":marker"] = {"S": MARKER}
         return condition
 
     def if_absent(self) -> Condition:
@@ -54,11 +52,8 @@ class ConditionalCalls(TableCalls):
         :param accessed_ms: last access of the session in the old store.
         """
         # Only a migration wrote the item, from an older state, and it was not accessed since then.
-        return self.condition(
-            "begins_with(#writer, :writer) AND #accessed < :accessed",
-            {"#writer": "writer", "#accessed": "accessed"},
-            {":writer": {"S": writer}, ":accessed": seconds(accessed_ms)},
-        )
+        older = Attr("accessed").lt(seconds(accessed_ms))
+        return write_params(Attr("writer").begins_with(writer) & older)
 
     def if_unchanged(self, loaded: Item, *, accessed_by_ms: int | None = None) -> Condition:
         """Return the condition of replacing a session by a change of it.

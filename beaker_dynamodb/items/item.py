@@ -6,6 +6,7 @@ between Python and a condition expression.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 
 from beaker_dynamodb.dynamodb.expressions import Attributes as Attributes
@@ -98,6 +99,11 @@ class Item:
 def has_expired(deadline_ms: int | None, now_ms: int, grace_ms: int = 0) -> bool:
     """Return whether a deadline and its grace are over; at that very millisecond they are."""
     return deadline_ms is not None and now_ms >= deadline_ms + grace_ms
+
+
+def new_token() -> str:
+    """Return a random token; no two are the same."""
+    return secrets.token_urlsafe(9)
 
 
 def item_size(attributes: Attributes) -> int:

@@ -27,12 +27,8 @@ from beaker_dynamodb.config.options import Options
 
 SESSION_PREFIX = "sess:"
 CACHE_PREFIX = "cache:"
-#: Follows the prefix in the partition key of a creation lock.
-LOCKS = "|lock|"
-#: Follows the prefix of sessions in the partition key of a migration's record.
-MIGRATIONS = "|migration|"
-#: Follows the prefix of sessions in the partition key of a user item.
-USERS = "|user|"
+#: What follows the prefix in the partition keys of creation locks, migrations and users.
+LOCKS, MIGRATIONS, USERS = "|lock|", "|migration|", "|user|"
 #: The sort key of a session. Every other sort key begins with ``|``.
 SESSION_SORT = "session"
 
@@ -72,6 +68,9 @@ class Keys:
     def __init__(self, options: Options) -> None:
         prefix = options.prefix
         self._sorted = options.sort_key is not None
+        self._session_sort = SESSION_SORT if self._sorted else None
+        #: The sort key of chunks, migrations and users.
+        self._other_sort = "|" if self._sorted else None
         self._hash_ids = bool(options.hash_ids)
         self._session = SESSION_PREFIX if prefix is None else prefix
         self._cache = CACHE_PREFIX if prefix is None else prefix
@@ -83,12 +82,11 @@ class Keys:
 
         :param hashed: False for the key that the session has without ``hash_ids``.
         """
-        sort = SESSION_SORT if self._sorted else None
         if self._hash_ids and hashed:
-            return Key(self._session + _digest(key_bytes(session_id)), sort)
+            return self.of_digest(_digest(key_bytes(session_id)))
         originals: dict[str, bytes] = {}
         part = _part(session_id, "namespace", originals)
-        return Key(self._session + part, sort, originals)
+        return Key(self._session + part, self._session_sort, originals)
 
     def is_session(self, key: Key) -> bool:
         """Return whether a key in the table belongs to a session with this prefix."""
@@ -120,7 +118,11 @@ class Keys:
 
     def of_digest(self, digest: str) -> Key:
         """Return the key of the session with this digest, as `session_id` returns it."""
-        return Key(self._session + digest, SESSION_SORT if self._sorted else None)
+        return self.session_at(self._session + digest)
+
+    def session_at(self, partition: str) -> Key:
+        """Return the key of the session with this partition key."""
+        return Key(partition, self._session_sort)
 
     def entry(self, namespace: str, key: str | bytes) -> Key:
         """Return the key of a cache entry; ``"k"`` and ``b"k"`` are the same entry."""
@@ -156,11 +158,11 @@ class Keys:
     def chunk(self, name: str, number: int, *, of_session: bool) -> Key:
         """Return the key of one chunk; each chunk has its own partition."""
         prefix = self._session if of_session else self._cache
-        return Key(f"{prefix}|chunk|{name}|{number}", "|" if self._sorted else None)
+        return Key(f"{prefix}|chunk|{name}|{number}", self._other_sort)
 
     def migration(self, name: str) -> Key:
         """Return the key of a migration's record."""
-        return Key(f"{self._session}{MIGRATIONS}{name}", "|" if self._sorted else None)
+        return Key(f"{self._session}{MIGRATIONS}{name}", self._other_sort)
 
     def is_migration(self, key: Key) -> bool:
         """Return whether a key from the table is that of a migration's record with this prefix."""
@@ -169,7 +171,7 @@ class Keys:
     def user(self, value: str) -> Key:
         """Return the key of a user item, which contains only a digest of the user's key."""
         digest = hashlib.sha256(key_bytes(value)).hexdigest()
-        return Key(f"{self._session}{USERS}{digest}", "|" if self._sorted else None)
+        return Key(f"{self._session}{USERS}{digest}", self._other_sort)
 
     def is_user(self, key: Key) -> bool:
         """Return whether a key from the table is that of a user item with this prefix."""
@@ -179,11 +181,9 @@ class Keys:
         originals: dict[str, bytes] = {}
         partition = prefix + _part(namespace, "namespace", originals)
         sort = "|" + _part(key, "key", originals)
-        return (
-            Key(partition, sort, originals)
-            if self._sorted
-            else Key(partition + sort, None, originals)
-        )
+        if self._sorted:
+            return Key(partition, sort, originals)
+        return Key(partition + sort, None, originals)
 
     def entries(self, namespace: str) -> Key:
         """Return what the keys of a namespace's cache entries begin with.

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import PayloadError
-from beaker_dynamodb.items.item import MARKER, Attributes, ChunkSet, Item, has_expired
+from beaker_dynamodb.items.item import MARKER, Attributes, ChunkSet, Item, has_expired, new_token
 from beaker_dynamodb.items.keys import Key
 
 #: An item with more chunks is damaged.
 MAX_CHUNKS = 200
-
-#: Errors raised while reading a damaged attribute.
-_DAMAGE = (KeyError, ValueError, TypeError, AttributeError, OverflowError)
 
 
 def seconds(ms: int) -> Attributes:
@@ -46,8 +42,6 @@ class Layout:
         self._ttl_attribute = options.ttl_attribute
         self._special_types = options.special_types
 
-    # -- keys ---------------------------------------------------------------------------------
-
     def key_attributes(self, key: Key) -> Attributes:
         """Return the attributes of a primary key."""
         attributes: Attributes = {self._hash_key: {"S": key.partition}}
@@ -64,8 +58,6 @@ class Layout:
         }
         sort = None if self._sort_key is None else attributes[self._sort_key]["S"]
         return Key(attributes[self._hash_key]["S"], sort, originals)
-
-    # -- to attributes ------------------------------------------------------------------------
 
     def attributes(self, item: Item) -> Attributes:
         """Return all attributes of an item."""
@@ -102,7 +94,7 @@ class Layout:
         return {
             **self.key_attributes(key),
             "type": {"S": kind},
-            "writer": {"S": secrets.token_urlsafe(9)},
+            "writer": {"S": new_token()},
             **self.expiry(now_ms + round(lifetime_seconds * 1000)),
         }
 
@@ -117,8 +109,6 @@ class Layout:
         if grace_ms:
             attributes["grace"] = seconds(grace_ms)
         return attributes
-
-    # -- from attributes ----------------------------------------------------------------------
 
     def item(self, key: Key, kind: str, attributes: Mapping[str, Any]) -> Item:
         """Return the item with these attributes, without the data of its chunks.
@@ -181,8 +171,6 @@ class Layout:
             return None
         return chunks if 0 < chunks.count <= MAX_CHUNKS else None
 
-    # -- listed items: a damaged one must not end the listing ---------------------------------
-
     def expired(
         self, attributes: Mapping[str, Any], now_ms: int, *, with_grace: bool = False
     ) -> bool:
@@ -190,23 +178,25 @@ class Layout:
 
         :param with_grace: whether its grace must be over, too.
         """
-        try:
-            deadline_ms = milliseconds(attributes["deadline"])
-            grace_ms = milliseconds(attributes["grace"]) if "grace" in attributes else 0
-        except _DAMAGE:
-            return False
-        return has_expired(deadline_ms, now_ms, grace_ms if with_grace else 0)
+        deadline_ms = _listed_ms(attributes, "deadline")
+        grace_ms = _listed_ms(attributes, "grace") if "grace" in attributes else 0
+        return grace_ms is not None and has_expired(
+            deadline_ms, now_ms, grace_ms if with_grace else 0
+        )
 
     def sweepable(self, attributes: Mapping[str, Any], now_ms: int) -> bool:
         """Return whether time to live may delete a listed item; False if it is damaged."""
-        try:
-            return has_expired(milliseconds(attributes[self._ttl_attribute]), now_ms)
-        except _DAMAGE:
-            return False
+        return has_expired(_listed_ms(attributes, self._ttl_attribute), now_ms)
 
     def written_after(self, attributes: Mapping[str, Any], moment_ms: int) -> bool:
         """Return whether a listed cache entry was written later; False if it is damaged."""
-        try:
-            return milliseconds(attributes["created"]) > moment_ms
-        except _DAMAGE:
-            return False
+        created_ms = _listed_ms(attributes, "created")
+        return created_ms is not None and created_ms > moment_ms
+
+
+def _listed_ms(attributes: Mapping[str, Any], name: str) -> int | None:
+    """Return a time of a listed item, or None if it is damaged."""
+    try:
+        return milliseconds(attributes[name])
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
+        return None

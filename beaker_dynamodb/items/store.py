@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from beaker_dynamodb.config.options import Options
@@ -11,7 +12,16 @@ from beaker_dynamodb.dynamodb.expressions import Attr, write_params
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.chunks import Chunks
 from beaker_dynamodb.items.conditions import Condition, ConditionalCalls
-from beaker_dynamodb.items.item import CACHE, MARKER, SESSION, TOMBSTONE, Attributes, Item, Marker
+from beaker_dynamodb.items.item import (
+    CACHE,
+    MARKER,
+    SESSION,
+    TOMBSTONE,
+    Attributes,
+    ChunkSet,
+    Item,
+    Marker,
+)
 from beaker_dynamodb.items.keys import Key, Keys
 from beaker_dynamodb.items.layout import Layout
 
@@ -33,8 +43,6 @@ class ItemStore(ConditionalCalls):
         )
         # The client whose server or table does not support transactions.
         self._without_transactions: Any = None
-
-    # -- one item -----------------------------------------------------------------------------
 
     def get(self, key: Key, kind: str, **how: Any) -> Item | None:
         """Return an item as `find` does, but None for a marker."""
@@ -89,11 +97,22 @@ class ItemStore(ConditionalCalls):
         """
         attributes = self.chunks.prepare(item)
         if condition is None:
-            answer = self.call("put_item", Item=attributes, ReturnValues="ALL_OLD")
-            self.chunks.delete_of(answer.get("Attributes", {}), keep=item.chunks)
+            self.replace(attributes, keep=item.chunks)
         else:
             with self.chunks.publishing(item, replaced):
                 self.call("put_item", Item=attributes, **condition)
+
+    def replace(
+        self, attributes: Attributes, *, keep: ChunkSet | None = None, **condition: Any
+    ) -> Attributes:
+        """Write an item, and delete the chunks of the one that it replaces, which is returned.
+
+        :param keep: as in `Chunks.delete_of`.
+        """
+        answer = self.call("put_item", Item=attributes, ReturnValues="ALL_OLD", **condition)
+        old: Attributes = answer.get("Attributes", {})
+        self.chunks.delete_of(old, keep=keep)
+        return old
 
     def put_with_record(
         self, item: Item, condition: Condition, record: Attributes, if_record: Condition
@@ -109,34 +128,17 @@ class ItemStore(ConditionalCalls):
         attributes = self.chunks.prepare(item)
         puts = [{"Item": record, **if_record}, {"Item": attributes, **condition}]
         with self.chunks.publishing(item, None):
-            if self._without_transactions is not self.client():
-                table = {"TableName": self.options.table_name}
-                try:
-                    self.call(
-                        "transact_write_items",
-                        TransactItems=[{"Put": {**table, **put}} for put in puts],
-                    )
-                    return
-                except NoTransactions:
-                    self._without_transactions = self.client()
-            for put in puts:
-                try:
-                    self.call("put_item", **put)
-                except ConditionFailed as failed:
-                    if not same_writer(failed, put["Item"]):
-                        raise
+            if not self._in_transaction(*(("Put", put) for put in puts)):
+                for put in puts:
+                    self._put(put)
 
     def end(self, key: Key) -> bool:
         """Replace a session with a marker and delete its chunks; return whether it was active."""
         marker = self._marker(key)
         try:
-            answer = self.call(
-                "put_item", Item=marker, ReturnValues="ALL_OLD", **self._if_session_exists
-            )
+            old = self.replace(marker, **self._if_session_exists)
         except ConditionFailed as failed:
             return same_writer(failed, marker)
-        old = answer.get("Attributes", {})
-        self.chunks.delete_of(old)
         return not self.layout.expired(old, self.now_ms())
 
     def move(
@@ -162,51 +164,41 @@ class ItemStore(ConditionalCalls):
         attributes = self.chunks.prepare(item)
         unchanged = self.if_unchanged(loaded, accessed_by_ms=accessed_by_ms)
         new = {"Item": attributes, **self.if_no_session(marker=not unless_new_ended)}
+        end = {"Item": self._marker(old_key), **unchanged}
+        delete = {"Key": self.layout.key_attributes(old_key), **unchanged}
         with self.chunks.publishing(item, loaded):
-            if self._without_transactions is not self.client():
-                try:
-                    self._move_in_transaction(new, unchanged, old_key, marker=marker)
-                    return
-                except NoTransactions:
-                    self._without_transactions = self.client()
-            self._move_in_two_writes(new, item, unchanged, old_key)
+            if self._in_transaction(("Put", end) if marker else ("Delete", delete), ("Put", new)):
+                return
+            self._put(new)
+            try:
+                # Not the delete: only a marker can be recognized if botocore sends it twice.
+                self._put(end)
+            except ConditionFailed:
+                # Undo the first write, unless another request has changed the item since.
+                with suppress(ConditionFailed):
+                    self._put({"Item": self._marker(item.key), **self.if_unchanged(item)})
+                raise
 
-    def _move_in_transaction(
-        self, new: Attributes, unchanged: Condition, old_key: Key, *, marker: bool
-    ) -> None:
+    def _in_transaction(self, *actions: tuple[str, dict[str, Any]]) -> bool:
+        """Make several writes, all or none; return False if transactions are not supported."""
+        if self._without_transactions is self.client():
+            return False
         table = {"TableName": self.options.table_name}
-        end: dict[str, Any]
-        if marker:
-            end = {"Put": {**table, "Item": self._marker(old_key), **unchanged}}
-        else:
-            key = self.layout.key_attributes(old_key)
-            end = {"Delete": {**table, "Key": key, **unchanged}}
-        put = {"Put": {**table, **new}}
-        self.call("transact_write_items", TransactItems=[end, put])
+        writes = [{action: {**table, **params}} for action, params in actions]
+        try:
+            self.call("transact_write_items", TransactItems=writes)
+        except NoTransactions:
+            self._without_transactions = self.client()
+            return False
+        return True
 
-    def _move_in_two_writes(
-        self, new: Attributes, item: Item, unchanged: Condition, old_key: Key
-    ) -> None:
+    def _put(self, params: dict[str, Any]) -> None:
+        """Make one conditional write. Ignore a failed condition if botocore sent it twice."""
         try:
-            self.call("put_item", **new)
+            self.call("put_item", **params)
         except ConditionFailed as failed:
-            if not same_writer(failed, new["Item"]):
+            if not same_writer(failed, params["Item"]):
                 raise
-        # Not a DeleteItem: only a marker can be recognized if botocore sends the write twice.
-        marker = self._marker(old_key)
-        try:
-            self.call("put_item", Item=marker, **unchanged)
-        except ConditionFailed as failed:
-            if not same_writer(failed, marker):
-                self._withdraw(item)
-                raise
-
-    def _withdraw(self, item: Item) -> None:
-        """Undo the write of an item, unless it has changed since: write a marker over it."""
-        try:
-            self.call("put_item", Item=self._marker(item.key), **self.if_unchanged(item))
-        except ConditionFailed:
-            return
 
     def _marker(self, key: Key) -> Attributes:
         return self.layout.marker(key, self.now_ms(), MARKER_SECONDS)

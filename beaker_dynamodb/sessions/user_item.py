@@ -6,7 +6,6 @@ It is always written whole, on the condition that it is still the one that was r
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +13,8 @@ from typing import Any
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.expressions import Attr, Attributes, write_params
 from beaker_dynamodb.exceptions import PayloadError
-from beaker_dynamodb.items.conditions import Condition
 from beaker_dynamodb.items.item import SESSION, USER
-from beaker_dynamodb.items.keys import SESSION_SORT, Key
+from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import MARKER_SECONDS, ItemStore, same_writer
 
 
@@ -34,11 +32,6 @@ class UserItem:
     generation: str = ""
     sessions: Mapping[str, int] = field(default_factory=dict, repr=False)
     writer: str | None = None
-
-
-def new_generation() -> str:
-    """Return a generation that no user had before."""
-    return secrets.token_urlsafe(9)
 
 
 def attributes(
@@ -70,35 +63,17 @@ def user_item(items: ItemStore, found: Mapping[str, Any] | None) -> UserItem:
         raise PayloadError(f"an item of type {USER!r} is damaged: {error!r}") from None
 
 
-def if_unchanged(items: ItemStore, user: UserItem) -> Condition:
-    """Return the condition that a user item is still the one that was read."""
-    if user.writer is None:
-        return items.if_absent()
-    # No other write has replaced the item.
-    return write_params(Attr("writer").eq(user.writer))
-
-
 class UserItems:
-    """Reads and writes user items, and ends users' sessions.
-
-    :param user_key: the special key of the user.
-    """
+    """Reads and writes user items, and ends users' sessions."""
 
     def __init__(self, items: ItemStore, user_key: str) -> None:
-        self._items, self._options, self._user_key = items, items.options, user_key
+        self._items, self._user_key = items, user_key
 
     def key(self, user: Attributes) -> Key:
-        """Return the key of a user's item.
-
-        :param user: the value of the special key.
-        """
+        """Return the key of a user's item."""
         ((kind, value),) = user.items()
         text = value.hex() if isinstance(value, bytes) else value
         return self._items.keys.user(f"{kind}:{text}")
-
-    def session_key(self, partition: str) -> Key:
-        """Return the key of a listed session."""
-        return Key(partition, SESSION_SORT if self._options.sort_key is not None else None)
 
     def read(self, user: Attributes) -> UserItem:
         """Return what is stored of a user: one consistent GetItem."""
@@ -111,8 +86,11 @@ class UserItems:
     ) -> UserItem | None:
         """Replace a user item; return the current one if it has changed, otherwise None."""
         item = attributes(self._items, self.key(user), after, lifetime)
+        unchanged = self._items.if_absent()
+        if before.writer is not None:
+            unchanged = write_params(Attr("writer").eq(before.writer))
         try:
-            self._items.call("put_item", Item=item, **if_unchanged(self._items, before))
+            self._items.call("put_item", Item=item, **unchanged)
         except ConditionFailed as failed:
             if not same_writer(failed, item):
                 return user_item(self._items, failed.attributes)
@@ -125,18 +103,11 @@ class UserItems:
 
         :returns: the attributes of the session that ended, if there was one.
         """
-        items = self._items
+        marker = self._items.layout.marker(key, self._items.now_ms(), MARKER_SECONDS)
         # The item does not exist, has no user (a visitor's session, a marker), or has this one.
         condition = Attr(self._user_key).not_exists() | Attr(self._user_key).eq(user)
         try:
-            answer = items.call(
-                "put_item",
-                Item=items.layout.marker(key, items.now_ms(), MARKER_SECONDS),
-                ReturnValues="ALL_OLD",
-                **write_params(condition, return_item=False),
-            )
+            old = self._items.replace(marker, **write_params(condition, return_item=False))
         except ConditionFailed:
             return None
-        old: Mapping[str, Any] = answer.get("Attributes", {})
-        items.chunks.delete_of(old)
         return old if old.get("type") == {"S": SESSION} else None

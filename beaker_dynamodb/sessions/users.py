@@ -17,11 +17,11 @@ from typing import Any
 
 from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.exceptions import DynamoDBError, SessionConflict, TooManySessions
-from beaker_dynamodb.items.item import MARKER, Attributes
+from beaker_dynamodb.items.item import MARKER, Attributes, new_token
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.storage import SessionStorage
-from beaker_dynamodb.sessions.user_item import UserItem, UserItems, new_generation
+from beaker_dynamodb.sessions.user_item import UserItem, UserItems
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -52,10 +52,7 @@ class LogIn:
 
 
 class Users:
-    """The users of one configuration.
-
-    :param storage: its options have a ``user_key``.
-    """
+    """The users of one configuration with a ``user_key``."""
 
     def __init__(self, storage: SessionStorage) -> None:
         self._items, self._options = storage.items, storage.options
@@ -64,8 +61,6 @@ class Users:
         self._lifetime = UNLIMITED_SECONDS if self._limit is None else LIMITED_SECONDS
         self.user_key = storage.options.user_key or ""
         self._table = UserItems(storage.items, self.user_key)
-
-    # -- log-ins ------------------------------------------------------------------------------
 
     def begin(self, user: Attributes) -> LogIn:
         """Begin a log-in: one consistent GetItem."""
@@ -129,7 +124,7 @@ class Users:
             )
         # Before the log-in is registered: a crash must not leave a session that is not listed.
         for name in list(sessions)[: max(0, len(sessions) - self._limit + 1)]:
-            self._end(self._table.session_key(name), user, events.EVICTED)
+            self._end(self._items.keys.session_at(name), user, events.EVICTED)
             del sessions[name]
         return sessions
 
@@ -137,18 +132,17 @@ class Users:
         """Return the listed sessions that are stored, or may be about to be."""
         items = self._items
         now_ms = items.now_ms()
-        keys = [items.layout.key_attributes(self._table.session_key(name)) for name in listed]
+        keys = [items.layout.key_attributes(self._items.keys.session_at(name)) for name in listed]
         found = {
             one[self._options.hash_key]["S"]: one
             for one in batches.get(items, keys, consistent_read=True)
         }
         alive = {}
         for name, ms in listed.items():
-            one = found.get(name)
-            if one is not None and one.get("type") == {"S": MARKER}:
+            one = found.get(name, {})
+            if one.get("type") == {"S": MARKER}:
                 continue
-            stored = one is not None and not items.layout.expired(one, now_ms)
-            owner = one.get(self.user_key) if stored and one is not None else None
+            owner = None if items.layout.expired(one, now_ms) else one.get(self.user_key)
             in_flight = owner is None and ms > now_ms - IN_FLIGHT_MS
             if owner == user or in_flight:
                 alive[name] = ms
@@ -185,20 +179,16 @@ class Users:
         except DynamoDBError as error:
             log.warning("a session that ended still counts for max_sessions: %s", error)
 
-    # -- revoke -------------------------------------------------------------------------------
-
     def revoke(self, user: Attributes, keep: Iterable[Key] = ()) -> Iterator[tuple[Key, Any]]:
         """End the listed sessions and the log-ins that have begun; yield what was stored.
 
         The list stays until all of them have ended, so that a second attempt finds it.
-
-        :param keep: keys of sessions that stay.
         """
         before = self._replace(
-            user, self._table.read(user), lambda old: UserItem(new_generation(), old.sessions)
+            user, self._table.read(user), lambda old: UserItem(new_token(), old.sessions)
         )
         kept = set(keep)
-        listed = [self._table.session_key(name) for name in before.sessions] if before else []
+        listed = [self._items.keys.session_at(name) for name in before.sessions] if before else []
         ended = [key for key in listed if key not in kept]
         for key in ended:
             old = self._end(key, user, events.REVOKED)
@@ -220,4 +210,4 @@ class Users:
         It makes log-ins fail that are in flight, and holds nothing of the user but a digest.
         """
         current = self._table.read(user)
-        self._replace(user, current, lambda _: UserItem(new_generation()), ERASED_SECONDS)
+        self._replace(user, current, lambda _: UserItem(new_token()), ERASED_SECONDS)
