@@ -18,21 +18,19 @@ from typing import Any
 from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
-from beaker_dynamodb.session_events import SessionWithEvents
+from beaker_dynamodb.session_lifetime import SessionWithLifetime
 from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
 from beaker_dynamodb.sessions.record import SessionRecord
 
 
-class DynamoDBSession(SessionWithEvents):
+class DynamoDBSession(SessionWithLifetime):
     """A session in DynamoDB; takes the arguments of Beaker's Session.
 
     :raises ConfigurationError: ``type`` is not ``ext:dynamodb``.
     """
 
     invalidate_corrupt: bool
-    id: str
-
     #: The record of the old id, from `regenerate_id` until the save.
     _old_record: SessionRecord | None = None
     _deleted = False
@@ -49,9 +47,7 @@ class DynamoDBSession(SessionWithEvents):
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
         super().__init__(request, id=id, **params)
         if self._cookies_refused:
-            self._report_refused_cookie()
-
-    # -- load -----------------------------------------------------------------------------------
+            self._storage.events.report(events.REFUSED, "", events.BAD_SIGNATURE)
 
     def load(self) -> None:
         """Load the session with one GetItem.
@@ -84,22 +80,23 @@ class DynamoDBSession(SessionWithEvents):
 
     def _load(self) -> None:
         now = self._now()
-        ended = False
-        unopened: list[tuple[SessionRecord, str | None]] = []
+        unopened: list[SessionRecord] = []
         # A stale cookie, perhaps for another path, must not hide a valid one.
         for value in dict.fromkeys([self.id, *self._cookie_values]):
             self._take_cookie_value(value)
-            data = self._find(now)
-            ended = ended or self.namespace.session.ended
-            if data and self._expiry is None:
+            data = self._stored_data(now)
+            record = self.namespace.session
+            if data and record.expiry is None:
                 break
-            unopened.append((self.namespace.session, self._expiry))
+            unopened.append(record)
         else:
             # Never adopt an id from a cookie: it may be an attacker's. Without cookies, the id
             # was chosen by the application, which must find the session again.
-            self._report_unopened(unopened)
+            for record in unopened:
+                record.report_unopened()
             self._start(now, keep_id=not self.use_cookies)
-            self._ended, self._ended_by_application = ended and self.use_cookies, False
+            self._ended = self.use_cookies and any(record.ended for record in unopened)
+            self._ended_by_application = False
             self.was_invalidated = bool(data)  # it has timed out
             return
         self._stored_id = self._browser_id = self.id
@@ -114,17 +111,14 @@ class DynamoDBSession(SessionWithEvents):
     def _start(self, now: float, *, keep_id: bool = False) -> None:
         """Start a new, empty session, with a new id unless ``keep_id`` is set."""
         self.clear()
-        if keep_id:
-            self.is_new, self.last_accessed = True, None
-        else:
+        self.is_new, self.last_accessed = True, None
+        if not keep_id:
             self._create_id()
             self._close()
         self["_accessed_time"] = self["_creation_time"] = now
         self.accessed_dict = dict(self)
         self._old_record = self._saved = None
         self._deleted = False
-
-    # -- save -----------------------------------------------------------------------------------
 
     def save(self, accessed_only: bool = False) -> None:
         """Save the session, unless nothing has changed.
@@ -190,8 +184,6 @@ class DynamoDBSession(SessionWithEvents):
         dict.update(self, data)
         return dict(self)
 
-    # -- end ------------------------------------------------------------------------------------
-
     def delete(self) -> None:
         """End the session immediately, and expire the cookie."""
         self._remove()
@@ -228,16 +220,11 @@ class DynamoDBSession(SessionWithEvents):
         if hasattr(self, "namespace") and not self._deleted:
             # Not the old record if a save after `regenerate_id` failed. It may have been stored.
             records.append(self.namespace.session)
-        for record in dict.fromkeys(records):
-            if record is not None:
-                user = self._user_of(record.seen_data)
-                record.delete()
-                self._leave(user, record)
+        for record in dict.fromkeys(filter(None, records)):
+            self._end(record)
         self._old_record = self._saved = self._stored_id = None
         self._delete_failed = False
         self._deleted = True
-
-    # -- state ----------------------------------------------------------------------------------
 
     @property
     def unsettled(self) -> bool:

@@ -1,4 +1,10 @@
-"""Find, decode and encode a session's item."""
+"""Find, decode and encode a session's item.
+
+With ``consistent_read = auto``, the session cookie also holds a version of the session's data. A
+request may then read eventually consistently, at half the price: it reads again, consistently, if
+the result is older than the version in the cookie. The cookie's value is
+``<id>.<version>.<write time in epoch seconds>``.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +28,12 @@ from beaker_dynamodb.sessions.lifetime import expiry
 from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, surely_differs
 from beaker_dynamodb.sessions.payload import PayloadFormat
 from beaker_dynamodb.sessions.record import SessionRecord
-from beaker_dynamodb.wsgi.version_cookie import SessionWithVersionCookie
+from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
+from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
+
+#: Replicas lag by less than this: "usually one second or less" (AWS developer guide, read
+#: consistency).
+MAX_REPLICA_LAG_SECONDS = 5
 
 
 def in_dynamodb(options: Mapping[str, Any]) -> bool:
@@ -38,17 +49,15 @@ def in_dynamodb(options: Mapping[str, Any]) -> bool:
     return isinstance(chosen, type) and issubclass(chosen, DynamoDBNamespaceManager)
 
 
-class SessionWithItem(SessionWithVersionCookie):
-    """A session whose data is an item in DynamoDB; takes the arguments of Beaker's Session.
-
-    :raises ConfigurationError: ``type`` is not ``ext:dynamodb``.
-    """
+class SessionWithItem(SessionWithCookie):
+    """A session whose data is an item in DynamoDB; takes the arguments of Beaker's Session."""
 
     #: The data as last saved by this request.
     _saved: dict[str, Any] | None = None
-    #: Why the session read last has expired: ``idle``, ``absolute``, or None.
-    _expiry: str | None = None
+    #: The data version in the cookie that the browser has, and its write time in epoch seconds.
+    _browser_version: tuple[int, int] | None = None
     timeout: float | None
+    namespace: DynamoDBNamespaceManager
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
         params["type"] = params.get("type") or TYPES[0]
@@ -67,17 +76,17 @@ class SessionWithItem(SessionWithVersionCookie):
     def _record(self) -> SessionRecord:
         """The record of the current id."""
         if not hasattr(self, "namespace") or self.namespace.namespace != self.id:
-            self._open()
-        record: SessionRecord = self.namespace.session
-        return record
+            return self._open()
+        return self.namespace.session
 
-    def _open(self) -> None:
-        """Set ``namespace`` to a new manager for the current id."""
-        self.namespace: DynamoDBNamespaceManager = self.namespace_class(self.id, **self._options)
+    def _open(self) -> SessionRecord:
+        """Set ``namespace`` to a new manager for the current id; return its record."""
+        self.namespace = self.namespace_class(self.id, **self._options)
         record = self.namespace.session
         record.format = PayloadFormat(self._decode_if_possible, self._encode_like, self._plain)
         if self.use_cookies:
             record.cookie_name = self.key
+        return record
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -89,36 +98,28 @@ class SessionWithItem(SessionWithVersionCookie):
         """Forget the manager; the next save opens a new one."""
         self.__dict__.pop("namespace", None)
 
-    def _find(self, now: float) -> dict[str, Any]:
-        """Return the data stored under the current id ({} if none), and whether it timed out."""
-        self._open()
-        data = self._read(now, self._replicated_version(now))
-        if self._expiry is not None and self.namespace.session.maybe_stale:
+    def _stored_data(self, now: float) -> dict[str, Any]:
+        """Return the data stored under the current id, or {}; set the record's ``expiry``."""
+        record = self._open()
+        data = self._read_data(record, now, self._replicated_version(now))
+        if record.expiry is not None and record.maybe_stale:
             # A replica may lack the latest access time, or the last log-in.
-            data = self._read(now, None)
+            data = self._read_data(record, now, None)
         return data
 
-    def _read(self, now: float, seen_version: int | None) -> dict[str, Any]:
-        record: SessionRecord = self.namespace.session
+    def _read_data(
+        self, record: SessionRecord, now: float, seen_version: int | None
+    ) -> dict[str, Any]:
         timeouts = self.timeout, record.storage.options.absolute_timeout
-        self._expiry = None
+        record.expiry = None
         try:
             data = self._decode(record.read(seen_version=seen_version))
         except KeyError:
             if record.expired is not None:
-                self._expiry = expiry(record.expired, now, *timeouts) or IDLE
+                record.expiry = expiry(record.expired, now, *timeouts) or IDLE
             return {}
-        self._expiry = expiry(data, now, *timeouts)
+        record.expiry = expiry(data, now, *timeouts)
         return data
-
-    def _data_version(self) -> tuple[int, int] | None:
-        manager = self.__dict__.get("namespace")
-        if manager is None or manager.namespace != self.id:
-            return None
-        if manager.backend.options.consistent_read != "auto":
-            return None
-        version: tuple[int, int] | None = manager.session.version
-        return version
 
     def _surely_changed(self, data: Mapping[str, Any]) -> bool:
         """Return whether data to save surely differs from what is stored; False means "unknown"."""
@@ -126,7 +127,42 @@ class SessionWithItem(SessionWithVersionCookie):
         pickles = type(self.serializer) is PickleSerializer
         return pickles and surely_differs(self._saved or self.accessed_dict, data)
 
-    # -- payload --------------------------------------------------------------------------------
+    def _data_version(self) -> tuple[int, int] | None:
+        """Return the stored data's version and write time, or None to leave them out."""
+        if not hasattr(self, "namespace") or self.namespace.namespace != self.id:
+            return None
+        if self.namespace.backend.options.consistent_read != "auto":
+            return None
+        return self.namespace.session.version
+
+    @property
+    def _cookie_value(self) -> str:
+        version = self._data_version()
+        return f"{self.id}.{version[0]}.{version[1]}" if version else self.id
+
+    @property
+    def _cookie_outdated(self) -> bool:
+        version, seen = self._data_version(), self._browser_version or ()
+        return super()._cookie_outdated or (version is not None and version[:1] != seen[:1])
+
+    def _take_cookie_value(self, value: str) -> None:
+        """Set the id, and remember the version if the value contains one."""
+        self.id = value
+        self._signature_outdated = not self._cookie_values.get(value, True)
+        match = COOKIE_VALUE.fullmatch(value)
+        if match and match[2]:
+            self.id, self._browser_version = match[1], (int(match[2]), int(match[3]))
+
+    def _replicated_version(self, now: float) -> int | None:
+        """Return the version in the browser's cookie, once every replica must have it.
+
+        Shortly after a change the cookie's version is not reliable: the responses to parallel
+        requests may arrive in any order, and the browser keeps the cookie of the last one.
+        """
+        if self._browser_version is None:
+            return None
+        version, written = self._browser_version
+        return version if now - written > MAX_REPLICA_LAG_SECONDS else None
 
     def _decode(self, payload: Any, serializer: Any = None) -> dict[str, Any]:
         """Return the data of a payload.

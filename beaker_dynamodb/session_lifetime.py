@@ -36,14 +36,8 @@ class SessionWithLifetime(SessionWithUser):
         else:
             self[TIMEOUT] = positive_number(seconds)
 
-    # -- what is stored -------------------------------------------------------------------------
-
     def _set_times(self, data: dict[str, Any], loaded: SessionRecord) -> None:
-        """Set the times that a save must store: of a log-in, and of the start of a cleared session.
-
-        :param data: what is about to be saved.
-        :param loaded: the record that was loaded.
-        """
+        """Set the times of a log-in and of a cleared session's start, which a save must store."""
         if self._is_log_in(data, loaded):
             data[LOGGED_IN] = self[LOGGED_IN] = self._now()
         if CREATED not in data and loaded.storage.options.absolute_timeout is not None:
@@ -65,8 +59,6 @@ class SessionWithLifetime(SessionWithUser):
         if lifetime is not None:
             interval_ms = min(interval_ms, lifetime * MAX_TOUCH_FRACTION * 1000)
         record.touch_interval_ms = interval_ms
-
-    # -- the cookie -----------------------------------------------------------------------------
 
     @property
     def _cookie_lifetime(self) -> float | None:

@@ -40,8 +40,6 @@ class SessionWithUser(SessionWithItem):
             self._cached_storage = session_storage(backend)
         return self._cached_storage
 
-    # -- the last log-in ------------------------------------------------------------------------
-
     def logged_in(self) -> None:
         """Note that the user has just logged in or entered the password again.
 
@@ -62,15 +60,11 @@ class SessionWithUser(SessionWithItem):
         """Return whether a save changes the user, and the log-in was not noticed yet.
 
         It was noticed when the application assigned the user, unless the user is inside a dict.
-
-        :param loaded: the record that was loaded.
         """
         user = self._user_of(data)
         if user is None or user == self._user_of(loaded.seen_data):
             return False
         return number_in(data, LOGGED_IN) == number_in(loaded.seen_data, LOGGED_IN)
-
-    # -- a log-in begins ------------------------------------------------------------------------
 
     def __setitem__(self, name: str, value: Any) -> None:
         self._begin_log_in({name: value})
@@ -121,8 +115,6 @@ class SessionWithUser(SessionWithItem):
             return None if value is None else self._storage.special.attribute(name, value)
         except SpecialKeyError:
             return None  # the save raises it
-
-    # -- it is saved ----------------------------------------------------------------------------
 
     def _store(
         self,
@@ -177,10 +169,7 @@ class SessionWithUser(SessionWithItem):
     def _confirm(
         self, record: SessionRecord, old: SessionRecord, before: Mapping[str, Any]
     ) -> bool:
-        """Finish a save that was stored; return False if its log-in was revoked meanwhile.
-
-        :param before: what was loaded.
-        """
+        """Finish a save that was stored; return False if its log-in was revoked meanwhile."""
         users, log_in, earlier = self._users, self._log_in, self._user_of(before)
         if users is None or not record.registered or log_in is None:
             return True
@@ -194,7 +183,9 @@ class SessionWithUser(SessionWithItem):
             users.leave(earlier, old.key)
         return True
 
-    def _leave(self, user: dict[str, Any] | None, record: SessionRecord) -> None:
-        """Take a session that has ended out of its user's list."""
-        if self._users is not None and user is not None:
-            self._users.leave(user, record.key)
+    def _end(self, record: SessionRecord) -> None:
+        """Delete a session, and take it out of its user's list."""
+        users, user = self._users, self._user_of(record.seen_data)
+        record.delete()
+        if users is not None and user is not None:
+            users.leave(user, record.key)

@@ -9,9 +9,10 @@ from typing import Any
 
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import PayloadError
-from beaker_dynamodb.items.item import SESSION, Item, Marker
+from beaker_dynamodb.items.item import SESSION, Item, Marker, new_token
 from beaker_dynamodb.items.keys import Key
-from beaker_dynamodb.sessions.state import SessionState, kept_writers, new_writer
+from beaker_dynamodb.sessions import events
+from beaker_dynamodb.sessions.state import SessionState, kept_writers
 
 
 class ReadSession(SessionState):
@@ -19,10 +20,11 @@ class ReadSession(SessionState):
 
     #: Whether the read found a marker: the session has just ended or changed its id.
     ended = False
-    #: The data of the session that the read found, if it had expired.
+    #: The data of the session that the read found, if its item had expired.
     expired: dict[str, Any] | None = None
-    #: The attributes of its item.
-    expired_attributes: Mapping[str, Any] = MappingProxyType({})
+    _expired_attributes: Mapping[str, Any] = MappingProxyType({})
+    #: Why the session has expired by its data: ``idle``, ``absolute``, or None.
+    expiry: str | None = None
     #: Whether the last read was eventually consistent.
     maybe_stale = False
 
@@ -67,7 +69,7 @@ class ReadSession(SessionState):
             return None
         if found is None and seen[-1] is not None:
             self.expired = self._expired(key, seen[-1])
-            self.expired_attributes = seen[-1]
+            self._expired_attributes = seen[-1]
         return found
 
     def _expired(self, key: Key, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -94,7 +96,7 @@ class ReadSession(SessionState):
         # A signature covers the key: verify before signing again.
         signed = storage.codec.verify(item)
         # A token of its own: another request may move the same session at the same time.
-        token, earlier = new_writer(), kept_writers(item)
+        token, earlier = new_token(), kept_writers(item)
         moved = replace(item, key=self.key, writer=token, earlier=earlier, signature=None)
         if signed:
             storage.codec.sign(moved)
@@ -104,6 +106,15 @@ class ReadSession(SessionState):
             # Another request moved, changed or deleted it first.
             return storage.items.get(self.key, SESSION)
         return moved
+
+    def report_unopened(self) -> None:
+        """Report why a request cannot open this session."""
+        if self.expiry is not None:
+            found = self._expired_attributes if self.item is None else self.item.special
+            self.storage.report_end(self.key, self.expiry, found)
+        elif self.cookie_name is not None:
+            # Without a cookie, the application chose the id.
+            self.report(events.REFUSED, events.HAS_ENDED if self.ended else events.UNKNOWN_ID)
 
     def exists(self) -> bool:
         """Return whether the session exists and has not expired, with one GetItem."""

@@ -7,12 +7,11 @@ changes since ``seen`` to ``stored``.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from beaker_dynamodb.items.item import SESSION, Attributes, Item, Marker
+from beaker_dynamodb.items.item import SESSION, Attributes, Item, Marker, new_token
 from beaker_dynamodb.items.keys import session_digest
 from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.merge import merge
@@ -29,11 +28,6 @@ class Stored(NamedTuple):
 
     item: Item
     payload: Payload
-
-
-def new_writer() -> str:
-    """Return a token for a write; unlike a version, no two writes have the same."""
-    return secrets.token_urlsafe(9)
 
 
 def kept_writers(item: Item) -> tuple[str, ...]:
@@ -93,18 +87,11 @@ class SessionState:
             self.report(events.DROPPED, session=self.moves_from)
 
     def report(
-        self,
-        kind: str,
-        reason: str = "",
-        *,
-        session: str = "",
-        old_session: str = "",
-        attributes: Mapping[str, Any] = MappingProxyType({}),
+        self, kind: str, reason: str = "", *, session: str = "", old_session: str = ""
     ) -> None:
         """Report an event of this session; see `Events.report`.
 
         :param session: digest of an id; empty for this session's.
-        :param attributes: used besides those of the stored item.
         """
         special = {} if self.item is None else self.item.special
         self.storage.events.report(
@@ -112,7 +99,7 @@ class SessionState:
             session or self.digest,
             reason,
             old_session=old_session,
-            attributes={**special, **attributes, **self.log_in_user},
+            attributes={**special, **self.log_in_user},
         )
 
     @property
@@ -149,17 +136,12 @@ class SessionState:
             return False
         return (item.version or 0) > (self.item.version or 0)
 
-    # -- payloads and items -------------------------------------------------------------------
-
     def payload(self, raw: Any) -> Payload:
         """Return a payload in this session's format."""
         return Payload(raw, self.format)
 
     def decoded(self, item: Item) -> Stored:
-        """Return an item with its payload, which is safe to unpickle.
-
-        :raises PayloadError: the item is damaged, not signed properly, or unsigned and not plain.
-        """
+        """Return an item with its payload, which is safe to unpickle; see `safe_payload`."""
         return Stored(item, self.payload(safe_payload(self.storage.codec, item, self.format)))
 
     def merged(self, mine: Payload, *, rebased: bool = False) -> Payload:
@@ -201,7 +183,7 @@ class SessionState:
             deadline_ms=storage.deadline_ms(accessed_ms, self.lifetime, lifetime_data, created_ms),
             accessed_ms=accessed_ms,
             version=1,
-            writer=new_writer(),
+            writer=new_token(),
             cookie_name=self.cookie_name,
             special=special,
         )

@@ -66,10 +66,7 @@ class SessionStorage:
             )
 
     def report_end(self, key: Key, reason: str, attributes: Mapping[str, Any]) -> None:
-        """Report that a session has ended outside of its own requests.
-
-        :param attributes: of its item.
-        """
+        """Report the end of a session with these attributes."""
         self.events.report(ENDED, self.keys.digest(key), reason, attributes=attributes)
 
     def deadline_ms(

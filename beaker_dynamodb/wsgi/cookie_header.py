@@ -15,7 +15,7 @@ from itertools import islice
 from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures
 
 #: The value of a session cookie: an id as `new_id` or Beaker makes it, optionally followed by the
-#: data version and its write time in epoch seconds (version_cookie.py). Programs may choose other
+#: data version and its write time in epoch seconds (session_item.py). Programs may choose other
 #: ids for sessions without a cookie; no browser can open those. A later version that issues ids of
 #: another form must accept that form one release earlier: during an upgrade, servers of both
 #: versions receive both.

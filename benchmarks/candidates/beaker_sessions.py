@@ -45,9 +45,9 @@ def ours_auto(store: Store) -> WSGIApplication:
     As for visitors who click more than five seconds apart: right after a change it reads
     consistently, and a load without pauses is always right after one.
     """
-    from beaker_dynamodb.wsgi import version_cookie
+    from beaker_dynamodb import session_item
 
-    version_cookie.MAX_REPLICA_LAG_SECONDS = -1
+    session_item.MAX_REPLICA_LAG_SECONDS = -1
     settings = options(store, table_name("ours-auto"))
     return _ours(settings | {"session.consistent_read": "auto", "session.secret": "benchmark"})
 

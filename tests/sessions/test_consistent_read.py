@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from beaker_dynamodb.items.store import ItemStore
-from beaker_dynamodb.wsgi.version_cookie import MAX_REPLICA_LAG_SECONDS
+from beaker_dynamodb.session_item import MAX_REPLICA_LAG_SECONDS
 from tests.clock import Clock
 from tests.servers.endpoint import Endpoint
 from tests.sessions.site import Site, store, values

@@ -10,10 +10,10 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionEvent
 from beaker_dynamodb.items import chunks
-from beaker_dynamodb.items.item import Item
+from beaker_dynamodb.items.item import Item, new_token
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from beaker_dynamodb.sessions.record import SessionRecord
-from beaker_dynamodb.sessions.state import KEPT_WRITERS, kept_writers, new_writer
+from beaker_dynamodb.sessions.state import KEPT_WRITERS, kept_writers
 from tests.chaos.watch import secret
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
@@ -247,7 +247,7 @@ def test_a_save_is_dropped_if_the_session_ends_while_it_pauses(
 
 
 def test_a_writer_token_has_72_bits_in_12_bytes() -> None:
-    assert 12 == len(new_writer())
+    assert 12 == len(new_token())
 
 
 def test_an_item_keeps_the_latest_eight_tokens_of_its_predecessors(mine: SessionRecord) -> None:
