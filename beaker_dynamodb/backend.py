@@ -15,7 +15,6 @@ from beaker_dynamodb.items.store import ItemStore
 class Backend:
     """What sessions and caches of one configuration share. Thread-safe; does no I/O itself.
 
-    :param options: the parsed configuration.
     :param table_is_default: no option names a table.
     """
 

@@ -34,7 +34,6 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     """A namespace of values in a DynamoDB table. Creating one does no I/O.
 
     :param namespace: a session's id, or the name of a cache's namespace.
-    :param options: see `Options`.
     :raises ConfigurationError: an option is unknown or invalid.
     """
 
@@ -63,8 +62,6 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def undecodable_missed(self) -> int:
         """Number of reads in which caches with these options skipped an undecodable entry."""
         return self._cache_storage().undecodable.total
-
-    # -- values ---------------------------------------------------------------------------------
 
     def __getitem__(self, key: str | bytes) -> Any:
         """Return the value, with one GetItem.
@@ -145,8 +142,6 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             values[name] = self._entries().read(key, _MISSING)
         return values[name]
 
-    # -- locks ----------------------------------------------------------------------------------
-
     def acquire_read_lock(self) -> None:
         """Make this thread read each entry only once until it releases the lock.
 
@@ -174,8 +169,6 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         from beaker_dynamodb.caches.lock_registry import locks
 
         return locks.lock(self._cache_storage(), self.backend.keys.lock(self.namespace, key))
-
-    # -- sessions and caches --------------------------------------------------------------------
 
     @property
     def session(self) -> SessionRecord:

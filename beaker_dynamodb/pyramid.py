@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 def includeme(config: Any) -> None:
     """Set the session factory, the tween and the cache regions from the settings.
 
-    :param config: Pyramid's Configurator.
     :raises ConfigurationError: pyramid_beaker is missing, or an option is wrong.
     """
     try:

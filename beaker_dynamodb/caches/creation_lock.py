@@ -22,8 +22,6 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
     The threads of a process take turns, so only one of them calls DynamoDB. A read lock is as
     exclusive as a write lock.
 
-    :param key: primary key of the lock item.
-    :param heartbeat: renews the lease while the lock is held.
     :param on_not_acquired: called with this lock when another process holds it.
     """
 

@@ -33,7 +33,7 @@ def put_computed(items: ItemStore, item: Item, computation: Computation) -> bool
     attributes = items.chunks.prepare(item)
     try:
         with items.chunks.publishing(item, None):
-            items.replace(attributes, keep=item.chunks, **condition)
+            items.replace(attributes, **condition)
     except ConditionFailed as failed:
         if not same_writer(failed, attributes):
             return False

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
+from beaker_dynamodb.dynamodb import calls
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import DynamoDBError
 from beaker_dynamodb.items.keys import Key
@@ -34,16 +35,11 @@ MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
 HELD_ELSEWHERE_SECONDS = 0.25
 
 
-def _sleep(seconds: float) -> None:
-    # gevent may replace time.sleep later.
-    time.sleep(seconds)
-
-
 class Clock(NamedTuple):
     """A monotonic clock in seconds, and a function that waits for a number of seconds."""
 
     monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], object] = _sleep
+    sleep: Callable[[float], object] = calls.sleep
 
 
 class Lease:

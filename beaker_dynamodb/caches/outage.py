@@ -24,7 +24,6 @@ class Outage:
 
     def __init__(self, options: Options, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._options = options
-        self._tolerant = options.on_error == "miss"
         self._errors = EventCounter(monotonic)
 
     @property
@@ -43,7 +42,7 @@ class Outage:
 
     def tolerates(self, error: StoreUnavailable) -> bool:
         """Return whether the caller must ignore an error; if so, count and log it."""
-        if not self._tolerant:
+        if self._options.on_error != "miss":
             return False
         if unreported := self._errors.add():
             log.warning(

@@ -90,9 +90,8 @@ class _Pool(AWSHTTPSConnectionPool):
 def _keep(place: tuple[str, int], address: str) -> None:
     kept = _addresses.get(place, [])
     if kept[:1] != [address]:
-        _addresses[place] = [address, *(other for other in kept if other != address)][
-            :MAX_ADDRESSES
-        ]
+        others = [other for other in kept if other != address]
+        _addresses[place] = [address, *others][:MAX_ADDRESSES]
 
 
 def _try_last(place: tuple[str, int], address: str | None) -> None:

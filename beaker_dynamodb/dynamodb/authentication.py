@@ -19,7 +19,8 @@ class Remedy(Enum):
     NEW_CREDENTIAL_SEARCH = "no credentials were found, or they could not be obtained"
 
 
-_REMEDIES = {
+#: By error code.
+REMEDIES = {
     "ExpiredToken": Remedy.FRESH_CREDENTIALS,
     "ExpiredTokenException": Remedy.FRESH_CREDENTIALS,
     "InvalidAccessKeyId": Remedy.FRESH_CREDENTIALS,
@@ -50,22 +51,16 @@ def remedy(error: Exception) -> Remedy | None:
 
 
 def remedy_of_response(response: Mapping[str, Any]) -> Remedy | None:
-    """Return what can fix the call that got an error response, or None.
-
-    :param response: as in ``ClientError.response``.
-    """
+    """Return what can fix the call that got an error response, or None."""
     code = response.get("Error", {}).get("Code", "")
     message = response.get("Error", {}).get("Message", "")
     if code == "InvalidSignatureException" and message.startswith(_TIME_MESSAGES):
         return Remedy.FRESH_SIGNATURE
-    return _REMEDIES.get(code)
+    return REMEDIES.get(code)
 
 
 def clock_difference(response: Mapping[str, Any]) -> str:
-    """Describe how far this host's clock is from the server's.
-
-    :param response: an error response about a signature's time.
-    """
+    """Describe how far this host's clock is from the server's, after an error about a signature."""
     times = _TIMES.search(response.get("Error", {}).get("Message", ""))
     host = _epoch_seconds(times[1]) if times else time.time()
     date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")

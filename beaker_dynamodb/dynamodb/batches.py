@@ -42,7 +42,6 @@ def get(
 ) -> Iterator[Attributes]:
     """Yield items, 100 per call, in any order. Items that do not exist are left out.
 
-    :param keys: primary keys.
     :raises StoreUnavailable: DynamoDB left some of them unprocessed.
     """
     table = calls.options.table_name

@@ -51,8 +51,8 @@ CONTENDED_BACKOFF_SECONDS = 0.02
 _attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[bool]]] = PerProcess(dict)
 
 
-def _sleep(seconds: float) -> None:
-    # Not a reference to time.sleep, which gevent may replace later.
+def sleep(seconds: float) -> None:
+    """Sleep, also if gevent has replaced `time.sleep` after this package was imported."""
     time.sleep(seconds)
 
 
@@ -62,20 +62,19 @@ class TableCalls:
     :param sleep: waits between attempts, in seconds.
     """
 
-    def __init__(self, options: Options, sleep: Callable[[float], None] = _sleep) -> None:
+    def __init__(self, options: Options, sleep: Callable[[float], None] = sleep) -> None:
         self.options = options
         self.sleep = sleep
         self.client = ClientSource(options)
+        #: Names of the attributes of the primary key.
+        self.key_names = [name for name in (options.hash_key, options.sort_key) if name is not None]
         #: The client whose server has answered, see `note_answer`.
         self._answered: Any = None
         #: Time to live must still be enabled, because the table was not ready in time.
         self._without_ttl = False
 
     def call(self, method: str, **params: Any) -> Any:
-        """Make one call. Create the table first if it is missing and ``create_table`` is on.
-
-        :param method: a method of a boto3 client.
-        """
+        """Make one call. Create the table first if it is missing and ``create_table`` is on."""
         if method not in MULTI_TABLE:
             params["TableName"] = self.options.table_name
         try:
@@ -142,8 +141,7 @@ class TableCalls:
 
     def _probe(self) -> None:
         """Read an item that does not exist."""
-        names = filter(None, (self.options.hash_key, self.options.sort_key))
-        key = {name: {"S": f"{self.options.prefix or ''}|probe"} for name in names}
+        key = {name: {"S": f"{self.options.prefix or ''}|probe"} for name in self.key_names}
         params = {"TableName": self.options.table_name, "Key": key}
         self._send_once(self.client.transport(), "get_item", params)
 
@@ -152,11 +150,7 @@ class TableCalls:
         note_answer(client)
 
     def _should_retry(
-        self,
-        error: Exception,
-        translated: Exception,
-        client: Any,
-        retries: list[Remedy | None],
+        self, error: Exception, translated: Exception, client: Any, retries: list[Remedy | None]
     ) -> bool:
         """Return whether to retry a failed call that botocore does not retry.
 
@@ -197,10 +191,9 @@ class TableCalls:
         if failed.attributes is not None or not requested:
             return failed
         written = write.get("Key") or write["Item"]
-        names = filter(None, (self.options.hash_key, self.options.sort_key))
         read = {
             "TableName": self.options.table_name,
-            "Key": {name: written[name] for name in names},
+            "Key": {name: written[name] for name in self.key_names},
             "ConsistentRead": True,
         }
         item = self._send("get_item", read).get("Item")

@@ -51,7 +51,6 @@ class CircuitBreaker:
     """Counts answers and failures of one endpoint, and refuses calls while it does not answer.
 
     :param monotonic: the clock, in seconds.
-    :param wait: waits for an event, at most for a number of seconds.
     """
 
     def __init__(

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from beaker_dynamodb.dynamodb import unanswered
-from beaker_dynamodb.dynamodb.authentication import Remedy, clock_difference, remedy_of_response
-from beaker_dynamodb.dynamodb.unanswered import describe, root_error
-from beaker_dynamodb.exceptions import (
-    AccessDenied,
-    DynamoDBError,
-    ItemTooLarge,
-    StoreUnavailable,
+from beaker_dynamodb.dynamodb.authentication import (
+    REMEDIES,
+    Remedy,
+    clock_difference,
+    remedy_of_response,
 )
+from beaker_dynamodb.dynamodb.unanswered import describe, root_error
+from beaker_dynamodb.exceptions import AccessDenied, DynamoDBError, ItemTooLarge, StoreUnavailable
 
 #: Largest item in bytes, including attribute names (AWS developer guide, quotas).
 MAX_ITEM_BYTES = 409_600
@@ -73,26 +73,14 @@ _EXCEPTIONS: dict[str, type[DynamoDBError]] = {
     "InternalFailure": StoreUnavailable,
     "InternalServerError": StoreUnavailable,
     "ServiceUnavailable": StoreUnavailable,
-    # credentials, which may be renewed
-    "ExpiredToken": StoreUnavailable,
-    "ExpiredTokenException": StoreUnavailable,
-    "InvalidAccessKeyId": StoreUnavailable,
-    "InvalidClientTokenId": StoreUnavailable,
+    # credentials and signatures
+    "IncompleteSignature": StoreUnavailable,
+    "IncompleteSignatureException": StoreUnavailable,
     "MissingAuthenticationToken": StoreUnavailable,
     "MissingAuthenticationTokenException": StoreUnavailable,
     "OptInRequired": StoreUnavailable,
-    "TokenRefreshRequired": StoreUnavailable,
-    "UnrecognizedClientException": StoreUnavailable,
-    # signatures
-    "IncompleteSignature": StoreUnavailable,
-    "IncompleteSignatureException": StoreUnavailable,
-    "InvalidSignatureException": StoreUnavailable,
-    "RequestExpired": StoreUnavailable,
-    "RequestInTheFuture": StoreUnavailable,
-    "RequestTimeTooSkewed": StoreUnavailable,
-    "SignatureDoesNotMatch": StoreUnavailable,
+    **dict.fromkeys(REMEDIES, StoreUnavailable),
 }
-
 
 #: What is wrong with refused credentials, by error code.
 REFUSED_CREDENTIALS = {
@@ -109,10 +97,7 @@ REFUSED_CREDENTIALS = {
 
 
 def translate(error: Exception, operation: str, table: str) -> Exception:
-    """Return the exception to raise for an exception of the boto3 client.
-
-    :param operation: the DynamoDB operation.
-    """
+    """Return the exception to raise for an exception of the boto3 client."""
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
     from botocore.parsers import ResponseParserError
 

@@ -41,7 +41,6 @@ _OUTCOME = "_beaker_dynamodb_outcome"
 class FastTransport(Transport):
     """Makes the calls of `OPERATIONS` itself if it can, and all others with a boto3 client.
 
-    :param credentials: the client's credentials.
     :param always: even if other code observes the calls.
     """
 
@@ -119,8 +118,6 @@ class FastTransport(Transport):
         self._plain = self._plain and (response.plain or response.status != 200)
         parsed = _parsed(response)
         return _as_received(response, route.url) if parsed is None else parsed
-
-    # -- botocore's events ------------------------------------------------------------------------
 
     def _request_created(self, request: AWSRequest, operation_name: str = "", **_: Any) -> None:
         number = request.context.pop(_OUTCOME, None)

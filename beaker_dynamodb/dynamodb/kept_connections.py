@@ -17,7 +17,6 @@ class KeptConnections:
     """Idle connections. The one that was used last is the first to be used again.
 
     :param pool: urllib3's pool, whose idle connections may be taken.
-    :param maximum: connections to keep.
     :param read_timeout: seconds.
     """
 

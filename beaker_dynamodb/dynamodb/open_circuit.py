@@ -24,10 +24,8 @@ class OpenCircuit:
     probe waits for a long `read_timeout`, or where threads rarely run: uWSGI without
     ``enable-threads``, and AWS Lambda between two invocations.
 
-    :param reason: why it opened.
     :param probe: reads an item with one attempt; closes the circuit breaker if it is answered.
     :param monotonic: the clock, in seconds.
-    :param wait: waits for an event for at most a number of seconds.
     """
 
     def __init__(

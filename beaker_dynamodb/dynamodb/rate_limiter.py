@@ -12,7 +12,6 @@ class RateLimiter:
 
     :param units_per_second: None means no limit.
     :param clock: seconds, monotonic.
-    :param wait: waits for an event, for a number of seconds at most.
     """
 
     def __init__(

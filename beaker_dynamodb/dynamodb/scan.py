@@ -43,7 +43,6 @@ def scan(
     Each segment reads at most one page ahead of the caller. Closing the generator waits for the
     calls in progress.
 
-    :param params: additional parameters of Scan.
     :param segments: number of parallel calls, each in its own thread.
     :param limiter: limits the read units per second. It does not delay a segment's first page.
     :param start: where to resume: for each segment, the ``last_key`` of its last processed page. A
@@ -88,11 +87,7 @@ class _Reader:
     """Reads the segments of one scan. Shared by its threads."""
 
     def __init__(
-        self,
-        calls: TableCalls,
-        params: dict[str, Any],
-        threads: int,
-        limiter: RateLimiter | None,
+        self, calls: TableCalls, params: dict[str, Any], threads: int, limiter: RateLimiter | None
     ) -> None:
         self._calls = calls
         self._params = params

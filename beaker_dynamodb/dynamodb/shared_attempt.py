@@ -65,7 +65,7 @@ class SharedAttempt(Generic[T]):
         while True:
             with self._lock:
                 if self._error is not None and self._remembered.lasts(clock()):
-                    raise _copy(self._error)
+                    raise copy_of(self._error)
                 running = self._running
                 if running is None:
                     own: _Running[T] = _Running()
@@ -74,7 +74,7 @@ class SharedAttempt(Generic[T]):
                 return self._run(own, function, clock)
             running.ended.wait()
             if running.error is not None:
-                raise _copy(running.error)
+                raise copy_of(running.error)
             if running.result is not None:
                 return running.result
 
@@ -86,7 +86,7 @@ class SharedAttempt(Generic[T]):
             return running.result
         except DynamoDBError as error:
             # Keep a copy, because the frames of the traceback may hold secrets.
-            running.error = _copy(error)
+            running.error = copy_of(error)
             if isinstance(error, StoreUnavailable):
                 self._error = running.error
                 self._remembered.begin(clock(), REMEMBER_SECONDS)
@@ -97,9 +97,8 @@ class SharedAttempt(Generic[T]):
             running.ended.set()
 
 
-def _copy(error: DynamoDBError) -> DynamoDBError:
+def copy_of(error: DynamoDBError) -> DynamoDBError:
     """Return a copy without traceback; two threads must not extend the same traceback."""
     copied = copy.copy(error)
     copied.__cause__ = error.__cause__
-    copied.__suppress_context__ = True
     return copied

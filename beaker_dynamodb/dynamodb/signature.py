@@ -44,12 +44,7 @@ def date(now: int) -> str:
 
 
 def authorization(
-    stamp: str,
-    lines: str,
-    names: str,
-    body: bytes,
-    credentials: ReadOnlyCredentials,
-    region: str,
+    stamp: str, lines: str, names: str, body: bytes, credentials: ReadOnlyCredentials, region: str
 ) -> str:
     """Return the ``Authorization`` header of a POST to ``/``.
 

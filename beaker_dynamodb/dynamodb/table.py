@@ -49,11 +49,7 @@ def definition(options: Options) -> dict[str, Any]:
 def aws_command(options: Options) -> str:
     """Return the AWS CLI's command that creates the same table."""
     request = definition(options)
-    words = [
-        "aws dynamodb create-table --table-name",
-        options.table_name,
-        "--attribute-definitions",
-    ]
+    words = [f"aws dynamodb create-table --table-name {options.table_name} --attribute-definitions"]
     words += [
         shlex.quote(f"AttributeName={d['AttributeName']},AttributeType={d['AttributeType']}")
         for d in request["AttributeDefinitions"]
@@ -180,15 +176,11 @@ def enable_time_to_live_or_warn(client: DynamoDBClient, options: Options) -> Non
 
 
 def enable_time_to_live(client: DynamoDBClient, options: Options) -> bool:
-    """Enable the table's time to live; return False if it was enabled already.
-
-    :raises DynamoDBError: it could not be enabled.
-    """
+    """Enable the table's time to live; return False if it was enabled already."""
     table, attribute = options.table_name, options.ttl_attribute
     try:
         client.update_time_to_live(
-            TableName=table,
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
+            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute}
         )
     except Exception as error:
         with suppress(Exception):

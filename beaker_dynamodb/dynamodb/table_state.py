@@ -43,10 +43,7 @@ class TableNotReady(StoreUnavailable):
 
 
 def status(client: DynamoDBClient, table: str) -> str | None:
-    """Return the table's state, or None if DescribeTable does not find it.
-
-    :raises DynamoDBError: DescribeTable failed.
-    """
+    """Return the table's state, or None if DescribeTable does not find it."""
     described = describe(client, table)
     return None if described is None else described["TableStatus"]
 
@@ -66,11 +63,7 @@ def describe(client: DynamoDBClient, table: str) -> Mapping[str, Any] | None:
 
 
 def refuse_permanent(found: str | None, table: str) -> None:
-    """Raise if the table's state does not end without intervention.
-
-    :param found: the table's state.
-    :raises StoreUnavailable: names the state and what to do.
-    """
+    """Raise StoreUnavailable if the table's state does not end without intervention."""
     if found is None or found in USABLE or found in TEMPORARY:
         return
     remedy = _REMEDIES.get(found, "see the table in the DynamoDB console")
@@ -87,12 +80,9 @@ def wait_until_usable(
     sleep: Callable[[float], None],
     before: str | None = None,
 ) -> bool:
-    """Wait for a table that is being created.
+    """Wait up to `WAIT_SECONDS` for a table that is being created; see `wait_until`.
 
-    :param before: the state at the last poll.
     :returns: False if the table was being deleted and no longer exists.
-    :raises TableNotReady: it cannot be used after `WAIT_SECONDS`.
-    :raises StoreUnavailable: its state does not end without intervention.
     """
     described = wait_until(
         client,
@@ -118,7 +108,6 @@ def wait_until(
 ) -> Mapping[str, Any] | None:
     """Poll a table until it is ready.
 
-    :param ready: called with the table's description.
     :param seconds: maximum wait.
     :param clock: returns epoch seconds.
     :param before: the state at the last poll.

@@ -15,9 +15,5 @@ class Transport:
         self.client = client
 
     def call(self, method: str, params: dict[str, Any]) -> Any:
-        """Make one call.
-
-        :param method: a method of a boto3 client.
-        :raises Exception: as boto3 does.
-        """
+        """Call a method of the client."""
         return getattr(self.client, method)(**params)

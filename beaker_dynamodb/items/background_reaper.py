@@ -17,15 +17,9 @@ from beaker_dynamodb.items.store import ItemStore
 log = logging.getLogger("beaker_dynamodb")
 
 
-class _Reapers:
-    """The tables and prefixes that this process reaps. Threads do not survive a fork."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.started: set[tuple[Any, ...]] = set()
-
-
-_reapers = PerProcess(_Reapers)
+#: The tables and prefixes that this process reaps. Threads do not survive a fork.
+_started: PerProcess[set[tuple[Any, ...]]] = PerProcess(set)
+_lock = PerProcess(threading.Lock)
 
 
 def keep_reaping(items: ItemStore) -> None:
@@ -33,16 +27,16 @@ def keep_reaping(items: ItemStore) -> None:
 
     There is one thread per table and prefix. It never delays the end of the process.
     """
-    options, reapers = items.options, _reapers()
+    options, started = items.options, _started()
     key = (options.client, connection_key(options), options.table_name, options.prefix)
-    if key in reapers.started:
+    if key in started:
         return
-    with reapers.lock:
-        if key not in reapers.started:
+    with _lock():
+        if key not in started:
             threading.Thread(
                 target=run, args=(items,), name="beaker-dynamodb-reaper", daemon=True
             ).start()
-            reapers.started.add(key)
+            started.add(key)
 
 
 def run(items: ItemStore, sleep: Callable[[float], object] = time.sleep) -> None:

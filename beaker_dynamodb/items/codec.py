@@ -74,18 +74,13 @@ class Undecodable(PayloadError):
     """A value that is apparently undamaged, but cannot be decoded by this process."""
 
 
-class Codec:
-    """Encodes, signs and decodes values.
-
-    :raises ConfigurationError: ``compression`` is ``zstd``, which is not installed.
-    """
+class Codec(Signatures):
+    """Encodes, signs and decodes values."""
 
     def __init__(self, options: Options) -> None:
+        super().__init__(options)
         self._serializer = options.serializer
         self._compression = Compression(options)
-        self._signatures = Signatures(options)
-
-    # -- to bytes -----------------------------------------------------------------------------
 
     def encode_session(self, payload: object) -> tuple[bytes, str]:
         """Encode a session's payload; other types than a string are encoded like cache values."""
@@ -101,10 +96,6 @@ class Codec:
         :raises PayloadError: the serializer cannot represent it.
         """
         return self._compression.compress(*self._serialize(value))
-
-    def sign(self, item: Item) -> None:
-        """Sign an item before it is written, if there are signing keys."""
-        self._signatures.sign(item)
 
     def _serialize(self, value: object) -> tuple[bytes, str]:
         serializer = self._serializer
@@ -128,20 +119,6 @@ class Codec:
                 f"a value of type {type(value).__name__} cannot be encoded: {type(error).__name__}"
             ) from cause(error)
 
-    # -- from bytes ---------------------------------------------------------------------------
-
-    def verify(self, item: Item) -> bool:
-        """Verify an item's signature.
-
-        :returns: whether it has one that was verified.
-        :raises PayloadError: the item is not signed as the options require.
-        """
-        return self._signatures.verify(item)
-
-    def plain_only(self, item: Item) -> bool:
-        """Return whether nothing but plain data may be unpickled from an item's value."""
-        return self._signatures.plain_only(item)
-
     def decode(self, item: Item) -> Any:
         """Return the value of an item as Beaker wrote it. Raises the errors of `decode_session`."""
         return SessionBytes.text(self.decode_session(item))
@@ -155,7 +132,7 @@ class Codec:
         :raises Undecodable: the item is not damaged, but this process cannot decode it.
         :raises ConfigurationError: it is compressed with zstd, which is not installed.
         """
-        signed = self._signatures.verify(item)
+        signed = self.verify(item)
         codec, _, step = item.codec.partition(",")
         try:
             data = decompress(item.data, step) if step else item.data

@@ -34,17 +34,15 @@ class Compression:
     """
 
     def __init__(self, options: Options) -> None:
-        self._threshold = THRESHOLD_BYTES
         self._step = "zlib" if options.compression == "auto" else options.compression
         self._part = AUTO_PART if options.compression == "auto" else 1.0
-        if self._step == "off":
-            self._threshold = MAX_BYTES + 1
-        elif self._step == "zstd":
+        if self._step == "zstd":
             _zstd()
 
     def compress(self, data: bytes, codec: str) -> tuple[bytes, str]:
         """Return the bytes and the codec, both with or without compression."""
-        if not self._threshold <= len(data) <= MAX_BYTES or _is_dense(data, codec):
+        fits = THRESHOLD_BYTES <= len(data) <= MAX_BYTES
+        if self._step == "off" or not fits or _is_dense(data, codec):
             return data, codec
         smaller = _zstd_compress(data) if self._step == "zstd" else zlib.compress(data, ZLIB_LEVEL)
         kept = len(smaller) < len(data) and len(smaller) <= len(data) * self._part
@@ -89,18 +87,14 @@ def _too_large() -> PayloadError:
     return PayloadError(f"stored bytes would become more than {MAX_BYTES} when decompressed")
 
 
-# -- zstd: the standard library (Python 3.14 and later), or the package zstandard -----------------
-
+#: zstd of the standard library (Python 3.14 and later), or the package.
 _OWN, _PACKAGE = "compression.zstd", "zstandard"
 
 
 # Cached, because a failing import searches the whole path each time.
 @cache
 def _zstd() -> tuple[Any, bool]:
-    """Return the module, and whether it is the standard library's.
-
-    :raises ConfigurationError: zstd is not installed.
-    """
+    """Return the module, and whether it is the standard library's."""
     for name in (_OWN, _PACKAGE):
         try:
             return importlib.import_module(name), name == _OWN

@@ -57,10 +57,8 @@ def reap(
     Yield the sums after each page. Locks do not expire: another holder takes them over.
 
     :param segments: parts of the table that are read in parallel.
-    :param threads: parallel deletes.
     :param limiter: of the units of reads and deletes together. One page of each segment is read
         ahead.
-    :param dry_run: only count.
     :param state: `Reaped.state` of an incomplete run, with its number of segments.
     :raises ConfigurationError: the state is not from a reaper.
     :raises DynamoDBError: a call failed; a run with the last state resumes there.
@@ -138,8 +136,7 @@ class _Run:
             # Only the items of this prefix.
             key = Attr(options.hash_key)
             condition &= reduce(or_, (key.begins_with(prefix) for prefix in prefixes))
-        keys = [options.hash_key, *([options.sort_key] if options.sort_key else [])]
-        shown = [*keys, "type", "deadline", "grace", options.ttl_attribute]
+        shown = [*self._items.key_names, "type", "deadline", "grace", options.ttl_attribute]
         return read_params(filter=condition, projection=shown)
 
     def page(self, page: Page) -> tuple[int, int, float]:

@@ -26,7 +26,7 @@ class Signatures:
         self._accept_unsigned = options.accept_unsigned
 
     def sign(self, item: Item) -> None:
-        """Set the signature of an item."""
+        """Set the signature of an item, if there are signing keys."""
         item.signature = _signature(self._keys[0], item) if self._keys else None
 
     def verify(self, item: Item) -> bool:

@@ -66,7 +66,6 @@ class SpecialKeys:
     def attribute(self, name: str, value: Any) -> Attributes:
         """Return the value of a special key as DynamoDB stores it: ``{"S": "…"}``.
 
-        :param name: one of ``special_keys``.
         :raises SpecialKeyError: the value does not have the declared type.
         """
         kind = self._types[name]

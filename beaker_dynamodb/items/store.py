@@ -12,16 +12,7 @@ from beaker_dynamodb.dynamodb.expressions import Attr, write_params
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.chunks import Chunks
 from beaker_dynamodb.items.conditions import Condition, ConditionalCalls
-from beaker_dynamodb.items.item import (
-    CACHE,
-    MARKER,
-    SESSION,
-    TOMBSTONE,
-    Attributes,
-    ChunkSet,
-    Item,
-    Marker,
-)
+from beaker_dynamodb.items.item import CACHE, MARKER, SESSION, TOMBSTONE, Attributes, Item, Marker
 from beaker_dynamodb.items.keys import Key, Keys
 from beaker_dynamodb.items.layout import Layout
 
@@ -97,21 +88,16 @@ class ItemStore(ConditionalCalls):
         """
         attributes = self.chunks.prepare(item)
         if condition is None:
-            self.replace(attributes, keep=item.chunks)
+            self.replace(attributes)
         else:
             with self.chunks.publishing(item, replaced):
                 self.call("put_item", Item=attributes, **condition)
 
-    def replace(
-        self, attributes: Attributes, *, keep: ChunkSet | None = None, **condition: Any
-    ) -> Attributes:
-        """Write an item, and delete the chunks of the one that it replaces, which is returned.
-
-        :param keep: as in `Chunks.delete_of`.
-        """
+    def replace(self, attributes: Attributes, **condition: Any) -> Attributes:
+        """Write an item, and delete the chunks of the one that it replaces, which is returned."""
         answer = self.call("put_item", Item=attributes, ReturnValues="ALL_OLD", **condition)
         old: Attributes = answer.get("Attributes", {})
-        self.chunks.delete_of(old, keep=keep)
+        self.chunks.delete_of(old, keep=self.layout.chunks(attributes))
         return old
 
     def put_with_record(
@@ -166,8 +152,9 @@ class ItemStore(ConditionalCalls):
         new = {"Item": attributes, **self.if_no_session(marker=not unless_new_ended)}
         end = {"Item": self._marker(old_key), **unchanged}
         delete = {"Key": self.layout.key_attributes(old_key), **unchanged}
+        first = ("Put", end) if marker else ("Delete", delete)
         with self.chunks.publishing(item, loaded):
-            if self._in_transaction(("Put", end) if marker else ("Delete", delete), ("Put", new)):
+            if self._in_transaction(first, ("Put", new)):
                 return
             self._put(new)
             try:

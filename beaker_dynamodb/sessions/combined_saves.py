@@ -8,7 +8,6 @@ the queue takes over.
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from beaker_dynamodb.dynamodb.forks import PerProcess
+from beaker_dynamodb.dynamodb.shared_attempt import copy_of
 from beaker_dynamodb.exceptions import (
     DynamoDBError,
     ItemTooLarge,
@@ -89,10 +89,7 @@ _registry = PerProcess(threading.Lock)
 
 def _queue_of(name: Hashable) -> _Queue:
     with _registry():
-        queue = _queues().get(name)
-        if queue is None:
-            queue = _queues()[name] = _Queue()
-        return queue
+        return _queues().setdefault(name, _Queue())
 
 
 class CombinedSave:
@@ -199,17 +196,10 @@ class CombinedSave:
         with queue.condition:
             if isinstance(error, DynamoDBError) and not isinstance(error, SINGLE_SAVE_ERRORS):
                 for other in self.others:
-                    queue.finish(other, _copy(error))
+                    queue.finish(other, copy_of(error))
             self.others.clear()
             if self._save in queue.saves:
                 queue.saves.remove(self._save)
             if not queue.saves:
                 queue.stored = None
             queue.condition.notify_all()
-
-
-def _copy(error: DynamoDBError) -> DynamoDBError:
-    """Copy an error for another thread, so that each has its own traceback."""
-    copied = copy.copy(error)
-    copied.__cause__ = error.__cause__
-    return copied

@@ -25,7 +25,6 @@ class ConflictRetry:
     """The retries of one save, whose time starts now.
 
     :param monotonic: the clock, in seconds.
-    :param sleep: pauses for some seconds.
     """
 
     #: Whether `again` has paused, so that the item must be read again.

@@ -84,7 +84,6 @@ class Events:
     ) -> None:
         """Log an event and pass it on. An exception of the application's function is logged.
 
-        :param session: digest of the session's id.
         :param attributes: special keys as DynamoDB attributes; the user may be among them.
         """
         named = {"reason": reason, "session": session, "old_session": old_session}

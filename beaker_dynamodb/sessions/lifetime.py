@@ -59,11 +59,10 @@ def expiry(
     """
     ends = {}
     start = None if absolute_timeout is None else started(data)
-    # Its start is known, and at least `absolute_timeout` ago.
     if absolute_timeout is not None and start is not None and now - start >= absolute_timeout:
         ends[ABSOLUTE] = start + absolute_timeout
     accessed, idle = number_in(data, ACCESSED), own_timeout(data) or timeout
-    # Its last access is known, and longer ago than the timeout, as Beaker compares them.
+    # Not >=: Beaker compares them like this.
     if idle is not None and accessed is not None and now - accessed > idle:
         ends[IDLE] = accessed + idle
     return min(ends, key=ends.__getitem__) if ends else None

@@ -85,8 +85,6 @@ class _Merge:
         if self._entries_left < 0:
             raise _TooLarge
 
-    # -- dicts --------------------------------------------------------------------------------
-
     def _dict(self, base: Any, mine: Any, theirs: Any, special: Collection[str], depth: int) -> Any:
         self._charge(len(mine) + len(theirs))
         for side in (mine, theirs):
@@ -153,8 +151,6 @@ class _Merge:
         if type(value) in (set, frozenset):
             return not value or not other or not value.isdisjoint(other)
         return False
-
-    # -- lists --------------------------------------------------------------------------------
 
     def _list(self, base: Any, mine: Any, theirs: Any) -> Any:
         removed = mine is MISSING or theirs is MISSING

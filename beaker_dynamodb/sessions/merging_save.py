@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 from beaker_dynamodb.dynamodb.client import connection_key
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import (
@@ -27,7 +25,6 @@ class MergingSave:
     """One save of a session. `run` it once.
 
     :param state: updated with the outcome.
-    :param mine: what the application wants to store.
     :param old_key: the key under which the session was loaded, if its id changes.
     """
 
@@ -36,17 +33,14 @@ class MergingSave:
         self._storage = state.storage
         self._old_key = old_key
         self._retry = self._storage.conflict_retry()
-        terms = (self._storage.options, state.lifetime, state.cookie_name)
+        options = self._storage.options
+        client = connection_key(options) if options.client is None else options.client
+        name = client, options.table_name, state.key
+        terms = options, state.lifetime, state.cookie_name
         #: Whether the creation of the session was reported, or another request created it.
         self._existed = state.item is not None
         self._save = Save(mine, state.seen, state.merged_since, terms)
-        self._combined = CombinedSave(self._queue_name(), self._save)
-
-    def _queue_name(self) -> tuple[Hashable, ...]:
-        """Return client, table and key. Only saves for which all three are equal are combined."""
-        options = self._storage.options
-        client = connection_key(options) if options.client is None else options.client
-        return client, options.table_name, self._state.key
+        self._combined = CombinedSave(name, self._save)
 
     def run(self) -> None:
         """Write if no other request has written since the read; otherwise merge and retry.
@@ -145,8 +139,6 @@ class MergingSave:
                 accessed_by_ms=accessed_by_ms,
                 unless_new_ended=self._state.registered,
             )
-
-    # -- conflicts ----------------------------------------------------------------------------
 
     def _handle_conflict(self, failed: ConditionFailed) -> None:
         """Settle the save if the current item decides its outcome; otherwise prepare a retry.

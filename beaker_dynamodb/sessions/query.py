@@ -19,7 +19,6 @@ from beaker_dynamodb.items.item import SESSION, Attributes
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
 
-SCAN_SEGMENTS = 4
 #: The first page for a caller that takes N sessions has N * PAGE_FACTOR items, but at least
 #: MIN_PAGE. Pages grow, because sessions may be rare in a table.
 PAGE_FACTOR, MIN_PAGE, PAGE_GROWTH, MAX_PAGE = 2, 25, 4, 10_000
@@ -59,8 +58,7 @@ class SessionQuery:
         others = {name: value for name, value in special.items() if name != indexed}
         params = {
             **read_params(
-                key=Attr(indexed).eq(special[indexed]),
-                filter=self._of_this_prefix(condition),
+                key=Attr(indexed).eq(special[indexed]), filter=self._of_this_prefix(condition)
             ),
             "IndexName": index_name(indexed),
             # An older index lacks special keys that were added to the options later, and DynamoDB
@@ -101,7 +99,7 @@ class SessionQuery:
         if expected is not None:
             yield from self._of_prefix(self._pages("scan", params, expected))
             return
-        with closing(scan(self._items, params, segments=SCAN_SEGMENTS)) as pages:
+        with closing(scan(self._items, params)) as pages:
             for page in pages:
                 yield from self._of_prefix(page.items)
 
@@ -136,11 +134,8 @@ class SessionQuery:
     def _shown(self) -> list[str]:
         """Return the names of all attributes except the payload."""
         options = self._options
-        shown = [options.hash_key, options.ttl_attribute, *INDEXED_ATTRIBUTES]
-        shown += list(options.special_types)
-        if options.sort_key is not None:
-            shown.append(options.sort_key)
-        return shown
+        others = [options.ttl_attribute, *INDEXED_ATTRIBUTES, *options.special_types]
+        return [*self._items.key_names, *others]
 
     def _has(
         self, special: Mapping[str, Attributes], key: Key, attributes: Mapping[str, Any]

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -94,10 +94,14 @@ class SessionStore:
         with closing(
             query.find(special, condition, expected) if special else query.all(condition, expected)
         ) as found:
-            for key, attributes in found:
-                session = listed_session(self._storage, key, attributes)
-                if session is not None:
-                    yield session
+            yield from self._active(found)
+
+    def _active(self, found: Iterable[tuple[Key, Mapping[str, Any]]]) -> Iterator[StoredSession]:
+        """Yield the sessions found, except those that have expired or are damaged."""
+        for key, attributes in found:
+            session = listed_session(self._storage, key, attributes)
+            if session is not None:
+                yield session
 
     def count(self, special_keys: Mapping[str, Any] | None = None, /, **more: Any) -> int:
         """Return the number of `sessions`, at the same cost."""
@@ -170,17 +174,14 @@ class SessionStore:
         done = {key for session in keep for key in self._keys(session)}
         users = self._storage.users
         if users is not None and special.keys() == {users.user_key} and condition is None:
-            for key, attributes in users.revoke(special[users.user_key], done):
-                session = listed_session(self._storage, key, attributes)
-                if session is not None:
-                    yield session
+            yield from self._active(users.revoke(special[users.user_key], done))
         for _ in range(REVOKE_PASSES):
             found = {key for key, _ in self._query.find(special, condition)} - done
             if not found:
                 return
             done |= found
-            ended = (self._end(key, special, condition) for key in found)
-            yield from (session for session in ended if session is not None)
+            deleted = (self._delete(key, special, condition) for key in found)
+            yield from self._active(filter(None, deleted))
 
     def erase(self, special_keys: Mapping[str, Any] | None = None, /, **user: Any) -> int:
         """Delete all that is stored about a user: sessions, their chunks, and the user's item.
@@ -222,14 +223,14 @@ class SessionStore:
 
     def _delete(
         self, key: Key, special: Mapping[str, Any], condition: Condition | None = None
-    ) -> Mapping[str, Any] | None:
-        """Delete a session; return its attributes if it had not expired."""
+    ) -> tuple[Key, Mapping[str, Any]] | None:
+        """Delete a session; return its key and attributes if it had not expired."""
         items = self._storage.items
         deleted = self._query.delete(key, special, condition)
         if deleted is None or items.layout.expired(deleted, items.now_ms()):
             return None
         self._storage.report_end(key, events.REVOKED, deleted)
-        return deleted
+        return key, deleted
 
     def revoke_pass(
         self, condition: Condition | None = None
@@ -245,12 +246,5 @@ class SessionStore:
             ThreadPoolExecutor(DELETE_THREADS) as pool,
         ):
             while batch := list(islice(found, DELETED_BATCH)):
-                ended = pool.map(lambda one: self._end(one[0], {}, condition), batch)
-                yield from (session for session in ended if session is not None)
-
-    def _end(
-        self, key: Key, special: Mapping[str, Any], condition: Condition | None
-    ) -> StoredSession | None:
-        """Delete a session; return it if it was active."""
-        deleted = self._delete(key, special, condition)
-        return None if deleted is None else listed_session(self._storage, key, deleted)
+                deleted = pool.map(lambda one: self._delete(one[0], {}, condition), batch)
+                yield from self._active(filter(None, deleted))

@@ -29,7 +29,9 @@ def set_safe_defaults(options: MutableMapping[str, Any]) -> None:
     """
     http_only, secure = (_flag(options, name) for name in ("httponly", "secure"))
     options["httponly"] = True if http_only is None else http_only
-    if secure is None and _must_be_secure(options):
+    prefixed = _key(options).startswith((HOST_PREFIX, SECURE_PREFIX))
+    if secure is None and (prefixed or _same_site_none(options)):
+        # Otherwise browsers drop the cookie.
         secure = True
     options["secure"] = secure
     check_prefix(options)
@@ -41,12 +43,6 @@ def _flag(options: Mapping[str, Any], name: str) -> bool | None:
         return None if value is None else converters.boolean(value)
     except ValueError as error:
         raise ConfigurationError(f"option session.{name} {value!r}: {error}") from None
-
-
-def _must_be_secure(options: Mapping[str, Any]) -> bool:
-    """Return whether browsers drop the cookie unless it is Secure."""
-    prefixed = _key(options).startswith((HOST_PREFIX, SECURE_PREFIX))
-    return prefixed or _same_site_none(options)
 
 
 def _same_site_none(options: Mapping[str, Any]) -> bool:

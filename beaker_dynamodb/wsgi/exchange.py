@@ -45,7 +45,7 @@ class Exchange:
         files = _record_files(self._environ)
         body = app(self._environ, self.start_response)
         if self.substitute is not None:
-            return self.replace(body)
+            return self.replace(body, self.substitute)
         # Servers handle these types specially, and iterating them runs no application code.
         if type(body) in (list, tuple) or _is_file(body, self._environ, files):
             self.end(streamed=False)
@@ -53,11 +53,7 @@ class Exchange:
         return ResponseBody(self, body)
 
     def start_response(
-        self,
-        status: str,
-        headers: list[tuple[str, str]],
-        exc_info: OptExcInfo | None = None,
-        /,
+        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
         """Save the session, and start the response with the session's headers added."""
         if self.substitute is not None:
@@ -75,19 +71,13 @@ class Exchange:
         self.started = True
         return self._start_response(status, with_session(headers, self._session), exc_info)
 
-    def replace(self, body: Iterable[bytes]) -> Iterable[bytes]:
+    def replace(self, body: Iterable[bytes], substitute: WSGIApplication) -> Iterable[bytes]:
         """Close the application's body, and return the body to send instead."""
         close(body)
-        if self.substitute is None:
-            return ()
-        return self.substitute(self._environ, self._start_substitute)
+        return substitute(self._environ, self._start_substitute)
 
     def _start_substitute(
-        self,
-        status: str,
-        headers: list[tuple[str, str]],
-        exc_info: OptExcInfo | None = None,
-        /,
+        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
         if self._failure is not None and self._session.unsettled and status[:1] not in ("4", "5"):
             # A failed delete or change of id must not look like a success.
@@ -112,8 +102,9 @@ class ResponseBody:
         chunks = iter(self._body)
         if not self._exchange.started:
             first = next(chunks, None)
-            if self._exchange.substitute is not None:
-                self._body = self._exchange.replace(self._body)
+            substitute = self._exchange.substitute
+            if substitute is not None:
+                self._body = self._exchange.replace(self._body, substitute)
                 chunks = iter(self._body)
             elif first is not None:
                 yield first

@@ -30,22 +30,20 @@ def parse(value: Any) -> SaveErrorHandler:
         return handler
     name = "" if value is None else str(value).strip().lower()
     if name in ("", "raise"):
-        return raise_error
+        return _raise
     if name == "503":
-        return respond_503
+        return _respond_503
     raise ConfigurationError(
         f"option on_save_error {value!r}: must be raise, 503 or a callable that takes the WSGI "
         "environment and the error"
     )
 
 
-def raise_error(environ: WSGIEnvironment, error: StoreUnavailable) -> WSGIApplication | None:
-    """Raise the error in ``start_response``, as Beaker does."""
+def _raise(environ: WSGIEnvironment, error: StoreUnavailable) -> WSGIApplication | None:
     raise error
 
 
-def respond_503(environ: WSGIEnvironment, error: StoreUnavailable) -> WSGIApplication | None:
-    """Respond with `service_unavailable` instead."""
+def _respond_503(environ: WSGIEnvironment, error: StoreUnavailable) -> WSGIApplication | None:
     return service_unavailable
 
 

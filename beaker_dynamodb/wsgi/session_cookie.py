@@ -77,8 +77,6 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         if self._signature_outdated and not self.is_new:
             self._update_cookie_out()
 
-    # -- domain and path ------------------------------------------------------------------------
-
     @property
     def domain(self) -> str | None:
         """The cookie's domain; assigning one overrides ``cookie_domain`` for this session."""
@@ -120,8 +118,6 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
     def _cookie_outdated(self) -> bool:
         """Whether the browser's cookie has another domain, path or signature than a new one."""
         return self._scope_changed or self._signature_outdated
-
-    # -- Set-Cookie -----------------------------------------------------------------------------
 
     @property
     def _cookie_value(self) -> str:

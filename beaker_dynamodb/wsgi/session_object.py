@@ -62,8 +62,6 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         session = new_session(self.__dict__["_params"], id=id)
         return None if session.is_new else session
 
-    # -- changes ------------------------------------------------------------------------------
-
     def save(self) -> None:
         """Mark the session to be saved when the response starts, or when its body ends."""
         self.__dict__.update(_dirty=True, marked=True)
@@ -141,8 +139,6 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
     def _succeeded(self) -> None:
         if self._failure is not None and not self.unsettled:
             self.__dict__["_failure"] = None
-
-    # -- the response -------------------------------------------------------------------------
 
     @property
     def unsettled(self) -> bool:
