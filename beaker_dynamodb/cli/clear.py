@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 
 import click
 
@@ -34,7 +33,7 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
     table. Entries that are written meanwhile stay. A value of more than 400 KB is several items.
     `beaker-dynamodb stats` lists the namespaces.
     """
-    options = replace(settings.existing, consistent_read=True)
+    options = settings.existing(consistent_read=True)
     table = options.table_name
     if not yes:
         confirm(f"Delete all entries of the cache namespace {namespace!r} in table {table!r}?")

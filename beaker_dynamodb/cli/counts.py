@@ -99,19 +99,19 @@ class Group:
         return sorted(self.namespaces.items(), key=lambda found: (-found[1].bytes, found[0]))
 
 
+@dataclass
 class Counts:
     """Counts items by prefix and kind; other applications' items are only counted as a number.
 
     :param now_ms: milliseconds since the epoch.
+    :param number: of all items.
     """
 
-    def __init__(self, options: Options, now_ms: int) -> None:
-        self._options = options
-        self._now_ms = now_ms
-        self.groups: dict[tuple[str, str], Group] = {}
-        self.foreign = 0
-        #: All items.
-        self.number = 0
+    options: Options
+    now_ms: int
+    groups: dict[tuple[str, str], Group] = field(default_factory=dict)
+    foreign: int = 0
+    number: int = 0
 
     def add(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Count the items of a page."""
@@ -121,7 +121,7 @@ class Counts:
             if not kind.startswith("beaker-"):
                 self.foreign += 1
                 continue
-            key = item.get(self._options.hash_key, {}).get("S", "")
+            key = item.get(self.options.hash_key, {}).get("S", "")
             group = self.groups.setdefault((prefix(key), kind), Group())
             counted = [group]
             if kind == CACHE:
@@ -132,14 +132,14 @@ class Counts:
                     size,
                     expired=expired,
                     created=created,
-                    consistent=bool(self._options.consistent_read),
+                    consistent=bool(self.options.consistent_read),
                 )
 
     def _expired(self, item: Mapping[str, Any]) -> bool:
         # A lock has no deadline, only DynamoDB's time to live.
-        attribute = "deadline" if "deadline" in item else self._options.ttl_attribute
+        attribute = "deadline" if "deadline" in item else self.options.ttl_attribute
         try:
-            return attribute in item and milliseconds(item[attribute]) <= self._now_ms
+            return attribute in item and milliseconds(item[attribute]) <= self.now_ms
         except (KeyError, ValueError, OverflowError):
             return False
 

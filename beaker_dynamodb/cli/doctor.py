@@ -71,7 +71,7 @@ def _show(result: Result) -> None:
 
 def examine(settings: Settings) -> Iterator[Result]:
     """Run all checks in order; skip those that cannot work after a failed one."""
-    items = ItemStore(settings.existing)
+    items = ItemStore(settings.existing())
     described = yield from _check_table(items, settings)
     usable = described is not None and (yield from _check_use(items, settings, described))
     yield from check_security(settings, described or {})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import click
 
 from beaker_dynamodb.backend import Backend
@@ -33,7 +31,7 @@ def erase(settings: Settings, where: str, dry_run: bool, yes: bool, as_json: boo
     hour to make sure of that.
     """
     special = conditions(settings, (where,))
-    options = replace(settings.existing, consistent_read=True)
+    options = settings.existing(consistent_read=True)
     if special.keys() != {options.user_key}:
         raise click.UsageError("--where must name the option user_key")
     with metered(options) as used:

@@ -57,7 +57,7 @@ def reap(
     """
     if dry_run and state is not None:
         raise click.UsageError("--state does not go with --dry-run")
-    items = ItemStore(settings.existing)
+    items = ItemStore(settings.existing())
     sums = reaper.Reaped()
     file = None if state is None else _StateFile(state, location(items))
     start: Mapping[str, Any] = {"segments": segments, "last_keys": {}}

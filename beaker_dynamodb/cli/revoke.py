@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -76,7 +76,7 @@ def revoke(
         raise click.UsageError("--keep goes with --where only")
     if period is not None and session_id is not None:
         raise click.UsageError("times go with --where and --all only")
-    options = replace(settings.existing, consistent_read=True)
+    options = settings.existing(consistent_read=True)
     store, special = SessionStore.of(Backend(options)), conditions(settings, where)
     with metered(options) as used:
         scan = session_id is not None and is_digest(session_id) and not special

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 from itertools import islice
 
 import click
@@ -85,7 +84,7 @@ def list_(
         raise click.UsageError("--consistent does not go with --where: DynamoDB's indexes lag")
     if as_json and as_jsonl:
         raise click.UsageError("--json does not go with --jsonl")
-    options = replace(settings.existing, consistent_read=consistent)
+    options = settings.existing(consistent_read=consistent)
     found = SessionStore.of(Backend(options)).sessions(
         conditions(settings, where), condition=period, expected=None if sort else limit
     )
@@ -149,7 +148,7 @@ def show(
     which keeps it out of process lists. A digest is searched by a scan of the table, or with
     --where in an index. No pickle is run; an object is shown as the name of its class.
     """
-    options = replace(settings.existing, consistent_read=consistent)
+    options = settings.existing(consistent_read=consistent)
     scan = is_digest(session_id) and not where
     with metered(options, scan=scan, consistent=consistent, until="the session is found") as used:
         store = SessionStore.of(Backend(options))

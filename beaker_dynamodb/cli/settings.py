@@ -36,10 +36,9 @@ class Settings:
         """The key prefix of the sessions, or of the cache entries."""
         return Keys(self.options).prefixes[self.purpose == CACHE]
 
-    @property
-    def existing(self) -> Options:
-        """The options for a subcommand that must not create the table."""
-        return replace(self.options, create_table=False)
+    def existing(self, **changes: Any) -> Options:
+        """Return the options, changed, for a subcommand that must not create the table."""
+        return replace(self.options, create_table=False, **changes)
 
 
 def load(

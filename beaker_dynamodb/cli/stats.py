@@ -53,7 +53,7 @@ def stats(
     if estimate:
         _estimate(settings, as_json)
         return
-    items = ItemStore(settings.existing)
+    items = ItemStore(settings.existing())
     found = Counts(settings.options, items.now_ms())
     pages = scan(
         items,
@@ -61,7 +61,7 @@ def stats(
         segments=segments,
         limiter=RateLimiter(units_per_second),
     )
-    with metered(settings.existing, scan=True, consistent=consistent) as used, closing(pages):
+    with metered(settings.existing(), scan=True, consistent=consistent) as used, closing(pages):
         try:
             for page in pages:
                 found.add(page.items)
@@ -80,7 +80,7 @@ def stats(
 
 
 def _estimate(settings: Settings, as_json: bool) -> None:
-    found = table_size(settings.existing)
+    found = table_size(settings.existing())
     if as_json:
         units = found.read_units()
         print_json({"items": found.items, "bytes": found.bytes, "scan_read_units": units})

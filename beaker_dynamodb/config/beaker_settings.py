@@ -36,7 +36,12 @@ def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[
     own = {name: value for name, value in given.items() if name not in of_beaker}
     beaker = {name: value for name, value in given.items() if name in of_beaker}
     if purpose == SESSIONS and beaker.get("timeout"):
-        own["timeout"] = _beaker_timeout(beaker["timeout"])
+        try:
+            own["timeout"] = float(beaker["timeout"]) + BEAKER_SLACK_SECONDS
+        except ValueError:
+            raise ConfigurationError(
+                f"session.timeout {beaker['timeout']!r}: must be a number"
+            ) from None
     return own, beaker
 
 
@@ -57,10 +62,3 @@ def session_options(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     # Beaker's timeout is not needed either: nothing is written.
     of_beaker = beaker_parameters()
     return {name: value for name, value in given.items() if name not in of_beaker}
-
-
-def _beaker_timeout(value: Any) -> float:
-    try:
-        return float(value) + BEAKER_SLACK_SECONDS
-    except ValueError:
-        raise ConfigurationError(f"session.timeout {value!r}: must be a number") from None

@@ -93,14 +93,15 @@ class Copier:
     def _plan(self, session: Live, stored: Stored) -> Planned:
         items, found = self.target.items, stored.attributes
         expired = found is None or items.layout.expired(found, items.now_ms())
+        accessed_ms = session.accessed_ms or 0
         outcome: str | None = None
         condition: Condition = {}
         if _ended(found) and (stored.recorded or not expired):
             outcome = "logged_out_since"
-        elif expired:
+        elif found is None or expired:
             condition = items.if_new()
-        elif _is_copy(found) and _is_older(found, session.accessed_ms):
-            condition = items.if_copied(WRITER, session.accessed_ms or 0)
+        elif _is_copy(found) and milliseconds(found["accessed"]) < accessed_ms:
+            condition = items.if_copied(WRITER, accessed_ms)
         else:
             outcome = "already_there"
         return Planned(session, stored.recorded, outcome, condition)
@@ -204,9 +205,3 @@ def _is_copy(attributes: Mapping[str, Any] | None) -> bool:
     """Return whether no user has changed a session since it was copied."""
     writer: str = (attributes or {}).get("writer", {}).get("S", "")
     return writer.startswith(WRITER)
-
-
-def _is_older(attributes: Mapping[str, Any] | None, accessed_ms: int | None) -> bool:
-    if attributes is None or accessed_ms is None:
-        return False
-    return milliseconds(attributes["accessed"]) < accessed_ms

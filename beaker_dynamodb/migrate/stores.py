@@ -60,7 +60,10 @@ def source_from_url(url: str, units_per_second: float | None = None) -> Source:
             "the source must be a URL: file:///FOLDER, redis://HOST/0, postgresql://…"
         )
     if scheme in ("file", "dbm"):
-        return source_from_settings({"type": scheme, "data_dir": _folder(url)})
+        parts = urlsplit(url)
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise ConfigurationError(f"a folder must be written as {scheme}:///FOLDER")
+        return source_from_settings({"type": scheme, "data_dir": unquote(parts.path)})
     kind = TYPE_OF_SCHEME.get(scheme, "ext:database")
     return source_from_settings({"type": kind, "url": url}, units_per_second)
 
@@ -145,10 +148,3 @@ def _required(settings: Mapping[str, Any], *names: str) -> str:
         if settings.get(name):
             return str(settings[name])
     raise ConfigurationError(f"the source needs the setting session.{names[-1]}")
-
-
-def _folder(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.netloc not in ("", "localhost") or not parts.path:
-        raise ConfigurationError(f"a folder must be written as {parts.scheme}:///FOLDER")
-    return unquote(parts.path)
