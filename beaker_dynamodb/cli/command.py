@@ -58,10 +58,7 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand.
-
-        :raises click.UsageError: it does not exist.
-        """
+        """Find the subcommand, or suggest another one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

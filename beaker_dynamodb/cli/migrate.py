@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import click
@@ -9,10 +10,11 @@ import click
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.command import FAILED, command, json_flag
-from beaker_dynamodb.cli.migrate_outcome import outcome_as_json, show_outcome, show_unfinished
+from beaker_dynamodb.cli.console import counted, print_json
+from beaker_dynamodb.cli.times import iso
 from beaker_dynamodb.config.ini import read_ini
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
-from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
+from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource, location
 from beaker_dynamodb.migrate.migration import Migration
 from beaker_dynamodb.migrate.source import Source
 from beaker_dynamodb.migrate.stores import (
@@ -22,6 +24,24 @@ from beaker_dynamodb.migrate.stores import (
     target_from_settings,
 )
 from beaker_dynamodb.sessions.storage import SessionStorage
+
+#: Labels of the counts in a report.
+LABELS = {
+    "found": "found in the old store",
+    "copied": "copied",
+    "already_there": "already there",
+    "logged_out_since": "logged out in the new store since",
+    "expired": "expired",
+    "empty": "logged out before",
+    "unreadable": "damaged",
+    "too_large": "too large",
+    "missing": "unaccounted for",
+    "verified": "copies read back, the same",
+    "changed_since": "copies read back, changed by their users",
+    "differing": "copies read back, different",
+}
+#: Counts that are printed even if they are 0.
+ALWAYS = ("found", "copied", "already_there", "logged_out_since", "expired")
 
 
 @command(
@@ -128,17 +148,22 @@ def migrate(
         table_may_be_missing=dry_run and create,
         accept_missing_records=accept_missing_records,
     )
+    report = migration.report
     with Capacity(*clients, target.items.client()) as used:
         try:
             with console.progress("sessions read", source.total()) as advance:
-                report = migration.run(advance)
+                migration.run(advance)
         except BaseException:  # also Ctrl-C
-            show_unfinished(migration, used)
+            if report.found:
+                copied = counted(report.copied, "session")
+                done = "would be copied" if dry_run else "copied"
+                so_far = f"{copied} {done} so far, of {report.found:,} found; {used} used"
+                click.echo(so_far, err=True)
             raise
     if as_json:
-        console.print_json(outcome_as_json(migration, used))
+        print_json(_as_json(migration, used))
     else:
-        show_outcome(migration, used)
+        _show(migration, used)
     if not report.complete:
         ctx.exit(FAILED)
 
@@ -162,3 +187,71 @@ def _target(
     if timeout is not None:
         settings["timeout"] = timeout
     return target_from_settings(settings, create=create)
+
+
+def _as_json(migration: Migration, used: Capacity) -> dict[str, Any]:
+    last = migration.last_run
+    return {
+        "dry_run": migration.dry_run,
+        "from": migration.source.name,
+        "to": location(migration.target.items),
+        "table_created": bool(used.created_tables),
+        "last_run": last and {"started": _iso(last.started_ms), "ended": _iso(last.ended_ms)},
+        "lifetime": _lifetime(migration),
+        **migration.report.as_dict(),
+        "capacity_units": used.as_json(),
+    }
+
+
+def _show(migration: Migration, used: Capacity) -> None:
+    new_table = ""
+    if migration.records.no_table:
+        new_table = ", which does not exist and would be created"
+    elif used.created_tables:
+        new_table = ", which did not exist and was created"
+    click.echo(f"from {migration.source.name}")
+    click.echo(f"to {location(migration.target.items)}{new_table}")
+    if last := migration.last_run:
+        ended = "was interrupted" if last.ended_ms is None else f"ended {_iso(last.ended_ms)}"
+        click.echo(f"an earlier run started {_iso(last.started_ms)} and {ended}")
+    if migration.target.options.timeout is None:
+        click.echo(
+            f"copies expire {_lifetime(migration):,.0f} s after their last access, because no "
+            "timeout is given (--timeout)"
+        )
+    report = migration.report
+    labels = {**LABELS, "copied": "would be copied"} if migration.dry_run else LABELS
+    counts = report.as_dict()
+    for name, label in labels.items():
+        if counts[name] or name in ALWAYS:
+            click.echo(f"{counts[name]:>10,}  {label}")
+    if report.opaque:
+        opaque = counted(report.opaque, "copy is", "copies are")
+        click.echo(f"{opaque} encrypted: only the application can read them")
+    if report.foreign:
+        foreign = counted(report.foreign, "entry", "entries")
+        click.echo(f"{foreign} of the old store: not sessions")
+    if migration.dry_run:
+        units = counted(report.write_units, "write unit")
+        click.echo(
+            f"dry run: nothing was written; a real run would use {units}, by the sizes of the "
+            "sessions"
+        )
+    if report.refused_writes:
+        refused = counted(report.refused_writes, "write was", "writes were")
+        units = counted(report.refused_units, "unit")
+        click.echo(
+            f"{refused} refused because a user or another run was first: about {units} more, "
+            "which DynamoDB bills but does not report"
+        )
+    click.echo(f"{used} used")
+
+
+def _lifetime(migration: Migration) -> float | None:
+    """Return the lifetime of copies in seconds, or None if they never expire."""
+    deadline_ms = migration.target.deadline_ms(0)
+    return None if deadline_ms is None else deadline_ms / 1000
+
+
+def _iso(time_ms: int | None) -> str | None:
+    return None if time_ms is None else iso(datetime.fromtimestamp(time_ms // 1000, timezone.utc))

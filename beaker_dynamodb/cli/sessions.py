@@ -13,9 +13,8 @@ from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.command import VERBOSE, Group, command, examples, json_flag
 from beaker_dynamodb.cli.console import print_json, printable
 from beaker_dynamodb.cli.describe import describe_session
-from beaker_dynamodb.cli.erase import erase
 from beaker_dynamodb.cli.flags import with_settings
-from beaker_dynamodb.cli.revoke import revoke
+from beaker_dynamodb.cli.revoke import erase, revoke
 from beaker_dynamodb.cli.scans import consistent_flag, metered
 from beaker_dynamodb.cli.session_rows import described, print_rows, summary
 from beaker_dynamodb.cli.settings import Settings
