@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from beaker_dynamodb.cli import checks
-from beaker_dynamodb.cli.check_items import check_sample
-from beaker_dynamodb.cli.check_operations import Operations
+from beaker_dynamodb.cli.check_items import Operations, check_sample
 from beaker_dynamodb.cli.check_security import check_security
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result, failed
 from beaker_dynamodb.cli.command import FAILED, command, json_flag

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.cli import checks
-from beaker_dynamodb.cli.check_operations import Operations
+from beaker_dynamodb.cli.check_items import Operations
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING
 from beaker_dynamodb.cli.doctor import examine
 from beaker_dynamodb.cli.iam_policy import ON_TABLE, USES, policy_document
