@@ -83,10 +83,7 @@ def _properties(options: Options, extras: Extras) -> dict[str, Any]:
 
 
 def _terraform(options: Options, extras: Extras) -> dict[str, Any]:
-    """Return an ``aws_dynamodb_table`` in Terraform's JSON syntax, for a ``.tf.json`` file.
-
-    :raises ConfigurationError: the KMS key is not an ARN.
-    """
+    """Return an ``aws_dynamodb_table`` in Terraform's JSON syntax, for a ``.tf.json`` file."""
     if extras.kms_key is not None and not extras.kms_key.startswith("arn:"):
         raise ConfigurationError("--kms-key: Terraform needs the key's ARN, not its id or alias")
     request = _request(options, extras)

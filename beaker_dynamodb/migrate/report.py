@@ -5,21 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-#: Every session in the old store has exactly one of these outcomes.
-OUTCOMES = (
-    "copied",
-    "already_there",
-    "logged_out_since",
-    "expired",
-    "empty",
-    "unreadable",
-    "too_large",
-)
-
 
 @dataclass
 class Report:
-    """Counts of a migration.
+    """Counts of a migration. Each session found has one outcome: `copied` … `too_large`.
 
     :param found: sessions in the old store.
     :param copied: written to the new store; in a dry run, sessions that may be written.
@@ -59,7 +48,9 @@ class Report:
     @property
     def missing(self) -> int:
         """Number of sessions found that have no outcome."""
-        return self.found - sum(int(getattr(self, outcome)) for outcome in OUTCOMES)
+        ended = self.logged_out_since + self.expired + self.empty
+        failed = self.unreadable + self.too_large
+        return self.found - (self.copied + self.already_there + ended + failed)
 
     @property
     def complete(self) -> bool:
