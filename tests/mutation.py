@@ -34,9 +34,7 @@ def _sessions(*names: str) -> list[str]:
 
 _SAVES = _sessions("combined_saves", "concurrent_saves", "conflict_retry")
 _ENDS = _sessions("ended_sessions", "errors", "event_reasons", "events", "id_changes", "ids")
-_COOKIES = [
-    f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "sliding_cookie", "two_middlewares")
-]
+_COOKIES = [f"tests/wsgi/test_{name}.py" for name in ("cookie_scope", "sliding_cookie")]
 _MERGE = _sessions("merge", "merge_lists", "merge_values")
 _KEYS = [
     "tests/format/test_golden_keys.py",
@@ -54,7 +52,7 @@ _ITEMS = [
     *(
         f"tests/items/test_{name}.py"
         for name in (
-            *("chunks", "conditions", "expiry", "item_requests", "requests", "session_chunks"),
+            *("chunks", "expiry", "item_requests", "requests", "session_chunks"),
             *("sessions", "signing", "size", "verbs"),
         )
     ),

@@ -270,12 +270,3 @@ def test_over_https_a_host_cookie_is_kept_and_no_other_host_can_replace_it(
     own = cookies["__Host-sid"]
     flags = own["httpOnly"], own["secure"], own["sameSite"], own["path"], own["domain"]
     assert (True, True, "Lax", "/", f"www.{DOMAIN}") == flags
-
-
-@pytest.mark.owasp("3.3.1")
-def test_a_cookie_set_over_https_is_not_sent_over_plain_http(
-    browser: Chrome, serve: Serve, serve_https: Serve, options: dict[str, Any]
-) -> None:
-    app = behind(Site(), options)
-    log_in(browser, serve_https(app))
-    show(browser, f"{serve(app)}/account", "None")

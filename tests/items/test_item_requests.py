@@ -60,7 +60,7 @@ def items(script: Script, **options: object) -> ItemStore:
 
 @pytest.fixture
 def conditions() -> ItemStore:
-    """The items of a table, for their conditions; tests/items/test_conditions.py pins these."""
+    """The items of a table, for their conditions; test_requests.py pins these."""
     return items(Script())
 
 

@@ -99,10 +99,3 @@ def test_a_session_that_is_too_large_leaves_the_old_one(
     with pytest.raises(ItemTooLarge):
         manager["session"] = "A" * 404
     assert text == open_namespace("id", compression="off")["session"]
-
-
-def test_chunks_fit_into_items_of_the_embedded_server(open_namespace: Opener) -> None:
-    manager = open_namespace(serializer=Raw(), compression="off")
-    value = bytes(2 * CHUNK_BYTES + 1)
-    manager[b"k"] = value
-    assert value == manager[b"k"]

@@ -1,4 +1,4 @@
-"""The cookie's domain, path and expiry, and how they change for visitors who are logged in."""
+"""Name, domain, path and expiry of the cookie, and how they change for users who are logged in."""
 
 from __future__ import annotations
 
@@ -100,3 +100,50 @@ def test_an_expiry_with_a_time_zone_is_sent_in_utc(options: Options, zone: timez
     expires = utc.replace(tzinfo=None) if zone is None else utc.astimezone(zone)
     (header,) = Site("ours", {**options, "cookie_expires": expires})(store(user="Ada")).set_cookies
     assert "expires=Tue, 02-Jan-2035 03:04:05 GMT" in header
+
+
+# -- two middlewares with different names of the cookie, and one table ---------------------------
+
+
+def renamed(cookie: str, name: str) -> str:
+    return f"{name}={cookie.partition('=')[2]}"
+
+
+@pytest.fixture
+def public(options: Options) -> Site:
+    return Site("ours", options)
+
+
+@pytest.fixture
+def admin(options: Options) -> Site:
+    return Site("ours", {**options, "key": "admin.id"})
+
+
+@pytest.fixture
+def beakers(options: Options) -> Site:
+    return Site("beaker", options)
+
+
+def test_an_id_of_one_does_not_open_in_the_other(public: Site, admin: Site, cookie: str) -> None:
+    other = admin(store(name="Eve"), renamed(cookie, "admin.id")).cookie
+    assert other.startswith("admin.id=")
+    assert other != renamed(cookie, "admin.id")
+    assert {"name": "Ada"} == public(values, cookie).result
+    assert {"name": "Eve"} == admin(values, other).result
+    assert {} == public(values, renamed(other, "beaker.session.id")).result
+
+
+def test_a_session_of_beakers_middleware_opens_in_both(
+    public: Site, admin: Site, beakers: Site
+) -> None:
+    cookie = beakers(store(user="Ada")).cookie
+    assert {"user": "Ada"} == public(values, cookie).result
+    assert {"user": "Ada"} == admin(values, renamed(cookie, "admin.id")).result
+
+
+def test_beakers_middleware_opens_and_keeps_what_ours_wrote(
+    public: Site, admin: Site, beakers: Site, cookie: str
+) -> None:
+    beakers(store(cart=["tea"]), cookie)
+    assert {"name": "Ada", "cart": ["tea"]} == public(values, cookie).result
+    assert {} == admin(values, renamed(cookie, "admin.id")).result

@@ -105,8 +105,8 @@ def test_a_changed_value_is_refused(data: st.DataObject, form: str) -> None:
 
 @given(st.text("0123456789abcdef.sha256~\xe9\u0660") | st.text())
 def test_a_made_up_value_is_refused(value: str) -> None:
-    assert CookieSignatures(NEW, (OLD,), "sha256").verify("id", value) is None
-    assert CookieSignatures(NEW, (OLD,), "sha256").verify("id", f"sha256.{value}") is None
+    for made_up in (value, f"sha256.{value}"):
+        assert CookieSignatures(NEW, (OLD,), "sha256").verify("id", made_up) is None
 
 
 def test_one_form_is_never_taken_for_the_other() -> None:

@@ -9,7 +9,6 @@ from wsgiref.util import FileWrapper
 
 import pytest
 
-from beaker_dynamodb import StoreUnavailable
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import log_out, store, values
 from tests.wsgi.outage import WRITES, Outage
@@ -180,23 +179,6 @@ def test_with_auto_a_change_needs_no_save(
     calls.clear()
     send(wrap(generator(values, before=store(name="Tom")), options), cookie)
     assert ["GetItem", "PutItem"] == calls.operations
-
-
-def test_a_failed_save_at_the_start_is_not_repeated_at_the_end(
-    options: Options, cookie: str, outage: Outage
-) -> None:
-    def error_page(environ: Any, start_response: Any) -> Iterator[bytes]:
-        session = environ["beaker.session"]
-        store(name="Eve")(session)
-        with outage.of(*WRITES):
-            with pytest.raises(StoreUnavailable):
-                session.persist()
-            session.save()
-            start_response("503 Sorry", [])
-            yield b"sorry"
-
-    assert b"sorry" == send(wrap(error_page, options), cookie).body
-    assert ["PutItem"] == outage.refused
 
 
 # -- bodies that are passed through -------------------------------------------------------------
