@@ -13,6 +13,7 @@ import redis
 from tests.clock import Clock
 from tests.migrate.moving import Stores
 from tests.servers.dynamodb_local import Unavailable
+from tests.servers.endpoint import Endpoint
 from tests.servers.redis_server import RedisServer
 
 
@@ -23,11 +24,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def stores(tmp_path: Path, options: dict[str, Any], shape: str) -> Stores:
-    """An old store in files, and a new one in DynamoDB."""
+def stores(tmp_path: Path, options: dict[str, Any], shape: str, endpoint: Endpoint) -> Stores:
     (tmp_path / "old").mkdir()
     more = {"sort_key": "part"} if shape == "sorted" else {}
-    return Stores({"type": "file", "data_dir": str(tmp_path / "old")}, {**options, **more})
+    return Stores(tmp_path / "old", {**options, **more}, endpoint.client)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from beaker.session import Session
@@ -17,19 +18,25 @@ from beaker_dynamodb.migrate.migration import Migration
 from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.stores import source_from_url
 from beaker_dynamodb.sessions.storage import SessionStorage
+from tests.beaker import items
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 
 class Stores:
-    """An old store and a new one in DynamoDB.
+    """An old store in files, and a new one in DynamoDB.
 
-    :param old: session options of the old store, which is a folder of files.
+    :param folder: of the files.
     :param new: options of the new store.
+    :param client: a plain client, to look at the new store.
     """
 
-    def __init__(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        self.old = dict(old)
+    def __init__(self, folder: Path, new: Mapping[str, Any], client: DynamoDBClient) -> None:
+        self.old = {"type": "file", "data_dir": str(folder)}
         self.new = dict(new)
-        self.url = f"file://{self.old['data_dir']}"
+        self.client = client
+        self.url = f"file://{folder}"
 
     def save(self, session_id: str | None = None, /, **values: object) -> str:
         """Save a session in the old store and return its id."""
@@ -56,6 +63,13 @@ class Stores:
     def storage(self) -> SessionStorage:
         """The new store."""
         return target(self.new)
+
+    def items(self) -> dict[str, dict[str, Any]]:
+        """Return the items of the new store by their key."""
+        return items(self.client, self.new["table_name"])
+
+    def kinds(self) -> list[str]:
+        return sorted(item["type"]["S"] for item in self.items().values())
 
     def copy(self, session_id: str) -> Item | None:
         """Return a session's item in the new store."""

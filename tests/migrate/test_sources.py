@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from uuid import uuid4
 
 import mongomock
 import pytest
@@ -134,7 +133,7 @@ def test_no_redis_server() -> None:
 
 
 def test_database_times_are_local(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/{uuid4().hex}.db"
+    url = f"sqlite:///{tmp_path}/beaker.db"
     settings = {"type": "ext:database", "url": url, "table_name": "kept"}
     session_id = saved({**settings, "lock_dir": str(tmp_path)}, user=1)
     engine = sqlalchemy.create_engine(url)
@@ -224,11 +223,7 @@ def test_an_unsigned_session_is_copied_only_as_plain_data(options: dict[str, Any
     old = {"type": "ext:dynamodb", **options}
     saved(old, "plain", user=1)
     saved(old, "object", user=Path())
-    accepted = {
-        "plain": {SourceSession, Damaged},
-        "true": {SourceSession},
-        "false": {Damaged},
-    }
+    accepted = {"plain": {SourceSession, Damaged}, "true": {SourceSession}, "false": {Damaged}}
     for accept, kinds in accepted.items():
         new = target({**options, "secret": "a secret", "accept_unsigned": accept})
         assert kinds == {type(entry) for entry in DynamoDBSource(new).entries()}

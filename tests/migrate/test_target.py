@@ -15,21 +15,16 @@ from beaker_dynamodb.items.item import MIGRATION, SESSION
 from beaker_dynamodb.items.reaper import reap
 from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.stores import source_from_url, target_from_settings
-from tests.beaker import items, tables
+from tests.beaker import tables
 from tests.migrate.moving import Stores, migrate, saved, url_of
 from tests.servers.endpoint import create_table
 
 if TYPE_CHECKING:
     from click.testing import Result
-    from types_boto3_dynamodb import DynamoDBClient
 
     from tests.clock import Clock
 
 DRY = pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["", "dry run"])
-
-
-def kinds(client: DynamoDBClient, table_name: str) -> list[str]:
-    return sorted(item["type"]["S"] for item in items(client, table_name).values())
 
 
 def assert_refused(result: Result, reason: str) -> None:
@@ -39,24 +34,20 @@ def assert_refused(result: Result, reason: str) -> None:
 
 @pytest.mark.both_servers
 @DRY
-def test_a_misspelled_table_is_not_created(
-    stores: Stores, dry: list[str], client: DynamoDBClient, table_name: str
-) -> None:
-    before = tables(client)
+def test_a_misspelled_table_is_not_created(stores: Stores, dry: list[str]) -> None:
+    before = tables(stores.client)
     result = stores.migrate(*dry)
-    assert_refused(result, f"the target table '{table_name}' does not exist")
+    assert_refused(result, f"the target table '{stores.new['table_name']}' does not exist")
     assert "--create" in result.stderr
-    assert before == tables(client)
+    assert before == tables(stores.client)
 
 
-def test_an_empty_store_is_a_success_and_a_dry_run_creates_nothing(
-    stores: Stores, client: DynamoDBClient, table_name: str
-) -> None:
-    before = tables(client)
+def test_an_empty_store_is_a_success_and_a_dry_run_creates_nothing(stores: Stores) -> None:
+    before = tables(stores.client)
     assert 0 == stores.migrate("--create", "--dry-run").exit_code
-    assert before == tables(client)
+    assert before == tables(stores.client)
     assert 0 == stores.migrate("--create").exit_code
-    assert [MIGRATION] == kinds(client, table_name)
+    assert [MIGRATION] == stores.kinds()
 
 
 @DRY
@@ -79,11 +70,9 @@ def test_a_target_that_cannot_be_used(
 
 
 @pytest.mark.both_servers
-def test_a_dry_run_finds_a_table_with_another_key(
-    stores: Stores, client: DynamoDBClient, table_name: str
-) -> None:
+def test_a_dry_run_finds_a_table_with_another_key(stores: Stores) -> None:
     stores.save(user=1)
-    create_table(client, table_name)
+    create_table(stores.client, stores.new["table_name"])
     assert_refused(stores.migrate("--dry-run", query="&hash_key=pk"), "partition key 'id' (S)")
 
 
@@ -103,33 +92,29 @@ def test_a_dry_run_says_what_a_real_run_does(stores: Stores) -> None:
 
 @pytest.mark.both_servers
 @DRY
-def test_copies_without_records_are_refused(
-    stores: Stores, dry: list[str], client: DynamoDBClient, table_name: str
-) -> None:
+def test_copies_without_records_are_refused(stores: Stores, dry: list[str]) -> None:
     """As after a migration by a version that kept its state in a file."""
     kept, gone = (stores.save(user=number) for number in range(2))
     stores.migrate("--create")
-    for key, item in items(client, table_name).items():
+    for key, item in stores.items().items():
         if item["type"]["S"] == MIGRATION or gone in key:
-            client.delete_item(TableName=table_name, Key={"id": item["id"]})
+            stores.client.delete_item(TableName=stores.new["table_name"], Key={"id": item["id"]})
 
     assert_refused(stores.migrate(*dry), "--accept-missing-records")
-    assert [SESSION] == kinds(client, table_name)
+    assert [SESSION] == stores.kinds()
 
     assert 0 == stores.migrate("--accept-missing-records").exit_code
     assert None not in [stores.copy(session_id) for session_id in (kept, gone)]
-    assert [MIGRATION] * 3 + [SESSION] * 2 == kinds(client, table_name)
+    assert [MIGRATION] * 3 + [SESSION] * 2 == stores.kinds()
 
 
 @pytest.mark.both_servers
-def test_a_run_after_the_records_may_have_expired_is_refused(
-    stores: Stores, client: DynamoDBClient, table_name: str
-) -> None:
+def test_a_run_after_the_records_may_have_expired_is_refused(stores: Stores) -> None:
     stores.save(user=1)
     stores.migrate("--create")
-    (key,) = (key for key in items(client, table_name) if "|run|" in key)
-    client.update_item(
-        TableName=table_name,
+    (key,) = (key for key in stores.items() if "|run|" in key)
+    stores.client.update_item(
+        TableName=stores.new["table_name"],
         Key={"id": {"S": key}},
         UpdateExpression="SET created = created - :days",
         ExpressionAttributeValues={":days": {"N": str(31 * 86_400)}},
@@ -198,16 +183,14 @@ def test_after_ctrl_c_the_same_command_completes_the_work(
     assert None not in [stores.copy(session_id) for session_id in ids]
 
 
-def test_reap_deletes_expired_records(
-    stores: Stores, clock: Clock, client: DynamoDBClient, table_name: str
-) -> None:
+def test_reap_deletes_expired_records(stores: Stores, clock: Clock) -> None:
     stores.new.update(clock=clock, timeout=1920)
     stores.save(user=1, _accessed_time=clock(), _creation_time=clock())
     stores.move()
     for days, left in ((29, [MIGRATION, MIGRATION, SESSION]), (2, [MIGRATION])):
         clock.advance(days * 86_400)
         list(reap(stores.storage.items))
-        assert left == kinds(client, table_name)
+        assert left == stores.kinds()
 
 
 def test_the_patience_of_a_command() -> None:
