@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import partial
 from typing import Any
 
 import pytest
@@ -26,8 +25,6 @@ from tests.sessions.threads import (
     conflicting,
     error_of,
     save_combined,
-    wait_until,
-    waiting,
 )
 
 
@@ -86,34 +83,22 @@ def test_a_combined_save_keeps_what_others_appended_between_two_saves_of_a_reque
 
 
 class Own:
-    """Records each thread that pickles an object of another thread."""
-
-    foreign_threads: list[int] = []  # noqa: RUF012
+    """Notes the threads that pickle it; its copies do not."""
 
     def __init__(self) -> None:
-        self.made_by = threading.get_ident()
+        self.threads: set[int] | None = set()
 
-    def __getstate__(self) -> dict[str, int]:
-        if getattr(self, "made_by", None) not in (None, threading.get_ident()):
-            self.foreign_threads.append(threading.get_ident())
-        return {"copied": 1}
+    def __getstate__(self) -> dict[str, None]:
+        if self.threads is not None:
+            self.threads.add(threading.get_ident())
+        return {"threads": None}
 
 
 def test_no_thread_pickles_the_application_objects_of_another(plain: Visitor) -> None:
-    sessions = conflicting(plain, 3)
-    with Threads(sessions[0]) as threads, threads.leader(sessions[0], first=False) as leader:
-        futures = []
-        for number, session in enumerate(sessions[1:]):
-            before = waiting()
-            put_in = partial(lambda session: save(session, own=Own()), session)
-            futures.append(threads.run(str(number), put_in))
-            wait_until(partial(lambda before: waiting() > before, before))
-    assert {None} == {error_of(future) for future in (leader, *futures)}
-    assert [] == Own.foreign_threads
+    owns = [Own(), Own()]
+    save_combined(conflicting(plain, 3), {"first": False}, {"own": owns[0]}, {"own": owns[1]})
+    assert [1, 1] == [len(own.threads or ()) for own in owns]
     assert {"first", "own"} == plain.finds().keys()
-
-
-# -- errors -----------------------------------------------------------------------------------
 
 
 class NeverEncoded:

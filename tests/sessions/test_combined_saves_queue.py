@@ -79,9 +79,6 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return timeouts
 
 
-# -- waiting ----------------------------------------------------------------------------------
-
-
 def test_the_first_save_does_not_wait(visit: Visit, waited: list[float]) -> None:
     first = visit.save()
     assert join(first, Retry())

@@ -6,11 +6,7 @@ import pytest
 
 from beaker_dynamodb import SessionConflict
 from beaker_dynamodb.session import DynamoDBSession
-from beaker_dynamodb.sessions.conflict_retry import (
-    CONFLICT_SECONDS,
-    MAX_CONFLICT_SECONDS,
-    ConflictRetry,
-)
+from beaker_dynamodb.sessions.conflict_retry import MAX_CONFLICT_SECONDS, ConflictRetry
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
@@ -27,8 +23,12 @@ def after_calls(clock: Clock, *seconds: float) -> ConflictRetry:
 
 
 def test_the_time_limit_is_five_seconds_with_a_fast_store(clock: Clock) -> None:
-    retry = after_calls(clock, 0.01, 0.01, 0.01)
-    assert CONFLICT_SECONDS - 0.03 == pytest.approx(retry.seconds_left)
+    retry = after_calls(clock, 0.03125, 0.03125)
+    clock.advance(4.90625)
+    assert 0.03125 == retry.seconds_left
+    assert retry.again()
+    clock.advance(0.03125)
+    assert not retry.again()
 
 
 def test_the_time_limit_is_a_hundred_round_trips_with_a_slow_store(clock: Clock) -> None:

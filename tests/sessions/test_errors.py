@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from beaker_dynamodb import (
-    AccessDenied,
-    ConfigurationError,
-    DynamoDBError,
-    StoreUnavailable,
-)
+from beaker_dynamodb import AccessDenied, ConfigurationError, DynamoDBError, StoreUnavailable
 from tests.servers.endpoint import Endpoint
+from tests.sessions.driven import before
 from tests.sessions.site import UNKNOWN, Site, log_out, store, values
 
 if TYPE_CHECKING:
@@ -25,40 +18,17 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def client(endpoint: Endpoint) -> DynamoDBClient:
-    """A client without retries."""
-    once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
-    return boto3.session.Session().client("dynamodb", **endpoint.options, config=once)
-
-
-@pytest.fixture
 def options(table_name: str, client: DynamoDBClient) -> dict[str, object]:
     return {"table_name": table_name, "client": client}
 
 
-class Body:
-    def __init__(self, text: bytes) -> None:
-        self._text = text
+def refused(code: str, message: str = "no") -> Callable[[dict[str, Any]], None]:
+    """Return what takes the place of a call that DynamoDB refuses."""
 
-    def stream(self, *_: object, **__: object) -> list[bytes]:
-        return [self._text]
+    def refuse(params: dict[str, Any]) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": message}}, "a call")
 
-
-@contextmanager
-def rejecting(
-    client: DynamoDBClient, operation: str, code: str, message: str = "no"
-) -> Iterator[list[str]]:
-    """Make DynamoDB reject an operation; yield the list of rejected calls."""
-    rejected: list[str] = []
-
-    def reject(request: Any, **_: object) -> Any:
-        rejected.append(operation)
-        text = f'{{"__type": "com.amazon.coral.service#{code}", "message": "{message}"}}'
-        return AWSResponse(request.url, 400, {}, Body(text.encode()))  # type: ignore[arg-type]
-
-    client.meta.events.register(f"before-send.dynamodb.{operation}", reject)
-    yield rejected
-    client.meta.events.unregister(f"before-send.dynamodb.{operation}", reject)
+    return refuse
 
 
 @pytest.mark.parametrize(
@@ -74,7 +44,7 @@ def test_a_rejected_read_raises_and_keeps_the_session(
 ) -> None:
     site = Site("ours", {**options, "invalidate_corrupt": "true"})
     cookie = site(store(name="Ada")).cookie
-    with rejecting(client, "GetItem", code), pytest.raises(error) as caught:
+    with before(client, "GetItem", refused(code)), pytest.raises(error) as caught:
         site(values, cookie)
     assert code == caught.value.aws_code
     assert {"name": "Ada"} == site(values, cookie).result
@@ -105,13 +75,13 @@ def test_an_application_that_handles_the_error_sets_no_cookie(
         except AccessDenied:
             return "try again"
 
-    with rejecting(client, "GetItem", "AccessDeniedException"):
+    with before(client, "GetItem", refused("AccessDeniedException")):
         answer = site(catch, cookie)
     assert ("try again", []) == (answer.result, answer.set_cookies)
     assert {"name": "Ada"} == site(values, cookie).result
 
 
-def regenerate(session: Any) -> None:
+def change_id(session: Any) -> None:
     session.regenerate_id()
     session.save()
 
@@ -123,7 +93,7 @@ def regenerate(session: Any) -> None:
         ("beaker", "PutItem", "dynamodb:PutItem", log_out),
         ("ours", "GetItem", "kms:Decrypt", values),
         ("ours", "PutItem", "dynamodb:PutItem", store(a=1)),
-        ("ours", "TransactWriteItems", "dynamodb:PutItem", regenerate),
+        ("ours", "TransactWriteItems", "dynamodb:PutItem", change_id),
     ],
 )
 def test_the_missing_permission_is_named_after_one_call(
@@ -141,9 +111,8 @@ def test_the_missing_permission_is_named_after_one_call(
         "resource: arn:aws:dynamodb:eu-west-1:123456789012:table/sessions"
     )
     with (
-        rejecting(client, operation, "AccessDeniedException", message) as rejected,
+        before(client, operation, refused("AccessDeniedException", message)),
         pytest.raises(AccessDenied, match=f" {permission} on table"),
     ):
         site(action, cookie)
-    assert [operation] == rejected
     assert {"name": "Ada"} == site(values, cookie).result
