@@ -13,11 +13,10 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.dynamodb.calls import TableCalls
 from tests.opening import payload
+from tests.servers.endpoint import Endpoint, create_table
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
 
 Run = Callable[..., Result]
 Keys = Callable[[], set[str]]
@@ -84,6 +83,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 def keys(client: DynamoDBClient, table_name: str) -> Keys:
     """Returns the keys of all items."""
     return lambda: {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}
+
+
+@pytest.fixture
+def bare_table(client: DynamoDBClient, table_name: str) -> None:
+    """A table without indexes and without time to live."""
+    create_table(client, table_name)
 
 
 @pytest.fixture

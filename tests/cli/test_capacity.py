@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb.cli.capacity import Call, Capacity
-from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import Endpoint, create_table
 
 
 def test_calls_of_all_threads_are_summed(local_endpoint: Endpoint, table_name: str) -> None:
@@ -38,7 +33,8 @@ def test_calls_of_all_threads_are_summed(local_endpoint: Endpoint, table_name: s
     )
 
 
-def test_errors_are_passed_on_and_consume_nothing(client: DynamoDBClient, table_name: str) -> None:
+def test_errors_are_passed_on_and_consume_nothing(endpoint: Endpoint, table_name: str) -> None:
+    client = endpoint.client
     calls: list[Call] = []
     with (
         Capacity(client, on_call=calls.append) as used,

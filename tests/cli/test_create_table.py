@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -16,13 +16,8 @@ from beaker_dynamodb.dynamodb.client import ClientSource
 from tests.cli.conftest import Described, Given, Run, Words
 from tests.cli.test_template import INDEXED, KEY, PROTECTED, TAGS
 from tests.conftest import dynamodb_local
-from tests.servers.endpoint import create_table
+from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
 
 NOTHING = "Nothing to do."
 INDEX = ("--special-keys", "userId:S:index")
@@ -51,9 +46,8 @@ def test_a_new_table_and_a_second_run(run: Run) -> None:
 
 @pytest.mark.both_servers
 def test_an_existing_table_gets_what_it_lacks(
-    run: Run, client: DynamoDBClient, table_name: str, described: Described, time_to_live: Any
+    run: Run, bare_table: None, described: Described, time_to_live: Any
 ) -> None:
-    create_table(client, table_name)
     answer = json.loads(run("create-table", *INDEXED, "--json").stdout)
     assert 3 == answer["changes"]
     assert ["kept"] * 2 + ["changed"] * 3 == [step["status"] for step in answer["steps"]]
@@ -64,7 +58,7 @@ def test_an_existing_table_gets_what_it_lacks(
 
 @pytest.mark.parametrize("existing", [False, True])
 def test_extras_are_set_once(
-    run: Run, client: DynamoDBClient, described: Described, existing: bool
+    run: Run, endpoint: Endpoint, described: Described, existing: bool
 ) -> None:
     if existing:
         run("create-table")
@@ -72,6 +66,7 @@ def test_extras_are_set_once(
     assert 0 == result.exit_code, result.output
     table = described()
     assert table["DeletionProtectionEnabled"]
+    client = endpoint.client
     tags = client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
     assert {"app": "shop", "stage": "live"} == {tag["Key"]: tag["Value"] for tag in tags}
     backups = client.describe_continuous_backups(TableName=table["TableName"])
@@ -158,11 +153,11 @@ def test_an_index_without_a_later_special_key_is_replaced_on_request(
 
 
 def test_a_dry_run_shows_the_steps_and_changes_nothing(
-    run: Run, client: DynamoDBClient, table_name: str
+    run: Run, endpoint: Endpoint, table_name: str
 ) -> None:
     planned = run("create-table", *INDEXED, *PROTECTED, "--dry-run")
     assert planned.stdout.startswith("Dry run: nothing is changed.")
-    assert table_name not in client.list_tables()["TableNames"]
+    assert table_name not in endpoint.client.list_tables()["TableNames"]
     done = run("create-table", *INDEXED, *PROTECTED)
     assert done.stdout.splitlines() == planned.stdout.splitlines()[1:]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
@@ -21,15 +21,10 @@ from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.items.store import ItemStore
-from tests.cli.conftest import Given, Keys, Run, Words
+from tests.cli.conftest import Described, Given, Keys, Run, Words
 from tests.cli.test_policy import allowed
 from tests.opening import payload
-from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import Endpoint
 
 INDEXED = ("--special-keys", "userId:S:index")
 KEYS = ("--signing-keys", "a key of sixteen bytes and more")
@@ -64,20 +59,17 @@ def test_a_good_table_is_ok_and_stays_empty(run: Run, keys: Keys, sort_key: Word
 
 
 def test_a_missing_table_is_reported_and_not_created(
-    run: Run, client: DynamoDBClient, table_name: str
+    run: Run, endpoint: Endpoint, described: Described
 ) -> None:
     assert WARNING == statuses(run)["table"]
     result = run("doctor", "--create-table", "false")
     assert 1 == result.exit_code
     assert "-> beaker-dynamodb create-table" in result.stdout
-    with pytest.raises(client.exceptions.ResourceNotFoundException):
-        client.describe_table(TableName=table_name)
+    with pytest.raises(endpoint.client.exceptions.ResourceNotFoundException):
+        described()
 
 
-def test_a_table_of_another_shape_has_errors(
-    run: Run, client: DynamoDBClient, table_name: str
-) -> None:
-    create_table(client, table_name)
+def test_a_table_of_another_shape_has_errors(run: Run, bare_table: None) -> None:
     assert ERROR == statuses(run)["time to live"]
     assert 1 == run("doctor").exit_code
     run("create-table")
@@ -172,9 +164,8 @@ def examined(endpoint: Endpoint, given: Given, *denied: str) -> dict[str, checks
     ],
 )
 def test_each_missing_permission_is_found(
-    endpoint: Endpoint, client: DynamoDBClient, table_name: str, operation: str, status: str
+    endpoint: Endpoint, bare_table: None, table_name: str, operation: str, status: str
 ) -> None:
-    create_table(client, table_name)
     found = operations(table_name, denying(endpoint, operation))
     assert status == found[operation].status
     # A transaction needs the permissions of its parts.
