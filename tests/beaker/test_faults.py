@@ -1,4 +1,4 @@
-"""A store that does not answer, as Beaker's middleware takes them."""
+"""Failed reads behind Beaker's own middleware."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ CORRUPT = "Invalidating corrupt session"
 
 
 @pytest.mark.parametrize("setting", [{}, {"invalidate_corrupt": "false"}], ids=["default", "text"])
-def test_short_fault_logs_out(options: dict[str, Any], setting: dict[str, Any]) -> None:
-    """Plain Beaker answers one failed read with a new session; the text "false" is true to it."""
+def test_one_failed_read_logs_out(options: dict[str, Any], setting: dict[str, Any]) -> None:
+    """Plain Beaker starts a new session; the string "false" is true to it."""
     browser = Browser({**options, **setting})
     browser.save(name="Ada")
     with one_failed_read(used_client(options)), pytest.warns(BeakerWarning, match=CORRUPT):
         assert {} == browser.contents()
 
 
-def test_silence_logs_nobody_out(table_name: str, client: DynamoDBClient) -> None:
+def test_a_timeout_logs_nobody_out(table_name: str, client: DynamoDBClient) -> None:
     """Plain Beaker's new session is not read either."""
 
     def time_out(**_: object) -> None:
@@ -48,8 +48,7 @@ def test_silence_logs_nobody_out(table_name: str, client: DynamoDBClient) -> Non
     assert {"name": "Ada"} == browser.contents()
 
 
-def test_way_out(options: dict[str, Any]) -> None:
-    """With a Python False the fault is an error, and the session is still there afterwards."""
+def test_with_a_python_false_the_failed_read_is_an_error(options: dict[str, Any]) -> None:
     browser = Browser(options, invalidate_corrupt=False)
     browser.save(name="Ada")
     with one_failed_read(used_client(options)), pytest.raises(StoreUnavailable):
@@ -57,8 +56,7 @@ def test_way_out(options: dict[str, Any]) -> None:
     assert {"name": "Ada"} == browser.contents()
 
 
-def test_pyramid(options: dict[str, Any]) -> None:
-    """pyramid_beaker lets the fault through, unless the INI file says anything, "false" even."""
+def test_pyramid_beaker_raises_unless_the_ini_file_has_any_value(options: dict[str, Any]) -> None:
     settings = {f"session.{name}": value for name, value in options.items()}
     settings["session.type"] = "ext:dynamodb"
     request = DummyRequest(environ={"HTTP_COOKIE": f"{COOKIE}=0123"})

@@ -35,7 +35,6 @@ def count_visits(application: Any) -> list[str]:
 
 
 def visits(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Count a visitor's visits."""
     session = environ["beaker.session"]
     session["visits"] = session.get("visits", 0) + 1
     session.save()

@@ -80,7 +80,6 @@ class Visitor:
         self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(self.cookies))
 
     def get(self, path: str = "/") -> str:
-        """Return the text of a page."""
         return self._open(path, None)
 
     def post(self, path: str, **fields: str) -> str:

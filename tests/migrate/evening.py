@@ -53,11 +53,9 @@ class Evening:
         return browser.visit(action)
 
     def note(self, text: str) -> None:
-        """Write a comment."""
         self.transcript += f"# {text}\n"
 
     def migrate(self, *flags: str) -> None:
-        """Run the command."""
         arguments = ["migrate", "--from", self._from, "--to", TO, "--timeout", "1800", *flags]
         result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
         assert (0, "") == (result.exit_code, result.stderr), result.output
@@ -87,13 +85,11 @@ def move(folder: Path, endpoint: Endpoint) -> tuple[str, dict[str, Any]]:
 
 
 def buy(session: Any) -> None:
-    """Add to the basket."""
     session["basket"] = [*session.get("basket", ()), "tea"]
     session.save()
 
 
 def log_out(session: Any) -> None:
-    """End the session."""
     session.delete()
 
 

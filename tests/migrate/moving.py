@@ -61,7 +61,6 @@ class Stores:
 
     @property
     def storage(self) -> SessionStorage:
-        """The new store."""
         return target(self.new)
 
     def items(self) -> dict[str, dict[str, Any]]:

@@ -67,7 +67,6 @@ def run(python: Path, *arguments: str) -> None:
 
 
 def main(dist: Path) -> None:
-    """Check the distribution files in a folder."""
     [wheel] = dist.glob("*.whl")
     [sdist] = dist.glob("*.tar.gz")
     check_contents(wheel, sdist)
