@@ -127,6 +127,14 @@ def test_a_changed_domain_or_path_leaves_one_cookie(
     assert "None" == window.user("/") or changed.get("cookie_path") is None
 
 
+def test_same_site_none_without_secure_is_dropped(window: Window) -> None:
+    """The middleware warns of this combination."""
+    window.configure(samesite="None", secure="false")
+    window.user("/log-in")
+    assert [] == window.cookies
+    assert "None" == window.user("/")
+
+
 @pytest.mark.owasp("3.3.4")
 def test_the_default_cookie_is_hidden_from_scripts(window: Window) -> None:
     window.user("/log-in")

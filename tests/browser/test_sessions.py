@@ -1,18 +1,18 @@
-"""Sessions in tabs, after a double click or the back button, and from other sites."""
+"""Sessions in tabs, after the back button, from other sites, and while their id changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from threading import Barrier, Event
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from urllib.request import Request, urlopen
 
 import pytest
-from selenium.webdriver.support.wait import WebDriverWait
 
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.browser.chromium import DOMAIN
+from tests.browser.test_log_in import TIMEOUT, show, wait_until
 from tests.sessions.site import COOKIE, store
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.full
 Serve = Callable[["WSGIApplication"], str]
-TIMEOUT = 60
 
 PAGE = """<!doctype html>
 <title>{title}</title>
@@ -41,12 +40,6 @@ PAGE = """<!doctype html>
     await Promise.all(answers);
     document.title = "done";
   }}
-  async function twice() {{
-    const button = document.querySelector("button");
-    button.click();
-    await fetch("/arrived");
-    button.click();
-  }}
 </script>
 """
 
@@ -59,11 +52,7 @@ class Site:
 
     def __init__(self, cache_control: str = "no-store") -> None:
         self._cache_control = cache_control
-        #: The method of the session that the log-in calls, and what it does before that.
-        self.ending = "regenerate_id"
-        self.meet: Callable[[], object] = bool
-        self.arrived, self.renewed = Event(), Event()
-        self.log_ins = 0
+        self.renewed = Event()
         #: Names of hits that wait until the id has changed.
         self.late: set[str] = set()
 
@@ -74,17 +63,12 @@ class Site:
         action = "/log-out" if user else "/log-in"
         match page:
             case "/log-in":
-                self.arrived.set()
-                self.meet()
-                getattr(session, self.ending)()
+                session.regenerate_id()
                 store(user="Ada")(session)
-                self.log_ins += 1
                 return self._redirect(start_response, "/account")
             case "/log-out":
                 session.delete()
                 return self._redirect(start_response, "/")
-            case "/arrived":
-                self.arrived.wait(TIMEOUT)
             case "/hit":
                 (name,) = parse_qs(environ["QUERY_STRING"])["name"]
                 if name in self.late:
@@ -107,17 +91,6 @@ class Site:
 def behind(app: Any, options: dict[str, Any], **more: object) -> SessionMiddleware:
     settings = {f"session.{name}": value for name, value in {**options, **more}.items()}
     return SessionMiddleware(app, settings)
-
-
-def show(browser: Chrome, url: str, title: str) -> None:
-    """Load a page, and wait until it has this title."""
-    browser.get("about:blank")
-    browser.get(url)
-    wait_until(browser, lambda: browser.title == title)
-
-
-def wait_until(browser: Chrome, condition: Callable[[], object]) -> None:
-    WebDriverWait(browser, TIMEOUT).until(lambda _: condition())
 
 
 def send_form(browser: Chrome, title: str) -> None:
@@ -180,22 +153,6 @@ def test_the_back_button_shows_no_private_page_with_no_store(
     browser.back()
     wait_until(browser, lambda: browser.title != "welcome")
     assert shown == browser.title
-
-
-@pytest.mark.parametrize("ending", ["regenerate_id", "invalidate"])
-def test_a_double_click_logs_in(
-    browser: Chrome, serve: Serve, options: dict[str, Any], ending: str
-) -> None:
-    """The browser cancels the first request and ignores its cookie."""
-    site = Site()
-    site.ending, site.meet = ending, Barrier(2, timeout=TIMEOUT).wait
-    url = serve(behind(site, options))
-    show(browser, f"{url}/hit?name=n1", "None, 1 hits")
-    browser.execute_script("twice()")
-    wait_until(browser, lambda: site.log_ins == 2)
-    browser.get("about:blank")
-    browser.get(f"{url}/account")
-    wait_until(browser, lambda: browser.title.startswith("Ada"))
 
 
 @pytest.mark.owasp("7.2.4", "Renewal Timeout")
@@ -270,3 +227,12 @@ def test_over_https_a_host_cookie_is_kept_and_no_other_host_can_replace_it(
     own = cookies["__Host-sid"]
     flags = own["httpOnly"], own["secure"], own["sameSite"], own["path"], own["domain"]
     assert (True, True, "Lax", "/", f"www.{DOMAIN}") == flags
+
+
+@pytest.mark.owasp("3.3.1")
+def test_a_cookie_set_over_https_is_not_sent_over_plain_http(
+    browser: Chrome, serve: Serve, serve_https: Serve, options: dict[str, Any]
+) -> None:
+    app = behind(Site(), options)
+    log_in(browser, serve_https(app))
+    show(browser, f"{serve(app)}/account", "None")
