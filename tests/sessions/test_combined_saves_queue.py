@@ -115,7 +115,17 @@ def test_a_save_without_time_left_waits_for_the_write_that_contains_it(
     assert [1, 1] == timeouts
 
 
-# -- which saves are written together ---------------------------------------------------------
+def test_a_save_that_is_aborted_while_it_waits_leaves_the_queue(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def abort(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    first, second = visit.waits(), visit.save()
+    monkeypatch.setattr(threading.Condition, "wait", abort)
+    with pytest.raises(KeyboardInterrupt), second:
+        join(second, Retry(60))
+    assert [first._save] == visit.queue.saves
 
 
 def test_saves_are_taken_in_order_of_arrival(visit: Visit) -> None:
@@ -163,9 +173,6 @@ def test_a_stored_save_is_not_written_again_while_its_thread_wakes(
     assert not second.contains("token")
     assert join(second, Retry())
     assert [] == waited
-
-
-# -- outcomes ---------------------------------------------------------------------------------
 
 
 def test_a_write_settles_the_saves_that_it_contained(visit: Visit) -> None:

@@ -126,9 +126,6 @@ def test_a_session_that_cannot_be_loaded_is_written_whole(
     assert {"n": 1, **changes} == found
 
 
-# -- what it costs ----------------------------------------------------------------------------
-
-
 @pytest.mark.both_servers
 def test_a_conflict_costs_one_more_write_and_no_read(visitor: Visitor) -> None:
     visitor.starts()
@@ -152,9 +149,6 @@ def test_a_save_that_paused_reads_consistently(visitor: Visitor) -> None:
     # One read of each rival. The items that came with the first three errors need no read.
     assert [False] * 4 + [True] == reads
     assert {**rivals, "mine": True} == visitor.finds()
-
-
-# -- several saves of one request -------------------------------------------------------------
 
 
 def test_saves_before_between_and_after_those_of_another_request_are_kept(
