@@ -18,6 +18,10 @@ from tests.servers.endpoint import Endpoint, create_table
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+#: The special keys of `filled`, and the digest of its session "id-0".
+SPECIAL = ("--special-keys", "userId:N:index")
+DIGEST = "@a9412fdddb26a113"
+
 Run = Callable[..., Result]
 Keys = Callable[[], set[str]]
 Described = Callable[[], dict[str, Any]]

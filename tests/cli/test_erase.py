@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from tests.cli.conftest import Given, Keys, Run, Words
+from tests.cli.conftest import SPECIAL, Given, Keys, Run, Words
 
 
 @pytest.fixture
 def erase(run: Run, filled: Given) -> Run:
-    flags = ("--special-keys", "userId:N:index", "--user-key", "userId")
+    flags = (*SPECIAL, "--user-key", "userId")
     return lambda *words, **more: run("sessions", "erase", *words, *flags, **more)
 
 

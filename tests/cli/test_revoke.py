@@ -11,12 +11,8 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.sessions.query import SessionQuery
-from tests.cli.conftest import Given, Keys, Run, Sent, Words
+from tests.cli.conftest import DIGEST, SPECIAL, Given, Keys, Run, Sent, Words
 from tests.opening import payload
-
-SPECIAL = ("--special-keys", "userId:N:index")
-#: The first 16 digits of the SHA-256 of "id-0".
-DIGEST = "@a9412fdddb26a113"
 
 
 @pytest.fixture

@@ -12,15 +12,11 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionStore, StoreUnavailable
-from tests.cli.conftest import Given, Run, Sent, Words
+from tests.cli.conftest import DIGEST, SPECIAL, Given, Run, Sent, Words
 from tests.clock import Clock
 from tests.opening import payload
 from tests.servers.endpoint import Endpoint
 from tests.sessions.site import Site, store
-
-SPECIAL = ("--special-keys", "userId:N:index")
-#: The first 16 digits of the SHA-256 of "id-0".
-DIGEST = "@a9412fdddb26a113"
 
 
 @pytest.mark.parametrize("where", [(), ("--where", "userId=1")])
