@@ -65,16 +65,18 @@ def _exit_code(run: Callable[[], object]) -> int:
     """Run the command, print its error in one line on stderr and return the exit code."""
     try:
         # click returns the code of ctx.exit(), or what the command returned.
-        code = run()
-        return code if isinstance(code, int) else OK
+        returned = run()
+        return returned if isinstance(returned, int) else OK
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except click.Abort:  # click raises it for Ctrl-C
-        return _fail("interrupted", INTERRUPTED)
+        message, code = "interrupted", INTERRUPTED
     except Exception as error:
         log.debug("The command failed:", exc_info=True)  # shown with --verbose
-        return _fail(*_explain(error))
+        message, code = _explain(error)
+    click.echo(f"beaker-dynamodb: error: {printable(' '.join(message.split()))}", err=True)
+    return code
 
 
 @contextmanager
@@ -111,11 +113,6 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, DynamoDBError):
         return str(error), FAILED
     return f"{type(error).__name__}: {error} (-v shows the traceback)", FAILED
-
-
-def _fail(message: str, code: int) -> int:
-    click.echo(f"beaker-dynamodb: error: {printable(' '.join(message.split()))}", err=True)
-    return code
 
 
 @click.group(

@@ -12,7 +12,7 @@ from beaker_dynamodb.exceptions import ConfigurationError
 _NAME = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 
-def function(value: Any) -> Callable[..., Any] | str:
+def function(value: object) -> Callable[..., Any] | str:
     """Accept a callable, or its name as ``module:name``.
 
     The module is not imported yet: the command may run where the application is not installed.
@@ -21,8 +21,7 @@ def function(value: Any) -> Callable[..., Any] | str:
         return value.strip()
     if isinstance(value, str) or not callable(value):
         raise ValueError("must be a callable or module:name")
-    found: Callable[..., Any] = value
-    return found
+    return value
 
 
 def import_function(option: str, value: Callable[..., Any] | str) -> Callable[..., Any]:
@@ -34,7 +33,7 @@ def import_function(option: str, value: Callable[..., Any] | str) -> Callable[..
     if not isinstance(value, str):
         return value
     try:
-        found = pkgutil.resolve_name(value)
+        found: object = pkgutil.resolve_name(value)
     except Exception as error:
         # The module's own code runs, and may raise anything.
         raise ConfigurationError(
@@ -45,5 +44,4 @@ def import_function(option: str, value: Callable[..., Any] | str) -> Callable[..
         raise ConfigurationError(
             f"option {option} {value!r} is not callable. Name a function, as module:name"
         )
-    imported: Callable[..., Any] = found
-    return imported
+    return found
