@@ -6,15 +6,13 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, load
 from beaker_dynamodb.cli.table_request import Extras
 from beaker_dynamodb.config.parse import Options
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: Options that every help page shows; --help-all shows the others too.
 COMMON = ("url", "table_name", "region_name", "endpoint_url", "prefix")
@@ -107,7 +105,7 @@ def _check_purpose(_: click.Context, __: click.Parameter, value: str) -> str:
 # -- scans ------------------------------------------------------------------------------------
 
 
-def with_scan(function: F) -> F:
+def with_scan(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--segments`` and ``--units-per-second``."""
     rate = click.option(
         "--units-per-second",

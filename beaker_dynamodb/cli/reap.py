@@ -16,10 +16,10 @@ import click
 from beaker_dynamodb.cli.command import command, json_flag
 from beaker_dynamodb.cli.console import counted, print_json, progress
 from beaker_dynamodb.cli.flags import with_scan, with_settings
-from beaker_dynamodb.cli.scans import item_count
+from beaker_dynamodb.cli.scans import table_size
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
-from beaker_dynamodb.exceptions import ConfigurationError
+from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError
 from beaker_dynamodb.items import reaper
 from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.from_dynamodb import location
@@ -65,7 +65,10 @@ def reap(
         start = file.read() or start
         file.write(start)
     runs = reaper.reap(items, limiter=RateLimiter(units_per_second), dry_run=dry_run, state=start)
-    total = item_count(items.options)
+    try:
+        total = table_size(items.options).items
+    except AccessDenied:
+        total = None
     with (
         progress("items read", total, more=lambda: f", {sums.deleted:,} deleted") as advance,
         closing(runs),  # type: ignore[type-var]  # an Iterator, which is a generator

@@ -58,14 +58,6 @@ def table_size(options: Options) -> TableSize:
     return TableSize(described.get("ItemCount", 0), described.get("TableSizeBytes", 0))
 
 
-def item_count(options: Options) -> int | None:
-    """Return about how many items a table has, or None if that is unknown."""
-    try:
-        return table_size(options).items
-    except AccessDenied:
-        return None
-
-
 @contextmanager
 def metered(
     options: Options,

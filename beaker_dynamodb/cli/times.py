@@ -6,7 +6,6 @@ import functools
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from functools import reduce
 from operator import and_
 from typing import Any
 
@@ -59,7 +58,7 @@ def with_period(function: Callable[..., Any]) -> Callable[..., Any]:
         conditions = [
             compare(seconds(round(time.timestamp() * 1000))) for compare, time in bounds if time
         ]
-        return function(period=reduce(and_, conditions) if conditions else None, **given)
+        return function(period=functools.reduce(and_, conditions) if conditions else None, **given)
 
     for name, (_, help) in reversed(_BOUNDS.items()):
         flag = f"--{name.replace('_', '-')}"
