@@ -195,6 +195,15 @@ def test_the_smallest_policy_gives_warnings_only(
     assert "policy --use doctor prints what to allow" in found["table"].remedy
 
 
+def test_a_denied_read_says_nothing_of_clock_and_round_trip(
+    endpoint: Endpoint, bare_table: None, table_name: str
+) -> None:
+    found = examined(endpoint, {"table_name": table_name}, "GetItem")
+    for name in ("clock", "round trip"):
+        assert ERROR == found[name].status
+        assert "dynamodb:GetItem" in found[name].text
+
+
 def test_reads_and_writes_find_a_missing_table(endpoint: Endpoint, table_name: str) -> None:
     found = operations(table_name, denying(endpoint, "DescribeTable"), create_table="false")
     for name in ("GetItem", "PutItem", "DeleteItem"):
