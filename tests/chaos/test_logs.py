@@ -6,12 +6,10 @@ import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from beaker.cache import Cache
 from beaker.exceptions import BeakerWarning
 from beaker.session import Session
-from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from beaker_dynamodb import (
@@ -27,9 +25,9 @@ from beaker_dynamodb import (
     StoreUnavailable,
 )
 from tests.chaos.watch import MARK, Watch, secret
-from tests.servers.endpoint import REGION
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, log_out, store, values
+from tests.stubbed import offline_client
 
 if TYPE_CHECKING:
     from tests.servers.endpoint import Endpoint
@@ -128,23 +126,6 @@ def test_the_warning_about_a_corrupt_session_does_not_contain_its_id(
     assert MARK not in warned
 
 
-def fails(error: Exception) -> Any:
-    """Return a client whose calls raise this error."""
-    client = boto3.session.Session().client(
-        "dynamodb",
-        region_name=REGION,
-        config=Config(retries={"total_max_attempts": 1, "mode": "standard"}),
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
-    )
-
-    def fail(**_: object) -> None:
-        raise error
-
-    client.meta.events.register("before-send.dynamodb", fail)
-    return client
-
-
 def rejection(code: str, status: int = 400) -> ClientError:
     """Return the error of a request that AWS rejects."""
     response: Any = {
@@ -166,8 +147,14 @@ FAULTS = [
 @pytest.mark.parametrize(
     ("fault", "kind"), FAULTS, ids=lambda value: getattr(value, "__name__", "")
 )
-def test_call_errors_show_no_secret(fault: Exception, kind: type[DynamoDBError]) -> None:
-    manager = DynamoDBNamespaceManager(secret("id"), client=fails(fault), **KEYS)
+def test_call_errors_show_no_secret(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, kind: type[DynamoDBError]
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(offline_client(), "_make_api_call", fail)
+    manager = DynamoDBNamespaceManager(secret("id"), client=offline_client(), **KEYS)
     key = secret("key")
     verbs: list[Callable[[], object]] = [
         lambda: manager[key],

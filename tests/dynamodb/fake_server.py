@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler
 from socket import SHUT_RDWR
 from typing import TYPE_CHECKING, Any
 
+import boto3
+
 if TYPE_CHECKING:
     from socket import socket
 
@@ -35,6 +37,12 @@ ITEM = {
     "created": {"N": "1.5"},
     "data": {"B": b64encode(b"\x80\x05\x8c\x05value\x94.").decode()},
 }
+
+
+def plain_client(url: str) -> Any:
+    """Return a boto3 client that this package has not configured."""
+    options: Any = {**OFFLINE, "endpoint_url": url}
+    return boto3.session.Session().client("dynamodb", **options)
 
 
 def tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:

@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -17,7 +16,7 @@ from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreU
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb import signature
-from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer, Request
+from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer, Request, plain_client
 from tests.dynamodb.fast import fast
 
 PASSWORD = "hunter2"
@@ -26,11 +25,6 @@ PASSWORD = "hunter2"
 def with_password(url: str) -> str:
     """Add a user and a password to a URL, with the host in upper case."""
     return url.replace("127.0.0.1", f"user:{PASSWORD}@LOCALHOST")
-
-
-def plain_client(url: str) -> Any:
-    options: dict[str, Any] = {**OFFLINE, "endpoint_url": url}
-    return boto3.session.Session().client("dynamodb", **options)
 
 
 @pytest.fixture(params=["option", "environment"])

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -14,7 +13,7 @@ from botocore.session import Session
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb import route
-from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer, Request, refusal
+from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer, Request, plain_client, refusal
 from tests.dynamodb.fast import fast, manager, warm
 
 #: Every type of attribute, bytes inside of others, and attributes with the names of types.
@@ -145,8 +144,7 @@ def test_boto3_makes_calls_that_cannot_be_imitated(
 
 @pytest.mark.parametrize("transport", ["auto", "lean"])
 def test_the_application_s_client_is_never_replaced(server: FakeServer, transport: str) -> None:
-    connection: Any = {**OFFLINE, "endpoint_url": server.url}
-    client = boto3.session.Session().client("dynamodb", **connection)
+    client = plain_client(server.url)
     cache = DynamoDBNamespaceManager("n", client=client, transport=transport)
     assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
     assert [False] * 2 == fast(server)

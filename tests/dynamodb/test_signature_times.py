@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import calendar
 import time
-from typing import Any
 
-import boto3
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb.authentication import Remedy, clock_difference, remedy_of_response
-from tests.dynamodb.fake_server import OFFLINE, FakeServer, refusal
+from tests.dynamodb.fake_server import FakeServer, plain_client, refusal
 from tests.dynamodb.fast import warm
 
 #: AWS's messages. The signature was made at noon, ten minutes off.
@@ -30,10 +28,7 @@ NOON = calendar.timegm((2026, 11, 26, 12, 0, 0))
 def manager(request: pytest.FixtureRequest, server: FakeServer) -> DynamoDBNamespaceManager:
     if request.param == "lean":
         return warm(server, transport="lean")
-    connection: Any = {**OFFLINE, "endpoint_url": server.url}
-    return DynamoDBNamespaceManager(
-        "n", client=boto3.session.Session().client("dynamodb", **connection)
-    )
+    return DynamoDBNamespaceManager("n", client=plain_client(server.url))
 
 
 @pytest.mark.parametrize(
