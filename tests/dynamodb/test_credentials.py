@@ -221,7 +221,6 @@ def test_the_wait_between_renewals_doubles_up_to_a_minute_until_one_succeeds(
         assert "value" == manager[b"k"]
 
 
-@both_transports
 def test_threads_with_refused_credentials_create_one_client(
     manager: DynamoDBNamespaceManager, server: FakeServer, helper: Helper
 ) -> None:

@@ -189,7 +189,8 @@ class TLS:
 
     def __init__(self, pair: Pair) -> None:
         authority = trustme.CA()
-        server, client = tls_context(authority, "localhost"), ssl.create_default_context()
+        server = tls_context(authority, "localhost")
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         authority.configure_trust(client)
         server.num_tickets = 2
         handshake = threading.Thread(target=self._accept, args=(server, pair[1]))

@@ -19,7 +19,7 @@ from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
 from tests.dynamodb.fake_server import OFFLINE, FakeServer, Request, tls
 from tests.dynamodb.fast import fast, manager
 
-THREADS, READS = 32, 10
+THREADS, READS = 16, 10
 
 
 class Pool:
