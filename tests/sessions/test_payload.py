@@ -169,9 +169,6 @@ def test_a_payload_is_decoded_while_another_one_is() -> None:
     assert [{"a": 1}] == found
 
 
-# -- the session class -------------------------------------------------------------------------
-
-
 class Subclass(DynamoDBNamespaceManager):
     """A backend of the application."""
 
