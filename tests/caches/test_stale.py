@@ -12,7 +12,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from tests.beaker import items, used_client
+from tests.beaker import used_client
 from tests.caches.conftest import MakeLock, Options
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
@@ -20,7 +20,6 @@ from tests.servers.recorder import CallRecorder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from types_boto3_dynamodb import DynamoDBClient
 
 KEY = b"key"
 
@@ -71,7 +70,7 @@ def test_an_expired_value_is_served_while_another_process_computes(
 
 
 @pytest.mark.parametrize(
-    ("writer", "reader", "lifetime"), [(60, 60, 70), (0, 60, 10), (60, 0, 10), (0, 0, 10)]
+    ("writer", "reader", "lifetime"), [(60, 60, 70), (1.5, 60, 11.5), (0, 60, 10), (60, 0, 10)]
 )
 def test_an_entry_is_readable_until_the_shorter_grace_ends(
     options: Options, clock: Clock, writer: float, reader: float, lifetime: float
@@ -84,14 +83,6 @@ def test_an_entry_is_readable_until_the_shorter_grace_ends(
     assert not namespace.has_key(KEY)
 
 
-def test_a_value_that_expires_by_the_option_has_no_grace(options: Options, clock: Clock) -> None:
-    cache = make_cache(options, clock, expire=None, timeout=10)
-    cache.put("key", "old")
-    clock.advance(10)
-    assert "key" not in cache
-    assert cache.get("key", createfunc=lambda: "new") == "new"
-
-
 def test_a_value_that_beaker_did_not_store_has_no_grace(options: Options, clock: Clock) -> None:
     namespace = DynamoDBNamespaceManager("news", clock=clock, **options)
     values: list[object] = ["plain", (1, 2, 3), (0.0, None, "x"), ("a", 10, "x")]
@@ -99,21 +90,6 @@ def test_a_value_that_beaker_did_not_store_has_no_grace(options: Options, clock:
         namespace.set_value(KEY, value, expiretime=10)
         clock.advance(10)
         assert KEY not in namespace
-
-
-@pytest.mark.parametrize(("more", "extra"), [({}, 60), ({"stale_grace": 1.5}, 2)])
-def test_dynamodb_deletes_an_entry_after_its_grace(
-    options: Options,
-    clock: Clock,
-    client: DynamoDBClient,
-    table_name: str,
-    more: dict[str, Any],
-    extra: int,
-) -> None:
-    make_cache(options, clock, **more).put("key", "old")
-    (item,) = items(client, table_name).values()
-    assert int(item["expires"]["N"]) == int(clock.now) + 10 + extra
-    assert float(item["deadline"]["N"]) == clock.now + 10
 
 
 def test_under_the_lock_the_read_is_strongly_consistent(options: Options, clock: Clock) -> None:

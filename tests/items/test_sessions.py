@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from beaker.session import Session
 
-from tests.items.encoded import codec, item
 from tests.opening import payload
 
 if TYPE_CHECKING:
@@ -84,14 +82,3 @@ def test_a_deleted_session_leaves_a_marker(open_namespace: Opener, verb: str) ->
 def test_deleting_a_missing_session_changes_nothing(open_namespace: Opener) -> None:
     del open_namespace("id")["session"]
     assert [] == open_namespace.items()
-
-
-def test_an_encrypted_payload_of_beaker_is_recognized() -> None:
-    session = Session({}, use_cookies=False, encrypt_key="key" * 9, validate_key="validate")
-    session["user"] = "Zoë"
-    payload = session._encrypt_data()
-    by = codec(compression="off")
-    data, name = by.encode_session(payload)
-    assert "nonce+b64" == name
-    assert payload == by.decode(item(data, name))
-    assert "Zoë" == session._decrypt_data(by.decode(item(data, name)))["user"]

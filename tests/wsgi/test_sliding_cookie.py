@@ -12,7 +12,7 @@ from webtest import TestApp
 
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
-from tests.sessions.site import log_out, store, values
+from tests.sessions.site import log_out, store
 from tests.wsgi.outage import WRITES, Outage
 from tests.wsgi.raw import Options, page, send, wrap
 
@@ -167,14 +167,19 @@ def test_a_failed_refresh_sends_no_cookie(browser: Browser, clock: Clock, outage
     assert ["PutItem"] == outage.refused
 
 
+@pytest.mark.parametrize("consistent_read", [True, "auto"])
 @pytest.mark.parametrize("other", [log_out, log_in, store(name="Eve")])
 @pytest.mark.parametrize("action", [read, lambda session: session.save()])
 def test_a_refresh_that_another_request_overtook_sends_no_cookie(
-    browser: Browser, clock: Clock, other: Action, action: Action
+    options: Options, clock: Clock, consistent_read: object, other: Action, action: Action
 ) -> None:
+    more = {"cookie_expires": COOKIE_LIFE, "consistent_read": consistent_read}
+    browser = Browser(options, clock, **more)
     browser.visit(store(name="Ada"))
     clock.advance(INTERVAL)
-    assert [] == browser.send(lambda session: [read(session), browser.send(other), action(session)])
+    assert [] == browser.send(
+        lambda session: [read(session), browser.visit(other), action(session)]
+    )
 
 
 @pytest.mark.parametrize("other", [log_out, log_in])
@@ -185,34 +190,6 @@ def test_a_save_of_a_session_that_has_ended_sends_no_cookie(
     assert [] == browser.send(
         lambda session: [read(session), browser.send(other), store(name="Eve")(session)]
     )
-
-
-@pytest.mark.parametrize("consistent_read", [True, "auto"])
-def test_a_read_that_began_before_a_log_in_and_ends_after_it_sends_no_cookie(
-    options: Options, clock: Clock, consistent_read: object
-) -> None:
-    """Each time two seconds later, so that some of the reads are due for a refresh."""
-    late = []
-    for number in range(50):
-        browser = Browser(
-            options, clock, cookie_expires=COOKIE_LIFE, consistent_read=consistent_read
-        )
-        browser.visit(store(name="Ada"))
-        clock.advance(2 * number)
-        late += browser.send(meanwhile(browser, log_in))
-        assert "Ada" == browser_finds(browser)["name"]
-    assert [] == late
-
-
-def meanwhile(browser: Browser, other: Action) -> Action:
-    """Return an action during which the browser makes another request and gets its response."""
-    return lambda session: [read(session), browser.visit(other)]
-
-
-def browser_finds(browser: Browser) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    browser.send(lambda session: found.update(values(session)))
-    return found
 
 
 # -- too late ---------------------------------------------------------------------------------
