@@ -156,6 +156,7 @@ def test_missing_keys_are_refused_unless_they_may_be_missing(
     assert set(SPECIAL) == set(special(table))
 
 
+@both_session_classes
 def test_a_log_out_needs_no_special_keys(visitor: Visitor, table: Opener) -> None:
     visitor.options["skip_throw_missing_special_keys"] = "false"
     visitor.starts(userId=42, user={"name": "Ann"}, token=b"t", admin=True)
