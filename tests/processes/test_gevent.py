@@ -67,7 +67,7 @@ def run(program: str, *arguments: str) -> str:
 
 
 #: How fast this machine is decides nothing.
-PATIENT = {"lock_timeout": 600, "read_timeout": 60}
+PATIENT = {"lock_timeout": 600, "read_timeout": 60, "total_timeout": 600}
 
 
 @pytest.mark.full

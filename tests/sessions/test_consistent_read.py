@@ -159,6 +159,34 @@ def test_the_option_can_be_set_and_unset_while_cookies_are_in_use(
     assert "Eve" == without(name, answer.cookie).result
 
 
+def test_an_old_read_times_no_session_out(site: Site, replica: Replica, clock: Clock) -> None:
+    cookie = site(store(name="Ada")).cookie
+    replica.catch_up()
+    clock.advance(990)
+    assert "Ada" == site(name, cookie).result
+    clock.advance(20)
+    assert "Ada" == site(name, cookie).result
+
+
+def test_a_deleted_session_that_a_replica_still_shows_cannot_be_saved(
+    site: Site, replica: Replica
+) -> None:
+    cookie = site(store(name="Ada")).cookie
+    replica.catch_up()
+    site(lambda session: session.delete(), cookie)
+    site(store(name="Eve"), cookie)
+    replica.catch_up()
+    assert {} == site(values, cookie).result
+
+
+def test_a_save_based_on_an_old_read_is_merged(site: Site, replica: Replica) -> None:
+    cookie = site(store(one=1)).cookie
+    replica.catch_up()
+    site(store(two=2), cookie)
+    last = site(store(three=3), cookie).cookie
+    assert {"one": 1, "two": 2, "three": 3} == site(values, last).result
+
+
 @pytest.mark.parametrize("forged", ["0" * 32 + ".1.1", "0" * 32 + ".1", ".1", "a.b.c"])
 def test_a_forged_cookie_gets_a_new_session_with_another_id(
     moved: dict[str, object], forged: str
