@@ -150,9 +150,16 @@ def test_a_new_id_that_is_taken_ends_the_move() -> None:
         move(script)
 
 
-def test_a_move_of_a_session_that_has_changed_is_withdrawn(conditions: ItemStore) -> None:
-    script = failing(moving(Script(), conditions, end=False), {**ITEM, "writer": {"S": "another"}})
-    script.answer("put_item", ended(NEW, conditions), {})
+@pytest.mark.parametrize("new_changed", [False, True])
+def test_a_move_of_a_session_that_has_changed_is_withdrawn_unless_the_new_one_has_too(
+    conditions: ItemStore, new_changed: bool
+) -> None:
+    changed = {**ITEM, "writer": {"S": "another"}}
+    script = failing(moving(Script(), conditions, end=False), changed)
+    if new_changed:
+        failing(script, changed)
+    else:
+        script.answer("put_item", ended(NEW, conditions), {})
     with script, pytest.raises(ConditionFailed):
         move(script)
 
@@ -183,8 +190,10 @@ def test_an_expired_item_is_found_during_its_grace_only(grace: Any, found: bool)
     seen: list[object] = []
     with Script().answer("get_item", None, {"Item": expired}) as script:
         item = items(script).find(NEW, SESSION, saw=seen.append, **grace)
+        after_a_conflict = items(script).found(ConditionFailed(expired), NEW, SESSION)
     assert found is (item is not None)
     assert [expired] == seen
+    assert after_a_conflict is None
 
 
 def test_an_item_whose_chunks_are_missing_is_read_again_consistently() -> None:
