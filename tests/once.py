@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
+from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader, Loader
 
 #: New container objects after which Python collects garbage; its default is 700.
@@ -12,9 +13,10 @@ GARBAGE_THRESHOLD = 50_000
 
 
 def cache_botocore_models() -> None:
-    """Keep botocore's parsed JSON files (2 MB), and its list of services, for all its sessions.
+    """Keep what botocore reads and derives for each session or client.
 
-    The clients of one session already share them, and never change them.
+    That is its parsed JSON files (2 MB), which the clients of one session already share and never
+    change, its list of services, and the names of its events.
     """
     real = JSONFileLoader.load_file
     parsed: dict[str, Any] = {}
@@ -36,6 +38,15 @@ def cache_botocore_models() -> None:
         return listed[where]
 
     setattr(Loader, "list_available_services", list_available_services)  # noqa: B010
+
+    real_init: Any = EventAliaser.__init__
+    names: dict[str, str] = {}
+
+    def init(aliaser: Any, *arguments: Any) -> None:
+        real_init(aliaser, *arguments)
+        aliaser._alias_name_cache = names
+
+    setattr(EventAliaser, "__init__", init)  # noqa: B010
 
 
 def collect_garbage_less_often() -> None:

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
-from botocore.hooks import EventAliaser
 
 from beaker_dynamodb.dynamodb import client
 from tests.dynamodb.credentials import Helper, KeyFile
 from tests.dynamodb.fake_server import FakeServer
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _botocore_parses_event_names_once() -> Iterator[None]:
-    """Otherwise each new client does, which takes a fifth of its creation."""
-    real, names = EventAliaser.__init__, dict[str, str]()
-
-    def init(aliaser: Any, *arguments: Any) -> None:
-        real(aliaser, *arguments)
-        aliaser._alias_name_cache = names
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EventAliaser, "__init__", init)
-        yield
 
 
 @pytest.fixture
