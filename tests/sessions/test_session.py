@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from beaker.exceptions import BeakerWarning
 
-from beaker_dynamodb import StoreUnavailable
+from beaker_dynamodb import SessionEvent, StoreUnavailable
 from beaker_dynamodb.session import DynamoDBSession
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
-from tests.sessions.driven import Visitor, before, save
+from tests.sessions.driven import Visitor, before, save, words
 from tests.sessions.site import COOKIE, Site, store, values
 
 LIFE = 1800
@@ -174,12 +174,15 @@ def test_a_late_delete_lets_the_request_start_a_session(ours: Visitor) -> None:
     assert late._record.exists()
 
 
-def test_a_save_that_finds_the_session_ended_takes_the_cookie_back(ours: Visitor) -> None:
-    session = ours.request()
+def test_saves_after_the_end_take_the_cookie_back_and_are_dropped_once(ours: Visitor) -> None:
+    reported: list[SessionEvent] = []
+    session = ours.request(on_event=reported.append)
     ours.request().delete()
-    session.request["set_cookie"] = True
-    save(session, b=1)
-    assert session.request["set_cookie"] is False
+    for number in range(2):
+        session.request["set_cookie"] = True
+        save(session, number=number)
+        assert session.request["set_cookie"] is False
+    assert ["dropped"] == words(reported)
 
 
 @pytest.mark.parametrize(
