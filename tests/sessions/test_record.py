@@ -272,3 +272,15 @@ def test_a_save_does_not_move_the_last_access_back(mine: SessionRecord, clock: C
         know(mine, accessed_ms=known)
         mine.write(payload(a=str(known)))
         assert saved == item_of(mine).accessed_ms
+
+
+def test_a_refresh_on_a_host_that_is_behind_does_not_move_the_access_time_back(
+    ours: Visitor, clock: Clock
+) -> None:
+    behind, session = ours.request(), ours.request()
+    clock.advance(20_000)
+    session.save(accessed_only=True)
+    stored = ours.stored()
+    clock.advance(-10_000)
+    behind.save(accessed_only=True)
+    assert stored == ours.stored()
