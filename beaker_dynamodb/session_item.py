@@ -68,7 +68,7 @@ class SessionWithItem(SessionWithCookie):
         clock = params.get("clock")
         self._now: Callable[[], float] = clock if callable(clock) else time.time
         super().__init__(request, id=id, **params)
-        if self.is_new and not self.accessed_dict:
+        if not self.accessed_dict:
             # Nothing was loaded. Beaker has its own clock.
             dict.update(self, dict.fromkeys((ACCESSED, CREATED), self._now()))
 

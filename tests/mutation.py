@@ -99,6 +99,7 @@ TESTS = {
         *_sessions("signed_with_secret"),
         *_ENDS,
         *_COOKIES,
+        "tests/wsgi/test_cookie_signature.py",
     ],
     "beaker_dynamodb/session_lifetime.py": [
         *_sessions("lifetime", "lifetime_model", "log_in_time", "session"),
