@@ -252,3 +252,16 @@ def test_the_event_of_the_end_tells_which_timeout_came_first(
         clock.now = end + late
         assert {} == visitor.finds()
         assert ("ended", "absolute") == (reported[-1].kind, reported[-1].reason)
+
+
+def test_a_log_in_does_not_move_the_creation_time(options: dict[str, Any], clock: Clock) -> None:
+    visitor = Visitor({**options, "clock": clock, "absolute_timeout": ABSOLUTE}, DynamoDBSession)
+    visitor.starts(a=1)
+    created = clock.now
+    for number in range(2):
+        clock.advance(60)
+        session = visitor.request()
+        if number == 0:
+            session.logged_in()
+        save(session, number=number)
+    assert created == visitor.request()["_creation_time"]

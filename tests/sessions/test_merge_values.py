@@ -270,7 +270,7 @@ def test_values_with_too_many_entries_are_not_merged(
 ) -> None:
     monkeypatch.setattr(merge_values, "MAX_ENTRIES", 100)
     mine: Any = {"a": 1, **dict.fromkeys(range(entries), 1)}
-    assert is_merged is not (mine == merged({"a": 1}, mine, {"a": 1, "theirs": 1}))
+    assert is_merged is not (mine == merged({"a": 1}, mine, {**mine, "theirs": 1}))
     mine = [0, *range(entries)]
     assert is_merged is not (mine == merged([0], mine, [0, "theirs"]))
 
