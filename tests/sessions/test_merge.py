@@ -276,3 +276,8 @@ def test_a_time_that_one_request_removed_stays_removed(name: str) -> None:
     assert {"a": 1, "b": 2} == merge(base, {"a": 1}, {**base, "b": 2})
     assert {"a": 1, "b": 2} == merge(base, {"a": 1}, {name: 20.0, "a": 1, "b": 2})
     assert {"a": 1, "b": 2} == merge(base, {**base, "b": 2}, {"a": 1})
+
+
+def test_a_dict_whose_only_value_was_changed_inside_is_merged() -> None:
+    base, mine = {"in": {"a": {"b": 1, "c": 1}}}, {"in": {"a": {"b": 2, "c": 2}}}
+    assert {"in": {**mine["in"], "d": 1}} == merge(base, mine, {"in": {**base["in"], "d": 1}})

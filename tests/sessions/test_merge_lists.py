@@ -101,8 +101,3 @@ def test_a_long_list_of_equal_entries_is_merged() -> None:
     mine = {"queue": ["x"] * 1700 + ["y"] * 290}
     theirs = {"queue": ["x"] * 2000 + ["added"]}
     assert "added" in merge(base, mine, theirs, ())["queue"]
-
-
-def test_a_dict_whose_only_value_was_changed_inside_is_merged() -> None:
-    base, mine = {"a": {"b": 1, "c": 1}}, {"a": {"b": 2, "c": 2}}
-    assert {**mine, "theirs": 1} == merged(base, mine, {**base, "theirs": 1})
