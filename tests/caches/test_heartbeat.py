@@ -121,9 +121,10 @@ def test_a_lease_that_was_lost_is_not_renewed(
     assert caplog.messages == ["a creation lock was lost: it was not renewed within its lease"]
 
 
+@pytest.mark.parametrize("expired", [False, True])
 @pytest.mark.parametrize("taken_over", [False, True])
-def test_an_expired_lease_can_be_reclaimed_unless_it_was_taken_over(
-    heartbeat: Heartbeat, time: Time, taken_over: bool
+def test_a_lease_can_be_reclaimed_unless_it_was_taken_over(
+    heartbeat: Heartbeat, time: Time, taken_over: bool, expired: bool
 ) -> None:
     def answer(key: object) -> None:
         if taken_over:
@@ -131,7 +132,7 @@ def test_an_expired_lease_can_be_reclaimed_unless_it_was_taken_over(
 
     table = Table(answer)
     (lease,) = acquire(heartbeat, time, table, [LEASE])
-    time.advance(LEASE)
+    time.advance(LEASE if expired else 1)
     heartbeat.renew_due()
     assert lease.reclaim() is not taken_over
     assert lease.lost is taken_over
