@@ -60,6 +60,7 @@ def test_a_cookie_without_a_valid_signature_is_refused(
     reported.clear()
     site(len, f"{COOKIE}={value}; other=1")
     assert (["refused bad_signature"] if value else []) == words(reported)
+    assert {""} >= {event.session for event in reported}
     reported.clear()
     site(len, f"{COOKIE}={value}; {cookie}")
     assert [] == reported
