@@ -174,6 +174,12 @@ def test_a_late_delete_lets_the_request_start_a_session(ours: Visitor) -> None:
     assert late._record.exists()
 
 
+def test_a_save_under_an_id_that_is_not_from_a_cookie_sets_none(ours: Visitor) -> None:
+    session = DynamoDBSession({}, id=ours.id, **ours.options)
+    save(session, b=1)
+    assert session.request["set_cookie"] is False
+
+
 def test_saves_after_the_end_take_the_cookie_back_and_are_dropped_once(ours: Visitor) -> None:
     reported: list[SessionEvent] = []
     session = ours.request(on_event=reported.append)
