@@ -79,6 +79,7 @@ TESTS = {
         *_sessions("record", "users_model"),
         *_SAVES,
         *_ENDS,
+        *_sessions("clocks", "marker", "touch", "users"),
     ],
     "beaker_dynamodb/sessions/state.py": [
         *_sessions("concurrent_saves", "lifetime", "payload", "record", "signed_with_secret"),
