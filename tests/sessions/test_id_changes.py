@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from beaker.util import PickleSerializer
@@ -14,6 +15,7 @@ from beaker_dynamodb import (
     DynamoDBSession,
     StoreUnavailable,
 )
+from beaker_dynamodb.items.store import ItemStore
 from tests.chaos.scripted import ARRIVED, LOST, Script, scripted_calls
 from tests.servers.lesser import NO_TRANSACTIONS, UNKNOWN_OPERATION, lesser, sent_twice
 from tests.servers.recorder import CallRecorder
@@ -60,6 +62,18 @@ def reads(options: dict[str, Any], session_id: str) -> Any:
         return PickleSerializer().loads(record(options, session_id).read())
     except KeyError:
         return None
+
+
+def test_a_change_of_the_id_leaves_a_marker_unless_the_session_was_used_later(
+    visitor: Visitor,
+) -> None:
+    session = changed_id(visitor, b=1)
+    accessed_ms = session._old_record.item.accessed_ms
+    with mock.patch.object(ItemStore, "move", autospec=True) as move:
+        session.save()
+    how = dict(move.call_args.kwargs)
+    assert how.pop("accessed_by_ms") >= accessed_ms
+    assert {"marker": True, "unless_new_ended": False} == how
 
 
 def test_a_moved_session_is_not_saved_under_its_old_id(moved: dict[str, Any]) -> None:
