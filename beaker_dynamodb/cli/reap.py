@@ -109,7 +109,7 @@ class _StateFile:
     location: str
 
     def read(self) -> dict[str, Any] | None:
-        """Return where an earlier run stopped, or None if there is no file."""
+        """Return where an earlier run stopped, or None without a file."""
         saved = None
         try:
             saved = json.loads(self.path.read_text(encoding="utf-8"))

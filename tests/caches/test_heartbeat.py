@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -126,11 +127,7 @@ def test_a_lease_that_was_lost_is_not_renewed(
 def test_a_lease_can_be_reclaimed_unless_it_was_taken_over(
     heartbeat: Heartbeat, time: Time, taken_over: bool, expired: bool
 ) -> None:
-    def answer(key: object) -> None:
-        if taken_over:
-            raise ConditionFailed(None)
-
-    table = Table(answer)
+    table = Table(mock.Mock(side_effect=ConditionFailed(None) if taken_over else None))
     (lease,) = acquire(heartbeat, time, table, [LEASE])
     time.advance(LEASE if expired else 1)
     heartbeat.renew_due()
