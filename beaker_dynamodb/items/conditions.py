@@ -36,6 +36,7 @@ class ConditionalCalls(TableCalls):
         """
         condition = self.if_new()
         if marker:
+            # There is no item, it has expired, or it is the marker of a session that ended.
             condition["ConditionExpression"] += " OR #type = :marker"
             condition["ExpressionAttributeNames"]["#type"] = "type"
             condition["ExpressionAttributeValues"][":marker"] = {"S": MARKER}
@@ -52,6 +53,7 @@ class ConditionalCalls(TableCalls):
         :param accessed_ms: last access of the session in the old store.
         """
         # Only a migration wrote the item, from an older state, and it was not accessed since then.
+        # It is a copy that no user has changed, of an earlier access.
         older = Attr("accessed").lt(seconds(accessed_ms))
         return write_params(Attr("writer").begins_with(writer) & older)
 

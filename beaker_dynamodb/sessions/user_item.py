@@ -88,6 +88,7 @@ class UserItems:
         item = attributes(self._items, self.key(user), after, lifetime)
         unchanged = self._items.if_absent()
         if before.writer is not None:
+            # No other write has replaced the item.
             unchanged = write_params(Attr("writer").eq(before.writer))
         try:
             self._items.call("put_item", Item=item, **unchanged)
