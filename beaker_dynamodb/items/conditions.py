@@ -53,7 +53,6 @@ class ConditionalCalls(TableCalls):
         :param accessed_ms: last access of the session in the old store.
         """
         # Only a migration wrote the item, from an older state, and it was not accessed since then.
-        # It is a copy that no user has changed, of an earlier access.
         older = Attr("accessed").lt(seconds(accessed_ms))
         return write_params(Attr("writer").begins_with(writer) & older)
 
