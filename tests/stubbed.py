@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.config import Config
 from botocore.stub import Stubber
 
 from beaker_dynamodb import DynamoDBNamespaceManager
@@ -27,13 +28,14 @@ TABLE = "sessions"
 
 @cache
 def offline_client() -> DynamoDBClient:
-    """Return a client that cannot connect. There is one for all tests."""
+    """Return a client that cannot connect, and does not try again. There is one for all tests."""
     return boto3.session.Session().client(
         "dynamodb",
         region_name="eu-west-1",
         endpoint_url="http://127.0.0.1:1",
         aws_access_key_id="testkey",
         aws_secret_access_key="testsecret",
+        config=Config(retries={"max_attempts": 0}),
     )
 
 

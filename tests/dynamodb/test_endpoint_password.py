@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
@@ -78,7 +79,8 @@ def test_no_error_and_no_log_line_shows_the_password(
     caplog.set_level(logging.DEBUG, "beaker_dynamodb")
     options = endpoint(with_password("http://127.0.0.1:1"))
     manager = DynamoDBNamespaceManager("n", **options, max_attempts=1)
-    given = plain_client(with_password("http://127.0.0.1:1"))
+    no_retries = Config(retries={"max_attempts": 0})
+    given = plain_client(with_password("http://127.0.0.1:1"), config=no_retries)
     with pytest.raises(StoreUnavailable) as caught:
         manager["session"]
     assert caught.value.__cause__ is not None
