@@ -50,8 +50,8 @@ class Script:
         """
         self.plan = list(plan)
         self._meddle = meddle
-        #: Whether a call failed, a write changed the table, a condition check failed.
-        self.failed = self.wrote = self.refused = False
+        #: Whether a call failed, was sent twice, changed the table, failed a condition check.
+        self.failed = self.twice = self.wrote = self.refused = False
         #: Keys of deleted items.
         self.deleted: list[str] = []
         #: Keys of stored items.
@@ -75,6 +75,7 @@ class Script:
                 return real(items, method, **params)
         # A retried transaction is applied once, due to its client token.
         if outcome == ARRIVED or (outcome == TWICE and method != "transact_write_items"):
+            self.twice = self.twice or outcome == TWICE
             try:
                 real(items, method, **params)
                 self._note(method, params)

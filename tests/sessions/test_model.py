@@ -230,6 +230,9 @@ class Sessions(Machine):
         own = {request.id, request.old_id}
         for id in [key.removeprefix("sess:") for key in self.script.deleted]:
             assert id in own
+            if self.script.twice and id in self.table.items and self.table.find(id) is None:
+                # The second call cannot know that the first one found an expired session.
+                self.unacknowledged.append(id)
             self.table.end(id)
         assert not (acknowledged and self.table.items.keys() & own)
 
