@@ -99,8 +99,10 @@ def gunicorn(name: str, store: Store) -> Iterator[Store]:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         port, descriptor = listener.getsockname()[1], listener.fileno()
         options = [f"--bind=fd://{descriptor}", f"--workers={WORKERS}", f"--threads={THREADS}"]
+        # Workers wait for kept connections at the end, by default for 30 seconds.
+        options += ["--keep-alive=60", "--graceful-timeout=1"]
         server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *options, "--keep-alive=60", application],
+            [sys.executable, "-m", "gunicorn", *options, application],
             cwd=ROOT,
             env=environment(),
             pass_fds=[descriptor],
