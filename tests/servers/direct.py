@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from email.utils import formatdate
 from functools import cache
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
 from moto.core import responses, utils
+from moto.core.serialize import ResponseSerializer
 from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import create_backend_app
-from werkzeug.test import EnvironBuilder
 
 from beaker_dynamodb.dynamodb import observers
 from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
@@ -92,6 +94,7 @@ class _Moto:
         # moto looks for its operations in each request.
         found = cache(utils.method_names_from_class)
         setattr(responses, "method_names_from_class", found)  # noqa: B010
+        _encode_values_quickly()
 
     def answer(self, sent: AWSPreparedRequest) -> tuple[int, dict[str, str], bytes]:
         """Return the status, headers and body of the response to a request."""
@@ -107,13 +110,55 @@ class _Moto:
 
 def _environ(request: Any) -> dict[str, Any]:
     body = request.body or b""
-    headers = [
-        (name, value.decode() if isinstance(value, bytes) else value)
-        for name, value in request.headers.items()
-    ]
-    return EnvironBuilder(
-        base_url=request.url,
-        method="POST",
-        headers=headers,
-        data=body.encode() if isinstance(body, str) else bytes(body),
-    ).get_environ()
+    data = body.encode() if isinstance(body, str) else bytes(body)
+    url = urlsplit(request.url)
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": url.path,
+        "QUERY_STRING": url.query,
+        "SERVER_NAME": url.hostname,
+        "SERVER_PORT": str(url.port),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": url.netloc,
+        "wsgi.url_scheme": url.scheme,
+        "wsgi.input": BytesIO(data),
+    }
+    for name, value in request.headers.items():
+        text = value.decode() if isinstance(value, bytes) else value
+        environ["HTTP_" + name.upper().replace("-", "_")] = text
+    environ["CONTENT_TYPE"] = environ["HTTP_CONTENT_TYPE"]
+    return {**environ, "CONTENT_LENGTH": str(len(data))}
+
+
+def _encode_values_quickly() -> None:
+    """Keep moto from looking for each of an attribute value's ten possible types in many ways."""
+    real: Any = ResponseSerializer._serialize_type_structure
+
+    def serialize(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and isinstance(value, dict):
+            serialized[serializer.get_serialized_name(shape, key)] = _encoded(value)
+        else:
+            real(serializer, serialized, value, shape, key)
+
+    setattr(ResponseSerializer, "_serialize_type_structure", serialize)  # noqa: B010
+
+
+def _encoded(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an attribute value as DynamoDB's JSON has it."""
+    encoded = {}
+    for type_, content in value.items():
+        if type_ == "B":
+            content = _base64(content)
+        elif type_ == "BS":
+            content = [_base64(member) for member in content]
+        elif type_ == "L":
+            content = [_encoded(member) for member in content]
+        elif type_ == "M":
+            content = {name: _encoded(member) for name, member in content.items()}
+        encoded[type_] = content
+    return encoded
+
+
+def _base64(content: bytes | str) -> str:
+    return b64encode(content.encode() if isinstance(content, str) else content).decode()
