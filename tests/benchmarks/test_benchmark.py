@@ -108,6 +108,7 @@ def test_peers_and_slow_candidates_skip_some_loads() -> None:
     assert CHANGE_EVERY == SCENARIOS["0", 4, 32].requests_of(slow)
 
 
+@pytest.mark.full
 def test_the_clients_of_other_stores_are_not_imported() -> None:
     script = (
         "import sys; from benchmarks.candidates import bare, beaker_sessions as ours;"

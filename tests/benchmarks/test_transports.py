@@ -22,6 +22,7 @@ from tests.docs.pages import table
 ALWAYS = ["boto3, default client", "http.client", "socket, own parser"]
 
 
+@pytest.mark.full
 def test_every_client_reads_the_same_item() -> None:
     expected = {**transports.KEY, "data": {"B": bytes(transports.DATA_BYTES)}}
     with stores.canned((0,)) as (plain,), stores.canned_tls() as tls:
@@ -93,6 +94,7 @@ def test_the_parser_refuses_other_responses(
         receive(received)
 
 
+@pytest.mark.full
 def test_a_missing_package_is_named_in_its_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,7 @@ def test_pyramid_lists_where_a_user_is_logged_in(load: Load) -> None:
     assert [True, False, False] == ["Log in" in one.get() for one in (desktop, phone, stranger)]
 
 
+@pytest.mark.full
 def test_turbogears_caches_a_slow_number(load: Load) -> None:
     app = load("turbogears")
     first, second = (Browser(app).get().split("cached for a minute: ")[1] for _ in range(2))

@@ -63,6 +63,7 @@ def test_any_bytes_are_a_key(open_namespace: Opener) -> None:
     assert [] == manager.keys()
 
 
+@pytest.mark.full
 def test_cache_namespaces_are_separate(open_namespace: Opener) -> None:
     names = [*NAMESPACES.values(), *NEIGHBOURS]
     for name in names:

@@ -43,6 +43,7 @@ def sessions(count: int) -> list[SourceSession]:
     return [SourceSession(str(n), f"payload {n}", digest_of(str(n))) for n in range(count)]
 
 
+@pytest.mark.full
 def test_a_second_run_copies_what_an_interrupted_one_has_not(stores: Stores) -> None:
     found = sessions(40)
     interrupted = ListedSource(*found[:30], StoreUnavailable("the old store does not answer"))

@@ -20,6 +20,7 @@ SAME = Requirement("Section", "what", default="done", same=("1",))
 LEFT = Requirement("2", "what", application="all of it")
 
 
+@pytest.mark.full
 def test_the_page_has_the_table_that_the_command_prints() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "tests.owasp"], cwd=ROOT, check=True, capture_output=True, text=True

@@ -142,5 +142,6 @@ with FakeServer() as server:
 """
 
 
+@pytest.mark.full
 def test_the_response_to_a_killed_greenlet_s_call_reaches_no_other_call() -> None:
     run(ABORTED)

@@ -144,7 +144,7 @@ def test_users_follow_the_model(clock: Clock) -> None:
         options = {"client": client, "table_name": "users", "clock": clock, **USER}
         Users.options = {**options, "max_sessions": LIMIT}
         Visitor(Users.options, DynamoDBSession).starts(csrf="token")  # makes the table
-        steps = settings(max_examples=60, stateful_step_count=20)
+        steps = settings(max_examples=20, stateful_step_count=20)
         run_state_machine_as_test(Users, settings=steps)
 
 

@@ -111,6 +111,7 @@ def test_a_new_secret_logs_nobody_out(options: Options, form: str) -> None:
     assert [{}] * VISITORS == [without(values, jar["cookie"]).result for jar in fleet.jars]
 
 
+@pytest.mark.full
 @pytest.mark.owasp("11.2.2", "11.4.1")
 def test_new_signatures_log_nobody_out(options: Options) -> None:
     """From Beaker's middleware and SHA-1 to this package's and SHA-256 only."""

@@ -156,6 +156,7 @@ def test_what_was_written_meanwhile_stays(table: Opener, store: ItemStore, clock
     assert payload(a=2) == table("id")["session"]
 
 
+@pytest.mark.full
 def test_a_run_that_was_left_goes_on(table: Opener, store: ItemStore, clock: Clock) -> None:
     for n in range(12):
         table(f"{n}", timeout=100)["session"] = payload(text="x" * 300_000)

@@ -98,6 +98,7 @@ def test_one_thread_for_a_table_and_prefix(options: dict[str, Any]) -> None:
     assert [0, 0, 1, 1, 2, 2] == json.loads(run(THREADS, options))
 
 
+@pytest.mark.full
 def test_a_process_ends_in_the_midst_of_it(options: dict[str, Any]) -> None:
     assert "" == run(ENDING, options)
 
