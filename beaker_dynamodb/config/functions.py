@@ -9,7 +9,7 @@ from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
 
-_NAME = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
+_NAME = r"\w+(\.\w+)*:\w+(\.\w+)*"
 
 
 def function(value: object) -> Callable[..., Any] | str:
@@ -17,7 +17,7 @@ def function(value: object) -> Callable[..., Any] | str:
 
     The module is not imported yet: the command may run where the application is not installed.
     """
-    if isinstance(value, str) and _NAME.fullmatch(value.strip()):
+    if isinstance(value, str) and re.fullmatch(_NAME, value.strip()):
         return value.strip()
     if isinstance(value, str) or not callable(value):
         raise ValueError("must be a callable or module:name")

@@ -16,7 +16,7 @@ from beaker_dynamodb.config.hkdf import purpose_key
 ITEM_PURPOSE = "beaker_dynamodb item"
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class SecurityOptions:
     """Options for signing, for the sessions of a user, and for events."""
 

@@ -36,7 +36,7 @@ REMEDIES = {
 }
 _TIME_MESSAGES = ("Signature expired", "Signature not yet current")
 #: The time of the signature, and the server's time.
-_TIMES = re.compile(r"(\d{8}T\d{6}Z) is [a-z ]+ than \d{8}T\d{6}Z \((\d{8}T\d{6}Z) [+-]")
+_TIMES = r"(\d{8}T\d{6}Z) is [a-z ]+ than \d{8}T\d{6}Z \((\d{8}T\d{6}Z) [+-]"
 
 
 def remedy(error: Exception) -> Remedy | None:
@@ -61,7 +61,7 @@ def remedy_of_response(response: Mapping[str, Any]) -> Remedy | None:
 
 def clock_difference(response: Mapping[str, Any]) -> str:
     """Describe how far this host's clock is from the server's, after an error about a signature."""
-    times = _TIMES.search(response.get("Error", {}).get("Message", ""))
+    times = re.search(_TIMES, response.get("Error", {}).get("Message", ""))
     host = _epoch_seconds(times[1]) if times else time.time()
     date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     try:

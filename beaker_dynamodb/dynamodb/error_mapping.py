@@ -19,7 +19,7 @@ from beaker_dynamodb.exceptions import AccessDenied, DynamoDBError, ItemTooLarge
 #: Largest item in bytes, including attribute names (AWS developer guide, quotas).
 MAX_ITEM_BYTES = 409_600
 #: A URL with a user name or password.
-_USERINFO = re.compile(r"//[^/\"]*@")
+_USERINFO = r"//[^/\"]*@"
 
 
 class Contended(StoreUnavailable):
@@ -138,7 +138,7 @@ def cause(error: Exception) -> BaseException | None:
     )
 
     quoting = (CredentialRetrievalError, MetadataRetrievalError, ParamValidationError)
-    if isinstance(error, quoting) or _USERINFO.search(str(error)):
+    if isinstance(error, quoting) or re.search(_USERINFO, str(error)):
         return None
     root = root_error(error) if isinstance(error, BotoCoreError) else error
     root.__suppress_context__ = True

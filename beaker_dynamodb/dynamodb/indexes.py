@@ -18,7 +18,7 @@ from beaker_dynamodb.exceptions import ConfigurationError
 #: Read or write capacity of a provisioned table if only the other one is set.
 DEFAULT_CAPACITY_UNITS = 5
 #: Index names have 3 to 255 of these characters (AWS developer guide, "Naming rules").
-_INDEX_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+_INDEX_NAME = r"[A-Za-z0-9_.-]{3,255}"
 
 
 def index_name(key: str) -> str:
@@ -27,7 +27,7 @@ def index_name(key: str) -> str:
     The name contains a digest of the key if the key itself is not a valid index name.
     """
     name = f"beaker-{key}"
-    if _INDEX_NAME.fullmatch(name):
+    if re.fullmatch(_INDEX_NAME, name):
         return name
     return f"beaker-{hashlib.sha256(key.encode()).hexdigest()}"
 

@@ -14,7 +14,7 @@ from beaker_dynamodb.dynamodb.forks import PerProcess
 #: Hosts that have answered this process: if one of their names fails, DNS does.
 _answered: PerProcess[set[str]] = PerProcess(set)
 #: The host names of AWS's endpoints, for instance dynamodb.eu-west-1.amazonaws.com.
-_AWS_HOST = re.compile(r"(?:.*\.)?dynamodb(?:-fips)?\.([a-z0-9-]+)\.\S*amazonaws\.com(\.cn)?")
+_AWS_HOST = r"(?:.*\.)?dynamodb(?:-fips)?\.([a-z0-9-]+)\.\S*amazonaws\.com(\.cn)?"
 
 
 def note_answer(client: Any) -> None:
@@ -100,7 +100,7 @@ def _name_failure(host: str) -> str:
             "its name cannot be resolved, although this process has connected to it before. "
             "Check the DNS resolver of this machine"
         )
-    region = _AWS_HOST.fullmatch(host)
+    region = re.fullmatch(_AWS_HOST, host)
     if region is None:
         return "the host name does not exist. Check endpoint_url"
     known = _regions("aws-cn" if region[2] else "aws")

@@ -19,7 +19,7 @@ from uuid import UUID
 from beaker_dynamodb.exceptions import PayloadError
 
 #: What a message may quote.
-_NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")
+_NAME = r"[A-Za-z0-9_.]{1,100}"
 
 
 def _bytes() -> bytes:
@@ -82,7 +82,7 @@ class _PlainUnpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         path = f"{module}.{name}"
         if path not in _ALLOWED:
-            shown = path if _NAME.fullmatch(path) else "something"
+            shown = path if re.fullmatch(_NAME, path) else "something"
             raise PayloadError(
                 f"an unsigned session contains {shown}, and may contain plain data only (option "
                 "accept_unsigned)"
