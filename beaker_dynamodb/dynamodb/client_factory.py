@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
 from beaker_dynamodb.dynamodb.guard import guard
+from beaker_dynamodb.dynamodb.known_regions import use_known_regions
 from beaker_dynamodb.dynamodb.transport import Transport
 from beaker_dynamodb.dynamodb.unanswered import describe
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError, StoreUnavailable
@@ -114,6 +115,7 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
         config = config.merge(options.config).merge(_with_retries(retries, options.config.retries))
     # A separate session, because sessions are not thread-safe.
     session = botocore.session.Session()
+    use_known_regions(session)
     credentials = _credentials(session, options)
     return _client(session, options, config), credentials
 

@@ -1,0 +1,75 @@
+"""DynamoDB's endpoints in AWS's Regions, without botocore's list of the endpoints of all services.
+
+Parsing that list (1.2 MB of JSON) takes a twentieth of the first request. Since botocore has rules
+for each service's endpoints, it uses the list only to find a Region's partition and its kind of
+signature.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botocore.loaders import Loader
+    from botocore.session import Session
+
+#: botocore's files, in any of its search paths.
+_FILES = ("endpoints.json", "endpoints.json.gz", "partitions.json", "partitions.json.gz")
+
+
+def use_known_regions(session: Session) -> None:
+    """Make a session find DynamoDB's endpoints without the list, unless the user has their own."""
+    loader = session.get_component("data_loader")
+    components = getattr(session, "_internal_components", None)
+    folders = [Path(path) for path in loader.search_paths if not loader.is_builtin_path(path)]
+    own = any((folder / name).exists() for folder in folders for name in _FILES)
+    if components is not None and not own:
+        components.register_component("endpoint_resolver", KnownRegions(loader))
+
+
+class KnownRegions:
+    """A botocore endpoint resolver that parses the list only if something else is asked."""
+
+    uses_builtin_data = True
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def construct_endpoint(
+        self, service_name: str, region_name: str | None = None, *args: Any, **variants: Any
+    ) -> Any:
+        """Return the endpoint of a service in a Region, as botocore's resolver does."""
+        partition = self._partitions.get(region_name)
+        if service_name != "dynamodb" or partition is None or args or any(variants.values()):
+            return self._list.construct_endpoint(service_name, region_name, *args, **variants)
+        suffix = partition["outputs"]["dnsSuffix"]
+        return {
+            "partition": partition["id"],
+            "dnsSuffix": suffix,
+            "endpointName": region_name,
+            "hostname": f"dynamodb.{region_name}.{suffix}",
+            "protocols": ["https"],
+            "signatureVersions": ["v4"],
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._list, name)
+
+    @cached_property
+    def _partitions(self) -> dict[str | None, dict[str, Any]]:
+        """The partition of each Region."""
+        partitions = self._loader.load_data("partitions")["partitions"]
+        return {
+            region: partition
+            for partition in partitions
+            for region in partition["regions"]
+            if not region.endswith("-global")
+        }
+
+    @cached_property
+    def _list(self) -> Any:
+        from botocore.regions import EndpointResolver
+
+        return EndpointResolver(self._loader.load_data("endpoints"), uses_builtin_data=True)
