@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any, cast
 from uuid import uuid4
@@ -37,10 +36,7 @@ class Visit:
 
     def __init__(self) -> None:
         self._name = uuid4().hex
-
-    @property
-    def queue(self) -> combined_saves._Queue:
-        return combined_saves._queue_of(self._name)
+        self.queue = combined_saves._queue_of(self._name)
 
     def save(self, **more: Any) -> CombinedSave:
         """Return a save that has not met a conflict."""
@@ -70,12 +66,10 @@ def visit() -> Iterator[Visit]:
 
 
 @pytest.fixture
-def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def waited(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The timeouts of the waits, which end at once."""
     timeouts: list[float] = []
-    monkeypatch.setattr(
-        threading.Condition, "wait", lambda _, timeout=None: timeouts.append(timeout)
-    )
+    monkeypatch.setattr(visit.queue.condition, "wait", timeouts.append)
     return timeouts
 
 
@@ -105,12 +99,12 @@ def test_a_save_without_time_left_waits_for_the_write_that_contains_it(
     first.take()
     timeouts: list[float] = []
 
-    def wait(_: object, timeout: float) -> None:
+    def wait(timeout: float) -> None:
         timeouts.append(timeout)
         if len(timeouts) == 2:
             second._save.outcome = stored()
 
-    monkeypatch.setattr(threading.Condition, "wait", wait)
+    monkeypatch.setattr(visit.queue.condition, "wait", wait)
     assert join(second, Retry(0, -1))
     assert [1, 1] == timeouts
 
@@ -122,7 +116,7 @@ def test_a_save_that_is_aborted_while_it_waits_leaves_the_queue(
         raise KeyboardInterrupt
 
     first, second = visit.waits(), visit.save()
-    monkeypatch.setattr(threading.Condition, "wait", abort)
+    monkeypatch.setattr(visit.queue.condition, "wait", abort)
     with pytest.raises(KeyboardInterrupt), second:
         join(second, Retry(60))
     assert [first._save] == visit.queue.saves
