@@ -70,7 +70,7 @@ QUICK = Plan(
 )
 #: For the benchmark's smoke test.
 SMOKE = Plan(
-    candidates=("ours", "ours-auto", "ours-boto3", "beaker", "boto3", "boto3-beaker", "signed"),
+    candidates=("ours", "ours-auto", "boto3", "boto3-beaker"),
     sizes_kb=(4,),
     clients=(1, 2),
     delays_ms=(0,),
