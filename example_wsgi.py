@@ -314,7 +314,7 @@ def main() -> None:
             sys.exit(f"example_wsgi.py: {error}")
         print(f"Sessions and cache are in {where}, table {arguments.table_name}.")
         print(f"Open http://127.0.0.1:{listener.getsockname()[1]}/ (Ctrl-C stops it)", flush=True)
-        # More threads than the 20 requests of the page. waitress warns of a queue even so, while a
+        # More threads than the 20 requests of the page. waitress still warns about a queue, while a
         # thread wakes up.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         waitress.serve(application, sockets=[listener], threads=32, _quiet=True)

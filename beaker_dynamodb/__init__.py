@@ -1,7 +1,7 @@
 """Beaker sessions and caches in Amazon DynamoDB.
 
-``session.type = ext:dynamodb`` in a Beaker configuration is all that an application needs; the
-names here are for programs that register the backend by hand or catch its errors.
+Most applications only need ``session.type = ext:dynamodb`` in their Beaker configuration. The names
+here are for those that register the backend themselves, catch its errors or manage sessions.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ __all__ = [
 
 
 #: Imported lazily: no request needs them.
-_LATER = {
+_LAZY = {
     "SessionEvent": "sessions.events",
     "SessionStore": "sessions.session_store",
     "StoredSession": "sessions.stored_session",
@@ -63,6 +63,6 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LATER:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -1,4 +1,4 @@
-"""One configuration: its options, and what reads and writes its items."""
+"""The objects that share one configuration: options, keys, codec and item store."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from beaker_dynamodb.items.store import ItemStore
 
 
 class Backend:
-    """What sessions and caches of one configuration share. Thread-safe; does no I/O itself.
+    """Shared by the sessions and caches of one configuration. Thread-safe; does no I/O itself.
 
-    :param table_is_default: no option names a table.
+    :param table_is_default: whether no option names a table.
     """
 
     def __init__(self, options: Options, *, table_is_default: bool = False) -> None:
@@ -33,18 +33,18 @@ def backend_for(options: dict[str, Any]) -> Backend:
     :raises ConfigurationError: an option is unknown or invalid.
     """
     try:
-        return _backend_of(tuple(options.items()))
+        return _cached_backend(tuple(options.items()))
     except TypeError:
-        # An unhashable value, such as a list.
-        return _backend(options)
+        # An option has an unhashable value, such as a list.
+        return _new_backend(options)
 
 
-# typed: True and 1 are equal, but different values of an option.
+# typed, because True and 1 are equal but are different option values.
 @lru_cache(maxsize=256, typed=True)
-def _backend_of(items: tuple[tuple[str, Any], ...]) -> Backend:
-    return _backend(dict(items))
+def _cached_backend(items: tuple[tuple[str, Any], ...]) -> Backend:
+    return _new_backend(dict(items))
 
 
-def _backend(given: dict[str, Any]) -> Backend:
+def _new_backend(given: dict[str, Any]) -> Backend:
     named = by_name(given)
     return Backend(parse(named), table_is_default="table_name" not in named)

@@ -198,7 +198,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
 
 class _ThreadState(threading.local):
-    """The locks that a thread holds on a manager, and what it read inside the read lock."""
+    """The locks that a thread holds on a manager, and the values read inside the read lock."""
 
     def __init__(self) -> None:
         self.read_locks = 0

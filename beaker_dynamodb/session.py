@@ -158,7 +158,7 @@ class DynamoDBSession(SessionWithLifetime):
 
     def _write(self, data: dict[str, Any]) -> None:
         """Store the session, unless it is gone."""
-        # Not the time when the request began: the session was in use until now.
+        # Use the current time, not the request's start: the session was in use until now.
         data[ACCESSED] = self._now()
         record, old = self._record, self._old_record
         self._set_times(data, old or record)
@@ -218,7 +218,7 @@ class DynamoDBSession(SessionWithLifetime):
         self._delete_failed = True
         records = [self._old_record]
         if hasattr(self, "namespace") and not self._deleted:
-            # Not the old record if a save after `regenerate_id` failed. It may have been stored.
+            # If a save after `regenerate_id` failed, this record may have been stored, too.
             records.append(self.namespace.session)
         for record in dict.fromkeys(filter(None, records)):
             self._end(record)

@@ -1,4 +1,4 @@
-"""The session options that the middleware and the Pyramid include complete and check."""
+"""Complete and check Beaker's session options, for the middleware and for Pyramid."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.session_item import in_dynamodb
 from beaker_dynamodb.wsgi import save_errors
-from beaker_dynamodb.wsgi.cookie_options import set_safe_defaults, warn_of_dropped_cookies
+from beaker_dynamodb.wsgi.cookie_options import set_safe_defaults, warn_about_dropped_cookies
 from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signatures
 from beaker_dynamodb.wsgi.session_cookie import CHECKED, SessionWithCookie
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: A shorter secret can be guessed: 128 bits, if every byte is random.
+#: A shorter secret can be guessed. 16 random bytes are 128 bits.
 MIN_SECRET_BYTES = 16
-#: Prints a secret that cannot be guessed.
+#: A shell command that prints a secret that cannot be guessed.
 SECRET_COMMAND = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 #: Beaker's secrets: an empty one would switch signing or encryption off.
 _SECRETS = frozenset({"secret", "validate_key", "encrypt_key"})
@@ -35,7 +35,7 @@ _MAY_BE_EMPTY = frozenset({"prefix", "signing_keys"})
 
 
 def without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out session settings whose value is an empty string: they are not set.
+    """Return the session settings without empty strings, which mean "not set".
 
     :param settings: names with or without ``session.`` or ``beaker.session.``.
     :raises ConfigurationError: a secret is empty.
@@ -55,13 +55,13 @@ def without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
-    """Complete and check Beaker's session options, and take ``on_save_error`` out of them.
+    """Complete and check Beaker's session options, and remove ``on_save_error`` from them.
 
     Does no I/O.
 
     :returns: the handler for ``on_save_error``.
-    :raises ConfigurationError: the type is unknown, an option is wrong, or ``session_class`` needs
-        another ``type``.
+    :raises ConfigurationError: the type is unknown, an option is wrong, or ``session_class``
+        requires a different ``type``.
     """
     options["type"] = options.get("type") or TYPES[0]
     if options["type"] in TYPES and options.get("namespace_class") is None:
@@ -69,9 +69,9 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
         options["namespace_class"] = DynamoDBNamespaceManager
     _check_type(options)
     if "invalidate_corrupt" in options:
-        # Beaker does not convert it, and takes the string "false" of an INI file as true.
+        # Beaker does not convert it, and treats the string "false" from an INI file as true.
         options["invalidate_corrupt"] = converters.boolean(options["invalidate_corrupt"])
-    # In an INI file it is a string, which Beaker refuses.
+    # From an INI file it is a string, which Beaker refuses.
     chosen = options.get("session_class")
     if not isinstance(chosen, type):
         options["session_class"] = session_class(options)
@@ -85,10 +85,10 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
         if on_event is not None:
             import_function("on_event", on_event)
     set_safe_defaults(options)
-    warn_of_dropped_cookies(options)
+    warn_about_dropped_cookies(options)
     signatures = _checked_signatures(options)
     if options["session_class"] in (DynamoDBSession, SessionWithCookie):
-        # Not to a subclass, which may change the options.
+        # A subclass may change the options, so it does not get the parsed signatures.
         options[CHECKED] = signatures
     return save_errors.parse(options.pop("on_save_error", None))
 
@@ -117,7 +117,7 @@ def session_class(options: Mapping[str, Any]) -> type:
 
 
 def _checked_signatures(options: Mapping[str, Any]) -> CookieSignatures:
-    """Return the signatures of cookies, and warn of short secrets."""
+    """Return the cookie signatures, and warn about short secrets."""
     secret, previous = options.get("secret"), options.get("previous_secrets")
     signatures = cookie_signatures(secret, previous, options.get("cookie_signature"))
     if previous and not secret:

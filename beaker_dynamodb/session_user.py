@@ -180,7 +180,7 @@ class SessionWithUser(SessionWithItem):
             return False
         self._log_in = None
         if earlier is not None:
-            users.leave(earlier, old.key)
+            users.remove(earlier, old.key)
         return True
 
     def _end(self, record: SessionRecord) -> None:
@@ -188,4 +188,4 @@ class SessionWithUser(SessionWithItem):
         users, user = self._users, self._user_of(record.seen_data)
         record.delete()
         if users is not None and user is not None:
-            users.leave(user, record.key)
+            users.remove(user, record.key)

@@ -1,4 +1,4 @@
-"""A clock that tests move instead of sleeping."""
+"""A clock that tests advance instead of sleeping."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move the clock.
 
-        :param seconds: negative moves it back, as time servers sometimes do.
+        :param seconds: may be negative: time servers sometimes set a clock back.
         """
         self.now += seconds

@@ -48,7 +48,7 @@ def main(names: list[str]) -> None:
 def _abilities(name: str) -> list[str]:
     """Return whether the server has what this package uses if it can."""
     if name == "moto":
-        return ["yes", "yes", "yes", "not those of AWS"]
+        return ["yes", "yes", "yes", "not as on AWS"]
     pytest_configure()  # isolate from the developer's AWS account
     server = dynamodb_local() if name == "local" else ENGINES[name](CACHE)
     with server as endpoint:
@@ -89,7 +89,7 @@ def _item_of_a_failed_condition(client: DynamoDBClient) -> bool:
 
 
 def _capacity_units(client: DynamoDBClient) -> bool:
-    """Return whether units are those of AWS: 1 for a consistent read, 2 for writing 2,000 bytes."""
+    """Return whether units are as on AWS: 1 for a consistent read, 2 for writing 2,000 bytes."""
     read = client.get_item(
         TableName="abilities",
         Key={"id": {"S": "key"}},

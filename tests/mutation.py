@@ -126,8 +126,8 @@ TESTS = {
     "beaker_dynamodb/caches/lock_registry.py": _LOCKS,
 }
 
-#: Not a test that would take too long for each mutant, and not one that fails with mutmut's wrapper
-#: around each function.
+#: Leave out tests that take too long for each mutant, and those that fail because mutmut wraps each
+#: function.
 QUICK = "not forty_threads and not names_its_caller"
 
 #: mutmut's outcomes for a mutant that a test noticed; a timeout is an endless loop.

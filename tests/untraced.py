@@ -43,7 +43,7 @@ def _call() -> None:
 
 
 def exclude_moto_and_botocore() -> None:
-    """Exclude moto's responses and those parts of botocore that call no hook of the package."""
+    """Exclude moto's responses, and the parts of botocore that call no hook of this package."""
     from boto3.session import Session as BotoSession
     from botocore.regions import EndpointRulesetResolver
     from botocore.serialize import JSONSerializer

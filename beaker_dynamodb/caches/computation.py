@@ -17,13 +17,13 @@ class Computation:
     that the item is still the one that was read.
     """
 
-    #: When the caller read its key, in milliseconds since the epoch; None if it did not.
+    #: When the caller read its key, in milliseconds since the epoch, or None if it has not.
     started_ms: int | None = None
     #: Whether the value was written, or refused.
     finished = False
-    #: Whether a call of DynamoDB got no answer.
+    #: Whether a call to DynamoDB got no response.
     unanswered = False
-    #: Whether the read of the key got an answer, and what it said.
+    #: Whether the key was read, and the result.
     _known = False
     _writer: Attributes | None = None
     _created: Attributes | None = None

@@ -102,7 +102,7 @@ class CacheEntries:
             log.info("a cache value was not stored: its key was written or removed meanwhile")
 
     def delete(self, key: str | bytes) -> None:
-        """Replace an entry by a tombstone, which refuses a value being computed: one PutItem."""
+        """Replace an entry with a tombstone that refuses a value being computed. One PutItem."""
         entry = self._storage.keys.entry(self._namespace, key)
         lock = self._held_lock(key)
         tombstone = self._call(lambda: entry_items.remove(self._storage.items, entry), lock)
@@ -121,7 +121,7 @@ class CacheEntries:
         self._storage.query.delete(self._namespace)
 
     def _call(self, call: Callable[[], T], lock: CreationLock | None = None) -> T | None:
-        """Return the result of a call of DynamoDB, or None if its error is tolerated.
+        """Return the result of a call to DynamoDB, or None if its error is tolerated.
 
         :param lock: the creation lock, if this thread holds it.
         """

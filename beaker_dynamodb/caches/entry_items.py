@@ -42,7 +42,7 @@ def put_computed(items: ItemStore, item: Item, computation: Computation) -> bool
 
 
 def remove(items: ItemStore, key: Key) -> Attributes:
-    """Replace an entry, if any, by a tombstone, and delete its chunks; return the tombstone."""
+    """Replace an entry, if any, with a tombstone, delete its chunks, and return the tombstone."""
     tombstone = items.layout.marker(key, items.now_ms(), TOMBSTONE_SECONDS, TOMBSTONE)
     items.replace(tombstone)
     return tombstone

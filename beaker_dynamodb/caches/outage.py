@@ -1,4 +1,4 @@
-"""Tolerated errors of DynamoDB: the option ``on_error = miss`` of caches."""
+"""Tolerate DynamoDB errors in caches, for the option ``on_error = miss``."""
 
 from __future__ import annotations
 

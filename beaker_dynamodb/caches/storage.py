@@ -15,13 +15,13 @@ log = logging.getLogger("beaker_dynamodb")
 
 
 class CacheStorage:
-    """A backend, with what only caches need."""
+    """The cache side of a backend."""
 
     def __init__(self, backend: Backend) -> None:
         self.options = backend.options
         if backend.table_is_default:
             region = backend.options.region_name or os.environ.get("AWS_DEFAULT_REGION")
-            _warn_of_default_table(
+            _warn_about_default_table(
                 backend.options.table_name, f"Region {region}" if region else "the default Region"
             )
         self.items = backend.items
@@ -45,7 +45,7 @@ class CacheStorage:
 
 
 @lru_cache(maxsize=256)
-def _warn_of_default_table(table: str, region: str) -> None:
+def _warn_about_default_table(table: str, region: str) -> None:
     """Warn once: a region may lack the table, because Beaker does not pass ``cache.url`` to it."""
     log.warning(
         "a cache uses the table %r in %s, because its options name no table. Regions do not "

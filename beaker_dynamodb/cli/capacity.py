@@ -1,4 +1,4 @@
-"""The capacity that calls of boto3 clients consume."""
+"""Count the capacity that boto3 clients consume."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Capacity(AbstractContextManager["Capacity", None]):
             ...
         print(used)                        # 12.5 read and 3 write units
 
-    :param clients: boto3 clients of DynamoDB.
+    :param clients: boto3 clients for DynamoDB.
     :param on_call: called with one answered call at a time, in the thread that made it.
     """
 

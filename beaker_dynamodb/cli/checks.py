@@ -48,7 +48,7 @@ class Result:
     :param status: `OK`, `WARNING` or `ERROR`.
     :param text: what was found.
     :param remedy: how to fix it.
-    :param asvs: the requirements of OWASP ASVS 5.0 that it concerns (docs/explanation/owasp.md).
+    :param asvs: the OWASP ASVS 5.0 requirements that it concerns (docs/explanation/owasp.md).
     """
 
     name: str

@@ -27,7 +27,7 @@ def _log_to_stderr(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     # Only once, although each level of the command has the flag.
     if value and not ctx.meta.get(_VERBOSE):
         ctx.meta[_VERBOSE] = True
-        # Not botocore's log: it shows whole items.
+        # Leave botocore's log out: it shows whole items.
         logger = logging.getLogger("beaker_dynamodb")
         logger.setLevel(logging.DEBUG)
         logger.addHandler(logging.StreamHandler())

@@ -1,4 +1,4 @@
-"""Shows what a stored session contains, without running its pickle."""
+"""Show the contents of a stored session without running its pickle."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.compression import decompress
 from beaker_dynamodb.migrate import inert_pickle
 
-#: Limits of the output: a pickle of a few bytes can stand for a billion values.
+#: Limits of the output: a pickle of a few bytes can expand to a billion values.
 MAX_VALUES, MAX_DEPTH, MAX_BYTES_SHOWN = 10_000, 40, 200
 #: Python refuses to print integers much longer than this.
 MAX_BITS = 2048
-CUT = "…"
+TRUNCATED = "…"
 
 
 def describe_session(payload: str) -> tuple[str, Any]:
-    """Return the format of Beaker's payload, and its value made of what JSON knows.
+    """Return the format of Beaker's payload, and its value converted to JSON types.
 
-    An object of a class is shown as ``<module.Class>``. The value is None if the payload is
-    encrypted or has an unknown format.
+    An instance is shown as ``<module.Class>``. The value is None if the payload is encrypted or has
+    an unknown format.
 
     :raises PayloadError: the payload is damaged.
     """
@@ -39,18 +39,18 @@ def describe_session(payload: str) -> tuple[str, Any]:
             return "json", _Describer().value(json.loads(decompress(data, "zlib")))
         except (ValueError, RecursionError) as error:
             raise PayloadError(f"invalid JSON: {type(error).__name__}") from None
-    return "encrypted, or of an unknown serializer", None
+    return "encrypted, or written by an unknown serializer", None
 
 
 def describe_pickle(data: bytes) -> Any:
-    """Return the value of a pickle, made of what JSON knows.
+    """Return the value of a pickle, converted to JSON types.
 
     :raises PayloadError: the pickle is damaged.
     """
     try:
         return _Describer().value(inert_pickle.loads(data))
     except Exception as error:
-        # Not the error's message, which may quote the payload.
+        # Leave the error's message out: it may quote the payload.
         raise PayloadError(f"invalid pickle: {type(error).__name__}") from None
 
 
@@ -58,12 +58,12 @@ class _Describer:
     """Converts values up to the limits. Calls no method of an object from a pickle."""
 
     def __init__(self) -> None:
-        self._left = MAX_VALUES
+        self._remaining = MAX_VALUES
 
     def value(self, value: Any, depth: int = 0) -> Any:
-        self._left -= 1
-        if depth > MAX_DEPTH or self._left < 0:
-            return CUT
+        self._remaining -= 1
+        if depth > MAX_DEPTH or self._remaining < 0:
+            return TRUNCATED
         kind = type(value)
         if kind is int and value.bit_length() > MAX_BITS:
             return f"an integer of {value.bit_length():,} bits"
@@ -72,15 +72,15 @@ class _Describer:
         if value is None or kind in (bool, int, float, str):
             return value
         if kind in (bytes, bytearray):
-            return repr(bytes(value[:MAX_BYTES_SHOWN])) + CUT * (len(value) > MAX_BYTES_SHOWN)
+            return repr(bytes(value[:MAX_BYTES_SHOWN])) + TRUNCATED * (len(value) > MAX_BYTES_SHOWN)
         if kind is dict:
-            pairs = takewhile(lambda _: self._left >= 0, value.items())
+            pairs = takewhile(lambda _: self._remaining >= 0, value.items())
             return {self._key(key, depth): self.value(inner, depth + 1) for key, inner in pairs}
         if kind in (list, tuple, set, frozenset):
-            values = takewhile(lambda _: self._left >= 0, value)
+            values = takewhile(lambda _: self._remaining >= 0, value)
             return [self.value(inner, depth + 1) for inner in values]
         named = value if isinstance(value, type) else kind
-        return f"<{named.__dict__.get('path', CUT)}>"
+        return f"<{named.__dict__.get('path', TRUNCATED)}>"
 
     def _key(self, key: Any, depth: int) -> str:
         return key if type(key) is str else json.dumps(self.value(key, depth + 1))

@@ -145,7 +145,7 @@ def _check_connection(items: ItemStore, prefix: str) -> Iterator[Result]:
     try:
         read()  # explains an error better
         before = time.time()
-        # Not the read's own response: a fast call returns no HTTP headers.
+        # Do not use the read's own response: a fast call returns no HTTP headers.
         response = items.client().get_item(TableName=items.options.table_name, Key=key)
         yield checks.check_clock(response, before, time.time())
     except DynamoDBError as error:

@@ -18,7 +18,7 @@ from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource, location
 from beaker_dynamodb.migrate.migration import Migration
 from beaker_dynamodb.migrate.source import Source
 from beaker_dynamodb.migrate.stores import (
-    refuse_same,
+    check_different,
     source_from_settings,
     source_from_url,
     target_from_settings,
@@ -136,7 +136,7 @@ def migrate(
     """
     source = _source(from_url, from_ini, from_section, read_units_per_second)
     target = _target(to_url, to_ini, to_section, timeout, create=create and not dry_run)
-    refuse_same(source, target)
+    check_different(source, target)
     clients = [source.client] if isinstance(source, DynamoDBSource) else []
     migration = Migration(
         source,

@@ -24,7 +24,7 @@ def stopping_with_the_reader() -> Iterator[None]:
 
 @contextmanager
 def ignoring_a_closed_reader() -> Iterator[None]:
-    """Discard output that nothing reads, so that a command finishes what it changes."""
+    """Discard output when the reader has gone, so that the command finishes its changes."""
     stdout = sys.stdout
     sys.stdout = _Forgiving(stdout)
     try:

@@ -114,7 +114,7 @@ class _Chosen:
     period: Condition | None
 
     def question(self) -> str:
-        """Return what to ask before the sessions end; empty if there are none."""
+        """Return the question to ask first, or an empty string if no session would end."""
         table = f"table {self.options.table_name!r}"
         if self.is_one or self.special:
             number = sum(1 for _ in self.listed())

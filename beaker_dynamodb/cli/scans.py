@@ -33,11 +33,11 @@ class TableSize:
     bytes: int
 
     def read_units(self, consistent: bool = False) -> int:
-        """Return about what a Scan of the table consumes."""
+        """Estimate the read units that a Scan of the table consumes."""
         return math.ceil(self.bytes / READ_UNIT_BYTES / (1 if consistent else 2))
 
     def described(self, consistent: bool = False) -> str:
-        """Return the size, and what a Scan consumes, for people."""
+        """Return the size and the read units of a Scan as readable text."""
         units = counted(self.read_units(consistent), "read unit")
         items = counted(self.items, "item")
         return f"about {items}, {size(self.bytes)}, {units} to scan"

@@ -23,7 +23,7 @@ _WIDTH = 20
 
 
 def described(session: StoredSession, *, show_id: bool = False) -> dict[str, Any]:
-    """Return what JSON output shows of a session."""
+    """Return a session as a dict for JSON output."""
     return {
         "digest": session.digest,
         **({"id": session.id} if show_id else {}),

@@ -129,7 +129,7 @@ def _sorted(found: Iterable[StoredSession], sort: str | None) -> Iterable[Stored
 )
 @click.argument("session_id", metavar="ID", callback=read_id)
 @where_flag
-@click.option("--payload", is_flag=True, help="Show what the session contains too.")
+@click.option("--payload", is_flag=True, help="Also show the session's contents.")
 @consistent_flag
 @json_flag
 @with_settings
@@ -141,7 +141,7 @@ def show(
     consistent: bool,
     as_json: bool,
 ) -> None:
-    """Show one session: its times, its special keys, and with --payload what it contains.
+    """Show one session: its times, its special keys, and with --payload its contents.
 
     ID is the session's id, its digest (@...) as `list` shows it, or - to read the id from stdin,
     which keeps it out of process lists. A digest is searched by a scan of the table, or with

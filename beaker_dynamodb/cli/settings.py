@@ -1,4 +1,4 @@
-"""The settings of a subcommand: flags, and an INI file as Beaker would read it."""
+"""Settings of a subcommand, from flags and from an INI file that is read as Beaker reads it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from beaker_dynamodb.config.beaker_settings import CACHE, SESSIONS, split
 from beaker_dynamodb.config.ini import read_ini
-from beaker_dynamodb.config.parse import PATIENCE, Options, by_name, parse
+from beaker_dynamodb.config.parse import COMMAND_TIMEOUTS, Options, by_name, parse
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.keys import Keys
 
@@ -17,13 +17,13 @@ __all__ = ["CACHE", "SESSIONS", "Settings", "load"]
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of one table, and their use.
+    """The options of one table, for sessions or for a cache.
 
     :param options: the parsed options.
     :param purpose: `SESSIONS` or `CACHE`.
     :param beaker: settings of the INI file that Beaker itself reads: ``type``,
         ``data_serializer``, ``encrypt_key`` …
-    :param from_ini: whether the settings are an application's, from an INI file.
+    :param from_ini: whether the settings come from an application's INI file.
     """
 
     options: Options
@@ -37,7 +37,7 @@ class Settings:
         return Keys(self.options).prefixes[self.purpose == CACHE]
 
     def existing(self, **changes: Any) -> Options:
-        """Return the options, changed, for a subcommand that must not create the table."""
+        """Return the options with these changes, and without ``create_table``."""
         return replace(self.options, create_table=False, **changes)
 
 
@@ -48,9 +48,9 @@ def load(
     section: str | None = None,
     purpose: str = SESSIONS,
 ) -> Settings:
-    """Read the settings. Flags take precedence over the file, also over a url in it.
+    """Read the settings. Flags take precedence over the file, including a ``url`` in it.
 
-    :param flags: option names and values; None is "not given".
+    :param flags: option names and values; None means "not given".
     :param ini: path of an INI file.
     :param section: its section; default: the only one with sessions, or caches, in DynamoDB.
     :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
@@ -61,8 +61,8 @@ def load(
     flags = by_name(flags)
     if ini is None:
         if section is not None:
-            raise ConfigurationError("--section is a section of an INI file: give --ini as well")
-        return Settings(parse({**PATIENCE, **flags}), kind)
+            raise ConfigurationError("--section names a section of an INI file: pass --ini as well")
+        return Settings(parse({**COMMAND_TIMEOUTS, **flags}), kind)
     own, beaker = split(read_ini(ini, section, purpose), purpose)
-    options = parse({**PATIENCE, **by_name(own), **flags})
+    options = parse({**COMMAND_TIMEOUTS, **by_name(own), **flags})
     return Settings(options, kind, beaker, from_ini=True)

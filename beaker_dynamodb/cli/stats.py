@@ -107,7 +107,7 @@ def _show(found: Counts) -> None:
             console.print(_namespaces(group))
         console.print()
     if not found.groups:
-        console.print("This table has no items of Beaker.")
+        console.print("This table has no Beaker items.")
     if found.foreign:
         items = counted(found.foreign, "item belongs", "items belong")
         console.print(f"{items} to another program.")

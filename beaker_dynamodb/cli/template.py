@@ -1,4 +1,4 @@
-"""`beaker-dynamodb template`: the table that create-table makes, as code."""
+"""`beaker-dynamodb template`: the table that create-table creates, as code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LOGICAL_NAME = "BeakerTable"
 @with_extras
 @with_settings
 def template(settings: Settings, extras: Extras, kind: str) -> None:
-    """Print the table as code: the same table that create-table makes.
+    """Print the table as code: the same table that create-table creates.
 
     Makes no AWS calls. If you create the table with the template, set create_table = false.
     """
@@ -74,7 +74,7 @@ def _properties(options: Options, extras: Extras) -> dict[str, Any]:
     """Return the properties of an ``AWS::DynamoDB::Table``."""
     request = _request(options, extras)
     if encryption := request.get("SSESpecification"):
-        # CloudFormation has another name for one parameter.
+        # CloudFormation names this parameter differently.
         encryption["SSEEnabled"] = encryption.pop("Enabled")
     request["TimeToLiveSpecification"] = {"Enabled": True, "AttributeName": options.ttl_attribute}
     if extras.point_in_time_recovery:
@@ -118,13 +118,13 @@ def _terraform(options: Options, extras: Extras) -> dict[str, Any]:
         resource["point_in_time_recovery"] = {"enabled": True}
     if extras.tags:
         resource["tags"] = dict(extras.tags)
-    # Terraform's names have letters, digits, _ and -, and begin with a letter or _.
+    # Terraform names consist of letters, digits, _ and -, and start with a letter or _.
     name = re.sub(r"[^A-Za-z0-9_-]|^(?=[^A-Za-z_])", "_", request["TableName"])
     return {"resource": {"aws_dynamodb_table": {name: resource}}}
 
 
 def _request(options: Options, extras: Extras) -> dict[str, Any]:
-    # The stack has its own account and Region.
+    # Drop the account and Region of an ARN: the stack has its own.
     name = options.table_name.rpartition(":table/")[2]
     return create_request(replace(options, table_name=name), extras)
 
@@ -145,7 +145,7 @@ def _terraform_capacity(described: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _yaml_lines(value: Any, indent: str = "") -> Iterator[str]:
-    """Yield dicts, lists and scalars as YAML; its scalars may be written as in JSON."""
+    """Yield the YAML lines of a value. Scalars are written as in JSON, which YAML allows."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if isinstance(inner, (dict, list)):
@@ -167,7 +167,7 @@ def _camel_case(value: Any) -> Any:
     if isinstance(value, dict):
         start = re.compile(r"^[A-Z]+(?=[A-Z][a-z])|^[A-Z]")
         return {
-            start.sub(lambda found: found[0].lower(), name): _camel_case(inner)
+            start.sub(lambda match: match[0].lower(), name): _camel_case(inner)
             for name, inner in value.items()
         }
     return [_camel_case(inner) for inner in value] if isinstance(value, list) else value

@@ -17,7 +17,7 @@ from beaker_dynamodb.items.layout import seconds
 _AGE = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-#: The conditions that the flags stand for, and their help.
+#: The condition and the help text of each flag.
 _BOUNDS = {
     "created_before": (
         Attr("created").lt,
@@ -35,7 +35,7 @@ def iso(time: datetime | None) -> str | None:
 
 
 def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
-    """Return the time that ISO 8601, or an age such as ``7d``, stands for."""
+    """Parse an ISO 8601 time, or an age such as ``7d``."""
     if value is None:
         return None
     try:
@@ -50,7 +50,7 @@ def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime 
 
 
 def with_period(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--created-before`` and its like; pass them on as one `Condition`, or None."""
+    """Add ``--created-before`` and similar flags; pass them on as one `Condition`, or None."""
 
     @functools.wraps(function)
     def wrapper(**given: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Sessions named on the command line: by ``--where KEY=VALUE``, by id, or by its digest."""
+"""Find the sessions that the command line selects by ``--where KEY=VALUE``, id or digest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ where_flag = click.option(
 def conditions(settings: Settings, where: tuple[str, ...]) -> dict[str, Any]:
     """Convert ``KEY=VALUE`` to the types of the option ``special_keys``.
 
-    :raises click.UsageError: a key is not in the option, or a value has another type.
+    :raises click.UsageError: a key is not in the option, or a value has the wrong type.
     """
     types = settings.options.special_types
     converted: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def read_id(_: click.Context, __: click.Parameter, value: str | None) -> str | N
 
 
 def is_digest(session_id: str) -> bool:
-    """Return whether an argument is a digest, by which DynamoDB cannot find a session."""
+    """Return whether an argument is a digest. DynamoDB cannot look up a session by its digest."""
     return bool(_DIGEST.fullmatch(session_id))
 
 
@@ -80,7 +80,7 @@ def find(
 ) -> list[StoredSession]:
     """Return the sessions with these ids or digests.
 
-    :param special: special keys to find digests by; empty: scan the table.
+    :param special: special keys that narrow the search for digests; if empty, the table is scanned.
     :raises Failed: one of them does not exist.
     """
     found = [store.get(name, consistent=consistent) for name in names if not is_digest(name)]

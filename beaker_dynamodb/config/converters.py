@@ -157,7 +157,7 @@ def signing_keys(value: Any) -> tuple[bytes, ...]:
     elif isinstance(value, bytes):
         value = [value]
     if not isinstance(value, (list, tuple)):
-        # Not a set, because the first key signs.
+        # Keep the order (no set): the first key signs.
         raise ValueError("must be a string or a list of keys")
     keys = []
     for key in value:

@@ -18,8 +18,8 @@ __all__ = ["Options", "by_name", "parse"]
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: A command may wait longer than a web request, unless its settings say otherwise.
-PATIENCE = {"read_timeout": 60.0, "max_attempts": 5, "total_timeout": 300.0}
+#: Default timeouts of commands, which may wait longer than web requests.
+COMMAND_TIMEOUTS = {"read_timeout": 60.0, "max_attempts": 5, "total_timeout": 300.0}
 
 _FIELDS = {spec.name: spec for spec in fields(Options)}
 _CANONICAL = {
@@ -50,7 +50,7 @@ def by_name(given: Mapping[str, Any]) -> dict[str, Any]:
     if url is not None:
         in_url, unknown_in_url = _url_options(str(url))
         if "table_name" in in_url:
-            _warn_of_table(str(named.get("table_name", "")).strip(), in_url["table_name"])
+            _warn_about_other_table(str(named.get("table_name", "")).strip(), in_url["table_name"])
         named = {**in_url, **named}
         unknown += unknown_in_url
     strict = bool(unknown) and _convert("strict_options", named.get("strict_options", False))
@@ -60,7 +60,7 @@ def by_name(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _warn_of_table(table: str, other: str) -> None:
+def _warn_about_other_table(table: str, other: str) -> None:
     """Warn once, since the table may be the one of another backend, such as ``beaker_cache``."""
     if table not in ("", other):
         log.warning(

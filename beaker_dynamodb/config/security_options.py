@@ -1,4 +1,4 @@
-"""The part of the option table that is about secrets, signatures and users."""
+"""Options for secrets, signatures and users."""
 
 from __future__ import annotations
 
@@ -28,44 +28,45 @@ class SecurityOptions:
     )
     previous_secrets: tuple[str, ...] = option(
         converters.secrets,
-        "Other secrets whose signatures are accepted, separated by commas, or a list. With them, "
-        "`secret` can be replaced without logging anyone out.",
+        "Other secrets whose signatures are accepted: a comma-separated string or a list. They let "
+        "you replace `secret` without logging anyone out.",
         default=(),
         secret=True,
     )
     cookie_signature: str = option(
         converters.choice("sha256", "sha256-only", "beaker"),
-        "How session cookies are signed. `sha256`: with HMAC-SHA-256; a cookie that Beaker has "
+        "How session cookies are signed. `sha256`: with HMAC-SHA-256; a cookie that Beaker "
         "signed is accepted, and replaced at the session's next write. `sha256-only`: Beaker's "
-        "cookies are refused. `beaker`: with HMAC-SHA-1 as Beaker does, while servers with "
-        "Beaker's own middleware receive the same cookie; both are accepted.",
+        "cookies are refused. `beaker`: with HMAC-SHA-1, as Beaker does, for as long as servers "
+        "with Beaker's own middleware receive the same cookie; both signatures are accepted.",
         default="sha256",
     )
     signing_keys: tuple[bytes, ...] = option(
         converters.signing_keys,
-        "Secrets of at least 16 bytes, separated by commas, or a tuple. Items are signed with the "
-        "first, and accepted with any, instead of the keys derived from `secret`. An item with a "
-        "wrong signature raises PayloadError and is never unpickled. Caches have no other keys.",
+        "Secrets of at least 16 bytes: a comma-separated string or a tuple. The first one signs "
+        "items and all of them verify, instead of the keys derived from `secret`. An item with a "
+        "wrong signature raises PayloadError and is never unpickled. Without this option, cache "
+        "items are not signed.",
         default=(),
         secret=True,
     )
     accept_unsigned: bool | str = option(
         converters.boolean_or("plain"),
-        "Whether items without a signature are read where items are signed. `plain`: sessions that "
-        "contain only plain data, such as numbers, strings, containers and dates. `true`: all "
-        "items, so anyone who can write to the table can run code. `false`: none.",
+        "Which unsigned items are read although items are signed. `plain`: sessions that contain "
+        "only plain data, such as numbers, strings, containers and dates. `true`: all items, so "
+        "anyone who can write to the table can run code. `false`: none.",
         default="plain",
     )
 
     user_key: str | None = option(
         converters.attribute_name,
         "The special key that holds a session's user; it must have an index. Log-ins are then "
-        "registered with the user, so that `SessionStore.revoke` misses none. This package's "
-        "middleware only.",
+        "registered with the user, so that `SessionStore.revoke` misses none. Works only with "
+        "this package's middleware.",
     )
     max_sessions: int | None = option(
         converters.positive_integer,
-        "Number of sessions that a user may have at the same time. Needs `user_key`.",
+        "How many sessions a user may have at the same time. Requires `user_key`.",
         default_text="no limit",
     )
     when_exceeded: str = option(
@@ -84,6 +85,6 @@ class SecurityOptions:
 
     @cached_property
     def item_keys(self) -> tuple[bytes, ...]:
-        """The keys of items. The first one signs, and all of them verify."""
+        """The keys for items. The first one signs; all of them verify."""
         secrets = [] if self.secret is None else [self.secret, *self.previous_secrets]
         return self.signing_keys or tuple(purpose_key(one, ITEM_PURPOSE) for one in secrets)

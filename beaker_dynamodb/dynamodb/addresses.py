@@ -32,7 +32,7 @@ def keep_addresses(client: DynamoDBClient) -> None:
         manager = client._endpoint.http_session._manager  # type: ignore[attr-defined]
         classes = manager.pool_classes_by_scheme
     except AttributeError:
-        return  # another version of botocore: connections are made as it makes them
+        return  # an unknown version of botocore: connections are made as it makes them
     manager.pool_classes_by_scheme = {**classes, "https": _Pool}
 
 

@@ -40,7 +40,7 @@ _TIMES = r"(\d{8}T\d{6}Z) is [a-z ]+ than \d{8}T\d{6}Z \((\d{8}T\d{6}Z) [+-]"
 
 
 def remedy(error: Exception) -> Remedy | None:
-    """Return what can fix a failed call, or None."""
+    """Return the remedy for a failed call, or None."""
     from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError
 
     if isinstance(error, ClientError):
@@ -51,7 +51,7 @@ def remedy(error: Exception) -> Remedy | None:
 
 
 def remedy_of_response(response: Mapping[str, Any]) -> Remedy | None:
-    """Return what can fix the call that got an error response, or None."""
+    """Return the remedy for an error response, or None."""
     code = response.get("Error", {}).get("Code", "")
     message = response.get("Error", {}).get("Message", "")
     if code == "InvalidSignatureException" and message.startswith(_TIME_MESSAGES):

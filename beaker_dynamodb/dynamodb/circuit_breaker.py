@@ -43,7 +43,7 @@ _Call = tuple[float, "Options", Callable[[], object]]
 
 
 def _wait(event: threading.Event, seconds: float) -> None:
-    # Not threading.Event.wait: gevent may replace the class after this module is imported.
+    # Passing threading.Event.wait itself would be too early: gevent may replace the class later.
     event.wait(seconds)
 
 

@@ -72,7 +72,7 @@ class _SharedClient:
         with self._lock:
             if not self._is_current(client):
                 return True  # another thread replaced it
-            if self._renewal_pause.lasts(now):
+            if self._renewal_pause.is_active(now):
                 return False
             seconds = min(MAX_RENEWAL_SECONDS, self._renewal_seconds * 2 or 1.0)
             # Jitter: the credentials of a whole fleet are refused at the same time.
@@ -95,7 +95,7 @@ class _SharedClient:
         with self._lock:
             if not self._is_current(client):
                 return True
-            if self._search_pause.lasts(now):
+            if self._search_pause.is_active(now):
                 return False
             self.transport = None
             return True
@@ -124,7 +124,7 @@ class ClientSource:
         return self.transport().client
 
     def transport(self) -> Transport:
-        """Return what makes calls with the client.
+        """Return the transport that makes calls with the client.
 
         :raises ConfigurationError: boto3, the Region or the profile is missing.
         :raises StoreUnavailable: the credentials cannot be obtained now.

@@ -24,7 +24,7 @@ CONNECT_SECONDS = 1.0
 
 
 def make_transport(options: Options) -> Transport:
-    """Create a client, and what makes calls with it.
+    """Create a client and the transport that makes calls with it.
 
     :raises ConfigurationError: boto3 is missing, or an option or AWS's configuration is wrong.
     :raises StoreUnavailable: anything else failed, for instance obtaining credentials.
@@ -43,7 +43,7 @@ def make_transport(options: Options) -> Transport:
 
         guard(client, options)
         keep_addresses(client)
-        # Someone may have replaced what creates clients.
+        # The application may have patched the function that creates clients.
         imitable = credentials is not None and isinstance(client, BaseClient)
         if options.transport == "boto3" or not imitable:
             return Transport(client)
@@ -51,7 +51,7 @@ def make_transport(options: Options) -> Transport:
 
         try:
             return FastTransport(client, credentials, always=options.transport == "lean")
-        except AttributeError:  # another version of botocore
+        except AttributeError:  # an unknown version of botocore
             return Transport(client)
     # Raised outside of the `except` block, so that no traceback shows a helper's output.
     raise failure

@@ -1,4 +1,4 @@
-"""Remembers failed refreshes of credentials for a moment, and hides a helper's output.
+"""Remember a failed credential refresh for a second, and hide the helper's output.
 
 botocore refreshes expiring credentials in one thread at a time. The output of a helper such as
 ``credential_process`` may contain secrets, and botocore puts it into exceptions and its log.
@@ -16,7 +16,7 @@ from beaker_dynamodb.dynamodb.shared_attempt import REMEMBER_SECONDS, Pause
 
 
 def guard_refresh(credentials: Any, clock: Callable[[], float]) -> None:
-    """Make credentials raise a failed refresh again for `REMEMBER_SECONDS`.
+    """Make credentials re-raise the error of a failed refresh for `REMEMBER_SECONDS`.
 
     :param credentials: botocore's credentials or None. Those that do not expire are not changed.
     :param clock: epoch seconds.
@@ -27,7 +27,7 @@ def guard_refresh(credentials: Any, clock: Callable[[], float]) -> None:
 
 
 class _Refresh:
-    """botocore calls this function, under a lock, for fresh credentials."""
+    """Callable that botocore calls under a lock to get fresh credentials."""
 
     def __init__(self, refresh: Callable[[], Any], method: str, clock: Callable[[], float]) -> None:
         self._refresh = refresh
@@ -37,11 +37,11 @@ class _Refresh:
         self._remembered = Pause()
 
     def __call__(self) -> Any:
-        if self._error is None or not self._remembered.lasts(self._clock()):
+        if self._error is None or not self._remembered.is_active(self._clock()):
             self._error = None
             try:
                 return self._refresh()
-            except ClientError as error:  # a response of STS, without secrets
+            except ClientError as error:  # an error response from STS, which contains no secrets
                 self._error = error
             except Exception as error:
                 self._error = CredentialRetrievalError(

@@ -146,7 +146,7 @@ def cause(error: Exception) -> BaseException | None:
 
 
 def _translate_response(response: Mapping[str, Any], operation: str, table: str) -> Exception:
-    """Return the exception to raise for an error response of DynamoDB."""
+    """Return the exception to raise for an error response from DynamoDB."""
     code = response.get("Error", {}).get("Code", "")
     message = response.get("Error", {}).get("Message", "")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -141,7 +141,7 @@ class FastTransport(Transport):
         self._routes[table] = route
 
     def _first_attempt(self, request: Any, **_: Any) -> AWSResponse | None:
-        """Return or raise the outcome of a fast call, as that of botocore's first attempt."""
+        """Return or raise a fast call's outcome as that of botocore's first attempt."""
         number = request.headers.get(_OUTCOME)
         if number is None:
             return None
@@ -164,7 +164,7 @@ class _Raw(io.BytesIO):
 
 
 def _parsed(response: http_exchange.Response) -> dict[str, Any] | None:
-    """Return what a response contains, or None if it is an error or damaged."""
+    """Return the parsed response, or None if it is an error or damaged."""
     if response.status != 200 or wrong_checksum(response.headers, response.body) is not None:
         return None
     try:

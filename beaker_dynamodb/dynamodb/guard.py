@@ -86,7 +86,7 @@ def refuse_damaged(http_response: Any, parsed: dict[str, Any], model: Any, **_: 
     if not parsed.keys() - {"ResponseMetadata", "Error"} and not _is_object(content):
         from botocore.parsers import ResponseParserError
 
-        raise ResponseParserError("not a response of DynamoDB")
+        raise ResponseParserError("not a response from DynamoDB")
 
 
 def wrong_checksum(headers: Any, content: bytes) -> str | None:

@@ -1,6 +1,6 @@
 """Whether other code observes or changes boto3's calls: tracing, mocks, recorders, debug logs.
 
-Such code wraps functions of botocore, urllib3 and http.client, or registers handlers for botocore's
+Such code wraps functions in botocore, urllib3 and http.client, or registers handlers for botocore's
 events. It may arrive at any time, so this is checked for each call.
 """
 
@@ -147,7 +147,7 @@ class Observers:
                 return True
         if self._client._endpoint.http_session is not self._http_session:
             return True
-        # Not ==, because a wrapper may claim to be equal to what it wraps.
+        # Compare with `is`: a wrapper may claim to equal the function it wraps.
         if self._originals and all(
             map(is_, map(getattr, self._owners, self._names), self._originals)
         ):
@@ -169,13 +169,13 @@ class Observers:
                 if not all(map(_is_known, emitter._handlers.prefix_search(event))):
                     return True
         except AttributeError:
-            return True  # another version of botocore
+            return True  # an unknown version of botocore
         self._handler_cache = cache
         return False
 
 
 def _logged() -> bool:
-    # Not any() with a generator, which is half as fast.
+    # A loop is twice as fast as any() with a generator.
     for logger in _LOGGERS:  # noqa: SIM110
         if logger.isEnabledFor(logging.DEBUG):
             return True

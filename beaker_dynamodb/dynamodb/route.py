@@ -116,4 +116,4 @@ def _pool(url: str, http: Any) -> Any:
             return None
         return http._get_connection_manager(url, proxy).connection_from_url(url)
     except AttributeError:
-        return None  # another version of botocore
+        return None  # an unknown version of botocore

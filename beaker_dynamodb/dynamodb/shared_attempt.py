@@ -1,4 +1,4 @@
-"""One attempt shared by all threads of a process, and pauses in which nothing is attempted."""
+"""Share one attempt between all threads of a process, and pause after a failed one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 
 T = TypeVar("T")
 
-#: A `StoreUnavailable` is raised again for this long without another attempt.
+#: How long a `StoreUnavailable` is re-raised without a new attempt.
 REMEMBER_SECONDS = 1.0
 
 
@@ -32,13 +32,13 @@ class Pause:
         """End the pause."""
         self._since = self._until = float("-inf")
 
-    def lasts(self, now: float) -> bool:
-        """Return whether the pause is still on."""
+    def is_active(self, now: float) -> bool:
+        """Return whether the pause has not ended yet."""
         return self._since <= now < self._until
 
 
 class _Running(Generic[T]):
-    """An attempt in progress. One that ends without result and error was aborted."""
+    """An attempt in progress. If it ends without result and error, it was aborted."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -64,7 +64,7 @@ class SharedAttempt(Generic[T]):
         """
         while True:
             with self._lock:
-                if self._error is not None and self._remembered.lasts(clock()):
+                if self._error is not None and self._remembered.is_active(clock()):
                     raise copy_of(self._error)
                 running = self._running
                 if running is None:

@@ -162,8 +162,8 @@ def enable_time_to_live_or_warn(client: DynamoDBClient, options: Options) -> Non
     try:
         enable_time_to_live(client, options)
     except Exception as error:
-        # Not an error, because sessions work without it: only expired items accumulate. A new table
-        # may also be unknown to this call for a moment.
+        # Only warn, because sessions work without time to live: expired items just accumulate. A
+        # new table may also be unknown to this call for a moment.
         log.warning(
             "table %r: time to live could not be enabled (%s); expired items will not be deleted "
             "until you run: aws dynamodb update-time-to-live --table-name %s "

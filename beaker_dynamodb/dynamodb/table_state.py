@@ -126,7 +126,7 @@ def wait_until(
         # A new table may not be found at first.
         if found is None and before == "DELETING":
             return None
-        if not waiting.lasts(clock()):
+        if not waiting.is_active(clock()):
             raise TableNotReady(
                 f"table {table!r} is {found or 'not found'} after {seconds:.0f} seconds; "
                 "try again later",

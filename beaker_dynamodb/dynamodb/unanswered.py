@@ -13,7 +13,7 @@ from beaker_dynamodb.dynamodb.forks import PerProcess
 
 #: Hosts that have answered this process: if one of their names fails, DNS does.
 _answered: PerProcess[set[str]] = PerProcess(set)
-#: The host names of AWS's endpoints, for instance dynamodb.eu-west-1.amazonaws.com.
+#: The host names of AWS endpoints, such as dynamodb.eu-west-1.amazonaws.com.
 _AWS_HOST = r"(?:.*\.)?dynamodb(?:-fips)?\.([a-z0-9-]+)\.\S*amazonaws\.com(\.cn)?"
 
 
@@ -25,7 +25,7 @@ def note_answer(client: Any) -> None:
 
 
 def explain(error: Exception) -> str:
-    """Return what happened and what to check, for an exception of botocore without a response."""
+    """Return what happened and what to check, for a botocore exception without a response."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ClientError):

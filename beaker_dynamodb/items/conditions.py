@@ -22,7 +22,7 @@ class ConditionalCalls(TableCalls):
 
     def if_new(self) -> Condition:
         """Return the condition of a first write."""
-        # There is no item, or it has expired.
+        # The item does not exist or has expired.
         return self.condition(
             "attribute_not_exists(#key) OR #deadline <= :now",
             {"#key": self.options.hash_key, "#deadline": "deadline"},
@@ -36,14 +36,14 @@ class ConditionalCalls(TableCalls):
         """
         condition = self.if_new()
         if marker:
-            # There is no item, it has expired, or it is the marker of a session that ended.
+            # The item does not exist, has expired, or is the marker of an ended session.
             condition["ConditionExpression"] += " OR #type = :marker"
             condition["ExpressionAttributeNames"]["#type"] = "type"
             condition["ExpressionAttributeValues"][":marker"] = {"S": MARKER}
         return condition
 
     def if_absent(self) -> Condition:
-        """Return the condition that there is no item, not even an expired one."""
+        """Return the condition that the item does not exist, not even expired."""
         return write_params(Attr(self.options.hash_key).not_exists())
 
     def if_copied(self, writer: str, accessed_ms: int) -> Condition:

@@ -144,7 +144,7 @@ class Keys:
         return self._two_parts(self._cache + LOCKS, namespace, key)
 
     def locks(self, namespace: str) -> Key:
-        """Return what the keys of a namespace's creation locks begin with; see `entries`."""
+        """Return the common prefix of the keys of a namespace's creation locks; see `entries`."""
         return self._beginning(self._cache + LOCKS, namespace)
 
     def is_lock(self, key: Key) -> bool:
@@ -186,7 +186,7 @@ class Keys:
         return Key(partition + sort, None, originals)
 
     def entries(self, namespace: str) -> Key:
-        """Return what the keys of a namespace's cache entries begin with.
+        """Return the common prefix of the keys of a namespace's cache entries.
 
         On a table with a sort key, ``partition`` is complete and ``sort`` is a prefix. Otherwise
         ``partition`` is a prefix that ends with ``|``, so that it matches no other namespace.

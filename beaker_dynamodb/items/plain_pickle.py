@@ -46,7 +46,7 @@ def _unset_uuid() -> type:
     return Unset
 
 
-#: What a pickle may name, and what is called in place of it.
+#: The names that a pickle may use, each with the function called in its place.
 _ALLOWED: dict[str, Callable[..., Any]] = {
     "_codecs.encode": _encode,
     "collections.OrderedDict": OrderedDict,

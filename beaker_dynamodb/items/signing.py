@@ -52,7 +52,7 @@ class Signatures:
 
 
 def _signature(key: bytes, item: Item) -> bytes:
-    # Without a sort key there is no part for it; an empty sort key is an empty part.
+    # Without a sort key, its part is missing; with an empty sort key, its part is empty.
     sort = [] if item.key.sort is None else [item.key.sort]
     texts = [text.encode() for text in (item.key.partition, *sort, item.codec)]
     parts = [PURPOSE, *texts]

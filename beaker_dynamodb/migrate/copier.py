@@ -1,4 +1,4 @@
-"""Copies sessions to the new store, as far as they may be written there."""
+"""Copy sessions to the new store, except those that it must not overwrite or bring back."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.source import Damaged, SourceSession
 from beaker_dynamodb.sessions.storage import SessionStorage
 
-#: ``verify = sample`` reads one copy in this many.
-SAMPLE = 100
-#: Bytes per write unit, and how many times the units of a transaction are (AWS developer guide,
+#: ``verify = sample`` reads back one copy out of this many.
+SAMPLE_EVERY = 100
+#: Bytes per write unit, and the factor by which a transaction costs more (AWS developer guide,
 #: read/write capacity).
 UNIT_BYTES, TRANSACTION_FACTOR = 1024, 2
 
@@ -36,10 +36,10 @@ NO_RECORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A session, and what to do with it.
+    """A session and the decision whether to write it.
 
-    :param recorded: the target has a record of it.
-    :param outcome: why it is not written; None: it is written under the condition.
+    :param recorded: whether the target has a record of it.
+    :param outcome: why the session is not written, or None if it is, subject to ``condition``.
     """
 
     session: Live
@@ -60,10 +60,10 @@ class Copier:
     accept_missing_records: bool
 
     def __post_init__(self) -> None:
-        self._verify_every = {"sample": SAMPLE, "all": 1, "none": 0}[self.verify]
+        self._verify_every = {"sample": SAMPLE_EVERY, "all": 1, "none": 0}[self.verify]
         self._copies = count()
         self.report = Report()
-        # Ends the waits for the limiter.
+        # Wakes up threads that wait for the rate limiter.
         self._stopped = threading.Event()
         self._lock = threading.Condition()
         self._writing = 0
@@ -131,9 +131,10 @@ class Copier:
                     self._lock.notify_all()
 
     def stop(self) -> None:
-        """Start no other write, and wait for those in progress. The next run makes the others."""
+        """Start no more writes, and wait for those in progress. The next run copies the rest."""
         self._stopped.set()
-        # Not by the pool: interrupted while it starts a thread, it does not know the thread.
+        # Do not wait for the thread pool: a pool that is interrupted while it starts a thread loses
+        # track of that thread.
         with self._lock:
             self._lock.wait_for(lambda: self._writing == 0)
 
@@ -142,7 +143,7 @@ class Copier:
         self.write(self.plan(entries))
 
     def _write(self, plan: Planned) -> str:
-        """Write a copy with its record if it may be written, and return the outcome."""
+        """Write a copy and its record, subject to the plan's condition. Return the outcome."""
         items, session = self.target.items, plan.session
         item = copy_of(session, self.target)
         record = self.records.record(session.entry.digest, session.deadline_ms)
@@ -165,7 +166,7 @@ class Copier:
         return "copied"
 
     def _record(self, session: Live) -> None:
-        """Record that a session was found in the target, so that no later run creates it."""
+        """Record that the target had this session, so that no later run creates it again."""
         record = self.records.record(session.entry.digest, session.deadline_ms)
         self._spend(_units(record))
         if not self.dry_run:
@@ -197,11 +198,11 @@ def _units(attributes: Attributes) -> int:
 
 
 def _ended(attributes: Mapping[str, Any] | None) -> bool:
-    """Return whether there is no session, or only the marker of one that has ended."""
+    """Return whether the item is missing or is the marker of an ended session."""
     return attributes is None or attributes.get("type") == {"S": MARKER}
 
 
 def _is_copy(attributes: Mapping[str, Any] | None) -> bool:
-    """Return whether no user has changed a session since it was copied."""
+    """Return whether the item is a copy that no request has changed since."""
     writer: str = (attributes or {}).get("writer", {}).get("S", "")
     return writer.startswith(WRITER)

@@ -1,4 +1,4 @@
-"""Which sessions of a source are copied, and what a copy is."""
+"""Decide which sessions of a source are copied, and build their copies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATEST = 1e11
 class Live:
     """A session of the source that is worth a copy. Times in milliseconds since the epoch.
 
-    :param values: what it holds, or None if only the application can read it.
+    :param values: the session's contents, or None if only the application can read them.
     :param accessed_ms: None if it is unknown.
     :param deadline_ms: when the copy expires; None means never.
     """

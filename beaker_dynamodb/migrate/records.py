@@ -65,13 +65,13 @@ class Records:
         self._source = source
         self._run = items.keys.migration(f"run|{hashlib.sha256(source.encode()).hexdigest()}")
         self._started_ms = items.now_ms()
-        #: There is no table, so nothing is stored.
+        #: Whether the table is missing, so that nothing is stored.
         self.no_table = False
 
     def last_run(self, *, table_may_be_missing: bool = False) -> Run | None:
         """Return the last run from this source. This is the first call to the target.
 
-        :raises ConfigurationError: there is no such table, or its key differs from the options.
+        :raises ConfigurationError: the table does not exist, or its key differs from the options.
         """
         key = self._items.layout.key_attributes(self._run)
         try:
@@ -109,7 +109,7 @@ class Records:
         self._items.call("put_item", Item=attributes)
 
     def look_up(self, keys: Mapping[str, Key]) -> dict[str, Stored]:
-        """Read what the target has for sessions, in as few calls as possible.
+        """Read the target's items and records of sessions, in as few calls as possible.
 
         :param keys: the keys of sessions in the target, by the digest of their id.
         """

@@ -26,7 +26,7 @@ class SourceSession:
     """A session in the old store.
 
     :param session_id: None if the store has only its digest.
-    :param payload: exactly what Beaker's Session stored.
+    :param payload: the unchanged string that Beaker's Session stored.
     :param digest: hexadecimal SHA-256 of the id.
     :param accessed_ms: last write according to the store, in milliseconds since the epoch, or None
         if it is unknown.
@@ -95,7 +95,7 @@ def from_pickle(
     accessed_ms: int | None = None,
     expires_ms: int | None = None,
 ) -> Entry:
-    """Return the entry for what a backend has pickled.
+    """Return the entry for an object that one of Beaker's backends pickled.
 
     :param namespace: the backend pickles the dict of a namespace, not each value by itself.
     """

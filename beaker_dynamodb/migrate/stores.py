@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES, split
 from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.config.parse import PATIENCE, by_name, parse
+from beaker_dynamodb.config.parse import COMMAND_TIMEOUTS, by_name, parse
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.from_database import DatabaseSource
 from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
@@ -22,9 +22,9 @@ from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: Why sessions of some types cannot be migrated.
 UNSUPPORTED = {
-    "cookie": "the sessions are in the browsers' cookies, there is nothing to copy",
+    "cookie": "the sessions are in the browsers' cookies, so there is nothing to copy",
     "memory": "the sessions are in the memory of the application's processes",
-    "ext:google": "the datastore's sessions cannot be listed from here",
+    "ext:google": "sessions in Google's datastore cannot be listed",
     "ext:memcached": "memcached cannot list its contents",
 }
 #: Beaker's session type by URL scheme; every other scheme is for SQLAlchemy.
@@ -71,16 +71,14 @@ def source_from_url(url: str, units_per_second: float | None = None) -> Source:
 def source_from_settings(
     settings: Mapping[str, Any], units_per_second: float | None = None
 ) -> Source:
-    """Open the source that settings of Beaker's middleware describe.
+    """Open the source that Beaker's session settings describe.
 
     :param settings: names without ``session.``.
     :raises ConfigurationError: see `source_from_url`.
     """
     kind = settings.get("type") or ("file" if settings.get("data_dir") else "memory")
     if kind in UNSUPPORTED:
-        raise ConfigurationError(
-            f"sessions of the type {kind} cannot be migrated: {UNSUPPORTED[kind]}"
-        )
+        raise ConfigurationError(f"sessions of type {kind} cannot be migrated: {UNSUPPORTED[kind]}")
     if kind == "file":
         return FileSource(Path(_required(settings, "file_dir", "data_dir")))
     if kind == "dbm":
@@ -101,11 +99,11 @@ def source_from_settings(
 
 
 def target_from_settings(settings: Mapping[str, Any], *, create: bool = False) -> SessionStorage:
-    """Open the table to copy to, which settings of the middleware describe.
+    """Open the target table that Beaker's session settings describe.
 
     :param settings: names without ``session.``.
     :param create: create the table if it does not exist.
-    :raises ConfigurationError: another session type, or a wrong option.
+    :raises ConfigurationError: the session type is not DynamoDB, or an option is wrong.
     """
     if settings.get("type", "ext:dynamodb") not in TYPES:
         raise ConfigurationError(
@@ -114,14 +112,14 @@ def target_from_settings(settings: Mapping[str, Any], *, create: bool = False) -
     return SessionStorage(Backend(_options(settings, create=create)))
 
 
-def refuse_same(source: Source, target: SessionStorage) -> None:
-    """Refuse to copy sessions to their own keys.
+def check_different(source: Source, target: SessionStorage) -> None:
+    """Check that sessions are not copied to their own keys.
 
     :raises ConfigurationError: source and target are the same table and prefix.
     """
     if not isinstance(source, DynamoDBSource):
         return
-    ours, theirs = (
+    source_keys, target_keys = (
         (
             one.items.client().meta.endpoint_url,
             one.options.table_name.rpartition("/")[2],  # of an ARN
@@ -131,7 +129,7 @@ def refuse_same(source: Source, target: SessionStorage) -> None:
         for one in (source.storage, target)
     )
     # With `hash_ids = migrate`, the source also finds sessions under other keys.
-    if ours == theirs and source.storage.options.hash_ids != "migrate":
+    if source_keys == target_keys and source.storage.options.hash_ids != "migrate":
         raise ConfigurationError(
             f"source and target are the same: {source.name}. Copy to another table or prefix"
         )
@@ -140,7 +138,7 @@ def refuse_same(source: Source, target: SessionStorage) -> None:
 def _options(settings: Mapping[str, Any], *, create: bool = False) -> Options:
     # A table with a misspelled name must not be created.
     given = by_name(split(settings, SESSIONS)[0])
-    return parse({**PATIENCE, **given, "create_table": create})
+    return parse({**COMMAND_TIMEOUTS, **given, "create_table": create})
 
 
 def _required(settings: Mapping[str, Any], *names: str) -> str:

@@ -1,7 +1,7 @@
 """Report what happens to sessions: to the function in ``on_event``, and to the log.
 
 The log records have the name ``beaker_dynamodb.events`` and the level INFO. Their attributes
-``event``, ``reason``, ``session`` and ``old_session`` hold what a `SessionEvent` does.
+``event``, ``reason``, ``session`` and ``old_session`` have the same values as in `SessionEvent`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Events:
         self._user_key = options.user_key
 
     def _listener(self) -> Callable[[SessionEvent], object] | None:
-        """Return the application's function; if it cannot be imported, log that once."""
+        """Return the application's function. If it cannot be imported, log that once."""
         if isinstance(self._function, str):
             try:
                 self._function = import_function("on_event", self._function)
@@ -82,7 +82,7 @@ class Events:
         old_session: str = "",
         attributes: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Log an event and pass it on. An exception of the application's function is logged.
+        """Log an event and pass it on. An exception in the application's function is logged.
 
         :param attributes: special keys as DynamoDB attributes; the user may be among them.
         """

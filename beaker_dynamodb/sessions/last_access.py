@@ -1,8 +1,8 @@
-"""Access times from hosts whose clocks differ: the later one counts.
+"""Keep the later of two access times when hosts' clocks differ.
 
 A save by a host whose clock is behind must not shorten a session's life. It therefore writes the
-later of the stored access time and its own, and the expiry follows from that. A shorter
-``timeout`` takes effect nevertheless, because only access times are compared.
+later of the stored access time and its own, and computes the expiry from it. A shorter ``timeout``
+still takes effect, because only access times are compared.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 
-def later(then: Any, now: Any) -> float | None:
-    """Return the first of two of Beaker's access times if it is later, or None."""
-    if not isinstance(then, (int, float)) or not isinstance(now, (int, float)):
+def later_access(stored: Any, own: Any) -> float | None:
+    """Return the stored access time if it is later than the request's own, otherwise None."""
+    if not isinstance(stored, (int, float)) or not isinstance(own, (int, float)):
         return None
-    return then if then > now else None
+    return stored if stored > own else None
 
 
 def overwritable_ms(
@@ -22,10 +22,10 @@ def overwritable_ms(
 ) -> int:
     """Return the latest stored access time that a save may overwrite without merging.
 
-    :param stored_ms: the access time of the item as it was loaded.
-    :param began: Beaker's access time in the session to save: when the request began. Beaker ends
-        the session by this time, so a later one may be overwritten only if less than
-        ``touch_interval`` is lost.
+    :param stored_ms: access time of the loaded item.
+    :param began: Beaker's access time in the session to save, which is when the request began.
+        Beaker computes the session's end from it, so overwriting a later stored time must not
+        shorten the session by more than ``touch_interval``.
     """
     latest: float = now_ms
     if isinstance(began, (int, float)):

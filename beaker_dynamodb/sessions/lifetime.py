@@ -25,7 +25,7 @@ LATEST = 253_402_300_799
 def number_in(data: Mapping[str, Any], key: str) -> float | None:
     """Return a time or a duration in a session's data, in seconds, or None without a valid one."""
     value: Any = data.get(key)
-    # Neither a bool nor NaN nor infinite.
+    # Exclude bools, NaN and infinity.
     if type(value) in (int, float) and 0 <= value <= LATEST:
         return float(value)
     return None
@@ -62,7 +62,7 @@ def expiry(
     if absolute_timeout is not None and start is not None and now - start >= absolute_timeout:
         ends[ABSOLUTE] = start + absolute_timeout
     accessed, idle = number_in(data, ACCESSED), own_timeout(data) or timeout
-    # Not >=: Beaker compares them like this.
+    # Beaker also compares with > rather than >=.
     if idle is not None and accessed is not None and now - accessed > idle:
         ends[IDLE] = accessed + idle
     return min(ends, key=ends.__getitem__) if ends else None

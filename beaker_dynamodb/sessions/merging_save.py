@@ -63,7 +63,7 @@ class MergingSave:
                             raise
         except BaseException as error:
             self._note_unanswered()
-            # Not while other saves wait for this one: the application's function may be slow.
+            # Report only after other saves stop waiting: the application's function may be slow.
             if isinstance(error, SessionConflict):
                 self._state.report(events.CONFLICT)
             raise

@@ -185,7 +185,7 @@ class SessionRecord(ReadSession):
     def _with_latest_access(self, mine: Payload) -> Payload:
         """Return the payload with the later of its own and the loaded access time."""
         seen = None if self.seen is None else self.seen.accessed
-        later = last_access.later(seen, mine.accessed)
+        later = last_access.later_access(seen, mine.accessed)
         if later is None or mine.data is None:
             return mine
         return mine.with_data({**mine.data, merge.ACCESSED: later})

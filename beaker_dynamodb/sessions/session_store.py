@@ -151,7 +151,7 @@ class SessionStore:
         :param keep: sessions or ids to keep: ``keep=request.session.id``. None is ignored.
         :param more: names and values as keywords.
         :returns: the number of active sessions deleted.
-        :raises ValueError: there is no special key.
+        :raises ValueError: no special key is given.
         """
         return sum(1 for _ in self.revoke_each({**(special_keys or {}), **more}, keep=keep))
 

@@ -168,7 +168,7 @@ class SessionState:
         """Return the signed item that replaces the stored one."""
         storage, loaded = self.storage, self.item
         data, codec = storage.codec.encode_session(payload.raw)
-        storage.warn_of_size(len(data))
+        storage.warn_about_size(len(data))
         now_ms = storage.items.now_ms()
         # Keep a later access time: another host's clock may be ahead.
         accessed_ms = now_ms if loaded is None else max(now_ms, loaded.accessed_ms or now_ms)

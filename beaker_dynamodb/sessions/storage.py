@@ -32,7 +32,7 @@ LARGE_SESSION_BYTES = 64 * 1024
 
 
 class SessionStorage:
-    """A backend, with what only sessions need."""
+    """The session side of a backend."""
 
     def __init__(self, backend: Backend) -> None:
         self.options = backend.options
@@ -52,7 +52,7 @@ class SessionStorage:
             self.users = Users(self)
         self._warned = False
 
-    def warn_of_size(self, size: int) -> None:
+    def warn_about_size(self, size: int) -> None:
         """Warn once if a session is large, because each change writes all of it.
 
         :param size: stored size in bytes.

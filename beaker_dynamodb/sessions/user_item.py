@@ -1,6 +1,6 @@
-"""The item of one user: which log-ins are valid, and the keys of the user's latest sessions.
+"""A user's item: which log-ins are valid, and the keys of the user's latest sessions.
 
-It is always written whole, on the condition that it is still the one that was read.
+Each write replaces the whole item, on the condition that it has not changed since it was read.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from beaker_dynamodb.items.store import MARKER_SECONDS, ItemStore, same_writer
 
 @dataclass(frozen=True)
 class UserItem:
-    """What is stored of a user; without arguments, of a user who is not stored.
+    """What is stored about a user. ``UserItem()`` stands for a user without an item.
 
-    :param generation: a new random token after each revoke; empty before the first one. A number
-        could repeat after the item was deleted.
-    :param sessions: partition keys of sessions, the earliest log-in first, and the times of the
-        log-ins in milliseconds since the epoch.
+    :param generation: a random token that each revoke replaces; empty before the first one. It is
+        not a counter, which could repeat a value after the item was deleted.
+    :param sessions: partition keys of sessions and their log-in times in milliseconds since the
+        epoch, earliest first.
     :param writer: token of the write; None if the item does not exist.
     """
 
@@ -46,7 +46,7 @@ def attributes(
 
 
 def user_item(items: ItemStore, found: Mapping[str, Any] | None) -> UserItem:
-    """Return the user of an item. An expired one counts as not stored.
+    """Return the user stored in an item. An expired item counts as missing.
 
     :raises PayloadError: the item is damaged.
     """
@@ -76,7 +76,7 @@ class UserItems:
         return self._items.keys.user(f"{kind}:{text}")
 
     def read(self, user: Attributes) -> UserItem:
-        """Return what is stored of a user: one consistent GetItem."""
+        """Return what is stored about a user. Costs one consistent GetItem."""
         key = self._items.layout.key_attributes(self.key(user))
         found = self._items.call("get_item", Key=key, ConsistentRead=True).get("Item")
         return user_item(self._items, found)
@@ -98,14 +98,14 @@ class UserItems:
         return None
 
     def end(self, key: Key, user: Attributes) -> Mapping[str, Any] | None:
-        """Write a marker under a session's key, unless it is the session of another user.
+        """Write a marker under a session's key, unless the session belongs to another user.
 
-        Even if the session does not exist: a log-in may be about to write it.
+        A missing session gets a marker too, because a log-in may be about to write it.
 
-        :returns: the attributes of the session that ended, if there was one.
+        :returns: the attributes of the session that was replaced, or None.
         """
         marker = self._items.layout.marker(key, self._items.now_ms(), MARKER_SECONDS)
-        # The item does not exist, has no user (a visitor's session, a marker), or has this one.
+        # The item does not exist, has no user (a visitor's session, a marker), or has this user.
         condition = Attr(self._user_key).not_exists() | Attr(self._user_key).eq(user)
         try:
             old = self._items.replace(marker, **write_params(condition, return_item=False))

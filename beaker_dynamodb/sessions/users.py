@@ -1,10 +1,10 @@
-"""Registers log-ins with their user, limits their number, and revokes them all.
+"""Register the log-ins of each user, limit their number, and revoke them.
 
-A log-in begins when the application assigns the user: it then reads the user's generation. Its save
-first registers the session's key in the user item, if the generation is still the same, and then
+A log-in begins when the application assigns the user: the user's generation is read. Saving the
+session first registers its key in the user item, if the generation is still the same, and then
 writes the session. A revoke first changes the generation, and then writes a marker under each
-registered key, which makes the log-in's own write fail. So whichever comes first, no session is
-left.
+registered key, so that the write of a log-in in progress fails. Whichever comes first, no session
+survives.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from beaker_dynamodb.sessions.user_item import UserItem, UserItems
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: A log-in is listed for this long even if its session is not stored: it may be about to be.
+#: A log-in is listed for this long even if its session is missing: it may still be written.
 IN_FLIGHT_MS = 60_000
 #: Without ``max_sessions``, at most this many log-ins are listed.
 MAX_LISTED = 100
-#: If a log-in takes longer than this, its session's marker may have expired (MARKER_SECONDS).
+#: If a log-in takes longer than this, a revoke's marker may have expired (MARKER_SECONDS).
 SLOW_SECONDS = 5.0
-#: Lifetime of a user item. With ``max_sessions`` it must outlive the sessions: browsers keep no
-#: cookie longer (RFC 6265bis, section 5.5). Otherwise it must outlive a request.
+#: Lifetime of a user item. With ``max_sessions`` it must outlive the sessions, and so the longest
+#: time that browsers keep a cookie (RFC 6265bis, section 5.5). Otherwise it must outlive a request.
 LIMITED_SECONDS, UNLIMITED_SECONDS = 400 * 86_400.0, 86_400.0
-#: Lifetime of the item that stays after `Users.erase`, for requests that are in flight.
+#: Lifetime of the empty item that `Users.erase` leaves to stop requests in flight.
 ERASED_SECONDS = 3600.0
 
 
@@ -43,7 +43,8 @@ class LogIn:
     """A log-in that has begun.
 
     :param user: the value of ``user_key`` as a DynamoDB attribute.
-    :param found: the user item when it began.
+    :param found: the user item when the log-in began.
+    :param registered_at: seconds of the monotonic clock.
     """
 
     user: Attributes = field(repr=False)
@@ -60,16 +61,16 @@ class Users:
         self._storage = storage
         self._lifetime = UNLIMITED_SECONDS if self._limit is None else LIMITED_SECONDS
         self.user_key = storage.options.user_key or ""
-        self._table = UserItems(storage.items, self.user_key)
+        self._user_items = UserItems(storage.items, self.user_key)
 
     def begin(self, user: Attributes) -> LogIn:
-        """Begin a log-in: one consistent GetItem."""
-        return LogIn(user, self._table.read(user))
+        """Begin a log-in. Costs one consistent GetItem."""
+        return LogIn(user, self._user_items.read(user))
 
     def register(self, log_in: LogIn, key: Key, *, moved: bool = False) -> bool:
-        """Register the session of a log-in: one PutItem if no other log-in is registered meanwhile.
+        """Register the session of a log-in. Costs one PutItem unless another log-in interferes.
 
-        :param moved: the session replaces another one of the list, which is removed later.
+        :param moved: the session replaces a listed one, which is removed later.
         :returns: False if the user's sessions were revoked since the log-in began.
         :raises TooManySessions: the user already has ``max_sessions`` sessions.
         """
@@ -79,7 +80,7 @@ class Users:
             if current.generation != log_in.found.generation:
                 return None
             listed = {name: ms for name, ms in current.sessions.items() if name != key.partition}
-            sessions = listed if moved else self._room(log_in.user, listed)
+            sessions = listed if moved else self._make_room(log_in.user, listed)
             sessions[key.partition] = self._items.now_ms()
             return replace(current, sessions=sessions)
 
@@ -92,16 +93,16 @@ class Users:
         change: Callable[[UserItem], UserItem | None],
         lifetime: float | None = None,
     ) -> UserItem | None:
-        """Write what ``change`` returns for the current item, until no other write interferes.
+        """Write what ``change`` returns for the current item. Retry if another write interferes.
 
         :param lifetime: in seconds; defaults to that of user items.
         :returns: the item that was replaced; None if ``change`` returned None.
-        :raises SessionConflict: other requests wrote the item each time.
+        :raises SessionConflict: another request wrote the item before every attempt.
         """
         retry = self._storage.conflict_retry()
         while (after := change(current)) is not None:
             with retry.timed():
-                found = self._table.write(user, current, after, lifetime or self._lifetime)
+                found = self._user_items.write(user, current, after, lifetime or self._lifetime)
             if found is None:
                 return current
             current = found
@@ -109,8 +110,8 @@ class Users:
                 raise SessionConflict("other log-ins of the user were registered at the same time")
         return None
 
-    def _room(self, user: Attributes, sessions: dict[str, int]) -> dict[str, int]:
-        """Return the listed sessions except those that make room for another one."""
+    def _make_room(self, user: Attributes, sessions: dict[str, int]) -> dict[str, int]:
+        """Return the listed sessions that remain when one more is added; end the others."""
         if self._limit is None:
             since = self._items.now_ms() - IN_FLIGHT_MS
             recent = [(name, ms) for name, ms in sessions.items() if ms > since]
@@ -122,14 +123,14 @@ class Users:
                 f"the user already has {self._limit} sessions (option max_sessions)",
                 limit=self._limit,
             )
-        # Before the log-in is registered: a crash must not leave a session that is not listed.
+        # End them before the log-in is registered: a crash must not leave an unlisted session.
         for name in list(sessions)[: max(0, len(sessions) - self._limit + 1)]:
             self._end(self._items.keys.session_at(name), user, events.EVICTED)
             del sessions[name]
         return sessions
 
     def _alive(self, user: Attributes, listed: Mapping[str, int]) -> dict[str, int]:
-        """Return the listed sessions that are stored, or may be about to be."""
+        """Return the listed sessions that are stored or may still be written."""
         items = self._items
         now_ms = items.now_ms()
         keys = [items.layout.key_attributes(self._items.keys.session_at(name)) for name in listed]
@@ -151,41 +152,41 @@ class Users:
     def confirm(self, log_in: LogIn, key: Key, *, always: bool = False) -> bool:
         """Return whether a log-in whose session was written is still valid.
 
-        Only a slow one is looked up: the marker that would have stopped it may have expired.
+        Only a slow log-in is looked up: a marker that should have stopped it may have expired.
 
-        :param always: look it up anyway.
+        :param always: look up fast ones too.
         """
         if not always and time.monotonic() - log_in.registered_at < SLOW_SECONDS:
             return True
-        current = self._table.read(log_in.user)
+        current = self._user_items.read(log_in.user)
         listed = self._limit is None or key.partition in current.sessions
         return listed and current.generation == log_in.found.generation
 
-    def leave(self, user: Attributes, *ended: Key) -> None:
-        """Remove sessions that have ended from the list. Errors are logged: they have ended anyway.
+    def remove(self, user: Attributes, *ended: Key) -> None:
+        """Remove ended sessions from the list. Only log errors: the sessions have ended anyway.
 
-        Without ``max_sessions`` they leave the list by themselves.
+        Does nothing without ``max_sessions``, because later log-ins drop old entries.
         """
         if self._limit is None:
             return
         names = {key.partition for key in ended}
 
-        def left(current: UserItem) -> UserItem | None:
+        def without_ended(current: UserItem) -> UserItem | None:
             kept = {name: ms for name, ms in current.sessions.items() if name not in names}
             return None if len(kept) == len(current.sessions) else replace(current, sessions=kept)
 
         try:
-            self._replace(user, self._table.read(user), left)
+            self._replace(user, self._user_items.read(user), without_ended)
         except DynamoDBError as error:
             log.warning("a session that ended still counts for max_sessions: %s", error)
 
     def revoke(self, user: Attributes, keep: Iterable[Key] = ()) -> Iterator[tuple[Key, Any]]:
-        """End the listed sessions and the log-ins that have begun; yield what was stored.
+        """End the listed sessions and the log-ins in progress. Yield the sessions that were stored.
 
-        The list stays until all of them have ended, so that a second attempt finds it.
+        The list is emptied last, so that a revoke that failed halfway can be repeated.
         """
         before = self._replace(
-            user, self._table.read(user), lambda old: UserItem(new_token(), old.sessions)
+            user, self._user_items.read(user), lambda old: UserItem(new_token(), old.sessions)
         )
         kept = set(keep)
         listed = [self._items.keys.session_at(name) for name in before.sessions] if before else []
@@ -195,11 +196,11 @@ class Users:
             if old is not None:
                 yield key, old
         if ended:
-            self.leave(user, *ended)
+            self.remove(user, *ended)
 
     def _end(self, key: Key, user: Attributes, reason: str) -> Mapping[str, Any] | None:
         """End a session, and report it if it was active; return its attributes if it was stored."""
-        old = self._table.end(key, user)
+        old = self._user_items.end(key, user)
         if old is not None and not self._items.layout.expired(old, self._items.now_ms()):
             self._storage.report_end(key, reason, old)
         return old
@@ -207,7 +208,7 @@ class Users:
     def erase(self, user: Attributes) -> None:
         """Replace a user item with an empty one that expires after an hour.
 
-        It makes log-ins fail that are in flight, and holds nothing of the user but a digest.
+        Log-ins in flight fail because of it. It holds only a digest of the user.
         """
-        current = self._table.read(user)
+        current = self._user_items.read(user)
         self._replace(user, current, lambda _: UserItem(new_token()), ERASED_SECONDS)

@@ -1,6 +1,6 @@
 """The server behind :mod:`beaker_dynamodb.testing.local`: moto's application, served by werkzeug.
 
-A module of its own, because importing it needs the ``local`` extra.
+Importing this module requires the ``local`` extra.
 
 moto's own ThreadedMotoServer waits forever if its port is taken, logs every request, and runs
 requests in parallel although moto's conditional writes are not atomic.
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-# Loopback only: the server checks no credentials.
+# Loopback only: the server does not check credentials.
 HOST = "127.0.0.1"
 
 
-#: Held while moto handles a request: its tables belong to the process, not to a server.
-TABLES = Lock()
+#: Held while moto handles a request: all servers of a process share moto's tables.
+MOTO_LOCK = Lock()
 
 
 class MotoServer(ThreadedWSGIServer):
@@ -59,6 +59,6 @@ class Application:
         self._app = create_backend_app("dynamodb")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        with TABLES:
+        with MOTO_LOCK:
             # moto does not stream the response, so it is complete here.
             return self._app(environ, start_response)

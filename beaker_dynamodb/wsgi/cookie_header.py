@@ -1,9 +1,9 @@
 """Find the session cookies in a ``Cookie`` header, whatever else the header contains.
 
-`http.cookies` discards the whole header for one malformed cookie of another program, and takes
-quadratic time on some (CVE-2024-7592). WebOb finds a cookie inside the value of another. Browsers
-separate cookies with ``;``, which no name or value contains (RFC 6265, section 4.2), so splitting
-there is exact and linear.
+`http.cookies` discards the whole header if another program's cookie is malformed, and takes
+quadratic time on some input (CVE-2024-7592). WebOb may find a cookie inside another cookie's value.
+Browsers separate cookies with ``;``, which no name or value contains (RFC 6265, section 4.2), so
+splitting there is exact and linear.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from itertools import islice
 
 from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures
 
-#: The value of a session cookie: an id as `new_id` or Beaker makes it, optionally followed by the
-#: data version and its write time in epoch seconds (session_item.py). Programs may choose other
-#: ids for sessions without a cookie; no browser can open those. A later version that issues ids of
-#: another form must accept that form one release earlier: during an upgrade, servers of both
-#: versions receive both.
+#: The value of a session cookie: an id from `new_id` or from Beaker, optionally followed by the
+#: data version and its write time in epoch seconds (session_item.py). Applications may choose other
+#: ids for sessions without a cookie; no browser can open those. A new form of id must be accepted
+#: one release before it is issued: during an upgrade, servers of both versions receive both forms.
 COOKIE_VALUE = re.compile(r"([0-9a-f]{64}|[0-9a-f]{32})(?:\.([0-9]{1,15})\.([0-9]{1,12}))?")
 
-#: How many session cookies of one request are looked up in the store; each costs a read.
+#: Maximum number of session cookies of a request that are looked up. Each costs a read.
 MAX_CANDIDATES = 3
 
 
@@ -48,9 +47,10 @@ def cookie_values(header: str | None, name: str) -> list[str]:
 def candidates(header: str | None, name: str, signatures: CookieSignatures) -> dict[str, bool]:
     """Return the distinct well-formed values of a request's session cookies, at most three.
 
-    A browser sends several cookies of one name if they were set for different domains or paths.
+    A browser sends several cookies with one name if they were set for different domains or paths.
 
-    :returns: the values in the order of the header, and whether each was signed as new cookies are.
+    :returns: the values in the order of the header, each with whether it is signed as a new cookie
+        would be.
     """
     found: dict[str, bool] = {}
     for signed in cookie_values(header, name):

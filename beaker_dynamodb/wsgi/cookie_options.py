@@ -50,7 +50,7 @@ def _same_site_none(options: Mapping[str, Any]) -> bool:
 
 
 def check_prefix(options: Mapping[str, Any]) -> None:
-    """Refuse what the prefix of a cookie's name does not allow.
+    """Check that the options allow the prefix of the cookie's name.
 
     :raises ConfigurationError: browsers would drop the cookie.
     """
@@ -74,7 +74,7 @@ def _key(options: Mapping[str, Any]) -> str:
     return str(options.get("key") or "").lower()
 
 
-def warn_of_dropped_cookies(options: Mapping[str, Any]) -> None:
+def warn_about_dropped_cookies(options: Mapping[str, Any]) -> None:
     """Warn of a cookie that browsers drop.
 
     :param options: session options after `set_safe_defaults`.

@@ -45,7 +45,7 @@ class CookieSignatures:
         self._accepts_beaker = form != "sha256-only"
 
     def sign(self, name: str, value: str) -> str:
-        """Return what to send to the browser as the value of a cookie."""
+        """Return the signed cookie value to send to the browser."""
         if not self._keys:
             return value
         if self._issues_beaker:

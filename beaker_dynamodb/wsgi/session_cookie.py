@@ -64,7 +64,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         super().__init__(request, id=id, **params)
 
     def _create_id(self, set_new: bool = True) -> None:
-        # Not Beaker's id, which has 122 random bits.
+        # Beaker's own id has only 122 random bits.
         self.id = new_id()
         if set_new:
             self.is_new, self.last_accessed = True, None

@@ -1,4 +1,4 @@
-"""Generate what replaces ``<!-- generated: options -->`` and ``<!-- generated: command -->``."""
+"""Generate the text for ``<!-- generated: options -->`` and ``<!-- generated: command -->``."""
 
 from __future__ import annotations
 

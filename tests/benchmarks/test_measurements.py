@@ -63,7 +63,7 @@ def test_redis_is_measured_at_the_same_distance() -> None:
     assert row["ours_us"]["median"] / row["redis_us"]["median"] == row["ratio"]["median"]
 
 
-def test_without_redis_there_is_no_comparison_with_it() -> None:
+def test_without_redis_it_is_not_compared() -> None:
     with Fleet(["nothing"], {"redis": None}) as fleet:
         assert [] == against_redis.measure(SMOKE, fleet, Store("", "dynamodb", ""))
 

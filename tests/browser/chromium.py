@@ -25,7 +25,7 @@ FLAGS = [
 
 
 class Missing(Exception):
-    """There is no Chromium, or no driver for it."""
+    """Chromium or its driver is missing."""
 
 
 def start() -> webdriver.Chrome:

@@ -50,7 +50,7 @@ class Window:
         self._url = serve(lambda *request: self._app(*request))
 
     def configure(self, **options: object) -> None:
-        """Replace the application by one that also has these options."""
+        """Replace the application with one that also has these options."""
         config = {f"session.{name}": value for name, value in {**self._options, **options}.items()}
         self._app = SessionMiddleware(page, config)
 
@@ -128,7 +128,7 @@ def test_a_changed_domain_or_path_leaves_one_cookie(
 
 
 def test_same_site_none_without_secure_is_dropped(window: Window) -> None:
-    """The middleware warns of this combination."""
+    """The middleware warns about this combination."""
     window.configure(samesite="None", secure="false")
     window.user("/log-in")
     assert [] == window.cookies

@@ -104,4 +104,4 @@ def make_cache(options: Options, time: Time | None = None, **more: Any) -> Cache
 
 @pytest.fixture(autouse=True)
 def _forget_earlier_outages(monkeypatch: pytest.MonkeyPatch) -> None:
-    backend._backend_of.cache_clear()
+    backend._cached_backend.cache_clear()

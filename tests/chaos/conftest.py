@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[DynamoDBClient]:
-    """A client of moto in this process."""
+    """A client for moto in this process."""
     with dynamodb_here() as client:
         yield client
 

@@ -70,7 +70,7 @@ class Plan:
     :param share: share of requests, between 0 and 1; exact for every 100 requests.
     :param first: maximum number of faults. None means no limit.
     :param seconds: duration from now. None means no limit.
-    :param operations: names of DynamoDB operations to fault. Empty means all.
+    :param operations: names of the DynamoDB operations that should fail. Empty means all.
     """
 
     fault: Fault

@@ -132,7 +132,7 @@ def scripted_calls() -> Iterator[Script]:
 
 @contextmanager
 def dynamodb_here() -> Iterator[DynamoDBClient]:
-    """Yield a client of moto in this process; a call takes a third of the time of one over HTTP."""
+    """Yield a client for moto in this process. It takes a third of the time of HTTP."""
     # Skip what takes time and is not tested: signatures, validation and the user agent.
     config = Config(signature_version=UNSIGNED, parameter_validation=False, user_agent="test")
     with mock_aws():

@@ -93,7 +93,7 @@ def test_a_terminal_gets_a_progress_bar_and_stdout_the_rows(
     assert terminal.getvalue().endswith("\x1b[2K"), "the bar is deleted"
 
 
-def test_progress_is_a_line_now_and_then_if_stderr_is_no_terminal(
+def test_progress_is_an_occasional_line_if_stderr_is_not_a_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = Clock(0)

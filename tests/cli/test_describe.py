@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import PayloadError
-from beaker_dynamodb.cli.describe import CUT, MAX_VALUES, describe_pickle, describe_session
+from beaker_dynamodb.cli.describe import MAX_VALUES, TRUNCATED, describe_pickle, describe_session
 
 
 def test_no_module_is_imported() -> None:
@@ -40,7 +40,7 @@ def test_cycles_and_billions_of_values_are_cut() -> None:
         many = [many, many]
     for value in (cycle, many):
         shown = json.dumps(describe_pickle(pickle.dumps(value, 2)), ensure_ascii=False)
-        assert CUT in shown
+        assert TRUNCATED in shown
         assert len(shown) < 20 * MAX_VALUES
 
 
@@ -79,7 +79,7 @@ def test_the_formats_of_a_session() -> None:
 
     assert ("pickle", {"a": 1}) == described(pickle.dumps({"a": 1}, 2))
     assert ("json", {"a": 1}) == described(zlib.compress(b'{"a": 1}'))
-    unknown = ("encrypted, or of an unknown serializer", None)
+    unknown = ("encrypted, or written by an unknown serializer", None)
     encrypted = b64encode(b"1" * 16).decode() + b64encode(b"2" * 32).decode()
     assert unknown == described(b"other") == describe_session(encrypted)
     with pytest.raises(PayloadError, match="invalid JSON"):

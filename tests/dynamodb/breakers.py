@@ -1,4 +1,4 @@
-"""Circuit breakers whose clock the tests advance, and which never probe or when a test says so."""
+"""Circuit breakers for tests, with a test clock and without automatic probes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OPTIONS = Options(table_name="any", read_timeout=2.0, total_timeout=5.0)
 
 
 def never_probe(closed: threading.Event, seconds: float) -> None:
-    """Wait between two probes until the circuit breaker closes."""
+    """Wait until the circuit breaker closes instead of probing."""
     closed.wait()
 
 
 def without_probes(options: Options, monotonic: Callable[[], float]) -> CircuitBreaker:
-    """Replace the circuit breaker of an endpoint by one that only `answered` closes."""
+    """Replace an endpoint's circuit breaker with one that only `answered` closes."""
     current = breaker_of(options)
     breakers = circuit_breaker._breakers()
     (key,) = (key for key, breaker in breakers.items() if breaker is current)
@@ -36,7 +36,7 @@ def open_breaker(breaker: CircuitBreaker, probe: Callable[[], object] = int) -> 
 
 
 def reset_breakers() -> None:
-    """Close all circuit breakers of this process and forget what they have counted."""
+    """Close all circuit breakers of this process and forget their counts."""
     breakers = circuit_breaker._breakers()
     for breaker in breakers.values():
         breaker.answered()
@@ -62,7 +62,7 @@ def is_refused(breaker: CircuitBreaker) -> bool:
 
 @contextmanager
 def waiting(breaker: CircuitBreaker, count: int) -> Iterator[None]:
-    """Begin calls in threads, which wait for answers until the context ends."""
+    """Begin calls in threads that wait for responses until the context ends."""
     begun, finish = threading.Barrier(count + 1), threading.Event()
 
     def wait(_: int) -> None:

@@ -53,7 +53,7 @@ def tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 
 
 def refusal(code: str, message: str = "no", status: int = 400, **members: Any) -> dict[str, Any]:
-    """Return a plan for an error response of DynamoDB."""
+    """Return a plan for an error response from DynamoDB."""
     error = {"__type": f"com.amazonaws.dynamodb#{code}", "message": message, **members}
     return {"status": status, "body": json.dumps(error).encode()}
 

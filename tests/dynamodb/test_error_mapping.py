@@ -1,4 +1,4 @@
-"""Errors: each one of AWS's and botocore's becomes one of this package's, without secrets."""
+"""AWS and botocore errors become this package's exceptions, without secrets."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def _short_pauses() -> Iterator[None]:
     ],
     ids=["throttled", "500", "checksum", "closed"],
 )
-def test_a_failed_call_is_the_first_attempt_of_botocore_s(
+def test_a_failed_call_counts_as_the_first_attempt_of_botocore(
     server: FakeServer, fault: dict[str, Any]
 ) -> None:
     cache = warm(server, max_attempts=3)
@@ -56,7 +56,7 @@ def test_a_failed_call_is_the_first_attempt_of_botocore_s(
     "body",
     [b"", b"<html>", b"{]}", b"[]", b"\xff{}", b'{"Item": {', b'{"Item": {"b": {"B": "A"}}}'],
 )
-def test_a_response_that_is_not_dynamodb_s_is_no_missing_item(
+def test_a_response_not_from_dynamodb_is_not_treated_as_a_missing_item(
     server: FakeServer, body: bytes
 ) -> None:
     """Although botocore parses most of them as a response without an item."""

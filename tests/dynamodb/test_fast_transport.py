@@ -1,4 +1,4 @@
-"""Fast calls: requests and results are those of boto3, which gets everything unusual."""
+"""Fast calls send boto3's requests and return its results. Unusual calls go to boto3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handlers of botocore's events: damaged responses are refused, and failed attempts counted."""
+"""Event handlers refuse damaged responses, and count failed attempts."""
 
 from __future__ import annotations
 

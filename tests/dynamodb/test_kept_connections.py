@@ -23,7 +23,7 @@ THREADS, READS = 16, 10
 
 
 class Pool:
-    """urllib3's pool."""
+    """A stand-in for urllib3's pool."""
 
     def __init__(self, *connections: Any) -> None:
         self.pool: queue.LifoQueue[Any] = queue.LifoQueue(7)
@@ -65,7 +65,7 @@ def test_the_connection_used_last_is_used_first(connections: list[Connection]) -
     assert [kept.take(), kept.take(), kept.take()] == [taken[1], taken[0], None]
 
 
-def test_closed_connections_are_left_out(connections: list[Connection]) -> None:
+def test_closed_connections_are_skipped(connections: list[Connection]) -> None:
     kept = KeptConnections(Pool(), maximum=3, read_timeout=7)
     for connection in connections:
         kept.give_back(connection)
@@ -75,7 +75,7 @@ def test_closed_connections_are_left_out(connections: list[Connection]) -> None:
     assert [False, True, True] == [connection.closed for connection in connections]
 
 
-def test_a_socket_of_another_kind_stays_in_the_pool() -> None:
+def test_an_unknown_kind_of_socket_stays_in_the_pool() -> None:
     pool = Pool(SimpleNamespace(sock=object()))
     assert KeptConnections(pool, maximum=3, read_timeout=7).take() is None
     assert 2 == pool.pool.qsize()
@@ -88,7 +88,7 @@ def test_connections_that_were_closed_in_the_pool_are_dropped(
     assert KeptConnections(pool, maximum=3, read_timeout=7).take() is connections[0]
 
 
-def test_another_version_of_urllib3_has_no_connections() -> None:
+def test_no_connection_is_taken_from_an_unknown_version_of_urllib3() -> None:
     assert KeptConnections(SimpleNamespace(pool=None), maximum=3, read_timeout=7).take() is None
 
 
@@ -105,14 +105,14 @@ def test_threads_reuse_their_connections(server: FakeServer) -> None:
     with ThreadPoolExecutor(THREADS) as threads:
         values = list(threads.map(lambda _: cache[b"k"], range(THREADS * READS)))
     assert {"value"} == {*values}
-    # One that was opened while another thread gave one back may be superfluous.
+    # A thread may open a connection just before another thread returns one.
     assert len(server.connections) <= 2 * THREADS
     assert fast(server).count(True) > THREADS * READS / 2
 
 
-def test_a_connection_has_one_call_at_a_time(server: FakeServer) -> None:
+def test_a_connection_serves_one_call_at_a_time(server: FakeServer) -> None:
     """Each thread gets the response to its own request."""
-    # boto3 sends and reads no other members, and a fast call all of them.
+    # Echo a member that boto3 knows: the first calls go through boto3.
     server.plan = lambda request: {"body": request.body.replace(b"Item", b"Attributes")}
     transport = manager(server, read_timeout=60).backend.items.client.transport()
 
@@ -133,7 +133,7 @@ def test_after_a_broken_connection_all_idle_ones_are_closed(server: FakeServer) 
 
     def together(request: Request) -> dict[str, Any]:
         if not barrier.broken:
-            barrier.wait()  # so that each has a connection of its own
+            barrier.wait()  # so that each thread uses its own connection
         return {}
 
     server.plan = together
@@ -158,7 +158,7 @@ def test_calls_over_tls(authority: trustme.CA) -> None:
     assert 1 == len(server.connections)
 
 
-def test_calls_through_a_proxy_s_tunnel(
+def test_calls_through_a_proxy_tunnel(
     server: FakeServer, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_PROXY")
@@ -173,7 +173,7 @@ def test_calls_through_a_proxy_s_tunnel(
 
 @pytest.fixture
 def aws(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
-    """A server for all names of AWS."""
+    """A server that all AWS host names resolve to."""
     names = "*.eu-west-1.amazonaws.com", "*.eu-west-1.api.aws", "*.ddb.eu-west-1.amazonaws.com"
     context = tls(authority, *names)
     real = socket.getaddrinfo
@@ -197,7 +197,7 @@ def aws(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
     ],
     ids=["default", "dual-stack", "FIPS"],
 )
-def test_calls_to_the_endpoints_of_aws(
+def test_calls_to_aws_endpoints(
     aws: FakeServer, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], host: str
 ) -> None:
     for name, value in variables.items():

@@ -166,7 +166,7 @@ def test_a_registered_handler_is_noticed(
 def test_all_events_of_a_call_are_known(
     cache: DynamoDBNamespaceManager, calls: Callable[[], list[bool]], monkeypatch: Any
 ) -> None:
-    """A new version of botocore may have others."""
+    """A new version of botocore may have other functions."""
     monkeypatch.setattr(observers, "ORIGINAL", [])
     _observers(cache)._originals = []
     assert [False] * 4 == calls()

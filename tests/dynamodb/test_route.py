@@ -1,4 +1,4 @@
-"""Fast requests are the requests of botocore, and only requests that can be imitated are."""
+"""Fast requests equal botocore's. Requests that cannot be imitated are not sent fast."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_behind_a_proxy_only_tls_has_a_route(url: str, routed: bool) -> None:
         assert found.pool.proxy is not None
 
 
-def test_without_botocore_s_pool_there_is_no_route() -> None:
+def test_without_a_botocore_pool_a_request_has_no_route() -> None:
     assert route("http://localhost/", SimpleNamespace()) is None
 
 

@@ -104,8 +104,8 @@ def test_only_temporary_errors_are_remembered(error: DynamoDBError, calls: int) 
 
 def test_a_clock_that_is_set_back_ends_a_pause() -> None:
     pause = Pause()
-    assert not pause.lasts(0)
+    assert not pause.is_active(0)
     pause.begin(1000, 10)
-    assert [False, True, True, False] == [pause.lasts(now) for now in (999, 1000, 1009, 1010)]
+    assert [False, True, True, False] == [pause.is_active(now) for now in (999, 1000, 1009, 1010)]
     pause.end()
-    assert not pause.lasts(1000)
+    assert not pause.is_active(1000)

@@ -186,12 +186,12 @@ def test_is_entry() -> None:
         ("cache:|chunk|NAME|0", "|"),
     ],
 )
-def test_is_no_entry(partition: str, sort: str) -> None:
+def test_is_not_an_entry(partition: str, sort: str) -> None:
     assert not FLAT.is_entry(Key(partition + sort))
     assert not SORTED.is_entry(Key(partition, sort))
 
 
-def test_what_has_no_bar_is_no_entry() -> None:
+def test_a_key_without_a_bar_is_not_an_entry() -> None:
     assert not FLAT.is_entry(Key("cache:news"))
     assert not SORTED.is_entry(Key("cache:news", "session"))
 

@@ -1,4 +1,4 @@
-"""The package reads tables of earlier versions, and writes the newest format.
+"""The package reads tables written by earlier versions, and writes the newest format.
 
 ``tables/`` has one folder for each format. Every format must be readable. Items that this version
 writes are compared with the newest; after an intended change, add a folder (docs/design.md).
@@ -46,16 +46,16 @@ def version(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def place(moto_endpoint: Endpoint, table_shape: str) -> dict[str, Any]:
+def table_options(moto_endpoint: Endpoint, table_shape: str) -> dict[str, Any]:
     """Options for a server and a new table of this shape."""
     name = f"stored-{uuid4().hex}"
     return {**moto_endpoint.options, **SHAPES[table_shape], "table_name": name}
 
 
 @pytest.fixture(scope="module")
-def stored(place: dict[str, Any], version: str, table_shape: str) -> dict[str, Any]:
-    """Options for a table that a version has written."""
-    options = {**place, "table_name": f"{place['table_name']}-{version}"}
+def stored(table_options: dict[str, Any], version: str, table_shape: str) -> dict[str, Any]:
+    """Options for a table that this version wrote."""
+    options = {**table_options, "table_name": f"{table_options['table_name']}-{version}"}
     tables.put(options, tables.load(version, table_shape))
     return options
 
@@ -76,8 +76,8 @@ def test_every_value_is_read(stored: dict[str, Any], version: str, table_shape: 
             assert content.value == content.read(options), content.name
 
 
-def test_entry_ends_with_its_grace(stored: dict[str, Any]) -> None:
-    def is_there(entry: InCache, seconds: float) -> bool:
+def test_a_cache_entry_ends_after_its_grace_period(stored: dict[str, Any]) -> None:
+    def is_stored(entry: InCache, seconds: float) -> bool:
         with at(WRITTEN + seconds, stored) as options:
             return bool(entry.cache(options).namespace.has_key(entry.name.encode()))
 
@@ -85,20 +85,20 @@ def test_entry_ends_with_its_grace(stored: dict[str, Any]) -> None:
     for name, lifetime in seconds.items():
         entry = find(name)
         assert isinstance(entry, InCache)
-        assert is_there(entry, lifetime - 0.001)
-        assert not is_there(entry, lifetime)
+        assert is_stored(entry, lifetime - 0.001)
+        assert not is_stored(entry, lifetime)
 
 
 def test_session_ends_at_its_deadline(stored: dict[str, Any]) -> None:
-    def is_there(name: str, seconds: float) -> bool:
+    def is_stored(name: str, seconds: float) -> bool:
         with at(WRITTEN + seconds, stored) as options:
             return "session" in DynamoDBNamespaceManager(find(name).id, **options)
 
     seconds = {"half an hour": 1920, "pickle": 86_400, "second version": 86_410}
     for name, lifetime in seconds.items():
-        assert is_there(name, lifetime - 0.001)
-        assert not is_there(name, lifetime)
-    assert is_there("for ever", 1e9)
+        assert is_stored(name, lifetime - 0.001)
+        assert not is_stored(name, lifetime)
+    assert is_stored("for ever", 1e9)
 
 
 def test_lock_is_taken_over_after_its_lease(stored: dict[str, Any]) -> None:
@@ -115,8 +115,10 @@ def test_lock_is_taken_over_after_its_lease(stored: dict[str, Any]) -> None:
             assert waiting.acquire(wait=False)
 
 
-def test_this_version_writes_the_newest_format(place: dict[str, Any], table_shape: str) -> None:
-    newest, written = tables.load(NEWEST, table_shape), tables.write(place)
+def test_this_version_writes_the_newest_format(
+    table_options: dict[str, Any], table_shape: str
+) -> None:
+    newest, written = tables.load(NEWEST, table_shape), tables.write(table_options)
     assert newest.keys() == written.keys()
     for name in newest:
         stored, found = comparable(newest[name]), comparable(written[name])

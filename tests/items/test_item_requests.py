@@ -80,7 +80,7 @@ def test_ending_a_session_puts_a_marker_in_its_place() -> None:
         assert items(script).end(OLD)
 
 
-def test_ending_a_session_that_is_not_there_is_no_error() -> None:
+def test_ending_a_missing_session_is_not_an_error() -> None:
     script = Script().refuse("put_item", "ConditionalCheckFailedException")
     # The error contains no item: it does not exist, or the server does not return items.
     with script.answer("get_item", None, {}):
@@ -240,7 +240,7 @@ def test_without_transactions_the_record_is_written_first(conditions: ItemStore)
 
 
 @pytest.mark.parametrize(("writer", "fails"), [("recorder", False), ("another", True)])
-def test_a_record_that_botocore_sent_twice_is_no_failure(writer: str, fails: bool) -> None:
+def test_a_record_that_botocore_sent_twice_does_not_fail(writer: str, fails: bool) -> None:
     script = Script().refuse("transact_write_items", "UnknownOperationException")
     script.refuse("put_item", "ConditionalCheckFailedException")
     script.answer("get_item", None, {"Item": {**RECORD, "writer": {"S": writer}}})

@@ -25,7 +25,7 @@ Point = namedtuple("Point", "x y")
 
 
 class Color(str, enum.Enum):
-    """As enum.StrEnum of Python 3.11."""
+    """Like enum.StrEnum in Python 3.11."""
 
     RED = "red"
 

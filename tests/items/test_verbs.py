@@ -1,4 +1,4 @@
-"""The verbs of Beaker's NamespaceManager, for cache entries, and the calls that they cost."""
+"""The NamespaceManager operations on cache entries, and the calls that they cost."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_without_a_timeout_the_lifetime_is_shown(stores: Stores) -> None:
     assert 1920 == json.loads(stores.migrate("--timeout", "1800", "--json").stdout)["lifetime"]
 
 
-def test_the_capacity_units_of_both_stores(
+def test_capacity_units_of_both_stores_are_reported(
     local_endpoint: Endpoint, table_name: str, stores: Stores
 ) -> None:
     stores.save(user=1)
@@ -92,11 +92,12 @@ def test_the_capacity_units_of_both_stores(
         result = migrate("--from", source, "--to", target, "--create", "--json")
         return json.loads(result.stdout)
 
-    # DynamoDB Local neither doubles transactions nor counts what a batch does not find. Written:
-    # the run twice, the session and its record. Read: the run before, and the copy.
+    # DynamoDB Local charges transactions once, and nothing for keys that a batch does not find.
+    # Writes: the run's item twice, the session and its record. Reads: the earlier run's item, and
+    # the copy.
     assert {"read": 2.0, "write": 4.0} == report(stores.url, urls[0])["capacity_units"]
     copied = report(*urls)
-    # Also the first table, in segments that round up.
+    # The second run also reads the first table, in segments whose units are rounded up.
     assert 3 <= copied["capacity_units"]["read"] <= 5
     assert 4 == copied["capacity_units"]["write"]
     assert (second, True) == (copied["to"].split()[1], copied["table_created"])

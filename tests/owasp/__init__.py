@@ -1,4 +1,4 @@
-"""The requirements of OWASP on sessions, and the tests that show that they are met.
+"""OWASP's requirements for sessions, and the tests that show that they are met.
 
 ``python -m tests.owasp`` prints the table of docs/explanation/owasp.md, made from `asvs.py`,
 `cheat_sheet.py` and the marks of tests, such as ``@pytest.mark.owasp("7.2.3")``.

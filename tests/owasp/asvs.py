@@ -1,4 +1,4 @@
-"""Requirements of OWASP ASVS 5.0.0 that concern sessions, in the order of their numbers."""
+"""OWASP ASVS 5.0.0 requirements that concern sessions, in the order of their numbers."""
 
 from __future__ import annotations
 

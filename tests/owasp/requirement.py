@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Requirement:
-    """A requirement of OWASP.
+    """An OWASP requirement.
 
     A requirement that is met by default or by an option needs a test with its name as a mark.
 

@@ -1,4 +1,4 @@
-"""Requirements of OWASP, through a whole application and WebTest."""
+"""OWASP requirements, tested through a whole application with WebTest."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from moto.moto_server.werkzeug_app import create_backend_app
 
 from beaker_dynamodb.dynamodb import observers
 from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
-from beaker_dynamodb.testing._moto import TABLES
+from beaker_dynamodb.testing._moto import MOTO_LOCK
 from tests.untraced import untraced
 
 
@@ -99,7 +99,7 @@ class _Moto:
     def answer(self, sent: AWSPreparedRequest) -> tuple[int, dict[str, str], bytes]:
         """Return the status, headers and body of the response to a request."""
         request = self._request_class(_environ(sent))
-        with TABLES:
+        with MOTO_LOCK:
             status, headers, body = DynamoHandler.dispatch(
                 request, request.url, dict(request.headers)
             )

@@ -26,7 +26,7 @@ FAR_AHEAD = 4_000_000_000.0
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of Beaker; `moved` passes it to the package."""
+    """Beaker's clock; `moved` passes it to the package."""
     clock = Clock(FAR_AHEAD)
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     for module in ("beaker.session", "beaker.container"):

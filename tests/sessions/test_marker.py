@@ -185,7 +185,7 @@ def test_unknown_ids_leave_no_marker(site: Site, client: DynamoDBClient, table_n
     assert before == items(client, table_name)
 
 
-def test_a_marker_is_no_session(site: Site, cookie: str) -> None:
+def test_a_marker_is_not_a_session(site: Site, cookie: str) -> None:
     """Plain Beaker may store a new session under the same id, as it does without markers."""
     site(log_out, cookie)
     assert site(lambda session: session.get_by_id(cookie.partition("=")[2])).result is None

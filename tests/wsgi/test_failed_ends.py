@@ -1,4 +1,4 @@
-"""Deletes and changes of the id that fail never look like a success."""
+"""A failed delete or id change never looks like a success."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.wsgi.outage import WRITES, Outage
 from tests.wsgi.raw import Options, send, stored, wrap
 
 
-def let_pass(environ: Any, error: StoreUnavailable) -> None:
+def send_page_anyway(environ: Any, error: StoreUnavailable) -> None:
     """Send the page despite the error."""
 
 
@@ -54,7 +54,7 @@ def test_a_failed_end_never_looks_like_a_success(
     app = page(end, status)
     with outage.of(*operations):
         assert is_503(send(wrap(app, options, on_save_error=503), cookie))
-        for handler in ("raise", let_pass, lambda environ, error: page(values)):
+        for handler in ("raise", send_page_anyway, lambda environ, error: page(values)):
             with pytest.raises(StoreUnavailable):
                 send(wrap(app, options, on_save_error=handler), cookie)
     assert {"name": "Ada"} == stored(options, cookie)

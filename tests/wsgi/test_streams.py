@@ -1,4 +1,4 @@
-"""A session that changes while the body is produced: saved when the body ends."""
+"""A session that changes while the body is sent is saved when the body ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ App = Callable[[Any, Any], Any]
 
 
 def generator(action: Any, before: Any = nothing) -> App:
-    """Return an application that acts between two chunks, and before the response starts."""
+    """Return an application that calls `before`, starts the response, and acts in the middle."""
 
     def app(environ: Any, start_response: Any) -> Iterator[bytes]:
         session = environ["beaker.session"]
@@ -141,7 +141,7 @@ def test_data_that_cannot_be_encoded_is_logged_once(
 
 
 @EVERY_KIND
-def test_a_cookie_that_can_no_longer_be_set_is_one_warning(
+def test_a_cookie_that_can_no_longer_be_set_logs_one_warning(
     options: Options, make: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = send(wrap(make(store(name="Eve")), options))
@@ -152,7 +152,7 @@ def test_a_cookie_that_can_no_longer_be_set_is_one_warning(
 
 
 @pytest.mark.parametrize("end", [log_out, lambda session: session.invalidate()])
-def test_a_session_that_ends_during_the_body_has_ended(
+def test_a_session_that_ends_during_the_body_stays_ended(
     options: Options, cookie: str, end: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert [] == send(wrap(generator(end), options), cookie).all("Set-Cookie")
@@ -160,7 +160,7 @@ def test_a_session_that_ends_during_the_body_has_ended(
     assert {} == stored(options, cookie)
 
 
-def test_a_cookie_that_was_set_at_the_start_is_no_warning(
+def test_a_cookie_that_was_set_at_the_start_logs_no_warning(
     options: Options, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = wrap(generator(store(cart=[]), before=store(name="Ada")), options)

@@ -85,7 +85,7 @@ for _ in range(3):
 def run(program: str, options: dict[str, Any]) -> str:
     """Run a program in a Python of its own, and give what it prints."""
     given = {name: value for name, value in options.items() if name != "clock"}
-    # Python 3.12 warns of a fork beside threads; what comes of it is what a test is about.
+    # Python 3.12 warns about a fork in a process with threads; a test is about the consequences.
     command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program]
     done = subprocess.run(
         [*command, json.dumps({**given, "reap_interval": 3600})], capture_output=True, text=True
