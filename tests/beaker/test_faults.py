@@ -31,7 +31,7 @@ def test_one_failed_read_logs_out(options: dict[str, Any], setting: dict[str, An
         assert {} == browser.contents()
 
 
-def test_a_timeout_logs_nobody_out(table_name: str, client: DynamoDBClient) -> None:
+def test_a_timeout_logs_no_user_out(table_name: str, client: DynamoDBClient) -> None:
     """Plain Beaker's new session is not read either."""
 
     def time_out(**_: object) -> None:

@@ -156,7 +156,7 @@ def test_the_back_button_shows_no_private_page_with_no_store(
 
 
 @pytest.mark.owasp("7.2.4", "Renewal Timeout")
-def test_a_change_of_the_id_during_fifty_requests_logs_nobody_out(
+def test_an_id_change_during_fifty_requests_logs_no_user_out(
     browser: Chrome, serve: Serve, options: dict[str, Any]
 ) -> None:
     """Three requests load the session before the change, and save it afterwards."""

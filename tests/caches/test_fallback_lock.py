@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from beaker_dynamodb.caches.lock_registry import LockRegistry
 
 
-def test_a_thread_that_has_waited_lock_timeout_goes_on_without_the_lock() -> None:
+def test_a_thread_that_has_waited_lock_timeout_continues_without_the_lock() -> None:
     lock = make_cache(DEAD, lock_timeout=0.05).namespace.get_creation_lock(b"key")
     lock.acquire()
     answers: list[bool] = []
@@ -36,7 +36,7 @@ def test_a_thread_that_has_waited_lock_timeout_goes_on_without_the_lock() -> Non
     lock.release()
 
 
-def test_a_thread_that_waits_for_a_throttled_one_goes_on_without_the_lock() -> None:
+def test_a_thread_that_waits_for_a_throttled_one_continues_without_the_lock() -> None:
     with Script().refuse("put_item", "ThrottlingException") as script:
         manager = script.manager(on_error="miss", lock_timeout=0.05)
         lock = manager.get_creation_lock(b"key")
@@ -49,7 +49,7 @@ def test_a_thread_that_waits_for_a_throttled_one_goes_on_without_the_lock() -> N
     assert answers == [True]
 
 
-def test_a_thread_goes_on_without_the_lock_if_the_circuit_breaker_opened_while_it_waited(
+def test_a_thread_continues_without_the_lock_if_the_circuit_breaker_opened_while_it_waited(
     options: Options, registry: LockRegistry, time: Time
 ) -> None:
     cache = make_cache(options, lock_timeout=0.05)
@@ -126,7 +126,7 @@ def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewher
 
 
 @pytest.mark.parametrize(("began", "goes_on"), [(9.0, True), (11.0, False)])
-def test_a_thread_goes_on_without_its_turn_if_an_outage_ended_while_it_waited(
+def test_a_thread_skips_its_turn_if_an_outage_ended_while_it_waited(
     options: Options, registry: LockRegistry, time: Time, began: float, goes_on: bool
 ) -> None:
     cache = make_cache(options, time)

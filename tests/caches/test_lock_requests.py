@@ -57,7 +57,9 @@ def test_a_lock_is_acquired_if_it_is_free_or_abandoned(
         assert lock_items(script).acquire(KEY, LOCK, abandoned) is None
 
 
-def test_a_lock_that_was_acquired_without_an_answer_is_not_another_ones(options: Options) -> None:
+def test_a_lock_acquired_without_a_response_is_not_taken_for_another_owners(
+    options: Options,
+) -> None:
     locks = LockItems(DynamoDBNamespaceManager("news", **options).backend.items)
     assert locks.acquire(KEY, LOCK, None) is None
     assert locks.acquire(KEY, LOCK, None) is None

@@ -17,7 +17,7 @@ FAULTS = [kind.fault for kind in faults.KINDS.values() if not kind.code and not 
 
 @pytest.mark.parametrize("transport", ["auto", "boto3"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_a_value_is_read_and_written_nevertheless(
+def test_a_value_is_still_read_and_written(
     proxy: FaultProxy, through: dict[str, Any], fault: Fault, transport: str
 ) -> None:
     cache = DynamoDBNamespaceManager("n", **through, transport=transport)

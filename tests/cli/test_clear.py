@@ -28,7 +28,7 @@ def test_only_the_namespace_is_deleted(run: Run, options: Given, keys: Keys, wor
 
 @pytest.mark.both_servers
 @pytest.mark.both_shapes
-def test_what_is_deleted_is_read_consistently(
+def test_items_to_delete_are_read_consistently(
     run: Run, options: Given, shape: str, sent: Sent
 ) -> None:
     DynamoDBNamespaceManager("news", **options)[b"key"] = 1
@@ -83,7 +83,7 @@ def test_after_ctrl_c_the_command_says_what_was_deleted(
     [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
 )
 @pytest.mark.usefixtures("filled")
-def test_without_a_yes_nothing_is_deleted(
+def test_without_confirmation_nothing_is_deleted(
     run: Run, keys: Keys, answer: str, code: int, said: str
 ) -> None:
     before = keys()

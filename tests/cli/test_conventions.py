@@ -54,7 +54,7 @@ def test_ctrl_c_says_what_was_done_so_far_and_exits_with_130(
         ("session.read_timeout = 3", {}, (3.0, 5)),
     ],
 )
-def test_a_command_is_patient_unless_its_settings_say_otherwise(
+def test_a_command_waits_longer_unless_its_settings_say_otherwise(
     tmp_path: Path, ini: str, flags: dict[str, Any], expected: tuple[float, int]
 ) -> None:
     path = tmp_path / "app.ini"
@@ -126,7 +126,7 @@ def piped_to_nobody(monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) 
 
 
 @pytest.mark.parametrize(("changes", "finished"), [(False, []), (True, ["all"])])
-def test_only_a_command_that_changes_something_goes_on_without_a_reader(
+def test_only_a_command_that_changes_something_continues_without_a_reader(
     monkeypatch: pytest.MonkeyPatch, changes: bool, finished: list[str]
 ) -> None:
     done: list[str] = []
@@ -156,7 +156,7 @@ def test_a_listing_into_head_succeeds() -> None:
     assert (0, b"") == (done.returncode, done.stderr)
 
 
-def test_a_forgiving_stream_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tolerant_stream_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
     with ignoring_a_closed_reader():

@@ -100,7 +100,7 @@ def test_the_key_is_changed_only_to_another_one(
         ),
     ],
 )
-def test_a_table_of_another_shape_is_not_changed(
+def test_a_table_with_the_wrong_key_is_not_changed(
     run: Run,
     described: Described,
     time_to_live: Any,

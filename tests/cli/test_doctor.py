@@ -69,7 +69,7 @@ def test_a_missing_table_is_reported_and_not_created(
         described()
 
 
-def test_a_table_of_another_shape_has_errors(run: Run, bare_table: None) -> None:
+def test_a_table_with_the_wrong_key_has_errors(run: Run, bare_table: None) -> None:
     assert ERROR == statuses(run)["time to live"]
     assert 1 == run("doctor").exit_code
     run("create-table")
@@ -195,7 +195,7 @@ def test_the_smallest_policy_gives_warnings_only(
     assert "policy --use doctor prints what to allow" in found["table"].remedy
 
 
-def test_a_denied_read_says_nothing_of_clock_and_round_trip(
+def test_a_denied_read_reports_neither_clock_nor_round_trip(
     endpoint: Endpoint, bare_table: None, table_name: str
 ) -> None:
     found = examined(endpoint, {"table_name": table_name}, "GetItem")
@@ -212,7 +212,7 @@ def test_reads_and_writes_find_a_missing_table(endpoint: Endpoint, table_name: s
         assert result.remedy.startswith("beaker-dynamodb create-table")
 
 
-def test_a_read_that_fails_is_an_error_of_the_clock_and_the_round_trip(
+def test_a_failed_read_is_reported_for_the_clock_and_the_round_trip(
     run: Run, endpoint: Endpoint, table_name: str
 ) -> None:
     run("create-table")
@@ -239,7 +239,7 @@ def test_every_use_in_a_remedy_allows_its_action() -> None:
         ([], ["credentials", "region", *ALWAYS], "egion", "set region_name, or AWS_DEFAULT_REGION"),
     ],
 )
-def test_doctor_stops_after_an_error_that_ends_everything(
+def test_doctor_stops_after_a_fatal_error(
     words: Words, checked: list[str], said: str, remedy: str
 ) -> None:
     words = ["doctor", "--json", "--max-attempts", "1", *words, *CREDENTIALS]
@@ -252,7 +252,7 @@ def test_doctor_stops_after_an_error_that_ends_everything(
     assert remedy in error["remedy"]
 
 
-def test_refused_credentials_are_an_error_of_the_credentials() -> None:
+def test_refused_credentials_are_reported_for_the_credentials() -> None:
     error = StoreUnavailable("the AWS credentials have expired", aws_code="ExpiredTokenException")
     result = checks.failed("table", error)
     assert ("credentials", ERROR) == (result.name, result.status)

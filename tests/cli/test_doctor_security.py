@@ -148,7 +148,7 @@ def test_a_value_with_which_beaker_does_not_start_is_an_error(
     assert "Beaker's settings" not in of_ini(tmp_path, timeout="", samesite="")
 
 
-def test_what_flags_cannot_set_is_not_checked() -> None:
+def test_settings_without_a_flag_are_not_checked() -> None:
     expected = {"items signed", "ids in the table", "user sessions", "events"}
     assert expected == set(checked())
 

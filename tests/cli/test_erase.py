@@ -15,7 +15,7 @@ def erase(run: Run, filled: Given) -> Run:
     return lambda *words, **more: run("sessions", "erase", *words, *flags, **more)
 
 
-def test_a_user_is_erased_and_no_other(erase: Run, keys: Keys) -> None:
+def test_only_the_given_user_is_erased(erase: Run, keys: Keys) -> None:
     before = keys()
     found = json.loads(erase("--where", "userId=0", "--dry-run", "--json").stdout)
     assert (3, 0) == (found["found"], found["erased"])
@@ -33,7 +33,7 @@ def test_a_user_is_erased_and_no_other(erase: Run, keys: Keys) -> None:
         ([], "", 2, "--where"),
     ],
 )
-def test_nothing_is_erased_without_a_user_and_a_yes(
+def test_nothing_is_erased_without_a_user_and_confirmation(
     erase: Run, keys: Keys, words: Words, answer: str, code: int, said: str
 ) -> None:
     before = keys()

@@ -166,7 +166,7 @@ def command(run: Run, given: Given, *words: str) -> None:
     scope="session",
 )
 @pytest.mark.parametrize("sort_key", [None, "part"])
-def test_a_use_makes_exactly_the_calls_that_its_policy_allows(
+def test_each_use_makes_exactly_the_calls_that_its_policy_allows(
     use: str, sort_key: str | None, options: Given, run: Run
 ) -> None:
     given = {**options, "special_keys": "user:S:index", "sort_key": sort_key}
@@ -183,7 +183,7 @@ def test_every_use_is_tried() -> None:
     assert set(USES) == set(DO)
 
 
-def test_log_ins_and_their_end_need_what_the_policies_allow(options: Given) -> None:
+def test_log_ins_and_log_outs_work_with_the_documented_policies(options: Given) -> None:
     given = {**options, "special_keys": "user:S:index", "user_key": "user", "max_sessions": 1}
     manager, store = DynamoDBNamespaceManager("any", **given), SessionStore(**given)
     manager["session"] = payload(user="other")  # makes the table

@@ -72,7 +72,7 @@ def test_sessions_end_and_are_listed(
     ("answer", "code", "said"),
     [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
 )
-def test_without_a_yes_no_session_ends(
+def test_without_confirmation_no_session_ends(
     revoke: Run, sessions: Keys, words: Words, question: str, answer: str, code: int, said: str
 ) -> None:
     result = revoke(*words, input=answer)
@@ -116,7 +116,7 @@ def test_the_result_as_json(revoke: Run) -> None:
         (["--where", "userId=0", "--keep", "unknown"], 1, "the session does not exist"),
     ],
 )
-def test_what_cannot_be_done_is_refused(
+def test_impossible_combinations_are_refused(
     revoke: Run, sessions: Keys, words: Words, code: int, said: str
 ) -> None:
     result = revoke(*words, "--yes")

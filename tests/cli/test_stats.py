@@ -40,7 +40,7 @@ def test_items_are_counted_by_prefix_kind_and_namespace(run: Run, filled: Given)
         assert group["oldest"] <= group["newest"]
 
 
-def test_the_output_for_people(run: Run, filled: Given) -> None:
+def test_the_human_readable_output(run: Run, filled: Given) -> None:
     for n in range(21):
         DynamoDBNamespaceManager(f"more-{n}", **filled)["k"] = 1
     result = run("stats")

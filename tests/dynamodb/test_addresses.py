@@ -112,7 +112,7 @@ def test_a_successful_answer_takes_precedence(
     assert 2 == len(tls_server.connections)
 
 
-def test_another_host_s_certificate_is_refused(
+def test_another_hosts_certificate_is_refused(
     tls_server: FakeServer, context: ssl.SSLContext, manager: DynamoDBNamespaceManager, dns: DNS
 ) -> None:
     read(manager)
@@ -123,7 +123,7 @@ def test_another_host_s_certificate_is_refused(
     assert 1 == len(tls_server.requests)
 
 
-def test_an_address_that_another_host_has_now_is_tried_last(
+def test_an_address_now_used_by_another_host_is_tried_last(
     tls_server: FakeServer, manager: DynamoDBNamespaceManager, dns: DNS
 ) -> None:
     addresses._addresses[HOST, tls_server.port] = ["127.0.0.2", "127.0.0.1"]

@@ -186,7 +186,7 @@ def test_a_call_is_not_repeated_after_total_timeout(breaker: CircuitBreaker, clo
     assert not breaker.is_open
 
 
-def test_the_application_s_own_calls_do_not_count(breaker: CircuitBreaker) -> None:
+def test_the_applications_own_calls_do_not_count(breaker: CircuitBreaker) -> None:
     assert all(breaker.may_retry(NO_ANSWER) for _ in range(100))
     assert not breaker.is_open
 

@@ -242,7 +242,7 @@ def test_threads_with_refused_credentials_create_one_client(
     assert 2 == helper.runs
 
 
-def test_an_application_s_client_and_keys_are_not_replaced(
+def test_an_applications_client_and_keys_are_not_replaced(
     options: dict[str, Any], server: FakeServer, key_file: KeyFile
 ) -> None:
     session = boto3.session.Session(profile_name="filed")

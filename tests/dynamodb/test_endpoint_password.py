@@ -142,7 +142,7 @@ def test_the_error_for_a_malformed_variable_hides_the_password(
         "http://localhost:443",
     ],
 )
-def test_the_host_header_is_botocore_s(url: str) -> None:
+def test_the_host_header_is_botocores(url: str) -> None:
     from botocore.auth import _host_from_url  # type: ignore[attr-defined]  # not in the hints
 
     assert _host_from_url(url) == signature.host(url)

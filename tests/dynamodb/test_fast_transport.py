@@ -45,7 +45,7 @@ def test_botocore_opens_the_connection(server: FakeServer) -> None:
 
 @pytest.mark.parametrize("token", [None, "a/session+token=="])
 @pytest.mark.parametrize("method", CALLS)
-def test_requests_and_responses_are_botocore_s(
+def test_requests_and_responses_are_botocores(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch, method: str, token: str | None
 ) -> None:
     no_keys = {}
@@ -78,7 +78,7 @@ def _headers(request: Request, without: set[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("method", ["get_item", "put_item"])
-def test_errors_are_botocore_s(server: FakeServer, method: str) -> None:
+def test_errors_are_botocores(server: FakeServer, method: str) -> None:
     transport = warm(server).backend.items.client.transport()
     responses = []
     for call in (
@@ -143,7 +143,7 @@ def test_boto3_makes_calls_that_cannot_be_imitated(
 
 
 @pytest.mark.parametrize("transport", ["auto", "lean"])
-def test_the_application_s_client_is_never_replaced(server: FakeServer, transport: str) -> None:
+def test_the_applications_client_is_never_replaced(server: FakeServer, transport: str) -> None:
     client = plain_client(server.url)
     cache = DynamoDBNamespaceManager("n", client=client, transport=transport)
     assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]

@@ -83,7 +83,7 @@ def application_client(mode: str) -> Any:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
-def test_the_retry_mode_of_the_application_s_client_makes_no_difference(
+def test_the_retry_mode_of_the_applications_client_makes_no_difference(
     clock: Clock, mode: str
 ) -> None:
     client = application_client(mode)
@@ -126,7 +126,7 @@ def test_a_throttled_attempt_is_an_answer(clock: Clock) -> None:
     assert answers == [float("-inf"), clock.now - 1]
 
 
-def test_an_answer_of_sts_is_not_one_of_dynamodb(breaker: CircuitBreaker) -> None:
+def test_a_response_from_sts_is_not_one_from_dynamodb(breaker: CircuitBreaker) -> None:
     manager = DynamoDBNamespaceManager("id", **OPTIONS)
     refused: Any = {
         "Error": {"Code": "AccessDenied", "Message": "no"},
@@ -149,7 +149,7 @@ def test_only_the_response_of_an_operation_without_output_may_be_something_else(
         guard.refuse_damaged(response, {}, mock.Mock())
 
 
-def test_a_damaged_response_to_the_application_s_client_is_retried_and_finally_an_outage(
+def test_a_damaged_response_to_the_applications_client_is_retried_and_finally_an_outage(
     server: FakeServer,
 ) -> None:
     complete = json.dumps(server.response).encode()

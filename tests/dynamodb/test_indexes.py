@@ -87,7 +87,7 @@ def test_a_missing_index_can_be_added(client: DynamoDBClient, options: dict[str,
 
 
 @pytest.mark.both_servers
-def test_an_index_with_another_key(client: DynamoDBClient, options: dict[str, Any]) -> None:
+def test_an_index_with_a_different_key(client: DynamoDBClient, options: dict[str, Any]) -> None:
     create(client, {**options, "special_keys": "userId:S:index"})
     parsed = parse({**options, "special_keys": "userId:N:index"})
     with pytest.raises(ConfigurationError, match=r"key userId \(S\), the options say userId \(N\)"):

@@ -96,7 +96,7 @@ def test_a_wrapped_function_is_noticed(
         ("meta.events._emitter", "emit"),
     ],
 )
-def test_a_replaced_attribute_of_the_client_s_objects_is_noticed(
+def test_a_replaced_attribute_of_the_clients_objects_is_noticed(
     cache: DynamoDBNamespaceManager, monkeypatch: pytest.MonkeyPatch, path: str, name: str
 ) -> None:
     observed, target = _observers(cache), cache.client
@@ -108,7 +108,7 @@ def test_a_replaced_attribute_of_the_client_s_objects_is_noticed(
     assert not observed.present()
 
 
-def test_http_client_s_debug_output_is_noticed(
+def test_http_clients_debug_output_is_noticed(
     cache: DynamoDBNamespaceManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
@@ -190,7 +190,7 @@ def test_debug_logs_describe_each_call(
     assert [True] * 4 == calls()
 
 
-def test_botocore_s_history_has_each_call(
+def test_botocores_history_has_each_call(
     calls: Callable[[], list[bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:

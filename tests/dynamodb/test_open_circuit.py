@@ -112,7 +112,7 @@ def test_one_call_is_the_probe_where_no_thread_can_be_started(
     assert not is_refused(breaker)
 
 
-def test_one_call_is_the_probe_while_the_thread_s_probe_hangs(
+def test_one_call_is_the_probe_while_the_threads_probe_hangs(
     breaker: CircuitBreaker, prober: Prober, clock: Clock
 ) -> None:
     hangs, finish = threading.Event(), threading.Event()

@@ -34,7 +34,7 @@ def head_of(request: bytes) -> dict[str, str]:
     token=st.none() | st.text("abcXYZ019+/=", min_size=1, max_size=300),
     host=st.sampled_from(["dynamodb.eu-west-1.amazonaws.com", "127.0.0.1:8000", "[::1]:8000"]),
 )
-def test_the_signature_is_botocore_s(
+def test_the_signature_is_botocores(
     body: bytes, secret_key: str, token: str | None, host: str
 ) -> None:
     expected = AWSRequest("POST", f"http://{host}/", data=body)

@@ -127,7 +127,7 @@ def test_without_create_table_the_error_shows_the_command(
         ({}, {"sort_key": "part"}, r"has partition .* say .* and sort key 'part' \(S\)"),
     ],
 )
-def test_a_table_with_another_key(
+def test_a_table_with_a_different_key(
     options: dict[str, Any], existing: dict[str, str], wanted: dict[str, str], message: str
 ) -> None:
     DynamoDBNamespaceManager("pages", **options, **existing).keys()
@@ -138,7 +138,7 @@ def test_a_table_with_another_key(
 
 # moto accepts a string as a number.
 @pytest.mark.parametrize("engine", ["local"], scope="session")
-def test_a_table_with_a_key_of_another_type(
+def test_a_table_whose_key_has_the_wrong_type(
     options: dict[str, Any], client: DynamoDBClient, table_name: str
 ) -> None:
     client.create_table(
@@ -209,7 +209,7 @@ def test_a_cache_whose_table_is_deleted(
     assert "new" == cache.get("a", createfunc=lambda: "newer")
 
 
-def test_a_new_table_that_time_to_live_does_not_know_yet_is_a_warning(
+def test_a_new_table_that_is_not_ready_for_time_to_live_is_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     script = Script().refuse("get_item", "ResourceNotFoundException")

@@ -124,7 +124,7 @@ def test_label_of_what_is_hardly_smaller(noise: int, compression: str, label: st
     assert label == codec(compression=compression).encode_session(payload)[1]
 
 
-def test_what_beaker_has_compressed_stays_as_it_is() -> None:
+def test_data_that_beaker_has_compressed_is_not_changed() -> None:
     for head in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"):
         payload = SessionBytes(head + bytes(2000))
         assert (payload, "b64") == codec().encode_session(payload)

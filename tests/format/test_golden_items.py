@@ -104,7 +104,7 @@ def test_entry() -> None:
     assert LEAST_ITEM == FLAT.item(FLAT.key(LEAST_ATTRIBUTES), "beaker-cache", LEAST_ATTRIBUTES)
 
 
-def test_attributes_of_later_versions_are_passed_over() -> None:
+def test_attributes_of_later_versions_are_ignored() -> None:
     later = {**LEAST_ATTRIBUTES, "later": {"M": {}}}
     assert LEAST_ITEM == FLAT.item(FLAT.key(later), "beaker-cache", later)
 

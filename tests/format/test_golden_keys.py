@@ -221,7 +221,7 @@ def test_digest_is_read_back_as_one() -> None:
     assert Key(f"sess:{DIGEST}", "session") == SORTED.of_digest(DIGEST)
 
 
-def test_the_digest_in_messages_is_the_beginning_of_the_hash() -> None:
+def test_the_digest_in_messages_is_a_prefix_of_the_hash() -> None:
     assert "@ba7816bf8f01cfea" == FLAT.digest(Key("sess:abc"))
     assert "@9f9f5111f7b27a78" == FLAT.digest(Key(f"sess:{DIGEST}"))
 

@@ -48,7 +48,7 @@ def test_replacing_or_deleting_a_value_deletes_its_chunks(
     assert {"beaker-tombstone": 1} == kinds(open_namespace)
 
 
-def test_clear_takes_the_chunks_along(open_namespace: Opener) -> None:
+def test_clear_also_deletes_chunks(open_namespace: Opener) -> None:
     open_cache(open_namespace, namespace="mine")[b"k"] = OLD
     other = open_cache(open_namespace, namespace="mine2")
     other[b"k"] = NEW
@@ -84,7 +84,7 @@ def test_clear_leaves_no_item_without_its_chunks(open_namespace: Opener) -> None
     assert {} == kinds(open_namespace)
 
 
-def test_clear_of_a_value_that_stands_twice(open_namespace: Opener) -> None:
+def test_clear_of_a_value_stored_twice(open_namespace: Opener) -> None:
     manager = open_cache(open_namespace)
     manager[b"k"] = OLD
     manager[b"l"] = b"small"

@@ -95,7 +95,7 @@ def read(open_namespace: Opener, item: dict[str, Any], key: str | bytes) -> obje
 
 @pytest.mark.full
 @each_kind
-def test_an_attribute_of_another_type_is_a_payload_error(
+def test_an_attribute_of_the_wrong_type_is_a_payload_error(
     open_namespace: Opener, key: str | bytes, value: str
 ) -> None:
     open_namespace()[key] = value

@@ -64,7 +64,7 @@ def conditions() -> ItemStore:
     return items(Script())
 
 
-def test_ending_a_session_puts_a_marker_in_its_place() -> None:
+def test_ending_a_session_replaces_it_with_a_marker() -> None:
     request = {
         "TableName": TABLE,
         "Item": MARKER,

@@ -60,7 +60,7 @@ CHANGED: list[tuple[Any, str]] = [
 ]
 
 
-def test_what_json_would_change_is_refused_by_type_and_place() -> None:
+def test_values_that_json_would_change_are_refused_by_type_and_place() -> None:
     for value, said in CHANGED:
         with pytest.raises(PayloadError) as caught:
             codec(serializer="json").encode_value((12.5, 60, value))  # as Beaker's Cache stores it
@@ -91,7 +91,7 @@ def test_a_value_that_contains_itself_is_refused() -> None:
             codec(serializer="json").encode_value(value)
 
 
-def test_a_value_that_stands_in_two_places_comes_back() -> None:
+def test_a_value_stored_in_two_places_is_restored() -> None:
     shared = ["x"]
     value = {"a": shared, "b": [shared, shared]}
     json_codec = codec(serializer="json")
@@ -139,7 +139,7 @@ def shape(value: Any) -> Any:
 
 
 @given(ANYTHING)
-def test_exactly_what_comes_back_as_it_was_is_accepted(value: Any) -> None:
+def test_only_values_that_survive_a_round_trip_are_accepted(value: Any) -> None:
     json_codec = codec(serializer="json")
     comes_back = shape(value) == shape(json.loads(json.dumps(value)))
     try:

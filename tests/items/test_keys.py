@@ -92,7 +92,7 @@ def test_a_key_can_be_read_back(
 
 @sorted_or_not
 @given(prefix=PREFIXES, namespace=TEXTS, other=TEXTS, key=BYTES)
-def test_a_beginning_belongs_to_one_namespace(
+def test_a_key_prefix_belongs_to_one_namespace(
     sort_key: str | None, prefix: str | None, namespace: str, other: str, key: bytes
 ) -> None:
     made = keys(prefix, sort_key)

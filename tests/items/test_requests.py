@@ -126,7 +126,7 @@ def test_a_first_write_needs_a_free_or_expired_place(store: ItemStore) -> None:
     assert condition(NEW, {"key", "deadline"}, now=NOW) == store.if_new()
 
 
-def test_a_new_session_may_take_the_place_of_a_marker(store: ItemStore) -> None:
+def test_a_new_session_may_replace_a_marker(store: ItemStore) -> None:
     expected = condition(
         f"{NEW} OR #type = :marker",
         {"key", "deadline", "type"},

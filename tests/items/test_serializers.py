@@ -53,7 +53,7 @@ NOT_ENCODABLE: list[tuple[Any, Any]] = [
 ]
 
 
-def test_a_value_that_cannot_be_encoded_leaves_the_old_one(
+def test_a_value_that_cannot_be_encoded_does_not_replace_the_old_one(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
     open_namespace()[b"k"] = "old"
@@ -66,7 +66,7 @@ def test_a_value_that_cannot_be_encoded_leaves_the_old_one(
     assert "old" == open_namespace()[b"k"]
 
 
-def test_a_session_payload_that_cannot_be_encoded_leaves_the_old_one(
+def test_a_session_that_cannot_be_encoded_does_not_replace_the_old_one(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
     manager = open_namespace("id", serializer="json")

@@ -69,7 +69,7 @@ def test_values_of_any_size_up_to_16_mb(open_namespace: Opener, size: int) -> No
     assert {"S": "beaker-tombstone"} == left["type"]
 
 
-def test_a_value_that_is_too_large_leaves_the_old_one(
+def test_a_value_that_is_too_large_does_not_replace_the_old_one(
     open_namespace: Opener, sent: CallRecorder
 ) -> None:
     manager = open_namespace(serializer=Raw(), compression="off")
@@ -87,7 +87,7 @@ def test_a_value_that_is_too_large_leaves_the_old_one(
     assert b"old" == manager[b"a-secret-key"]
 
 
-def test_a_session_that_is_too_large_leaves_the_old_one(
+def test_a_session_that_is_too_large_does_not_replace_the_old_one(
     open_namespace: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "A" * 400

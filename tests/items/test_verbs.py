@@ -68,7 +68,7 @@ def test_a_thread_reads_its_own_changes_inside_its_read_lock(open_namespace: Ope
     manager.release_read_lock()
 
 
-def test_the_write_lock_excludes_nobody(open_namespace: Opener) -> None:
+def test_the_write_lock_excludes_no_thread(open_namespace: Opener) -> None:
     manager = open_namespace()
     assert manager.acquire_write_lock()
     assert open_namespace().acquire_write_lock(wait=False, replace=True)
@@ -94,7 +94,7 @@ def test_timeout_and_client_are_attributes(open_namespace: Opener) -> None:
 
 
 @pytest.mark.both_shapes
-def test_each_verb_is_one_call(open_namespace: Opener, sent: CallRecorder) -> None:
+def test_each_operation_is_one_call(open_namespace: Opener, sent: CallRecorder) -> None:
     manager = open_namespace()
     manager[b"k"] = 1
     assert b"k" in manager

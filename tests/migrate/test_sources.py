@@ -103,7 +103,7 @@ def test_the_only_store_below_a_folder(scheme: str, tmp_path: Path) -> None:
     assert {session_id} == set(found(source))
 
 
-def test_redis_knows_when_sessions_expire(redis_url: str, clock: Clock) -> None:
+def test_redis_stores_when_sessions_expire(redis_url: str, clock: Clock) -> None:
     forever = saved({"type": "ext:redis", "url": redis_url}, user=1)
     expiring = saved({"type": "ext:redis", "url": redis_url, "timeout": 1000}, user=2)
     with redis.Redis.from_url(redis_url) as client:

@@ -42,7 +42,7 @@ def test_a_misspelled_table_is_not_created(stores: Stores, dry: list[str]) -> No
     assert before == tables(stores.client)
 
 
-def test_an_empty_store_is_a_success_and_a_dry_run_creates_nothing(stores: Stores) -> None:
+def test_an_empty_store_succeeds_and_a_dry_run_creates_nothing(stores: Stores) -> None:
     before = tables(stores.client)
     assert 0 == stores.migrate("--create", "--dry-run").exit_code
     assert before == tables(stores.client)
@@ -70,7 +70,7 @@ def test_a_target_that_cannot_be_used(
 
 
 @pytest.mark.both_servers
-def test_a_dry_run_finds_a_table_with_another_key(stores: Stores) -> None:
+def test_a_dry_run_finds_a_table_with_a_different_key(stores: Stores) -> None:
     stores.save(user=1)
     create_table(stores.client, stores.new["table_name"])
     assert_refused(stores.migrate("--dry-run", query="&hash_key=pk"), "partition key 'id' (S)")
@@ -193,7 +193,7 @@ def test_reap_deletes_expired_records(stores: Stores, clock: Clock) -> None:
         assert left == stores.kinds()
 
 
-def test_the_patience_of_a_command() -> None:
+def test_the_default_timeouts_of_a_command() -> None:
     url = "dynamodb://eu-west-1/mine"
     for storage in (target_from_settings({"url": url}), source_from_url(url).storage):  # type: ignore[attr-defined]
         assert (60, 5) == (storage.options.read_timeout, storage.options.max_attempts)

@@ -178,7 +178,7 @@ def test_a_session_in_use_ends_after_the_absolute_timeout(shop: Shop, clock: Clo
 
 
 @pytest.mark.owasp("7.5.1", "7.5.3")
-def test_a_change_of_the_password_needs_a_recent_log_in(shop: Shop, clock: Clock) -> None:
+def test_a_password_change_needs_a_recent_log_in(shop: Shop, clock: Clock) -> None:
     browser = shop.browser()
     assert "log in again" == browser.post("/password").text
     for _ in range(2):

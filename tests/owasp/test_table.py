@@ -32,7 +32,7 @@ def test_every_requirement_of_doctor_is_in_the_table() -> None:
     assert REQUIREMENTS <= {each.name for each in ASVS}
 
 
-def test_each_requirement_is_there_once_and_the_same_ones_exist() -> None:
+def test_each_requirement_is_listed_once_and_its_references_exist() -> None:
     names = [each.name for each in (*ASVS, *CHEAT_SHEET)]
     assert len(set(names)) == len(names)
     assert {name for each in CHEAT_SHEET for name in each.same} <= {each.name for each in ASVS}

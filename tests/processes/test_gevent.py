@@ -143,5 +143,5 @@ with FakeServer() as server:
 
 
 @pytest.mark.full
-def test_the_response_to_a_killed_greenlet_s_call_reaches_no_other_call() -> None:
+def test_the_response_to_a_killed_greenlets_call_reaches_no_other_call() -> None:
     run(ABORTED)

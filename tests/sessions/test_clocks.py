@@ -96,7 +96,7 @@ def test_a_slow_request_on_a_host_that_is_behind_changes_no_time(
     assert "name" in site(values, cookie).result
 
 
-def test_a_save_with_a_change_of_id_on_a_host_that_is_behind_shortens_no_life(
+def test_an_id_change_on_a_host_whose_clock_is_behind_does_not_shorten_the_session(
     shared: dict[str, Any], hosts: Hosts
 ) -> None:
     site = Site("ours", {**shared, **ENCRYPTED})

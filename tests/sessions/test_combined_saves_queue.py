@@ -191,7 +191,7 @@ def test_a_write_is_recognized_by_its_token_even_if_a_waiting_save_was_in_it(
     assert [True, False, False, True] == found
 
 
-def test_the_saves_of_a_session_that_is_gone_are_dropped_but_not_those_of_its_successor(
+def test_saves_of_a_session_that_is_gone_are_dropped_but_not_those_of_its_successor(
     visit: Visit,
 ) -> None:
     first, second, successor = (visit.waits(created_ms=one) for one in (1, 1, 2))
@@ -201,7 +201,7 @@ def test_the_saves_of_a_session_that_is_gone_are_dropped_but_not_those_of_its_su
     assert successor.last_stored is None
 
 
-def test_an_outage_ends_the_write_for_all_of_it_each_with_an_error_of_its_own(
+def test_an_outage_ends_a_combined_write_and_each_save_gets_its_own_error(
     visit: Visit,
 ) -> None:
     first, second = visit.waits(), visit.waits()

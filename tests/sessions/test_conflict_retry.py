@@ -125,7 +125,7 @@ def test_reject_does_not_combine_saves_that_conflict_with_a_touch(
     assert {"b": 1} == plain.finds()
 
 
-def test_a_change_of_id_does_not_wait_and_drops_the_waiting_saves(
+def test_an_id_change_does_not_wait_and_drops_waiting_saves(
     moved: dict[str, object],
 ) -> None:
     visitor = Visitor(moved, DynamoDBSession)

@@ -159,7 +159,9 @@ def test_the_option_can_be_set_and_unset_while_cookies_are_in_use(
     assert "Eve" == without(name, answer.cookie).result
 
 
-def test_an_old_read_times_no_session_out(site: Site, replica: Replica, clock: Clock) -> None:
+def test_an_old_read_does_not_time_a_session_out(
+    site: Site, replica: Replica, clock: Clock
+) -> None:
     cookie = site(store(name="Ada")).cookie
     replica.catch_up()
     clock.advance(990)
@@ -188,7 +190,7 @@ def test_a_save_based_on_an_old_read_is_merged(site: Site, replica: Replica) -> 
 
 
 @pytest.mark.parametrize("forged", ["0" * 32 + ".1.1", "0" * 32 + ".1", ".1", "a.b.c"])
-def test_a_forged_cookie_gets_a_new_session_with_another_id(
+def test_a_forged_cookie_gets_a_new_session_with_a_new_id(
     moved: dict[str, object], forged: str
 ) -> None:
     site = Site("ours", {"consistent_read": "auto", **moved})

@@ -84,7 +84,7 @@ def test_a_deleted_item_stays_deleted_whatever_its_payload(
     assert [] == visitor.stored()
 
 
-def test_only_our_session_class_deletes_an_encrypted_session(plain: Visitor) -> None:
+def test_only_dynamodb_session_deletes_an_encrypted_session(plain: Visitor) -> None:
     """Plain Beaker's logout is one more opaque write to the store."""
     visitor = plain
     visitor.options |= ENCRYPTED

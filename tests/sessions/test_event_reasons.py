@@ -190,7 +190,7 @@ def test_the_user_of_an_expired_session_is_named_as_long_as_its_item_exists(
     assert reported[-1].user is None
 
 
-def test_a_log_in_that_meets_other_log_ins_of_the_user_again_and_again_is_a_conflict(
+def test_a_log_in_that_keeps_meeting_other_log_ins_of_the_user_is_a_conflict(
     with_user: dict[str, Any], reported: list[SessionEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = Visitor(with_user, DynamoDBSession).request()

@@ -64,7 +64,7 @@ def reads(options: dict[str, Any], session_id: str) -> Any:
         return None
 
 
-def test_a_change_of_the_id_leaves_a_marker_unless_the_session_was_used_later(
+def test_an_id_change_leaves_a_marker_unless_the_session_was_used_later(
     visitor: Visitor,
 ) -> None:
     session = changed_id(visitor, b=1)
@@ -273,7 +273,7 @@ def test_the_retry_of_a_move_reads_consistently(options: dict[str, Any], script:
 
 
 @pytest.mark.parametrize("fate", [LOST, ARRIVED])
-def test_a_second_change_of_id_keeps_the_first_new_id(
+def test_a_second_id_change_keeps_the_first_new_id(
     visitor: Visitor, script: Script, fate: str
 ) -> None:
     """It was never sent to a browser, and the session may be stored under it."""

@@ -78,7 +78,7 @@ def log_in(visitor: Visitor) -> Any:
 @pytest.mark.parametrize("seconds", [60, MONTH])
 @pytest.mark.both_servers
 @pytest.mark.both_shapes
-def test_a_session_s_own_timeout_replaces_the_configured_one(
+def test_a_sessions_own_timeout_replaces_the_configured_one(
     moved: dict[str, Any], clock: Clock, client: DynamoDBClient, seconds: int
 ) -> None:
     visitor = Visitor({**moved, "timeout": LIFE}, DynamoDBSession)
@@ -120,7 +120,7 @@ def test_a_stored_timeout_or_time_that_is_impossible_is_ignored(
     assert {} == visitor.finds()
 
 
-def test_the_stored_data_has_two_keys_besides_beaker_s(
+def test_the_stored_data_has_two_keys_besides_beakers(
     visitor: Visitor, clock: Clock, moved: dict[str, Any]
 ) -> None:
     """They are part of the stored format, so later versions must read them."""
@@ -143,7 +143,7 @@ def test_the_stored_data_has_two_keys_besides_beaker_s(
     } == found.payload()
 
 
-def test_beaker_s_own_session_reads_one_with_a_timeout_of_its_own(
+def test_beakers_own_session_reads_one_with_a_timeout_of_its_own(
     visitor: Visitor, clock: Clock, client: DynamoDBClient, moved: dict[str, Any]
 ) -> None:
     visitor.starts(a=1)
@@ -201,7 +201,7 @@ def test_a_session_that_was_cleared_during_another_save_keeps_its_end(
     assert {} == visitor.finds()
 
 
-def test_beaker_s_own_session_ends_by_the_table(
+def test_beakers_own_session_ends_by_the_table(
     visitor: Visitor, clock: Clock, client: DynamoDBClient, moved: dict[str, Any]
 ) -> None:
     beaker = Visitor(visitor.options)
@@ -216,7 +216,7 @@ def test_beaker_s_own_session_ends_by_the_table(
     assert {} == beaker.finds()
 
 
-def test_an_opaque_session_of_beaker_s_has_the_configured_lifetime(
+def test_an_opaque_beaker_session_has_the_configured_lifetime(
     visitor: Visitor, clock: Clock, client: DynamoDBClient, moved: dict[str, Any]
 ) -> None:
     opaque = Visitor({**visitor.options, **ENCRYPTED})

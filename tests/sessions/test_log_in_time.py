@@ -89,7 +89,7 @@ def test_a_user_inside_a_dict_is_noticed_by_the_save(moved: dict[str, Any], cloc
         clock.advance(10)
 
 
-def test_without_a_user_key_only_the_application_tells_of_log_ins(moved: dict[str, Any]) -> None:
+def test_without_a_user_key_only_the_application_reports_log_ins(moved: dict[str, Any]) -> None:
     visitor = Visitor(moved, DynamoDBSession)
     visitor.starts(userId=42)
     assert age(visitor) is None

@@ -114,7 +114,7 @@ def test_a_late_login_counts_and_keeps_only_what_it_set(
 
 
 @LATE
-def test_a_late_change_of_id_that_sets_nothing_stores_nothing(
+def test_a_late_id_change_that_sets_nothing_stores_nothing(
     site: Site, cookie: str, client: DynamoDBClient, table_name: str, loaded: bool
 ) -> None:
     answer = late_request(site, cookie, change_id, lambda: site(log_out, cookie), loaded)
@@ -122,7 +122,7 @@ def test_a_late_change_of_id_that_sets_nothing_stores_nothing(
     assert [] == stored_sessions(client, table_name)
 
 
-def test_a_save_after_delete_uses_another_id(site: Site, cookie: str) -> None:
+def test_a_save_after_delete_uses_a_new_id(site: Site, cookie: str) -> None:
     def log_out_and_greet(session: Any) -> None:
         session.delete()
         store(message="Good-bye")(session)

@@ -122,7 +122,7 @@ def test_an_unchanged_value_is_the_same(value: object) -> None:
     assert same([value, {0, 8}], [stored(value), {8, 0}])
 
 
-def test_what_cannot_be_pickled_is_different() -> None:
+def test_values_that_cannot_be_pickled_are_different() -> None:
     assert not same([lambda: 1], [lambda: 1])
 
 
@@ -208,7 +208,7 @@ def test_without_another_request_the_changes_are_stored_as_they_are(base: Data, 
 
 
 @given(SESSIONS, SESSIONS)
-def test_what_surely_differs_differs_when_it_is_stored(base: Data, mine: Data) -> None:
+def test_values_that_surely_differ_also_differ_when_stored(base: Data, mine: Data) -> None:
     for one in (mine, {**base, **mine}, {**base, "a": 1}, {**mine, "b": True}):
         assert differs(stored(base), stored(one)) or not surely_differs(base, one)
 
@@ -232,7 +232,9 @@ def test_a_changed_scalar_and_a_changed_key_surely_differ(after: Data) -> None:
     ],
     ids=["a list", "an access time", "an equal string"],
 )
-def test_what_only_unpickling_can_compare_does_not_surely_differ(before: Data, after: Data) -> None:
+def test_values_that_only_unpickling_can_compare_do_not_surely_differ(
+    before: Data, after: Data
+) -> None:
     assert not surely_differs(before, after)
 
 

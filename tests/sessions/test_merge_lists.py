@@ -77,7 +77,7 @@ def test_as_many_repeated_entries_as_possible_count_as_kept(
 
 
 @given(ENTRIES, ENTRIES, ENTRIES, ENTRIES)
-def test_a_second_save_keeps_entries_that_stand_before_its_first(
+def test_a_second_save_keeps_entries_before_those_of_the_first(
     base: Any, first: Any, others: Any, second: Any
 ) -> None:
     seen, stored = base + first, base + others + first

@@ -133,7 +133,7 @@ def test_no_changed_character_is_overlooked(session: dict[str, str], data: st.Da
         None,
     ],
 )
-def test_what_cannot_be_compared_is_not_the_same(other: Any) -> None:
+def test_values_that_cannot_be_compared_are_different(other: Any) -> None:
     assert not same_except_access_time(payload({**TIMES, "a": 1}), other)
     assert not same_except_access_time(other, payload({**TIMES, "a": 1}))
 

@@ -124,7 +124,7 @@ def test_the_first_save_alone_creates_the_session(moved: dict[str, Any]) -> None
     assert ["created"] == [event.kind for event in reported]
 
 
-def test_a_session_of_which_only_bookkeeping_is_left_ends(mine: SessionRecord) -> None:
+def test_a_session_with_only_bookkeeping_left_is_deleted(mine: SessionRecord) -> None:
     mine.write(payload(_cookie_scope="a", _domain=None, _path="/"))
     assert not mine.exists()
 

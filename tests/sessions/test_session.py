@@ -96,7 +96,7 @@ def test_a_session_under_a_chosen_id_is_new_until_it_is_stored(
     assert not visitor.request().is_new
 
 
-def test_a_delete_or_a_change_of_id_is_unsettled_until_it_is_stored(ours: Visitor) -> None:
+def test_a_delete_or_id_change_is_pending_until_it_is_stored(ours: Visitor) -> None:
     session = ours.request()
     unsettled = [session.unsettled]
     with before(ours.client, "PutItem", fail), pytest.raises(StoreUnavailable):
@@ -111,7 +111,7 @@ def test_a_delete_or_a_change_of_id_is_unsettled_until_it_is_stored(ours: Visito
     assert [False, True, False, True, False, True, False] == unsettled
 
 
-def test_a_session_of_which_only_the_cookies_scope_is_left_is_deleted(ours: Visitor) -> None:
+def test_a_session_with_only_the_cookies_scope_left_is_deleted(ours: Visitor) -> None:
     session = ours.request()
     session.clear()
     session.update(_cookie_scope="a", _domain=None, _path="/")
@@ -180,7 +180,7 @@ def test_a_save_under_an_id_that_is_not_from_a_cookie_sets_none(ours: Visitor) -
     assert session.request["set_cookie"] is False
 
 
-def test_saves_after_the_end_take_the_cookie_back_and_are_dropped_once(ours: Visitor) -> None:
+def test_saves_after_the_end_withdraw_the_cookie_and_are_dropped_once(ours: Visitor) -> None:
     reported: list[SessionEvent] = []
     session = ours.request(on_event=reported.append)
     ours.request().delete()

@@ -123,7 +123,7 @@ def test_an_unsigned_session_with_an_object_is_refused_unless_all_are_accepted(
     assert isinstance(found["cart"], Cart)
 
 
-def test_an_unsigned_session_of_an_own_serializer_is_refused(given: dict[str, Any]) -> None:
+def test_an_unsigned_session_of_a_custom_serializer_is_refused(given: dict[str, Any]) -> None:
     class Own(PickleSerializer):  # type: ignore[misc]  # Beaker has no type hints
         """May do anything."""
 

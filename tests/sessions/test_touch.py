@@ -144,7 +144,7 @@ def slow_request(site: Site, cookie: str, *steps: Any) -> None:
     ("action", "found"), [(store(name="Grace"), {"name": "Grace"}), (log_out, {})]
 )
 @pytest.mark.both_servers
-def test_a_touch_has_no_effect_after_another_request_s_save_or_logout(
+def test_a_touch_has_no_effect_after_another_requests_save_or_logout(
     site: Site, cookie: str, clock: Clock, sent: CallRecorder, action: Action, found: Any
 ) -> None:
     clock.advance(INTERVAL)
@@ -153,7 +153,7 @@ def test_a_touch_has_no_effect_after_another_request_s_save_or_logout(
     assert found == site(values, cookie).result
 
 
-def test_a_save_does_not_conflict_with_another_request_s_touch(
+def test_a_save_does_not_conflict_with_another_requests_touch(
     site: Site, cookie: str, clock: Clock, sent: CallRecorder
 ) -> None:
     clock.advance(INTERVAL)
@@ -250,7 +250,7 @@ def test_one_page_tries_after_the_pause_and_all_pages_after_a_success(
     assert 2 == writes.attempts
 
 
-def test_one_warning_a_minute_tells_how_many_refreshes_were_missed(
+def test_one_warning_a_minute_says_how_many_refreshes_were_missed(
     site: Site, cookie: str, writes: Writes, watch: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     writes.error = THROTTLED

@@ -42,7 +42,7 @@ def test_a_stopped_server_frees_its_port_and_threads() -> None:
         assert address.geturl() == again.endpoint_url
 
 
-def test_its_environment_leads_boto3_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_environment_points_boto3_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with EmbeddedDynamoDB() as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)

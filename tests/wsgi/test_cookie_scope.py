@@ -141,7 +141,7 @@ def test_a_session_of_beakers_middleware_opens_in_both(
     assert {"user": "Ada"} == admin(values, renamed(cookie, "admin.id")).result
 
 
-def test_beakers_middleware_opens_and_keeps_what_ours_wrote(
+def test_beakers_middleware_opens_and_keeps_sessions_of_this_package(
     public: Site, admin: Site, beakers: Site, cookie: str
 ) -> None:
     beakers(store(cart=["tea"]), cookie)

@@ -86,7 +86,7 @@ def test_which_signatures_are_accepted_and_which_are_current(
     assert accepted == found
 
 
-def test_a_cookie_of_another_name_is_refused() -> None:
+def test_a_cookie_with_a_different_name_is_refused() -> None:
     signatures = CookieSignatures(NEW, (), "sha256")
     assert signatures.verify("admin", signatures.sign("id", ID)) is None
 
@@ -109,7 +109,7 @@ def test_a_made_up_value_is_refused(value: str) -> None:
         assert CookieSignatures(NEW, (OLD,), "sha256").verify("id", made_up) is None
 
 
-def test_one_form_is_never_taken_for_the_other() -> None:
+def test_one_form_is_never_mistaken_for_the_other() -> None:
     """Even if one key and one value are signed in both forms."""
     signed = CookieSignatures(NEW, (), "sha256").sign("id", ID)
     for cut in range(len(signed)):

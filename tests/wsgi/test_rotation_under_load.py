@@ -94,7 +94,7 @@ class Fleet:
 @pytest.mark.full
 @pytest.mark.owasp("13.3.4", "11.2.2")
 @pytest.mark.parametrize("form", ["sha256-only", "sha256", "beaker"])
-def test_a_new_secret_logs_nobody_out(options: Options, form: str) -> None:
+def test_a_new_secret_logs_no_user_out(options: Options, form: str) -> None:
     stages: list[Stage] = [
         ("ours", {"cookie_signature": form, **settings})
         for settings in (
@@ -113,7 +113,7 @@ def test_a_new_secret_logs_nobody_out(options: Options, form: str) -> None:
 
 @pytest.mark.full
 @pytest.mark.owasp("11.2.2", "11.4.1")
-def test_new_signatures_log_nobody_out(options: Options) -> None:
+def test_new_signatures_log_no_user_out(options: Options) -> None:
     """From Beaker's middleware and SHA-1 to this package's and SHA-256 only."""
     forms = ("beaker", "sha256", "sha256-only")
     fleet = Fleet({**options, "secret": OLD}, ("beaker", {}))

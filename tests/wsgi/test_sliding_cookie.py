@@ -131,7 +131,7 @@ def set_timeout(seconds: float | None) -> Action:
 
 @pytest.mark.owasp("Expire and Max-Age Attributes")
 @pytest.mark.parametrize("expires", [True, False, COOKIE_LIFE])
-def test_the_cookie_lives_as_long_as_the_session_s_own_timeout(
+def test_the_cookie_lives_as_long_as_the_sessions_own_timeout(
     options: Options, clock: Clock, expires: object
 ) -> None:
     browser = Browser(options, clock, cookie_expires=expires)

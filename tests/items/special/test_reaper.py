@@ -78,9 +78,7 @@ def expired_and_others(table: Opener, clock: Clock) -> tuple[list[str], list[str
     return gone, others
 
 
-def test_what_has_expired_goes_and_nothing_else(
-    table: Opener, store: ItemStore, clock: Clock
-) -> None:
+def test_only_expired_items_are_removed(table: Opener, store: ItemStore, clock: Clock) -> None:
     lock = table("news").get_creation_lock(b"locked")
     assert lock.acquire(wait=False)
     gone, others = expired_and_others(table, clock)
@@ -128,7 +126,9 @@ def test_a_damaged_item_stops_nothing(table: Opener, store: ItemStore, clock: Cl
 
 # moto counts the bytes of an item in another way.
 @pytest.mark.parametrize("engine", ["local"], scope="session")
-def test_chunks_go_when_nobody_can_read_them(table: Opener, store: ItemStore, clock: Clock) -> None:
+def test_chunks_are_deleted_when_no_request_can_read_them(
+    table: Opener, store: ItemStore, clock: Clock
+) -> None:
     table("large", timeout=100, compression="off")["session"] = payload(text="x" * 500_000)
     table("large", timeout=1e6, compression="off")[b"k"] = "x" * 500_000
     before = len(table.items())
@@ -141,7 +141,7 @@ def test_chunks_go_when_nobody_can_read_them(table: Opener, store: ItemStore, cl
     assert 3 == len(table.items())
 
 
-def test_what_was_written_meanwhile_stays(table: Opener, store: ItemStore, clock: Clock) -> None:
+def test_items_written_meanwhile_are_kept(table: Opener, store: ItemStore, clock: Clock) -> None:
     table("id", timeout=100)["session"] = payload(a=1)
     clock.advance(100)
 
@@ -157,7 +157,7 @@ def test_what_was_written_meanwhile_stays(table: Opener, store: ItemStore, clock
 
 
 @pytest.mark.full
-def test_a_run_that_was_left_goes_on(table: Opener, store: ItemStore, clock: Clock) -> None:
+def test_a_run_that_was_left_continues(table: Opener, store: ItemStore, clock: Clock) -> None:
     for n in range(12):
         table(f"{n}", timeout=100)["session"] = payload(text="x" * 300_000)
         table(f"{n}", timeout=100)["session"] = payload(n=n)
@@ -177,7 +177,7 @@ def test_a_run_that_was_left_goes_on(table: Opener, store: ItemStore, clock: Clo
     assert 12 == len(table.items())
 
 
-def test_a_state_of_something_else_is_refused() -> None:
+def test_the_state_of_another_command_is_refused() -> None:
     states: list[Any] = [{}, {"segments": 1}, {"segments": "x", "last_keys": {}}, []]
     states += [{"segments": 1, "last_keys": {"1": None}}, {"segments": 1, "last_keys": []}]
     for state in states:

@@ -166,7 +166,9 @@ def test_a_log_out_needs_no_special_keys(visitor: Visitor, table: Opener) -> Non
     assert [] == stored_sessions(table.client, table.table_name)
 
 
-def test_an_encrypted_session_needs_our_session(options: dict[str, Any], table: Opener) -> None:
+def test_an_encrypted_session_needs_dynamodb_session(
+    options: dict[str, Any], table: Opener
+) -> None:
     encrypted = {**options, "encrypt_key": "secret", "validate_key": "secret", "secret": "secret"}
     encrypted["crypto_type"] = "cryptography"
     table.make_table()
@@ -182,7 +184,7 @@ def test_a_key_with_a_dot_in_its_own_name_goes_first(visitor: Visitor, table: Op
     assert {"user.name": {"S": "whole"}} == special(table)
 
 
-def test_an_attribute_of_another_type_is_not_carried_on(
+def test_an_attribute_of_the_wrong_type_is_not_kept(
     visitor: Visitor, table: Opener, clock: Clock
 ) -> None:
     visitor.starts(userId=42, admin=True)
@@ -269,7 +271,7 @@ def test_a_number_is_stored_exactly_or_not_at_all(value: Any) -> None:
         assert "E" not in text
 
 
-def test_one_number_has_one_text() -> None:
+def test_one_number_has_one_representation() -> None:
     keys = SpecialKeys(parse({"special_keys": "number:N"}))
     texts = {0: "0", -7: "-7", 42.0: "42", 0.1: "0.1", 100: "100"}
     texts |= {10**38 - 1: "9" * 38, 10**125: "1" + "0" * 125}
