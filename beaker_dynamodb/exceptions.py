@@ -2,22 +2,17 @@
 
 ::
 
-    BeakerException
-    └── DynamoDBError
-        ├── ConfigurationError      an option, the table or the installation is wrong
-        ├── StoreUnavailable        DynamoDB could not answer; the call may succeed later
-        ├── AccessDenied            an IAM permission is missing
-        ├── SessionConflict         concurrent saves of a session could not be merged
-        ├── ItemTooLarge
-        ├── PayloadError            a value cannot be encoded or decoded
-        ├── TooManySessions         a log-in beyond ``max_sessions``
-        ├── LockTimeout             another caller holds a creation lock for too long
-        └── SpecialKeyError         a special key has another type than declared
-            └── MissingSpecialKeys
+    BeakerException └── DynamoDBError ├── ConfigurationError      an option, the table or the
+    installation is wrong ├── StoreUnavailable        DynamoDB could not answer; the call may
+    succeed later ├── AccessDenied            an IAM permission is missing ├── SessionConflict
+    concurrent saves of a session could not be merged ├── ItemTooLarge ├── PayloadError            a
+    value cannot be encoded or decoded ├── TooManySessions         a log-in beyond ``max_sessions``
+    ├── LockTimeout             another caller holds a creation lock for too long └──
+    SpecialKeyError         a special key does not have the declared type └── MissingSpecialKeys
 
 A missing key is a plain ``KeyError``, as everywhere in Beaker. None of these exceptions is a
 ``KeyError`` or ``TypeError``, because Beaker's Session treats both as "new session": a store error
-must never log anybody out.
+must never log a user out.
 """
 
 from __future__ import annotations
@@ -49,8 +44,8 @@ class DynamoDBError(BeakerException):  # type: ignore[misc]  # Beaker has no typ
     :param aws_code: AWS's error code, for instance ``ThrottlingException``; None if DynamoDB did
         not answer.
 
-    The ``__cause__`` is botocore's exception, or the operating system's if no connection could be
-    made or it was lost.
+    The ``__cause__`` is botocore's exception, or the operating system's if there was no connection
+    or it was lost.
     """
 
     def __init__(
@@ -135,7 +130,7 @@ class TooManySessions(DynamoDBError):
 
 
 class SpecialKeyError(DynamoDBError):
-    """A special key's value has another type than ``special_keys`` declares; nothing was saved.
+    """A special key's value does not have its type in ``special_keys``; nothing was saved.
 
     :param key: the special key.
     :param type: the declared type, for instance ``N``.

@@ -11,10 +11,10 @@ from beaker_dynamodb.items.store import ItemStore
 
 
 class Computation:
-    """What a caller has read of its key before it computes the value.
+    """The state of a key before a caller computes its value.
 
-    Meanwhile another caller may write or remove the key. So the value is stored on the condition
-    that the item is still the one that was read.
+    Another caller may write or remove the key during the computation. Therefore the value is stored
+    only if the item is still the one that was read.
     """
 
     #: When the caller read its key, in milliseconds since the epoch, or None if it has not.
@@ -34,7 +34,7 @@ class Computation:
         return self.started_ms is not None and not self.finished
 
     def start(self, now_ms: int) -> None:
-        """Start to compute a value: its key is read."""
+        """Start a computation, when the key is read."""
         self.started_ms, self.finished, self._known = now_ms, False, False
 
     def saw(self, attributes: Mapping[str, Any] | None) -> None:

@@ -1,4 +1,4 @@
-"""The creation lock: one thread of all processes and hosts computes a missing value."""
+"""The creation lock: only one thread of all processes and hosts computes a missing value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from beaker_dynamodb.items.store import ItemStore
 
 
 class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no type hints
-    """A reentrant lock, held by one thread of all processes, with Beaker's lock methods.
+    """A reentrant lock across threads, processes and hosts, with Beaker's lock methods.
 
     The threads of a process take turns, so only one of them calls DynamoDB. A read lock is as
     exclusive as a write lock.
@@ -103,8 +103,8 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
     def do_release_write_lock(self) -> None:
         """Hand the lease to a waiting thread of this process, or release it.
 
-        Most waiting threads only check whether the value is stored. Nevertheless, after one lease
-        it is released so that other processes get the lock.
+        Most waiting threads only check whether the value is stored. After one lease it is released
+        anyway, so that other processes get the lock.
         """
         # The call would reach the same timeouts again; the lock item expires.
         skip_call = self.computation.unanswered

@@ -27,7 +27,7 @@ class CacheEntries:
     def read(self, key: str | bytes, default: object) -> Any:
         """Return the value, or ``default`` if it is missing, expired or undecodable: one GetItem.
 
-        A value that Beaker can see to be expired is returned for `stale_grace` more seconds.
+        If Beaker can tell that a value has expired, it is returned for `stale_grace` more seconds.
         """
         storage = self._storage
         lock = self._held_lock(key)
@@ -40,7 +40,7 @@ class CacheEntries:
                 storage.keys.entry(self._namespace, key),
                 CACHE,
                 grace_ms=storage.stale_grace_ms,
-                # Under the lock the value of the previous holder must be seen.
+                # Under the lock, the read must see the previous holder's value.
                 consistent_read=None if lock is None else True,
                 saw=saw,
             ),
@@ -67,7 +67,7 @@ class CacheEntries:
         A value computed under its creation lock is not stored if its key was written or removed
         since the computation started.
 
-        :param expiretime: seconds until it expires; None for the default of the options.
+        :param expiretime: seconds until it expires, or None for the configured default.
         """
         storage = self._storage
         lock = self._held_lock(key)

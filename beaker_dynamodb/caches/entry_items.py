@@ -11,9 +11,9 @@ from beaker_dynamodb.items.item import TOMBSTONE, Attributes, Item, new_token
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore, same_writer
 
-#: A removal during a longer computation is forgotten. A lock is renewed for as long as its
-#: computation runs, and the clocks of the remover and of DynamoDB may differ by hours. A tombstone
-#: takes some 150 bytes.
+#: Lifetime of a tombstone. If a computation takes longer, it does not notice that its key was
+#: removed. It is this long because a lock may be renewed for hours, and because the clocks of the
+#: remover and of DynamoDB may differ by hours. A tombstone takes some 150 bytes.
 TOMBSTONE_SECONDS = 86_400
 
 

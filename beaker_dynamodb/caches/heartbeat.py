@@ -52,7 +52,7 @@ class Heartbeat:
             self._leases.discard(lease)
 
     def renew_due(self) -> None:
-        """Renew the leases that are due, the first to expire first."""
+        """Renew the leases that are due, in the order in which they expire."""
         with self._changed:
             due = [lease for lease in self._leases if lease.renew_at <= self._monotonic()]
         queue = deque(sorted(due, key=lambda lease: lease.expires_at))
@@ -84,7 +84,7 @@ class Heartbeat:
             self.renew_due()
 
     def _wait(self) -> None:
-        """Wait until a lease is due, or another one was added."""
+        """Wait until a lease is due or was added."""
         with self._changed:
             renew_at = min((lease.renew_at for lease in self._leases), default=None)
             if renew_at is None:

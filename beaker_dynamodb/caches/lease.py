@@ -96,7 +96,7 @@ class Lease:
                 log.warning("a creation lock was lost: it was not renewed within its lease")
                 self._ended = True
                 return False
-            except Exception as error:  # the heartbeat thread must go on with the other leases
+            except Exception as error:  # the heartbeat thread must continue with the other leases
                 log.info("a creation lock was not renewed, will retry: %s", type(error).__name__)
                 retry = min(self._lock.lease * RETRY_FRACTION, RETRY_SECONDS)
                 self.renew_at = self._monotonic() + retry

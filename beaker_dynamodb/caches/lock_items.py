@@ -13,8 +13,8 @@ from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
 
 LOCK = "beaker-lock"
-#: DynamoDB deletes an abandoned lock item this long after its lease: longer than any clock is
-#: wrong, so that a lock in use is never deleted.
+#: DynamoDB deletes an abandoned lock item this long after its lease: longer than any clock is off,
+#: so that a lock in use is never deleted.
 LEFTOVER_SECONDS = 86_400
 
 
@@ -40,10 +40,10 @@ class LockItems:
         self.options = items.options
 
     def acquire(self, key: Key, lock: LockItem, abandoned: LockItem | None) -> LockItem | None:
-        """Write a lock item unless another one exists.
+        """Write a lock item unless one exists.
 
         :param abandoned: a lock item that may be replaced if it was not renewed meanwhile.
-        :returns: None if the lock is acquired, or else the lock item of its holder.
+        :returns: None if the lock was acquired, otherwise its holder's lock item.
         """
         condition = Attr(self.options.hash_key).not_exists()
         if abandoned is not None:
@@ -67,14 +67,14 @@ class LockItems:
     def renew(self, key: Key, lock: LockItem) -> None:
         """Write the next version of a lock item.
 
-        :raises ConditionFailed: the lock is free, or has another owner.
+        :raises ConditionFailed: the lock is free, or has a different owner.
         """
         self._put(key, lock, Attr("owner").eq(lock.owner))
 
     def release(self, key: Key, lock: LockItem) -> None:
         """Delete a lock item.
 
-        :raises ConditionFailed: the lock is free, or has another owner.
+        :raises ConditionFailed: the lock is free, or has a different owner.
         """
         owned = write_params(Attr("owner").eq(lock.owner))
         self._items.call("delete_item", Key=self._items.layout.key_attributes(key), **owned)

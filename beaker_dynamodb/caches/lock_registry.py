@@ -13,7 +13,7 @@ from beaker_dynamodb.caches.storage import CacheStorage
 from beaker_dynamodb.dynamodb.forks import after_fork, check_process
 from beaker_dynamodb.items.keys import Key
 
-#: How many locks that other processes hold are kept in memory.
+#: Maximum number of locks held by other processes that are kept in memory.
 MAX_HELD_ELSEWHERE = 1000
 
 
@@ -24,8 +24,8 @@ class LockRegistry:
         self.clock = clock or Clock()
         self.heartbeat = Heartbeat(self.clock.monotonic)
         self._locks: WeakValueDictionary[tuple[int, Key], CreationLock] = WeakValueDictionary()
-        # Beaker drops a lock that it failed to acquire. Without what the lock has seen of its
-        # holder, callers that do not wait would never take an abandoned lock over.
+        # Beaker drops a lock that it failed to acquire. A new object would not know how long the
+        # lock has been held, so callers that do not wait would never take over an abandoned lock.
         self._held_elsewhere: dict[CreationLock, None] = {}
         self._mutex = threading.Lock()
 

@@ -21,7 +21,7 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: Page size of the Query that finds the entries to delete: ten batches.
 DELETED_PAGE = 250
-#: What is read of each item: its key, type, times and chunks.
+#: Attributes that are read of each item: its key, type, times and chunks.
 ATTRIBUTES = ("type", "created", "deadline", "key", "chunk_set", "chunks")
 
 Found = Generator[Mapping[str, Any], None, None]
@@ -57,9 +57,9 @@ class Listing:
     def delete(self, namespace: str) -> int:
         """Delete the entries of a namespace, and refuse the values that are being computed.
 
-        Each creation lock found stands for a value being computed: a tombstone under its key makes
-        the write fail. Values whose computation or write starts later are kept, by the clocks of
-        the two hosts.
+        Each creation lock found means that a value is being computed. A tombstone under its key
+        makes that write fail. Values whose computation or write starts later are kept, by the
+        clocks of the two hosts.
 
         An entry that is overwritten after it was listed is deleted, because a batch takes no
         conditions; small pages of a Query keep that time short.
@@ -100,7 +100,7 @@ class Listing:
             keys = [self._layout.key_attributes(self._layout.key(entry)) for entry in batch]
             batches.write(self._items, [{"DeleteRequest": {"Key": key}} for key in keys])
             deleted += len(batch)
-            # Chunks last: no reader may find an entry without its chunks.
+            # Delete chunks last: no reader may find an entry without its chunks.
             for entry in batch:
                 self._items.chunks.delete_of(entry)
         return deleted
@@ -154,5 +154,5 @@ def _has_prefix(hash_key: str, prefix: Key, kind: str) -> Condition:
     return Attr(hash_key).begins_with(prefix.partition) & Attr("type").eq(kind)
 
 
-#: Tables whose cost of a listing was logged.
+#: Tables for which the cost of a listing was logged.
 _logged: set[tuple[Any, ...]] = set()

@@ -1,4 +1,4 @@
-"""What all cache namespaces of one configuration share."""
+"""State that all cache namespaces of one configuration share."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CacheStorage:
 
 @lru_cache(maxsize=256)
 def _warn_about_default_table(table: str, region: str) -> None:
-    """Warn once: a region may lack the table, because Beaker does not pass ``cache.url`` to it."""
+    """Warn once: Beaker does not pass ``cache.url`` to regions, so this may be the wrong table."""
     log.warning(
         "a cache uses the table %r in %s, because its options name no table. Regions do not "
         "inherit cache.url or cache.table_name from Beaker: set cache.REGION.url",
@@ -57,5 +57,5 @@ def _warn_about_default_table(table: str, region: str) -> None:
 
 @lru_cache(maxsize=256)
 def cache_storage(backend: Backend) -> CacheStorage:
-    """Return the one storage of a backend."""
+    """Return a backend's storage; it is created once."""
     return CacheStorage(backend)

@@ -1,4 +1,4 @@
-"""The checks of `doctor` on items: it tries each operation, and looks at a stored sample."""
+"""The `doctor` checks of items: try each operation, and look at a sample of stored items."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Operations:
             self._items.call("put_item", Item=self._item(key), **condition)
         except ConditionFailed as refused:
             if refused.reported and refused.attributes is not None:
-                return OK, "refused, with the present item"
+                return OK, "refused, with the current item"
             remedy = "use a newer boto3, or another endpoint"
             return ERROR, "the error does not contain the current item", remedy
         return ERROR, "the server ignores the condition of a write", "use another endpoint"
@@ -167,5 +167,5 @@ def _signatures(own: list[Mapping[str, Any]], settings: Settings) -> Found:
     if accept == "plain" and settings.purpose == SESSIONS:
         remedy = "wait one session.timeout; Beaker's own middleware signs only with signing_keys"
         return WARNING, f"{text}; only their plain data is read", remedy
-    remedy = "accept_unsigned = true while you wait for their end, if you wrote them"
+    remedy = "accept_unsigned = true until they have expired, if you wrote them"
     return WARNING, f"{text}, and refused", remedy

@@ -1,4 +1,4 @@
-"""The checks of `doctor` that compare the settings with what an attacker could do."""
+"""The `doctor` checks of security: what an attacker could do with these settings."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _cookie_flags(given: Mapping[str, Any]) -> Found:
     http_only = "HttpOnly" if cookie["httponly"] else "not HttpOnly"
     text = f"{http_only}, {secure}, SameSite={same_site}"
     weak = [option for option in ("httponly", "secure") if cookie[option] is False]
-    # Browsers treat an unknown value as a missing one, each in its own way.
+    # Browsers treat an unknown value like a missing one, and differ in how they treat that.
     if same_site.lower() not in ("lax", "strict"):
         weak.append("samesite")
     if not weak:
@@ -79,7 +79,7 @@ def _cookie_flags(given: Mapping[str, Any]) -> Found:
 def _cookie_name(cookie: Mapping[str, Any]) -> Found:
     key, domain = str(cookie.get("key", BEAKER_KEY)), cookie.get("cookie_domain")
     text = repr(key) + (f", shared with all hosts of {domain}" if domain else "")
-    # Browsers accept the first prefix without a domain only.
+    # Browsers accept the first prefix only without a domain.
     prefix = SECURE_PREFIX if domain else HOST_PREFIX
     if key.lower().startswith(prefix):
         return OK, text

@@ -27,7 +27,7 @@ MAX_SKEW_SECONDS = 300.0
 ROUND_TRIP_SECONDS = 0.1
 ROUND_TRIPS = 5
 CREATE_TABLE = "beaker-dynamodb create-table, with the same flags"
-#: Actions that the requests of sessions and caches do not need: who needs them, and the flags of
+#: Actions that ordinary requests do not need: the features that need them, and the flags of
 #: `beaker-dynamodb policy` that allow them.
 OPTIONAL = {
     "BatchGetItem": ("values of more than 400 KB", " --use large-values"),
@@ -64,7 +64,7 @@ def failed(name: str, error: DynamoDBError) -> Result:
         return Result(name, ERROR, f"table {error.table!r} does not exist", CREATE_TABLE)
     if not isinstance(error, AccessDenied):
         if error.aws_code in REFUSED_CREDENTIALS:
-            remedy = "renew them where they come from, for instance: aws sso login"
+            remedy = "renew them at their source, for example with: aws sso login"
             return Result("credentials", ERROR, str(error), remedy)
         if error.aws_code is not None:
             return Result(name, ERROR, str(error))
@@ -85,7 +85,7 @@ Found = tuple[str, str] | tuple[str, str, str]
 
 
 def check(name: str, *asvs: str) -> Callable[[Callable[P, Found]], Callable[P, Result]]:
-    """Make a function a check: it returns a `Result` with this name, also if a call fails."""
+    """Turn a function into a check that returns a `Result` with this name, even if a call fails."""
 
     def decorate(function: Callable[P, Found]) -> Callable[P, Result]:
         @functools.wraps(function)
@@ -140,7 +140,7 @@ def check_table(options: Options, described: Mapping[str, Any] | None) -> Found:
 
 @check("key")
 def check_key(client: Any, options: Options) -> Found:
-    """Check that the table has the key of the options."""
+    """Check that the table has the key that the options name."""
     wrong = table.mismatch(client, options)
     if wrong is not None:
         return ERROR, str(wrong), "set hash_key and sort_key, or use another table"

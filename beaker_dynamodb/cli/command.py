@@ -11,20 +11,20 @@ from typing import Any
 
 import click
 
-from beaker_dynamodb.cli.output import ignoring_a_closed_reader, stopping_with_the_reader
+from beaker_dynamodb.cli.output import ignoring_closed_stdout, stopping_with_stdout
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 _VERBOSE = f"{__name__}.verbose"
 
 
 class Failed(click.ClickException):
-    """The command failed: exit code 1."""
+    """The command failed. It exits with code 1."""
 
     exit_code = FAILED
 
 
 def _log_to_stderr(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    # Only once, although each level of the command has the flag.
+    # Set up logging only once, although each level of the command has the flag.
     if value and not ctx.meta.get(_VERBOSE):
         ctx.meta[_VERBOSE] = True
         # Leave botocore's log out: it shows whole items.
@@ -58,7 +58,7 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand, or suggest another one."""
+        """Find the subcommand, or suggest a similar one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -76,7 +76,7 @@ def command(
     :param example: command lines, without the program's name.
     :param changes: the command changes something, so it finishes even if nothing reads its output.
     """
-    output = ignoring_a_closed_reader if changes else stopping_with_the_reader
+    output = ignoring_closed_stdout if changes else stopping_with_stdout
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         @functools.wraps(function)
@@ -108,6 +108,6 @@ def confirm(question: str) -> None:
         if sys.stdin.isatty():
             raise
         click.echo(err=True)
-        raise click.UsageError("cannot ask: stdin is not a terminal; give --yes") from None
+        raise click.UsageError("cannot ask: stdin is not a terminal; pass --yes") from None
     if not agreed:
         raise Failed("nothing was changed")

@@ -84,7 +84,7 @@ def _bar(description: str, total: float | None) -> Iterator[Callable[[float], No
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
-    # stdout may be a file: rich would send to the terminal what is printed there meanwhile.
+    # stdout may be a file: rich would redirect to the terminal whatever is printed meanwhile.
     with Progress(
         *columns, TimeElapsedColumn(), console=console, transient=True, redirect_stdout=False
     ) as bar:

@@ -101,10 +101,11 @@ class Group:
 
 @dataclass
 class Counts:
-    """Counts items by prefix and kind; other applications' items are only counted as a number.
+    """Counts items by prefix and kind; other applications' items only in total.
 
     :param now_ms: milliseconds since the epoch.
-    :param number: of all items.
+    :param foreign: number of items of other applications.
+    :param number: number of all items.
     """
 
     options: Options

@@ -44,9 +44,9 @@ def create_table(
 ) -> None:
     """Create the table with time to live and indexes, or add what an existing one lacks.
 
-    Each line says what was changed (+), what was right already, or what differs and is left as it
-    is (!). It ends when the table and its indexes can be used. Nothing is removed, except by
-    --replace-indexes, so run it at every deployment if you like.
+    Each line says what was changed (+), what was already correct, or what differs and was not
+    changed (!). The command ends when the table and its indexes can be used. Nothing is removed,
+    except by --replace-indexes, so you can run it at every deployment.
     """
     options = settings.options
     table = TableChanges(
@@ -64,7 +64,7 @@ def create_table(
     except DynamoDBError:
         if done:
             table.dry_run = True
-            _say_what_is_left(provisioner.steps())
+            _report_missing_changes(provisioner.steps())
         raise
     number = sum(step.status == CHANGED for step in done)
     if as_json:
@@ -75,8 +75,8 @@ def create_table(
         click.echo("Nothing to do.")
 
 
-def _say_what_is_left(steps: Iterator[Step]) -> None:
-    """Say on stderr which changes were not made, if the calls that find out succeed."""
+def _report_missing_changes(steps: Iterator[Step]) -> None:
+    """Print on stderr which changes were not made, if that can be found out."""
     with suppress(DynamoDBError):
         for step in steps:
             if step.status == CHANGED:

@@ -27,7 +27,7 @@ ON_TABLE = frozenset(
         "UpdateTable",
     }
 )
-#: Stands for dynamodb:Query on the indexes instead of the table.
+#: Placeholder for dynamodb:Query on the indexes instead of the table.
 INDEX_QUERY = "Query on the indexes"
 
 
@@ -65,7 +65,7 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
     # All sessions, or one by the digest of its id.
     "all-sessions": lambda _: ("Scan",),
     "create": lambda _: CREATION,
-    # The subcommands of these names.
+    # The subcommands with these names.
     "create-table": lambda _: (*CREATION, "UpdateTable"),
     "create-table-extras": lambda _: (
         "ListTagsOfResource",

@@ -128,11 +128,11 @@ def migrate(
     """Copy the live sessions of another Beaker backend to DynamoDB; no user is logged out.
 
     The old store is one of file:///FOLDER, dbm:///FOLDER (Beaker's data_dir), redis://HOST/0,
-    mongodb://HOST/DATABASE, dynamodb://REGION/TABLE?prefix=…, or a url of SQLAlchemy. It is only
-    read. The new store keeps a record of each copied session for 30 days after its end, so the
-    same command can run again, from any host: it continues an interrupted run, copies only what
-    is new or was changed in the old store, and never brings back a session that a user has logged
-    out of. Exit code 1: some sessions could not be copied.
+    mongodb://HOST/DATABASE, dynamodb://REGION/TABLE?prefix=…, or an SQLAlchemy URL. It is only
+    read. The new store keeps a record of each copied session for 30 days after its end, so the same
+    command can run again, from any host: it continues an interrupted run, copies only what is new
+    or was changed in the old store, and never brings back a session that a user has logged out of.
+    Exit code 1: some sessions could not be copied.
     """
     source = _source(from_url, from_ini, from_section, read_units_per_second)
     target = _target(to_url, to_ini, to_section, timeout, create=create and not dry_run)
@@ -241,7 +241,7 @@ def _show(migration: Migration, used: Capacity) -> None:
         refused = counted(report.refused_writes, "write was", "writes were")
         units = counted(report.refused_units, "unit")
         click.echo(
-            f"{refused} refused because a user or another run was first: about {units} more, "
+            f"{refused} refused because a user or another run wrote first: about {units} more, "
             "which DynamoDB bills but does not report"
         )
     click.echo(f"{used} used")

@@ -1,4 +1,4 @@
-"""What happens if the reader of stdout goes away, as with ``| head``."""
+"""Handle a closed stdout, as with ``| head``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 
 @contextmanager
-def stopping_with_the_reader() -> Iterator[None]:
-    """End a command that only prints, successfully, once nothing reads its output."""
+def stopping_with_stdout() -> Iterator[None]:
+    """End a read-only command successfully when its stdout is closed."""
     try:
         yield
         sys.stdout.flush()
@@ -23,10 +23,10 @@ def stopping_with_the_reader() -> Iterator[None]:
 
 
 @contextmanager
-def ignoring_a_closed_reader() -> Iterator[None]:
-    """Discard output when the reader has gone, so that the command finishes its changes."""
+def ignoring_closed_stdout() -> Iterator[None]:
+    """Discard output after stdout is closed, so that the command finishes its changes."""
     stdout = sys.stdout
-    sys.stdout = _Forgiving(stdout)
+    sys.stdout = _IgnoresBrokenPipe(stdout)
     try:
         yield
         sys.stdout.flush()
@@ -34,8 +34,8 @@ def ignoring_a_closed_reader() -> Iterator[None]:
         sys.stdout = stdout
 
 
-class _Forgiving:
-    """A text stream that ignores that its reader is gone."""
+class _IgnoresBrokenPipe:
+    """A text stream that ignores broken pipes."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -58,7 +58,7 @@ class _Forgiving:
 
 
 def _discard_output() -> None:
-    """Write to nowhere from now on, also when the interpreter flushes its buffer at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    """Redirect stdout to the null device, also for the interpreter's flush at exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)

@@ -52,7 +52,7 @@ class Provisioner:
             yield Step(CHANGED, f"table {name} created: {summary(request)}")
         else:
             self._refuse_another_shape(described)
-            yield Step(KEPT, f"table {name} is there, with the key that the options say")
+            yield Step(KEPT, f"table {name} exists, with the configured key")
             yield self._billing(described)
             yield from self._indexes(described)
             if self.extras.tags:
@@ -113,7 +113,7 @@ class Provisioner:
                 self.table.wait(f"index {name!r}", partial(_is_active, name))
             lacking = ", ".join(indexes.lacking(found, wanted))
             if not lacking:
-                yield Step(KEPT, f"index {name!r} is there")
+                yield Step(KEPT, f"index {name!r} exists")
             elif self.replace_indexes:
                 self._delete_index(name)
                 self._create_index(described, wanted)

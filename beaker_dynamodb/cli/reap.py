@@ -56,7 +56,7 @@ def reap(
     DynamoDB's own time to live does the same at no cost.
     """
     if dry_run and state is not None:
-        raise click.UsageError("--state does not go with --dry-run")
+        raise click.UsageError("--state does not work with --dry-run")
     items = ItemStore(settings.existing())
     sums = reaper.Reaped()
     file = None if state is None else _StateFile(state, location(items))
@@ -102,7 +102,7 @@ def reap(
 class _StateFile:
     """Saves where to resume, as JSON. Only its owner may read it: keys contain session ids.
 
-    :param location: of the table; a file of another one is refused.
+    :param location: identifies the table; a state file of a different table is refused.
     """
 
     path: Path
@@ -126,7 +126,7 @@ class _StateFile:
         return dict(saved["state"])
 
     def write(self, state: Mapping[str, Any]) -> None:
-        """Replace the file at once, so that a killed process leaves a whole one."""
+        """Replace the file atomically, so that a killed process leaves a complete one."""
         new = self.path.with_name(f"{self.path.name}.new")
         try:
             with open(new, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:

@@ -73,9 +73,9 @@ def revoke(
     if [session_id is not None or bool(where), all_].count(True) != 1:
         raise click.UsageError("give one of: a session, --where KEY=VALUE, or --all")
     if keep and (session_id is not None or all_):
-        raise click.UsageError("--keep goes with --where only")
+        raise click.UsageError("--keep requires --where")
     if period is not None and session_id is not None:
-        raise click.UsageError("times go with --where and --all only")
+        raise click.UsageError("times require --where or --all")
     options = settings.existing(consistent_read=True)
     store, special = SessionStore.of(Backend(options)), conditions(settings, where)
     with metered(options) as used:
@@ -168,7 +168,7 @@ class _Chosen:
 @json_flag
 @with_settings
 def erase(settings: Settings, where: str, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Delete all that is stored about a user: sessions, their chunks, and the user's item.
+    """Delete everything that is stored about a user: sessions, their chunks, and the user's item.
 
     Needs the option user_key. Log-ins in flight fail. An item without personal data stays for an
     hour to make sure of that.

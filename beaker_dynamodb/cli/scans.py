@@ -1,4 +1,4 @@
-"""What a Scan will cost, said before it starts; its progress and its cost."""
+"""Announce the cost of a Scan before it starts, and show its progress and its cost."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sessions in the output of a command: a line or a JSON object each.
 
-A session's id is as good as a password, so ids are shown on request only. Their place takes the
-digest that log lines show.
+A session's id is as good as a password, so ids are shown only on request. Otherwise the digest is
+shown, as in the log.
 """
 
 from __future__ import annotations

@@ -75,14 +75,14 @@ def list_(
 
     With --where this is a Query of an index, whose result can be sorted; without, it scans the
     table, at most until --limit is reached. The digest is the one in the log; `show` and `revoke`
-    accept it. Times are UTC; "used" is as exact as the option touch_interval.
+    accept it. Times are UTC; "used" may be behind by touch_interval.
     """
     if sort and not where:
-        raise click.UsageError("--sort goes with --where only: a scan finds sessions in no order")
+        raise click.UsageError("--sort requires --where: a scan returns sessions in no order")
     if consistent and where:
-        raise click.UsageError("--consistent does not go with --where: DynamoDB's indexes lag")
+        raise click.UsageError("--consistent does not work with --where: DynamoDB's indexes lag")
     if as_json and as_jsonl:
-        raise click.UsageError("--json does not go with --jsonl")
+        raise click.UsageError("--json and --jsonl exclude each other")
     options = settings.existing(consistent_read=consistent)
     found = SessionStore.of(Backend(options)).sessions(
         conditions(settings, where), condition=period, expected=None if sort else limit
@@ -144,8 +144,8 @@ def show(
     """Show one session: its times, its special keys, and with --payload its contents.
 
     ID is the session's id, its digest (@...) as `list` shows it, or - to read the id from stdin,
-    which keeps it out of process lists. A digest is searched by a scan of the table, or with
-    --where in an index. No pickle is run; an object is shown as the name of its class.
+    which keeps it out of process lists. A digest is looked up by scanning the table, or an index
+    with --where. No pickle is run; an object is shown as the name of its class.
     """
     options = settings.existing(consistent_read=consistent)
     scan = is_digest(session_id) and not where

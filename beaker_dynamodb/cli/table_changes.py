@@ -1,4 +1,4 @@
-"""Calls that change a table, waits until it can be used again, and the steps that result."""
+"""Make calls that change a table, wait until it can be used again, and report each step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANGED, KEPT, DIFFERS = "changed", "kept", "differs"
 class Step:
     """The result for one property of the table.
 
-    :param status: `CHANGED`, `KEPT` (was right already), or `DIFFERS` (left as it is).
+    :param status: `CHANGED`, `KEPT` (was already correct), or `DIFFERS` (not changed).
     """
 
     status: str

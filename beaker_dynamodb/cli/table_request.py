@@ -37,7 +37,7 @@ def create_request(options: Options, extras: Extras) -> dict[str, Any]:
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return tags as AWS takes them."""
+    """Return tags in AWS's format."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 

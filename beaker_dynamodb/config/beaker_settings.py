@@ -11,7 +11,7 @@ from beaker.session import Session
 from beaker_dynamodb.exceptions import ConfigurationError
 
 SESSIONS, CACHE = "sessions", "cache"
-#: Beaker's names of this backend.
+#: Beaker's names for this backend.
 TYPES = ("ext:dynamodb", "dynamodb")
 #: Settings that Beaker's Session reads, and that are options of this package too.
 SHARED = frozenset({"secret"})

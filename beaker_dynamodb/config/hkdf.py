@@ -1,6 +1,6 @@
 """Derive keys from ``session.secret``: HKDF with SHA-256 (RFC 5869).
 
-Each purpose has its own key. Knowing one says nothing about the secret and the other keys.
+Each purpose has its own key. Knowing one reveals nothing about the secret or the other keys.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ HASH, HASH_BYTES = "sha256", 32
 
 
 def purpose_key(secret: str, purpose: str) -> bytes:
-    """Return the key of 32 bytes for one purpose.
+    """Return the 32-byte key for one purpose.
 
     :param secret: ``session.secret``, or one of ``previous_secrets``.
     :param purpose: any string; the same one always gives the same key.

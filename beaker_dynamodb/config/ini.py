@@ -39,7 +39,7 @@ def read_ini(path: str, section: str | None = None, purpose: str = SESSIONS) -> 
             f"{path}: no section has {key} = ext:dynamodb; choose one with --section"
         )
     first, *others = matching.values()
-    # Sections may be the same, for instance if [DEFAULT] has all settings.
+    # Sections may be equal, for instance if [DEFAULT] has all settings.
     if any(given != first for given in others):
         raise ConfigurationError(f"{path}: choose one with --section: {_listed(matching)}")
     return first
@@ -64,7 +64,7 @@ def _settings(parser: ConfigParser, path: str, section: str, purpose: str) -> di
     given: dict[str, Any] = {}
     try:
         for name in parser[section]:
-            # Other settings, such as logging formats, contain % with another meaning.
+            # Other settings, such as logging formats, use % for other purposes.
             short = name.removeprefix("beaker.")
             if short.startswith(prefix):
                 given[short.removeprefix(prefix)] = parser.get(section, name).strip()

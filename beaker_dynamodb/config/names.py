@@ -12,7 +12,7 @@ from beaker_dynamodb.exceptions import ConfigurationError
 log = logging.getLogger("beaker_dynamodb")
 
 #: Names that Beaker, pyramid_beaker and Paste pass to every backend, and options of Beaker's other
-#: backends (beaker/container.py, beaker/ext), which stay behind in a configuration.
+#: backends (beaker/container.py, beaker/ext), which may remain in a configuration.
 IGNORED_OPTIONS = frozenset(
     {
         "auto",
@@ -43,7 +43,7 @@ IGNORED_OPTIONS = frozenset(
         "webtest_varname",
     }
 )
-#: Options under the names that other libraries have for them.
+#: Options under the names that other libraries use.
 OTHER_NAMES = {
     "access_key": "aws_access_key_id",
     "aws_access_key": "aws_access_key_id",

@@ -61,7 +61,7 @@ def by_name(given: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _warn_about_other_table(table: str, other: str) -> None:
-    """Warn once, since the table may be the one of another backend, such as ``beaker_cache``."""
+    """Warn once, because the table may belong to another backend, such as ``beaker_cache``."""
     if table not in ("", other):
         log.warning(
             "table %r is used, not %r as in the option url: the option table_name takes precedence",

@@ -1,7 +1,8 @@
 """Keep connecting while DNS fails, at the addresses that worked last.
 
-Only over TLS, and only addresses whose certificate was verified: an address may belong to another
-host by now, and the certificate proves that it does not. Through a proxy, DNS is the proxy's task.
+This works only over TLS, and only with addresses whose certificate was verified: an address may
+belong to another host by now, and the certificate proves that it does not. With a proxy, the proxy
+resolves names.
 """
 
 from __future__ import annotations

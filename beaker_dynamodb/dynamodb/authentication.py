@@ -1,4 +1,4 @@
-"""Which errors about credentials and signatures a second attempt can fix."""
+"""Decide which errors about credentials and signatures a second attempt can fix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Remedy(Enum):
-    """What can fix a failed call."""
+    """How to fix a failed call."""
 
     FRESH_CREDENTIALS = "DynamoDB refused the credentials"
     FRESH_SIGNATURE = "the time of the signature is too far in the past or future"

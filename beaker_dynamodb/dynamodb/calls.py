@@ -52,7 +52,7 @@ _attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[bool]]] = PerProcess(d
 
 
 def sleep(seconds: float) -> None:
-    """Sleep, also if gevent has replaced `time.sleep` after this package was imported."""
+    """Sleep, even if gevent has replaced `time.sleep` after this package was imported."""
     time.sleep(seconds)
 
 
@@ -70,7 +70,7 @@ class TableCalls:
         self.key_names = [name for name in (options.hash_key, options.sort_key) if name is not None]
         #: The client whose server has answered, see `note_answer`.
         self._answered: Any = None
-        #: Time to live must still be enabled, because the table was not ready in time.
+        #: Whether time to live must still be enabled, because the table was not ready in time.
         self._without_ttl = False
 
     def call(self, method: str, **params: Any) -> Any:
@@ -225,7 +225,7 @@ class TableCalls:
 
 
 def _is_answer(error: Exception, operation: str) -> bool:
-    """Return whether an error is DynamoDB's answer, and not an internal error of it."""
+    """Return whether DynamoDB answered with an error that is not an internal error."""
     response = getattr(error, "response", None)
     if response is None or getattr(error, "operation_name", operation) != operation:
         return False  # the second: STS refuses to renew the credentials

@@ -27,7 +27,7 @@ from beaker_dynamodb.exceptions import StoreUnavailable
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Calls that are overdue when the breaker opens.
+#: Number of overdue calls that opens the breaker.
 MAX_OVERDUE = 3
 #: Consecutive failed attempts that open the breaker, and fewer if they took a whole `read_timeout`.
 CONSECUTIVE_FAILURES, SLOW_FAILURES = 20, 3
@@ -37,8 +37,8 @@ FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 50, 10.0
 #: connections break at the same moment, the retries succeed.
 BURST_SHARE = 0.25
 
-#: A call that waits for its answer: when it began on the monotonic clock, its options, and what
-#: probes the endpoint. A plain tuple, because one is made for each call.
+#: A call that waits for its answer: its start on the monotonic clock, its options, and the function
+#: that probes the endpoint. A plain tuple, because one is created for each call.
 _Call = tuple[float, "Options", Callable[[], object]]
 
 
@@ -115,7 +115,7 @@ class CircuitBreaker:
             self._close(now)
 
     def may_retry(self, error: Exception) -> bool:
-        """Note an attempt of this thread's call that got no answer, and open if it is time.
+        """Note an attempt of this thread's call that got no answer, and open if necessary.
 
         :returns: whether another attempt makes sense.
         """

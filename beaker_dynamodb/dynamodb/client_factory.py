@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.session import Session
 
-#: Connections that one process keeps open. A `config` with another number overrides it.
+#: Connections that one process keeps open. A different number in `config` overrides it.
 MAX_POOL_CONNECTIONS = 50
-#: Timeout for a new connection. A `config` with another one overrides it.
+#: Timeout for a new connection. A different one in `config` overrides it.
 CONNECT_SECONDS = 1.0
 
 
@@ -168,7 +168,7 @@ def _create(session: Session, options: Options, config: Config, endpoint_url: st
 
 
 def _with_retries(own: dict[str, Any], given: Mapping[str, Any] | None) -> Config:
-    """Return a configuration with the retries that the application's own leaves open."""
+    """Return a configuration with this package's retries, unless the application set its own."""
     from botocore.config import Config
 
     given = given or {}

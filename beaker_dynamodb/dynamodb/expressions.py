@@ -154,7 +154,7 @@ def _placeholder(taken: dict[str, Any], wanted: str, meaning: Any) -> str:
 
 @lru_cache(maxsize=256)
 def _word(name: str) -> str:
-    """Return the beginning of a name with only the characters that a placeholder may have."""
+    """Return the start of a name, with only the characters that a placeholder may have."""
     return re.sub(r"\W", "_", name, flags=re.ASCII)[:100]
 
 

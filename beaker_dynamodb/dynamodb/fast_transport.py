@@ -5,7 +5,8 @@ botocore has opened (http_exchange.py). botocore provides everything else: conne
 proxies, timeouts, the endpoint, credentials and their renewal, retries and errors.
 
 - If no connection is idle, boto3 makes the call, and thereby opens one.
-- Any response but a complete 200, and any failure, is handed to botocore as its own first attempt.
+- Any response other than a complete 200, and any failure, is handed to botocore as its own first
+  attempt.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _OUTCOME = "_beaker_dynamodb_outcome"
 class FastTransport(Transport):
     """Makes the calls of `OPERATIONS` itself if it can, and all others with a boto3 client.
 
-    :param always: even if other code observes the calls.
+    :param always: make them even if other code observes the calls.
     """
 
     def __init__(

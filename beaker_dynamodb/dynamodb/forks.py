@@ -20,7 +20,7 @@ _locks = {_process_id: threading.Lock()}
 
 
 class PerProcess(Generic[T]):
-    """A value that is made again in every forked process: ``clients = PerProcess(dict)``.
+    """A value that every forked process creates again: ``clients = PerProcess(dict)``.
 
     Create it at module level; it is never released.
     """

@@ -27,7 +27,7 @@ _NOT_PLAIN = frozenset({"transfer-encoding", "content-encoding"})
 
 
 class MalformedResponse(OSError):
-    """The response is cut, longer than it says, or not HTTP."""
+    """The response is truncated, longer than its Content-Length, or not HTTP."""
 
 
 class Response(NamedTuple):
@@ -126,7 +126,7 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]] | None:
 
 
 class _Received(io.RawIOBase):
-    """What was received of a response, and then the rest from the connection."""
+    """A stream of the bytes received so far, followed by the rest from the connection."""
 
     def __init__(self, connection: socket, received: bytes) -> None:
         self._connection = connection

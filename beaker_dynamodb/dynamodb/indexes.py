@@ -70,7 +70,7 @@ def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, 
     """Return the definitions of the indexes that a table lacks.
 
     :param description: the ``Table`` of DescribeTable.
-    :raises ConfigurationError: the table has an index with that name but another key.
+    :raises ConfigurationError: the table has an index with that name but a different key.
     """
     present = {index["IndexName"]: index for index in description.get("GlobalSecondaryIndexes", ())}
     types = {d["AttributeName"]: d["AttributeType"] for d in description["AttributeDefinitions"]}

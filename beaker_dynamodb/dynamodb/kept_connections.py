@@ -74,5 +74,5 @@ def _close_all(connections: deque[Any]) -> None:
     while connections:
         try:
             connections.pop().close()
-        except IndexError:  # another thread was faster
+        except IndexError:  # another thread took it first
             return

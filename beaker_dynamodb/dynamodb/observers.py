@@ -38,7 +38,7 @@ _ENDPOINT = (
     "_do_get_response",
     "_send",
 )
-#: What is wrapped in order to observe calls, apart from the classes of the client's own objects.
+#: Functions that other code wraps to observe calls, apart from those of the client's own objects.
 _WRAPPED: dict[type, tuple[str, ...]] = {
     SigV4Auth: ("add_auth",),
     ResponseParser: ("parse",),
@@ -51,7 +51,7 @@ _WRAPPED: dict[type, tuple[str, ...]] = {
     http.client.HTTPResponse: ("begin", "read"),
     PoolManager: ("connection_from_url",),
 }
-#: How the names of the modules begin whose own functions they are.
+#: The modules that define these functions; a wrapper comes from elsewhere.
 ORIGINAL = ["botocore.", "urllib3.", "http."]
 #: botocore's events of a call, which end with the operation.
 EVENTS = (
@@ -108,7 +108,7 @@ class Observers:
             f"{event}.dynamodb.{name}" for event in EVENTS for name in operations.values()
         ]
         events, endpoint = client.meta.events, client._endpoint
-        #: What the client's calls go through, with the functions that may be wrapped.
+        #: The objects that the client's calls pass through, with the functions that may be wrapped.
         self._objects = [
             (client, {*_CLIENT}),
             (endpoint, {*_ENDPOINT}),
@@ -121,7 +121,7 @@ class Observers:
         places += [(type(one), name) for one, names in self._objects for name in sorted(names)]
         # New Relic wraps the methods when botocore creates the client's class.
         places += [(type(client), method) for method in operations]
-        #: Without names that this version of botocore or urllib3 does not have.
+        #: This version of botocore or urllib3 may lack some of the names.
         self.places = [(owner, name) for owner, name in places if hasattr(owner, name)]
         self._owners, self._names = zip(*self.places, strict=True)
         self._originals: list[Any] = []
@@ -131,7 +131,7 @@ class Observers:
         self._recorder = get_global_history_recorder()
 
     def present(self) -> bool:
-        """Return whether a call must go through boto3 for someone to observe."""
+        """Return whether a call must go through boto3, because other code observes it."""
         return (
             _logged()
             or bool(http.client.HTTPConnection.debuglevel)
@@ -194,7 +194,7 @@ def _is_original(value: Any) -> bool:
 
 
 def _is_known(handler: Any) -> bool:
-    # Not EndpointDiscoveryHandler. This one is registered unless `endpoint_url` is set.
+    # botocore registers this handler unless `endpoint_url` is set. It observes nothing.
     if handler is botocore.discovery.block_endpoint_discovery_required_operations:
         return True
     # A wrapper may copy __module__, but not this.

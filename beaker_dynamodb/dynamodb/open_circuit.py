@@ -1,4 +1,4 @@
-"""An open circuit breaker: since when, why, and the probes that find out when to close it."""
+"""An open circuit breaker: since when, why, and the probes that decide when it closes."""
 
 from __future__ import annotations
 

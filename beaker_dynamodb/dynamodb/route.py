@@ -49,7 +49,7 @@ class Route(NamedTuple):
     pool: Any = None
 
     def serves(self, credentials: ReadOnlyCredentials) -> bool:
-        """Return whether requests with these credentials go the same way."""
+        """Return whether requests with these credentials take this route."""
         return account_id(credentials) == self.account_id
 
     def request(

@@ -1,6 +1,6 @@
 """The table: its definition, its creation, and how an existing table differs from it.
 
-Requests use this module only if their table is missing or has another key.
+Requests use this module only if their table is missing or has a different key.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError | N
     try:
         found = _describe_key(client.describe_table(TableName=options.table_name)["Table"])
     except Exception:
-        found = "perhaps another key (DescribeTable is not allowed)"
+        found = "perhaps a different key (DescribeTable is not allowed)"
     if found == wanted:
         return None
     return ConfigurationError(

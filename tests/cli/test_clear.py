@@ -80,7 +80,7 @@ def test_after_ctrl_c_the_command_says_what_was_deleted(
 
 @pytest.mark.parametrize(
     ("answer", "code", "said"),
-    [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
+    [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; pass --yes")],
 )
 @pytest.mark.usefixtures("filled")
 def test_without_confirmation_nothing_is_deleted(

@@ -70,7 +70,7 @@ def test_sessions_end_and_are_listed(
 )
 @pytest.mark.parametrize(
     ("answer", "code", "said"),
-    [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; give --yes")],
+    [("n\n", 1, "nothing was changed"), ("", 2, "cannot ask: stdin is not a terminal; pass --yes")],
 )
 def test_without_confirmation_no_session_ends(
     revoke: Run, sessions: Keys, words: Words, question: str, answer: str, code: int, said: str
@@ -109,9 +109,9 @@ def test_the_result_as_json(revoke: Run) -> None:
         ([], 2, "give one of: a session, --where KEY=VALUE, or --all"),
         (["id-0", "--all"], 2, "or --all"),
         (["--where", "userId=0", "--all"], 2, "or --all"),
-        (["id-0", "--keep", "id-1"], 2, "--keep goes with --where only"),
-        (["--all", "--keep", "id-1"], 2, "--keep goes with --where only"),
-        (["id-0", "--used-before", "1d"], 2, "times go with --where and --all only"),
+        (["id-0", "--keep", "id-1"], 2, "--keep requires --where"),
+        (["--all", "--keep", "id-1"], 2, "--keep requires --where"),
+        (["id-0", "--used-before", "1d"], 2, "times require --where or --all"),
         (["@0123456789abcdef"], 1, "the session does not exist"),
         (["--where", "userId=0", "--keep", "unknown"], 1, "the session does not exist"),
     ],

@@ -76,9 +76,9 @@ def test_an_unknown_or_expired_session_is_an_error(run: Run, filled: Given) -> N
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["list", "--sort", "used"], "--sort goes with --where only"),
+        (["list", "--sort", "used"], "--sort requires --where"),
         (["list", "--where", "userId=1", "--consistent"], "DynamoDB's indexes lag"),
-        (["list", "--json", "--jsonl"], "--json does not go with --jsonl"),
+        (["list", "--json", "--jsonl"], "--json and --jsonl exclude each other"),
         (["list", "--used-after", "soon"], "neither a time (2026-11-24T04:23Z) nor an age"),
         (["list", "--used-after", "9999999w"], "neither a time"),
         (["list", "--where", "userId"], "is not KEY=VALUE"),

@@ -57,7 +57,7 @@ def test_another_process_creates_the_table_first() -> None:
         script.refuse("create_table", "ResourceInUseException")
         script.table({"TableStatus": "CREATING"}, {}, {})
         script.time_to_live(ON, ON)
-        kept = "table 'sessions' is there, with the key that the options say"
+        kept = "table 'sessions' exists, with the configured key"
         assert (KEPT, kept) == script.steps()[0]
 
 
@@ -126,5 +126,5 @@ def test_an_index_that_is_being_created_is_waited_for() -> None:
         script.time_to_live(ON)
         script.table(creating, {"GlobalSecondaryIndexes": [{**wanted, "IndexStatus": "ACTIVE"}]})
         script.time_to_live(ON)
-        assert (KEPT, "index 'beaker-userId' is there") in script.steps()
+        assert (KEPT, "index 'beaker-userId' exists") in script.steps()
     assert 1 == len(script.said)
