@@ -156,7 +156,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._thread.values.clear()
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
-        """Begin a write by this thread. Locks nothing: every write is a single call."""
+        """Begin a write by this thread. Takes no lock: every write is a single call."""
         self._thread.write_locks += 1
         return True
 
@@ -165,7 +165,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._thread.write_locks -= 1
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
-        """Return the lock under which one caller of all hosts computes a value."""
+        """Return the lock under which only one caller of all hosts computes a value."""
         from beaker_dynamodb.caches.lock_registry import locks
 
         return locks.lock(self._cache_storage(), self.backend.keys.lock(self.namespace, key))

@@ -88,7 +88,7 @@ def _pyramid_session_class(base: Any, on_save_error: SaveErrorHandler) -> Any:
             return None
 
         def finish_response(self, request: Any, response: Any) -> None:
-            """Save what an exception view changed, and add the headers."""
+            """Save an exception view's changes, and add the headers."""
             if not self._wants_save(getattr(request, "exception", None)):
                 return
             # If the setting `pyramid.tweens` leaves the tween out, this is the only save.

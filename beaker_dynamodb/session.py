@@ -208,8 +208,8 @@ class DynamoDBSession(SessionWithLifetime):
             if self._old_record is None:
                 self._old_record = self.namespace.session
             elif self.namespace.namespace == self.id:
-                # The save after an earlier call failed, but may have been stored: keep its id,
-                # which no browser knows yet.
+                # A save after an earlier call failed, but may have been stored: keep its id, which
+                # was never sent to a browser.
                 return
         super().regenerate_id()
 
@@ -228,7 +228,7 @@ class DynamoDBSession(SessionWithLifetime):
 
     @property
     def unsettled(self) -> bool:
-        """Whether a delete or a change of id was requested but is not stored."""
+        """Whether a delete or an id change was requested but is not stored yet."""
         return self._delete_failed or self._old_record is not None
 
     @property

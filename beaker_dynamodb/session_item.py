@@ -123,7 +123,7 @@ class SessionWithItem(SessionWithCookie):
 
     def _surely_changed(self, data: Mapping[str, Any]) -> bool:
         """Return whether data to save surely differs from what is stored; False means "unknown"."""
-        # Another serializer might store a value as another one.
+        # A custom serializer might change a value when it stores it.
         pickles = type(self.serializer) is PickleSerializer
         return pickles and surely_differs(self._saved or self.accessed_dict, data)
 
@@ -167,7 +167,7 @@ class SessionWithItem(SessionWithCookie):
     def _decode(self, payload: Any, serializer: Any = None) -> dict[str, Any]:
         """Return the data of a payload.
 
-        :param serializer: used in place of that of ``data_serializer``.
+        :param serializer: used instead of ``data_serializer``.
         """
         try:
             if isinstance(payload, SessionBytes) and not self.encrypt_key:
@@ -193,7 +193,7 @@ class SessionWithItem(SessionWithCookie):
                 return self._encrypt_data(data)
             return SessionBytes(self.serializer.dumps(data))
         except Exception as error:
-            # Pickling runs code of the values, which may raise anything.
+            # Pickling runs the values' own code, which may raise anything.
             raise PayloadError(
                 f"data_serializer cannot encode a session's data: {type(error).__name__}"
             ) from cause(error)
@@ -214,7 +214,7 @@ class SessionWithItem(SessionWithCookie):
         if type(self.serializer) is JsonSerializer:
             return self._encode(self._decode(payload))
         raise PayloadError(
-            "an unsigned session of another data_serializer cannot be checked for plain data "
+            "an unsigned session with a custom data_serializer cannot be checked for plain data "
             "(option accept_unsigned)"
         )
 

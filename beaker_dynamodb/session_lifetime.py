@@ -15,9 +15,9 @@ from beaker_dynamodb.sessions.storage import MAX_TOUCH_FRACTION
 
 
 class SessionWithLifetime(SessionWithUser):
-    """A session that may have a timeout of its own, and whose cookie slides with use."""
+    """A session that may have its own timeout, and whose cookie's expiry slides with use."""
 
-    #: The timeout of its own that the session had when the browser got its cookie, in seconds.
+    #: The session's own timeout when the browser got its cookie, in seconds.
     _browser_timeout: float | None = None
     #: Whether the last save has written something.
     _written = False
@@ -94,7 +94,7 @@ class SessionWithLifetime(SessionWithUser):
     def _slides(self) -> bool:
         """Whether the cookie should be sent again because the session was used.
 
-        Only a request that has written the session sends it. The response of one that has only read
-        it may arrive after that of a log-in, and would put the old id back.
+        Only a request that has written the session sends it. A request that only reads may finish
+        after a log-in, and its response would restore the old id.
         """
         return self._written and self._cookie_lifetime is not None

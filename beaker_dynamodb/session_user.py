@@ -43,8 +43,8 @@ class SessionWithUser(SessionWithItem):
     def logged_in(self) -> None:
         """Note that the user has just logged in or entered the password again.
 
-        With the option ``user_key`` this happens by itself when the user changes. In a request, the
-        middleware then saves the session.
+        With the option ``user_key`` this happens automatically when the user changes. In a request,
+        the middleware then saves the session.
         """
         self[LOGGED_IN] = self._now()
 
@@ -83,7 +83,7 @@ class SessionWithUser(SessionWithItem):
         super().update(changes)
 
     def clear(self) -> None:
-        """Remove all values, as Beaker does, but without looking for a log-in."""
+        """Remove all values as Beaker does, without checking for a log-in."""
         dict.clear(self)
         dict.update(self, self._config)
 
@@ -100,7 +100,7 @@ class SessionWithUser(SessionWithItem):
             self.logged_in()
 
     def _begun(self, users: Users, user: dict[str, Any]) -> LogIn:
-        """Return the log-in of a user, which begins now unless it has begun."""
+        """Return the log-in of a user, and begin it if it has not begun."""
         if self._log_in is None or self._log_in.user != user:
             self._log_in = users.begin(user)
         return self._log_in
@@ -173,7 +173,7 @@ class SessionWithUser(SessionWithItem):
         users, log_in, earlier = self._users, self._log_in, self._user_of(before)
         if users is None or not record.registered or log_in is None:
             return True
-        # The marker of a revoke spares sessions of another user, as this one was.
+        # A revoke writes no marker under another user's session, which this one was.
         changed = earlier is not None and old is record and earlier != log_in.user
         if not users.confirm(log_in, record.key, always=changed):
             record.delete(events.REVOKED)
@@ -184,7 +184,7 @@ class SessionWithUser(SessionWithItem):
         return True
 
     def _end(self, record: SessionRecord) -> None:
-        """Delete a session, and take it out of its user's list."""
+        """Delete a session, and remove it from its user's list."""
         users, user = self._users, self._user_of(record.seen_data)
         record.delete()
         if users is not None and user is not None:

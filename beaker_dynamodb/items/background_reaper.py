@@ -25,7 +25,7 @@ _lock = PerProcess(threading.Lock)
 def keep_reaping(items: ItemStore) -> None:
     """Start the thread of this process that reaps a table every ``reap_interval`` seconds.
 
-    There is one thread per table and prefix. It never delays the end of the process.
+    There is one thread per table and prefix. It does not delay the end of the process.
     """
     options, started = items.options, _started()
     key = (options.client, connection_key(options), options.table_name, options.prefix)

@@ -83,7 +83,7 @@ class Codec(Signatures):
         self._compression = Compression(options)
 
     def encode_session(self, payload: object) -> tuple[bytes, str]:
-        """Encode a session's payload; other types than a string are encoded like cache values."""
+        """Encode a session's payload; values other than strings are encoded like cache values."""
         if isinstance(payload, SessionBytes):
             return self._compression.compress(payload, "b64")
         if not isinstance(payload, str):
@@ -114,7 +114,8 @@ class Codec(Signatures):
         except json_values.NotJSON as error:
             raise PayloadError(f"a value cannot be encoded as JSON: {error}") from None
         except Exception as error:
-            # Code of the value may raise anything. Beaker would start a new session on TypeError.
+            # The value's own code may raise anything. Beaker would start a new session on
+            # TypeError.
             raise PayloadError(
                 f"a value of type {type(value).__name__} cannot be encoded: {type(error).__name__}"
             ) from cause(error)
@@ -145,7 +146,7 @@ class Codec(Signatures):
         except DynamoDBError:
             raise
         except Exception as error:
-            # Unpickling runs code of the value, which may raise anything.
+            # Unpickling runs the value's own code, which may raise anything.
             raise (Undecodable if signed else PayloadError)(
                 f"stored bytes cannot be decoded as {codec}: {type(error).__name__}"
             ) from cause(error)

@@ -21,7 +21,7 @@ class ConditionalCalls(TableCalls):
         return int(self.options.clock() * 1000)
 
     def if_new(self) -> Condition:
-        """Return the condition of a first write."""
+        """Return the condition for a first write."""
         # The item does not exist or has expired.
         return self.condition(
             "attribute_not_exists(#key) OR #deadline <= :now",
@@ -30,7 +30,7 @@ class ConditionalCalls(TableCalls):
         )
 
     def if_no_session(self, *, marker: bool = True) -> Condition:
-        """Return the condition of the first write of a session.
+        """Return the condition for the first write of a session.
 
         :param marker: whether it may replace the marker of a session that has just ended.
         """
@@ -47,7 +47,7 @@ class ConditionalCalls(TableCalls):
         return write_params(Attr(self.options.hash_key).not_exists())
 
     def if_copied(self, writer: str, accessed_ms: int) -> Condition:
-        """Return the condition of copying a session again from its old store.
+        """Return the condition for copying a session again from its old store.
 
         :param writer: prefix of the writer tokens of copies.
         :param accessed_ms: last access of the session in the old store.
@@ -57,7 +57,7 @@ class ConditionalCalls(TableCalls):
         return write_params(Attr("writer").begins_with(writer) & older)
 
     def if_unchanged(self, loaded: Item, *, accessed_by_ms: int | None = None) -> Condition:
-        """Return the condition of replacing a session by a change of it.
+        """Return the condition for replacing a session with a changed one.
 
         :param loaded: the session as it was read.
         :param accessed_by_ms: the stored last access must not be later; None allows any.
@@ -83,7 +83,7 @@ class ConditionalCalls(TableCalls):
         return self.condition(expression, names, values)
 
     def if_same_session(self, loaded: Item) -> Condition:
-        """Return the condition of replacing a session without merging."""
+        """Return the condition for replacing a session without merging."""
         # The item has not expired, and is not a later session with the same id.
         return self.condition(
             "#created = :created AND (attribute_not_exists(#deadline) OR #deadline > :now)",

@@ -54,7 +54,7 @@ class Item:
     :param codec: the encoding of ``data`` (items/codec.py).
     :param created_ms: time of the first write. For a value made under a creation lock: time of the
         read that found it missing.
-    :param deadline_ms: expiry; None: never.
+    :param deadline_ms: expiry, or None if it never expires.
     :param grace_ms: how long after the deadline Beaker may still read a cache entry. Beaker knows
         from the value that it has expired.
     :param accessed_ms: last access of a session, as far as it was written.
@@ -64,7 +64,7 @@ class Item:
     :param earlier: tokens of earlier changes, newest first.
     :param special: a session's special keys as DynamoDB attributes, by name.
     :param signature: of key, codec and data (items/signing.py), if the item is signed.
-    :param chunks: where ``data`` is stored; None: in the item itself.
+    :param chunks: where ``data`` is stored, or None if it is in the item itself.
     """
 
     key: Key
@@ -97,12 +97,12 @@ class Item:
 
 
 def has_expired(deadline_ms: int | None, now_ms: int, grace_ms: int = 0) -> bool:
-    """Return whether a deadline and its grace are over; at that very millisecond they are."""
+    """Return whether a deadline and its grace are over. At exactly that millisecond, they are."""
     return deadline_ms is not None and now_ms >= deadline_ms + grace_ms
 
 
 def new_token() -> str:
-    """Return a random token; no two are the same."""
+    """Return a unique random token."""
     return secrets.token_urlsafe(9)
 
 
@@ -113,7 +113,7 @@ def item_size(attributes: Attributes) -> int:
         ((kind, content),) = value.items()
         size += len(name.encode())
         if kind == "N":
-            # One byte for two significant digits, and one more.
+            # One byte per two significant digits, plus one.
             size += 1 + -(-len(content.strip("-").replace(".", "").strip("0")) // 2)
         elif kind == "BOOL":
             size += 1

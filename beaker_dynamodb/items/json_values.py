@@ -1,4 +1,4 @@
-"""Which values JSON returns exactly as they were, so that a cache hit equals the miss before it."""
+"""Check that JSON returns a value exactly as it was, so that a cache hit equals the miss before."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 #: Types that JSON returns as they are. A subclass comes back as its base, so the type is exact.
 _NUMBERS = frozenset({int, float, bool, type(None)})
-#: Two characters that JSON takes for the halves of one, and returns as that one.
+#: A surrogate pair: two characters that JSON returns as one.
 _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-#: Characters of a dict's key that an error message shows.
+#: Maximum number of characters of a dict's key in an error message.
 _SHOWN_CHARACTERS = 40
 
 
@@ -22,9 +22,10 @@ class NotJSON(TypeError):
 
 
 def check(value: Any) -> None:
-    """Refuse a value that would not come back from JSON as it is.
+    """Refuse a value that JSON would change.
 
-    NaN and the infinities do come back. Iterative, so that no depth exhausts the stack.
+    NaN and the infinities are not changed. Iterative, so that a deep value does not exhaust the
+    stack.
 
     :raises NotJSON: names the first part that would change.
     """
@@ -43,7 +44,7 @@ def check(value: Any) -> None:
                 steps.pop()
                 continue
             if id(part) in entered:
-                raise NotJSON(f"{_place(steps)} is a container that it is itself a part of")
+                raise NotJSON(f"{_place(steps)} contains itself")
             entered[id(part)] = None
             pending.append(iter(parts))
             break
@@ -55,7 +56,7 @@ def check(value: Any) -> None:
 
 
 def _is_stored_by_beaker(value: Any) -> bool:
-    """Whether a value is the tuple of Beaker's Cache, which unpacks it again from a list."""
+    """Whether a value is the tuple of Beaker's Cache, which also accepts a list in its place."""
     if type(value) is not tuple or len(value) != 3:
         return False
     stored, expire, _ = value

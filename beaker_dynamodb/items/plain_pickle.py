@@ -1,7 +1,7 @@
 """Reads pickles that contain plain data only: numbers, strings, containers, dates.
 
-A pickle that names any other class or function is refused before that is imported or called. For
-unsigned sessions, which anyone who can write to the table may have made.
+A pickle that names any other class or function is refused before that is imported or called. This
+is for unsigned sessions, which anyone who can write to the table may have created.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from uuid import UUID
 
 from beaker_dynamodb.exceptions import PayloadError
 
-#: What a message may quote.
+#: Names that a message may quote.
 _NAME = r"[A-Za-z0-9_.]{1,100}"
 
 
 def _bytes() -> bytes:
-    """Return what protocol 2 stores as a call; a number as argument would be a length."""
+    """Replace ``bytes``, which protocol 2 calls for ``b""``. A length could be huge."""
     return b""
 
 
 def _bytearray(data: bytes = b"") -> bytearray:
-    return bytearray(b"" + data)  # a number would be a length here too
+    return bytearray(b"" + data)  # raises TypeError for a number, which would be a length
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Do what protocol 2 needs `codecs.encode` for; other encodings decompress."""
+    """Replace `codecs.encode`, which protocol 2 calls for bytes; some encodings decompress."""
     return text.encode("latin-1")
 
 
@@ -40,7 +40,7 @@ def _unset_uuid() -> type:
     """Return a class whose instances are UUIDs without a value, which protocol 2 sets."""
 
     class Unset:
-        def __new__(cls) -> UUID:  # type: ignore[misc]  # of another class on purpose
+        def __new__(cls) -> UUID:  # type: ignore[misc]  # a different class on purpose
             return object.__new__(UUID)
 
     return Unset
@@ -88,7 +88,7 @@ class _PlainUnpickler(pickle._Unpickler):
                 "accept_unsigned)"
             )
         call = _ALLOWED[path]
-        # A new object each time: a pickle can set attributes of what it finds.
+        # Create a new object each time: a pickle can set attributes of the objects that it finds.
         return _unset_uuid() if call is UUID else lambda *args: call(*args)
 
 

@@ -140,7 +140,7 @@ class _Run:
         return read_params(filter=condition, projection=shown)
 
     def page(self, page: Page) -> tuple[int, int, float]:
-        """Delete the expired items of a page; return their number, the deleted, and the units."""
+        """Delete a page's expired items; return the numbers found and deleted, and the units."""
         self._limiter.spend(page.capacity_units, self._stopped)
         found = [attributes for attributes in page.items if self._is_expired(attributes)]
         if self._dry_run:

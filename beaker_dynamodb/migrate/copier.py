@@ -15,7 +15,7 @@ from beaker_dynamodb.items import chunks
 from beaker_dynamodb.items.conditions import Condition
 from beaker_dynamodb.items.item import MARKER, SESSION, Attributes, Item, item_size
 from beaker_dynamodb.items.layout import milliseconds
-from beaker_dynamodb.migrate.copies import WRITER, Live, copy_of, live, target_key
+from beaker_dynamodb.migrate.copies import WRITER, LiveSession, copy_of, live_session, target_key
 from beaker_dynamodb.migrate.records import Records, Stored
 from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.source import Damaged, SourceSession
@@ -42,7 +42,7 @@ class Planned:
     :param outcome: why the session is not written, or None if it is, subject to ``condition``.
     """
 
-    session: Live
+    session: LiveSession
     recorded: bool
     outcome: str | None
     condition: Condition
@@ -75,8 +75,8 @@ class Copier:
         """
         sessions = []
         for entry in entries:
-            found = "unreadable" if isinstance(entry, Damaged) else live(entry, self.target)
-            if isinstance(found, Live):
+            found = "unreadable" if isinstance(entry, Damaged) else live_session(entry, self.target)
+            if isinstance(found, LiveSession):
                 sessions.append(found)
             else:
                 self._count(found)
@@ -90,7 +90,7 @@ class Copier:
                     raise ConfigurationError(NO_RECORDS)
         return [self._plan(one, stored[one.entry.digest]) for one in sessions]
 
-    def _plan(self, session: Live, stored: Stored) -> Planned:
+    def _plan(self, session: LiveSession, stored: Stored) -> Planned:
         items, found = self.target.items, stored.attributes
         expired = found is None or items.layout.expired(found, items.now_ms())
         accessed_ms = session.accessed_ms or 0
@@ -165,7 +165,7 @@ class Copier:
         self._verify(session, item)
         return "copied"
 
-    def _record(self, session: Live) -> None:
+    def _record(self, session: LiveSession) -> None:
         """Record that the target had this session, so that no later run creates it again."""
         record = self.records.record(session.entry.digest, session.deadline_ms)
         self._spend(_units(record))
@@ -177,7 +177,7 @@ class Copier:
         if not self.dry_run:
             self.limiter.spend(units, self._stopped)
 
-    def _verify(self, session: Live, item: Item) -> None:
+    def _verify(self, session: LiveSession, item: Item) -> None:
         if not self._verify_every or next(self._copies) % self._verify_every:
             return
         stored = self.target.items.get(item.key, SESSION, consistent_read=True)

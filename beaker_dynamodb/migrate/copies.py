@@ -23,8 +23,8 @@ LATEST = 1e11
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """A session of the source that is worth a copy. Times in milliseconds since the epoch.
+class LiveSession:
+    """A session of the source that has not ended. Times in milliseconds since the epoch.
 
     :param values: the session's contents, or None if only the application can read them.
     :param accessed_ms: None if it is unknown.
@@ -37,7 +37,7 @@ class Live:
     deadline_ms: int | None
 
 
-def live(entry: SourceSession, target: SessionStorage) -> Live | str:
+def live_session(entry: SourceSession, target: SessionStorage) -> LiveSession | str:
     """Return a session to copy, or the outcome if it has ended."""
     values = session_values(entry.payload)
     if values is not None and values.keys() <= BOOKKEEPING:
@@ -52,7 +52,7 @@ def live(entry: SourceSession, target: SessionStorage) -> Live | str:
         deadline_ms = target.deadline_ms(used_ms, data=values)
     if deadline_ms is not None and deadline_ms <= now_ms:
         return "expired"
-    return Live(entry, values, accessed_ms, deadline_ms)
+    return LiveSession(entry, values, accessed_ms, deadline_ms)
 
 
 def target_key(entry: SourceSession, target: SessionStorage) -> Key:
@@ -70,7 +70,7 @@ def target_key(entry: SourceSession, target: SessionStorage) -> Key:
     )
 
 
-def copy_of(session: Live, target: SessionStorage) -> Item:
+def copy_of(session: LiveSession, target: SessionStorage) -> Item:
     """Return the item to store."""
     data, codec = target.codec.encode_session(session.entry.payload)
     try:
@@ -87,7 +87,8 @@ def copy_of(session: Live, target: SessionStorage) -> Item:
         codec=codec,
         created_ms=_time_ms(session.values, CREATED, None) or now_ms,
         deadline_ms=session.deadline_ms,
-        # Delays only DynamoDB's deletion: a copy that has expired is not a session that was ended.
+        # Keep expired copies in the table, so that they are not mistaken for sessions that were
+        # ended.
         grace_ms=0 if session.deadline_ms is None else KEPT_MS,
         accessed_ms=now_ms if session.accessed_ms is None else session.accessed_ms,
         version=1,

@@ -49,7 +49,7 @@ class DatabaseSource(Source):
         is_file = self._engine.dialect.name == "sqlite" and not path.startswith("file:")
         if is_file and not Path(path).is_file():
             # SQLite would create it.
-            raise ConfigurationError(f"there is no database {path}")
+            raise ConfigurationError(f"database {path} does not exist")
         # Beaker's own PickleType column would unpickle.
         columns: list[sqlalchemy.ColumnClause[Any]] = [
             sqlalchemy.column("namespace", sqlalchemy.String),

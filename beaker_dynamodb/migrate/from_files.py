@@ -42,7 +42,7 @@ class _Files(Source):
     :raises ConfigurationError: the folder does not exist, or has several stores.
     """
 
-    #: The folder that the backend makes in ``data_dir``.
+    #: The folder that the backend creates in ``data_dir``.
     container: str
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +55,7 @@ class _Files(Source):
             for parent, names in _walk(top):
                 if ids := self._ids(names):
                     found[_store(parent, top)] += len(ids)
-        if top in found:  # not what is below it
+        if top in found:  # skip the folders below it
             found = Counter({top: found[top]})
         if len(found) > 1:
             largest = found.most_common(SHOWN_STORES)

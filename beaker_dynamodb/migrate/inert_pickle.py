@@ -16,7 +16,7 @@ from beaker.util import JsonSerializer
 
 
 class _Unread:
-    """Stands for an object of a class that is not imported; ignores its arguments and state."""
+    """Placeholder for an instance of a class that is not imported. Ignores arguments and state."""
 
     #: Module and name of the class.
     path = ""
@@ -54,8 +54,8 @@ class _InertUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         path = f"{module}.{name}"
         if path == "_codecs.encode":
-            # Pickle protocol 2 stores bytes as a call of this function. A new function each time,
-            # because a pickle can set attributes of what it finds.
+            # Pickle protocol 2 stores bytes as a call to this function. Create a new function each
+            # time, because a pickle can set attributes of the objects that it finds.
             return lambda string, _: string.encode("latin1")
         return _HARMLESS.get(path) or type("Unread", (_Unread,), {"path": path})
 

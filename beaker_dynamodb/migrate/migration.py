@@ -63,15 +63,15 @@ class Migration:
         )
         #: Up to date at any time during the run.
         self.report = self._copier.report
-        #: The run before, once this one has begun.
+        #: The previous run. Set when this one has started.
         self.last_run: Run | None = None
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> Report:
         """Copy everything.
 
         :param progress: called with the number of entries read since the last call.
-        :raises ConfigurationError: the target is not usable, or it is unknown what earlier runs
-            have copied.
+        :raises ConfigurationError: the target cannot be used, or the records of earlier runs are
+            missing.
         :raises DynamoDBError: a store could not be reached. A second run continues from there.
         """
         self.last_run = self.records.last_run(table_may_be_missing=self.table_may_be_missing)

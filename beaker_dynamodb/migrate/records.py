@@ -1,8 +1,8 @@
-"""What earlier runs have done, as items in the target table.
+"""Records of earlier runs, as items in the target table.
 
 A session that was copied once is never created again: if it is missing later, its user has logged
 out. So every copy is written together with its record, a small item under the digest of the
-session's id. Records do not depend on the source, which has another name on another host.
+session's id. Records do not depend on the source's name, which differs between hosts.
 
 A run is an item too, under the digest of the source's name.
 """
@@ -44,7 +44,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the target has for one session of the source.
+    """The target's item and record for one session of the source.
 
     :param recorded: an earlier run has copied the session, or found it in the target.
     :param attributes: the session's item, its marker, or None.

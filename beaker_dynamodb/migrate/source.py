@@ -1,4 +1,4 @@
-"""What a store to migrate from must provide. Each one is in a ``from_….py`` file.
+"""The interface of a store to migrate from. Each implementation is in a ``from_….py`` file.
 
 No source unpickles objects. Beaker's backends store pickles of strings and dicts, which
 ``inert_pickle.py`` reads without running anything.
@@ -56,11 +56,11 @@ Entry = SourceSession | NotASession | Damaged
 class Source(ABC):
     """A store to migrate from."""
 
-    #: For messages; contains no password.
+    #: Name for messages, without a password.
     name: str
 
     def total(self) -> int | None:
-        """Return about how many entries there are, or None if that is unknown.
+        """Return the approximate number of entries, or None if it is unknown.
 
         :raises StoreUnavailable: the store cannot be read.
         """

@@ -44,8 +44,8 @@ class Dropped:
 class Save:
     """One request's save.
 
-    :param payload: what the application wants to store.
-    :param seen: what it loaded or saved last; None if there was no session.
+    :param payload: the payload to store.
+    :param seen: the payload that the request loaded or saved last; None if there was no session.
     :param rebased: see `merge`.
     :param terms: only saves with equal terms are written as one item.
     """
@@ -69,7 +69,7 @@ class _Queue:
 
     :param in_flight: the other saves in the write that the first one's thread has sent. It is that
         thread's `CombinedSave.others`.
-    :param stored: what this process stored last.
+    :param stored: the state that this process stored last.
     """
 
     condition: threading.Condition = field(default_factory=threading.Condition)
@@ -101,7 +101,7 @@ class CombinedSave:
     def __init__(self, name: Hashable, save: Save) -> None:
         self._name = name
         self._save = save
-        #: None until the save has met a conflict.
+        #: None until the save's first conflict.
         self._queue: _Queue | None = None
         #: Other threads' saves in the current write.
         self.others: list[Save] = []

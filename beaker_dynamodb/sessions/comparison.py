@@ -1,4 +1,4 @@
-"""Compare decoded values by what would be stored. Never raises."""
+"""Compare decoded values as they would be stored. Never raises."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _same_structure(a: Any, b: Any, seen: _Seen) -> bool:
     if type(a) is dict:
         entries = list(a.items()), list(b.items())
         return _same_structure(*entries, seen)
-    # Compare other objects by what pickle would store.
+    # Compare other objects by the parts that pickle would store.
     one, other = (value.__reduce_ex__(2) for value in (a, b))
     if isinstance(one, str):  # the name of a variable
         return bool(one == other)

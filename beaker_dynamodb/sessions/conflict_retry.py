@@ -56,12 +56,12 @@ class ConflictRetry:
 
     @property
     def seconds_left(self) -> float:
-        """Time left to start another retry; zero or less if none is."""
+        """Seconds left to start another retry. Zero or less if time has run out."""
         slow = min(ROUND_TRIPS * self._round_trip_seconds, MAX_CONFLICT_SECONDS)
         return self._began + max(CONFLICT_SECONDS, slow) - self._monotonic()
 
     def again(self) -> bool:
-        """Count a conflict, and pause if it is time to. Return whether to retry."""
+        """Count a conflict, and pause if necessary. Return whether to retry."""
         self.conflicts += 1
         left = self.seconds_left
         if left <= 0:

@@ -1,7 +1,7 @@
 """When a session expires by its data: idle timeout, own timeout, absolute timeout.
 
 The data comes from the table, so each number is checked before use. A value that is not a number,
-or not possible, counts as missing.
+or out of range, counts as missing.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from beaker_dynamodb.config.converters import MAX_NUMBER
 from beaker_dynamodb.sessions.events import ABSOLUTE, IDLE
 from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, LOGGED_IN
 
-#: Key in a session's data: its own idle timeout in seconds, in place of ``session.timeout``. The
-#: application sets it, so it is not one of `BEAKER_KEYS`.
+#: Key in a session's data: its own idle timeout in seconds, which overrides ``session.timeout``.
+#: The application sets it, so it is not one of `BEAKER_KEYS`.
 TIMEOUT = "_timeout"
 #: The keys in a session's data that decide when it ends, besides the last access.
 LIFETIME_KEYS = (TIMEOUT, LOGGED_IN, CREATED)
@@ -51,7 +51,7 @@ def expiry(
 ) -> str | None:
     """Return why a session has expired, `IDLE` or `ABSOLUTE`, or None if it has not.
 
-    If both timeouts are over, the one that ended first is the reason.
+    If both timeouts are over, the reason is the one that ended first.
 
     :param now: epoch seconds.
     :param timeout: ``session.timeout`` in seconds, which the session's own timeout overrides.

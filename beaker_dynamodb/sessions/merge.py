@@ -34,10 +34,10 @@ def differs(base: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
 
 
 def surely_differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Return whether `differs` is certain to be true after pickling; False means "unknown".
+    """Return whether `differs` will surely be true after pickling; False means "unknown".
 
-    Much faster, because it needs nothing decoded. It takes the application's objects, but looks
-    only at scalars, which cannot be changed in place.
+    Much faster, because nothing is decoded. It takes the application's objects, but compares only
+    scalars, which cannot be changed in place.
 
     :param before: the session as it was loaded or saved last. Both have an access time.
     """
@@ -65,9 +65,9 @@ def merge(
     `merge_value` decides about keys that both requests changed. The later access time and the later
     log-in are kept, and the earlier creation time if both requests created the session.
 
-    :param base: what this request loaded or saved last.
-    :param mine: what it wants to save.
-    :param theirs: what is stored now.
+    :param base: the state that this request loaded or saved last.
+    :param mine: the state to save.
+    :param theirs: the state stored now.
     :param special_keys: their names; ``user.id`` is the key ``id`` in ``user``.
     :param rebased: whether ``theirs`` already contains an earlier save of this request, merged
         with another request's changes.

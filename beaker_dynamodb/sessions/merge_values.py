@@ -8,7 +8,7 @@ from typing import Any
 from beaker_dynamodb.items.special_keys import find
 from beaker_dynamodb.sessions.comparison import same
 
-#: Stands for a missing key.
+#: Placeholder for a missing key.
 MISSING: Any = object()
 #: Limits for merging. The later save wins if a value is nested deeper or has more entries.
 MAX_DEPTH = 50
@@ -33,7 +33,7 @@ def merge_value(
     other case the later save, ``mine``, wins.
 
     :param base: the value that this request loaded, or `MISSING`.
-    :param mine: the value that it wants to save, or `MISSING`.
+    :param mine: the value to save, or `MISSING`.
     :param theirs: the value that is stored now, or `MISSING`.
     :param special_keys: names of the special keys inside the value, relative to it.
     :param rebased: see `merge.merge`.
@@ -144,7 +144,7 @@ class _Merge:
         if type(value) is not type(other):
             return False
         if type(value) is dict:
-            # Merging it decides whether it was replaced.
+            # Merging the nested dict decides whether it was replaced.
             return True
         if type(value) is list:
             return not value or not other or self._kept(value, other) > 0
@@ -174,8 +174,8 @@ class _Merge:
     def _list_change(self, base: list[Any], side: list[Any]) -> tuple[int, list[Any], bool]:
         """Return how many entries at the end of ``base`` were kept, and what was appended.
 
-        The third value is False if the list changed in another way: an entry that is both consumed
-        and appended was moved.
+        The third value is False if the list changed in any other way: an entry that is both
+        consumed and appended was moved.
         """
         kept = self._kept(base, side)
         consumed, appended = base[: len(base) - kept], side[kept:]

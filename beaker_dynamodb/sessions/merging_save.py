@@ -74,7 +74,7 @@ class MergingSave:
         outcome, self._save.outcome = self._save.outcome, None
         if isinstance(outcome, Stored):
             self._state.unanswered.clear()
-            self._state.know(outcome, self._save.payload)
+            self._state.set_stored(outcome, self._save.payload)
             self._report(outcome)
         elif isinstance(outcome, DynamoDBError):
             self._note_unanswered()

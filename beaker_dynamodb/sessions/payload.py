@@ -1,7 +1,7 @@
-"""Read and write what Beaker's Session stores.
+"""Decode and encode the payloads that Beaker's Session stores.
 
 Beaker hands its backend a string: base64 of a pickle or of zlib-compressed JSON. The first byte
-after decoding the base64 (`SessionBytes`) tells which. With ``encrypt_key`` or another serializer
+after decoding the base64 (`SessionBytes`) tells which. With ``encrypt_key`` or a custom serializer,
 the payload is opaque here; `DynamoDBSession`, which has the key, then passes in its own format.
 """
 
@@ -104,8 +104,8 @@ def _loads(raw: Any) -> dict[str, Any] | None:
     try:
         session = _SERIALIZERS[raw[:1]].loads(raw)
     except Exception:
-        # Encrypted, another serializer, or a class that cannot be imported. Beaker raises the
-        # error itself when it loads the session.
+        # Encrypted, from a custom serializer, or with a class that cannot be imported. Beaker
+        # raises the error itself when it loads the session.
         return None
     return session if isinstance(session, dict) else None
 
@@ -123,11 +123,11 @@ def _plain(raw: Any) -> Any:
     raw = SessionBytes.of(raw)
     if isinstance(raw, SessionBytes):
         if raw[:1] == b"\x78":
-            return raw  # JSON; pickle knows no such opcode
+            return raw  # JSON; no pickle starts with this byte
         if raw[:1] == b"\x80":
             return SessionBytes(_SERIALIZERS[b"\x80"].dumps(plain_pickle.loads(raw)))
     raise PayloadError(
-        "an unsigned session is encrypted or of another serializer, so it cannot be checked for "
+        "an unsigned session is encrypted or from a custom serializer, so it cannot be checked for "
         "plain data (option accept_unsigned)"
     )
 

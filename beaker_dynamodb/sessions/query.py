@@ -45,8 +45,9 @@ class SessionQuery:
         The index may lag behind the table.
 
         :param special: special keys and their values. At least one must have an index.
-        :param condition: that the sessions meet too.
-        :param expected: the number of sessions after which the caller stops; None: never.
+        :param condition: an additional condition on the sessions.
+        :param expected: the number of sessions after which the caller stops, or None if it reads
+            all.
         :raises ConfigurationError: none of them has one, or the table lacks the index.
         """
         indexed = next((name for name in self._options.index_keys if name in special), None)
@@ -106,9 +107,9 @@ class SessionQuery:
     def delete(
         self, key: Key, special: Mapping[str, Attributes], condition: Condition | None = None
     ) -> Mapping[str, Any] | None:
-        """Delete a session and its chunks if it has these special keys: one DeleteItem.
+        """Delete a session and its chunks if it has these special keys. Costs one DeleteItem.
 
-        :param condition: that the session meets too.
+        :param condition: an additional condition on the session.
         :returns: the deleted item, or None if it does not exist or is not such a session.
         """
         try:
@@ -142,7 +143,7 @@ class SessionQuery:
     ) -> bool:
         """Return whether an item has these special keys.
 
-        :param attributes: those in the index. If one is not there, a GetItem finds out.
+        :param attributes: those in the index. If one is missing there, a GetItem reads it.
         """
         if special.keys() <= attributes.keys():
             return _have(attributes, special)

@@ -1,4 +1,4 @@
-"""Read the session of one request, or learn why it does not exist."""
+"""Read the session of one request, or find out why it does not exist."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class ReadSession(SessionState):
         if item is None:
             item = self._read_consistently()
         if item is None or self._belongs_to_other_cookie(item):
-            self.know(None)
+            self.set_stored(None)
             raise KeyError("session")
         stored = self.decoded(item)
-        self.know(stored)
+        self.set_stored(stored)
         return stored.payload.raw
 
     def _read_eventually(self, seen_version: int | None) -> Item | None:

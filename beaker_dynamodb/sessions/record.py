@@ -52,7 +52,7 @@ class SessionRecord(ReadSession):
     def write(self, raw: Any, lifetime: float | None = None) -> None:
         """Save the session, unless it is unchanged or gone.
 
-        At most one write if no other request saves at the same time.
+        Costs at most one write if no other request saves at the same time.
 
         :param raw: the payload from Beaker's Session, or `SessionBytes`.
         :param lifetime: in seconds; defaults to the session's own timeout, or the configured
@@ -79,7 +79,7 @@ class SessionRecord(ReadSession):
     def write_changed(self, raw: Any, data: Mapping[str, Any]) -> None:
         """Save a session whose data is known to differ; see `write`. Decodes it only to merge.
 
-        :param data: what ``raw`` contains.
+        :param data: the decoded contents of ``raw``.
         """
         self.lifetime = None
         if self.gone:
@@ -109,7 +109,7 @@ class SessionRecord(ReadSession):
         active = self.storage.items.end(self.key)
         if active:
             self.report(events.ENDED, reason)
-        self.know(None)
+        self.set_stored(None)
 
     def move_from(self, old: SessionRecord, raw: Any) -> None:
         """Save the session under this id and end ``old``, both or neither.
@@ -131,7 +131,7 @@ class SessionRecord(ReadSession):
             # A retry: an earlier move raised, but may have been stored.
             moved = self.storage.items.get(self.key, SESSION, consistent_read=True)
         # The application's changes are those since it loaded the old session.
-        self.know(old_stored, old.seen)
+        self.set_stored(old_stored, old.seen)
         if moved is not None:
             self.stored = self.decoded(moved)
             self.seen = self.unanswered.get(moved.writer, self.seen)
@@ -165,7 +165,7 @@ class SessionRecord(ReadSession):
             refreshes.failed(error)
         else:
             refreshes.succeeded()
-            self.know(Stored(item, payload), mine)
+            self.set_stored(Stored(item, payload), mine)
 
     def _replace(self, mine: Payload) -> None:
         """Write the whole payload without merging, unless the session is gone."""
@@ -178,7 +178,7 @@ class SessionRecord(ReadSession):
         except ConditionFailed:
             self.drop()
         else:
-            self.know(Stored(item, mine))
+            self.set_stored(Stored(item, mine))
             if loaded is None:
                 self.report(events.CREATED)
 

@@ -41,7 +41,7 @@ class Refreshes:
         with _lock():
             now = self._monotonic()
             if now >= (self._paused_until or 0.0):
-                # This caller tries. Others skip until it succeeds.
+                # This caller tries. Others skip their refreshes until it succeeds.
                 self._paused_until = now + PAUSE_SECONDS
                 return True
         self._missed.add(warn=False)

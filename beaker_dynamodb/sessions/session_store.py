@@ -28,7 +28,7 @@ from beaker_dynamodb.sessions.stored_session import StoredSession, listed_sessio
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: `SessionStore.revoke` reads the index again while it finds new sessions, at most this often.
+#: Maximum number of times that `SessionStore.revoke` reads the index while it finds new sessions.
 REVOKE_PASSES = 10
 #: `SessionStore.revoke_pass` deletes this many sessions at a time, in this many threads.
 DELETED_BATCH, DELETE_THREADS = 32, 8
@@ -81,7 +81,7 @@ class SessionStore:
         any, it is a Scan that reads the whole table. Pages are read on demand.
 
         :param special_keys: names and values, for names that are not valid as keywords.
-        :param condition: that DynamoDB checks on the attributes of a session.
+        :param condition: a condition on the attributes of a session, which DynamoDB checks.
         :param expected: the number of sessions that the caller takes if it stops early: read small
             pages first.
         :param more: names and values as keywords.
@@ -114,7 +114,7 @@ class SessionStore:
 
         :param id: the session's id, or None, the id of a session without one.
         :param hashed: whether ``id`` is the digest from a `StoredSession`.
-        :param consistent: False: at half the price, and up to a second old.
+        :param consistent: False reads at half the price, and up to a second late.
         :raises PayloadError: the item is damaged.
         """
         for key in self._keys(id, hashed):
@@ -144,8 +144,8 @@ class SessionStore:
 
         A request in flight cannot restore them. The index may lag behind the table, so it is read
         until it shows no new session, and only sessions that still have the special keys are
-        deleted. With the option ``user_key``, and no other special key, no log-in that began
-        before the call survives it. Otherwise a session that is not in the index by then stays.
+        deleted. With the option ``user_key``, and no other special key, no log-in that began before
+        the call survives it. Otherwise a session that is not in the index by then is not deleted.
 
         :param special_keys: names and values, at least one; see `sessions`.
         :param keep: sessions or ids to keep: ``keep=request.session.id``. None is ignored.
@@ -184,13 +184,13 @@ class SessionStore:
             yield from self._active(filter(None, deleted))
 
     def erase(self, special_keys: Mapping[str, Any] | None = None, /, **user: Any) -> int:
-        """Delete all that is stored about a user: sessions, their chunks, and the user's item.
+        """Delete everything stored about a user: sessions, their chunks, and the user's item.
 
         An item without personal data stays for an hour, so that no log-in in flight survives.
 
         :param user: the ``user_key`` and its value; as in `sessions`, also in ``special_keys``.
         :returns: the number of active sessions deleted.
-        :raises ConfigurationError: the option ``user_key`` is not set, or another key is given.
+        :raises ConfigurationError: the option ``user_key`` is not set, or a different key is given.
         """
         wanted = {**(special_keys or {}), **user}
         users = self._storage.users

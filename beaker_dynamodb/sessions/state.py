@@ -1,8 +1,8 @@
-"""What a request knows about its session.
+"""The state of a request's session.
 
-``seen`` is what the application loaded or saved last. ``stored`` is what is in the table. They
-differ after another request's changes were merged in: a save then applies the application's
-changes since ``seen`` to ``stored``.
+``seen`` is the state that the application loaded or saved last. ``stored`` is the state in the
+table. They differ after another request's changes were merged in. A save then applies the
+application's changes since ``seen`` to ``stored``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def kept_writers(item: Item) -> tuple[str, ...]:
 
 
 class SessionState:
-    """What one request knows about the session with one id.
+    """The state, in one request, of the session with one id.
 
     :param session_id: any string, as the browser sent it.
     """
@@ -50,7 +50,7 @@ class SessionState:
     registered = False
     #: The user whose log-in this save is, as special keys. Events name this user.
     log_in_user: Mapping[str, Any] = MappingProxyType({})
-    #: Digest of the earlier id if the id changes; otherwise empty.
+    #: Digest of the earlier id if the id changes, otherwise empty.
     moves_from = ""
     #: Seconds; None for the configured lifetime, or the session's own timeout.
     lifetime: float | None = None
@@ -66,7 +66,7 @@ class SessionState:
         #: How old the stored access time may be without being refreshed.
         self.touch_interval_ms = storage.touch_interval_ms
 
-    def know(self, stored: Stored | None, seen: Payload | None = None) -> None:
+    def set_stored(self, stored: Stored | None, seen: Payload | None = None) -> None:
         """Remember what is stored, and what the application has seen if that differs."""
         self.stored = stored
         self.seen = stored.payload if seen is None and stored is not None else seen
@@ -74,7 +74,7 @@ class SessionState:
 
     def forget(self) -> None:
         """Treat the session as gone."""
-        self.know(None)
+        self.set_stored(None)
         self.gone = True
 
     def drop(self) -> None:
@@ -83,7 +83,7 @@ class SessionState:
         if self.registered:
             self.report(events.REFUSED, events.REVOKED)
         else:
-            # The id to which it would have moved was never stored.
+            # The new id was never stored, so report the old one.
             self.report(events.DROPPED, session=self.moves_from)
 
     def report(

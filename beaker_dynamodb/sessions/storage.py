@@ -1,4 +1,4 @@
-"""What all sessions of one configuration share."""
+"""State that all sessions of one configuration share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULT_TTL_SECONDS = 86_400.0
 TOUCH_FRACTION, MAX_TOUCH_SECONDS = 0.05, 300.0
 #: The largest fraction of a session's lifetime that a touch interval can be.
 MAX_TOUCH_FRACTION = 0.1
-#: Stored size in bytes above which a session is worth a warning.
+#: Stored size in bytes above which a warning is logged.
 LARGE_SESSION_BYTES = 64 * 1024
 
 
@@ -103,7 +103,7 @@ class SessionStorage:
 
 @lru_cache(maxsize=256)
 def session_storage(backend: Backend) -> SessionStorage:
-    """Return the one storage of a backend."""
+    """Return a backend's storage; it is created once."""
     return SessionStorage(backend)
 
 

@@ -48,7 +48,7 @@ class StoredSession:
         return self._storage.keys.digest(self._key)
 
     def text(self) -> str:
-        """Return what Beaker's Session stored, after verifying its signature: one GetItem.
+        """Return Beaker's payload as a string, after verifying its signature. Costs one GetItem.
 
         Nothing is unpickled. Do not unpickle it either if it may be unsigned; use `payload`.
 
@@ -72,7 +72,7 @@ class StoredSession:
         Unpickles it, as every request does: see ``accept_unsigned``.
 
         :raises KeyError: the session has ended.
-        :raises PayloadError: as in `text`, or the payload is encrypted or of another serializer.
+        :raises PayloadError: as in `text`, or the payload is encrypted or from a custom serializer.
         """
         payload = BEAKER.loads(safe_payload(self._storage.codec, self._item()))
         if payload is None:
@@ -104,7 +104,7 @@ def stored_session(storage: SessionStorage, item: Item) -> StoredSession:
 def listed_session(
     storage: SessionStorage, key: Key, attributes: Mapping[str, Any]
 ) -> StoredSession | None:
-    """Return a session that was found, or None if it has expired or is damaged."""
+    """Return the session of a listed item, or None if it has expired or is damaged."""
     items = storage.items
     # The payload was not read.
     attributes = {**attributes, "data": {"B": b""}, "codec": {"S": ""}}

@@ -1,6 +1,6 @@
 """An embedded DynamoDB: moto's server on a loopback port of this process.
 
-For demonstrations, development and tests. It needs ``beaker-dynamodb[local]``::
+Use it for demonstrations, development and tests. It needs ``beaker-dynamodb[local]``::
 
     with EmbeddedDynamoDB() as dynamodb:
         client = boto3.client(
@@ -104,7 +104,7 @@ class EmbeddedDynamoDB:
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """Region and keys for ``boto3.client``, which needs some; any would do."""
+        """Region and keys for ``boto3.client``. Any values work."""
         return {
             "region_name": "eu-west-1",
             "aws_access_key_id": "embedded",

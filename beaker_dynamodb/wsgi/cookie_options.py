@@ -75,7 +75,7 @@ def _key(options: Mapping[str, Any]) -> str:
 
 
 def warn_about_dropped_cookies(options: Mapping[str, Any]) -> None:
-    """Warn of a cookie that browsers drop.
+    """Warn about a cookie that browsers drop.
 
     :param options: session options after `set_safe_defaults`.
     """
@@ -89,7 +89,7 @@ def warn_about_dropped_cookies(options: Mapping[str, Any]) -> None:
 def over_https(environ: WSGIEnvironment) -> bool:
     """Return whether the browser sent a request over HTTPS.
 
-    A forged ``X-Forwarded-Proto`` only makes the cookie of its sender Secure.
+    A forged ``X-Forwarded-Proto`` only makes its sender's own cookie Secure.
     """
     # With several proxies, the first value is that of the browser's connection.
     forwarded: str = environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0]

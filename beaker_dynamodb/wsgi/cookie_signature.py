@@ -7,8 +7,8 @@ this package  ``sha256.SIGNATURE.VALUE``; HMAC-SHA-256 of ``NAME=VALUE``, with a
 Beaker        ``SIGNATUREVALUE``; HMAC-SHA-1 of the value, with the secret itself
 ============  ==================================================================================
 
-Beaker's values begin with a hexadecimal digit, and ``s`` is not one. So neither form can be taken
-for the other.
+Beaker's values begin with a hexadecimal digit, and ``s`` is not one. So neither form can be
+mistaken for the other.
 """
 
 from __future__ import annotations

@@ -80,12 +80,12 @@ class Exchange:
         self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
         if self._failure is not None and self._session.unsettled and status[:1] not in ("4", "5"):
-            # A failed delete or change of id must not look like a success.
+            # A failed delete or id change must not look like a success.
             raise self._failure
         return self._start_response(status, headers, exc_info)
 
     def end(self, *, streamed: bool) -> None:
-        """Save what changed after the response started."""
+        """Save changes made after the response started."""
         if self.started:
             self._session.save_at_end(streamed=streamed)
 

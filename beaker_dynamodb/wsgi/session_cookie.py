@@ -46,7 +46,8 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
                 params.get("secret"), params.get("previous_secrets"), params.get("cookie_signature")
             )
         self._signatures: CookieSignatures = signatures
-        #: The values of the request's session cookies, and whether each is signed as new ones are.
+        #: The values of the request's session cookies, each with whether it is signed like a new
+        #: one.
         self._cookie_values: dict[str, bool] = {}
         #: Domain and path of the cookie that the browser has, if any.
         self._browser_scope: tuple[str | None, str] | None = None
@@ -58,7 +59,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
             self._cookies_refused = refused
             # Beaker's own parser fails on a header with a malformed cookie.
             request["cookie"] = ""
-        #: Whether the browser's cookie is signed in another way than new ones are.
+        #: Whether the browser's cookie is signed differently from a new one.
         self._signature_outdated = not self._cookie_values.get(id or "", True)
         request.setdefault("set_cookie", False)
         super().__init__(request, id=id, **params)
@@ -72,7 +73,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
             self._update_cookie_out(set_cookie=not set_new)
 
     def save(self, accessed_only: bool = False) -> None:
-        """Save the session, and replace a cookie that is signed in another way than new ones."""
+        """Save the session, and replace a cookie that is signed differently from a new one."""
         super().save(accessed_only)
         if self._signature_outdated and not self.is_new:
             self._update_cookie_out()
@@ -111,17 +112,17 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
 
     @property
     def _scope_changed(self) -> bool:
-        """Whether the browser's cookie has another domain or path than the session."""
+        """Whether the browser's cookie has a different domain or path than the session."""
         return self._browser_scope not in (None, (self.domain, self.path))
 
     @property
     def _cookie_outdated(self) -> bool:
-        """Whether the browser's cookie has another domain, path or signature than a new one."""
+        """Whether the browser's cookie has a different domain, path or signature than a new one."""
         return self._scope_changed or self._signature_outdated
 
     @property
     def _cookie_value(self) -> str:
-        """What the cookie holds, without its signature."""
+        """The cookie's value, without its signature."""
         return self.id
 
     def _set_cookie_values(self, expires: Any = None) -> None:
@@ -141,7 +142,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
 
     @property
     def _cookie_lifetime(self) -> float | None:
-        """For how many seconds a browser keeps the cookie, or None without a relative lifetime."""
+        """Seconds for which a browser keeps the cookie, or None without a relative lifetime."""
         expires = self.cookie_expires
         return expires.total_seconds() if isinstance(expires, timedelta) else None
 
@@ -162,7 +163,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         if self.secure:
             cookie[self.key]["secure"] = True
         if self.samesite:
-            # In a frame of another site, browsers ignore it unless it says None.
+            # In a frame of another site, browsers ignore it without SameSite=None.
             cookie[self.key]["samesite"] = self.samesite
         long_ago = datetime.now(timezone.utc) - timedelta(days=365)
         cookie[self.key]["expires"] = self.serialize_cookie_date(long_ago)

@@ -24,7 +24,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
     through ``__dict__``.
     """
 
-    #: Whether `save` was called, and no save was attempted since.
+    #: Whether `save` was called and no save has been attempted since.
     marked = False
     #: The ``Set-Cookie`` values after the last successful save.
     cookies_to_set: tuple[str, ...] = ()
@@ -89,9 +89,9 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
     @property
     def _cookie_terms(self) -> object:
-        """What the cookie to set tells the browser; None without one, or if it only lives longer.
+        """The contents of the cookie to set, or None without one or if only its expiry changed.
 
-        A cookie that comes too late is worth a warning only if this has changed.
+        A cookie that comes too late causes a warning only if these have changed.
         """
         cookies = self.cookies_to_set
         return self.__dict__["_headers"].get("cookie_terms", cookies) if cookies else None
@@ -142,7 +142,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
     @property
     def unsettled(self) -> bool:
-        """Whether a delete or a change of id was requested but is not stored."""
+        """Whether a delete or an id change was requested but is not stored yet."""
         return self._end_failed or getattr(self.__dict__["_sess"], "unsettled", False)
 
     @property
@@ -154,7 +154,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         """Save the session when the response starts, unless a save has already failed.
 
         After a failed save, an error page (4xx or 5xx) is sent as it is. For any other page, the
-        error of a failed delete or change of id is raised again: it must not look like a success.
+        error of a failed delete or id change is raised again: it must not look like a success.
 
         :param status: of the response, for example ``200 OK``.
         :raises DynamoDBError: the session was not saved.
@@ -182,13 +182,13 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
             log.warning("the session of an error page was not saved: %s", describe(error))
 
     def save_at_end(self, *, streamed: bool) -> None:
-        """Save what changed while the body was produced. Log errors: the page is already sent.
+        """Save changes made while the body was produced. Log errors: the page is already sent.
 
         :param streamed: whether application code ran after the response started.
         """
         sent = self._cookie_terms
         try:
-            # With `session.auto`, changes are saved without a call of `save`, until one fails.
+            # With `session.auto`, changes are saved without a call to `save`, until a save fails.
             autosave = streamed and self._auto and self._failure is None and self.accessed()
             if self.marked or (autosave and self._changed()):
                 self.persist()
@@ -227,6 +227,6 @@ def new_session(params: Mapping[str, Any], id: str | None = None) -> Any:
 
 
 def describe(error: Exception) -> str:
-    """Describe an error for the log. Messages of other packages may contain secrets."""
+    """Describe an error for the log. Other packages' messages may contain secrets."""
     name = type(error).__name__
     return f"{name}: {error}" if isinstance(error, DynamoDBError) else name

@@ -87,7 +87,7 @@ def test_a_value_that_contains_itself_is_refused() -> None:
     two: dict[str, Any] = {}
     two["a"] = [two, two]
     for value in (one, two, [one]):
-        with pytest.raises(PayloadError, match="it is itself a part of"):
+        with pytest.raises(PayloadError, match="contains itself"):
             codec(serializer="json").encode_value(value)
 
 

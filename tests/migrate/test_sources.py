@@ -156,7 +156,7 @@ def test_a_missing_database_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["none.db", ""])
 def test_a_missing_database_is_not_created(tmp_path: Path, name: str) -> None:
     path = f"{tmp_path}/{name}" if name else ""
-    with pytest.raises(ConfigurationError, match=f"there is no database {path}"):
+    with pytest.raises(ConfigurationError, match=f"database {path} does not exist"):
         source_from_url(f"sqlite:///{path}")
     assert [] == list(tmp_path.iterdir())
 

@@ -28,7 +28,7 @@ def mine(moved: dict[str, Any]) -> SessionRecord:
     return mine
 
 
-def know(mine: SessionRecord, **more: Any) -> None:
+def set_stored(mine: SessionRecord, **more: Any) -> None:
     """Replace attributes of what a record knows to be stored."""
     assert mine.stored is not None
     mine.stored = mine.stored._replace(item=replace(mine.stored.item, **more))
@@ -225,7 +225,7 @@ def test_only_a_newer_version_of_the_same_session_is_later(
     assert other.is_later(item_of(mine))
     assert not other.is_later(replace(item_of(mine), version=None))
     assert not other.is_later(replace(item_of(mine), created_ms=0))
-    know(other, version=None)
+    set_stored(other, version=None)
     assert other.is_later(replace(item_of(mine), version=1))
     assert not other.is_later(replace(item_of(mine), version=None))
 
@@ -261,7 +261,7 @@ def test_an_item_keeps_the_latest_eight_tokens_of_its_predecessors(mine: Session
 
 
 def test_the_first_save_of_an_item_without_a_version_writes_version_1(mine: SessionRecord) -> None:
-    know(mine, version=None)
+    set_stored(mine, version=None)
     mine.write(payload(a=2))
     assert 1 == item_of(mine).version
 
@@ -269,7 +269,7 @@ def test_the_first_save_of_an_item_without_a_version_writes_version_1(mine: Sess
 def test_a_save_does_not_move_the_last_access_back(mine: SessionRecord, clock: Clock) -> None:
     now_ms = int(clock.now * 1000)
     for known, saved in [(now_ms + 5000, now_ms + 5000), (None, now_ms)]:
-        know(mine, accessed_ms=known)
+        set_stored(mine, accessed_ms=known)
         mine.write(payload(a=str(known)))
         assert saved == item_of(mine).accessed_ms
 

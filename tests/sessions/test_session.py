@@ -96,7 +96,7 @@ def test_a_session_under_a_chosen_id_is_new_until_it_is_stored(
     assert not visitor.request().is_new
 
 
-def test_a_delete_or_id_change_is_pending_until_it_is_stored(ours: Visitor) -> None:
+def test_a_delete_or_id_change_is_unsettled_until_it_is_stored(ours: Visitor) -> None:
     session = ours.request()
     unsettled = [session.unsettled]
     with before(ours.client, "PutItem", fail), pytest.raises(StoreUnavailable):
