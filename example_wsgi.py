@@ -49,8 +49,8 @@ class Demo:
 
     :param manager: a namespace manager with the same options, to look at the table.
     :param draw: the cached slow function.
-    :param words: texts of the page that depend on the configuration.
-    :param server: the embedded DynamoDB, which a switch takes away, or None.
+    :param words: parts of the page that depend on the configuration.
+    :param server: the embedded DynamoDB, which a switch stops, or None.
     :param wait: pauses a slow request, for a number of seconds.
     """
 
@@ -234,15 +234,15 @@ def create_app(
 
     :param options: options of the backend.
     :param where: says where the data is, for the page.
-    :param server: the embedded DynamoDB, which a switch takes away, or None.
+    :param server: the embedded DynamoDB, which a switch stops, or None.
     :param wait: pauses a slow request, for a number of seconds.
     """
     manager = DynamoDBNamespaceManager("demo", **options)
     manager.has_key(b"anything")  # creates the table, so that the first page need not
-    # From here on, it is what any application does to keep its sessions and caches in DynamoDB.
+    # The rest is all that any application needs to keep its sessions and caches in DynamoDB.
     config = {"type": "ext:dynamodb", **options}
     cache_config = {f"cache.{name}": value for name, value in config.items()}
-    cache_config["cache.on_error"] = "miss"  # an outage makes the cache slow, not the page fail
+    cache_config["cache.on_error"] = "miss"  # an outage slows the cache down, but fails no page
     cache = CacheManager(**parse_cache_config_options(cache_config))
     words = {"where": where, "kept": str(cache_seconds)}
     drawn = cache.cache("demo", expire=cache_seconds)(draw)

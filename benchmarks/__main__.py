@@ -73,21 +73,23 @@ def parser() -> argparse.ArgumentParser:
     amount.add_argument(
         "--quick", action="store_true", help="a few minutes: fewer rounds and loads"
     )
-    amount.add_argument("--smoke", action="store_true", help="the smallest slice: does it work?")
+    amount.add_argument(
+        "--smoke", action="store_true", help="the smallest run, to test that it works"
+    )
     made.add_argument(
-        "--items", type=int, help="fill the table to so many items (10,000; try 1000000)"
+        "--items", type=int, help="largest number of items in the table (10,000; try 1000000)"
     )
     made.add_argument(
         "--growth-only",
         action="store_true",
-        help="only what a request costs as the table fills; into growth.json and growth.md",
+        help="measure only the cost of a request as the table fills, into growth.json and .md",
     )
     made.add_argument(
         "--only",
         nargs="+",
         choices=BY_NAME,
         metavar="NAME",
-        help="ours, the bare calls, and these: %(choices)s",
+        help="run only this package, the bare calls, and these: %(choices)s",
     )
     made.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
     made.add_argument("--docs", action="store_true", help="also put tables and charts into docs/")

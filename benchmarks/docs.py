@@ -26,7 +26,7 @@ GROWTH_PAGES: Pages = {TABLES: {"growth": growth_markdown}}
 
 
 def write(result: dict[str, Any], pages: Pages, root: Path = ROOT) -> None:
-    """Replace what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
+    """Replace the text between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
     for page, parts in pages.items():
         path = root / page
         text = path.read_text()
@@ -43,5 +43,5 @@ def replaced(text: str, name: str, content: str) -> str:
     pattern = rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)"
     new, found = re.subn(pattern, lambda _: content.rstrip("\n") + "\n", text, flags=re.DOTALL)
     if not found:
-        raise ValueError(f"there is no <!-- {name} --> … <!-- /{name} -->")
+        raise ValueError(f"<!-- {name} --> … <!-- /{name} --> is missing")
     return new

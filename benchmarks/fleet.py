@@ -63,7 +63,7 @@ class Process:
     def ask(self, do: str, **arguments: Any) -> Any:
         """Run a command in the process.
 
-        :raises Failed: it could not be.
+        :raises Failed: the command failed.
         """
         process = self._process
         assert process.stdin is not None
@@ -87,7 +87,7 @@ class Process:
 class Fleet(AbstractContextManager["Fleet"]):
     """The processes of all candidates that can run here.
 
-    :param names: of those that are wanted; empty: all.
+    :param names: the wanted candidates; empty means all.
     :param others: stores of the candidates that do not use DynamoDB, by their kind.
     """
 
@@ -95,7 +95,7 @@ class Fleet(AbstractContextManager["Fleet"]):
         self.others = others
         self.processes: dict[str, Process] = {}
         self.versions: dict[str, str] = {}
-        #: The reasons of those that do not run, by their titles.
+        #: Why candidates do not run, by their titles.
         self.left_out: dict[str, str] = {}
         for candidate in CANDIDATES:
             if names and candidate.name not in names:
@@ -119,7 +119,7 @@ class Fleet(AbstractContextManager["Fleet"]):
         """Return the running processes, each with its store.
 
         :param others: also those that do not use DynamoDB.
-        :param first: also those that are there for the first request alone.
+        :param first: also those that are measured only for the first request.
         """
         for process in list(self.processes.values()):
             candidate = process.candidate

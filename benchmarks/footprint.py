@@ -1,7 +1,7 @@
 """A new process that makes calls with many threads: ``python -m benchmarks.footprint NAME``.
 
 NAME is a key of `CALLERS`. Reads a store as JSON from standard input. Prints how much memory and
-how many descriptors the process has more after the calls of all threads than after a first call.
+how many descriptors the process has gained between a first call and the end of all threads' calls.
 """
 
 from __future__ import annotations

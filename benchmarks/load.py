@@ -22,7 +22,7 @@ class Client:
     def open(self, target: Target, path: str) -> float:
         """Send a request, and return its latency in milliseconds.
 
-        :raises RuntimeError: the answer is not what the session has to hold.
+        :raises RuntimeError: the response does not match the session.
         """
         self.visits += path == "/change"
         begun = time.perf_counter()

@@ -31,7 +31,7 @@ Measured = dict[str, list[float]]
 def derived(measured: Measured) -> dict[str, dict[str, float]]:
     """Return what this package adds to Beaker in microseconds, and the store's share of a call.
 
-    Of each round by itself: what slows the machine for a while then slows both sides.
+    Computed round by round, so that a slow moment affects both sides.
     """
 
     def mixed(read: str, change: str) -> list[float]:

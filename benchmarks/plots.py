@@ -10,7 +10,7 @@ from benchmarks.candidates import CANDIDATES
 from benchmarks.chart_style import NEUTRAL, STYLE, save
 from benchmarks.plan import MIDDLE_KB
 
-#: A value with the least and the greatest, as in a result.
+#: A median with its minimum and maximum, as in a result.
 Spread = dict[str, float]
 Rows = list[dict[str, Any]]
 

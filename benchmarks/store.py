@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 REGION = "eu-west-1"
-# Letters and digits only: DynamoDB Local turns other key ids down.
+# Letters and digits only: DynamoDB Local rejects other key ids.
 ACCESS_KEY_ID = "benchmark"
 SECRET_ACCESS_KEY = "benchmark"
 

@@ -41,7 +41,7 @@ def basket_line(random: Random) -> dict[str, Any]:
 def session_json(size_kb: int) -> str:
     """Return a shop's session as JSON.
 
-    :param size_kb: wanted length of the JSON, in KB; met to a line of the basket.
+    :param size_kb: length of the JSON in KB, exact to a line of the basket.
     """
     random = Random(size_kb)
     data = shop_session(random)

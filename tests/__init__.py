@@ -1,1 +1,1 @@
-"""The tests; `tox` runs them all, CONTRIBUTING.md says where which live."""
+"""The tests. CONTRIBUTING.md describes the folders, and how to run them."""

@@ -139,7 +139,7 @@ def _errors_are_looked_at() -> Iterator[None]:
 def _circuit_breakers(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Tests do not share outages, and quick tests no time: a busy machine must open no breaker."""
+    """Isolate tests from each other's outages, and quick tests from slow machines' timeouts."""
     if request.node.get_closest_marker("full") is None:
         defaults = (Clock(), circuit_breaker._wait)
         monkeypatch.setattr(CircuitBreaker.__init__, "__defaults__", defaults)

@@ -244,7 +244,7 @@ def test_the_price_grows_with_the_session_for_its_calls_only(visitor: Visitor) -
 
 # -- as a process ---------------------------------------------------------------------------------
 
-#: The environment of a developer with an own AWS account and a proxy.
+#: The environment of a developer who has an AWS account and a proxy.
 OTHER_ACCOUNT = {
     "AWS_PROFILE": "no-such-profile",
     "AWS_CONFIG_FILE": "no-such-folder/config",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: An item as DynamoDB's JSON has it; the data stays as it is stored.
+#: An item in DynamoDB's JSON, with the data as it is stored.
 Item = dict[str, Any]
 
 

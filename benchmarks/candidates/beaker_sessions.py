@@ -42,8 +42,8 @@ def ours(store: Store) -> WSGIApplication:
 def ours_auto(store: Store) -> WSGIApplication:
     """This package's middleware with ``consistent_read = auto``.
 
-    As for visitors who click more than five seconds apart: right after a change it reads
-    consistently, and a load without pauses is always right after one.
+    Measures visitors who click more than five seconds apart. Without this, it would always read
+    consistently, because a load without pauses is always right after a change.
     """
     from beaker_dynamodb import session_item
 
@@ -84,7 +84,8 @@ def sqlite(store: Store) -> WSGIApplication:
     return _beaker(
         {
             "session.type": "ext:database",
-            # Seconds that a writer waits for the others; 5, as it comes, are too few for 32.
+            # Seconds that a writer waits for the others. The default of 5 is too short for 32
+            # writers.
             "session.url": f"{store.url}?timeout=60",
             "session.timeout": 1800,
             "session.lock_dir": store.url.removeprefix("sqlite:///") + "-locks",

@@ -111,6 +111,6 @@ def gunicorn(name: str, store: Store) -> Iterator[Store]:
     try:
         yield Store("gunicorn", "http", f"127.0.0.1:{port}")
     finally:
-        # At once: SIGTERM waits for connections that stay open.
+        # Do not use SIGTERM, which waits for connections that stay open.
         server.send_signal(signal.SIGINT)
         server.wait()

@@ -15,7 +15,7 @@ from benchmarks.plan import MIDDLE_KB, Plan
 from benchmarks.servers.meter import Meter
 from benchmarks.store import Store
 
-#: Of two tables of their own, the one that is filled, and the one that keeps its one session.
+#: Names of the two tables: one is filled, the other keeps a single session.
 FILLED, SINGLE = "growth-filled", "growth-single"
 #: Items in one BatchWriteItem, at most (AWS developer guide, quotas).
 BATCH = 25
@@ -29,7 +29,7 @@ def measure(
     process, rows, count, there = fleet.processes[OURS], [], 1, 1
     client = dynamodb_client(local)
     with Meter(local.url) as meter:
-        # All through the meter: processor time is that of another process than the meter's.
+        # Send all calls through the meter. Processor time is measured in another process.
         stores = {table: replace(local, url=meter.url, table=table) for table in (FILLED, SINGLE)}
         for table, store in stores.items():
             create_table(client, table)

@@ -19,9 +19,9 @@ from benchmarks.workload import CHANGE_EVERY
 class Scenario:
     """One load on one store.
 
-    :param requests: of each client in a round.
-    :param others: also for the candidates that do not use DynamoDB.
-    :param peers: also for other people's.
+    :param requests: number of requests per client and round.
+    :param others: whether candidates that do not use DynamoDB take part.
+    :param peers: whether other packages take part.
     """
 
     store: Store
@@ -64,7 +64,8 @@ class Rounds:
 def loads(plan: Plan, *, sizes: bool) -> list[tuple[int, int]]:
     """Return the loads on one store: numbers of clients and session sizes.
 
-    :param sizes: also others than the middle one: of one client all, of all clients the large one.
+    :param sizes: besides the middle size, also measure all sizes with one client, and the large
+        size with the most clients.
     """
     most = max(plan.clients)
     return [
@@ -78,8 +79,8 @@ def loads(plan: Plan, *, sizes: bool) -> list[tuple[int, int]]:
 
 def scenarios(plan: Plan, local: Store, canned: list[Store]) -> list[Scenario]:
     """Return all loads on all stores."""
-    # Each store with its rounds; with a delay only what waiting changes, and of several delays
-    # only at the longest all clients of everybody.
+    # Each store, its rounds, and whether to vary the size. With a delay, measure only the middle
+    # size; with several clients, other packages take part only at the longest delay.
     work = [(local, plan.local_rounds, True), (canned[0], plan.canned_rounds, True)]
     work += [(store, plan.delayed_rounds, False) for store in canned[1:]]
     return [

@@ -1,7 +1,7 @@
-"""Puts a distance before a server: ``python -m benchmarks.servers.relay PORT DELAY_MS``.
+"""Simulates a distance to a server: ``python -m benchmarks.servers.relay PORT DELAY_MS``.
 
-Prints the port at which it listens, passes on what arrives, delays what comes back, and ends with
-its standard input.
+Prints the port at which it listens, passes requests on, delays the responses, and ends with its
+standard input.
 """
 
 from __future__ import annotations

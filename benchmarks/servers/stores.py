@@ -97,7 +97,7 @@ def redis() -> Iterator[Store | None]:
 
 @contextmanager
 def relayed(store: Store, delay_ms: int) -> Iterator[Store]:
-    """Put a distance before a store."""
+    """Simulate a distance to a store."""
     address = re.search(r":(\d+)(?=/|$)", store.url)
     assert address is not None
     command = [sys.executable, "-m", "benchmarks.servers.relay", address[1], str(delay_ms)]

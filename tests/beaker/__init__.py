@@ -1,4 +1,4 @@
-"""Through Beaker's middleware and cache manager, and the frameworks that use them."""
+"""Tests through Beaker's middleware and cache manager, and the frameworks that use them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Browser:
         self._result: Any = None
 
     def visit(self, action: Callable[[Any], Any], cookie: str | None = None) -> Any:
-        """Make a request in which the application does ``action`` with the session.
+        """Make a request in which the application calls ``action`` with the session.
 
         :param cookie: the text of a Cookie header to send instead of the cookies kept.
         :returns: what ``action`` returned.

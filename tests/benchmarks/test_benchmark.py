@@ -198,7 +198,7 @@ def test_new_tables_replace_those_between_markers() -> None:
     page = "before\n<!-- results -->\nold\nrows\n<!-- /results -->\nafter\n"
     expected = "before\n<!-- results -->\nnew \\1\n<!-- /results -->\nafter\n"
     assert expected == docs.replaced(page, "results", "new \\1")
-    with pytest.raises(ValueError, match="there is no <!-- other -->"):
+    with pytest.raises(ValueError, match="<!-- other --> … <!-- /other --> is missing"):
         docs.replaced(page, "other", "new")
 
 

@@ -149,7 +149,7 @@ def test_an_interrupted_waiter_leaves_no_lock_behind(
         waiting.set()
         if not at_once:
             wait_for(predicate, timeout)
-        raise KeyboardInterrupt  # as gevent's Timeout
+        raise KeyboardInterrupt  # like gevent's Timeout
 
     monkeypatch.setattr(one._turn, "wait_for", interrupted)
 

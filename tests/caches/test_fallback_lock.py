@@ -113,7 +113,7 @@ def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewher
     holder.acquire()
 
     def meanwhile() -> None:
-        if time.now < 1:  # calls of another table get no answer, then this one's are answered
+        if time.now < 1:  # calls to another table get no answer, then calls to this table do
             open_breaker(breaker)
             breaker.answered()
         registry.heartbeat.renew_due()

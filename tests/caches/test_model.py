@@ -229,7 +229,7 @@ class Caches(Machine):
 
     @invariant()
     def one_holder(self) -> None:
-        """At most one process believes that it holds the lock."""
+        """At most one process has a lock that it has not lost."""
         assert sum(p.lock.held and not p.lock.lost for p in self.processes) < 2
 
     def lock_item(self) -> dict[str, Any] | None:

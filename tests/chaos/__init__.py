@@ -1,1 +1,1 @@
-"""The store fails, clocks jump, input is hostile: what must hold all the same."""
+"""What must hold even if the store fails, clocks jump and input is hostile."""

@@ -133,7 +133,7 @@ def scripted_calls() -> Iterator[Script]:
 @contextmanager
 def dynamodb_here() -> Iterator[DynamoDBClient]:
     """Yield a client for moto in this process. It takes a third of the time of HTTP."""
-    # Skip what takes time and is not tested: signatures, validation and the user agent.
+    # Skip slow parts that are not tested: signatures, validation and the user agent.
     config = Config(signature_version=UNSIGNED, parameter_validation=False, user_agent="test")
     with mock_aws():
         client = boto3.session.Session().client("dynamodb", region_name="eu-west-1", config=config)

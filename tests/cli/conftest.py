@@ -43,7 +43,7 @@ def run(endpoint: Endpoint, table_name: str, shape: str) -> Run:
         *("--table-name", table_name, "--endpoint-url", endpoint.url, "--region-name", "eu-west-1"),
         *("--aws-access-key-id", endpoint.options["aws_access_key_id"]),
         *("--aws-secret-access-key", endpoint.options["aws_secret_access_key"]),
-        # The patience of a web request, so that the command uses the test's client.
+        # The timeouts of a web request, so that the command uses the test's client.
         *("--read-timeout", "2", "--max-attempts", "3"),
         *(("--sort-key", "part") if shape == "sorted" else ()),
     ]

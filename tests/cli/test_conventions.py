@@ -1,4 +1,4 @@
-"""What all subcommands have in common: interruptions, closed output, progress, patience."""
+"""Behavior of all subcommands: interruptions, closed output, progress, timeouts."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_progress_is_an_occasional_line_if_stderr_is_not_a_terminal(
 # -- closed output --------------------------------------------------------------------------------
 
 
-def piped_to_nobody(monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> int:
+def piped_without_reader(monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> int:
     """Run a command whose stdout is a pipe without a reader; return its exit code."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -137,13 +137,13 @@ def test_only_a_command_that_changes_something_continues_without_a_reader(
         done.append("all")
 
     printing = command("prints", example="", changes=changes)(prints)
-    assert 0 == piped_to_nobody(monkeypatch, lambda: printing.main([]))
+    assert 0 == piped_without_reader(monkeypatch, lambda: printing.main([]))
     assert finished == done
 
 
 def test_a_table_of_rich_stops_with_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     printing = command("prints", example="")(lambda: Console().print("a line"))
-    assert 0 == piped_to_nobody(monkeypatch, lambda: printing.main([]))
+    assert 0 == piped_without_reader(monkeypatch, lambda: printing.main([]))
 
 
 @pytest.mark.full

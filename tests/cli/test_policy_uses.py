@@ -138,7 +138,7 @@ DO: dict[str, Callable[[dict[str, Any], Run], object]] = {
 }
 #: Calls of the test itself, and calls that belong to another use.
 BESIDE = {
-    # DeleteItem releases the test's lock; a table's size is said if DescribeTable is allowed.
+    # DeleteItem releases the test's lock; a table's size is shown if DescribeTable is allowed.
     "clear": {"dynamodb:DeleteItem", "dynamodb:DescribeTable"},
     "all-sessions": {"dynamodb:DescribeTable"},
     "reap": {"dynamodb:DescribeTable"},

@@ -22,7 +22,7 @@ def revoke(run: Run, filled: Given) -> Run:
 
 @pytest.fixture
 def sessions(keys: Keys) -> Keys:
-    """Returns the ids of the stored sessions but "old", which DynamoDB Local may delete itself."""
+    """Returns the ids of the stored sessions except "old", which DynamoDB Local may delete."""
     return lambda: {key[5:] for key in keys() - {"sess:old"} if key.startswith("sess:")}
 
 

@@ -1,4 +1,4 @@
-"""template: the table that create-table makes."""
+"""template: the table that create-table creates."""
 
 from __future__ import annotations
 

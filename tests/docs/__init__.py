@@ -13,12 +13,13 @@ from tests.docs.pages import Page
 def run_blocks(page: Page, heading: str | None = None) -> dict[str, Any]:
     """Run a page's Python blocks in order, in one namespace, and return its names.
 
-    Blocks that a test of their own covers are left out, unless ``heading`` selects them.
+    Blocks with their own test are left out, unless ``heading`` selects them.
     """
     names: dict[str, Any] = {"__name__": __name__}  # Pyramid looks for the caller's module
     for block in page.blocks("python", heading):
         if heading or not block.tested_by:
-            # As many lines above it as in the page, so that a traceback names the right line.
+            # Put as many lines above the block as in the page, so that a traceback names the right
+            # line.
             exec(compile("\n" * block.line + block.code, page.name, "exec"), names)
     return names
 

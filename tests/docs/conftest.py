@@ -1,4 +1,4 @@
-"""AWS is the embedded DynamoDB."""
+"""Replace AWS with the embedded DynamoDB."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from tests.servers.endpoint import Endpoint
 
 @pytest.fixture
 def aws(moto_endpoint: Endpoint) -> Iterator[Endpoint]:
-    """The embedded DynamoDB in AWS's place, and empty caches."""
+    """Use the embedded DynamoDB instead of AWS, and start with empty caches."""
     with own_caches(), aws_is(moto_endpoint):
         yield moto_endpoint

@@ -21,7 +21,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture
 def start(aws: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
-    """A function that returns the page's template as a process that starts now has it."""
+    """A function that returns the page's template as a new process would load it."""
     (text,) = (block.code for block in PAGE.blocks("text"))
     (code,) = (block.code for block in PAGE.blocks("python"))
     monkeypatch.chdir(tmp_path)

@@ -15,7 +15,7 @@ from tests.docs.pages import page
 @pytest.mark.full
 def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
     blocks = page("docs/howto/test-your-application.md").blocks("python")
-    # Those lines belong into a fixture.
+    # Those lines belong in a fixture.
     code = [block.code for block in blocks if block.heading != "In DynamoDB Local"]
     (tmp_path / "test_page.py").write_text("\n".join(code))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]

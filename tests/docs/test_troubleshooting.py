@@ -18,7 +18,7 @@ QUOTED = re.findall(
 
 
 def strings(path: Path) -> str:
-    """Return a module's string constants, also the fixed parts of f-strings, one per line."""
+    """Return a module's string constants, including the fixed parts of f-strings, one per line."""
     tree = ast.parse(path.read_text())
     found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     return "\n".join(value for value in found if isinstance(value, str))

@@ -20,7 +20,7 @@ EMPTY: list[str] = []
 
 
 class DNS:
-    """Stands in for the resolver. ``found`` has the addresses, or is None if the lookup fails."""
+    """A stand-in for the resolver. ``found`` has the addresses, or is None if the lookup fails."""
 
     def __init__(self) -> None:
         self.found: list[str] | None = ["127.0.0.1"]

@@ -1,6 +1,6 @@
 """What the stored tables hold: every kind of item, how it is written, and how it is read.
 
-Only doors that applications use: middleware, Beaker's Session and Cache, the namespace manager.
+Only public interfaces are used: middleware, Beaker's Session and Cache, the namespace manager.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ Options = Mapping[str, Any]
 class Content:
     """Something stored, in one item or several.
 
-    :param name: what it is, and what its session id and random tokens are derived from.
-    :param value: what a reader finds.
+    :param name: a description, from which its session id and random tokens are derived.
+    :param value: the value that a reader finds.
     :param options: of writer and reader, besides those of the table.
     """
 

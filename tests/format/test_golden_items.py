@@ -1,4 +1,4 @@
-"""Literal attributes: names, types and numbers as they stand in the table."""
+"""Literal attributes: names, types and numbers as they appear in the table."""
 
 from __future__ import annotations
 

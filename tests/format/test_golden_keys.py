@@ -9,13 +9,14 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.keys import Key, Keys
 from beaker_dynamodb.items.special_keys import SpecialKeys
 
-#: Stand for themselves in an id or a namespace; a cache key keeps ``|`` and ``:`` as well.
+#: Characters that are not encoded in an id or a namespace; a cache key keeps ``|`` and ``:`` as
+#: well.
 SAFE = (
     " !\"#$&'()*+,-./0123456789;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{}~"
 )
 KEY_SAFE = SAFE + "|:"
 
-#: Ids and namespaces as they stand in a key.
+#: Ids and namespaces as they appear in a key.
 PARTS = {
     "0123456789abcdef0123456789abcdef": "0123456789abcdef0123456789abcdef",
     "": "%",
@@ -32,7 +33,7 @@ PARTS = {
     "é" * 116 + "x" * 4: "%C3%A9" * 116 + "x" * 4,
     "é" * 117: "%#28d994bfda9e8d5c34ecdaf9bcc66a8cfcf79fe3556430671cb802a60540ed9b",
 }
-#: Cache keys as they stand in a key.
+#: Cache keys as they appear in a key.
 CACHE_KEYS = {
     b"today": "today",
     b"": "%",

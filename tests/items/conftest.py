@@ -39,7 +39,7 @@ def options(options: dict[str, object], shape: str, clock: Clock) -> dict[str, o
 
 @pytest.fixture
 def open_namespace(options: dict[str, object], client: DynamoDBClient, table_name: str) -> Opener:
-    """Open namespaces of the test's table, and look at the table behind the package's back."""
+    """Open namespaces of the test's table, and inspect the table without the package."""
     if "sort_key" not in options:
         create_table(client, table_name)
     return Opener(options, client, table_name)

@@ -1,4 +1,4 @@
-"""With `serializer = json` a hit gives what the miss gave, or the value is refused when stored."""
+"""With `serializer = json`, a hit returns what the miss returned, or storing is refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Level(enum.IntEnum):
 
 
 class Celsius(float):
-    """As numpy.float64, which is a float too."""
+    """Like numpy.float64, which is a float too."""
 
 
 CHANGED: list[tuple[Any, str]] = [

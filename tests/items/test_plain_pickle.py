@@ -139,7 +139,7 @@ def test_a_number_is_not_a_length() -> None:
     "named", ["datetime datetime", "decimal Decimal", "uuid UUID", "_codecs encode"]
 )
 def test_a_pickle_cannot_change_what_it_names(named: str) -> None:
-    """It sets the attribute ``hacked`` of what it finds, in a dict and as a slot."""
+    """It sets the attribute ``hacked`` of the objects that it finds, in a dict and as a slot."""
     found = "c" + named.replace(" ", "\n") + "\n"
     for state in ("}X\x06\0\0\0hackedK\x01s", "N}X\x06\0\0\0hackedK\x01s\x86"):
         with suppress(PayloadError):

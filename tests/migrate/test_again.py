@@ -149,7 +149,7 @@ def test_a_user_who_is_in_both_stores_and_logs_out_of_the_new_one(stores: Stores
 
 
 def test_a_copy_that_expired_unused_is_copied_again(stores: Stores, clock: Clock) -> None:
-    """DynamoDB does not delete it for 30 days, so that it is not taken for a log-out."""
+    """DynamoDB does not delete it for 30 days, so that it is not mistaken for a log-out."""
     stores.new.update(clock=clock, timeout=1920)
     session_id = stores.save(user=1, _accessed_time=clock(), _creation_time=clock())
     stores.move()

@@ -61,7 +61,7 @@ DATA = [
         "13.3.4",
         "secrets are rotated",
         "",
-        "`previous_secrets`, `signing_keys`: a new secret logs nobody out",
+        "`previous_secrets`, `signing_keys`: a new secret logs no user out",
         "[change them](../howto/rotate-keys.md)",
         level=3,
     ),

@@ -120,7 +120,7 @@ COOKIES_AND_SESSIONS = [
         "7.4.2",
         "all sessions of a disabled or deleted account end",
         "",
-        "`user_key`; `SessionStore.revoke` and `erase`, which no log-in survives that began before",
+        "`user_key`; `SessionStore.revoke` and `erase`, which also end log-ins in progress",
         "call one of them",
         level=1,
     ),

@@ -97,7 +97,7 @@ CHEAT_SHEET = [
         "Renewal Timeout",
         "optionally, a new id from time to time",
         "",
-        "`session.regenerate_id()` on any request: other requests in flight log nobody out",
+        "`session.regenerate_id()` on any request: other requests in flight log no user out",
         "call it",
     ),
     Requirement(

@@ -61,7 +61,7 @@ def check_contents(wheel: Path, sdist: Path) -> None:
 
 
 def run(python: Path, *arguments: str) -> None:
-    """Run the empty environment's Python, unaware of this checkout; fail if it fails."""
+    """Run the empty environment's Python, isolated from this checkout; fail if it fails."""
     # -I: neither the working directory nor PYTHONPATH is searched.
     subprocess.run([python, "-I", *arguments], cwd=python.parent, check=True)
 

@@ -22,7 +22,7 @@ cache.get("of-the-parent", createfunc=lambda: "made")
 
 
 def visits(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Count visits in the session, read the cache, and tell how this process came about."""
+    """Count visits in the session, read the cache, and say how this process was created."""
     session = environ["beaker.session"]
     session["visits"] = session.get("visits", 0) + 1
     session.save()

@@ -66,7 +66,7 @@ def run(program: str, *arguments: str) -> str:
     return done.stderr
 
 
-#: How fast this machine is decides nothing.
+#: The test must not depend on the speed of the machine.
 PATIENT = {"lock_timeout": 600, "read_timeout": 60, "total_timeout": 600}
 
 

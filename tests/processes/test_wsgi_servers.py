@@ -46,7 +46,7 @@ pytestmark = [
 
 @contextmanager
 def running(command: list[str], options: dict[str, Any]) -> Iterator[str]:
-    """Run a server for the block, and give its URL."""
+    """Run a server for the block, and yield its URL."""
     server = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -86,8 +86,8 @@ def visit(url: str, times: int) -> list[dict[str, Any]]:
     return said
 
 
-# DynamoDB Local keeps connections open, so that a worker could go on with its parent's; the
-# embedded server closes each after its answer.
+# DynamoDB Local keeps connections open, so that a worker could reuse its parent's. The embedded
+# server closes each one after its response.
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 @pytest.mark.parametrize("name", SERVERS)
 def test_server(name: str, options: dict[str, Any]) -> None:

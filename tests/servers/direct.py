@@ -145,7 +145,7 @@ def _encode_values_quickly() -> None:
 
 
 def _encoded(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an attribute value as DynamoDB's JSON has it."""
+    """Return an attribute value in DynamoDB's JSON."""
     encoded = {}
     for type_, content in value.items():
         if type_ == "B":

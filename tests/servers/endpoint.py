@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 REGION = "eu-west-1"
-# Letters and digits only: DynamoDB Local turns other key ids down.
+# Letters and digits only: DynamoDB Local rejects other key ids.
 ACCESS_KEY_ID = "testkey"
 SECRET_ACCESS_KEY = "testsecret"
 
@@ -40,12 +40,12 @@ class Endpoint:
 
     @cached_property
     def client(self) -> DynamoDBClient:
-        """A plain client, the same one for everybody: making one takes 15 to 90 ms."""
+        """A plain client, shared by all tests: creating one takes 15 to 90 ms."""
         return boto3.session.Session().client("dynamodb", **self.options)
 
 
 def create_table(client: DynamoDBClient, table_name: str) -> None:
-    """Make a table with a text `id` as its key.
+    """Create a table whose key is a string `id`.
 
     :param client: where.
     :param table_name: its name.

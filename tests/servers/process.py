@@ -24,7 +24,7 @@ class ServerProcess(AbstractContextManager["ServerProcess"]):
     """A running server. It ends with the context or `stop`, or with this process.
 
     :param command: returns the program and its arguments for a port.
-    :param log: a file for what the server prints.
+    :param log: a file for the server's output.
     :param folder: the working directory.
     :raises Unavailable: it does not start.
     """

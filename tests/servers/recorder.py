@@ -20,7 +20,7 @@ _SENT = "tests.sent"
 class Call:
     """One finished API call.
 
-    :param operation: DynamoDB's name of it, such as ``GetItem``.
+    :param operation: DynamoDB's name for it, such as ``GetItem``.
     :param params: DynamoDB's names, such as ``TableName``.
     :param response: the answer, which may be an error; empty if none arrived.
     """

@@ -1,1 +1,1 @@
-"""Sessions that lose nothing and resurrect nothing, through the whole WSGI stack and by hand."""
+"""Sessions lose nothing and resurrect nothing, with and without the WSGI stack."""

@@ -1,4 +1,4 @@
-"""A model of sessions in plain Python: a dict for the table, and what each request knows."""
+"""A model of sessions in plain Python: a dict for the table, and what each request has read."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Request:
 
     :param session: the Session under test.
     :param base: the data that it loaded or saved last, or None.
-    :param known: the item that it knows, or None.
-    :param gone: whether it knows that the loaded session has ended.
+    :param known: the item that it has read or written last, or None.
+    :param gone: whether it has noticed that the loaded session has ended.
     :param ended: whether it has stored nothing since. An empty session is then not stored.
     :param looked: whether it has read the item of its first id.
     :param old_id: the id before `regenerate_id`, until the session is saved.

@@ -1,3 +1,3 @@
-"""A module whose import fails, as that of an application whose settings are missing."""
+"""A module whose import fails, like that of an application whose settings are missing."""
 
 raise RuntimeError("no settings")

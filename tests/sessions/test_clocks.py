@@ -28,7 +28,7 @@ BEHIND = -600
 
 
 class Hosts:
-    """The clock of the host that is at work."""
+    """The clock of the current host."""
 
     def __init__(self, now: float) -> None:
         self.true = Clock(now)

@@ -175,7 +175,7 @@ def test_an_outage_fails_all_saves_of_the_write_each_with_its_own_exception(
 
 
 class Aborted(BaseException):
-    """As gevent's Timeout, KeyboardInterrupt and SystemExit."""
+    """Like gevent's Timeout, KeyboardInterrupt and SystemExit."""
 
 
 @pytest.mark.parametrize("arrived", [False, True])

@@ -21,7 +21,7 @@ def stored() -> Stored:
 
 
 class Retry:
-    """A save's retries that have these times left, in seconds. Further looks at the clock fail."""
+    """A retry policy with these remaining times, in seconds. Reading the time once more fails."""
 
     def __init__(self, *left: float) -> None:
         self.left = list(left)

@@ -74,7 +74,7 @@ def test_two_first_requests_with_one_id_are_merged(visitor: Visitor) -> None:
 
 
 class Reversed:
-    """A serializer that plain Beaker's backend does not know."""
+    """A serializer that the backend cannot decode under plain Beaker."""
 
     @staticmethod
     def dumps(value: dict[str, Any]) -> bytes:

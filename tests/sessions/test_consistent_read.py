@@ -1,4 +1,4 @@
-"""`consistent_read = auto`: half the price, and no browser sees less than it has changed."""
+"""`consistent_read = auto`: half the price, and no browser sees data older than its own changes."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def options(table_name: str, client: DynamoDBClient) -> dict[str, object]:
 
 
 def refused(code: str, message: str = "no") -> Callable[[dict[str, Any]], None]:
-    """Return what takes the place of a call that DynamoDB refuses."""
+    """Return a function that replaces a call, as if DynamoDB refused it."""
 
     def refuse(params: dict[str, Any]) -> None:
         raise ClientError({"Error": {"Code": code, "Message": message}}, "a call")

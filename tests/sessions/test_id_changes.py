@@ -152,7 +152,7 @@ def test_without_transactions_the_new_item_is_written_before_the_old_one_ends(
         calls.clear()
         session.regenerate_id()
         session.save()
-    assert ["PutItem", "PutItem"] == calls.operations  # the lack is remembered
+    assert ["PutItem", "PutItem"] == calls.operations  # the missing support is remembered
     assert {**START, "b": 1} == finds(visitor, session)
 
 

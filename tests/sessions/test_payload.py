@@ -285,5 +285,5 @@ def test_the_version_belongs_to_the_current_id(moved: dict[str, Any]) -> None:
 def test_an_unsigned_payload_of_another_serializer_is_refused(moved: dict[str, Any]) -> None:
     with pytest.raises(PayloadError) as caught:
         session_with(moved, Empty())._plain(b"")
-    text = "an unsigned session of another data_serializer cannot be checked for plain data "
+    text = "an unsigned session with a custom data_serializer cannot be checked for plain data "
     assert text + "(option accept_unsigned)" == str(caught.value)

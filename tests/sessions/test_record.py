@@ -29,7 +29,7 @@ def mine(moved: dict[str, Any]) -> SessionRecord:
 
 
 def set_stored(mine: SessionRecord, **more: Any) -> None:
-    """Replace attributes of what a record knows to be stored."""
+    """Replace attributes of the item that a record treats as stored."""
     assert mine.stored is not None
     mine.stored = mine.stored._replace(item=replace(mine.stored.item, **more))
 
@@ -67,7 +67,7 @@ def test_each_save_keeps_the_creation_time_and_increments_the_version(
 
 
 def expired(moved: dict[str, Any], clock: Clock, seconds: float) -> dict[str, Any] | None:
-    """Return what a read that comes some seconds later finds of a session that has expired."""
+    """Return the result of reading an expired session some seconds later."""
     clock.advance(seconds)
     late = record(moved)
     with pytest.raises(KeyError, match=r"^'session'$"):

@@ -132,7 +132,7 @@ def test_an_unsigned_session_of_a_custom_serializer_is_refused(given: dict[str, 
     visitor.starts(user="Ada")
     reader = Visitor(given, DynamoDBSession)
     reader.id = visitor.id
-    with pytest.raises(PayloadError, match="of another data_serializer cannot be checked"):
+    with pytest.raises(PayloadError, match="with a custom data_serializer cannot be checked"):
         reader.finds()
     reader.options["accept_unsigned"] = "true"
     assert {"user": "Ada"} == reader.finds()

@@ -1,4 +1,4 @@
-"""Log-ins, log-outs, revokes and expiry in any order, one inside of another, and in processes."""
+"""Log-ins, log-outs, revokes and expiry in any order, nested, and in several processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHICH = st.integers(0, 5)
 
 
 class Users(RuleBasedStateMachine):
-    """One user. Each log-in knows how many revokes there were when it began."""
+    """One user. Each log-in records the number of revokes before it began."""
 
     options: dict[str, Any]
 

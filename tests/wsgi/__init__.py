@@ -1,1 +1,1 @@
-"""A request through our middleware, as a WSGI server sees it: raw headers, body and close()."""
+"""A request through the middleware, as a WSGI server sees it: raw headers, body and close()."""

@@ -38,7 +38,7 @@ class Browser:
     def __init__(self, options: Options, clock: Clock, **more: object) -> None:
         self.options, self._clock = {**options, **more}, clock
         self.cookie = ""
-        #: When the cookie expires, in epoch seconds; None: when the browser is closed.
+        #: When the cookie expires, in epoch seconds, or None if it ends with the browser.
         self.end: float | None = None
 
     def send(self, action: Action) -> list[str]:

@@ -60,7 +60,7 @@ assert before + 1 == reapers()
 print(json.dumps(said))
 """
 
-#: Of a process that ends while its reaper is at work: runs follow upon each other at once.
+#: A program that ends while its reaper is working: runs follow each other immediately.
 ENDING = """
 import json, sys, threading
 from beaker_dynamodb import DynamoDBNamespaceManager
@@ -83,7 +83,7 @@ for _ in range(3):
 
 
 def run(program: str, options: dict[str, Any]) -> str:
-    """Run a program in a Python of its own, and give what it prints."""
+    """Run a program in a separate Python process, and return its output."""
     given = {name: value for name, value in options.items() if name != "clock"}
     # Python 3.12 warns about a fork in a process with threads; a test is about the consequences.
     command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program]
