@@ -120,8 +120,8 @@ class Options(SecurityOptions):
     )
     absolute_timeout: float | None = option(
         converters.positive_number,
-        "A session ends this long after its last log-in, or without one after its creation, even "
-        "if it is in use. Beaker's own middleware notices no log-ins.",
+        "A session ends this long after its last log-in, or after its creation if there was "
+        "none, even if it is in use. Beaker's own middleware does not notice log-ins.",
         unit="seconds",
     )
     touch_interval: float | None = option(
@@ -198,7 +198,7 @@ class Options(SecurityOptions):
     )
     on_error: str = option(
         converters.choice("raise", "miss"),
-        "If DynamoDB does not answer, caches `raise` StoreUnavailable, or (`miss`) treat reads as "
+        "If DynamoDB does not answer, caches `raise` StoreUnavailable or (`miss`) treat reads as "
         "misses, skip writes and log a warning once a minute. Sessions always raise.",
         default="raise",
     )

@@ -18,8 +18,7 @@ def run_blocks(page: Page, heading: str | None = None) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": __name__}  # Pyramid looks for the caller's module
     for block in page.blocks("python", heading):
         if heading or not block.tested_by:
-            # Put as many lines above the block as in the page, so that a traceback names the right
-            # line.
+            # Add blank lines above the block, so that a traceback names the line of the page.
             exec(compile("\n" * block.line + block.code, page.name, "exec"), names)
     return names
 
