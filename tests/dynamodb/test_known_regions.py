@@ -71,9 +71,9 @@ def test_every_region_has_the_endpoint_that_botocore_finds(read: list[str]) -> N
         ("eu-nowhere-1", None, True),
         ("local", None, True),
     ],
-    ids=str,
+    ids=["EU", "China", "GovCloud", "FIPS", "dual-stack", "unknown Region", "local"],
 )
-def test_a_client_is_as_with_the_list(
+def test_a_client_equals_one_that_uses_the_list(
     region: str, config: Config | None, needs_list: bool, read: list[str]
 ) -> None:
     options: dict[str, Any] = {**OFFLINE, "region_name": region, "endpoint_url": None}
@@ -94,7 +94,7 @@ def described(client: Any) -> dict[str, Any]:
     }
 
 
-def test_an_own_list_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_list_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     partitions = botocores()._endpoint_data["partitions"]
     own = json.loads(json.dumps({"partitions": partitions[:1], "version": 3}))
     own["partitions"][0]["services"]["dynamodb"]["endpoints"]["eu-west-1"] = {"hostname": "own.lan"}
