@@ -126,7 +126,7 @@ def _checked_signatures(options: Mapping[str, Any]) -> CookieSignatures:
             "session.secret too"
         )
     secrets = [secret, *converters.secrets(previous or ())] if secret else []
-    if any(len(one.encode()) < MIN_SECRET_BYTES for one in secrets):
+    if any(len(each.encode()) < MIN_SECRET_BYTES for each in secrets):
         log.warning(
             "session.secret or one of session.previous_secrets has fewer than %d bytes and can be "
             "guessed. Set a longer one, such as the output of: %s",

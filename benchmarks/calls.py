@@ -28,7 +28,7 @@ def replace(items: ItemStore, item: Item) -> None:
 def the_calls(store: Store, connections: int = 10) -> dict[str, Part]:
     """Return GetItem and PutItem of a session, by each variant and by a default client.
 
-    :param store: if it has a certificate of its own, this process needs ``AWS_CA_BUNDLE``.
+    :param store: if it has its own certificate, this process needs ``AWS_CA_BUNDLE``.
     :param connections: that the default client keeps open; ten is boto3's own number.
     """
     from beaker_dynamodb.backend import Backend

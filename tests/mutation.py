@@ -132,7 +132,7 @@ QUICK = "not forty_threads and not names_its_caller"
 
 #: mutmut's outcomes for a mutant that a test noticed; a timeout is an endless loop.
 CAUGHT = ("killed", "timeout")
-#: The reason of a survivor that no test could notice. Such survivors do not count.
+#: Matches the reasons of survivors that no test could notice. Such survivors do not count.
 NO_GAP = r"(?!not tested)"
 #: A mutant: the function that was changed, and the lines removed (-) and added (+).
 Mutant = tuple[str, str]
@@ -156,7 +156,7 @@ def mutmut(folder: Path, *arguments: str) -> str:
 
 
 def prepare(module: str) -> Path:
-    """Lay out a folder in which mutmut mutates one module only, and return it."""
+    """Prepare a folder in which mutmut mutates only one module, and return it."""
     folder = WORK / module.removesuffix(".py").replace("/", ".")
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -181,7 +181,7 @@ def prepare(module: str) -> Path:
 
 
 def results(folder: Path) -> dict[str, str]:
-    """Return the outcome of each mutant, by mutmut's name of it."""
+    """Return the outcome of each mutant, by mutmut's name for it."""
     found = re.findall(r"^ +(\S+): (.+)$", mutmut(folder, "results", "--all", "true"), re.M)
     return dict(found)
 
@@ -194,7 +194,7 @@ def changed_lines(diff: str) -> str:
 
 def described(folder: Path, names: list[str]) -> dict[str, Mutant]:
     """Return mutants as docs/mutation.md lists them, by mutmut's names."""
-    # As `mutmut show` does, which takes one at a time and some seconds.
+    # Like `mutmut show`, which takes some seconds for a single mutant.
     program = (
         "import sys; from mutmut.mutation.diff_apply import find_mutant, get_diff_for_mutant\n"
         "for name in sys.argv[1:]:\n"
@@ -234,7 +234,7 @@ def run(module: str, *, again: bool) -> list[str]:
     """Test the mutants of a module, print its score, and return what is wrong."""
     folder = prepare(module)
     if again:
-        # Timeouts too: on a busy machine a mutant may have been stopped before its tests ended.
+        # Run timeouts again, too: on a busy machine a mutant may have been stopped too early.
         chosen = [name for name, outcome in results(folder).items() if outcome != "killed"]
         (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
         if chosen:

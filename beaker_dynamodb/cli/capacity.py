@@ -74,7 +74,9 @@ class Capacity(AbstractContextManager["Capacity", None]):
         self.created_tables = 0
         self._on_call = on_call
         self._lock = threading.Lock()
-        self._events = [one.meta.events for one in {id(one): one for one in clients}.values()]
+        self._events = [
+            client.meta.events for client in {id(client): client for client in clients}.values()
+        ]
         self._handlers: dict[str, Callable[..., None]] = {
             "before-parameter-build.dynamodb": self._before,
             "after-call.dynamodb": self._after,

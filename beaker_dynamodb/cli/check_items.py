@@ -28,7 +28,7 @@ _VALUES: dict[str, Any] = {"S": "any", "N": "0", "B": b"any"}
 
 
 class Operations:
-    """Tries each operation on an item of its own type, which the application never reads.
+    """Tries each operation on an item whose type the application never reads.
 
     :param items: the table, which must exist.
     :param prefix: the prefix of the item's key, because a policy may allow only that.

@@ -19,7 +19,7 @@ from beaker_dynamodb.wsgi.session_cookie import BEAKER_KEY
 
 
 def check_security(settings: Settings, described: Mapping[str, Any]) -> Iterator[Result]:
-    """Check what the settings protect.
+    """Check how the settings protect sessions and caches.
 
     :param described: the table's description; empty if it is not known.
     """
@@ -39,12 +39,12 @@ def check_security(settings: Settings, described: Mapping[str, Any]) -> Iterator
 
 
 def _cookie(settings: Settings) -> Iterator[Result]:
-    # Flags of the command cannot set Beaker's own options.
+    # The command's flags cannot set Beaker's own options.
     if settings.from_ini:
         cookie = without_empty(settings.beaker)
         try:
             coerce_session_params(dict(cookie))
-        except Exception as error:  # Beaker raises no other class
+        except Exception as error:  # Beaker raises plain exceptions
             text = f"the application does not start: {error}"
             yield Result("Beaker's settings", ERROR, text, "correct the value")
         yield _cookie_flags(cookie)
@@ -143,7 +143,7 @@ def _unsigned(settings: Settings) -> Found:
 @check("ids in the table", "14.2.4")
 def _ids(options: Options) -> Found:
     if options.hash_ids == "migrate":
-        text = "hashed, except those of sessions that were not used since"
+        text = "hashed, except those of sessions not used since hash_ids was set"
         return OK, text, "set hash_ids = true when they have expired"
     if options.hash_ids:
         return OK, "hashed"

@@ -128,8 +128,8 @@ class Counts:
             if kind == CACHE:
                 counted.append(group.namespaces.setdefault(namespace(item, key), Group()))
             size, expired, created = item_size(dict(item)), self._expired(item), _created(item)
-            for one in counted:
-                one.add(
+            for each in counted:
+                each.add(
                     size,
                     expired=expired,
                     created=created,

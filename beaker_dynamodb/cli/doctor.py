@@ -86,7 +86,8 @@ def _check_table(
 ) -> Generator[Result, None, Mapping[str, Any] | None]:
     """Check whether the table can be reached.
 
-    :returns: its description, which is empty if it may not be read; None if it cannot be reached.
+    :returns: its description, which is empty if it may not be read, or None if it cannot be
+        reached.
     """
     result = checks.check_credentials(items.options)
     yield result

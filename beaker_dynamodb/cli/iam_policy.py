@@ -1,6 +1,6 @@
 """The smallest IAM policy for a use of the table: actions and resources without wildcards.
 
-A TransactWriteItems needs the permissions of its writes, and no permission of its own.
+TransactWriteItems needs the permissions of its writes, but no additional one.
 """
 
 from __future__ import annotations
@@ -173,7 +173,9 @@ def _leading_keys(options: Options, wanted: list[tuple[str, str]]) -> dict[str, 
     literal = [re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", prefix) for prefix in prefixes]
     return {
         "Condition": {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{one}*" for one in literal]},
+            "ForAllValues:StringLike": {
+                "dynamodb:LeadingKeys": [f"{prefix}*" for prefix in literal]
+            },
             # ForAllValues also matches a request without keys.
             "Null": {"dynamodb:LeadingKeys": "false"},
         }

@@ -98,7 +98,7 @@ class Provisioner:
         if found == wanted:
             return Step(KEPT, f"billing is {found}")
         # An operator, or auto scaling, may have changed the capacity of a running table.
-        return Step(DIFFERS, f"billing is {found}, not {wanted}; left as it is")
+        return Step(DIFFERS, f"billing is {found}, not {wanted}; not changed")
 
     def _indexes(self, described: Described) -> Iterator[Step]:
         """Yield a step for each index, once it can be used."""

@@ -128,12 +128,12 @@ class _Chosen:
         if self.is_one:
             yield from self.named
             return
-        kept = {one.digest for one in self.named}
+        kept = {session.digest for session in self.named}
         with (
             metered(self.options, scan=not self.special, consistent=True, rows=True),
             closing(self.store.sessions(self.special, condition=self.period)) as found,
         ):
-            yield from (one for one in found if one.digest not in kept)
+            yield from (session for session in found if session.digest not in kept)
 
     def revoked(self) -> Generator[StoredSession, None, None]:
         """End the sessions; yield each one that ended."""

@@ -38,7 +38,7 @@ def described(session: StoredSession, *, show_id: bool = False) -> dict[str, Any
 
 
 def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> None:
-    """Print a table, each row as soon as it is known."""
+    """Print a table, each row as soon as it is available."""
     name, width = ("id", 32) if show_ids else ("digest", 17)
     for number, session in enumerate(found):
         if number == 0:

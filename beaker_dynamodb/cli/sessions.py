@@ -99,11 +99,11 @@ def list_(
         summary(islice(_sorted(found, sort), limit), "listed", used) as listed,
     ):
         if as_json:
-            rows = [described(one, show_id=show_ids) for one in listed]
+            rows = [described(session, show_id=show_ids) for session in listed]
             print_json({"sessions": rows, "capacity_units": used.as_json()})
         elif as_jsonl:
-            for one in listed:
-                row = described(one, show_id=show_ids)
+            for session in listed:
+                row = described(session, show_id=show_ids)
                 click.echo(printable(json.dumps(row, ensure_ascii=False)))
         else:
             print_rows(listed, show_ids=show_ids)

@@ -12,7 +12,7 @@ from beaker_dynamodb.dynamodb import table
 
 @dataclass(frozen=True)
 class Extras:
-    """Properties of a table that are flags, not options. Those not given stay as they are."""
+    """Properties of a table that are flags, not options. Omitted flags change nothing."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
     kms_key: str | None = None
@@ -21,7 +21,7 @@ class Extras:
 
 
 def create_request(options: Options, extras: Extras) -> dict[str, Any]:
-    """Return the parameters of CreateTable. Time to live and backups need calls of their own."""
+    """Return the parameters of CreateTable. Time to live and backups need separate calls."""
     request = table.definition(options)
     if extras.kms_key is not None:
         request["SSESpecification"] = {

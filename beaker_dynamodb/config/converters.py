@@ -126,7 +126,7 @@ def prefix(value: Any) -> str:
 
 
 def secret(value: Any) -> str:
-    """Accept a string as it is: Beaker does not strip it either."""
+    """Accept a string unchanged: Beaker does not strip it either."""
     if not isinstance(value, str):
         raise ValueError("must be a string")
     try:
@@ -139,7 +139,7 @@ def secret(value: Any) -> str:
 def secrets(value: Any) -> tuple[str, ...]:
     """Accept a comma-separated string, or a list of strings."""
     if isinstance(value, str):
-        value = [one.strip() for one in value.split(",")]
+        value = [part.strip() for part in value.split(",")]
     if not isinstance(value, (list, tuple)):
         raise ValueError("must be a string or a list of strings")
     if not all(value):
@@ -191,7 +191,7 @@ def special_keys(value: Any) -> tuple[SpecialKey, ...]:
     elif isinstance(value, Mapping):
         pairs = list(value.items())
     elif isinstance(value, (list, tuple)):
-        pairs = [_pair(one) for one in value]
+        pairs = [_pair(entry) for entry in value]
     else:
         raise ValueError("must be name:TYPE, … or a dict or a list of names and types")
     found: dict[str, SpecialKey] = {}

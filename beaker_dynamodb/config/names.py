@@ -91,10 +91,10 @@ def _warn(name: str) -> None:
 
 
 def _closest(name: str, known: Collection[str]) -> str | None:
-    for one in known:
-        if one.replace("_", "") == name.lower().replace("_", "").replace("-", ""):
-            return one  # hashKey, hash-key
-    distance, closest = min((_wrong_letters(name.lower(), one), one) for one in known)
+    for option in known:
+        if option.replace("_", "") == name.lower().replace("_", "").replace("-", ""):
+            return option  # hashKey, hash-key
+    distance, closest = min((_wrong_letters(name.lower(), option), option) for option in known)
     limit = 1 if len(closest) < SHORT_NAME else MAX_WRONG_LETTERS
     return closest if distance <= limit else None
 

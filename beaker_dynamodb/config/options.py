@@ -44,7 +44,7 @@ class Options(SecurityOptions):
     )
     client: Any = option(
         converters.live,
-        "A boto3 DynamoDB client to use as it is. Connection options are then ignored.",
+        "A boto3 DynamoDB client to use instead. Connection options are then ignored.",
     )
     region_name: str | None = option(
         converters.string, "AWS Region.", default_text=_AWS_CHAIN, aliases=("region",)
@@ -87,8 +87,8 @@ class Options(SecurityOptions):
     url: str | None = option(
         converters.string,
         "Options in one URL: `dynamodb://REGION/TABLE?endpoint_url=…&prefix=…`. The Region may be "
-        "empty. An option that is also set by itself overrides the URL. pyramid_beaker passes only "
-        "`url` to cache regions.",
+        "empty. A separately set option overrides the URL. pyramid_beaker passes only `url` to "
+        "cache regions.",
         secret=True,
     )
     create_table: bool = option(
@@ -152,7 +152,7 @@ class Options(SecurityOptions):
     )
     serializer: Any = option(
         converters.serializer,
-        "Serializer of cache values: `pickle`, `json`, or an object with `dumps` and `loads`. For "
+        "Serializer for cache values: `pickle`, `json`, or an object with `dumps` and `loads`. For "
         "sessions, set Beaker's `data_serializer`.",
         default="pickle",
     )

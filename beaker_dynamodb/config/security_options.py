@@ -87,4 +87,4 @@ class SecurityOptions:
     def item_keys(self) -> tuple[bytes, ...]:
         """The keys for items. The first one signs; all of them verify."""
         secrets = [] if self.secret is None else [self.secret, *self.previous_secrets]
-        return self.signing_keys or tuple(purpose_key(one, ITEM_PURPOSE) for one in secrets)
+        return self.signing_keys or tuple(purpose_key(secret, ITEM_PURPOSE) for secret in secrets)

@@ -86,7 +86,7 @@ class FastTransport(Transport):
     def _attempt(
         self, method: str, params: dict[str, Any]
     ) -> dict[str, Any] | AWSResponse | Exception | None:
-        """Return the parsed response or the outcome to hand to botocore; None: nothing was sent."""
+        """Return the parsed response, the outcome to hand to botocore, or None if not sent."""
         route = self._routes.get(params["TableName"])
         if route is None or (self._observers is not None and self._observers.present()):
             return None

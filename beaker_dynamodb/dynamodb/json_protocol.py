@@ -53,7 +53,7 @@ def _decode_bytes(value: dict[str, Any]) -> None:
         for inner in value["L"]:
             _decode_bytes(inner)
     elif "BS" in value:
-        value["BS"] = [b64decode(one) for one in value["BS"]]
+        value["BS"] = [b64decode(encoded) for encoded in value["BS"]]
 
 
 # json.dumps and json.loads create a new encoder or decoder for each call.

@@ -19,10 +19,10 @@ FAST_PROBE_SECONDS, CHEAP_PROBE_SECONDS = 0.75, 0.5
 class OpenCircuit:
     """Probes DynamoDB in a thread until the circuit breaker closes.
 
-    If no thread can be started, or it has not probed for longer than its interval and
-    `MAX_PROBE_SECONDS`, one of the application's calls at a time is the probe. That happens if a
-    probe waits for a long `read_timeout`, or where threads rarely run: uWSGI without
-    ``enable-threads``, and AWS Lambda between two invocations.
+    If no thread can be started, or the thread is late by more than `MAX_PROBE_SECONDS`, the
+    application's calls are used as probes, one at a time. A thread is late if its probe waits for a
+    long `read_timeout`, or where threads rarely run: uWSGI without ``enable-threads``, and AWS
+    Lambda between two invocations.
 
     :param probe: reads an item with one attempt; closes the circuit breaker if it is answered.
     :param monotonic: the clock, in seconds.
@@ -42,8 +42,8 @@ class OpenCircuit:
         self._probe = probe
         self._monotonic = monotonic
         self._wait = wait
-        self._prober: int | None = None  # ident of the thread
-        #: When a call may be the probe: the thread did not start, ended, or hangs.
+        self._prober: int | None = None  # id of the thread
+        #: When a call may be used as the probe, because the thread did not start, ended, or hangs.
         self._next_call = self.began + FIRST_PROBE_SECONDS + MAX_PROBE_SECONDS
         self._lock = threading.Lock()
 
@@ -66,7 +66,7 @@ class OpenCircuit:
             return True
 
     def explain(self) -> str:
-        """Return since when calls are not sent, and why."""
+        """Describe since when calls are not sent, and why."""
         seconds = self._monotonic() - self.began
         return (
             f"DynamoDB has not answered since {self.since:%H:%M:%S} UTC ({seconds:.1f} s ago): "

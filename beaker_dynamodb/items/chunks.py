@@ -141,7 +141,7 @@ class Chunks:
             self.delete(chunks)
 
     def delete(self, chunks: ChunkSet | None) -> None:
-        """Delete chunks, if any, to which no item refers any more."""
+        """Delete chunks, if any, to which no item refers any longer."""
         if chunks is None:
             return
         keys = [self._layout.key_attributes(key) for key in self.keys(chunks)]

@@ -60,7 +60,7 @@ class ConditionalCalls(TableCalls):
         """Return the condition for replacing a session with a changed one.
 
         :param loaded: the session as it was read.
-        :param accessed_by_ms: the stored last access must not be later; None allows any.
+        :param accessed_by_ms: the stored last access must not be later. None allows any time.
         """
         names = {"#deadline": "deadline", "#writer": "writer"}
         values = {":now": seconds(self.now_ms())}

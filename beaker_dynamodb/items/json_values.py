@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-#: Types that JSON returns as they are. A subclass comes back as its base, so the type is exact.
+#: Types that JSON returns unchanged. A subclass comes back as its base, so the type is exact.
 _NUMBERS = frozenset({int, float, bool, type(None)})
 #: A surrogate pair: two characters that JSON returns as one.
 _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")

@@ -137,7 +137,7 @@ class Keys:
 
     def is_chunk(self, key: Key) -> bool:
         """Return whether a key in the table belongs to a chunk with this prefix."""
-        return key.partition.startswith(tuple(f"{one}|chunk|" for one in self.prefixes))
+        return key.partition.startswith(tuple(f"{prefix}|chunk|" for prefix in self.prefixes))
 
     def lock(self, namespace: str, key: str | bytes) -> Key:
         """Return the key of a cache entry's creation lock."""

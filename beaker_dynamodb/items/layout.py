@@ -28,7 +28,7 @@ def milliseconds(attribute: Mapping[str, str]) -> int:
 def whole_seconds(ms: int) -> Attributes:
     """Convert milliseconds to a Number attribute in seconds, rounded up.
 
-    For time to live, which must not delete an item that can still be read.
+    Used for time to live, which must not delete an item that can still be read.
     """
     return {"N": str(-(-ms // 1000))}
 
@@ -50,7 +50,7 @@ class Layout:
         return attributes
 
     def key(self, attributes: Mapping[str, Any]) -> Key:
-        """Return an item's primary key. Its originals are the parts stored as a digest."""
+        """Return an item's primary key, with the original values of parts stored as a digest."""
         originals = {
             name: attributes[name]["B"]
             for name in ("namespace", "key")
@@ -113,7 +113,7 @@ class Layout:
     def item(self, key: Key, kind: str, attributes: Mapping[str, Any]) -> Item:
         """Return the item with these attributes, without the data of its chunks.
 
-        :raises PayloadError: the item is of another kind, or damaged.
+        :raises PayloadError: the item has a different type, or is damaged.
         """
         try:
             if attributes["type"]["S"] != kind:
@@ -146,7 +146,7 @@ class Layout:
             if "chunk_set" in attributes:
                 item.chunks = self.chunks(attributes)
                 if item.chunks is None:
-                    raise ValueError("chunks")
+                    raise ValueError("invalid chunks")
         except (KeyError, ValueError, OverflowError) as error:
             raise PayloadError(f"an item of type {kind!r} is damaged: {error!r}") from None
         return item
@@ -160,7 +160,7 @@ class Layout:
         }
 
     def chunks(self, attributes: Mapping[str, Any]) -> ChunkSet | None:
-        """Return the chunks of an item; None if it has none, or is damaged."""
+        """Return the chunks of an item, or None if it has none or is damaged."""
         try:
             chunks = ChunkSet(
                 attributes["type"]["S"],

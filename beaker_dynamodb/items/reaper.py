@@ -32,8 +32,8 @@ class Reaped:
     :param found: expired items of this prefix.
     :param deleted: how many of them were deleted.
     :param capacity_units: consumed units, reads and writes together.
-    :param state: where to resume, as JSON types; None at the end. It contains primary keys, and so
-        session ids: protect it like the table.
+    :param state: where to resume, as JSON types, or None at the end. It contains primary keys, and
+        so session ids: protect it like the table.
     """
 
     scanned: int = 0
@@ -126,7 +126,7 @@ class _Run:
     def params(self) -> dict[str, Any]:
         """Return the parameters of the Scan."""
         options, now = self._options, seconds(self._items.now_ms())
-        # Items with a deadline of their own. Chunks have only the time to live.
+        # Items with a deadline. Chunks have only the time to live.
         kinds = (SESSION, MARKER, CACHE, TOMBSTONE, MIGRATION, USER)
         condition = (Attr("type").is_in(kinds) & Attr("deadline").lte(now)) | (
             Attr("type").eq(CHUNK) & Attr(options.ttl_attribute).lte(now)

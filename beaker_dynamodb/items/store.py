@@ -202,7 +202,7 @@ class ItemStore(ConditionalCalls):
     def _item(
         self, attributes: Mapping[str, Any] | None, key: Key, kind: str, grace_ms: int
     ) -> Item | Marker | None:
-        """Return the item in these attributes without its chunks; None if it has expired."""
+        """Return the item in these attributes without its chunks, or None if it has expired."""
         if attributes is None:
             return None
         if kind == SESSION and attributes.get("type") == {"S": MARKER}:

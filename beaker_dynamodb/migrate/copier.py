@@ -80,7 +80,7 @@ class Copier:
                 sessions.append(found)
             else:
                 self._count(found)
-        keys = {one.entry.digest: target_key(one.entry, self.target) for one in sessions}
+        keys = {each.entry.digest: target_key(each.entry, self.target) for each in sessions}
         stored = self.records.look_up(keys)
         for digest, one in stored.items():
             if _is_copy(one.attributes) and not one.recorded and not self.accept_missing_records:
@@ -88,7 +88,7 @@ class Copier:
                 stored[digest] = self.records.look_up({digest: keys[digest]})[digest]
                 if not stored[digest].recorded:
                     raise ConfigurationError(NO_RECORDS)
-        return [self._plan(one, stored[one.entry.digest]) for one in sessions]
+        return [self._plan(each, stored[each.entry.digest]) for each in sessions]
 
     def _plan(self, session: LiveSession, stored: Stored) -> Planned:
         items, found = self.target.items, stored.attributes

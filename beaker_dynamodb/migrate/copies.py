@@ -18,7 +18,7 @@ from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: Start of a copy's writer token. The first change of the session replaces the token.
 WRITER = "migrated-"
-#: Beaker's times are earlier than this; epoch seconds, the year 5138.
+#: Upper limit of Beaker's times, in epoch seconds: the year 5138.
 LATEST = 1e11
 
 

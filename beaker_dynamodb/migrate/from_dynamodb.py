@@ -1,4 +1,4 @@
-"""Sessions in DynamoDB: another table, prefix, signing key or setting of ``hash_ids``."""
+"""Read sessions from DynamoDB: another table, prefix, signing key or value of ``hash_ids``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from beaker_dynamodb.sessions.payload import safe_payload
 from beaker_dynamodb.sessions.storage import SessionStorage
 from beaker_dynamodb.sessions.stored_session import SESSION_CODECS
 
-#: Segments of the table that are read at once.
+#: Number of table segments that are read in parallel.
 SEGMENTS = 4
 #: `Keys.session_id` returns this before a digest.
 DIGEST = "%#"
@@ -57,8 +57,8 @@ class DynamoDBSource(Source):
         prefix = storage.keys.prefixes[0]
         self.name = location(storage.items)
         self.client = storage.items.client()
-        # Sessions with this prefix. Longer prefixes do not match: this one ends with a colon, and
-        # ids never contain one.
+        # Select the sessions with this prefix. It does not match longer prefixes, because it ends
+        # with a colon, and ids never contain one.
         sessions = Attr("type").eq(SESSION)
         if prefix:
             sessions &= Attr(options.hash_key).begins_with(prefix)
@@ -92,16 +92,16 @@ class DynamoDBSource(Source):
         session_id, hashed = storage.keys.session_id(key)
         hash_ids = storage.options.hash_ids
         if hash_ids != "migrate" and hashed != hash_ids:
-            # The old application cannot find it, because it has another setting of hash_ids.
+            # The old application, with its value of hash_ids, cannot find this session.
             return NotASession()
         try:
             item = self._with_data(attributes)
             if item is None:
                 return None
             if item.codec.partition(",")[0] not in SESSION_CODECS:
-                # Decoding it would unpickle, and other programs may write to the table.
+                # Do not decode it: that would unpickle, and other programs may write to the table.
                 return Damaged()
-            # Safe, because the copy is signed: that must not make a malicious pickle trusted.
+            # Check that it is safe: signing the copy must not make a malicious pickle trusted.
             payload = SessionBytes.text(safe_payload(storage.codec, item))
         except PayloadError:
             return Damaged()

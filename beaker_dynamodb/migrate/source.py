@@ -97,7 +97,7 @@ def from_pickle(
 ) -> Entry:
     """Return the entry for an object that one of Beaker's backends pickled.
 
-    :param namespace: the backend pickles the dict of a namespace, not each value by itself.
+    :param namespace: the backend pickles the whole dict of a namespace, not each value separately.
     """
     try:
         payload = inert_pickle.loads(pickled)

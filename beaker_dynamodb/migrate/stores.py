@@ -121,12 +121,12 @@ def check_different(source: Source, target: SessionStorage) -> None:
         return
     source_keys, target_keys = (
         (
-            one.items.client().meta.endpoint_url,
-            one.options.table_name.rpartition("/")[2],  # of an ARN
-            one.keys.prefixes[0],
-            bool(one.options.hash_ids),
+            storage.items.client().meta.endpoint_url,
+            storage.options.table_name.rpartition("/")[2],  # of an ARN
+            storage.keys.prefixes[0],
+            bool(storage.options.hash_ids),
         )
-        for one in (source.storage, target)
+        for storage in (source.storage, target)
     )
     # With `hash_ids = migrate`, the source also finds sessions under other keys.
     if source_keys == target_keys and source.storage.options.hash_ids != "migrate":

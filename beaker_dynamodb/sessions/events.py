@@ -45,7 +45,7 @@ class SessionEvent:
     :param session: digest of the session's id, as ``sessions list`` shows it; empty if unknown.
     :param old_session: digest of the earlier id of a session that was regenerated.
     :param time: epoch seconds.
-    :param user: value of ``user_key``; None without one. Not in the log.
+    :param user: value of ``user_key``, or None without one. Not in the log.
     """
 
     kind: str

@@ -194,7 +194,7 @@ class MergingSave:
         """Apply the save to a later state of the session."""
         state = self._state
         state.stored = stored
-        own = next((one for one in stored.item.writers if one in state.unanswered), None)
+        own = next((token for token in stored.item.writers if token in state.unanswered), None)
         if own is not None:
             # An earlier save of this request raised, but was stored.
             state.seen = self._save.seen = state.unanswered[own]

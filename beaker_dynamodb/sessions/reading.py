@@ -95,7 +95,7 @@ class ReadSession(SessionState):
             return None
         # A signature covers the key: verify before signing again.
         signed = storage.codec.verify(item)
-        # A token of its own: another request may move the same session at the same time.
+        # Use a new token: another request may move the same session at the same time.
         token, earlier = new_token(), kept_writers(item)
         moved = replace(item, key=self.key, writer=token, earlier=earlier, signature=None)
         if signed:
@@ -122,7 +122,7 @@ class ReadSession(SessionState):
 
     @property
     def version(self) -> tuple[int, int] | None:
-        """The stored version, and its last write in epoch seconds; None if unknown."""
+        """The stored version, and its last write in epoch seconds. None if unknown."""
         if self.item is None or self.item.version is None:
             return None
         return self.item.version, (self.item.accessed_ms or 0) // 1000

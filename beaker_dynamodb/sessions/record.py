@@ -183,7 +183,7 @@ class SessionRecord(ReadSession):
                 self.report(events.CREATED)
 
     def _with_latest_access(self, mine: Payload) -> Payload:
-        """Return the payload with the later of its own and the loaded access time."""
+        """Return the payload with its own or the loaded access time, whichever is later."""
         seen = None if self.seen is None else self.seen.accessed
         later = last_access.later_access(seen, mine.accessed)
         if later is None or mine.data is None:

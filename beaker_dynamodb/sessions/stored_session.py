@@ -29,7 +29,7 @@ class StoredSession:
     :param created: when it was first saved.
     :param accessed: when it was last written, up to ``touch_interval`` before the last access;
         None if unknown.
-    :param expires: when it expires; None if it never does.
+    :param expires: when it expires, or None if it never does.
     :param special: the special keys that the index contains. Numbers are int or else float.
     """
 

@@ -26,7 +26,7 @@ class UserItem:
         not a counter, which could repeat a value after the item was deleted.
     :param sessions: partition keys of sessions and their log-in times in milliseconds since the
         epoch, earliest first.
-    :param writer: token of the write; None if the item does not exist.
+    :param writer: token of the write, or None if the item does not exist.
     """
 
     generation: str = ""

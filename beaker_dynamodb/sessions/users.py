@@ -96,7 +96,7 @@ class Users:
         """Write what ``change`` returns for the current item. Retry if another write interferes.
 
         :param lifetime: in seconds; defaults to that of user items.
-        :returns: the item that was replaced; None if ``change`` returned None.
+        :returns: the item that was replaced, or None if ``change`` returned None.
         :raises SessionConflict: another request wrote the item before every attempt.
         """
         retry = self._storage.conflict_retry()
@@ -135,15 +135,15 @@ class Users:
         now_ms = items.now_ms()
         keys = [items.layout.key_attributes(self._items.keys.session_at(name)) for name in listed]
         found = {
-            one[self._options.hash_key]["S"]: one
-            for one in batches.get(items, keys, consistent_read=True)
+            item[self._options.hash_key]["S"]: item
+            for item in batches.get(items, keys, consistent_read=True)
         }
         alive = {}
         for name, ms in listed.items():
-            one = found.get(name, {})
-            if one.get("type") == {"S": MARKER}:
+            item = found.get(name, {})
+            if item.get("type") == {"S": MARKER}:
                 continue
-            owner = None if items.layout.expired(one, now_ms) else one.get(self.user_key)
+            owner = None if items.layout.expired(item, now_ms) else item.get(self.user_key)
             in_flight = owner is None and ms > now_ms - IN_FLIGHT_MS
             if owner == user or in_flight:
                 alive[name] = ms

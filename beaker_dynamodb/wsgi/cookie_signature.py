@@ -38,9 +38,9 @@ class CookieSignatures:
 
     def __init__(self, secret: str | None, previous: Iterable[str], form: str) -> None:
         secrets = [] if secret is None else [secret, *previous]
-        self._keys = [purpose_key(one, PURPOSE) for one in secrets]
+        self._keys = [purpose_key(key, PURPOSE) for key in secrets]
         # The secret itself is Beaker's key.
-        self._beaker_keys = [one.encode() for one in secrets]
+        self._beaker_keys = [key.encode() for key in secrets]
         self._issues_beaker = form == "beaker"
         self._accepts_beaker = form != "sha256-only"
 
@@ -59,16 +59,16 @@ class CookieSignatures:
         """
         if not self._keys:
             return signed, True
-        if found := _SHA_256.fullmatch(signed):
-            expected = [_signature(key, name, found[2]) for key in self._keys]
-        elif self._accepts_beaker and (found := _SHA_1.fullmatch(signed)):
-            expected = [_beaker_signature(key, found[2]) for key in self._beaker_keys]
+        if match := _SHA_256.fullmatch(signed):
+            expected = [_signature(key, name, match[2]) for key in self._keys]
+        elif self._accepts_beaker and (match := _SHA_1.fullmatch(signed)):
+            expected = [_beaker_signature(key, match[2]) for key in self._beaker_keys]
         else:
             return None
-        matches = [hmac.compare_digest(found[1], one) for one in expected]
+        matches = [hmac.compare_digest(match[1], each) for each in expected]
         if not any(matches):
             return None
-        return found[2], matches[0] and (found.re is _SHA_1) == self._issues_beaker
+        return match[2], matches[0] and (match.re is _SHA_1) == self._issues_beaker
 
 
 def _signature(key: bytes, name: str, value: str) -> str:
@@ -80,7 +80,7 @@ def _beaker_signature(key: bytes, value: str) -> str:
 
 
 def cookie_signatures(secret: Any, previous_secrets: Any, form: Any) -> CookieSignatures:
-    """Return the signatures for session options, as given; equal options share one.
+    """Return the signatures for unparsed session options. Equal options share one object.
 
     :raises ConfigurationError: an option is invalid.
     """

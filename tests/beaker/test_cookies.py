@@ -65,7 +65,7 @@ def quoted(session_id: str) -> str:
     return '"' + "".join(escaped) + '"'
 
 
-def test_each_id_is_a_session_of_its_own_and_touches_no_other_item(
+def test_each_id_has_its_own_session_and_touches_no_other_item(
     shared: dict[str, Any], client: DynamoDBClient, table_name: str
 ) -> None:
     browser, before = Browser(shared), items(client, table_name)

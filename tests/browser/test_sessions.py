@@ -196,7 +196,7 @@ def test_a_form_of_another_site_is_sent_without_the_cookie_and_a_link_with_it(
         return [f"<title>other</title>{form}".encode()]
 
     log_in(browser, url)
-    # An address is a site of its own.
+    # An IP address is a separate site.
     other_url = serve(other).replace(f"www.{DOMAIN}", "127.0.0.1")
     for script, user in (("forms[0].submit()", "None"), ("links[0].click()", "Ada")):
         show(browser, other_url, "other")

@@ -155,7 +155,7 @@ def test_a_failed_release_is_logged(
     for table.error in (
         StoreUnavailable("no answer"),
         ConditionFailed({"owner": {}}),
-        ConditionFailed(None),  # it does not exist any more
+        ConditionFailed(None),  # it no longer exists
     ):
         (lease,) = acquire(heartbeat, time, table, [LEASE])
         lease.release()
@@ -194,7 +194,7 @@ def test_helper_threads_are_daemons_and_limited(
 
 
 @pytest.mark.parametrize("no_threads", [False, True])
-def test_one_thread_renews_the_first_to_expire_first(
+def test_one_thread_renews_leases_in_order_of_expiry(
     heartbeat: Heartbeat, time: Time, monkeypatch: pytest.MonkeyPatch, no_threads: bool
 ) -> None:
     renewed: list[object] = []
@@ -267,7 +267,7 @@ def running(time: Time, monkeypatch: pytest.MonkeyPatch) -> Heartbeat:
     return heartbeat
 
 
-def test_it_sleeps_until_the_next_lease_is_due(running: Heartbeat, time: Time) -> None:
+def test_the_heartbeat_sleeps_until_the_next_lease_is_due(running: Heartbeat, time: Time) -> None:
     renewed: list[tuple[float, object]] = []
     table = Table(lambda key: renewed.append((time.now, key)))
     acquire(running, time, table, [9.0, 7.5])
@@ -277,7 +277,7 @@ def test_it_sleeps_until_the_next_lease_is_due(running: Heartbeat, time: Time) -
     assert renewed[:6] == [(2.5, 1), (3, 0), (5, 1), (6, 0), (7.5, 1), (9, 0)]
 
 
-def test_it_does_not_sleep_when_a_lease_is_due(running: Heartbeat, time: Time) -> None:
+def test_the_heartbeat_does_not_sleep_when_a_lease_is_due(running: Heartbeat, time: Time) -> None:
     acquire(running, time, Table(), [9.0])
     time.advance(3)
     with pytest.raises(Asleep):
@@ -286,7 +286,7 @@ def test_it_does_not_sleep_when_a_lease_is_due(running: Heartbeat, time: Time) -
 
 
 @pytest.mark.parametrize("end", ["removed", "lost", "none"])
-def test_it_sleeps_without_leases(running: Heartbeat, time: Time, end: str) -> None:
+def test_the_heartbeat_sleeps_without_leases(running: Heartbeat, time: Time, end: str) -> None:
     def lose(key: object) -> None:
         raise ConditionFailed(None)
 

@@ -1,4 +1,4 @@
-"""The exact requests of lock items."""
+"""The exact requests for lock items."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ITEM: dict[str, Any] = {
     "owner": {"S": "the owner"},
     "version": {"N": "3"},
     "lease": {"N": "29.5"},
-    # Now and the lease, both rounded, and a day.
+    # Now plus the lease, both rounded up, plus a day.
     "ttl": {"N": str(1_700_000_001 + 30 + 86_400)},
 }
 OWNED = {
@@ -57,7 +57,7 @@ def test_a_lock_is_acquired_if_it_is_free_or_abandoned(
         assert lock_items(script).acquire(KEY, LOCK, abandoned) is None
 
 
-def test_a_lock_acquired_without_a_response_is_not_taken_for_another_owners(
+def test_a_lock_acquired_without_a_response_is_not_treated_as_another_owners(
     options: Options,
 ) -> None:
     locks = LockItems(DynamoDBNamespaceManager("news", **options).backend.items)

@@ -1,4 +1,4 @@
-"""Every code block of the documentation works as it stands."""
+"""Every code block of the documentation works as written."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_ini(block: Block, aws: Endpoint) -> None:
     """Settings of a session or a cache store something."""
     given = settings(block.code)
     sections = {name.partition(".")[0] for name in given}
-    assert sections <= {"session", "cache"}, "another block needs a test of its own"
+    assert sections <= {"session", "cache"}, "any other block needs its own test"
     if "session" in sections:
         assert ["1", "2"] == count_visits(SessionMiddleware(visits, given))
     if "cache" in sections:
@@ -82,7 +82,7 @@ def test_data_parses(block: Block) -> None:
     assert (json.loads if block.language == "json" else yaml.safe_load)(block.code)
 
 
-def test_every_transcript_has_a_test_of_its_own() -> None:
+def test_every_transcript_has_its_own_test() -> None:
     assert [] == blocks("console")
 
 

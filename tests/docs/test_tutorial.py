@@ -1,4 +1,4 @@
-"""The tutorial works as it is written."""
+"""The tutorial works as written."""
 
 from __future__ import annotations
 

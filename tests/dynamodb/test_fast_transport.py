@@ -114,7 +114,7 @@ def test_the_trace_header_of_aws_lambda(
 
 
 @pytest.mark.usefixtures("_new_clients")
-def test_another_kind_of_client_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_of_another_kind_is_used_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     client = mock.MagicMock()
     client.get_item.return_value = {}
     client.meta.endpoint_url = "https://dynamodb.example"

@@ -1,4 +1,4 @@
-"""An example that runs as a process of its own, as a reader starts it."""
+"""An example that runs in its own process, as a reader would start it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def running(script: str, *arguments: str) -> Iterator[str]:
 
 
 class Visitor:
-    """A browser with cookies of its own.
+    """A browser with its own cookies.
 
     :param agent: its ``User-Agent``.
     """

@@ -61,7 +61,7 @@ SESSIONS: list[tuple[Any, bytes, str]] = [
     (SessionBytes(b"\x80\x02}q\x00."), b"\x80\x02}q\x00.", "b64"),
     ("", b"", "b64"),
     (ENCRYPTED, bytes(range(16)) + b"\xfe\xff", "nonce+b64"),
-    # Base64 that does not encode back to the very same text is kept as it is.
+    # Base64 that does not encode back to the same string is stored unchanged.
     ("gAJ9cQA=\n", b"gAJ9cQA=\n", "text"),
     ("AB==", b"AB==", "text"),
     # A nonce of another length.
@@ -130,5 +130,5 @@ def test_data_that_beaker_has_compressed_is_not_changed() -> None:
         assert (payload, "b64") == codec().encode_session(payload)
 
 
-def test_ciphertext_stays_as_it_is() -> None:
+def test_ciphertext_is_not_changed() -> None:
     assert "nonce+b64" == codec().encode_session(ENCRYPTED[:24] + "AAAA" * 1000)[1]

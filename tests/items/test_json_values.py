@@ -61,10 +61,10 @@ CHANGED: list[tuple[Any, str]] = [
 
 
 def test_values_that_json_would_change_are_refused_by_type_and_place() -> None:
-    for value, said in CHANGED:
+    for value, reason in CHANGED:
         with pytest.raises(PayloadError) as caught:
             codec(serializer="json").encode_value((12.5, 60, value))  # as Beaker's Cache stores it
-        assert f"a value cannot be encoded as JSON: {said}" == str(caught.value)
+        assert f"a value cannot be encoded as JSON: {reason}" == str(caught.value)
         assert caught.value.__cause__ is None
 
 
@@ -130,7 +130,7 @@ ANYTHING = st.recursive(
 
 
 def shape(value: Any) -> Any:
-    """Return what tells two values apart: types, order, and NaN equal to itself."""
+    """Return a form of a value that shows types and order, and in which NaN equals itself."""
     if isinstance(value, dict):
         return type(value), [(shape(key), shape(part)) for key, part in value.items()]
     if isinstance(value, (list, tuple)):

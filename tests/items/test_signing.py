@@ -167,7 +167,7 @@ def test_a_touch_signs_with_the_first_key(options: dict[str, Any]) -> None:
         assert {"name": "Ada"} == browser.contents()
 
 
-def test_a_new_id_gets_a_signature_of_its_own(open_namespace: Opener) -> None:
+def test_a_new_id_gets_a_new_signature(open_namespace: Opener) -> None:
     browser = Browser(
         {**open_namespace.options, "signing_keys": NEW, "session_class": DynamoDBSession}
     )

@@ -22,7 +22,7 @@ LIMIT = 409_600
 
 
 class Raw:
-    """A serializer that leaves bytes as they are."""
+    """A serializer that does not change bytes."""
 
     def dumps(self, value: bytes) -> bytes:
         return value

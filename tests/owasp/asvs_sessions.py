@@ -73,7 +73,7 @@ COOKIES_AND_SESSIONS = [
     Requirement(
         "7.2.2",
         "tokens are generated dynamically",
-        "each session has an id of its own",
+        "each session has its own id",
         level=1,
     ),
     Requirement(
@@ -109,7 +109,7 @@ COOKIES_AND_SESSIONS = [
     ),
     Requirement(
         "7.4.1",
-        "a session that was ended or has expired cannot be used any more",
+        "a session that was ended or has expired can no longer be used",
         "`delete()` and `invalidate()` end the session in DynamoDB. No request in flight brings it "
         "back, and an expired item is never read",
         "",

@@ -91,7 +91,7 @@ def visit(url: str, times: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("engine", ["local"], scope="session")
 @pytest.mark.parametrize("name", SERVERS)
 def test_server(name: str, options: dict[str, Any]) -> None:
-    """Every visitor's visits all count, in each worker, which has a client of its own."""
+    """All visits of every visitor count, in each worker, which has its own client."""
     command, preloaded = SERVERS[name]
     with running(command, options) as url, ThreadPoolExecutor(8) as visitors:
         answers = list(visitors.map(lambda _: visit(url, 10), range(16)))

@@ -87,7 +87,7 @@ def test_waiting_saves_with_other_options_are_written_apart(plain: Visitor) -> N
         with threads.leader(session, a=1) as leader:
             waiting = [threads.follow("b", second, b=1), threads.follow("c", third, c=1)]
         assert {None} == {error_of(future) for future in (leader, *waiting)}
-    # Three conflicts with the first save; then each save has a write of its own.
+    # Three conflicts with the first save; then each save has its own write.
     codes = ["ConditionalCheckFailedException"] * 3 + [None] * 3
     assert codes == [call.error_code for call in sent]
     assert {"first": True, "a": 1, "b": 1, "c": 1} == plain.finds()

@@ -126,7 +126,7 @@ def test_a_response_that_arrives_late_does_not_hide_a_later_change(
 
 
 def test_a_request_that_only_reads_sets_no_cookie(site: Site, replica: Replica) -> None:
-    """Its response may arrive after that of a log-in, and would put the old id back."""
+    """Its response may arrive after that of a log-in, and would restore the old id."""
     cookie = site(store(name="Ada")).cookie
     replica.catch_up()
     site(store(name="Eve"), cookie)

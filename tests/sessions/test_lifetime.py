@@ -143,7 +143,7 @@ def test_the_stored_data_has_two_keys_besides_beakers(
     } == found.payload()
 
 
-def test_beakers_own_session_reads_one_with_a_timeout_of_its_own(
+def test_beakers_session_reads_one_with_its_own_timeout(
     visitor: Visitor, clock: Clock, client: DynamoDBClient, moved: dict[str, Any]
 ) -> None:
     visitor.starts(a=1)

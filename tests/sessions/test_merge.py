@@ -202,7 +202,7 @@ def test_each_key_is_merged_as_its_changes_demand(base: Data, mine: Data, theirs
 
 
 @given(SESSIONS, SESSIONS)
-def test_without_another_request_the_changes_are_stored_as_they_are(base: Data, mine: Data) -> None:
+def test_without_another_request_the_changes_are_stored_unchanged(base: Data, mine: Data) -> None:
     assert agree(mine, merge(base, mine, stored(base)))
     assert differs(base, mine) is not agree(base, mine)
 

@@ -46,7 +46,7 @@ def test_the_next_write_moves_the_cookie_once(
 
 
 def test_a_request_that_writes_nothing_sets_no_cookie(moved: Site, cookie: str) -> None:
-    """Otherwise a late read could put an old id back after a login."""
+    """Otherwise a late read could restore an old id after a login."""
     assert [] == moved(values, cookie).set_cookies
 
 

@@ -225,7 +225,7 @@ def test_beakers_cookie_is_replaced_at_the_next_write(
 def test_a_request_that_writes_nothing_does_not_replace_the_cookie(
     signing: Options, by_beakers: str
 ) -> None:
-    """Otherwise a late read could put an old id back after a login."""
+    """Otherwise a late read could restore an old id after a login."""
     assert [] == Site("ours", signing)(values, by_beakers).set_cookies
     touched = Site("ours", {**signing, "touch_interval": 0})(values, by_beakers)
     assert touched.cookie.startswith(SHA_256)

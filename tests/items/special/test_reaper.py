@@ -1,4 +1,4 @@
-"""The reaper: deletes what has expired of its own prefix, and nothing else."""
+"""The reaper deletes expired items with its prefix, and nothing else."""
 
 from __future__ import annotations
 
