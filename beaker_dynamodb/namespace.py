@@ -56,7 +56,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     @property
     def errors_tolerated(self) -> int:
         """Number of store errors that caches with these options ignored (``on_error = miss``)."""
-        return self._cache_storage().outage.tolerated
+        return self._cache_storage().tolerated.total
 
     @property
     def undecodable_missed(self) -> int:

@@ -116,10 +116,6 @@ TESTS = {
     "beaker_dynamodb/wsgi/cookie_signature.py": ["tests/wsgi/test_cookie_signature.py"],
     "beaker_dynamodb/caches/computation.py": _LOCKS,
     "beaker_dynamodb/caches/creation_lock.py": _LOCKS,
-    "beaker_dynamodb/caches/fallback_lock.py": [
-        "tests/caches/test_fallback_lock.py",
-        "tests/caches/test_outage.py",
-    ],
     "beaker_dynamodb/caches/heartbeat.py": _LOCKS,
     "beaker_dynamodb/caches/lease.py": _LOCKS,
     "beaker_dynamodb/caches/lock_items.py": _LOCKS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from beaker.synchronization import SynchronizerImpl
 
@@ -11,7 +12,8 @@ from beaker_dynamodb.caches.computation import Computation
 from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.caches.lease import Clock, Lease, LeaseAcquirer
 from beaker_dynamodb.caches.lock_items import LockItems
-from beaker_dynamodb.exceptions import LockTimeout
+from beaker_dynamodb.dynamodb.circuit_breaker import breaker_of
+from beaker_dynamodb.exceptions import LockTimeout, StoreUnavailable
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
 
@@ -175,6 +177,43 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
         if lease is not None:
             self._heartbeat.remove(lease)
             lease.release(delete=delete)
+
+
+class FallbackLock(CreationLock):
+    """A creation lock that excludes only the threads of this process during an outage.
+
+    For caches with ``on_error = miss``.
+
+    :param tolerates: counts an error and returns True (`CacheStorage.tolerates`).
+    """
+
+    #: Whether the thread whose turn it is holds the lock without a lease.
+    _local = False
+
+    def __init__(self, *args: Any, tolerates: Callable[[StoreUnavailable], bool]) -> None:
+        super().__init__(*args)
+        self._tolerates = tolerates
+
+    def _may_go_on_without_turn(self, started: float) -> bool:
+        # An outage must not keep a caller from computing its value.
+        return self._local or breaker_of(self._options).was_open_since(started)
+
+    def _take_lease(self, wait: bool, until: float) -> bool:
+        if self._lease is not None and self._lease.lost and breaker_of(self._options).is_open:
+            self._end_lease(delete=False)  # the call would only wait
+        return super()._take_lease(wait, until) or self._local
+
+    def _acquire_lease(self, wait: bool, until: float) -> Lease | None:
+        self._local = breaker_of(self._options).is_open
+        if self._local:
+            return None
+        try:
+            return super()._acquire_lease(wait, until)
+        except StoreUnavailable as error:
+            if not self._tolerates(error):
+                raise
+            self._local = True
+            return None
 
 
 class _ByThread(threading.local):

@@ -130,7 +130,7 @@ class CacheEntries:
         except StoreUnavailable as error:
             if lock is not None and error.aws_code is None:
                 lock.computation.unanswered = True
-            if not self._storage.outage.tolerates(error):
+            if not self._storage.tolerates(error):
                 raise
             return None
 

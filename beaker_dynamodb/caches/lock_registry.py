@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from weakref import WeakValueDictionary
 
-from beaker_dynamodb.caches.creation_lock import CreationLock
-from beaker_dynamodb.caches.fallback_lock import FallbackLock
+from beaker_dynamodb.caches.creation_lock import CreationLock, FallbackLock
 from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.caches.lease import Clock
 from beaker_dynamodb.caches.storage import CacheStorage
@@ -37,10 +36,10 @@ class LockRegistry:
             lock = self._locks.get(name)
             if lock is None:
                 args = storage.items, key, self.heartbeat, self.clock, self._remember
-                tolerant = storage.options.on_error == "miss"
-                lock = (
-                    FallbackLock(*args, outage=storage.outage) if tolerant else CreationLock(*args)
-                )
+                if storage.options.on_error == "miss":
+                    lock = FallbackLock(*args, tolerates=storage.tolerates)
+                else:
+                    lock = CreationLock(*args)
                 self._locks[name] = lock
             return lock
 

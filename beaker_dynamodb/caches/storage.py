@@ -7,9 +7,9 @@ import os
 from functools import lru_cache
 
 from beaker_dynamodb.backend import Backend
-from beaker_dynamodb.caches.outage import Outage
 from beaker_dynamodb.caches.query import Listing
 from beaker_dynamodb.dynamodb.event_counter import EventCounter
+from beaker_dynamodb.exceptions import StoreUnavailable
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -28,7 +28,8 @@ class CacheStorage:
         self.keys = backend.keys
         self.codec = backend.codec
         self.query = Listing(backend.items)
-        self.outage = Outage(backend.options)
+        #: Errors of DynamoDB that `tolerates` has counted, including calls that were not sent.
+        self.tolerated = EventCounter()
         #: Entries that count as missing because this process cannot decode them.
         self.undecodable = EventCounter()
         self.stale_grace_ms = round(backend.options.stale_grace * 1000)
@@ -42,6 +43,24 @@ class CacheStorage:
             # 0 means forever in the option `timeout`, but immediately in Beaker's `expire`.
             lifetime = self.options.timeout or None
         return None if lifetime is None else now_ms + round(lifetime * 1000)
+
+    def tolerates(self, error: StoreUnavailable) -> bool:
+        """Return whether the caller must ignore an error (option ``on_error``); if so, count it.
+
+        Tolerated errors are logged at most once a minute.
+        """
+        if self.options.on_error != "miss":
+            return False
+        if unreported := self.tolerated.add():
+            log.warning(
+                "table %r: a cache continues without DynamoDB (option on_error): %s, %s; errors "
+                "since the last such warning: %d",
+                self.options.table_name,
+                error.operation or "no client",
+                error.aws_code or "no answer",
+                unreported,
+            )
+        return True
 
 
 @lru_cache(maxsize=256)

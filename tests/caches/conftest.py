@@ -14,7 +14,7 @@ from beaker_dynamodb.caches.creation_lock import CreationLock
 from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.caches.lease import Clock as LockClock
 from beaker_dynamodb.caches.lock_registry import LockRegistry
-from beaker_dynamodb.caches.outage import Outage
+from beaker_dynamodb.dynamodb.event_counter import EventCounter
 from tests.beaker import used_client
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
@@ -97,8 +97,7 @@ def make_cache(options: Options, time: Time | None = None, **more: Any) -> Cache
     settings = {"on_error": "miss", "max_attempts": 1, **options, **more}
     cache = Cache("news", "ext:dynamodb", **settings)
     if time is not None:
-        storage = cache.namespace._cache_storage()
-        storage.outage = Outage(storage.options, time)
+        cache.namespace._cache_storage().tolerated = EventCounter(time)
     return cache
 
 

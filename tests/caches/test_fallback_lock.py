@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import LockTimeout
-from beaker_dynamodb.caches.fallback_lock import FallbackLock
+from beaker_dynamodb.caches.creation_lock import FallbackLock
 from tests.caches.conftest import DEAD, MakeLock, Options, Time, make_cache
 from tests.dynamodb.breakers import open_breaker, without_probes
 from tests.servers.recorder import CallRecorder
@@ -99,7 +99,7 @@ def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewher
     options: Options, make_lock: MakeLock, registry: LockRegistry, time: Time
 ) -> None:
     cache = make_cache(options, time)
-    outage = cache.namespace._cache_storage().outage
+    storage = cache.namespace._cache_storage()
     backend = cache.namespace.backend
     breaker = without_probes(backend.options, time)
     lock = FallbackLock(
@@ -107,7 +107,7 @@ def test_a_lock_that_another_process_holds_is_not_taken_after_an_outage_elsewher
         backend.keys.lock("news", b"key"),
         registry.heartbeat,
         registry.clock,
-        outage=outage,
+        tolerates=storage.tolerates,
     )
     holder = make_lock()
     holder.acquire()
