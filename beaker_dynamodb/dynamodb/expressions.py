@@ -11,7 +11,7 @@ because importing boto3 costs a tenth of a process's first request.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,104 +20,76 @@ Attributes = dict[str, Any]
 
 
 class Condition:
-    """A condition that DynamoDB checks. Combine conditions with ``&`` and ``|``."""
+    """A condition that DynamoDB checks. Combine conditions with ``&`` and ``|``.
+
+    :param render: returns the expression, and adds the names and values that it uses.
+    :param is_or: whether it is a combination with ``|``.
+    """
+
+    def __init__(self, render: Callable[[Placeholders], str], *, is_or: bool = False) -> None:
+        self.render = render
+        self._is_or = is_or
 
     def __and__(self, other: Condition) -> Condition:
-        return _Combination("AND", self, other)
+        return Condition(lambda used: f"{self._operand(used)} AND {other._operand(used)}")
 
     def __or__(self, other: Condition) -> Condition:
-        return _Combination("OR", self, other)
+        return Condition(lambda used: f"{self.render(used)} OR {other.render(used)}", is_or=True)
 
-    def render(self, placeholders: Placeholders) -> str:
-        """Return the expression, and add the names and values that it uses."""
-        raise NotImplementedError
+    def _operand(self, used: Placeholders) -> str:
+        # AND binds more tightly than OR.
+        return f"({self.render(used)})" if self._is_or else self.render(used)
 
 
 class Attr:
     """An attribute that conditions compare. A ``str`` value stands for ``{"S": value}``."""
-
-    __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def exists(self) -> Condition:
         """``attribute_exists(#name)``."""
-        return _Comparison(self.name, before="attribute_exists(", after=")")
+        return self._condition("attribute_exists(%s)")
 
     def not_exists(self) -> Condition:
         """``attribute_not_exists(#name)``."""
-        return _Comparison(self.name, before="attribute_not_exists(", after=")")
+        return self._condition("attribute_not_exists(%s)")
 
     def eq(self, value: str | Attributes) -> Condition:
         """``#name = :value``."""
-        return _Comparison(self.name, " = ", value)
+        return self._condition("%s = %s", value)
 
     def ne(self, value: str | Attributes) -> Condition:
         """``#name <> :value``."""
-        return _Comparison(self.name, " <> ", value)
+        return self._condition("%s <> %s", value)
 
     def lt(self, value: str | Attributes) -> Condition:
         """``#name < :value``."""
-        return _Comparison(self.name, " < ", value)
+        return self._condition("%s < %s", value)
 
     def lte(self, value: str | Attributes) -> Condition:
         """``#name <= :value``."""
-        return _Comparison(self.name, " <= ", value)
+        return self._condition("%s <= %s", value)
 
     def gt(self, value: str | Attributes) -> Condition:
         """``#name > :value``."""
-        return _Comparison(self.name, " > ", value)
+        return self._condition("%s > %s", value)
 
     def begins_with(self, value: str | Attributes) -> Condition:
         """``begins_with(#name, :value)``."""
-        return _Comparison(self.name, ", ", value, before="begins_with(", after=")")
+        return self._condition("begins_with(%s, %s)", value)
 
-    def is_in(self, values: Iterable[str | Attributes]) -> Condition:
+    def is_in(self, values: Sequence[str | Attributes]) -> Condition:
         """``#name IN (:value, …)``."""
-        return _Comparison(self.name, " IN (", *values, after=")")
+        return self._condition(f"%s IN ({', '.join(['%s'] * len(values))})", *values)
 
+    def _condition(self, template: str, *values: str | Attributes) -> Condition:
+        def render(used: Placeholders) -> str:
+            parts = [used.name(self.name)]
+            parts += [used.value(self.name, value) for value in values]
+            return template % tuple(parts)
 
-class _Comparison(Condition):
-    __slots__ = ("_after", "_before", "_name", "_operator", "_values")
-
-    def __init__(
-        self,
-        name: str,
-        operator: str = "",
-        *values: str | Attributes,
-        before: str = "",
-        after: str = "",
-    ) -> None:
-        self._name = name
-        self._operator = operator
-        self._values = values
-        self._before = before
-        self._after = after
-
-    def render(self, placeholders: Placeholders) -> str:
-        values = ", ".join([placeholders.value(self._name, value) for value in self._values])
-        name = placeholders.name(self._name)
-        return f"{self._before}{name}{self._operator}{values}{self._after}"
-
-
-class _Combination(Condition):
-    __slots__ = ("_conditions", "_operator")
-
-    def __init__(self, operator: str, *conditions: Condition) -> None:
-        self._operator = operator
-        self._conditions = conditions
-
-    def render(self, placeholders: Placeholders) -> str:
-        return f" {self._operator} ".join(
-            f"({condition.render(placeholders)})"
-            # AND binds more tightly than OR.
-            if self._operator == "AND"
-            and isinstance(condition, _Combination)
-            and condition._operator == "OR"
-            else condition.render(placeholders)
-            for condition in self._conditions
-        )
+        return Condition(render)
 
 
 class Placeholders:
