@@ -44,7 +44,10 @@ class Compression:
         fits = THRESHOLD_BYTES <= len(data) <= MAX_BYTES
         if self._step == "off" or not fits or _is_dense(data, codec):
             return data, codec
-        smaller = _zstd_compress(data) if self._step == "zstd" else zlib.compress(data, ZLIB_LEVEL)
+        if self._step == "zstd":
+            smaller: bytes = _zstd().compress(data, ZSTD_LEVEL)
+        else:
+            smaller = zlib.compress(data, ZLIB_LEVEL)
         kept = len(smaller) < len(data) and len(smaller) <= len(data) * self._part
         return (smaller, f"{codec},{self._step}") if kept else (data, codec)
 
@@ -57,15 +60,24 @@ def decompress(data: bytes, step: str) -> bytes:
     :raises ConfigurationError: zstd is not installed. Not a PayloadError, which could log users
         out.
     """
-    if step not in ("zlib", "zstd"):
+    decompressor: Any
+    if step == "zlib":
+        decompressor, damaged = zlib.decompressobj(), zlib.error
+    elif step == "zstd":
+        decompressor, damaged = _zstd().ZstdDecompressor(), _zstd().ZstdError
+    else:
         raise PayloadError(f"the compression {step!r} is unknown to this version")
-    damaged: type[Exception] = zlib.error if step == "zlib" else _zstd()[0].ZstdError
     try:
-        return _bounded(zlib.decompressobj(), data) if step == "zlib" else _zstd_decompress(data)
+        result: bytes = decompressor.decompress(data, MAX_BYTES + 1)
     except damaged as error:
         raise PayloadError(
             f"stored bytes cannot be decompressed with {step}: {type(error).__name__}"
         ) from error
+    if len(result) > MAX_BYTES:
+        raise PayloadError(f"stored bytes would become more than {MAX_BYTES} when decompressed")
+    if not decompressor.eof or decompressor.unused_data:
+        raise PayloadError("stored bytes are cut off, or more than was compressed")
+    return result
 
 
 def _is_dense(data: bytes, codec: str) -> bool:
@@ -73,57 +85,15 @@ def _is_dense(data: bytes, codec: str) -> bool:
     return codec == "nonce+b64" or (codec == "b64" and data.startswith(_ZLIB_HEADERS))
 
 
-def _bounded(decompressor: Any, data: bytes) -> bytes:
-    """Decompress one complete stream with zlib or the standard library's zstd."""
-    result: bytes = decompressor.decompress(data, MAX_BYTES + 1)
-    if len(result) > MAX_BYTES:
-        raise _too_large()
-    if not decompressor.eof or decompressor.unused_data:
-        raise PayloadError("stored bytes are cut off, or more than was compressed")
-    return result
-
-
-def _too_large() -> PayloadError:
-    return PayloadError(f"stored bytes would become more than {MAX_BYTES} when decompressed")
-
-
-#: zstd of the standard library (Python 3.14 and later), or the package.
-_OWN, _PACKAGE = "compression.zstd", "zstandard"
-
-
 # Cached, because a failing import searches the whole path each time.
 @cache
-def _zstd() -> tuple[Any, bool]:
-    """Return the module, and whether it is the standard library's."""
-    for name in (_OWN, _PACKAGE):
+def _zstd() -> Any:
+    """Return the module of Python 3.14 and later, or its backport."""
+    for name in ("compression.zstd", "backports.zstd"):
         try:
-            return importlib.import_module(name), name == _OWN
+            return importlib.import_module(name)
         except ImportError:
             continue
     raise ConfigurationError(
         "zstd is not installed on this machine: pip install 'beaker-dynamodb[zstd]'"
     )
-
-
-def _zstd_compress(data: bytes) -> bytes:
-    module, own = _zstd()
-    # A compressor is not thread-safe, and cheap to create (8 us).
-    smaller: bytes = (
-        module.compress(data, ZSTD_LEVEL)
-        if own
-        else module.ZstdCompressor(level=ZSTD_LEVEL).compress(data)
-    )
-    return smaller
-
-
-def _zstd_decompress(data: bytes) -> bytes:
-    module, own = _zstd()
-    if own:
-        return _bounded(module.ZstdDecompressor(), data)
-    # The package trusts the size in the frame header and allocates it first. It refuses frames
-    # without a size, which this package never writes.
-    if module.frame_content_size(data) > MAX_BYTES:
-        raise _too_large()
-    decompressor = module.ZstdDecompressor(max_window_size=MAX_BYTES)
-    result: bytes = decompressor.decompress(data, allow_extra_data=False)
-    return result
