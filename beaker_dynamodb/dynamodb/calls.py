@@ -48,7 +48,7 @@ CONTENDED_RETRIES = 8
 CONTENDED_BACKOFF_SECONDS = 0.02
 
 #: Attempts to make a table usable, by connection and table.
-_attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[bool]]] = PerProcess(dict)
+_attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[None]]] = PerProcess(dict)
 
 
 def sleep(seconds: float) -> None:
@@ -165,12 +165,9 @@ class TableCalls:
             if not isinstance(translated, Contended) or attempt >= CONTENDED_RETRIES:
                 return False
             self.sleep(random.uniform(0, CONTENDED_BACKOFF_SECONDS * 2**attempt))
-        elif reason in retries:
-            return False
-        elif reason is Remedy.FRESH_CREDENTIALS:
-            if not self.client.renew(client):
-                return False
-        elif reason is Remedy.NEW_CREDENTIAL_SEARCH and not self.client.search_again(client):
+        elif reason in retries or (
+            reason is not Remedy.FRESH_SIGNATURE and not self.client.renew(client, reason)
+        ):
             return False
         retries.append(reason)
         return True

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.dynamodb.authentication import Remedy
 from beaker_dynamodb.dynamodb.client_factory import make_transport
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.guard import guard
@@ -16,7 +17,7 @@ from beaker_dynamodb.dynamodb.transport import Transport
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-#: Minimum time between two searches for credentials.
+#: Minimum time between two searches for credentials; a client searches only once.
 SEARCH_SECONDS = 1.0
 #: Maximum time between two renewals of refused credentials.
 MAX_RENEWAL_SECONDS = 60.0
@@ -64,20 +65,22 @@ class _SharedClient:
 
         return self._attempt(create, options.clock)
 
-    def renew(self, client: Any, now: float) -> bool:
-        """Discard a client whose credentials were refused, unless it is too early.
+    def renew(self, client: Any, reason: Remedy, now: float) -> bool:
+        """Discard a client whose credentials are missing or were refused, unless it is too early.
 
         :returns: whether a retry makes sense.
         """
         with self._lock:
-            if not self._is_current(client):
+            if self.transport is None or self.transport.client is not client:
                 return True  # another thread replaced it
-            if self._renewal_pause.is_active(now):
+            refused = reason is Remedy.FRESH_CREDENTIALS
+            if (self._renewal_pause if refused else self._search_pause).is_active(now):
                 return False
-            seconds = min(MAX_RENEWAL_SECONDS, self._renewal_seconds * 2 or 1.0)
-            # Jitter: the credentials of a whole fleet are refused at the same time.
-            self._renewal_pause.begin(now, random.uniform(seconds / 2, seconds))
-            self._renewal_seconds = seconds
+            if refused:
+                seconds = min(MAX_RENEWAL_SECONDS, self._renewal_seconds * 2 or 1.0)
+                # Jitter: the credentials of a whole fleet are refused at the same time.
+                self._renewal_pause.begin(now, random.uniform(seconds / 2, seconds))
+                self._renewal_seconds = seconds
             self.transport = None
             return True
 
@@ -86,22 +89,6 @@ class _SharedClient:
         with self._lock:
             self._renewal_seconds = 0.0
             self._renewal_pause.end()
-
-    def search_again(self, client: Any, now: float) -> bool:
-        """Discard a client without credentials; a client searches for them only once.
-
-        :returns: whether a retry makes sense.
-        """
-        with self._lock:
-            if not self._is_current(client):
-                return True
-            if self._search_pause.is_active(now):
-                return False
-            self.transport = None
-            return True
-
-    def _is_current(self, client: Any) -> bool:
-        return self.transport is not None and self.transport.client is client
 
 
 #: Processes must not share connections.
@@ -134,8 +121,8 @@ class ClientSource:
         shared = self._shared()
         return shared.transport or shared.get_or_create(self._options)
 
-    def renew(self, client: DynamoDBClient) -> bool:
-        """Discard a client whose credentials DynamoDB refused.
+    def renew(self, client: DynamoDBClient, reason: Remedy) -> bool:
+        """Discard a client that found no credentials, or whose credentials DynamoDB refused.
 
         A client that was passed in, or whose keys are in the options, is never replaced.
 
@@ -144,19 +131,11 @@ class ClientSource:
         options = self._options
         if options.client is not None or options.aws_access_key_id is not None:
             return False
-        return self._shared().renew(client, options.clock())
+        return self._shared().renew(client, reason, options.clock())
 
     def note_accepted(self) -> None:
         """Note that DynamoDB accepted the renewed credentials."""
         self._shared().note_accepted()
-
-    def search_again(self, client: DynamoDBClient) -> bool:
-        """Discard a client that found no credentials, at most once in `SEARCH_SECONDS`.
-
-        :returns: whether a retry makes sense.
-        """
-        options = self._options
-        return options.client is None and self._shared().search_again(client, options.clock())
 
     def _shared(self) -> _SharedClient:
         clients = _clients()

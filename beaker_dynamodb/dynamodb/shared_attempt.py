@@ -37,64 +37,46 @@ class Pause:
         return self._since <= now < self._until
 
 
-class _Running(Generic[T]):
-    """An attempt in progress. If it ends without result and error, it was aborted."""
-
-    def __init__(self) -> None:
-        self.ended = threading.Event()
-        self.result: T | None = None
-        self.error: DynamoDBError | None = None
-
-
 class SharedAttempt(Generic[T]):
     """Runs a function in one thread; other threads that call it wait for the result."""
 
+    _result: T
+    _error: DynamoDBError | None = None
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: _Running[T] | None = None
-        self._error: DynamoDBError | None = None
+        self._completed = 0
         self._remembered = Pause()
 
     def __call__(self, function: Callable[[], T], clock: Callable[[], float]) -> T:
         """Return the function's result, from this thread or the one that already runs it.
 
-        :param function: must not return None.
         :param clock: epoch seconds.
         :raises DynamoDBError: the function failed. Each thread gets its own exception.
         """
-        while True:
-            with self._lock:
-                if self._error is not None and self._remembered.is_active(clock()):
-                    raise copy_of(self._error)
-                running = self._running
-                if running is None:
-                    own: _Running[T] = _Running()
-                    self._running = own
-            if running is None:
-                return self._run(own, function, clock)
-            running.ended.wait()
-            if running.error is not None:
-                raise copy_of(running.error)
-            if running.result is not None:
-                return running.result
+        completed = self._completed
+        with self._lock:
+            if self._error is not None and self._remembered.is_active(clock()):
+                raise copy_of(self._error)
+            if completed == self._completed:
+                self._run(function, clock)
+            # Another thread ran it while this one waited.
+            elif self._error is not None:
+                raise copy_of(self._error)
+            return self._result
 
-    def _run(
-        self, running: _Running[T], function: Callable[[], T], clock: Callable[[], float]
-    ) -> T:
+    def _run(self, function: Callable[[], T], clock: Callable[[], float]) -> None:
         try:
-            running.result = function()
-            return running.result
+            self._result, self._error = function(), None
         except DynamoDBError as error:
             # Keep a copy, because the frames of the traceback may hold secrets.
-            running.error = copy_of(error)
+            self._error = copy_of(error)
             if isinstance(error, StoreUnavailable):
-                self._error = running.error
                 self._remembered.begin(clock(), REMEMBER_SECONDS)
+            self._completed += 1
             raise
-        finally:
-            with self._lock:
-                self._running = None
-            running.ended.set()
+        # Not after any other exception: the next thread then runs the function itself.
+        self._completed += 1
 
 
 def copy_of(error: DynamoDBError) -> DynamoDBError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,12 @@ from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import indexes, table_state
 from beaker_dynamodb.dynamodb.error_mapping import cause, translate
 from beaker_dynamodb.dynamodb.indexes import throughput
-from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError, DynamoDBError
+from beaker_dynamodb.exceptions import (
+    AccessDenied,
+    ConfigurationError,
+    DynamoDBError,
+    StoreUnavailable,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -48,29 +52,23 @@ def definition(options: Options) -> dict[str, Any]:
 
 def aws_command(options: Options) -> str:
     """Return the AWS CLI's command that creates the same table."""
-    request = definition(options)
-    words = [f"aws dynamodb create-table --table-name {options.table_name} --attribute-definitions"]
-    words += [
-        shlex.quote(f"AttributeName={d['AttributeName']},AttributeType={d['AttributeType']}")
-        for d in request["AttributeDefinitions"]
-    ]
-    words.append("--key-schema")
-    words += [
-        shlex.quote(f"AttributeName={k['AttributeName']},KeyType={k['KeyType']}")
-        for k in request["KeySchema"]
-    ]
-    words.append(f"--billing-mode {request['BillingMode']}")
-    if options.provisioned:
-        units = ",".join(f"{name}={n}" for name, n in request["ProvisionedThroughput"].items())
-        words.append(f"--provisioned-throughput {units}")
-    if options.index_keys:
-        definitions = json.dumps(request["GlobalSecondaryIndexes"], separators=(",", ":"))
-        words.append(f"--global-secondary-indexes {shlex.quote(definitions)}")
+    from botocore import xform_name  # "TableName" becomes "table-name"
+
+    words = ["aws dynamodb create-table"]
+    for name, value in definition(options).items():
+        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        words.append(f"--{xform_name(name, '-')} {shlex.quote(text)}")
     return (
         " ".join(words)
         + f" && aws dynamodb wait table-exists --table-name {options.table_name}"
-        + f" && aws dynamodb update-time-to-live --table-name {options.table_name}"
-        + f" --time-to-live-specification Enabled=true,AttributeName={options.ttl_attribute}"
+        + f" && {_time_to_live_command(options)}"
+    )
+
+
+def _time_to_live_command(options: Options) -> str:
+    return (
+        f"aws dynamodb update-time-to-live --table-name {options.table_name} "
+        f"--time-to-live-specification Enabled=true,AttributeName={options.ttl_attribute}"
     )
 
 
@@ -89,8 +87,8 @@ def own_command(options: Options, region: str) -> str:
     return " ".join(words)
 
 
-def make_usable(client: DynamoDBClient, options: Options, sleep: Callable[[float], None]) -> bool:
-    """Create a table that was not found, or wait until it can be used; return True.
+def make_usable(client: DynamoDBClient, options: Options, sleep: Callable[[float], None]) -> None:
+    """Create a table that was not found, or wait until it can be used.
 
     :raises ConfigurationError: it does not exist and ``create_table`` is off.
     :raises AccessDenied: a permission is missing; the message shows the command to run instead.
@@ -98,16 +96,14 @@ def make_usable(client: DynamoDBClient, options: Options, sleep: Callable[[float
     """
     if options.create_table:
         create(client, options, sleep)
-        return True
-    found: str | None
+        return
     try:
-        found = table_state.status(client, options.table_name)
+        if table_state.wait_until_usable(client, options, sleep, new=False):
+            return
+    except StoreUnavailable:
+        raise
     except DynamoDBError:
-        found = None  # for instance without permission for DescribeTable
-    if found is not None:
-        table_state.refuse_permanent(found, options.table_name)
-        if table_state.wait_until_usable(client, options, sleep, found):
-            return True
+        pass  # for instance without permission for DescribeTable
     raise ConfigurationError(
         f"table {options.table_name!r} does not exist and create_table is false; create it with: "
         f"{own_command(options, client.meta.region_name)} (extra cli), or: {aws_command(options)}",
@@ -116,9 +112,7 @@ def make_usable(client: DynamoDBClient, options: Options, sleep: Callable[[float
     )
 
 
-def create(
-    client: DynamoDBClient, options: Options, sleep: Callable[[float], None] = time.sleep
-) -> None:
+def create(client: DynamoDBClient, options: Options, sleep: Callable[[float], None]) -> None:
     """Create the table, wait until it can be used and enable time to live.
 
     If several processes do this at once, all of them succeed.
@@ -128,7 +122,7 @@ def create(
     """
     try:
         request_creation(client, definition(options))
-        while not table_state.wait_until_usable(client, options, sleep):
+        while not table_state.wait_until_usable(client, options, sleep, new=True):
             # The old table was still being deleted.
             request_creation(client, definition(options))
     except AccessDenied as error:
@@ -166,12 +160,10 @@ def enable_time_to_live_or_warn(client: DynamoDBClient, options: Options) -> Non
         # new table may also be unknown to this call for a moment.
         log.warning(
             "table %r: time to live could not be enabled (%s); expired items will not be deleted "
-            "until you run: aws dynamodb update-time-to-live --table-name %s "
-            "--time-to-live-specification Enabled=true,AttributeName=%s",
+            "until you run: %s",
             options.table_name,
             error,
-            options.table_name,
-            options.ttl_attribute,
+            _time_to_live_command(options),
         )
 
 

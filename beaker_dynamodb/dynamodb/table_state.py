@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +41,6 @@ class TableNotReady(StoreUnavailable):
     """The table is still in a temporary state after `WAIT_SECONDS`."""
 
 
-def status(client: DynamoDBClient, table: str) -> str | None:
-    """Return the table's state, or None if DescribeTable does not find it."""
-    described = describe(client, table)
-    return None if described is None else described["TableStatus"]
-
-
 def describe(client: DynamoDBClient, table: str) -> Mapping[str, Any] | None:
     """Return the table's description, or None if DescribeTable does not find it.
 
@@ -62,27 +55,12 @@ def describe(client: DynamoDBClient, table: str) -> Mapping[str, Any] | None:
         raise failure from cause(error)
 
 
-def refuse_permanent(found: str | None, table: str) -> None:
-    """Raise StoreUnavailable if the table's state does not end without intervention."""
-    if found is None or found in USABLE or found in TEMPORARY:
-        return
-    remedy = _REMEDIES.get(found, "see the table in the DynamoDB console")
-    raise StoreUnavailable(
-        f"table {table!r} is {found} and cannot be used: {remedy}",
-        operation="DescribeTable",
-        table=table,
-    )
-
-
 def wait_until_usable(
-    client: DynamoDBClient,
-    options: Options,
-    sleep: Callable[[float], None],
-    before: str | None = None,
+    client: DynamoDBClient, options: Options, sleep: Callable[[float], None], *, new: bool
 ) -> bool:
     """Wait up to `WAIT_SECONDS` for a table that is being created; see `wait_until`.
 
-    :returns: False if the table was being deleted and no longer exists.
+    :returns: False if the table does not exist.
     """
     described = wait_until(
         client,
@@ -91,7 +69,7 @@ def wait_until_usable(
         seconds=WAIT_SECONDS,
         clock=options.clock,
         sleep=sleep,
-        before=before,
+        new=new,
     )
     return described is not None
 
@@ -103,15 +81,15 @@ def wait_until(
     *,
     seconds: float,
     clock: Callable[[], float],
-    sleep: Callable[[float], None] = time.sleep,
-    before: str | None = None,
+    sleep: Callable[[float], None],
+    new: bool = True,
 ) -> Mapping[str, Any] | None:
     """Poll a table until it is ready.
 
     :param seconds: maximum wait.
     :param clock: returns epoch seconds.
-    :param before: the state at the last poll.
-    :returns: the description, or None if the table was being deleted and no longer exists.
+    :param new: it may have just been created, so that DescribeTable does not find it at first.
+    :returns: the description, or None if the table does not exist, or no longer does.
     :raises TableNotReady: it is not ready in time.
     :raises StoreUnavailable: its state does not end without intervention.
     """
@@ -119,19 +97,25 @@ def wait_until(
     waiting.begin(clock(), seconds)
     while True:
         described = describe(client, table)
-        found = None if described is None else described["TableStatus"]
-        refuse_permanent(found, table)
-        if described is not None and ready(described):
+        state = "not found" if described is None else described["TableStatus"]
+        if described is None:
+            if not new:
+                return None
+        elif state not in USABLE | TEMPORARY:
+            remedy = _REMEDIES.get(state, "see the table in the DynamoDB console")
+            raise StoreUnavailable(
+                f"table {table!r} is {state} and cannot be used: {remedy}",
+                operation="DescribeTable",
+                table=table,
+            )
+        elif ready(described):
             return described
-        # A new table may not be found at first.
-        if found is None and before == "DELETING":
-            return None
         if not waiting.is_active(clock()):
             raise TableNotReady(
-                f"table {table!r} is {found or 'not found'} after {seconds:.0f} seconds; "
+                f"table {table!r} is {state} after {seconds:.0f} seconds; "
                 "try again later",
                 operation="DescribeTable",
                 table=table,
             )
-        before = found
+        new = new and state != "DELETING"
         sleep(random.uniform(POLL_SECONDS / 2, POLL_SECONDS))

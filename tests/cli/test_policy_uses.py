@@ -93,8 +93,8 @@ def use_create(given: Given, run: Run) -> None:
     options = parse(given)
     client = DynamoDBNamespaceManager("any", **given).client
     client.delete_table(TableName=options.table_name)
-    table.create(client, options)
-    table.create(client, options)
+    table.create(client, options, time.sleep)
+    table.create(client, options, time.sleep)
 
 
 def use_create_table(given: Given, run: Run) -> None:

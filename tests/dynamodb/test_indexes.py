@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +28,7 @@ def special(*indexed: str) -> dict[str, Any]:
 
 def create(client: DynamoDBClient, options: dict[str, Any]) -> Options:
     parsed = parse(options)
-    table.create(client, parsed)
+    table.create(client, parsed, time.sleep)
     return parsed
 
 
@@ -114,6 +115,9 @@ def test_every_index_name_is_valid(key: str, expected: str) -> None:
 def test_the_aws_command_creates_the_indexes() -> None:
     options = parse({"special_keys": "user id:S:index"})
     words = shlex.split(table.aws_command(options))
-    assert "AttributeName=user id,AttributeType=S" in words
-    definitions = words[words.index("--global-secondary-indexes") + 1]
-    assert indexes.definitions(options) == json.loads(definitions)
+    request = table.definition(options)
+    for option, name in [
+        ("--attribute-definitions", "AttributeDefinitions"),
+        ("--global-secondary-indexes", "GlobalSecondaryIndexes"),
+    ]:
+        assert request[name] == json.loads(words[words.index(option) + 1])

@@ -24,12 +24,19 @@ class Shared:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *results: str | BaseException) -> None:
         arrived = self._arrived = threading.Semaphore(0)
 
-        class Event(threading.Event):
-            def wait(self, timeout: float | None = None) -> bool:
-                arrived.release()
-                return super().wait(timeout)
+        class Lock:
+            def __init__(self) -> None:
+                self._lock = threading.Lock()
 
-        names = SimpleNamespace(Event=Event, Lock=threading.Lock)
+            def __enter__(self) -> None:
+                if not self._lock.acquire(blocking=False):
+                    arrived.release()
+                    self._lock.acquire()
+
+            def __exit__(self, *_: object) -> None:
+                self._lock.release()
+
+        names = SimpleNamespace(Lock=Lock)
         monkeypatch.setattr("beaker_dynamodb.dynamodb.shared_attempt.threading", names)
         self._results = list(results)
         self.calls = 0

@@ -64,10 +64,12 @@ def test_a_request_with_an_old_signature_is_signed_again(
 def test_a_wrong_clock_is_reported(
     server: FakeServer,
     manager: DynamoDBNamespaceManager,
+    monkeypatch: pytest.MonkeyPatch,
     message: str,
     date: float,
     difference: str,
 ) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOON)
     server.faults += [refusal("InvalidSignatureException", message)] * 3
     server.date = date
     with pytest.raises(StoreUnavailable) as caught:
@@ -97,20 +99,7 @@ def test_remedies(error: tuple[str, str], expected: Remedy | None) -> None:
     assert expected is remedy_of_response({"Error": {"Code": code, "Message": message}})
 
 
-@pytest.mark.parametrize(
-    ("message", "date", "difference"),
-    [
-        (EXPIRED, None, "is 600 seconds behind the server's"),
-        (NOT_YET, "yesterday", "is 600 seconds ahead of the server's"),
-        ("Signature expired", None, "differs from the server's"),
-        ("Signature expired", "yesterday", "differs from the server's"),
-    ],
-)
-def test_the_clock_difference_without_a_usable_date(
-    message: str, date: str | None, difference: str
-) -> None:
-    response = {
-        "Error": {"Message": message},
-        "ResponseMetadata": {"HTTPHeaders": {} if date is None else {"date": date}},
-    }
-    assert f"this host's clock {difference}" == clock_difference(response)
+@pytest.mark.parametrize("headers", [{}, {"date": "yesterday"}])
+def test_the_clock_difference_without_a_usable_date(headers: dict[str, str]) -> None:
+    response = {"ResponseMetadata": {"HTTPHeaders": headers}}
+    assert "this host's clock differs from the server's" == clock_difference(response)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from base64 import b64encode
 from decimal import Decimal
 from pathlib import Path
@@ -150,7 +151,7 @@ def test_a_dry_run_writes_nothing(stores: Stores, clock: Clock) -> None:
     stores.save(user=1, **accessed_ago(0, clock))
     stores.save(user=2, **accessed_ago(TIMEOUT, clock))
     storage = stores.storage
-    create(storage.items.client(), storage.options)
+    create(storage.items.client(), storage.options, time.sleep)
     with CallRecorder(storage.items.client()) as calls:
         report = stores.move(dry_run=True)
     assert ["GetItem", "BatchGetItem"] == calls.operations
@@ -173,7 +174,7 @@ def test_copies_are_read_back(stores: Stores, clock: Clock, verify: str, reads: 
     for number in range(101):
         stores.save(user=number, **accessed_ago(0, clock))
     storage = stores.storage
-    create(storage.items.client(), storage.options)
+    create(storage.items.client(), storage.options, time.sleep)
     with CallRecorder(storage.items.client()) as calls:
         report = stores.move(verify=verify)
     assert (101, reads) == (report.copied, report.verified)
