@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Mapping
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Any
 
 from beaker_dynamodb.dynamodb.calls import TableCalls
@@ -40,10 +40,10 @@ def scan(
 ) -> Generator[Page, None, None]:
     """Yield the pages of a table: in order within a segment, interleaved between segments.
 
-    Each segment reads at most one page ahead of the caller. Closing the generator waits for the
-    calls in progress.
+    Several segments are read in threads, at most one page ahead of the caller. Closing the
+    generator waits for the calls in progress.
 
-    :param segments: number of parallel calls, each in its own thread.
+    :param segments: number of parallel calls.
     :param limiter: limits the read units per second. It does not delay a segment's first page.
     :param start: where to resume: for each segment, the ``last_key`` of its last processed page. A
         missing segment starts at its beginning. ``segments`` must be the same as in the scan that
@@ -53,67 +53,50 @@ def scan(
     start = start or {}
     if not set(start) <= set(range(segments)):
         raise ValueError(f"start has segments {sorted(start)}, but there are only {segments}")
-    running = [n for n in range(segments) if n not in start or start[n] is not None]
-    reader = _Reader(calls, {**params, "TotalSegments": segments}, len(running), limiter)
-    threads = [
-        threading.Thread(
-            target=reader.read,
-            args=(n, start.get(n)),
-            name=f"beaker-dynamodb-scan-{n}",
-            daemon=True,
-        )
-        for n in running
-    ]
-    try:
-        for thread in threads:
-            thread.start()
-        unfinished = len(threads)
-        while unfinished:
-            page = reader.pages.get()
-            reader.room.release()
-            if isinstance(page, BaseException):
-                raise page
-            unfinished -= page.last_key is None
+    reader = _Reader(calls, {**params, "TotalSegments": segments}, limiter)
+    unfinished = [n for n in range(segments) if n not in start or start[n] is not None]
+    if segments == 1:  # no thread, because one of a pool would delay the end of the process
+        page = reader.read(0, start.get(0)) if unfinished else None
+        while page is not None:
             yield page
-    finally:
-        reader.stopped.set()
-        reader.room.release(len(threads) + 1)  # wakes the threads that wait for room
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join()
+            page = reader.next_page(page)
+        return
+    with ThreadPoolExecutor(segments, "beaker-dynamodb-scan") as pool:
+        reading = {pool.submit(reader.read, n, start.get(n)) for n in unfinished}
+        try:
+            while reading:
+                done, reading = wait(reading, return_when=FIRST_COMPLETED)
+                for future in done:
+                    page = future.result()
+                    if page is not None:
+                        reading.add(pool.submit(reader.next_page, page))
+                        yield page
+        finally:
+            reader.stopped.set()
 
 
 class _Reader:
-    """Reads the segments of one scan. Shared by its threads."""
+    """Reads the pages of one scan."""
 
     def __init__(
-        self, calls: TableCalls, params: dict[str, Any], threads: int, limiter: RateLimiter | None
+        self, calls: TableCalls, params: dict[str, Any], limiter: RateLimiter | None
     ) -> None:
         self._calls = calls
         self._params = params
         self._limiter = limiter or RateLimiter(None)
-        self.pages: SimpleQueue[Page | BaseException] = SimpleQueue()
-        # Limits memory: acquired before a page is read, released when the caller gets it.
-        self.room = threading.Semaphore(threads)
         self.stopped = threading.Event()
 
-    def read(self, segment: int, last_key: Mapping[str, Any] | None) -> None:
-        """Read one segment to its end."""
-        try:
-            while True:
-                self.room.acquire()
-                if self.stopped.is_set():
-                    return
-                page = self._page(segment, last_key)
-                self.pages.put(page)
-                last_key = page.last_key
-                if last_key is None:
-                    return
-                self._limiter.spend(page.capacity_units, self.stopped)
-        except BaseException as error:  # otherwise the caller would wait forever
-            self.pages.put(error)
+    def next_page(self, page: Page) -> Page | None:
+        """Read the page after this one; return None if it was the segment's last."""
+        if page.last_key is None:
+            return None
+        self._limiter.spend(page.capacity_units, self.stopped)
+        return self.read(page.segment, page.last_key)
 
-    def _page(self, segment: int, last_key: Mapping[str, Any] | None) -> Page:
+    def read(self, segment: int, last_key: Mapping[str, Any] | None) -> Page | None:
+        """Read one page; return None if the scan was closed."""
+        if self.stopped.is_set():
+            return None
         params = {**self._params, "Segment": segment, "ReturnConsumedCapacity": "TOTAL"}
         if last_key is not None:
             params["ExclusiveStartKey"] = last_key

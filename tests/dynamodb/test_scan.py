@@ -88,28 +88,30 @@ def test_closing_ends_the_threads(calls: TableCalls) -> None:
 
 
 def test_a_segment_reads_one_page_ahead(calls: TableCalls, monkeypatch: pytest.MonkeyPatch) -> None:
-    call, count, settled = calls.call, [0], threading.Event()
+    call, count, second = calls.call, [0], threading.Event()
 
     def counted(method: str, **params: Any) -> Any:
         count[0] += 1
-        if count[0] > 2:
-            settled.set()
+        if count[0] == 2:
+            second.set()
         return call(method, **params)
 
-    class Room(threading.Semaphore):
-        def acquire(self, *_: object) -> bool:
-            if not super().acquire(blocking=False):
-                settled.set()
-                super().acquire()
-            return True
-
-    monkeypatch.setattr(threading, "Semaphore", Room)
     monkeypatch.setattr(calls, "call", counted)
-    pages = scan(calls, {"Limit": 1}, segments=1)
+    pages = scan(calls, {"Limit": 1}, segments=2, start={1: None})
     next(pages)
-    assert settled.wait(60)
-    assert count[0] <= 2
+    assert second.wait(60)
     pages.close()
+    assert 2 == count[0]
+
+
+def test_one_segment_is_read_without_a_thread_and_not_ahead(calls: TableCalls) -> None:
+    with CallRecorder(calls.client()) as sent:
+        pages = scan(calls, {"Limit": 1}, segments=1)
+        next(pages)
+        assert 1 == len(sent)
+        assert [] == scan_threads()
+        pages.close()
+    assert 1 == len(sent)
 
 
 def test_an_error_in_one_segment_ends_the_scan(
@@ -140,11 +142,13 @@ def pages_of(*units: float, last: bool = True) -> Script:
     return script
 
 
-def test_every_page_but_the_last_is_limited() -> None:
+@pytest.mark.parametrize("segments", [1, 2])
+def test_every_page_but_the_last_is_limited(segments: int) -> None:
     waits: list[float] = []
     limiter = RateLimiter(10, clock=lambda: 0.0, wait=lambda _, seconds: waits.append(seconds))
     with pages_of(128.0, 5.0, 128.0) as script:
-        pages = list(scan(script.calls(), {}, segments=1, limiter=limiter))
+        start = dict.fromkeys(range(1, segments))
+        pages = list(scan(script.calls(), {}, segments=segments, limiter=limiter, start=start))
     assert [128.0, 5.0, 128.0] == [page.capacity_units for page in pages]
     assert [12.8, 13.3] == pytest.approx(waits)
 
@@ -157,7 +161,8 @@ def test_closing_ends_the_wait() -> None:
         stopped.wait(seconds)
 
     with pages_of(128.0, last=False) as script:
-        pages = scan(script.calls(), {}, segments=1, limiter=RateLimiter(0.001, wait=wait))
+        limiter = RateLimiter(0.001, wait=wait)
+        pages = scan(script.calls(), {}, segments=2, start={1: None}, limiter=limiter)
         next(pages)
         assert waiting.wait(60)
         pages.close()
