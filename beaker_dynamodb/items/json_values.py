@@ -24,35 +24,12 @@ class NotJSON(TypeError):
 def check(value: Any) -> None:
     """Refuse a value that JSON would change.
 
-    NaN and the infinities are not changed. Iterative, so that a deep value does not exhaust the
-    stack.
+    NaN and the infinities are not changed.
 
     :raises NotJSON: names the first part that would change.
+    :raises RecursionError: the value contains itself, or is nested too deeply.
     """
-    if _is_stored_by_beaker(value):
-        value = value[2]
-    steps: list[Any] = []  # the keys and indexes that lead to the innermost open container
-    entered = {id(value): None}  # the open containers, innermost last
-    pending = [iter(_parts(value, steps))]
-    while pending:
-        for step, part in pending[-1]:
-            if type(part) in _NUMBERS:
-                continue
-            steps.append(step)
-            parts = _parts(part, steps)
-            if not parts:
-                steps.pop()
-                continue
-            if id(part) in entered:
-                raise NotJSON(f"{_place(steps)} contains itself")
-            entered[id(part)] = None
-            pending.append(iter(parts))
-            break
-        else:
-            pending.pop()
-            entered.popitem()
-            if steps:
-                steps.pop()
+    _check(value[2] if _is_stored_by_beaker(value) else value, [])
 
 
 def _is_stored_by_beaker(value: Any) -> bool:
@@ -63,25 +40,33 @@ def _is_stored_by_beaker(value: Any) -> bool:
     return type(stored) in (int, float) and type(expire) in (int, float, type(None))
 
 
-def _parts(value: Any, steps: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
-    """Return the parts of a container, each with its key or index; nothing for any other value."""
+def _check(value: Any, steps: list[Any]) -> None:
+    """Check a part.
+
+    :param steps: the keys and indexes that lead to it.
+    """
     kind = type(value)
+    if kind in _NUMBERS:
+        return
     if kind is str:
         if not value.isascii() and _HALVES.search(value):
             raise NotJSON(f"{_place(steps)} is a str with a surrogate pair")
-        return ()
+        return
     if kind is list:
-        return enumerate(value) if value else ()
-    if kind is dict:
+        parts: Iterable[tuple[Any, Any]] = enumerate(value)
+    elif kind is dict:
         for key in value:
             if type(key) is not str:
                 raise NotJSON(f"a key of {_place(steps)} is of type {type(key).__name__}")
             if not key.isascii() and _HALVES.search(key):
                 raise NotJSON(f"a key of {_place(steps)} is a str with a surrogate pair")
-        return value.items()  # type: ignore[no-any-return]  # narrowed by `kind`, not for mypy
-    if kind in _NUMBERS:
-        return ()
-    raise NotJSON(f"{_place(steps)} is of type {kind.__name__}")
+        parts = value.items()
+    else:
+        raise NotJSON(f"{_place(steps)} is of type {kind.__name__}")
+    for step, part in parts:
+        steps.append(step)
+        _check(part, steps)
+        steps.pop()
 
 
 def _place(steps: Sequence[Any]) -> str:

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import PayloadError
-from beaker_dynamodb.items import json_values
 from tests.items.encoded import codec, item
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def test_a_value_that_contains_itself_is_refused() -> None:
     two: dict[str, Any] = {}
     two["a"] = [two, two]
     for value in (one, two, [one]):
-        with pytest.raises(PayloadError, match="contains itself"):
+        with pytest.raises(PayloadError, match="RecursionError"):
             codec(serializer="json").encode_value(value)
 
 
@@ -102,7 +101,6 @@ def test_a_value_of_any_depth_is_json_or_a_payload_error() -> None:
     deep: Any = "x"
     for _ in range(100_000):
         deep = [deep]
-    json_values.check(deep)
     with pytest.raises(PayloadError, match="RecursionError"):
         codec(serializer="json").encode_value(deep)
 
