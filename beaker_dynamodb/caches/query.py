@@ -124,7 +124,7 @@ class Listing:
         )
         if page is not None:
             params["Limit"] = page
-        yield from self._items.query(ConsistentRead=consistent, **params)
+        yield from self._items.read_all("query", ConsistentRead=consistent, **params)
 
     def _scan(self, condition: Condition, consistent: bool) -> Found:
         params = read_params(filter=condition, projection=(self._options.hash_key, *ATTRIBUTES))

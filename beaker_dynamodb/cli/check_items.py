@@ -10,10 +10,10 @@ from typing import Any
 from beaker_dynamodb.cli import checks
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Found, Result, failed
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings
-from beaker_dynamodb.dynamodb.calls import OPERATIONS
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.expressions import Attr, read_params, write_params
 from beaker_dynamodb.dynamodb.indexes import index_name
+from beaker_dynamodb.dynamodb.transport import OPERATIONS
 from beaker_dynamodb.exceptions import DynamoDBError
 from beaker_dynamodb.items.item import CACHE as CACHE_TYPE
 from beaker_dynamodb.items.item import SESSION as SESSION_TYPE

@@ -23,23 +23,14 @@ from beaker_dynamodb.dynamodb.expressions import Attributes
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.shared_attempt import SharedAttempt
 from beaker_dynamodb.dynamodb.table_state import TableNotReady
-from beaker_dynamodb.dynamodb.transport import Transport
+from beaker_dynamodb.dynamodb.transport import OPERATIONS, Transport
 from beaker_dynamodb.dynamodb.unanswered import note_answer
 from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 
-#: DynamoDB's operation for each method of a boto3 client.
-OPERATIONS = {
-    "get_item": "GetItem",
-    "put_item": "PutItem",
-    "delete_item": "DeleteItem",
-    "query": "Query",
-    "scan": "Scan",
-    "batch_get_item": "BatchGetItem",
-    "batch_write_item": "BatchWriteItem",
-    "transact_write_items": "TransactWriteItems",
-}
 #: Methods without a parameter ``TableName``.
 MULTI_TABLE = frozenset({"batch_get_item", "batch_write_item", "transact_write_items"})
+#: The most items of a page whose ``Limit`` grows.
+MAX_PAGE = 10_000
 #: Attempts after the table was created, since a new table may not be found at first.
 CREATED_ATTEMPTS = 6
 CREATED_BACKOFF_SECONDS = 0.1
@@ -87,14 +78,19 @@ class TableCalls:
             table.enable_time_to_live_or_warn(self.client(), self.options)
         return response
 
-    def query(self, **params: Any) -> Iterator[Attributes]:
-        """Yield the items that a Query finds, over all its pages."""
+    def read_all(self, method: str, *, growth: int = 1, **params: Any) -> Iterator[Attributes]:
+        """Yield the items that a Query or Scan finds, over all its pages.
+
+        :param growth: the ``Limit`` of each page, if any, is this times that of the page before.
+        """
         while True:
-            page = self.call("query", **params)
+            page = self.call(method, **params)
             yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
             params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            if "Limit" in params:
+                params["Limit"] = min(growth * params["Limit"], MAX_PAGE)
 
     def _send(self, method: str, params: dict[str, Any]) -> Any:
         retries: list[Remedy | None] = []

@@ -27,20 +27,20 @@ from beaker_dynamodb.dynamodb.guard import wrong_checksum
 from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
 from beaker_dynamodb.dynamodb.observers import Observers
 from beaker_dynamodb.dynamodb.route import Route, route_of
-from beaker_dynamodb.dynamodb.transport import Transport
+from beaker_dynamodb.dynamodb.transport import OPERATIONS, Transport
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-#: DynamoDB's operation for each method that can be fast.
-OPERATIONS = {"get_item": "GetItem", "put_item": "PutItem", "delete_item": "DeleteItem"}
+#: The operations that can be fast, by method.
+FAST = {method: OPERATIONS[method] for method in ("get_item", "put_item", "delete_item")}
 #: Carries the number of a fast call's outcome to botocore's first attempt: as a parameter, in the
 #: request's context, and as a header of the request, which is not sent.
 _OUTCOME = "_beaker_dynamodb_outcome"
 
 
 class FastTransport(Transport):
-    """Makes the calls of `OPERATIONS` itself if it can, and all others with a boto3 client.
+    """Makes the calls of `FAST` itself if it can, and all others with a boto3 client.
 
     :param always: make them even if other code observes the calls.
     """
@@ -50,8 +50,8 @@ class FastTransport(Transport):
     ) -> None:
         super().__init__(client)
         self._credentials = credentials
-        self._functions = {method: getattr(type(client), method) for method in OPERATIONS}
-        self._observers = None if always else Observers(client, OPERATIONS)
+        self._functions = {method: getattr(type(client), method) for method in FAST}
+        self._observers = None if always else Observers(client, FAST)
         self._http: Any = client._endpoint.http_session  # type: ignore[attr-defined]
         #: By table, because an ARN may determine the host.
         self._routes: dict[str, Route] = {}
@@ -95,7 +95,7 @@ class FastTransport(Transport):
             if not route.serves(credentials):
                 return None
             body = json_protocol.dumps(params)
-            request = route.request(OPERATIONS[method], body, credentials, time.time())
+            request = route.request(FAST[method], body, credentials, time.time())
         except Exception:
             return None  # boto3 raises it
         connections = self._connections[route.pool]
@@ -124,7 +124,7 @@ class FastTransport(Transport):
         number = request.context.pop(_OUTCOME, None)
         if number is not None:
             request.headers[_OUTCOME] = number
-        elif operation_name in OPERATIONS.values():
+        elif operation_name in FAST.values():
             self._learn(request)
 
     def _learn(self, request: AWSRequest) -> None:

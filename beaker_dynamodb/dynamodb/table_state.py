@@ -112,8 +112,7 @@ def wait_until(
             return described
         if not waiting.is_active(clock()):
             raise TableNotReady(
-                f"table {table!r} is {state} after {seconds:.0f} seconds; "
-                "try again later",
+                f"table {table!r} is {state} after {seconds:.0f} seconds; try again later",
                 operation="DescribeTable",
                 table=table,
             )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
+from beaker_dynamodb.dynamodb import calls
 from beaker_dynamodb.dynamodb.client import connection_key
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.items.reaper import reap
@@ -39,7 +39,7 @@ def keep_reaping(items: ItemStore) -> None:
             started.add(key)
 
 
-def run(items: ItemStore, sleep: Callable[[float], object] = time.sleep) -> None:
+def run(items: ItemStore, sleep: Callable[[float], object] = calls.sleep) -> None:
     """Reap every ``reap_interval`` seconds, until the main thread ends."""
     interval = items.options.reap_interval
     # Processes that start together must not scan the table together.

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from beaker_dynamodb.dynamodb import calls
+
 #: Time limit for the conflicts of one save.
 CONFLICT_SECONDS = 5.0
 #: With a slow store the limit is this many round trips instead, up to a maximum. Twenty processes
@@ -33,7 +35,7 @@ class ConflictRetry:
     def __init__(
         self,
         monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] = calls.sleep,
     ) -> None:
         self._monotonic = monotonic
         self._sleep = sleep

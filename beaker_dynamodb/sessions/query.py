@@ -10,6 +10,7 @@ from operator import and_
 from typing import Any
 
 from beaker_dynamodb.config.attributes import INDEXED_ATTRIBUTES
+from beaker_dynamodb.dynamodb.calls import MAX_PAGE
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.expressions import Attr, Condition, read_params, write_params
 from beaker_dynamodb.dynamodb.indexes import index_name
@@ -21,7 +22,7 @@ from beaker_dynamodb.items.store import ItemStore
 
 #: The first page for a caller that takes N sessions has N * PAGE_FACTOR items, but at least
 #: MIN_PAGE. Pages grow, because sessions may be rare in a table.
-PAGE_FACTOR, MIN_PAGE, PAGE_GROWTH, MAX_PAGE = 2, 25, 4, 10_000
+PAGE_FACTOR, MIN_PAGE, PAGE_GROWTH = 2, 25, 4
 
 #: Key and attributes of each session. Expired sessions are included.
 Found = Generator[tuple["Key", Mapping[str, Any]], None, None]
@@ -157,17 +158,10 @@ class SessionQuery:
     def _pages(
         self, method: str, params: dict[str, Any], expected: int | None
     ) -> Iterator[Attributes]:
-        """Yield the items of a Query or Scan, in growing pages if the caller may stop early."""
+        """Return the items of a Query or Scan, in growing pages if the caller may stop early."""
         if expected is not None:
             params["Limit"] = min(max(PAGE_FACTOR * expected, MIN_PAGE), MAX_PAGE)
-        while True:
-            page = self._items.call(method, **params)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-            if expected is not None:
-                params["Limit"] = min(PAGE_GROWTH * params["Limit"], MAX_PAGE)
+        return self._items.read_all(method, growth=PAGE_GROWTH, **params)
 
     def _of_prefix(self, found: Iterable[Mapping[str, Any]]) -> Found:
         for attributes in found:

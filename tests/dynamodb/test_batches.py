@@ -9,7 +9,8 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.dynamodb import batches
-from beaker_dynamodb.dynamodb.calls import OPERATIONS, TableCalls
+from beaker_dynamodb.dynamodb.calls import TableCalls
+from beaker_dynamodb.dynamodb.transport import OPERATIONS
 from tests.stubbed import TABLE, Script
 
 
@@ -42,7 +43,7 @@ def test_query_reads_every_page() -> None:
     script.answer("query", more, {"Items": [key(1)], "LastEvaluatedKey": key(0)})
     script.answer("query", more, {"Items": [key(2)]})
     with script:
-        assert [key(1), key(2)] == list(script.calls().query(**query))
+        assert [key(1), key(2)] == list(script.calls().read_all("query", **query))
 
 
 def test_writes_are_sent_25_at_a_time(pauses: list[float]) -> None:
