@@ -52,4 +52,4 @@ class Computation:
             return write_params(writer.eq(self._writer))
         if self._created is not None:  # written by a version without tokens
             return write_params(writer.not_exists() & created.eq(self._created))
-        return write_params(Attr(items.options.hash_key).not_exists())
+        return items.if_absent()

@@ -10,6 +10,7 @@ from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.expressions import Attr, Attributes, Condition, write_params
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.keys import Key
+from beaker_dynamodb.items.layout import whole_seconds
 from beaker_dynamodb.items.store import ItemStore
 
 LOCK = "beaker-lock"
@@ -80,14 +81,14 @@ class LockItems:
         self._items.call("delete_item", Key=self._items.layout.key_attributes(key), **owned)
 
     def _put(self, key: Key, lock: LockItem, condition: Condition) -> None:
-        now_seconds = -(-self._items.now_ms() // 1000)
+        leftover_ms = 1000 * (round(lock.lease) + LEFTOVER_SECONDS)
         attributes = {
             **self._items.layout.key_attributes(key),
             "type": {"S": LOCK},
             "owner": {"S": lock.owner},
             "version": _number(lock.version),
             "lease": _number(lock.lease),
-            self.options.ttl_attribute: _number(now_seconds + round(lock.lease) + LEFTOVER_SECONDS),
+            self.options.ttl_attribute: whole_seconds(self._items.now_ms() + leftover_ms),
         }
         self._items.call("put_item", Item=attributes, **write_params(condition))
 

@@ -24,7 +24,6 @@ from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.shared_attempt import SharedAttempt
 from beaker_dynamodb.dynamodb.table_state import TableNotReady
 from beaker_dynamodb.dynamodb.transport import OPERATIONS, Transport
-from beaker_dynamodb.dynamodb.unanswered import note_answer
 from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 
 #: Methods without a parameter ``TableName``.
@@ -59,8 +58,6 @@ class TableCalls:
         self.client = ClientSource(options)
         #: Names of the attributes of the primary key.
         self.key_names = [name for name in (options.hash_key, options.sort_key) if name is not None]
-        #: The client whose server has answered, see `note_answer`.
-        self._answered: Any = None
         #: Whether time to live must still be enabled, because the table was not ready in time.
         self._without_ttl = False
 
@@ -100,8 +97,6 @@ class TableCalls:
             try:
                 response = self._send_once(transport, method, params)
             except Exception as error:
-                if hasattr(error, "response"):
-                    self._note_answer(client)
                 translated = translate(error, OPERATIONS[method], self.options.table_name)
                 if self._should_retry(error, translated, client, retries):
                     continue
@@ -115,8 +110,6 @@ class TableCalls:
                     self._note_accepted_credentials(retries)
                     translated = self._with_item(translated, params)
                 raise translated from None
-            if client is not self._answered:
-                self._note_answer(client)
             self._note_accepted_credentials(retries)
             return response
 
@@ -140,10 +133,6 @@ class TableCalls:
         key = {name: {"S": f"{self.options.prefix or ''}|probe"} for name in self.key_names}
         params = {"TableName": self.options.table_name, "Key": key}
         self._send_once(self.client.transport(), "get_item", params)
-
-    def _note_answer(self, client: Any) -> None:
-        self._answered = client
-        note_answer(client)
 
     def _should_retry(
         self, error: Exception, translated: Exception, client: Any, retries: list[Remedy | None]

@@ -23,7 +23,6 @@ from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.dynamodb.open_circuit import OpenCircuit
 from beaker_dynamodb.dynamodb.unanswered import explain
-from beaker_dynamodb.exceptions import StoreUnavailable
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -70,9 +69,6 @@ class CircuitBreaker:
         self._window_failures = self._window_answers = 0
         self._open_circuit: OpenCircuit | None = None
         self._last_closed = float("-inf")
-        #: Totals: how often it opened, and how many calls were not sent.
-        self.openings = self.refusals = 0
-        self._refusals_before = 0  # when it opened last
 
     @property
     def is_open(self) -> bool:
@@ -93,13 +89,13 @@ class CircuitBreaker:
         circuit = self._open_circuit
         if circuit is not None:
             if not circuit.is_probe():
-                self._refuse(operation, options, circuit.explain())
+                circuit.refuse(operation, options)
         elif len(self._waiting) >= MAX_OVERDUE and self._overdue(now) >= MAX_OVERDUE:
-            reason = "several calls still wait for an answer"
             with self._lock:
-                if self._open_circuit is None:
-                    self._open(reason, probe)
-            self._refuse(operation, options, reason)
+                circuit = self._open_circuit or self._open(
+                    "several calls still wait for an answer", probe
+                )
+            circuit.refuse(operation, options)
         self._waiting[threading.get_ident()] = now, options, probe
 
     def end(self) -> None:
@@ -164,20 +160,11 @@ class CircuitBreaker:
             for began, options, _ in [*self._waiting.values()]
         )
 
-    def _refuse(self, operation: str, options: Options, reason: str) -> None:
-        self.refusals += 1
-        raise StoreUnavailable(
-            f"{operation} on table {options.table_name!r}: not sent, because {reason}",
-            operation=operation,
-            table=options.table_name,
-        )
-
-    def _open(self, reason: str, probe: Callable[[], object]) -> None:
-        self.openings += 1
-        self._refusals_before = self.refusals
+    def _open(self, reason: str, probe: Callable[[], object]) -> OpenCircuit:
         circuit = self._open_circuit = OpenCircuit(reason, probe, self._monotonic, self._wait)
         log.warning("calls to DynamoDB fail at once until it answers: %s", reason)
         circuit.start()
+        return circuit
 
     def _close(self, now: float) -> None:
         with self._lock:
@@ -188,7 +175,7 @@ class CircuitBreaker:
             log.warning(
                 "DynamoDB answers again, after %.1f s; calls that were not sent: %d",
                 now - closed.began,
-                self.refusals - self._refusals_before,
+                closed.refusals,
             )
 
 

@@ -7,6 +7,10 @@ import random
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import NoReturn
+
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.exceptions import StoreUnavailable
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -39,6 +43,7 @@ class OpenCircuit:
         self.began = monotonic()
         self.since = datetime.now(timezone.utc)
         self.closed = threading.Event()
+        self.refusals = 0
         self._probe = probe
         self._monotonic = monotonic
         self._wait = wait
@@ -65,12 +70,15 @@ class OpenCircuit:
             self._next_call = now + MAX_PROBE_SECONDS
             return True
 
-    def explain(self) -> str:
-        """Describe since when calls are not sent, and why."""
+    def refuse(self, operation: str, options: Options) -> NoReturn:
+        """Raise StoreUnavailable for a call that is not sent."""
+        self.refusals += 1
         seconds = self._monotonic() - self.began
-        return (
-            f"DynamoDB has not answered since {self.since:%H:%M:%S} UTC ({seconds:.1f} s ago): "
-            f"{self.reason}"
+        raise StoreUnavailable(
+            f"{operation} on table {options.table_name!r}: not sent, because DynamoDB has not "
+            f"answered since {self.since:%H:%M:%S} UTC ({seconds:.1f} s ago): {self.reason}",
+            operation=operation,
+            table=options.table_name,
         )
 
     def _run(self) -> None:

@@ -6,22 +6,10 @@ import os
 import re
 import socket
 from functools import lru_cache
-from typing import Any
 from urllib.parse import urlsplit
 
-from beaker_dynamodb.dynamodb.forks import PerProcess
-
-#: Hosts that have answered this process: if one of their names fails, DNS does.
-_answered: PerProcess[set[str]] = PerProcess(set)
 #: The host names of AWS endpoints, such as dynamodb.eu-west-1.amazonaws.com.
 _AWS_HOST = r"(?:.*\.)?dynamodb(?:-fips)?\.([a-z0-9-]+)\.\S*amazonaws\.com(\.cn)?"
-
-
-def note_answer(client: Any) -> None:
-    """Note that the server of a client has answered."""
-    host = urlsplit(getattr(getattr(client, "meta", None), "endpoint_url", None) or "").hostname
-    if host is not None:
-        _answered().add(host)
 
 
 def explain(error: Exception) -> str:
@@ -95,14 +83,9 @@ def _no_answer(error: Exception, url: str) -> str:
 
 
 def _name_failure(host: str) -> str:
-    if host in _answered():
-        return (
-            "its name cannot be resolved, although this process has connected to it before. "
-            "Check the DNS resolver of this machine"
-        )
     region = re.fullmatch(_AWS_HOST, host)
     if region is None:
-        return "the host name does not exist. Check endpoint_url"
+        return "the host name does not exist, or DNS fails. Check endpoint_url and the DNS resolver"
     known = _regions("aws-cn" if region[2] else "aws")
     if region[1] in known:
         return "its name cannot be resolved. Check the DNS resolver and the network of this machine"

@@ -20,7 +20,7 @@ from beaker_dynamodb.exceptions import DynamoDBError, ItemTooLarge
 from beaker_dynamodb.items.conditions import ConditionalCalls
 from beaker_dynamodb.items.item import CHUNK, SESSION, Attributes, ChunkSet, Item, item_size
 from beaker_dynamodb.items.keys import Key, Keys
-from beaker_dynamodb.items.layout import Layout
+from beaker_dynamodb.items.layout import Layout, whole_seconds
 
 log = logging.getLogger("beaker_dynamodb")
 
@@ -71,14 +71,14 @@ class Chunks:
         return attributes
 
     def _write(self, item: Item, chunks: ChunkSet, deadline_ms: int) -> None:
-        expires = -(-(deadline_ms + item.grace_ms) // 1000) + SPARE_SECONDS
+        expires = whole_seconds(deadline_ms + item.grace_ms + SPARE_SECONDS * 1000)
         requests = []
         for number, key in enumerate(self.keys(chunks)):
             attributes: Attributes = {
                 **self._layout.key_attributes(key),
                 "type": {"S": CHUNK},
                 "data": {"B": item.data[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]},
-                self._options.ttl_attribute: {"N": str(expires)},
+                self._options.ttl_attribute: expires,
             }
             requests.append({"PutRequest": {"Item": attributes}})
         for start in range(0, len(requests), CHUNKS_PER_WRITE):

@@ -32,7 +32,7 @@ from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.error_mapping import cause
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
 from beaker_dynamodb.items import json_values, plain_pickle
-from beaker_dynamodb.items.compression import Compression, decompress
+from beaker_dynamodb.items.compression import compress, decompress, zstd
 from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.items.signing import Signatures
 
@@ -80,22 +80,24 @@ class Codec(Signatures):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._serializer = options.serializer
-        self._compression = Compression(options)
+        self._compression = options.compression
+        if self._compression == "zstd":
+            zstd()  # raises now if it is missing
 
     def encode_session(self, payload: object) -> tuple[bytes, str]:
         """Encode a session's payload; values other than strings are encoded like cache values."""
         if isinstance(payload, SessionBytes):
-            return self._compression.compress(payload, "b64")
+            return compress(payload, "b64", self._compression)
         if not isinstance(payload, str):
             return self.encode_value(payload)
-        return self._compression.compress(*_session_bytes(payload))
+        return compress(*_session_bytes(payload), self._compression)
 
     def encode_value(self, value: object) -> tuple[bytes, str]:
         """Encode a cache value.
 
         :raises PayloadError: the serializer cannot represent it.
         """
-        return self._compression.compress(*self._serialize(value))
+        return compress(*self._serialize(value), self._compression)
 
     def _serialize(self, value: object) -> tuple[bytes, str]:
         serializer = self._serializer

@@ -11,7 +11,6 @@ import zlib
 from functools import cache
 from typing import Any
 
-from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 
 #: Largest uncompressed value in bytes: a few hundred stored bytes must not fill the memory.
@@ -27,29 +26,20 @@ AUTO_PART = 0.9
 _ZLIB_HEADERS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
-class Compression:
-    """Compresses as the options say.
+def compress(data: bytes, codec: str, compression: str) -> tuple[bytes, str]:
+    """Return the bytes and the codec, both with or without compression.
 
-    :raises ConfigurationError: ``compression`` is ``zstd``, which is not installed.
+    :param compression: the option.
     """
-
-    def __init__(self, options: Options) -> None:
-        self._step = "zlib" if options.compression == "auto" else options.compression
-        self._part = AUTO_PART if options.compression == "auto" else 1.0
-        if self._step == "zstd":
-            _zstd()
-
-    def compress(self, data: bytes, codec: str) -> tuple[bytes, str]:
-        """Return the bytes and the codec, both with or without compression."""
-        fits = THRESHOLD_BYTES <= len(data) <= MAX_BYTES
-        if self._step == "off" or not fits or _is_dense(data, codec):
-            return data, codec
-        if self._step == "zstd":
-            smaller: bytes = _zstd().compress(data, ZSTD_LEVEL)
-        else:
-            smaller = zlib.compress(data, ZLIB_LEVEL)
-        kept = len(smaller) < len(data) and len(smaller) <= len(data) * self._part
-        return (smaller, f"{codec},{self._step}") if kept else (data, codec)
+    fits = THRESHOLD_BYTES <= len(data) <= MAX_BYTES
+    if compression == "off" or not fits or _is_dense(data, codec):
+        return data, codec
+    if compression == "zstd":
+        step, smaller = "zstd", zstd().compress(data, ZSTD_LEVEL)
+    else:
+        step, smaller = "zlib", zlib.compress(data, ZLIB_LEVEL)
+    longest = len(data) * AUTO_PART if compression == "auto" else len(data) - 1
+    return (smaller, f"{codec},{step}") if len(smaller) <= longest else (data, codec)
 
 
 def decompress(data: bytes, step: str) -> bytes:
@@ -64,7 +54,7 @@ def decompress(data: bytes, step: str) -> bytes:
     if step == "zlib":
         decompressor, damaged = zlib.decompressobj(), zlib.error
     elif step == "zstd":
-        decompressor, damaged = _zstd().ZstdDecompressor(), _zstd().ZstdError
+        decompressor, damaged = zstd().ZstdDecompressor(), zstd().ZstdError
     else:
         raise PayloadError(f"the compression {step!r} is unknown to this version")
     try:
@@ -87,8 +77,11 @@ def _is_dense(data: bytes, codec: str) -> bool:
 
 # Cached, because a failing import searches the whole path each time.
 @cache
-def _zstd() -> Any:
-    """Return the module of Python 3.14 and later, or its backport."""
+def zstd() -> Any:
+    """Return the module of Python 3.14 and later, or its backport.
+
+    :raises ConfigurationError: it is not installed.
+    """
     for name in ("compression.zstd", "backports.zstd"):
         try:
             return importlib.import_module(name)

@@ -125,7 +125,11 @@ class Layout:
                 codec=attributes["codec"]["S"],
                 created_ms=milliseconds(attributes["created"]),
                 deadline_ms=None,
-                special=self._special(attributes),
+                special={
+                    name: attributes[name]
+                    for name, kind in self._special_types.items()
+                    if kind in attributes.get(name, ())  # the declared type
+                },
             )
             if "deadline" in attributes:
                 item.deadline_ms = milliseconds(attributes["deadline"])
@@ -150,14 +154,6 @@ class Layout:
         except (KeyError, ValueError, OverflowError) as error:
             raise PayloadError(f"an item of type {kind!r} is damaged: {error!r}") from None
         return item
-
-    def _special(self, attributes: Mapping[str, Any]) -> Attributes:
-        """Return the special keys that have the declared type."""
-        return {
-            name: attributes[name]
-            for name, kind in self._special_types.items()
-            if kind in attributes.get(name, ())
-        }
 
     def chunks(self, attributes: Mapping[str, Any]) -> ChunkSet | None:
         """Return the chunks of an item, or None if it has none or is damaged."""

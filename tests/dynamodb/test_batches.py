@@ -36,7 +36,7 @@ def reads(*numbers: int) -> dict[str, Any]:
 
 
 def test_query_reads_every_page() -> None:
-    query = {"KeyConditionExpression": "#id = :id"}
+    query: dict[str, Any] = {"KeyConditionExpression": "#id = :id"}
     first = {"TableName": TABLE, **query}
     more = {**first, "ExclusiveStartKey": key(0)}
     script = Script().answer("query", first, {"Items": [], "LastEvaluatedKey": key(0)})

@@ -25,12 +25,12 @@ def without_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(compression, "_zstd", compression._zstd.__wrapped__)
+    compression.zstd.cache_clear()
     monkeypatch.setattr(compression, "importlib", SimpleNamespace(import_module=missing))
 
 
 def zstd_compress(data: bytes) -> bytes:
-    made: bytes = compression._zstd().compress(data)
+    made: bytes = compression.zstd().compress(data)
     return made
 
 
