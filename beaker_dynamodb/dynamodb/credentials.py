@@ -22,31 +22,26 @@ def guard_refresh(credentials: Any, clock: Callable[[], float]) -> None:
     :param clock: epoch seconds.
     """
     refresh = getattr(credentials, "_refresh_using", None)
-    if refresh is not None:
-        credentials._refresh_using = _Refresh(refresh, credentials.method, clock)
+    if refresh is None:
+        return
+    error: Exception | None = None
+    remembered = Pause()
 
-
-class _Refresh:
-    """Callable that botocore calls under a lock to get fresh credentials."""
-
-    def __init__(self, refresh: Callable[[], Any], method: str, clock: Callable[[], float]) -> None:
-        self._refresh = refresh
-        self._method = method
-        self._clock = clock
-        self._error: Exception | None = None
-        self._remembered = Pause()
-
-    def __call__(self) -> Any:
-        if self._error is None or not self._remembered.is_active(self._clock()):
-            self._error = None
+    def refresh_or_raise_again() -> Any:
+        # botocore calls this under a lock.
+        nonlocal error
+        if error is None or not remembered.is_active(clock()):
+            error = None
             try:
-                return self._refresh()
-            except ClientError as error:  # an error response from STS, which contains no secrets
-                self._error = error
-            except Exception as error:
-                self._error = CredentialRetrievalError(
-                    provider=self._method, error_msg=type(error).__name__
+                return refresh()
+            except ClientError as caught:  # a response of STS, without secrets
+                error = caught
+            except Exception as caught:
+                error = CredentialRetrievalError(
+                    provider=credentials.method, error_msg=type(caught).__name__
                 )
-            self._remembered.begin(self._clock(), REMEMBER_SECONDS)
+            remembered.begin(clock(), REMEMBER_SECONDS)
         # Raised outside of the `except` block, so that no traceback shows the helper's error.
-        raise copy.copy(self._error)
+        raise copy.copy(error)
+
+    credentials._refresh_using = refresh_or_raise_again
