@@ -16,6 +16,7 @@ from beaker_dynamodb.config.attributes import (
 )
 from beaker_dynamodb.config.declare import option, shown_value
 from beaker_dynamodb.config.security_options import SecurityOptions
+from beaker_dynamodb.config.urls import endpoint_url
 
 _AWS_CHAIN = "from the AWS configuration"
 _CAPACITY_DEFAULT = "none; 5 units if only the other one is set"
@@ -50,7 +51,7 @@ class Options(SecurityOptions):
         converters.string, "AWS Region.", default_text=_AWS_CHAIN, aliases=("region",)
     )
     endpoint_url: str | None = option(
-        converters.endpoint_url, "Endpoint, such as DynamoDB Local.", default_text=_AWS_CHAIN
+        endpoint_url, "Endpoint, such as DynamoDB Local.", default_text=_AWS_CHAIN
     )
     aws_access_key_id: str | None = option(
         converters.string,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
+from beaker_dynamodb.config.urls import without_userinfo
 from beaker_dynamodb.dynamodb.guard import guard
 from beaker_dynamodb.dynamodb.known_regions import use_known_regions
 from beaker_dynamodb.dynamodb.transport import Transport
@@ -148,9 +148,10 @@ def _client(session: Session, options: Options, config: Config) -> Any:
     loader.list_available_services = lambda type_name: ["dynamodb"]
     try:
         client = _create(session, options, config, options.endpoint_url)
-        endpoint = client.meta.endpoint_url
-        if has_userinfo(endpoint):  # from AWS_ENDPOINT_URL; botocore's errors would show it
-            client = _create(session, options, config, without_userinfo(endpoint))
+        endpoint = without_userinfo(client.meta.endpoint_url)
+        # A password is from AWS_ENDPOINT_URL; botocore's errors would show it.
+        if endpoint != client.meta.endpoint_url:
+            client = _create(session, options, config, endpoint)
     finally:
         del loader.list_available_services
     return client
