@@ -64,13 +64,13 @@ from beaker_dynamodb.sessions.storage import SessionStorage
     "--write-units-per-second",
     type=click.FloatRange(min=0, min_open=True),
     metavar="UNITS",
-    help="Limit of the consumed write capacity, on average; default: no limit.",
+    help="Limit the write capacity consumed on average; default: no limit.",
 )
 @click.option(
     "--read-units-per-second",
     type=click.FloatRange(min=0, min_open=True),
     metavar="UNITS",
-    help="Limit of the read capacity of an old store in DynamoDB.",
+    help="Limit the read capacity consumed of an old store in DynamoDB.",
 )
 @click.option(
     "--verify",

@@ -13,7 +13,7 @@ from beaker_dynamodb.exceptions import ConfigurationError
 SESSIONS, CACHE = "sessions", "cache"
 #: Beaker's names for this backend.
 TYPES = ("ext:dynamodb", "dynamodb")
-#: Settings that Beaker's Session reads, and that are options of this package too.
+#: Settings that Beaker's Session reads and that are also options of this package.
 SHARED = frozenset({"secret"})
 #: Beaker's Session adds this to its own timeout before it passes it on (beaker/session.py).
 BEAKER_SLACK_SECONDS = 120.0
@@ -32,9 +32,9 @@ def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[
     :param given: settings without ``session.`` or ``cache.``.
     :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
     """
-    of_beaker = beaker_parameters() if purpose == SESSIONS else {"type"}
-    own = {name: value for name, value in given.items() if name not in of_beaker}
-    beaker = {name: value for name, value in given.items() if name in of_beaker}
+    beaker_names = beaker_parameters() if purpose == SESSIONS else {"type"}
+    own = {name: value for name, value in given.items() if name not in beaker_names}
+    beaker = {name: value for name, value in given.items() if name in beaker_names}
     if purpose == SESSIONS and beaker.get("timeout"):
         try:
             own["timeout"] = float(beaker["timeout"]) + BEAKER_SLACK_SECONDS
@@ -48,7 +48,7 @@ def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[
 def session_options(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return this package's options in an application's settings, without Beaker's.
 
-    :param prefix: names start with it, or with ``beaker.`` and it. Other names are ignored.
+    :param prefix: start of the names, optionally after ``beaker.``. Other names are ignored.
     :raises ConfigurationError: the sessions are not in DynamoDB.
     """
     given = {
@@ -60,5 +60,5 @@ def session_options(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     if given.get("type", TYPES[0]) not in TYPES:
         raise ConfigurationError(f"{prefix}type is {given['type']!r}, not ext:dynamodb")
     # Beaker's timeout is not needed either: nothing is written.
-    of_beaker = beaker_parameters()
-    return {name: value for name, value in given.items() if name not in of_beaker}
+    beaker_names = beaker_parameters()
+    return {name: value for name, value in given.items() if name not in beaker_names}

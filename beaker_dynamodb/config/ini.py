@@ -20,7 +20,8 @@ def read_ini(path: str, section: str | None = None, purpose: str = SESSIONS) -> 
 
     ``%(here)s`` and ``[DEFAULT]`` work as in Paste.
 
-    :param section: may use any type of store. None selects the section that uses DynamoDB.
+    :param section: name of a section with any type of store. None selects the section that uses
+        DynamoDB.
     :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
     :raises ConfigurationError: the file cannot be read, or the section does not exist or is
         ambiguous.
@@ -64,7 +65,7 @@ def _settings(parser: ConfigParser, path: str, section: str, purpose: str) -> di
     given: dict[str, Any] = {}
     try:
         for name in parser[section]:
-            # Other settings, such as logging formats, use % for other purposes.
+            # Read only these: other settings, such as logging formats, use % for other purposes.
             short = name.removeprefix("beaker.")
             if short.startswith(prefix):
                 given[short.removeprefix(prefix)] = parser.get(section, name).strip()
@@ -76,7 +77,7 @@ def _settings(parser: ConfigParser, path: str, section: str, purpose: str) -> di
 
 
 def _cache_settings(given: Mapping[str, Any], region: str) -> dict[str, Any]:
-    """Return the settings of one region, or without ``region`` of the cache itself."""
+    """Return the settings of a region, or of the cache itself if ``region`` is empty."""
     regions = [name.strip() for name in given.get("regions", "").split(",") if name.strip()]
     if not region:
         prefixes = tuple(f"{name}." for name in regions)

@@ -39,7 +39,7 @@ class Response(NamedTuple):
     body: bytes
     #: Whether the server keeps the connection open.
     reusable: bool
-    #: Whether it was parsed here.
+    #: Whether this module parsed it.
     plain: bool = True
 
 
@@ -91,7 +91,8 @@ def exchange(connection: socket, request: bytes) -> Response:
             missing -= len(parts[-1])
         body = b"".join(parts)
     if len(body) > length:
-        # The next response, or a wrong length: the response may belong to another request.
+        # Either another response follows, or the length is wrong: this one may belong to another
+        # request.
         raise MalformedResponse("the response is longer than its Content-Length")
     return Response(status, headers, body, "close" not in headers.get("connection", "").lower())
 
@@ -105,13 +106,13 @@ def _receive(connection: socket) -> bytes:
 
 def _parse_head(head: bytes) -> tuple[int, dict[str, str]] | None:
     """Return status and headers of a plain response, or None if it is not plain."""
-    matched = _HEAD.fullmatch(head.decode("latin-1"))
-    if matched is None:
+    match = _HEAD.fullmatch(head.decode("latin-1"))
+    if match is None:
         return None
     # A pattern that strips the values is half as fast.
-    pairs = [(name.lower(), value.strip(" \t")) for name, value in _HEADER.findall(matched[2])]
+    pairs = [(name.lower(), value.strip(" \t")) for name, value in _HEADER.findall(match[2])]
     headers = dict(pairs)
-    status, length = int(matched[1]), headers.get("content-length", "")
+    status, length = int(match[1]), headers.get("content-length", "")
     # Some responses have no body, whatever their headers say (RFC 9112, section 6.3).
     has_body = status >= 200 and status not in (204, 304)
     if not has_body or not _LENGTH.fullmatch(length) or not headers.keys().isdisjoint(_NOT_PLAIN):

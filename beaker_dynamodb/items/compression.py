@@ -27,7 +27,7 @@ _ZLIB_HEADERS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
 def compress(data: bytes, codec: str, compression: str) -> tuple[bytes, str]:
-    """Return the bytes and the codec, both with or without compression.
+    """Return the bytes and their codec, compressed if that saves enough.
 
     :param compression: the option.
     """
@@ -64,9 +64,9 @@ def decompress(data: bytes, step: str) -> bytes:
             f"stored bytes cannot be decompressed with {step}: {type(error).__name__}"
         ) from error
     if len(result) > MAX_BYTES:
-        raise PayloadError(f"stored bytes would become more than {MAX_BYTES} when decompressed")
+        raise PayloadError(f"stored bytes would exceed {MAX_BYTES} bytes when decompressed")
     if not decompressor.eof or decompressor.unused_data:
-        raise PayloadError("stored bytes are cut off, or more than was compressed")
+        raise PayloadError("stored bytes are truncated, or more bytes follow")
     return result
 
 

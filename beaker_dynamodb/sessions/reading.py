@@ -61,7 +61,7 @@ class ReadSession(SessionState):
         return found
 
     def _find(self, key: Key) -> Item | None:
-        """Return the session under a key; otherwise notice whether it has ended or expired."""
+        """Return the session under a key. If it is missing, note whether it ended or expired."""
         seen: list[Mapping[str, Any] | None] = []
         found = self.storage.items.find(key, SESSION, saw=seen.append)
         self.ended = isinstance(found, Marker)
@@ -73,7 +73,7 @@ class ReadSession(SessionState):
         return found
 
     def _expired(self, key: Key, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the data of a session that has expired, {} if it cannot be read."""
+        """Return the data of an expired session, or {} if it cannot be read."""
         if attributes.get("type") != {"S": SESSION}:
             return None
         try:

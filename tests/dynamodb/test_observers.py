@@ -42,7 +42,7 @@ def calls(cache: DynamoDBNamespaceManager, server: FakeServer) -> Callable[[], l
 
 
 def wrapped(function: Any) -> Any:
-    """Return a wrapper like that of a tracer."""
+    """Return a wrapper like a tracer's."""
 
     @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -52,7 +52,7 @@ def wrapped(function: Any) -> Any:
 
 
 class Pretender:
-    """A wrapper that claims to be the function that it wraps, as those of the package wrapt do."""
+    """A wrapper that claims to equal the function that it wraps, like the package wrapt's."""
 
     def __init__(self, function: Any) -> None:
         self._function = function
@@ -199,7 +199,7 @@ def test_botocores_history_has_each_call(
     assert [True] * 4 == calls()
 
 
-def test_lean_is_not_for_observers(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lean_bypasses_observers(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = warm(server, transport="lean")
     monkeypatch.setattr(URLLib3Session, "send", wrapped(URLLib3Session.send))
     assert "value" == cache[b"k"]

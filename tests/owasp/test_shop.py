@@ -135,7 +135,7 @@ def test_a_response_that_sets_the_cookie_is_not_cached_and_varies_by_it(shop: Sh
 
 
 @pytest.mark.owasp("7.2.4", "7.2.2", "Renewal Timeout")
-def test_a_log_in_changes_the_id_and_the_old_one_is_dead(shop: Shop, clock: Clock) -> None:
+def test_a_log_in_changes_the_id_and_the_old_one_stops_working(shop: Shop, clock: Clock) -> None:
     browser = shop.browser()
     first, second = log_in(browser), log_in(browser)
     assert first != second
@@ -204,7 +204,7 @@ def test_an_outage_is_neither_a_new_session_nor_a_log_out(
 
 
 @pytest.mark.owasp("16.3.3", "Detecting Session ID Anomalies")
-def test_a_changed_cookie_and_a_dead_one_are_reported(given: dict[str, Any]) -> None:
+def test_a_changed_cookie_and_an_ended_one_are_reported(given: dict[str, Any]) -> None:
     events: list[tuple[str, str]] = []
     shop = Shop({**given, "on_event": lambda event: events.append((event.kind, event.reason))})
     browser = shop.browser()
