@@ -76,9 +76,9 @@ class SessionWithUser(SessionWithItem):
             self[name] = default
         return self[name]
 
-    def update(self, *given: Any, **more: Any) -> None:
+    def update(self, *args: Any, **kwargs: Any) -> None:
         """Set values, as `dict.update` does."""
-        changes: dict[str, Any] = dict(*given, **more)
+        changes: dict[str, Any] = dict(*args, **kwargs)
         self._begin_log_in(changes)
         super().update(changes)
 

@@ -84,12 +84,12 @@ Start = Callable[..., Visitor]
 def start(demo: SimpleNamespace, options: dict[str, Any]) -> Start:
     """Starts the demo, and returns its first visitor."""
 
-    def start(server: EmbeddedDynamoDB | None = None, **more: Any) -> Visitor:
+    def start(server: EmbeddedDynamoDB | None = None, **extra: Any) -> Visitor:
         if server:
             options.update(server.credentials, endpoint_url=server.endpoint_url, max_attempts=1)
         draws = iter(range(1000))
-        more["draw"] = lambda: {"number": next(draws), "at": 0.0}
-        return Visitor(demo.create_app(options, server=server, **more))
+        extra["draw"] = lambda: {"number": next(draws), "at": 0.0}
+        return Visitor(demo.create_app(options, server=server, **extra))
 
     return start
 

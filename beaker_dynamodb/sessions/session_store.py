@@ -73,7 +73,7 @@ class SessionStore:
         *,
         condition: Condition | None = None,
         expected: int | None = None,
-        **more: Any,
+        **kwargs: Any,
     ) -> Generator[StoredSession, None, None]:
         """Yield the active sessions with these special keys, in no particular order.
 
@@ -84,12 +84,12 @@ class SessionStore:
         :param condition: a condition on the attributes of a session, which DynamoDB checks.
         :param expected: the number of sessions that the caller takes if it stops early: read small
             pages first.
-        :param more: names and values as keywords.
+        :param kwargs: names and values as keywords.
         :raises ConfigurationError: a name is not in ``special_keys``, none of them has an
             index, or the table lacks it.
         :raises SpecialKeyError: a value does not have the declared type.
         """
-        special = self._special({**(special_keys or {}), **more})
+        special = self._special({**(special_keys or {}), **kwargs})
         query = self._query
         with closing(
             query.find(special, condition, expected) if special else query.all(condition, expected)
@@ -103,9 +103,9 @@ class SessionStore:
             if session is not None:
                 yield session
 
-    def count(self, special_keys: Mapping[str, Any] | None = None, /, **more: Any) -> int:
+    def count(self, special_keys: Mapping[str, Any] | None = None, /, **kwargs: Any) -> int:
         """Return the number of `sessions`, at the same cost."""
-        return sum(1 for _ in self.sessions(special_keys, **more))
+        return sum(1 for _ in self.sessions(special_keys, **kwargs))
 
     def get(
         self, id: str | None, *, hashed: bool = False, consistent: bool = True
@@ -138,7 +138,7 @@ class SessionStore:
         /,
         *,
         keep: str | StoredSession | Iterable[str | StoredSession | None] | None = (),
-        **more: Any,
+        **kwargs: Any,
     ) -> int:
         """Delete all sessions with these special keys: log a user out everywhere.
 
@@ -149,11 +149,11 @@ class SessionStore:
 
         :param special_keys: names and values, at least one; see `sessions`.
         :param keep: sessions or ids to keep: ``keep=request.session.id``. None is ignored.
-        :param more: names and values as keywords.
+        :param kwargs: names and values as keywords.
         :returns: the number of active sessions deleted.
         :raises ValueError: no special key is given.
         """
-        return sum(1 for _ in self.revoke_each({**(special_keys or {}), **more}, keep=keep))
+        return sum(1 for _ in self.revoke_each({**(special_keys or {}), **kwargs}, keep=keep))
 
     def revoke_each(
         self,

@@ -30,8 +30,8 @@ class Browser:
         same application.
     """
 
-    def __init__(self, options: Mapping[str, object], **more: object) -> None:
-        settings = {"type": "ext:dynamodb", **options, **more}
+    def __init__(self, options: Mapping[str, object], **extra: object) -> None:
+        settings = {"type": "ext:dynamodb", **options, **extra}
         config = {f"session.{name}": value for name, value in settings.items()}
         self.web = TestApp(SessionMiddleware(self._application, config))
         self._action: Callable[[Any], Any] = bool

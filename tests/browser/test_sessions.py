@@ -88,8 +88,8 @@ class Site:
         return [b""]
 
 
-def behind(app: Any, options: dict[str, Any], **more: object) -> SessionMiddleware:
-    settings = {f"session.{name}": value for name, value in {**options, **more}.items()}
+def behind(app: Any, options: dict[str, Any], **extra: object) -> SessionMiddleware:
+    settings = {f"session.{name}": value for name, value in {**options, **extra}.items()}
     return SessionMiddleware(app, settings)
 
 

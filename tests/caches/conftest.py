@@ -92,9 +92,9 @@ def sent(options: Options) -> Iterator[CallRecorder]:
         yield recorder
 
 
-def make_cache(options: Options, time: Time | None = None, **more: Any) -> Cache:
+def make_cache(options: Options, time: Time | None = None, **extra: Any) -> Cache:
     """Make a cache that sends each call once and tolerates errors."""
-    settings = {"on_error": "miss", "max_attempts": 1, **options, **more}
+    settings = {"on_error": "miss", "max_attempts": 1, **options, **extra}
     cache = Cache("news", "ext:dynamodb", **settings)
     if time is not None:
         cache.namespace._cache_storage().tolerated = EventCounter(time)

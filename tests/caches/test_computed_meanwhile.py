@@ -44,8 +44,8 @@ def cache(options: Options, clock: Clock) -> Cache:
 
 @pytest.fixture
 def other(options: Options, clock: Clock) -> Cache:
-    more = {"clock": clock, "lock_timeout": 58}
-    return Cache("news", "ext:dynamodb", expire=EXPIRE, **more, **options)
+    extra = {"clock": clock, "lock_timeout": 58}
+    return Cache("news", "ext:dynamodb", expire=EXPIRE, **extra, **options)
 
 
 @contextmanager

@@ -119,8 +119,8 @@ def test_a_waiting_caller_gives_up_after_lock_timeout(
 
 @pytest.mark.parametrize("on_error", ["raise", "miss"])
 def test_a_thread_gives_up_waiting_for_another_one(options: Options, on_error: str) -> None:
-    more = {"on_error": on_error, "lock_timeout": 0.01}
-    lock = DynamoDBNamespaceManager("news", **options, **more).get_creation_lock(b"key")
+    extra = {"on_error": on_error, "lock_timeout": 0.01}
+    lock = DynamoDBNamespaceManager("news", **options, **extra).get_creation_lock(b"key")
     lock.acquire()
     lock._waiting = 1  # the lease is kept, and used again
     lock.release()
@@ -223,8 +223,8 @@ def test_the_locks_seen_last_are_remembered(
 
 
 def test_equal_options_share_one_lock_per_key(options: Options) -> None:
-    def lock(key: bytes, **more: Any) -> CreationLock:
-        return DynamoDBNamespaceManager("news", **options, **more).get_creation_lock(key)
+    def lock(key: bytes, **extra: Any) -> CreationLock:
+        return DynamoDBNamespaceManager("news", **options, **extra).get_creation_lock(key)
 
     kept = lock(b"key")
     assert type(kept) is CreationLock

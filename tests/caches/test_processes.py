@@ -57,8 +57,8 @@ def start(options: Options) -> Iterator[Callable[..., Worker]]:
     """Starts a worker with more options."""
     with ExitStack() as stack:
 
-        def start(**more: float) -> Worker:
-            worker = Worker({**options, **more})
+        def start(**extra: float) -> Worker:
+            worker = Worker({**options, **extra})
             stack.callback(worker.close)
             return worker
 

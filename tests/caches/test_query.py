@@ -36,8 +36,8 @@ def clock() -> Clock:
 def open_namespace(
     options: Options, shape: str, clock: Clock, client: DynamoDBClient, table_name: str
 ) -> Opener:
-    more = {"sort_key": "part"} if shape == "sorted" else {}
-    return Opener({**options, **more, "clock": clock}, client, table_name)
+    extra = {"sort_key": "part"} if shape == "sorted" else {}
+    return Opener({**options, **extra, "clock": clock}, client, table_name)
 
 
 def fill(manager: DynamoDBNamespaceManager, count: int) -> None:

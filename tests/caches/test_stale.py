@@ -31,9 +31,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def make_cache(options: Options, clock: Clock, **more: Any) -> Cache:
+def make_cache(options: Options, clock: Clock, **extra: Any) -> Cache:
     """Make a cache whose entries expire after 10 seconds."""
-    return Cache("news", "ext:dynamodb", **{"expire": 10, "clock": clock, **options, **more})
+    return Cache("news", "ext:dynamodb", **{"expire": 10, "clock": clock, **options, **extra})
 
 
 @pytest.fixture

@@ -109,9 +109,9 @@ def run(
     with FaultProxy(options["endpoint_url"]) as proxy, short_pauses():
         faulty = {**options, "endpoint_url": proxy.url, "read_timeout": kind.read_timeout}
         visitors, readers = [], {}
-        for middleware, more in SITES.items():
-            direct = Site(middleware, {**options, **more})
-            group = _log_in(middleware, direct, Site(middleware, {**faulty, **more}))
+        for middleware, extra in SITES.items():
+            direct = Site(middleware, {**options, **extra})
+            group = _log_in(middleware, direct, Site(middleware, {**faulty, **extra}))
             readers.update(dict.fromkeys(group, direct))
             visitors += group
         calls = OUTAGE_CALLS * times if share == 1 and seconds is None else None

@@ -62,9 +62,9 @@ def cached(on_error: str, *, later: bool = False) -> Preparation:
 
     def prepare(options: Mapping[str, Any], limits: Mapping[str, Any]) -> Scene:
         # A separate prefix, as outages are remembered.
-        more = {"on_error": on_error, "prefix": f"{on_error} {later}"}
-        assert "any" not in CacheManager(type="ext:dynamodb", **options, **more).get_cache("pages")
-        settings = {**options, **limits, **more}
+        extra = {"on_error": on_error, "prefix": f"{on_error} {later}"}
+        assert "any" not in CacheManager(type="ext:dynamodb", **options, **extra).get_cache("pages")
+        settings = {**options, **limits, **extra}
         cache = CacheManager(type="ext:dynamodb", **settings).get_cache("pages")
 
         def scene(go_silent: Callable[[], object]) -> None:

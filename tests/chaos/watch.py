@@ -131,17 +131,17 @@ def whole_run(watch: Watch = RUN) -> Iterator[Watch]:
 
         return known_id
 
-    def shown_init(error: DynamoDBError, message: str, **more: Any) -> None:
+    def shown_init(error: DynamoDBError, message: str, **extra: Any) -> None:
         watch.keep(error)
-        init(error, message, **more)
+        init(error, message, **extra)
 
     def shown_warn(
-        message: Any, category: Any = None, stacklevel: int = 1, *rest: Any, **more: Any
+        message: Any, category: Any = None, stacklevel: int = 1, *rest: Any, **extra: Any
     ) -> None:
         # Beaker's own warnings contain an id (SECURITY.md).
         if sys._getframe(1).f_globals["__name__"].startswith("beaker_dynamodb"):
             watch.look(str(message))
-        warn(message, category, stacklevel + 1, *rest, **more)
+        warn(message, category, stacklevel + 1, *rest, **extra)
 
     with watch.watching(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(beaker.session, "_session_id", known(beaker.session._session_id))

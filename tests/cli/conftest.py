@@ -48,8 +48,8 @@ def run(endpoint: Endpoint, table_name: str, shape: str) -> Run:
         *(("--sort-key", "part") if shape == "sorted" else ()),
     ]
 
-    def run(*arguments: str, after: Sequence[str] = (), **more: Any) -> Result:
-        return CliRunner().invoke(cli, [*arguments, *where, *after], **more)
+    def run(*arguments: str, after: Sequence[str] = (), **extra: Any) -> Result:
+        return CliRunner().invoke(cli, [*arguments, *where, *after], **extra)
 
     return run
 

@@ -33,8 +33,8 @@ def test_ctrl_c_says_what_was_done_so_far_and_exits_with_130(
 ) -> None:
     reap = reaper.reap
 
-    def interrupted(*given: Any, **more: Any) -> Iterator[reaper.Reaped]:
-        yield list(reap(*given, **more))[-1]
+    def interrupted(*given: Any, **extra: Any) -> Iterator[reaper.Reaped]:
+        yield list(reap(*given, **extra))[-1]
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reaper, "reap", interrupted)

@@ -12,7 +12,7 @@ from tests.cli.conftest import SPECIAL, Given, Keys, Run, Words
 @pytest.fixture
 def erase(run: Run, filled: Given) -> Run:
     flags = (*SPECIAL, "--user-key", "userId")
-    return lambda *words, **more: run("sessions", "erase", *words, *flags, **more)
+    return lambda *words, **extra: run("sessions", "erase", *words, *flags, **extra)
 
 
 def test_only_the_given_user_is_erased(erase: Run, keys: Keys) -> None:

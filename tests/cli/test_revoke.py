@@ -17,7 +17,7 @@ from tests.opening import payload
 
 @pytest.fixture
 def revoke(run: Run, filled: Given) -> Run:
-    return lambda *words, **more: run("sessions", "revoke", *words, *SPECIAL, **more)
+    return lambda *words, **extra: run("sessions", "revoke", *words, *SPECIAL, **extra)
 
 
 @pytest.fixture
@@ -156,8 +156,8 @@ def test_all_reads_consistently_until_a_pass_finds_nothing(
     """During each of the first two passes a session starts that the pass does not see."""
     real, passes = SessionQuery.all, []
 
-    def all(self: SessionQuery, *given: Any, **more: Any) -> Any:
-        yield from real(self, *given, **more)
+    def all(self: SessionQuery, *given: Any, **extra: Any) -> Any:
+        yield from real(self, *given, **extra)
         passes.append(1)
         if len(passes) <= 2:
             DynamoDBNamespaceManager(f"late-{len(passes)}", **options)["session"] = payload()

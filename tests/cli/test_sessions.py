@@ -43,8 +43,8 @@ def test_show_takes_an_id_a_digest_or_stdin(run: Run, filled: Given) -> None:
     by_id = run("sessions", "show", "id-0", "--json", *SPECIAL)
     assert DIGEST == json.loads(by_id.stdout)["digest"]
     assert "secret" not in by_id.output
-    for name, more in ((DIGEST, {}), ("-", {"input": "id-0\n"})):
-        result = run("sessions", "show", name, "--json", "--payload", *SPECIAL, **more)
+    for name, extra in ((DIGEST, {}), ("-", {"input": "id-0\n"})):
+        result = run("sessions", "show", name, "--json", "--payload", *SPECIAL, **extra)
         answer = json.loads(result.stdout)
         assert ("pickle", "secret-0") == (answer["format"], answer["payload"]["secret"])
     shown = run("sessions", "show", DIGEST, "--payload", "--where", "userId=0", *SPECIAL)
@@ -115,7 +115,7 @@ def aged(options: Given) -> None:
         clock.now = START + 3600 * n
         DynamoDBNamespaceManager(f"s{n}", **special)["session"] = payload(userId=1)
     clock.now = START + 3 * 3600
-    DynamoDBNamespaceManager("s0", **special)["session"] = payload(userId=1, more=1)
+    DynamoDBNamespaceManager("s0", **special)["session"] = payload(userId=1, extra=1)
 
 
 def listed(run: Run, *words: str) -> list[str]:
@@ -224,8 +224,8 @@ def test_rows_appear_as_soon_as_they_are_known(
 ) -> None:
     real = SessionStore.sessions
 
-    def sessions(*given: Any, **more: Any) -> Any:
-        yield from islice(real(*given, **more), 25)
+    def sessions(*given: Any, **extra: Any) -> Any:
+        yield from islice(real(*given, **extra), 25)
         raise StoreUnavailable("stopped")
 
     monkeypatch.setattr(SessionStore, "sessions", sessions)

@@ -76,13 +76,13 @@ def test_damaged_items_and_a_wrong_hash_key_are_counted(
     run: Run, filled: Given, endpoint: Endpoint, table_name: str
 ) -> None:
     damaged = {"deadline": {"S": "x"}}
-    for key, kind, more in (
+    for key, kind, extra in (
         ("[/x]:\x1b[31m:a", "beaker-session", {**damaged, "created": {"N": "1e30"}}),
         ("[prod]:b", "beaker-session", {**damaged, "created": {"S": "today"}}),
         ("x", "beaker-new", {}),
         ("sess:|migration|x", "beaker-migration", {}),
     ):
-        item = {"id": {"S": key}, "type": {"S": kind}, **more}
+        item = {"id": {"S": key}, "type": {"S": kind}, **extra}
         endpoint.client.put_item(TableName=table_name, Item=item)
     result = run("stats")
     assert 0 == result.exit_code

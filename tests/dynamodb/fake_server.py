@@ -39,9 +39,9 @@ ITEM = {
 }
 
 
-def plain_client(url: str, **more: Any) -> Any:
+def plain_client(url: str, **extra: Any) -> Any:
     """Return a boto3 client that this package has not configured."""
-    options: Any = {**OFFLINE, "endpoint_url": url, **more}
+    options: Any = {**OFFLINE, "endpoint_url": url, **extra}
     return boto3.session.Session().client("dynamodb", **options)
 
 

@@ -26,9 +26,9 @@ class DNS:
         self.found: list[str] | None = ["127.0.0.1"]
         self._real = socket.getaddrinfo
 
-    def __call__(self, host: Any, port: Any, *args: Any, **more: Any) -> list[Any]:
+    def __call__(self, host: Any, port: Any, *args: Any, **extra: Any) -> list[Any]:
         if host != HOST:
-            return self._real(host, port, *args, **more)
+            return self._real(host, port, *args, **extra)
         if self.found is None:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         stream = socket.SOCK_STREAM
@@ -143,11 +143,11 @@ def test_an_attempt_waits_for_one_silent_address(
     silent = ["127.0.0.2", "127.0.0.3"]
     waited = []
 
-    def create_connection(address: tuple[str, int], *args: Any, **more: Any) -> socket.socket:
+    def create_connection(address: tuple[str, int], *args: Any, **extra: Any) -> socket.socket:
         if address[0] in silent:
             waited.append(address[0])
             raise TimeoutError
-        return real(address, *args, **more)
+        return real(address, *args, **extra)
 
     real = urllib3.util.connection.create_connection
     monkeypatch.setattr(urllib3.util.connection, "create_connection", create_connection)

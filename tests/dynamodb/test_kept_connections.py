@@ -179,10 +179,10 @@ def aws(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
     real = socket.getaddrinfo
     with FakeServer(context) as server:
 
-        def resolve(host: Any, port: Any, *args: Any, **more: Any) -> Any:
+        def resolve(host: Any, port: Any, *args: Any, **extra: Any) -> Any:
             if "aws" in str(host):
                 host, port = "127.0.0.1", server.port
-            return real(host, port, *args, **more)
+            return real(host, port, *args, **extra)
 
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         yield server

@@ -173,8 +173,8 @@ def main(version: str) -> None:
     (TABLES / version).mkdir(parents=True)
     with EmbeddedDynamoDB() as server:
         place = {"endpoint_url": server.endpoint_url, **server.credentials}
-        for shape, more in SHAPES.items():
-            table = write({"table_name": f"{version}-{shape}", **place, **more})
+        for shape, extra in SHAPES.items():
+            table = write({"table_name": f"{version}-{shape}", **place, **extra})
             (TABLES / version / f"{shape}.json").write_text(_dump(table), encoding="utf-8")
 
 

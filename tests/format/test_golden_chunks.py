@@ -30,9 +30,9 @@ def prepared(item: Item, *batches: int, **options: str) -> tuple[dict[str, Any],
     return attributes, [one["PutRequest"]["Item"] for batch in written for one in batch]
 
 
-def entry(size: int, **more: Any) -> Item:
+def entry(size: int, **extra: Any) -> Item:
     """Return a cache entry whose attributes have 51 bytes besides its data."""
-    given = {"key": Key("cache:news|k"), "kind": CACHE, "deadline_ms": None, **more}
+    given = {"key": Key("cache:news|k"), "kind": CACHE, "deadline_ms": None, **extra}
     return Item(data=b"x" * size, codec="json", created_ms=0, **given)
 
 

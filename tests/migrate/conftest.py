@@ -26,8 +26,8 @@ def clock() -> Clock:
 @pytest.fixture
 def stores(tmp_path: Path, options: dict[str, Any], shape: str, endpoint: Endpoint) -> Stores:
     (tmp_path / "old").mkdir()
-    more = {"sort_key": "part"} if shape == "sorted" else {}
-    return Stores(tmp_path / "old", {**options, **more}, endpoint.client)
+    extra = {"sort_key": "part"} if shape == "sorted" else {}
+    return Stores(tmp_path / "old", {**options, **extra}, endpoint.client)
 
 
 @pytest.fixture(scope="session")

@@ -45,12 +45,12 @@ class Stores:
     def save_in_new(self, session_id: str, **values: object) -> None:
         saved({"type": "ext:dynamodb", **self.new}, session_id, **values)
 
-    def move(self, source: Any = None, **more: Any) -> Report:
-        return move(source or self.url, self.new, **more)
+    def move(self, source: Any = None, **extra: Any) -> Report:
+        return move(source or self.url, self.new, **extra)
 
-    def counts(self, **more: Any) -> dict[str, int]:
+    def counts(self, **extra: Any) -> dict[str, int]:
         """Copy all sessions and return the counts that are not 0."""
-        return counts(self.move(**more))
+        return counts(self.move(**extra))
 
     def migrate(self, *flags: str, query: str = "") -> Result:
         """Run the command.
@@ -106,7 +106,7 @@ def migrate(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["migrate", *arguments])
 
 
-def move(source: Any, options: Mapping[str, object], **more: Any) -> Report:
+def move(source: Any, options: Mapping[str, object], **extra: Any) -> Report:
     """Copy all sessions and read every copy back.
 
     :param source: a source or its URL.
@@ -114,7 +114,7 @@ def move(source: Any, options: Mapping[str, object], **more: Any) -> Report:
     """
     if isinstance(source, str):
         source = source_from_url(source)
-    return Migration(source, target(options), **{"verify": "all", **more}).run()
+    return Migration(source, target(options), **{"verify": "all", **extra}).run()
 
 
 def saved(old: Mapping[str, Any], session_id: str | None = None, /, **values: object) -> str:

@@ -78,9 +78,9 @@ class Shop:
         return [text.encode()]
 
 
-def user(browser: TestApp, **more: Any) -> str:
+def user(browser: TestApp, **extra: Any) -> str:
     """Return the user of a private page, or "None"."""
-    return str(browser.get("/account", **more).text)
+    return str(browser.get("/account", **extra).text)
 
 
 def log_in(browser: TestApp) -> str:

@@ -32,8 +32,8 @@ class Visitor:
         self.id = session.id
         return session
 
-    def request(self, **more: Any) -> Any:
-        return self._class({}, id=self.id, use_cookies=False, **{**self.options, **more})
+    def request(self, **extra: Any) -> Any:
+        return self._class({}, id=self.id, use_cookies=False, **{**self.options, **extra})
 
     def finds(self) -> dict[str, Any]:
         return values(self.request())

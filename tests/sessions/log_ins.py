@@ -38,9 +38,9 @@ def visitor(options: dict[str, Any]) -> Visitor:
     return visitor
 
 
-def log_in(options: dict[str, Any], **more: Any) -> Any:
+def log_in(options: dict[str, Any], **extra: Any) -> Any:
     """Log user 42 in, as an application does, and return the session."""
-    session = Visitor({**options, **more}, DynamoDBSession).request()
+    session = Visitor({**options, **extra}, DynamoDBSession).request()
     session["userId"] = 42
     session.save()
     return session

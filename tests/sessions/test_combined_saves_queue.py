@@ -38,13 +38,13 @@ class Visit:
         self._name = uuid4().hex
         self.queue = combined_saves._queue_of(self._name)
 
-    def save(self, **more: Any) -> CombinedSave:
+    def save(self, **extra: Any) -> CombinedSave:
         """Return a save that has not met a conflict."""
-        return CombinedSave(self._name, Save(**{**EMPTY, **more}))
+        return CombinedSave(self._name, Save(**{**EMPTY, **extra}))
 
-    def waits(self, **more: Any) -> CombinedSave:
+    def waits(self, **extra: Any) -> CombinedSave:
         """Return a save that has joined the queue."""
-        save = self.save(outcome=Dropped(), **more)
+        save = self.save(outcome=Dropped(), **extra)
         assert join(save, Retry())
         save._save.outcome = None
         return save

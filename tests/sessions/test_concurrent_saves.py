@@ -22,7 +22,7 @@ from tests.sessions.threads import HANGS
 
 
 @pytest.mark.parametrize(
-    ("session_class", "more"),
+    ("session_class", "extra"),
     [
         (Session, {}),
         (Session, {"data_serializer": "json"}),
@@ -32,9 +32,9 @@ from tests.sessions.threads import HANGS
     ids=["beaker", "json", "ours", "encrypted"],
 )
 def test_changes_of_different_keys_are_kept_and_the_later_save_wins_on_the_same(
-    moved: dict[str, Any], session_class: type[Any], more: dict[str, object]
+    moved: dict[str, Any], session_class: type[Any], extra: dict[str, object]
 ) -> None:
-    visitor = Visitor({**moved, **more}, session_class)
+    visitor = Visitor({**moved, **extra}, session_class)
     visitor.starts(a=1, b=1, c=1, d=1, same=1)
     one, other = visitor.request(), visitor.request()
     del other["b"]

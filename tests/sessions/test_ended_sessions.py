@@ -69,14 +69,14 @@ def test_a_late_request_does_not_restore_an_expired_session(
 
 
 @pytest.mark.parametrize(
-    ("session_class", "more"),
+    ("session_class", "extra"),
     [(Session, {"data_serializer": "json"}), (Session, ENCRYPTED), (DynamoDBSession, ENCRYPTED)],
     ids=["json", "encrypted", "ours, encrypted"],
 )
 def test_a_deleted_item_stays_deleted_whatever_its_payload(
-    moved: dict[str, object], session_class: type[Any], more: dict[str, object]
+    moved: dict[str, object], session_class: type[Any], extra: dict[str, object]
 ) -> None:
-    visitor = Visitor({**moved, **more}, session_class)
+    visitor = Visitor({**moved, **extra}, session_class)
     session = visitor.starts(a=1)
     late = visitor.request()
     del session.namespace["session"]
@@ -97,15 +97,15 @@ def test_only_dynamodb_session_deletes_an_encrypted_session(plain: Visitor) -> N
 
 
 @pytest.mark.parametrize(
-    ("more", "late"),
+    ("extra", "late"),
     [({}, change), ({"touch_interval": 0}, touch), ({"concurrency": "overwrite"}, change)],
     ids=["save", "touch", "overwrite"],
 )
 def test_a_late_request_does_not_change_a_new_session_with_the_same_id(
-    plain: Visitor, clock: Clock, more: dict[str, object], late: Callable[[Any], None]
+    plain: Visitor, clock: Clock, extra: dict[str, object], late: Callable[[Any], None]
 ) -> None:
     visitor = plain
-    visitor.options |= more
+    visitor.options |= extra
     visitor.id = "0123456789abcdef"
     session = visitor.starts(a=1)
     request = visitor.request()

@@ -55,12 +55,12 @@ def test_a_rejected_read_raises_and_keeps_the_session(
 def test_an_unreachable_store_or_missing_table_starts_no_session(
     endpoint: Endpoint, options: dict[str, object], invalidate_corrupt: bool
 ) -> None:
-    more = {"invalidate_corrupt": invalidate_corrupt, "create_table": False}
+    extra = {"invalidate_corrupt": invalidate_corrupt, "create_table": False}
     nowhere = {**endpoint.options, "endpoint_url": "http://127.0.0.1:1", "max_attempts": 1}
     with pytest.raises(StoreUnavailable):
-        Site("ours", {**nowhere, **more})(values, UNKNOWN)
+        Site("ours", {**nowhere, **extra})(values, UNKNOWN)
     with pytest.raises(ConfigurationError):
-        Site("ours", {**options, **more})(values, UNKNOWN)
+        Site("ours", {**options, **extra})(values, UNKNOWN)
 
 
 def test_an_application_that_handles_the_error_sets_no_cookie(

@@ -30,7 +30,7 @@ DEVICE = "device-1"
 
 @pytest.mark.owasp("7.2.4")
 @pytest.mark.parametrize(
-    ("method", "more"),
+    ("method", "extra"),
     [
         ("invalidate", {}),
         ("regenerate_id", {}),
@@ -41,9 +41,9 @@ DEVICE = "device-1"
     ids=["invalidate", "plain", "secret", "encrypted", "hashed"],
 )
 def test_the_old_cookie_opens_nothing(
-    options: dict[str, Any], client: DynamoDBClient, method: str, more: dict[str, object]
+    options: dict[str, Any], client: DynamoDBClient, method: str, extra: dict[str, object]
 ) -> None:
-    site = Site("ours", {**options, **more})
+    site = Site("ours", {**options, **extra})
 
     def log_in(session: Any) -> None:
         getattr(session, method)()

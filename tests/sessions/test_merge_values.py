@@ -213,8 +213,8 @@ def test_containers_of_different_types_are_not_merged() -> None:
             assert result is MISSING if mine is MISSING else mine == result
 
 
-def cyclic(**more: Any) -> Tree:
-    made: Tree = {ANCHOR: 0, **more}
+def cyclic(**extra: Any) -> Tree:
+    made: Tree = {ANCHOR: 0, **extra}
     made["self"] = made["again"] = made
     made["list"] = [made, made]
     return made
@@ -241,8 +241,8 @@ def test_values_that_share_parts_are_compared_in_bounded_time() -> None:
     assert same([one, one], [one, other])
 
 
-def nested(depth: int, **more: Any) -> Tree:
-    made: Tree = {ANCHOR: 0, **more}
+def nested(depth: int, **extra: Any) -> Tree:
+    made: Tree = {ANCHOR: 0, **extra}
     for _ in range(depth):
         made = {ANCHOR: 0, "inner": made}
     return made

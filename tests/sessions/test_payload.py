@@ -229,18 +229,18 @@ class Empty(PickleSerializer):  # type: ignore[misc]  # Beaker has no type hints
         return None
 
 
-def session_with(moved: dict[str, Any], serializer: Any, **more: object) -> DynamoDBSession:
-    visitor = Visitor({**moved, "data_serializer": serializer, **more}, DynamoDBSession)
+def session_with(moved: dict[str, Any], serializer: Any, **extra: object) -> DynamoDBSession:
+    visitor = Visitor({**moved, "data_serializer": serializer, **extra}, DynamoDBSession)
     session: DynamoDBSession = visitor.request()
     return session
 
 
-@pytest.mark.parametrize("more", [{}, ENCRYPTED], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("extra", [{}, ENCRYPTED], ids=["plain", "encrypted"])
 def test_errors_of_a_serializer_are_payload_errors(
-    moved: dict[str, Any], more: dict[str, object]
+    moved: dict[str, Any], extra: dict[str, object]
 ) -> None:
-    stored = session_with(moved, PickleSerializer(), **more)._encode({"a": 1})
-    session = session_with(moved, Broken(), **more)
+    stored = session_with(moved, PickleSerializer(), **extra)._encode({"a": 1})
+    session = session_with(moved, Broken(), **extra)
     with pytest.raises(PayloadError) as caught:
         session._decode(stored)
     assert "cannot decode a session's payload: ZeroDivisionError" == str(caught.value)
@@ -253,11 +253,11 @@ def test_errors_of_a_serializer_are_payload_errors(
     assert session._decode_if_possible(stored) is None
 
 
-@pytest.mark.parametrize("more", [{}, ENCRYPTED], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("extra", [{}, ENCRYPTED], ids=["plain", "encrypted"])
 def test_nothing_is_read_as_an_empty_session(
-    moved: dict[str, Any], more: dict[str, object]
+    moved: dict[str, Any], extra: dict[str, object]
 ) -> None:
-    session = session_with(moved, Empty(), **more)
+    session = session_with(moved, Empty(), **extra)
     stored = session._encode({"a": 1})
     assert {} == session._decode(stored)
     assert {} == session._decode(stored, Empty())

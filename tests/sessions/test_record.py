@@ -28,10 +28,10 @@ def mine(moved: dict[str, Any]) -> SessionRecord:
     return mine
 
 
-def set_stored(mine: SessionRecord, **more: Any) -> None:
+def set_stored(mine: SessionRecord, **extra: Any) -> None:
     """Replace attributes of the item that a record treats as stored."""
     assert mine.stored is not None
-    mine.stored = mine.stored._replace(item=replace(mine.stored.item, **more))
+    mine.stored = mine.stored._replace(item=replace(mine.stored.item, **extra))
 
 
 def item_of(mine: SessionRecord) -> Item:
@@ -75,11 +75,11 @@ def expired(moved: dict[str, Any], clock: Clock, seconds: float) -> dict[str, An
     return late.expired
 
 
-@pytest.mark.parametrize("more", [{}, {"secret": secret("signing key")}], ids=["plain", "signed"])
+@pytest.mark.parametrize("extra", [{}, {"secret": secret("signing key")}], ids=["plain", "signed"])
 def test_the_data_of_a_session_that_has_expired_is_known(
-    moved: dict[str, Any], clock: Clock, more: dict[str, str]
+    moved: dict[str, Any], clock: Clock, extra: dict[str, str]
 ) -> None:
-    moved |= more
+    moved |= extra
     record(moved).write(payload(a=1), 60)
     assert {"a": 1} == expired(moved, clock, 61)
 

@@ -41,15 +41,15 @@ class Response:
         return header.split(";")[0]
 
 
-def new_environ(cookie: str = "", **more: Any) -> dict[str, Any]:
-    environ: dict[str, Any] = {"HTTP_COOKIE": cookie, **more}
+def new_environ(cookie: str = "", **extra: Any) -> dict[str, Any]:
+    environ: dict[str, Any] = {"HTTP_COOKIE": cookie, **extra}
     setup_testing_defaults(environ)
     return environ
 
 
-def send(app: WSGIApplication, cookie: str = "", **more: Any) -> Response:
-    """Make a request; ``more`` is added to the WSGI environment."""
-    return respond(app, new_environ(cookie, **more))
+def send(app: WSGIApplication, cookie: str = "", **extra: Any) -> Response:
+    """Make a request; ``extra`` is added to the WSGI environment."""
+    return respond(app, new_environ(cookie, **extra))
 
 
 def respond(app: WSGIApplication, environ: dict[str, Any]) -> Response:
@@ -77,8 +77,8 @@ def respond(app: WSGIApplication, environ: dict[str, Any]) -> Response:
     return response
 
 
-def wrap(app: Any, options: Options, **more: Any) -> SessionMiddleware:
-    settings = {f"session.{name}": value for name, value in {**options, **more}.items()}
+def wrap(app: Any, options: Options, **extra: Any) -> SessionMiddleware:
+    settings = {f"session.{name}": value for name, value in {**options, **extra}.items()}
     return SessionMiddleware(app, settings)
 
 

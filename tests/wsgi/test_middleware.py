@@ -59,8 +59,8 @@ def test_a_session_in_its_cookie_is_stored_by_beaker() -> None:
 def test_the_session_class_is_chosen_by_type(options: Options) -> None:
     given: list[Options] = [{}, {"session_class": ""}, {"session_class": "from an INI file"}]
     given += [{"type": "memory", "namespace_class": DynamoDBNamespaceManager}]
-    for more in given:
-        assert DynamoDBSession is Site("ours", {**options, **more})(session_class).result
+    for extra in given:
+        assert DynamoDBSession is Site("ours", {**options, **extra})(session_class).result
 
 
 def test_a_session_class_that_needs_dynamodb_is_refused_at_start_with_another_type() -> None:

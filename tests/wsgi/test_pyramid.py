@@ -30,10 +30,10 @@ def _caches() -> Iterator[None]:
 # -- settings -----------------------------------------------------------------------------------
 
 
-def new_session(options: Options, cookie: str = "", prefix: str = "session.", **more: str) -> Any:
+def new_session(options: Options, cookie: str = "", prefix: str = "session.", **extra: str) -> Any:
     """Return the session of a request to an application with these settings."""
     settings = {prefix + name: value for name, value in options.items()}
-    config = Configurator(settings={**settings, **more})
+    config = Configurator(settings={**settings, **extra})
     config.include("beaker_dynamodb.pyramid")
     config.commit()
     factory = config.registry.getUtility(ISessionFactory)

@@ -185,7 +185,7 @@ def unpicklable(session: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "more", "error"),
+    ("action", "extra", "error"),
     [
         (store(name="x" * 5000), {"compression": "off"}, ItemTooLarge),
         (unpicklable, {}, PayloadError),
@@ -196,7 +196,7 @@ def test_an_error_in_the_application_data_is_always_raised(
     options: Options,
     cookie: str,
     action: Any,
-    more: Options,
+    extra: Options,
     error: type[Exception],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -204,7 +204,7 @@ def test_an_error_in_the_application_data_is_always_raised(
     asked: list[object] = []
     framework = Framework(page(action))
     for on_save_error in ("503", lambda environ, error: asked.append(error)):
-        app = wrap(framework, {**options, **more}, on_save_error=on_save_error)
+        app = wrap(framework, {**options, **extra}, on_save_error=on_save_error)
         assert b"error page" == send(app, cookie).body
     assert [error, error] == framework.caught
     assert [] == asked

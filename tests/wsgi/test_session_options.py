@@ -68,9 +68,9 @@ def test_an_empty_setting_is_not_set() -> None:
 
 
 def test_options_of_other_backends_do_not_matter() -> None:
-    more: dict[str, Any] = {"validate_key": "x", "schema_name": None, "sa_opts": {}}
+    extra: dict[str, Any] = {"validate_key": "x", "schema_name": None, "sa_opts": {}}
     for kind in ("memory", "cookie", "ext:dynamodb"):
-        SessionMiddleware(object(), type=kind, **more)  # type: ignore[arg-type]
+        SessionMiddleware(object(), type=kind, **extra)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -35,8 +35,8 @@ def browser(options: Options, clock: Clock) -> Browser:
 class Browser:
     """Keeps one cookie until it expires by the test's clock."""
 
-    def __init__(self, options: Options, clock: Clock, **more: object) -> None:
-        self.options, self._clock = {**options, **more}, clock
+    def __init__(self, options: Options, clock: Clock, **extra: object) -> None:
+        self.options, self._clock = {**options, **extra}, clock
         self.cookie = ""
         #: When the cookie expires, in epoch seconds, or None if it ends with the browser.
         self.end: float | None = None
@@ -173,8 +173,8 @@ def test_a_failed_refresh_sends_no_cookie(browser: Browser, clock: Clock, outage
 def test_a_refresh_that_another_request_overtook_sends_no_cookie(
     options: Options, clock: Clock, consistent_read: object, other: Action, action: Action
 ) -> None:
-    more = {"cookie_expires": COOKIE_LIFE, "consistent_read": consistent_read}
-    browser = Browser(options, clock, **more)
+    extra = {"cookie_expires": COOKIE_LIFE, "consistent_read": consistent_read}
+    browser = Browser(options, clock, **extra)
     browser.visit(store(name="Ada"))
     clock.advance(INTERVAL)
     assert [] == browser.send(
