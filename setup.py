@@ -1,4 +1,4 @@
-"""Make builds reproducible: the same sources give the same bytes.
+"""Make builds reproducible: the same sources yield the same bytes.
 
 Everything else is declared in pyproject.toml. setuptools writes the time of the build and
 the names of users into source archives.

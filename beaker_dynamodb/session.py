@@ -1,4 +1,4 @@
-"""A Beaker session in DynamoDB, with guarantees that a backend alone cannot give.
+"""A Beaker session in DynamoDB, with guarantees that a backend alone cannot provide.
 
 Plain Beaker with ``ext:dynamodb`` already merges concurrent saves, and a save never undoes a
 log-out. With `DynamoDBSession`, in addition:

@@ -1,1 +1,1 @@
-"""Measures this package beside its alternatives: ``python -m benchmarks --help``."""
+"""Compare this package with its alternatives: ``python -m benchmarks --help``."""

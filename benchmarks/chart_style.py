@@ -7,7 +7,7 @@ from typing import Any
 
 #: Axes and text.
 NEUTRAL = "#888888"
-#: matplotlib's settings: text stays text, and the same figures give the same bytes.
+#: matplotlib's settings: text stays text, and the same figures yield the same bytes.
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "beaker_dynamodb",

@@ -1,4 +1,4 @@
-"""Print docstrings and comments that use a phrase this project avoids, and fail if there are any.
+"""Print docstrings, comments and test names with a phrase to avoid; fail if there are any.
 
 python -m tests.prose                # package, tests, benchmarks and demo
 python -m tests.prose tests/cli      # a part
@@ -35,15 +35,22 @@ PHRASES = {
     r"(?<!`)(?<!param )\b(ours|theirs)\b": "name the thing",
     r"\bis taken for\b": "is treated as",
     r"\bwas quicker\b": "created it first",
+    r"\bof (its|their) own\b(?! \w)": "its own, a separate",
+    r"\bwarn(s|ed)? of\b": "warn about",
+    r"\b(beside|nevertheless|thereby|upon|midst)\b": "next to, anyway, which, in",
+    r"\bthe names? of (AWS|Beaker|DynamoDB|botocore)\b": "AWS's names",
+    r"\bgoes? (on|along|with)\b": "continues, requires",
 }
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
-    """Return the docstrings and comments of a Python file, each with its first line's number."""
+    """Return a file's docstrings, comments and test names, each with its first line's number."""
     with tokenize.open(path) as file:
         for token in tokenize.generate_tokens(file.readline):
             if token.type == tokenize.COMMENT or token.string.startswith('"""'):
                 yield token.start[0], token.string
+            elif token.type == tokenize.NAME and token.string.startswith("test_"):
+                yield token.start[0], token.string.replace("_", " ")
 
 
 def main() -> None:

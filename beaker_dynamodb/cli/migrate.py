@@ -158,14 +158,14 @@ def _source(
         return source_from_url(url, units_per_second)
     if ini is not None and url is None:
         return source_from_settings(read_ini(ini, section), units_per_second)
-    raise click.UsageError("give one of --from and --from-ini")
+    raise click.UsageError("pass one of --from and --from-ini")
 
 
 def _target(
     url: str | None, ini: str | None, section: str | None, timeout: float | None, *, create: bool
 ) -> SessionStorage:
     if (url is None) == (ini is None):
-        raise click.UsageError("give one of --to and --to-ini")
+        raise click.UsageError("pass one of --to and --to-ini")
     settings: dict[str, Any] = {"url": url} if ini is None else read_ini(ini, section)
     if timeout is not None:
         settings["timeout"] = timeout
@@ -200,7 +200,7 @@ def _show(migration: Migration, used: Capacity) -> None:
     if migration.target.options.timeout is None:
         click.echo(
             f"copies expire {_lifetime(migration):,.0f} s after their last access, because no "
-            "timeout is given (--timeout)"
+            "timeout is set (--timeout)"
         )
     report = migration.report
     labels = {**LABELS, "copied": "would be copied"} if migration.dry_run else LABELS

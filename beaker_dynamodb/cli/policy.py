@@ -151,7 +151,7 @@ def policy(settings: Settings, uses: tuple[str, ...], account: str, leading_keys
     _, _, _, region, number, _ = arn(options, account).split(":", 5)
     for name, flag in ((region, "--region-name"), (number, "--account")):
         if name in ("REGION", "ACCOUNT"):
-            click.echo(f"{name} is a placeholder: give {flag}.", err=True)
+            click.echo(f"{name} is a placeholder: pass {flag}.", err=True)
 
 
 def _uses(settings: Settings) -> list[str]:

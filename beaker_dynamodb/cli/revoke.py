@@ -70,7 +70,7 @@ def revoke(
     all the time, end those from before the new secret only: --created-before TIME.
     """
     if [session_id is not None or bool(where), all_].count(True) != 1:
-        raise click.UsageError("give one of: a session, --where KEY=VALUE, or --all")
+        raise click.UsageError("pass one of: a session, --where KEY=VALUE, or --all")
     if keep and (session_id is not None or all_):
         raise click.UsageError("--keep requires --where")
     if period is not None and session_id is not None:

@@ -29,7 +29,7 @@ FIXED_ATTRIBUTES = frozenset(
         "writer",
     }
 )
-#: Fixed attributes that every index projects, beside the `ttl_attribute` and all special keys.
+#: Fixed attributes that every index projects, besides the `ttl_attribute` and all special keys.
 INDEXED_ATTRIBUTES = ("accessed", "created", "deadline", "namespace", "type")
 #: DynamoDB's limits: indexes per table, projected attributes per index, and projected attributes
 #: of all indexes together (AWS developer guide, quotas; API reference, Projection).

@@ -14,7 +14,7 @@ def purpose_key(secret: str, purpose: str) -> bytes:
     """Return the 32-byte key for one purpose.
 
     :param secret: ``session.secret``, or one of ``previous_secrets``.
-    :param purpose: any string; the same one always gives the same key.
+    :param purpose: any string; the same one always yields the same key.
     """
     # RFC 5869, section 2.2: without a salt, zeros, to which HMAC pads an empty key.
     extracted = hmac.digest(b"", secret.encode(), HASH)

@@ -42,7 +42,7 @@ class Condition:
 
 
 class Attr:
-    """An attribute that conditions compare. A ``str`` value stands for ``{"S": value}``."""
+    """An attribute that conditions compare. A ``str`` value means ``{"S": value}``."""
 
     def __init__(self, name: str) -> None:
         self.name = name

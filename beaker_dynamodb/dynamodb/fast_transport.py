@@ -4,7 +4,7 @@ A fast call builds and signs its request itself (route.py), and sends it over a 
 botocore has opened (http_exchange.py). botocore provides everything else: connections, TLS,
 proxies, timeouts, the endpoint, credentials and their renewal, retries and errors.
 
-- If no connection is idle, boto3 makes the call, and thereby opens one.
+- If no connection is idle, boto3 makes the call, which opens one.
 - Any response other than a complete 200, and any failure, is handed to botocore as its own first
   attempt.
 """

@@ -33,7 +33,7 @@ class SpecialKeys:
         self._may_be_missing = options.skip_throw_missing_special_keys
 
     def attributes(self, session: Mapping[str, Any] | None) -> Attributes:
-        """Return the attributes to store beside a session's payload.
+        """Return the attributes to store with a session's payload.
 
         :param session: None if its payload cannot be decoded.
         :raises SpecialKeyError: a value does not have the declared type.

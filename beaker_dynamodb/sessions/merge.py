@@ -19,7 +19,7 @@ CREATED = "_creation_time"
 LOGGED_IN = "_login_time"
 #: The keys that remain in a session that was deleted or cleared.
 BOOKKEEPING = frozenset({"_cookie_scope", "_domain", "_path"})
-#: Beaker's own keys, and the log-in time beside them.
+#: Beaker's own keys, and the log-in time, which is treated like them.
 BEAKER_KEYS = BOOKKEEPING | {ACCESSED, CREATED, LOGGED_IN}
 
 

@@ -1,7 +1,7 @@
 """Decode and encode the payloads that Beaker's Session stores.
 
 Beaker hands its backend a string: base64 of a pickle or of zlib-compressed JSON. The first byte
-after decoding the base64 (`SessionBytes`) tells which. With ``encrypt_key`` or a custom serializer,
+after decoding the base64 (`SessionBytes`) shows which. With ``encrypt_key`` or a custom serializer,
 the payload is opaque here; `DynamoDBSession`, which has the key, then passes in its own format.
 """
 

@@ -20,7 +20,7 @@ from beaker_dynamodb.items.store import MARKER_SECONDS, ItemStore, same_writer
 
 @dataclass(frozen=True)
 class UserItem:
-    """What is stored about a user. ``UserItem()`` stands for a user without an item.
+    """What is stored about a user. ``UserItem()`` represents a user without an item.
 
     :param generation: a random token that each revoke replaces; empty before the first one. It is
         not a counter, which could repeat a value after the item was deleted.

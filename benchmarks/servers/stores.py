@@ -49,7 +49,7 @@ def canned(delays_ms: tuple[int, ...], certificate: str = "") -> Iterator[list[S
             Store(f"canned, {delay_ms} ms", "dynamodb", f"{scheme}://127.0.0.1:{port}")
             for delay_ms, port in zip(delays_ms, ports, strict=True)
         ]
-        server.communicate()  # closes its input, upon which it ends
+        server.communicate()  # closes its input, which ends it
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def relayed(store: Store, delay_ms: int) -> Iterator[Store]:
         assert relay.stdout is not None
         url = store.url.replace(address[0], f":{int(relay.stdout.readline())}")
         yield replace(store, name=f"{store.name}, {delay_ms} ms", url=url)
-        relay.communicate()  # closes its input, upon which it ends
+        relay.communicate()  # closes its input, which ends it
 
 
 @contextmanager

@@ -83,6 +83,8 @@ def test_each_id_has_its_own_session_and_touches_no_other_item(
 @pytest.mark.parametrize(
     "header", [f"{COOKIE}=é", f"{COOKIE}", ";;==", f'{COOKIE}="\\', f"{COOKIE}={'|%' * 1500}"]
 )
-def test_a_malformed_header_gives_an_empty_session(shared: dict[str, Any], header: str) -> None:
+def test_a_malformed_header_results_in_an_empty_session(
+    shared: dict[str, Any], header: str
+) -> None:
     _, found = Browser(shared).visit(_save("attacker"), cookie=header)
     assert {} == found

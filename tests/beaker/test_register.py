@@ -31,7 +31,7 @@ def run(program: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def test_entry_points_and_registering_beside_them() -> None:
+def test_entry_points_and_explicit_registration() -> None:
     assert FOUND * 2 == run(LOOK + REGISTER_TWICE)
 
 

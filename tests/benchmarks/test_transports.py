@@ -18,7 +18,7 @@ from benchmarks.servers import stores
 from benchmarks.store import Store
 from tests.docs.pages import table
 
-#: Those that need no package beside the tests' own.
+#: Clients that need no package besides those of the tests.
 ALWAYS = ["boto3, default client", "http.client", "socket, own parser"]
 
 

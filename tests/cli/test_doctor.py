@@ -173,7 +173,7 @@ def test_each_missing_permission_is_found(
     assert {OK} == others
 
 
-def test_the_smallest_policy_gives_warnings_only(
+def test_the_smallest_policy_only_causes_warnings(
     run: Run, endpoint: Endpoint, table_name: str
 ) -> None:
     run("create-table", *INDEXED)

@@ -106,7 +106,7 @@ def test_the_result_as_json(revoke: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ([], 2, "give one of: a session, --where KEY=VALUE, or --all"),
+        ([], 2, "pass one of: a session, --where KEY=VALUE, or --all"),
         (["id-0", "--all"], 2, "or --all"),
         (["--where", "userId=0", "--all"], 2, "or --all"),
         (["id-0", "--keep", "id-1"], 2, "--keep requires --where"),

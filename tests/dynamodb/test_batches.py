@@ -81,7 +81,7 @@ def test_unprocessed_writes_are_sent_again_after_a_pause(pauses: list[float]) ->
     assert 2 == len(pauses)
 
 
-def test_reads_beside_unprocessed_keys_continue_without_a_pause(pauses: list[float]) -> None:
+def test_reads_with_unprocessed_keys_continue_without_a_pause(pauses: list[float]) -> None:
     script = Script()
     for sent, found, left in (((1, 2), (), (1, 2)), ((1, 2), (2,), (1,)), ((1,), (1,), ())):
         script.answer(

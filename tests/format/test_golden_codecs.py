@@ -19,7 +19,7 @@ OBJECT_STR = SimpleNamespace(dumps=json.dumps, loads=json.loads)
 #: 24 characters of nonce, as base64 of 16 bytes, and the ciphertext.
 ENCRYPTED = "AAECAwQFBgcICQoLDA0ODw==/v8="
 
-#: Label, stored bytes in base64, what they stand for, and options that a reader needs.
+#: Label, stored bytes in base64, the decoded value, and options that a reader needs.
 READABLE: list[tuple[str, str, Any, dict[str, Any]]] = [
     (
         "b64",

@@ -93,7 +93,7 @@ def test_text_and_bytes_are_one_cache_key() -> None:
     assert FLAT.entry("news", "Zoë") == FLAT.entry("news", "Zoë".encode())
 
 
-def test_original_of_a_digest_is_kept_beside_the_key() -> None:
+def test_the_original_of_a_digest_is_stored_with_the_key() -> None:
     assert {} == FLAT.entry("n" * 700, b"k" * 1000).originals
     long = FLAT.entry("n" * 701, b"k" * 1001)
     assert {"namespace": b"n" * 701, "key": b"k" * 1001} == long.originals

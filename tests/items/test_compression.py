@@ -22,20 +22,11 @@ from tests.items.encoded import codec, item, share_cookies, written
 def without_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make this process like one that cannot import zstd."""
 
-<<<<<<< HEAD
     def missing(name: str) -> None:
         raise ImportError(name)
 
     compression.zstd.cache_clear()
     monkeypatch.setattr(compression, "importlib", SimpleNamespace(import_module=missing))
-=======
-    :param names: to import: of the standard library's module, and of the package's.
-    """
-    monkeypatch.setattr(compression, "_STDLIB", names[0])
-    monkeypatch.setattr(compression, "_PACKAGE", names[1])
-    compression._zstd.cache_clear()
-    compression._zstd()
->>>>>>> 52aff64 (The third sample of files in plain words: flags, compression, INI files)
 
 
 def zstd_compress(data: bytes) -> bytes:

@@ -59,7 +59,7 @@ def test_an_expiretime_of_0_expires_at_once(open_namespace: Opener) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "active"), [(1.499, True), (1.5, False)])
-def test_ending_a_session_tells_whether_it_was_active(
+def test_ending_a_session_returns_whether_it_was_active(
     open_namespace: Opener, clock: Clock, seconds: float, active: bool
 ) -> None:
     manager = open_namespace("id")

@@ -1,4 +1,4 @@
-"""A migration that runs again: after an interruption, beside users, after log-outs."""
+"""A migration that runs again: after an interruption, alongside users, after log-outs."""
 
 from __future__ import annotations
 

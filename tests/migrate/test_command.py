@@ -75,7 +75,7 @@ def test_from_url_to_url(stores: Stores) -> None:
 
 def test_without_a_timeout_the_lifetime_is_shown(stores: Stores) -> None:
     stores.save(user=1)
-    line = "copies expire 86,400 s after their last access, because no timeout is given (--timeout)"
+    line = "copies expire 86,400 s after their last access, because no timeout is set (--timeout)"
     assert line in stores.migrate("--create").stdout.splitlines()
     assert "--timeout" not in stores.migrate("--timeout", "1800").stdout
     assert 1920 == json.loads(stores.migrate("--timeout", "1800", "--json").stdout)["lifetime"]

@@ -239,9 +239,7 @@ def test_a_lower_absolute_timeout_applies_to_stored_sessions(
     assert {"a": 1} == visitor.finds()
 
 
-def test_the_event_of_the_end_tells_which_timeout_came_first(
-    visitor: Visitor, clock: Clock
-) -> None:
+def test_the_event_says_which_timeout_came_first(visitor: Visitor, clock: Clock) -> None:
     """An idle session's end is in test_event_reasons.py."""
     reported: list[SessionEvent] = []
     visitor.options["on_event"] = reported.append

@@ -169,7 +169,7 @@ def test_an_impossible_time_in_the_data_is_missing(value: object) -> None:
     ("seconds", "timeout"),
     [(0, None), (0.5, 0.5), (1, 1), (MAX_NUMBER, MAX_NUMBER), (MAX_NUMBER + 1, None), ("1", None)],
 )
-def test_a_timeout_of_zero_or_of_an_absurd_length_is_none(
+def test_a_timeout_of_zero_or_of_an_absurd_length_is_ignored(
     seconds: object, timeout: float | None
 ) -> None:
     assert timeout == own_timeout({T: seconds})

@@ -70,7 +70,7 @@ def test_the_later_save_wins_if_it_edited_the_middle_or_replaced_the_list(edit: 
         ([0, 0, 0], [0, 0], [0, 0, 0, 6], [0, 0, 6]),
     ],
 )
-def test_as_many_repeated_entries_as_possible_count_as_kept(
+def test_repeated_entries_count_as_kept_as_far_as_possible(
     base: Any, mine: Any, theirs: Any, expected: Any
 ) -> None:
     assert expected == merged(base, mine, theirs)

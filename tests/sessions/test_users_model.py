@@ -166,7 +166,7 @@ def log_in(options: dict[str, Any], times: int) -> None:
 @pytest.mark.owasp("7.1.2")
 @pytest.mark.full
 @pytest.mark.parametrize("engine", ["local"], scope="session")
-def test_racing_log_ins_of_four_processes_leave_as_many_sessions_as_allowed(
+def test_racing_log_ins_of_four_processes_leave_the_allowed_number_of_sessions(
     endpoint: Endpoint, table_name: str
 ) -> None:
     options = {"table_name": table_name, **endpoint.options, **USER, "max_sessions": 3}

@@ -159,7 +159,7 @@ def test_a_session_by_id_can_be_invalidated(options: Options, cookie: str, sessi
     assert {} == stored(options, cookie)
 
 
-def test_an_unknown_id_is_none_and_creates_nothing(
+def test_an_unknown_id_returns_none_and_creates_nothing(
     options: Options, session_id: str, client: DynamoDBClient
 ) -> None:
     ids = ["0123456789abcdef" * 2, "device-1", "", None]

@@ -99,7 +99,7 @@ def test_one_thread_for_a_table_and_prefix(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.full
-def test_a_process_ends_in_the_midst_of_it(options: dict[str, Any]) -> None:
+def test_a_process_may_end_while_it_reaps(options: dict[str, Any]) -> None:
     assert "" == run(ENDING, options)
 
 
