@@ -59,7 +59,7 @@ class Load:
     def run(self, clients: int, size_kb: int, requests: int) -> dict[str, Any]:
         """Run all clients at once.
 
-        :param requests: of each client.
+        :param requests: number of requests per client.
         :return: processor time and wall time of all, and each request's latency.
         """
         assert requests % CHANGE_EVERY == 0

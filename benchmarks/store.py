@@ -14,7 +14,7 @@ SECRET_ACCESS_KEY = "benchmark"
 class Store:
     """A store that runs on this machine.
 
-    :param name: for the tables.
+    :param name: name in the tables.
     :param kind: ``dynamodb`` (DynamoDB Local or canned answers), ``redis``, ``sqlite``,
         ``http`` (the whole application runs behind this address) or ``none``.
     :param url: its address.

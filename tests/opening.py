@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Opener:
     """Opens namespaces; its methods inspect the table without the package.
 
-    :param options: of each manager.
+    :param options: options of each manager.
     :param client: a plain client.
     :param table_name: the table.
     """

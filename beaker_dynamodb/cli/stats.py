@@ -23,7 +23,7 @@ from beaker_dynamodb.items.store import ItemStore
 
 #: Length of the longest bar, in characters.
 BAR_WIDTH = 40
-#: Cache namespaces that are shown to people; JSON has all of them.
+#: Maximum number of cache namespaces in the readable output. JSON has all of them.
 SHOWN_NAMESPACES = 20
 
 

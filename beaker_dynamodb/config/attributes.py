@@ -61,7 +61,7 @@ def check_index_keys(index_keys: Collection[str], special_keys: Mapping[str, str
             raise ConfigurationError(
                 f"option special_keys: {name!r} is a BOOL, which DynamoDB cannot index"
             )
-    # An index projects all special keys but its own, and the ttl_attribute: as many as there are.
+    # An index projects the ttl_attribute, and all special keys except its own.
     attributes = len(INDEXED_ATTRIBUTES) + len(special_keys)
     if index_keys and (
         len(index_keys) > MAX_INDEXES

@@ -23,7 +23,8 @@ def option(
 
     :param convert: converts a string or a Python value; raises ValueError with the reason.
     :param help: description for the documentation and ``--help``.
-    :param default_text: the default in words, if ``default`` does not say it; "none" for None.
+    :param default_text: the default in words. Needed if ``default`` does not say it; None and ()
+        mean "none".
     :param unit: unit of the number.
     :param aliases: other names of the same option.
     :param secret: the value never appears in a repr or message.

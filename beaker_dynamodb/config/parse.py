@@ -71,7 +71,7 @@ def _warn_about_other_table(table: str, other: str) -> None:
 def _by_canonical_name(
     given: Iterable[tuple[str, Any]], *, live: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the options that are set, and the unknown names that are."""
+    """Return the options that are set, and the unknown names among them."""
     named: dict[str, Any] = {}
     unknown = []
     for name, value in given:

@@ -89,7 +89,7 @@ def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, 
             )
             raise ConfigurationError(
                 f"index {index['IndexName']!r} of table {options.table_name!r} has the key "
-                f"{found}, the options say {key} ({kind})",
+                f"{found}, but the options say {key} ({kind})",
                 table=options.table_name,
             )
     return absent

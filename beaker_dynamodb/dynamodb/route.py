@@ -37,7 +37,7 @@ _ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 class Route(NamedTuple):
     """Where and how the boto3 client sends its requests.
 
-    :param account_id: of the credentials, which may determine the host.
+    :param account_id: the credentials' account, which may determine the host.
     :param pool: botocore's pool of connections to this host.
     """
 

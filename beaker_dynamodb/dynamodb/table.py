@@ -205,7 +205,8 @@ def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError | N
     if found == wanted:
         return None
     return ConfigurationError(
-        f"table {options.table_name!r} has {found}, the options hash_key and sort_key say {wanted}",
+        f"table {options.table_name!r} has {found}, but the options hash_key and sort_key say "
+        f"{wanted}",
         table=options.table_name,
         aws_code="ValidationException",
     )

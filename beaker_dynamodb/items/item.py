@@ -63,7 +63,7 @@ class Item:
     :param cookie_name: name of the cookie that carries the session's id, if known.
     :param earlier: tokens of earlier changes, newest first.
     :param special: a session's special keys as DynamoDB attributes, by name.
-    :param signature: of key, codec and data (items/signing.py), if the item is signed.
+    :param signature: signature of key, codec and data (items/signing.py), if the item is signed.
     :param chunks: where ``data`` is stored, or None if it is in the item itself.
     """
 

@@ -52,7 +52,7 @@ def reap(
     Yield the sums after each page. Locks do not expire: another holder takes them over.
 
     :param segments: parts of the table that are read in parallel.
-    :param limiter: of the units of reads and deletes together. One page of each segment is read
+    :param limiter: limits the units of reads and deletes together. One page of each segment is read
         ahead.
     :raises DynamoDBError: a call failed.
     """

@@ -156,7 +156,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         After a failed save, an error page (4xx or 5xx) is sent as it is. For any other page, the
         error of a failed delete or id change is raised again: it must not look like a success.
 
-        :param status: of the response, for example ``200 OK``.
+        :param status: the response's status, for example ``200 OK``.
         :raises DynamoDBError: the session was not saved.
         """
         failure = self._failure

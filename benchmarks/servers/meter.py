@@ -22,7 +22,8 @@ WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "Tr
 class Meter(AbstractContextManager["Meter"]):
     """A proxy in front of a DynamoDB endpoint.
 
-    :param endpoint_url: of DynamoDB Local; the real DynamoDB would refuse the changed request.
+    :param endpoint_url: DynamoDB Local's address; the real DynamoDB would refuse the changed
+        request.
     """
 
     def __init__(self, endpoint_url: str) -> None:

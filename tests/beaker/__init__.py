@@ -26,7 +26,7 @@ COOKIE = "beaker.session.id"
 class Browser:
     """A visitor of an application behind Beaker's real SessionMiddleware; keeps its cookies.
 
-    :param options: of the session, without ``session.``; browsers with equal options visit the
+    :param options: session options, without ``session.``; browsers with equal options visit the
         same application.
     """
 

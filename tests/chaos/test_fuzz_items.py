@@ -80,15 +80,15 @@ def test_damaged_items_raise_package_exceptions_and_can_be_replaced(
 def use(options: dict[str, Any], key: str | bytes, value: str) -> None:
     """Call every method of a manager for a damaged item, and replace the item."""
     manager = DynamoDBNamespaceManager("pages", **options)
-    verbs: list[Callable[[], object]] = [
+    operations: list[Callable[[], object]] = [
         lambda: key in manager,
         lambda: manager[key],
         lambda: manager.set_value(key, payload(b=2) if key == "session" else "other", 60),
         manager.keys,
     ]
-    for verb in verbs:
+    for operation in operations:
         with suppress(KeyError, DynamoDBError):
-            verb()
+            operation()
     del manager[key]
     manager[key] = value
     assert value == DynamoDBNamespaceManager("pages", **options)[key]
@@ -100,10 +100,10 @@ def use_lock(manager: DynamoDBNamespaceManager) -> None:
     items = LockItems(manager.backend.items)
     key = manager.backend.keys.lock("pages", b"k")
     mine = LockItem("me", 1, 30.0)
-    verbs: list[Callable[[], object]] = [
+    operations: list[Callable[[], object]] = [
         lambda: items.acquire(key, mine, None),
         lambda: items.read(key),
     ]
-    for verb in verbs:
+    for operation in operations:
         with suppress(DynamoDBError):
-            verb()
+            operation()

@@ -71,7 +71,7 @@ class Ledger:
 class Visitor:
     """A visitor of one site.
 
-    :param cookies: of its own session, of the shared one, and of the session to log out.
+    :param cookies: those of its own session, the shared session and the session to log out.
     """
 
     def __init__(self, site: Site, name: str, cookies: tuple[str, str, str]) -> None:

@@ -96,7 +96,7 @@ def test_the_key_is_changed_only_to_another_one(
         (
             INDEX,
             ["--special-keys", "userId:N:index"],
-            "has the key userId (S), the options say userId (N)",
+            "has the key userId (S), but the options say userId (N)",
         ),
     ],
 )

@@ -91,7 +91,9 @@ def test_a_missing_index_can_be_added(client: DynamoDBClient, options: dict[str,
 def test_an_index_with_a_different_key(client: DynamoDBClient, options: dict[str, Any]) -> None:
     create(client, {**options, "special_keys": "userId:S:index"})
     parsed = parse({**options, "special_keys": "userId:N:index"})
-    with pytest.raises(ConfigurationError, match=r"key userId \(S\), the options say userId \(N\)"):
+    with pytest.raises(
+        ConfigurationError, match=r"key userId \(S\), but the options say userId \(N\)"
+    ):
         indexes.missing(parsed, describe(client, parsed))
 
 

@@ -54,7 +54,7 @@ class Content:
 
     :param name: a description, from which its session id and random tokens are derived.
     :param value: the value that a reader finds.
-    :param options: of writer and reader, besides those of the table.
+    :param options: the writer's and the reader's options, besides those of the table.
     """
 
     name: str

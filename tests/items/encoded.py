@@ -29,7 +29,7 @@ def codec(**options: Any) -> Codec:
 def item(data: bytes, name: str, key: Key = KEY) -> Item:
     """Return an item with these bytes.
 
-    :param name: of the codec.
+    :param name: name of the codec.
     """
     return Item(key=key, kind=CACHE, data=data, codec=name, created_ms=0, deadline_ms=None)
 

@@ -30,7 +30,7 @@ KEPT: dict[str, Any] = {}
 class Poison:
     """Creates a file when it is unpickled.
 
-    :param path: of the file.
+    :param path: path of the file.
     """
 
     def __init__(self, path: Path) -> None:

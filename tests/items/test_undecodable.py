@@ -22,7 +22,7 @@ SIGNED = {"signing_keys": "a-key-of-20-bytes-or-more"}
 
 
 class Page:
-    """What an earlier release of the application stored."""
+    """A class whose instances an earlier release of the application stored."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Stores:
     """An old store in files, and a new one in DynamoDB.
 
-    :param folder: of the files.
+    :param folder: the files' folder.
     :param new: options of the new store.
     :param client: a plain client, to look at the new store.
     """
@@ -110,7 +110,7 @@ def move(source: Any, options: Mapping[str, object], **extra: Any) -> Report:
     """Copy all sessions and read every copy back.
 
     :param source: a source or its URL.
-    :param options: of the new store.
+    :param options: options of the new store.
     """
     if isinstance(source, str):
         source = source_from_url(source)

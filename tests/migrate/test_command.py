@@ -66,7 +66,7 @@ def test_from_url_to_url(stores: Stores) -> None:
         "         0  already there",
         "         0  logged out in the new store since",
         "         0  expired",
-        "         1  copies read back, the same",
+        "         1  copies read back, identical",
     ] == shown
     assert units.endswith(" used")
     item = stores.copied(session_id)
@@ -114,7 +114,7 @@ def test_encrypted_sessions_and_other_entries_are_counted(stores: Stores) -> Non
     result = stores.migrate("--create")
     assert 0 == result.exit_code
     assert "1 copy is encrypted" in result.stdout
-    assert "1 entry of the old store: not sessions" in result.stdout
+    assert "in the old store, 1 entry is not a session" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ class Requirement:
     :param option: the options and calls that do more.
     :param application: what is left to the application.
     :param same: requirements whose tests show this one too.
-    :param level: of a requirement of ASVS: from 1, for every application, to 3.
+    :param level: level of an ASVS requirement, from 1 (for every application) to 3.
     """
 
     name: str

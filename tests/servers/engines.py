@@ -66,5 +66,5 @@ def mrsc(cache: Path) -> Iterator[Endpoint]:
         yield Endpoint("mrsc", proxy.url)
 
 
-#: By name; each takes the folder for downloads.
+#: The servers, by name. Each function takes the folder for downloads.
 ENGINES = {"dynalite": dynalite, "ministack": ministack, "mrsc": mrsc}

@@ -17,8 +17,8 @@ Data = dict[str, int]
 class Stored:
     """An item.
 
-    :param writer: the number of the change of data.
-    :param born: the number of the session. An id may be used again.
+    :param writer: the number of the last data change.
+    :param born: the number of the session, because an id may be used again.
     """
 
     data: Data
@@ -39,10 +39,10 @@ class Request:
     :param base: the data that it loaded or saved last, or None.
     :param known: the item that it has read or written last, or None.
     :param gone: whether it has noticed that the loaded session has ended.
-    :param ended: whether it has stored nothing since. An empty session is then not stored.
+    :param ended: whether it has stored nothing since that end. Then an empty session is not stored.
     :param looked: whether it has read the item of its first id.
     :param old_id: the id before `regenerate_id`, until the session is saved.
-    :param tried: the id of its last attempt to save. There may be an item.
+    :param tried: the id of its last attempt to save. An item may exist under it.
     """
 
     session: Any
@@ -77,7 +77,7 @@ class Table:
 
     def __init__(self) -> None:
         self.items: dict[str, Stored] = {}
-        #: Ids of sessions that ended while they were active, and of which no event was reported.
+        #: Ids of sessions that ended while they were active, and for which no event was reported.
         self.unreported: list[str] = []
         self.now_ms = 0
         self._numbers = 0

@@ -41,7 +41,7 @@ class Model:
     """The times of one session, in epoch seconds.
 
     :param accessed: last access, as far as it was written.
-    :param start: of the absolute timeout.
+    :param start: when the absolute timeout started.
     """
 
     accessed: float
@@ -189,7 +189,7 @@ def test_the_absolute_timeout_starts_at_the_log_in_or_else_at_the_creation(
     ("data", "idle", "absolute", "why"),
     [
         ({}, 10, 10, None),
-        # The idle timeout is over after it, the absolute one at it.
+        # A session may reach its idle timeout, but not its absolute timeout.
         ({A: 90}, 10, None, None),
         ({A: 89}, 10, None, "idle"),
         ({A: 89}, None, None, None),
