@@ -13,8 +13,8 @@ from typing import Any, ParamSpec
 from beaker_dynamodb.cli.policy import INDEX_QUERY
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import indexes, table, table_state
+from beaker_dynamodb.dynamodb.authentication import REFUSED_CREDENTIALS
 from beaker_dynamodb.dynamodb.client_factory import client_error
-from beaker_dynamodb.dynamodb.error_mapping import REFUSED_CREDENTIALS
 from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError, DynamoDBError
 
 OK, WARNING, ERROR = "ok", "warning", "error"

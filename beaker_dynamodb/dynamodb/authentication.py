@@ -17,21 +17,21 @@ class Remedy(Enum):
     NEW_CREDENTIAL_SEARCH = "no credentials were found, or they could not be obtained"
 
 
-#: By error code.
-REMEDIES = {
-    "ExpiredToken": Remedy.FRESH_CREDENTIALS,
-    "ExpiredTokenException": Remedy.FRESH_CREDENTIALS,
-    "InvalidAccessKeyId": Remedy.FRESH_CREDENTIALS,
-    "InvalidClientTokenId": Remedy.FRESH_CREDENTIALS,
+#: What is wrong with refused credentials, by error code.
+REFUSED_CREDENTIALS = {
+    "ExpiredToken": "the AWS credentials have expired",
+    "ExpiredTokenException": "the AWS credentials have expired",
+    "InvalidAccessKeyId": "AWS does not know the access key",
+    "InvalidClientTokenId": "AWS does not know the access key or the session token",
     # Unless its message is about the time.
-    "InvalidSignatureException": Remedy.FRESH_CREDENTIALS,
-    "SignatureDoesNotMatch": Remedy.FRESH_CREDENTIALS,
-    "TokenRefreshRequired": Remedy.FRESH_CREDENTIALS,
-    "UnrecognizedClientException": Remedy.FRESH_CREDENTIALS,
-    "RequestExpired": Remedy.FRESH_SIGNATURE,
-    "RequestInTheFuture": Remedy.FRESH_SIGNATURE,
-    "RequestTimeTooSkewed": Remedy.FRESH_SIGNATURE,
+    "InvalidSignatureException": "the AWS secret access key is wrong",
+    "MissingAuthenticationToken": "the request was not signed",
+    "MissingAuthenticationTokenException": "the request was not signed",
+    "SignatureDoesNotMatch": "the AWS secret access key is wrong",
+    "TokenRefreshRequired": "the AWS credentials have expired",
+    "UnrecognizedClientException": "AWS does not know the access key or the session token",
 }
+WRONG_TIME = ("RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed")
 _TIME_MESSAGES = ("Signature expired", "Signature not yet current")
 
 
@@ -50,9 +50,10 @@ def remedy_of_response(response: Mapping[str, Any]) -> Remedy | None:
     """Return the remedy for an error response, or None."""
     code = response.get("Error", {}).get("Code", "")
     message = response.get("Error", {}).get("Message", "")
-    if code == "InvalidSignatureException" and message.startswith(_TIME_MESSAGES):
+    signature = code == "InvalidSignatureException"
+    if code in WRONG_TIME or (signature and message.startswith(_TIME_MESSAGES)):
         return Remedy.FRESH_SIGNATURE
-    return REMEDIES.get(code)
+    return Remedy.FRESH_CREDENTIALS if code in REFUSED_CREDENTIALS else None
 
 
 def clock_difference(response: Mapping[str, Any]) -> str:

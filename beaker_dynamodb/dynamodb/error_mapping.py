@@ -8,7 +8,8 @@ from typing import Any
 
 from beaker_dynamodb.dynamodb import unanswered
 from beaker_dynamodb.dynamodb.authentication import (
-    REMEDIES,
+    REFUSED_CREDENTIALS,
+    WRONG_TIME,
     Remedy,
     clock_difference,
     remedy_of_response,
@@ -76,23 +77,8 @@ _EXCEPTIONS: dict[str, type[DynamoDBError]] = {
     # credentials and signatures
     "IncompleteSignature": StoreUnavailable,
     "IncompleteSignatureException": StoreUnavailable,
-    "MissingAuthenticationToken": StoreUnavailable,
-    "MissingAuthenticationTokenException": StoreUnavailable,
     "OptInRequired": StoreUnavailable,
-    **dict.fromkeys(REMEDIES, StoreUnavailable),
-}
-
-#: What is wrong with refused credentials, by error code.
-REFUSED_CREDENTIALS = {
-    "ExpiredToken": "the AWS credentials have expired",
-    "ExpiredTokenException": "the AWS credentials have expired",
-    "InvalidAccessKeyId": "AWS does not know the access key",
-    "InvalidClientTokenId": "AWS does not know the access key or the session token",
-    "InvalidSignatureException": "the AWS secret access key is wrong",
-    "MissingAuthenticationToken": "the request was not signed",
-    "MissingAuthenticationTokenException": "the request was not signed",
-    "SignatureDoesNotMatch": "the AWS secret access key is wrong",
-    "UnrecognizedClientException": "AWS does not know the access key or the session token",
+    **dict.fromkeys((*REFUSED_CREDENTIALS, *WRONG_TIME), StoreUnavailable),
 }
 
 
