@@ -8,6 +8,7 @@ from typing import Any
 
 from beaker_dynamodb.dynamodb.calls import TableCalls
 from beaker_dynamodb.dynamodb.expressions import Attributes
+from beaker_dynamodb.dynamodb.transport import OPERATIONS
 from beaker_dynamodb.exceptions import StoreUnavailable
 
 #: Largest number of requests in one BatchWriteItem (AWS API reference).
@@ -27,14 +28,9 @@ def write(calls: TableCalls, requests: Sequence[dict[str, Any]]) -> None:
         keys must differ.
     :raises StoreUnavailable: DynamoDB left some of them unprocessed. Others may be written.
     """
-    table = calls.options.table_name
     for first in range(0, len(requests), WRITES):
-        rest: dict[str, Any] = {table: list(requests[first : first + WRITES])}
-        attempt = 0
-        while rest:
-            _back_off(calls, attempt, "BatchWriteItem")
-            rest = calls.call("batch_write_item", RequestItems=rest).get("UnprocessedItems", {})
-            attempt += 1
+        for _ in _answers(calls, "batch_write_item", list(requests[first : first + WRITES])):
+            pass
 
 
 def get(
@@ -44,28 +40,28 @@ def get(
 
     :raises StoreUnavailable: DynamoDB left some of them unprocessed.
     """
-    table = calls.options.table_name
     for first in range(0, len(keys), READS):
-        batch = list(keys[first : first + READS])
-        rest: dict[str, Any] = {table: {"Keys": batch, "ConsistentRead": consistent_read}}
-        attempt = 0
-        while rest:
-            _back_off(calls, attempt, "BatchGetItem")
-            answer = calls.call("batch_get_item", RequestItems=rest)
-            found = answer.get("Responses", {}).get(table, [])
-            yield from found
-            rest = answer.get("UnprocessedKeys", {})
-            # A response holds at most 16 MB. Items in it mean progress, which needs no backoff.
-            attempt = 0 if found else attempt + 1
+        batch = {"Keys": list(keys[first : first + READS]), "ConsistentRead": consistent_read}
+        for answer in _answers(calls, "batch_get_item", batch):
+            yield from answer.get("Responses", {}).get(calls.options.table_name, [])
 
 
-def _back_off(calls: TableCalls, attempt: int, operation: str) -> None:
-    if attempt == ATTEMPTS:
-        table = calls.options.table_name
-        raise StoreUnavailable(
-            f"{operation} on table {table!r} left items unprocessed {ATTEMPTS} times",
-            operation=operation,
-            table=table,
-        )
-    if attempt:
-        calls.sleep(random.uniform(0, min(BACKOFF_SECONDS * 2**attempt, MAX_BACKOFF_SECONDS)))
+def _answers(calls: TableCalls, method: str, request: Any) -> Iterator[dict[str, Any]]:
+    """Yield the responses to a batch until nothing is left unprocessed."""
+    table, operation = calls.options.table_name, OPERATIONS[method]
+    rest = {table: request}
+    attempt = 0
+    while rest:
+        if attempt == ATTEMPTS:
+            raise StoreUnavailable(
+                f"{operation} on table {table!r} left items unprocessed {ATTEMPTS} times",
+                operation=operation,
+                table=table,
+            )
+        if attempt:
+            calls.sleep(random.uniform(0, min(BACKOFF_SECONDS * 2**attempt, MAX_BACKOFF_SECONDS)))
+        answer = calls.call(method, RequestItems=rest)
+        yield answer
+        rest = answer.get("UnprocessedItems") or answer.get("UnprocessedKeys")
+        # A response holds at most 16 MB. Items in it mean progress, which needs no backoff.
+        attempt = 0 if answer.get("Responses", {}).get(table) else attempt + 1

@@ -127,16 +127,13 @@ class CircuitBreaker:
                 self._first_failure = began
             self._failures += 1
             self._latest_failure = now
-            self._count_in_window(now)
+            if now - self._window_began >= RATE_SECONDS:
+                self._window_began = now
+                self._window_failures = self._window_answers = 0
+            self._window_failures += 1
             if self._open_circuit is None and self._must_open(now, options):
                 self._open(explain(error), probe)
         return self._open_circuit is None and now < began + options.total_timeout
-
-    def _count_in_window(self, now: float) -> None:
-        if now - self._window_began >= RATE_SECONDS:
-            self._window_began = now
-            self._window_failures = self._window_answers = 0
-        self._window_failures += 1
 
     def _must_open(self, now: float, options: Options) -> bool:
         attempts = self._window_failures + self._window_answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.options import Options
@@ -142,30 +143,27 @@ def _credentials(session: Session, options: Options) -> Any:
 
 
 def _client(session: Session, options: Options, config: Config) -> Any:
+    create = partial(
+        session.create_client,
+        "dynamodb",
+        region_name=options.region_name,
+        aws_access_key_id=options.aws_access_key_id,
+        aws_secret_access_key=options.aws_secret_access_key,
+        config=config,
+    )
     # Otherwise botocore searches the folders of all services, which takes a tenth of the first
     # request. Undone below, since credentials may need other services later.
     loader = session.get_component("data_loader")
     loader.list_available_services = lambda type_name: ["dynamodb"]
     try:
-        client = _create(session, options, config, options.endpoint_url)
+        client: Any = create(endpoint_url=options.endpoint_url)
         endpoint = without_userinfo(client.meta.endpoint_url)
         # A password is from AWS_ENDPOINT_URL; botocore's errors would show it.
         if endpoint != client.meta.endpoint_url:
-            client = _create(session, options, config, endpoint)
+            client = create(endpoint_url=endpoint)
     finally:
         del loader.list_available_services
     return client
-
-
-def _create(session: Session, options: Options, config: Config, endpoint_url: str | None) -> Any:
-    return session.create_client(
-        "dynamodb",
-        region_name=options.region_name,
-        endpoint_url=endpoint_url,
-        aws_access_key_id=options.aws_access_key_id,
-        aws_secret_access_key=options.aws_secret_access_key,
-        config=config,
-    )
 
 
 def _with_retries(own: dict[str, Any], given: Mapping[str, Any] | None) -> Config:
