@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.expressions import Attr, Attributes, write_params
 from beaker_dynamodb.items.conditions import Condition
-from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.items.item import Item
+from beaker_dynamodb.items.store import ItemStore, same_writer
 
 
 class Computation:
@@ -42,6 +44,22 @@ class Computation:
         self._known = True
         self._writer = None if attributes is None else attributes.get("writer")
         self._created = None if attributes is None else attributes.get("created")
+
+    def store(self, items: ItemStore, item: Item) -> bool:
+        """Write the entry, unless its key was written or removed since it was read.
+
+        :returns: whether the entry is stored.
+        """
+        condition = self.condition(items)
+        attributes = items.chunks.prepare(item)
+        try:
+            with items.chunks.publishing(item, None):
+                items.replace(attributes, **condition)
+        except ConditionFailed as failed:
+            if not same_writer(failed, attributes):
+                return False
+        self.saw(attributes)
+        return True
 
     def condition(self, items: ItemStore) -> Condition:
         """Return the condition that the stored item has not changed since it was read."""

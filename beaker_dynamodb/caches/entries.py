@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from beaker_dynamodb.caches import entry_items, lock_registry
+from beaker_dynamodb.caches import lock_registry
 from beaker_dynamodb.caches.creation_lock import CreationLock
 from beaker_dynamodb.caches.storage import CacheStorage
 from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.items.codec import Undecodable
-from beaker_dynamodb.items.item import CACHE, Item
+from beaker_dynamodb.items.item import CACHE, Item, new_token
 
 log = logging.getLogger("beaker_dynamodb")
 T = TypeVar("T")
@@ -82,21 +82,22 @@ class CacheEntries:
             codec=codec,
             created_ms=created_ms,
             deadline_ms=storage.deadline_ms(now_ms, expiretime),
+            writer=new_token(),
             grace_ms=storage.stale_grace_ms if _has_beaker_expiry(value, expiretime) else 0,
         )
         storage.codec.sign(item)
         if lock is None:
-            self._call(lambda: entry_items.put(storage.items, item))
+            self._call(lambda: storage.items.put(item))
         else:
             self._call(lambda: self._write_under_lock(item, lock), lock)
 
     def _write_under_lock(self, item: Item, lock: CreationLock) -> None:
         items, computation, lost = self._storage.items, lock.computation, lock.lost
         if computation.started_ms is None and not lost:
-            entry_items.put(items, item)
+            items.put(item)
             return
         valid = not lost or lock.reclaim()
-        stored = valid and entry_items.put_computed(items, item, computation)
+        stored = valid and computation.store(items, item)
         computation.finished = True
         if not stored:
             log.info("a cache value was not stored: its key was written or removed meanwhile")
@@ -105,7 +106,7 @@ class CacheEntries:
         """Replace an entry with a tombstone that refuses a value being computed. One PutItem."""
         entry = self._storage.keys.entry(self._namespace, key)
         lock = self._held_lock(key)
-        tombstone = self._call(lambda: entry_items.remove(self._storage.items, entry), lock)
+        tombstone = self._call(lambda: self._storage.items.remove_entry(entry), lock)
         if lock is not None and lock.computation.started_ms is not None and tombstone is not None:
             # A computation may remove its own key and still store its value.
             lock.computation.saw(tombstone)

@@ -8,7 +8,6 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
-from beaker_dynamodb.caches import entry_items
 from beaker_dynamodb.caches.lock_items import LOCK
 from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.dynamodb.expressions import Attr, Condition, read_params
@@ -111,7 +110,7 @@ class Listing:
             if self._keys.is_lock(key):
                 entry = self._keys.entry_of_lock(key)
                 refused.add(entry)
-                entry_items.remove(self._items, entry)
+                self._items.remove_entry(entry)
             elif not self._layout.written_after(attributes, started_ms):
                 yield attributes
 

@@ -16,7 +16,7 @@ SESSION = "beaker-session"
 CACHE = "beaker-cache"
 CHUNK = "beaker-chunk"
 MARKER = "beaker-marker"
-#: Replaces a removed cache entry (caches/entry_items.py).
+#: Replaces a removed cache entry, so that a value being computed is not stored.
 TOMBSTONE = "beaker-tombstone"
 #: Records that a session was copied from another store, or a run of `migrate`
 #: (migrate/records.py).

@@ -18,6 +18,10 @@ from beaker_dynamodb.items.layout import Layout
 
 #: Lifetime of a marker. Requests that carry the old cookie have ended by then.
 MARKER_SECONDS = 10.0
+#: Lifetime of a tombstone. If a computation takes longer, it does not notice that its key was
+#: removed. It is this long because a lock may be renewed for hours, and because the clocks of the
+#: remover and of DynamoDB may differ by hours. A tombstone takes some 150 bytes.
+TOMBSTONE_SECONDS = 86_400
 
 
 class ItemStore(ConditionalCalls):
@@ -126,6 +130,12 @@ class ItemStore(ConditionalCalls):
         except ConditionFailed as failed:
             return same_writer(failed, marker)
         return not self.layout.expired(old, self.now_ms())
+
+    def remove_entry(self, key: Key) -> Attributes:
+        """Replace a cache entry, if any, with a tombstone, which is returned."""
+        tombstone = self.layout.marker(key, self.now_ms(), TOMBSTONE_SECONDS, TOMBSTONE)
+        self.replace(tombstone)
+        return tombstone
 
     def move(
         self,
