@@ -50,7 +50,7 @@ class Route(NamedTuple):
 
     def serves(self, credentials: ReadOnlyCredentials) -> bool:
         """Return whether requests with these credentials take this route."""
-        return account_id(credentials) == self.account_id
+        return getattr(credentials, "account_id", None) == self.account_id
 
     def request(
         self, operation: str, body: bytes, credentials: ReadOnlyCredentials, now: float
@@ -89,7 +89,7 @@ def route_of(request: AWSRequest, credentials: Credentials, http: Any) -> Route 
     pool = _pool(url, http)
     if pool is None or not headers["User-Agent"].isprintable():
         return None
-    account = account_id(credentials.get_frozen_credentials())
+    account = getattr(credentials.get_frozen_credentials(), "account_id", None)
     return Route(url, host, signed[1], headers["User-Agent"], account, pool)
 
 
@@ -97,12 +97,6 @@ def _trace() -> str:
     """Return the header by which AWS Lambda detects recursion, as botocore sends it."""
     trace = os.environ.get("_X_AMZN_TRACE_ID")
     return f"x-amzn-trace-id:{quote(trace, safe=_TRACE_SAFE)}\n" if trace else ""
-
-
-def account_id(credentials: Any) -> str | None:
-    """Return the AWS account of credentials, if they contain it."""
-    account: str | None = getattr(credentials, "account_id", None)
-    return account
 
 
 def _pool(url: str, http: Any) -> Any:
