@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -143,12 +144,18 @@ CASES = [
 @pytest.mark.both_servers
 @pytest.mark.parametrize(("before", "meanwhile"), CASES)
 def test_what_happens_during_the_computation_wins(
-    cache: Cache, other: Cache, clock: Clock, before: Callable[[Cache, Clock], None], meanwhile: str
+    cache: Cache,
+    other: Cache,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    before: Callable[[Cache, Clock], None],
+    meanwhile: str,
 ) -> None:
     act, expected = MEANWHILE[meanwhile]
     before(cache, clock)
-    with computing(cache):
+    with caplog.at_level(logging.INFO, logger="beaker_dynamodb"), computing(cache):
         act(other)
+    assert ("a cache value was not stored" in caplog.text) is (expected != "computed")
     assert stored(other) == expected
     assert count(cache, "beaker-lock") == 0
     assert other.get("k", createfunc=lambda: "later") == (expected or "later")
@@ -264,7 +271,10 @@ def test_an_unknown_item_and_one_without_a_token_are_compared_by_what_is_known()
     assert computation.condition(backend_items) == backend_items.if_new()
 
 
-def test_a_write_that_is_sent_twice_is_stored(cache: Cache) -> None:
+def test_a_write_that_is_sent_twice_is_stored(
+    cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="beaker_dynamodb")
     used = cache.namespace.client
     sent: list[str] = []
 
@@ -281,6 +291,7 @@ def test_a_write_that_is_sent_twice_is_stored(cache: Cache) -> None:
     finally:
         used.meta.events.unregister(event, send_before)
     assert sent == ["once"]
+    assert "a cache value was not stored" not in caplog.text
     assert "ConditionalCheckFailedException" in {call.error_code for call in calls}
     assert stored(cache) == "m" * 500_000
     assert count(cache, "beaker-chunk") == 2
