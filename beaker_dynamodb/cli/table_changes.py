@@ -9,13 +9,12 @@ from typing import Any
 
 from botocore import xform_name
 
+from beaker_dynamodb.cli.console import LINE_SECONDS
 from beaker_dynamodb.dynamodb import table_state
 from beaker_dynamodb.dynamodb.error_mapping import cause, translate
 
 #: Longest wait for a table or an index; an index over a large table is filled slowly.
 WAIT_SECONDS = 3600.0
-#: Seconds between two lines that say that it still waits.
-LINE_SECONDS = 30.0
 
 CHANGED, KEPT, DIFFERS = "changed", "kept", "differs"
 
@@ -38,7 +37,6 @@ class TableChanges:
     :param dry_run: make only the calls that change nothing.
     :param say: prints a line about a wait.
     :param sleep: takes seconds; called between two polls.
-    :param clock: returns epoch seconds.
     """
 
     client: Any
@@ -46,7 +44,6 @@ class TableChanges:
     dry_run: bool = False
     say: Callable[[str], object] = lambda _: None
     sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
 
     def call(self, operation: str, **params: Any) -> Any:
         """Make a call about the table."""
@@ -70,16 +67,16 @@ class TableChanges:
         :param what: what it waits for.
         :returns: the table's description, or None if the table is gone.
         """
-        began = next_line = self.clock()
+        began = next_line = time.monotonic()
 
         def ready_or_say(now: Mapping[str, Any]) -> bool:
             nonlocal next_line
             if self.dry_run or (now["TableStatus"] == "ACTIVE" and ready(now)):
                 return True
-            if self.clock() >= next_line:
-                seconds = self.clock() - began
+            if time.monotonic() >= next_line:
+                seconds = time.monotonic() - began
                 self.say(f"waiting for {what}{f' ({seconds:.0f} seconds)' * (seconds >= 1)} ...")
-                next_line = self.clock() + LINE_SECONDS
+                next_line = time.monotonic() + LINE_SECONDS
             return False
 
         return table_state.wait_until(
@@ -87,6 +84,6 @@ class TableChanges:
             self.name,
             ready_or_say,
             seconds=WAIT_SECONDS,
-            clock=self.clock,
+            clock=time.time,
             sleep=self.sleep,
         )
