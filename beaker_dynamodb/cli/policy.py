@@ -155,7 +155,7 @@ def policy(settings: Settings, uses: tuple[str, ...], account: str, leading_keys
 
 
 def _uses(settings: Settings) -> list[str]:
-    """Return the uses that the application itself has, by its options."""
+    """Return the uses that the application itself needs, according to its options."""
     options = settings.options
     uses = [settings.purpose]
     if options.create_table:

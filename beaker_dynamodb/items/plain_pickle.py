@@ -1,4 +1,4 @@
-"""Reads pickles that contain plain data only: numbers, strings, containers, dates.
+"""Read pickles that contain only plain data: numbers, strings, containers, dates.
 
 A pickle that names any other class or function is refused before that is imported or called. This
 is for unsigned sessions, which anyone who can write to the table may have created.
@@ -67,11 +67,11 @@ for _module in ("builtins", "__builtin__"):  # the latter in protocol 2 and befo
         f"{_module}.frozenset": frozenset,
         f"{_module}.set": set,
     }
-#: Objects that the application has registered (EXT*), and a length that is allocated at once.
+#: Opcodes of registered objects (EXT*), and one whose length is allocated at once.
 _REFUSED = (pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.BYTEARRAY8)
 
 
-# The implementation in Python: the one in C takes registered objects from a cache without asking.
+# Use the Python implementation: the one in C gets registered objects from a cache, unchecked.
 class _PlainUnpickler(pickle._Unpickler):
     dispatch: ClassVar = {
         opcode: load

@@ -37,7 +37,7 @@ class MongoSource(Source):
 
     def _total(self) -> int | None:
         total: int = self._database.backer_cache.estimated_document_count()
-        return total  # with the documents of caches
+        return total  # includes caches' documents
 
     def _entries(self) -> Iterator[Entry]:
         sessions = {"_id": {"$regex": f"{SUFFIX}$"}}

@@ -36,7 +36,7 @@ class RedisSource(Source):
 
     def _total(self) -> int | None:
         total: int = self._client.dbsize()
-        return total  # with the keys of other programs
+        return total  # includes other programs' keys
 
     def _entries(self) -> Iterator[Entry]:
         with closing(self._client):

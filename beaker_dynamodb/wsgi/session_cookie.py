@@ -172,7 +172,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
 
     @staticmethod
     def serialize_cookie_date(v: datetime) -> str:
-        """Return a time in the format of cookies; naive times are UTC."""
+        """Return a time in the cookie date format; naive times are UTC."""
         utc = v if v.tzinfo is None else v.astimezone(timezone.utc)
         formatted: str = Session.serialize_cookie_date(utc)
         return formatted

@@ -103,7 +103,7 @@ def test_a_changed_scalar_is_saved_without_decoding_the_session_again(
         del session["new"]
         session.save()
         assert 0 == loads.call_count
-    # A change in place shows only in the stored bytes, and so does what another request changed.
+    # Changes in place, and changes by other requests, show only in the stored bytes.
     other["basket"].append(2)
     other.save()
     assert {"n": 2, "basket": [1, 2]} == visitor.finds()
