@@ -50,18 +50,24 @@ class Planned:
 
 @dataclass(eq=False)
 class Copier:
-    """Copies sessions in several threads and counts their outcomes; see `Migration`."""
+    """Copies sessions in several threads and counts their outcomes; see `Migration`.
+
+    The parameters are flags of `beaker-dynamodb migrate`.
+
+    :param limiter: limit of the write units per second.
+    """
 
     target: SessionStorage
     records: Records
     limiter: RateLimiter
-    dry_run: bool
-    verify: str
-    accept_missing_records: bool
+    dry_run: bool = False
+    verify: str = "sample"
+    accept_missing_records: bool = False
 
     def __post_init__(self) -> None:
         self._verify_every = {"sample": SAMPLE_EVERY, "all": 1, "none": 0}[self.verify]
         self._copies = count()
+        #: Up to date at any time during the run.
         self.report = Report()
         # Wakes up threads that wait for the rate limiter.
         self._stopped = threading.Event()
