@@ -14,10 +14,8 @@ from beaker_dynamodb.cli.console import counted, print_json
 from beaker_dynamodb.cli.times import iso
 from beaker_dynamodb.config.ini import read_ini
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
-from beaker_dynamodb.migrate.copier import Copier
 from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource, location
 from beaker_dynamodb.migrate.migration import Migration
-from beaker_dynamodb.migrate.records import Records
 from beaker_dynamodb.migrate.report import ALWAYS, LABELS
 from beaker_dynamodb.migrate.source import Source
 from beaker_dynamodb.migrate.stores import (
@@ -123,16 +121,17 @@ def migrate(
     target = _target(to_url, to_ini, to_section, timeout, create=create and not dry_run)
     check_different(source, target)
     clients = [source.client] if isinstance(source, DynamoDBSource) else []
-    copier = Copier(
+    migration = Migration(
+        source,
         target,
-        Records(target.items, source.name),
-        RateLimiter(write_units_per_second),
+        threads=threads,
+        limiter=RateLimiter(write_units_per_second),
         dry_run=dry_run,
         verify=verify,
+        table_may_be_missing=dry_run and create,
         accept_missing_records=accept_missing_records,
     )
-    migration = Migration(source, copier, threads, table_may_be_missing=dry_run and create)
-    report = copier.report
+    report = migration.report
     with Capacity(*clients, target.items.client()) as used:
         try:
             with console.progress("sessions read", source.total()) as advance:
@@ -176,35 +175,35 @@ def _target(
 def _as_json(migration: Migration, used: Capacity) -> dict[str, Any]:
     last = migration.last_run
     return {
-        "dry_run": migration.copier.dry_run,
+        "dry_run": migration.dry_run,
         "from": migration.source.name,
-        "to": location(migration.copier.target.items),
+        "to": location(migration.target.items),
         "table_created": bool(used.created_tables),
         "last_run": last and {"started": _iso(last.started_ms), "ended": _iso(last.ended_ms)},
         "lifetime": _lifetime(migration),
-        **migration.copier.report.as_dict(),
+        **migration.report.as_dict(),
         "capacity_units": used.as_json(),
     }
 
 
 def _show(migration: Migration, used: Capacity) -> None:
     new_table = ""
-    if migration.copier.records.no_table:
+    if migration.records.no_table:
         new_table = ", which does not exist and would be created"
     elif used.created_tables:
         new_table = ", which did not exist and was created"
     click.echo(f"from {migration.source.name}")
-    click.echo(f"to {location(migration.copier.target.items)}{new_table}")
+    click.echo(f"to {location(migration.target.items)}{new_table}")
     if last := migration.last_run:
         ended = "was interrupted" if last.ended_ms is None else f"ended {_iso(last.ended_ms)}"
         click.echo(f"an earlier run started {_iso(last.started_ms)} and {ended}")
-    if migration.copier.target.options.timeout is None:
+    if migration.target.options.timeout is None:
         click.echo(
             f"copies expire {_lifetime(migration):,.0f} s after their last access, because no "
             "timeout is set (--timeout)"
         )
-    report = migration.copier.report
-    labels = {**LABELS, "copied": "would be copied"} if migration.copier.dry_run else LABELS
+    report = migration.report
+    labels = {**LABELS, "copied": "would be copied"} if migration.dry_run else LABELS
     counts = report.as_dict()
     for name, label in labels.items():
         if counts[name] or name in ALWAYS:
@@ -215,7 +214,7 @@ def _show(migration: Migration, used: Capacity) -> None:
     if report.foreign:
         foreign = counted(report.foreign, "entry is not a session", "entries are not sessions")
         click.echo(f"in the old store, {foreign}")
-    if migration.copier.dry_run:
+    if migration.dry_run:
         units = counted(report.write_units, "write unit")
         click.echo(
             f"dry run: nothing was written; a real run would use {units}, by the sizes of the "
@@ -226,7 +225,7 @@ def _show(migration: Migration, used: Capacity) -> None:
 
 def _lifetime(migration: Migration) -> float | None:
     """Return the lifetime of copies in seconds, or None if they never expire."""
-    deadline_ms = migration.copier.target.deadline_ms(0)
+    deadline_ms = migration.target.deadline_ms(0)
     return None if deadline_ms is None else deadline_ms / 1000
 
 

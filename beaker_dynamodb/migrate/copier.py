@@ -50,24 +50,18 @@ class Planned:
 
 @dataclass(eq=False)
 class Copier:
-    """Copies sessions in several threads and counts their outcomes; see `Migration`.
-
-    The parameters are flags of `beaker-dynamodb migrate`.
-
-    :param limiter: limit of the write units per second.
-    """
+    """Copies sessions in several threads and counts their outcomes; see `Migration`."""
 
     target: SessionStorage
     records: Records
     limiter: RateLimiter
-    dry_run: bool = False
-    verify: str = "sample"
-    accept_missing_records: bool = False
+    dry_run: bool
+    verify: str
+    accept_missing_records: bool
 
     def __post_init__(self) -> None:
         self._verify_every = {"sample": SAMPLE_EVERY, "all": 1, "none": 0}[self.verify]
         self._copies = count()
-        #: Up to date at any time during the run.
         self.report = Report()
         # Wakes up threads that wait for the rate limiter.
         self._stopped = threading.Event()

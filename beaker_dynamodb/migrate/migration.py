@@ -14,13 +14,15 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
+from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.copier import Copier
-from beaker_dynamodb.migrate.records import KEPT_DAYS, KEPT_MS, Run
+from beaker_dynamodb.migrate.records import KEPT_DAYS, KEPT_MS, Records, Run
 from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.source import Damaged, NotASession, Source, SourceSession
+from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: Sessions that are looked up and written together. BatchGetItem reads 100 items: each session and
 #: its record. A batch of large sessions ends earlier, at this many characters.
@@ -33,18 +35,36 @@ Batch = list[SourceSession | Damaged]
 
 @dataclass(eq=False)
 class Migration:
-    """One run of a migration.
+    """One run of a migration; its parameters are the flags of `beaker-dynamodb migrate`.
 
-    :param copier: what writes to the target, and counts.
+    :param limiter: limits the write units per second; the default does not.
     :param table_may_be_missing: a dry run treats a missing table as empty.
     """
 
     source: Source
-    copier: Copier
+    target: SessionStorage
+    _: KW_ONLY
     threads: int = 8
+    limiter: RateLimiter = field(default_factory=lambda: RateLimiter(None))
+    dry_run: bool = False
+    verify: str = "sample"
     table_may_be_missing: bool = False
-    #: The previous run. Set when this one has started.
-    last_run: Run | None = None
+    accept_missing_records: bool = False
+
+    def __post_init__(self) -> None:
+        self.records = Records(self.target.items, self.source.name)
+        self._copier = Copier(
+            self.target,
+            self.records,
+            self.limiter,
+            dry_run=self.dry_run,
+            verify=self.verify,
+            accept_missing_records=self.accept_missing_records,
+        )
+        #: Up to date at any time during the run.
+        self.report = self._copier.report
+        #: The previous run. Set when this one has started.
+        self.last_run: Run | None = None
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> Report:
         """Copy everything.
@@ -54,7 +74,7 @@ class Migration:
             missing.
         :raises DynamoDBError: a store could not be reached. A second run continues from there.
         """
-        self.last_run = self.copier.records.last_run(table_may_be_missing=self.table_may_be_missing)
+        self.last_run = self.records.last_run(table_may_be_missing=self.table_may_be_missing)
         self._refuse_late_run()
         with (
             ThreadPoolExecutor(self.threads, "beaker-dynamodb-migrate") as pool,
@@ -63,16 +83,16 @@ class Migration:
             try:
                 self._copy(batches, pool)
             except BaseException:
-                self.copier.stop()
+                self._copier.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
-        if not self.copier.dry_run:
-            self.copier.records.note_run(ended=True)
-        return self.copier.report
+        if not self.dry_run:
+            self.records.note_run(ended=True)
+        return self.report
 
     def _refuse_late_run(self) -> None:
-        last, now_ms = self.last_run, self.copier.target.items.now_ms()
-        if last is None or self.copier.accept_missing_records:
+        last, now_ms = self.last_run, self.target.items.now_ms()
+        if last is None or self.accept_missing_records:
             return
         if last.started_ms < now_ms - KEPT_MS:
             raise ConfigurationError(
@@ -83,12 +103,12 @@ class Migration:
 
     def _copy(self, batches: Generator[Batch, None, None], pool: ThreadPoolExecutor) -> None:
         # Nothing is written before the first batch has shown that records are not missing.
-        planned = self.copier.plan(next(batches, []))
-        if not self.copier.dry_run:
-            self.copier.records.note_run()
-        pending: deque[Future[None]] = deque([pool.submit(self.copier.write, planned)])
+        planned = self._copier.plan(next(batches, []))
+        if not self.dry_run:
+            self.records.note_run()
+        pending: deque[Future[None]] = deque([pool.submit(self._copier.write, planned)])
         for batch in batches:
-            pending.append(pool.submit(self.copier.copy, batch))
+            pending.append(pool.submit(self._copier.copy, batch))
             while len(pending) > AHEAD * self.threads:
                 pending.popleft().result()
         while pending:
@@ -100,9 +120,9 @@ class Migration:
         for entry in self.source.entries():
             progress(1)
             if isinstance(entry, NotASession):
-                self.copier.report.foreign += 1
+                self.report.foreign += 1
                 continue
-            self.copier.report.found += 1
+            self.report.found += 1
             batch.append(entry)
             size += len(entry.payload) if isinstance(entry, SourceSession) else 0
             if len(batch) == BATCH_SESSIONS or size > BATCH_SIZE:

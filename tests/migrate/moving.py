@@ -13,11 +13,8 @@ from click.testing import CliRunner, Result
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.parse import parse
-from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.items.item import SESSION, Item
-from beaker_dynamodb.migrate.copier import Copier
 from beaker_dynamodb.migrate.migration import Migration
-from beaker_dynamodb.migrate.records import Records
 from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.stores import source_from_url
 from beaker_dynamodb.sessions.storage import SessionStorage
@@ -109,14 +106,7 @@ def migrate(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["migrate", *arguments])
 
 
-def move(
-    source: Any,
-    options: Mapping[str, object],
-    *,
-    threads: int = 8,
-    limiter: RateLimiter | None = None,
-    **extra: Any,
-) -> Report:
+def move(source: Any, options: Mapping[str, object], **extra: Any) -> Report:
     """Copy all sessions and read every copy back.
 
     :param source: a source or its URL.
@@ -124,10 +114,7 @@ def move(
     """
     if isinstance(source, str):
         source = source_from_url(source)
-    new = target(options)
-    records, given = Records(new.items, source.name), {"verify": "all", **extra}
-    copier = Copier(new, records, limiter or RateLimiter(None), **given)
-    return Migration(source, copier, threads).run()
+    return Migration(source, target(options), **{"verify": "all", **extra}).run()
 
 
 def saved(old: Mapping[str, Any], session_id: str | None = None, /, **values: object) -> str:
