@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable
 from contextlib import closing
-from decimal import Decimal
-from itertools import islice, takewhile
-from typing import Any
+from itertools import islice
 
 import click
 
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.command import VERBOSE, Group, command, examples, json_flag
 from beaker_dynamodb.cli.console import print_json, printable
+from beaker_dynamodb.cli.describe import describe
 from beaker_dynamodb.cli.revoke import erase, revoke
 from beaker_dynamodb.cli.scans import metered
 from beaker_dynamodb.cli.session_rows import described, print_rows, summary
@@ -28,11 +25,6 @@ from beaker_dynamodb.sessions.stored_session import StoredSession
 
 #: The attributes of a `StoredSession` to sort by.
 SORTED_BY = {"created": "created", "used": "accessed", "expires": "expires"}
-#: Limits of the output: a pickle of a few bytes can expand to a billion values.
-MAX_VALUES, MAX_DEPTH, MAX_BYTES_SHOWN = 10_000, 40, 200
-#: Python refuses to print integers much longer than this.
-MAX_BITS = 2048
-TRUNCATED = "…"
 
 
 @click.group(
@@ -154,43 +146,3 @@ def show(
     if value is not None:
         print_json(value)
     click.echo(f"{used} used.", err=True)
-
-
-def describe(value: Any) -> Any:
-    """Return a value that `inert_pickle` has read, converted to JSON types.
-
-    An instance is shown as ``<module.Class>``.
-    """
-    return _Describer().value(value)
-
-
-class _Describer:
-    """Converts values up to the limits. Calls no method of an object from a pickle."""
-
-    def __init__(self) -> None:
-        self._remaining = MAX_VALUES
-
-    def value(self, value: Any, depth: int = 0) -> Any:
-        self._remaining -= 1
-        if depth > MAX_DEPTH or self._remaining < 0:
-            return TRUNCATED
-        kind = type(value)
-        if kind is int and value.bit_length() > MAX_BITS:
-            return f"an integer of {value.bit_length():,} bits"
-        if kind is Decimal or (kind is float and not math.isfinite(value)):
-            return str(value)
-        if value is None or kind in (bool, int, float, str):
-            return value
-        if kind in (bytes, bytearray):
-            return repr(bytes(value[:MAX_BYTES_SHOWN])) + TRUNCATED * (len(value) > MAX_BYTES_SHOWN)
-        if kind is dict:
-            pairs = takewhile(lambda _: self._remaining >= 0, value.items())
-            return {self._key(key, depth): self.value(inner, depth + 1) for key, inner in pairs}
-        if kind in (list, tuple, set, frozenset):
-            values = takewhile(lambda _: self._remaining >= 0, value)
-            return [self.value(inner, depth + 1) for inner in values]
-        named = value if isinstance(value, type) else kind
-        return f"<{named.__dict__.get('path', TRUNCATED)}>"
-
-    def _key(self, key: Any, depth: int) -> str:
-        return key if type(key) is str else json.dumps(self.value(key, depth + 1))

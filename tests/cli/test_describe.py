@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.cli.sessions import MAX_VALUES, TRUNCATED, describe
+from beaker_dynamodb.cli.describe import MAX_VALUES, TRUNCATED, describe
 from beaker_dynamodb.migrate.inert_pickle import decode, loads
 
 
