@@ -9,12 +9,13 @@ from typing import Any
 
 from botocore import xform_name
 
-from beaker_dynamodb.cli.console import LINE_SECONDS
 from beaker_dynamodb.dynamodb import table_state
 from beaker_dynamodb.dynamodb.error_mapping import cause, translate
 
 #: Longest wait for a table or an index; an index over a large table is filled slowly.
 WAIT_SECONDS = 3600.0
+#: Seconds between two lines that say that it still waits.
+LINE_SECONDS = 30.0
 
 CHANGED, KEPT, DIFFERS = "changed", "kept", "differs"
 
@@ -37,6 +38,7 @@ class TableChanges:
     :param dry_run: make only the calls that change nothing.
     :param say: prints a line about a wait.
     :param sleep: takes seconds; called between two polls.
+    :param clock: returns epoch seconds.
     """
 
     client: Any
@@ -44,6 +46,7 @@ class TableChanges:
     dry_run: bool = False
     say: Callable[[str], object] = lambda _: None
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
 
     def call(self, operation: str, **params: Any) -> Any:
         """Make a call about the table."""
@@ -67,16 +70,16 @@ class TableChanges:
         :param what: what it waits for.
         :returns: the table's description, or None if the table is gone.
         """
-        began = next_line = time.monotonic()
+        began = next_line = self.clock()
 
         def ready_or_say(now: Mapping[str, Any]) -> bool:
             nonlocal next_line
             if self.dry_run or (now["TableStatus"] == "ACTIVE" and ready(now)):
                 return True
-            if time.monotonic() >= next_line:
-                seconds = time.monotonic() - began
+            if self.clock() >= next_line:
+                seconds = self.clock() - began
                 self.say(f"waiting for {what}{f' ({seconds:.0f} seconds)' * (seconds >= 1)} ...")
-                next_line = time.monotonic() + LINE_SECONDS
+                next_line = self.clock() + LINE_SECONDS
             return False
 
         return table_state.wait_until(
@@ -84,6 +87,6 @@ class TableChanges:
             self.name,
             ready_or_say,
             seconds=WAIT_SECONDS,
-            clock=time.time,
+            clock=self.clock,
             sleep=self.sleep,
         )
