@@ -23,7 +23,12 @@ _PARAMS = "beaker_dynamodb.params"
 
 @dataclass(frozen=True)
 class Call:
-    """One answered call. The response may be an error."""
+    """One answered call.
+
+    :param operation: DynamoDB's name of the operation.
+    :param params: its parameters.
+    :param response: DynamoDB's answer, which may be an error.
+    """
 
     operation: str
     params: Mapping[str, Any]

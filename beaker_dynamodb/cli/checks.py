@@ -44,7 +44,10 @@ OPTIONAL = {
 class Result:
     """The result of one check.
 
+    :param name: what was checked.
     :param status: `OK`, `WARNING` or `ERROR`.
+    :param text: what was found.
+    :param remedy: how to fix it.
     :param asvs: the OWASP ASVS 5.0 requirements that it concerns (docs/explanation/owasp.md).
     """
 

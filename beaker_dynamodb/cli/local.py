@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from threading import Event
 
 import click
@@ -26,15 +27,20 @@ def local(port: int) -> None:
     Prints the environment variables that point boto3 to it. It forgets everything when it ends,
     and never deletes expired items.
     """
+    stop = Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
+    server = EmbeddedDynamoDB(port)
     try:
-        with EmbeddedDynamoDB(port) as server:
+        with server:
             for name, value in server.environment.items():
                 click.echo(f"export {name}={shlex.quote(value)}")
             click.echo(
                 "Serving until Ctrl-C; paste the lines above into another terminal.", err=True
             )
-            Event().wait()
-    except KeyboardInterrupt:
-        return
+            stop.wait()
     except OSError as error:
         raise Failed(f"port {port}: {error.strerror}") from error
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

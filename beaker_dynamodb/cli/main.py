@@ -29,7 +29,7 @@ COMMANDS = {
     "sessions": "List, show and revoke sessions.",
     "reap": "Delete expired items.",
     "clear": "Delete the entries of a cache namespace.",
-    "template": "Print the table as code: CloudFormation or Terraform.",
+    "template": "Print the table as code: CloudFormation, Terraform, CDK.",
     "migrate": "Copy the sessions of another store; no user is logged out.",
     "local": "Run the embedded DynamoDB, for development.",
 }

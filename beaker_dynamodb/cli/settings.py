@@ -27,6 +27,7 @@ _SECRET = " Prefer --ini: other users of this machine can read command lines."
 class Settings:
     """The options of one table, for sessions or for a cache.
 
+    :param options: the parsed options.
     :param purpose: `SESSIONS` or `CACHE`.
     :param beaker: settings of the INI file that Beaker itself reads: ``type``,
         ``data_serializer``, ``encrypt_key`` …

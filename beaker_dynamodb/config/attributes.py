@@ -31,6 +31,9 @@ FIXED_ATTRIBUTES = frozenset(
 )
 #: Fixed attributes that every index projects, besides the `ttl_attribute` and all special keys.
 INDEXED_ATTRIBUTES = ("accessed", "created", "deadline", "namespace", "type")
+#: DynamoDB's limits: indexes per table, projected attributes per index, and projected attributes
+#: of all indexes together (AWS developer guide, quotas; API reference, Projection).
+MAX_INDEXES, MAX_INDEX_ATTRIBUTES, MAX_ATTRIBUTES_OF_INDEXES = 20, 20, 100
 
 
 def check_attribute_names(
@@ -58,6 +61,17 @@ def check_index_keys(index_keys: Collection[str], special_keys: Mapping[str, str
             raise ConfigurationError(
                 f"option special_keys: {name!r} is a BOOL, which DynamoDB cannot index"
             )
+    # An index projects the ttl_attribute, and all special keys except its own.
+    attributes = len(INDEXED_ATTRIBUTES) + len(special_keys)
+    if index_keys and (
+        len(index_keys) > MAX_INDEXES
+        or attributes > MAX_INDEX_ATTRIBUTES
+        or attributes * len(index_keys) > MAX_ATTRIBUTES_OF_INDEXES
+    ):
+        raise ConfigurationError(
+            f"option special_keys: DynamoDB does not allow {len(index_keys)} indexes of "
+            f"{attributes} attributes (each index has all special_keys)"
+        )
 
 
 def check_user_key(

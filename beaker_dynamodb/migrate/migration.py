@@ -87,7 +87,7 @@ class Migration:
                 pool.shutdown(cancel_futures=True)
                 raise
         if not self.dry_run:
-            self.records.note_run(ended=True)
+            self.records.note_run(self.report.as_dict())
         return self.report
 
     def _refuse_late_run(self) -> None:

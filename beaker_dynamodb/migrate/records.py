@@ -10,6 +10,7 @@ A run is an item too, under the digest of the source's name.
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,16 +92,20 @@ class Records:
         ended_ms = milliseconds(found["ended"]) if "ended" in found else None
         return Run(milliseconds(found["created"]), ended_ms)
 
-    def note_run(self, *, ended: bool = False) -> None:
-        """Store that this run has started, or that it has ended."""
+    def note_run(self, counts: Mapping[str, Any] | None = None) -> None:
+        """Store that this run has started.
+
+        :param counts: the report, if it has ended.
+        """
         attributes: Attributes = {
             **self._items.layout.key_attributes(self._run),
             "type": {"S": MIGRATION},
             "created": seconds(self._started_ms),
             "source": {"S": self._source},
         }
-        if ended:
+        if counts is not None:
             attributes["ended"] = seconds(self._items.now_ms())
+            attributes["counts"] = {"S": json.dumps(counts)}
         self._items.call("put_item", Item=attributes)
 
     def look_up(self, keys: Mapping[str, Key]) -> dict[str, Stored]:

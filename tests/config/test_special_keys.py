@@ -72,6 +72,23 @@ def test_a_special_key_cannot_have_the_name_of_another_attribute(
         parse({**options, "special_keys": f"{name}:S"})
 
 
-def test_a_bool_cannot_be_indexed() -> None:
-    with pytest.raises(ConfigurationError, match="'admin' is a BOOL, which DynamoDB cannot index"):
-        parse({"special_keys": "admin:BOOL:index"})
+def many(count: int, indexed: int) -> str:
+    return ", ".join(f"k{n}:S:index" if n < indexed else f"k{n}:S" for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("admin:BOOL:index", "'admin' is a BOOL, which DynamoDB cannot index"),
+        (many(15, 1), None),
+        (many(16, 1), "1 indexes of 21 attributes"),
+        (many(7, 7), None),
+        (many(8, 8), "8 indexes of 13 attributes"),
+    ],
+)
+def test_only_what_dynamodb_can_index_is_accepted(given: str, reason: str | None) -> None:
+    if reason is None:
+        assert parse({"special_keys": given}).index_keys
+        return
+    with pytest.raises(ConfigurationError, match=f"option special_keys: .*{reason}"):
+        parse({"special_keys": given})
