@@ -82,8 +82,8 @@ from beaker_dynamodb.sessions.storage import SessionStorage
 @click.option(
     "--accept-missing-records",
     is_flag=True,
-    help="Copy even if the new store lacks the records of earlier copies. Sessions that users have "
-    "since logged out of come back.",
+    help="Copy although the new store lacks the records of what was copied earlier. Sessions that "
+    "users have logged out of since come back.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Read both stores and show what would be copied; write nothing."
@@ -212,8 +212,8 @@ def _show(migration: Migration, used: Capacity) -> None:
         opaque = counted(report.opaque, "copy is", "copies are")
         click.echo(f"{opaque} encrypted: only the application can read them")
     if report.foreign:
-        foreign = counted(report.foreign, "entry is not a session", "entries are not sessions")
-        click.echo(f"in the old store, {foreign}")
+        foreign = counted(report.foreign, "entry", "entries")
+        click.echo(f"{foreign} of the old store: not sessions")
     if migration.dry_run:
         units = counted(report.write_units, "write unit")
         click.echo(

@@ -21,7 +21,7 @@ rate_flag = click.option(
     "--units-per-second",
     type=click.FloatRange(min=0, min_open=True),
     metavar="UNITS",
-    help="Limit the capacity that reads and deletes together consume on average; default: no "
+    help="Limit of the consumed capacity, on average, of reads and deletes together; default: no "
     "limit.",
 )
 

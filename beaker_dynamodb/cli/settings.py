@@ -20,7 +20,7 @@ from beaker_dynamodb.items.keys import Keys
 #: Options that every help page shows; --help-all shows the others too.
 COMMON = ("url", "table_name", "region_name", "endpoint_url", "prefix")
 _SHOW_ALL = "beaker_dynamodb.show_all"
-_SECRET = " Prefer --ini: other users of this machine can read command lines."
+_SECRET = " Secret: other users of this machine can read command lines; better in --ini."
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def load(
 
 
 def with_settings(function: Callable[..., Any], purpose: str = SESSIONS) -> Callable[..., Any]:
-    """Add a flag per option, ``--ini``, ``--section`` and ``--for``; pass on a `Settings`.
+    """Add a flag per option, ``--ini``, ``--section`` and ``--for``; pass a `Settings` on.
 
     :param purpose: the default of ``--for``.
     """

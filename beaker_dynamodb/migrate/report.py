@@ -16,7 +16,7 @@ LABELS = {
     "unreadable": "damaged",
     "too_large": "too large",  # than 16 MB, the limit of a value; their users are logged out
     "missing": "unaccounted for",
-    "verified": "copies read back, identical",
+    "verified": "copies read back, the same",
     "changed_since": "copies read back, changed by their users",
     "differing": "copies read back, different",
 }

@@ -215,7 +215,7 @@ def test_a_scan_is_announced_with_the_size_of_the_table(
 
 
 @pytest.mark.parametrize("words", [["list", "--where", "userId=0"], ["show", "id-0"]])
-def test_no_scan_is_announced_without_a_scan(run: Run, filled: Given, words: Words) -> None:
+def test_no_scan_is_announced_where_there_is_none(run: Run, filled: Given, words: Words) -> None:
     assert "Scanning" not in run("sessions", *words, *SPECIAL).stderr
 
 

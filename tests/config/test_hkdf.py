@@ -11,7 +11,7 @@ from beaker_dynamodb.config.hkdf import purpose_key
 
 @pytest.mark.owasp("11.4.1")
 def test_a_vector_of_the_rfc() -> None:
-    """Appendix A.3, which has no salt and no purpose; the vector has more than 32 bytes."""
+    """Appendix A.3, which has no salt and no purpose; the vector goes on after 32 bytes."""
     key = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
     assert bytes.fromhex(key) == purpose_key("\x0b" * 22, "")
 
