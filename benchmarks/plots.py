@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from beaker_dynamodb.cli.capacity import PRICE_READ_MILLION, PRICE_WRITE_MILLION
 from benchmarks.candidates import CANDIDATES
 from benchmarks.chart_style import NEUTRAL, STYLE, save
 from benchmarks.plan import MIDDLE_KB
-from examples.demo_page import PRICE_READ_MILLION, PRICE_WRITE_MILLION
 
 #: A median with its minimum and maximum, as in a result.
 Spread = dict[str, float]

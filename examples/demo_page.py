@@ -9,12 +9,15 @@ from math import ceil
 from string import Template
 from typing import Any
 
-from beaker_dynamodb.cli.capacity import READ_UNIT_BYTES, READS, WRITE_UNIT_BYTES, Call
+from beaker_dynamodb.cli.capacity import (
+    PRICE_READ_MILLION,
+    PRICE_WRITE_MILLION,
+    READ_UNIT_BYTES,
+    READS,
+    WRITE_UNIT_BYTES,
+    Call,
+)
 from beaker_dynamodb.items.item import item_size
-
-#: Dollars for a million request units on demand, in us-east-1 since November 2024 (AWS price list).
-PRICE_READ_MILLION = 0.125
-PRICE_WRITE_MILLION = 0.625
 
 LONGEST_NAME, LONGEST_VALUE = 40, 5_000  # characters
 

@@ -23,7 +23,6 @@ from webtest import TestApp
 
 from beaker_dynamodb.cli import capacity
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
-from examples import demo_page
 from tests.beaker import items
 from tests.examples import command
 from tests.servers.endpoint import Endpoint
@@ -239,7 +238,7 @@ def test_the_price_grows_with_the_session_for_its_calls_only(visitor: Visitor) -
     size = int(visitor.shown("size").replace(",", ""))
     reads = math.ceil(size / capacity.READ_UNIT_BYTES) + 1  # the session, and the cached value
     writes = math.ceil(size / capacity.WRITE_UNIT_BYTES)
-    dollars = reads * demo_page.PRICE_READ_MILLION + writes * demo_page.PRICE_WRITE_MILLION
+    dollars = reads * capacity.PRICE_READ_MILLION + writes * capacity.PRICE_WRITE_MILLION
     assert (True, f"${dollars:.2f}") == (size > capacity.READ_UNIT_BYTES, visitor.shown("dollars"))
 
 

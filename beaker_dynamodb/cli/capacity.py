@@ -16,6 +16,9 @@ WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "Tr
 #: Bytes per capacity unit (AWS developer guide, read/write capacity).
 READ_UNIT_BYTES = 4096
 WRITE_UNIT_BYTES = 1024
+#: Dollars for a million request units on demand, in us-east-1 since November 2024 (AWS price list).
+PRICE_READ_MILLION = 0.125
+PRICE_WRITE_MILLION = 0.625
 
 #: Where a request's parameters are kept in botocore's request context.
 _PARAMS = "beaker_dynamodb.params"
@@ -41,6 +44,15 @@ class Call:
         tables = reported if isinstance(reported, list) else [reported]
         return sum(float(table.get("CapacityUnits", 0)) for table in tables)
 
+    @property
+    def batch_deletes(self) -> int:
+        """Number of items that a BatchWriteItem deleted."""
+        if self.operation != "BatchWriteItem" or "Error" in self.response:
+            return 0
+        return _deletes(self.params["RequestItems"]) - _deletes(
+            self.response.get("UnprocessedItems", {})
+        )
+
 
 class Capacity(AbstractContextManager["Capacity", None]):
     """Sums the calls of some clients, from all threads, until it is closed.
@@ -58,6 +70,7 @@ class Capacity(AbstractContextManager["Capacity", None]):
     def __init__(self, *clients: Any, on_call: Callable[[Call], object] = lambda _: None) -> None:
         self.read_units = 0.0
         self.write_units = 0.0
+        self.batch_deletes = 0
         self.created_tables = 0
         self._on_call = on_call
         self._lock = threading.Lock()
@@ -101,5 +114,10 @@ class Capacity(AbstractContextManager["Capacity", None]):
         with self._lock:
             self.read_units += call.units if call.operation in READS else 0
             self.write_units += call.units if call.operation in WRITES else 0
+            self.batch_deletes += call.batch_deletes
             self.created_tables += call.operation == "CreateTable" and "Error" not in parsed
             self._on_call(call)
+
+
+def _deletes(tables: Mapping[str, list[dict[str, Any]]]) -> int:
+    return sum("DeleteRequest" in request for requests in tables.values() for request in requests)

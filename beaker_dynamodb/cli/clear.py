@@ -8,11 +8,12 @@ import click
 
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.caches.storage import CacheStorage
+from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.command import Failed, command, confirm, json_flag, yes_flag
 from beaker_dynamodb.cli.console import counted, print_json
+from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.scans import metered
-from beaker_dynamodb.cli.settings import Settings, with_settings
-from beaker_dynamodb.config.beaker_settings import CACHE
+from beaker_dynamodb.cli.settings import CACHE, Settings
 
 
 @command(
@@ -29,15 +30,21 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
     """Delete all entries of one cache namespace.
 
     Does the same as clear() of the cache. On a table without a sort key this scans the whole
-    table. Entries that are written meanwhile stay. A value that is being computed counts too.
+    table. Entries that are written meanwhile stay. A value of more than 400 KB is several items.
     `beaker-dynamodb stats` lists the namespaces.
     """
     options = settings.existing(consistent_read=True)
     table = options.table_name
     if not yes:
         confirm(f"Delete all entries of the cache namespace {namespace!r} in table {table!r}?")
-    with metered(options, scan=options.sort_key is None, long=True) as used:
-        found = CacheStorage(Backend(options)).query.delete(namespace)
+    storage = CacheStorage(Backend(options))
+    with metered(options, scan=options.sort_key is None, consistent=True, long=True) as used:
+        try:
+            found = storage.query.delete(namespace)
+        except BaseException:  # also Ctrl-C
+            # DynamoDB may have carried out a batch whose response did not arrive.
+            click.echo(f"{_summary(used)} Up to 25 more may be deleted.", err=True)
+            raise
     if not found:
         click.echo(f"{used} used.", err=True)
         raise Failed(
@@ -45,6 +52,10 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
             f"{settings.prefix!r}; beaker-dynamodb stats, with the same flags, lists them"
         )
     if as_json:
-        print_json({"deleted": found, "capacity_units": used.as_json()})
+        print_json({"deleted": used.batch_deletes, "capacity_units": used.as_json()})
     else:
-        click.echo(f"{counted(found, 'entry', 'entries')} deleted; {used} used.")
+        click.echo(_summary(used))
+
+
+def _summary(used: Capacity) -> str:
+    return f"{counted(used.batch_deletes, 'item')} deleted; {used} used."

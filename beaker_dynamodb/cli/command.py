@@ -1,17 +1,17 @@
-"""The parts that subcommands share: help with examples, common flags, output, questions."""
+"""The parts that subcommands share: help with examples, common flags, questions."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import logging
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from typing import Any
 
 import click
+
+from beaker_dynamodb.cli.output import ignoring_closed_stdout, stopping_with_stdout
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 _VERBOSE = f"{__name__}.verbose"
@@ -76,8 +76,7 @@ def command(
     :param example: command lines, without the program's name.
     :param changes: the command changes something, so it finishes even if nothing reads its output.
     """
-    # click ends any other command when its stdout is closed, as with ``| head``.
-    output = ignoring_closed_stdout if changes else nullcontext
+    output = ignoring_closed_stdout if changes else stopping_with_stdout
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         @functools.wraps(function)
@@ -95,44 +94,6 @@ def command(
         return made
 
     return decorate
-
-
-@contextmanager
-def ignoring_closed_stdout() -> Iterator[None]:
-    """Discard output after stdout is closed, so that the command finishes its changes."""
-    stdout = sys.stdout
-    sys.stdout = _IgnoresBrokenPipe(stdout)
-    try:
-        yield
-        sys.stdout.flush()
-    finally:
-        sys.stdout = stdout
-
-
-class _IgnoresBrokenPipe:
-    """A text stream that ignores broken pipes."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        self._try(self._stream.write, text)
-        return len(text)
-
-    def flush(self) -> None:
-        self._try(self._stream.flush)
-
-    def _try(self, call: Callable[..., object], *given: str) -> None:
-        try:
-            call(*given)
-        except BrokenPipeError:
-            # Redirect it to the null device, also for the interpreter's flush at exit.
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self._stream.fileno())
-            os.close(null)
 
 
 def confirm(question: str) -> None:

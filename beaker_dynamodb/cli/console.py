@@ -42,6 +42,7 @@ def progress(
     description: str,
     total: float | None = None,
     *,
+    more: Callable[[], str] = str,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Callable[[float], None]]:
     """Show progress on stderr; yield the function that advances it.
@@ -50,6 +51,7 @@ def progress(
 
     :param description: what is counted: "items read".
     :param total: the amount of work, if known; an estimate may be too small.
+    :param more: returns what else was done, for the line after Ctrl-C.
     :param clock: seconds.
     """
     done, next_line = 0.0, clock() + LINE_SECONDS
@@ -71,7 +73,7 @@ def progress(
         try:
             yield count
         except KeyboardInterrupt:
-            click.echo(f"Interrupted: {so_far()}.", err=True)
+            click.echo(f"Interrupted: {so_far()}{more()}.", err=True)
             raise
 
 

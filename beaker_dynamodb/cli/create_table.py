@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 
@@ -9,11 +11,13 @@ import click
 
 from beaker_dynamodb.cli.command import command, json_flag
 from beaker_dynamodb.cli.console import print_json
+from beaker_dynamodb.cli.flags import with_extras, with_settings
 from beaker_dynamodb.cli.provision import Provisioner
-from beaker_dynamodb.cli.settings import Settings, with_settings
-from beaker_dynamodb.cli.table_changes import CHANGED, DIFFERS, TableChanges
-from beaker_dynamodb.cli.table_request import Extras, with_extras
+from beaker_dynamodb.cli.settings import Settings
+from beaker_dynamodb.cli.table_changes import CHANGED, DIFFERS, Step, TableChanges
+from beaker_dynamodb.cli.table_request import Extras
 from beaker_dynamodb.dynamodb.client import ClientSource
+from beaker_dynamodb.exceptions import DynamoDBError
 
 MARKS = {CHANGED: "+", DIFFERS: "!"}
 
@@ -51,11 +55,17 @@ def create_table(
     provisioner = Provisioner(table, options, extras, replace_indexes)
     if dry_run and not as_json:
         click.echo("Dry run: nothing is changed. These are the steps:")
-    done = []
-    for step in provisioner.steps():
-        done.append(step)
-        if not as_json:
-            click.echo(f"{MARKS.get(step.status, ' ')} {step.text}")
+    done: list[Step] = []
+    try:
+        for step in provisioner.steps():
+            done.append(step)
+            if not as_json:
+                click.echo(f"{MARKS.get(step.status, ' ')} {step.text}")
+    except DynamoDBError:
+        if done:
+            table.dry_run = True
+            _report_missing_changes(provisioner.steps())
+        raise
     number = sum(step.status == CHANGED for step in done)
     if as_json:
         print_json(
@@ -63,3 +73,11 @@ def create_table(
         )
     elif not number:
         click.echo("Nothing to do.")
+
+
+def _report_missing_changes(steps: Iterator[Step]) -> None:
+    """Print on stderr which changes were not made, if that can be found out."""
+    with suppress(DynamoDBError):
+        for step in steps:
+            if step.status == CHANGED:
+                click.echo(f"not done: {step.text}", err=True)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from base64 import b64decode
 from decimal import Decimal
 from itertools import takewhile
 from typing import Any
+
+from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.items.compression import decompress
+from beaker_dynamodb.migrate import inert_pickle
 
 #: Limits of the output: a pickle of a few bytes can expand to a billion values.
 MAX_VALUES, MAX_DEPTH, MAX_BYTES_SHOWN = 10_000, 40, 200
@@ -15,12 +20,38 @@ MAX_BITS = 2048
 TRUNCATED = "…"
 
 
-def describe(value: Any) -> Any:
-    """Return a value that `inert_pickle` has read, converted to JSON types.
+def describe_session(payload: str) -> tuple[str, Any]:
+    """Return the format of Beaker's payload, and its value converted to JSON types.
 
-    An instance is shown as ``<module.Class>``.
+    An instance is shown as ``<module.Class>``. The value is None if the payload is encrypted or has
+    an unknown format.
+
+    :raises PayloadError: the payload is damaged.
     """
-    return _Describer().value(value)
+    try:
+        data = b64decode(payload, validate=True)
+    except ValueError:
+        data = b""  # encrypted: a base64 nonce, and then the base64 of the ciphertext
+    if data[:1] == b"\x80":
+        return "pickle", describe_pickle(data)
+    if data[:1] == b"\x78":  # zlib, as Beaker's JSON serializer compresses
+        try:
+            return "json", _Describer().value(json.loads(decompress(data, "zlib")))
+        except (ValueError, RecursionError) as error:
+            raise PayloadError(f"invalid JSON: {type(error).__name__}") from None
+    return "encrypted, or written by an unknown serializer", None
+
+
+def describe_pickle(data: bytes) -> Any:
+    """Return the value of a pickle, converted to JSON types.
+
+    :raises PayloadError: the pickle is damaged.
+    """
+    try:
+        return _Describer().value(inert_pickle.loads(data))
+    except Exception as error:
+        # Leave the error's message out: it may quote the payload.
+        raise PayloadError(f"invalid pickle: {type(error).__name__}") from None
 
 
 class _Describer:

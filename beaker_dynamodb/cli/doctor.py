@@ -12,12 +12,13 @@ from typing import Any
 import click
 
 from beaker_dynamodb.cli import checks
-from beaker_dynamodb.cli.check_items import check_operations, check_sample
+from beaker_dynamodb.cli.check_items import Operations, check_sample
 from beaker_dynamodb.cli.check_security import check_security
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result, failed
 from beaker_dynamodb.cli.command import FAILED, command, json_flag
 from beaker_dynamodb.cli.console import counted, print_json, printable
-from beaker_dynamodb.cli.settings import Settings, with_settings
+from beaker_dynamodb.cli.flags import with_settings
+from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.dynamodb import table_state
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError
 from beaker_dynamodb.items.keys import Key
@@ -133,7 +134,7 @@ def _check_use(
             return False
         if indexes.status == ERROR:
             index_keys = ()
-    yield from check_operations(items, settings.prefix, index_keys)
+    yield from Operations(items, settings.prefix, index_keys).check()
     yield from _check_connection(items, settings.prefix)
     return True
 

@@ -9,10 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from botocore.exceptions import UnknownRegionError
-from botocore.session import Session
-
-from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb.indexes import index_name
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.keys import Keys
@@ -97,11 +94,20 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
 OF_SESSIONS = frozenset({"sessions", "session-store", "migrate"})
 OF_CACHES = frozenset({"cache", "keys", "clear"})
 
+#: Prefixes of the Regions outside the partition `aws` (AWS general reference, ARNs).
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+}
+
 
 def policy_document(
     options: Options,
     uses: Iterable[str],
     account: str = "ACCOUNT",
+    partition: str | None = None,
     *,
     leading_keys: bool = False,
 ) -> dict[str, Any]:
@@ -109,12 +115,13 @@ def policy_document(
 
     :param uses: names in `USES`.
     :param account: AWS account number, or a placeholder.
+    :param partition: default: derived from the Region.
     :param leading_keys: allow only items with the prefixes of these uses, for a shared table.
     :raises ConfigurationError: ``leading_keys`` with a use that reads items of all prefixes.
     """
     wanted = [(use, action) for use in uses for action in USES[use](options)]
     actions = list(dict.fromkeys(action for _, action in wanted))
-    table = arn(options, account)
+    table = arn(options, account, partition)
     on_items = [action for action in actions if action not in ON_TABLE | {INDEX_QUERY}]
     statements = []
     if on_items:
@@ -129,16 +136,14 @@ def policy_document(
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def arn(options: Options, account: str) -> str:
+def arn(options: Options, account: str, partition: str | None = None) -> str:
     """Return the table's ARN, with the placeholder REGION if no Region is set."""
     name = options.table_name
     if name.startswith("arn:"):
         return name
     region = options.region_name or "REGION"
-    try:
-        partition = Session().get_partition_for_region(region)
-    except UnknownRegionError:
-        partition = "aws"
+    found = (one for beginning, one in PARTITIONS.items() if region.startswith(beginning))
+    partition = partition or next(found, "aws")
     return f"arn:{partition}:dynamodb:{region}:{account}:table/{name}"
 
 

@@ -16,7 +16,6 @@ from beaker_dynamodb.config.ini import read_ini
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource, location
 from beaker_dynamodb.migrate.migration import Migration
-from beaker_dynamodb.migrate.report import ALWAYS, LABELS
 from beaker_dynamodb.migrate.source import Source
 from beaker_dynamodb.migrate.stores import (
     check_different,
@@ -25,6 +24,24 @@ from beaker_dynamodb.migrate.stores import (
     target_from_settings,
 )
 from beaker_dynamodb.sessions.storage import SessionStorage
+
+#: Labels of the counts in a report.
+LABELS = {
+    "found": "found in the old store",
+    "copied": "copied",
+    "already_there": "already there",
+    "logged_out_since": "logged out in the new store since",
+    "expired": "expired",
+    "empty": "logged out before",
+    "unreadable": "damaged",
+    "too_large": "too large",
+    "missing": "unaccounted for",
+    "verified": "copies read back, the same",
+    "changed_since": "copies read back, changed by their users",
+    "differing": "copies read back, different",
+}
+#: Counts that are printed even if they are 0.
+ALWAYS = ("found", "copied", "already_there", "logged_out_since", "expired")
 
 
 @command(
@@ -219,6 +236,13 @@ def _show(migration: Migration, used: Capacity) -> None:
         click.echo(
             f"dry run: nothing was written; a real run would use {units}, by the sizes of the "
             "sessions"
+        )
+    if report.refused_writes:
+        refused = counted(report.refused_writes, "write was", "writes were")
+        units = counted(report.refused_units, "unit")
+        click.echo(
+            f"{refused} refused because a user or another run wrote first: about {units} more, "
+            "which DynamoDB bills but does not report"
         )
     click.echo(f"{used} used")
 

@@ -1,106 +1,16 @@
-"""`beaker-dynamodb policy`: actions and resources without wildcards.
-
-TransactWriteItems needs the permissions of its writes, but no additional one.
-"""
+"""`beaker-dynamodb policy`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
 
 import click
-from botocore.exceptions import UnknownRegionError
-from botocore.session import Session
 
 from beaker_dynamodb.cli.command import command
 from beaker_dynamodb.cli.console import print_json
-from beaker_dynamodb.cli.settings import Settings, with_settings
-from beaker_dynamodb.config.beaker_settings import SESSIONS
-from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.dynamodb.indexes import index_name
-from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.items.keys import Keys
-
-REQUESTS = ("GetItem", "PutItem", "DeleteItem")
-CREATION = ("CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive")
-#: Actions on the table itself, not on items.
-ON_TABLE = frozenset(
-    {
-        *CREATION,
-        "DescribeContinuousBackups",
-        "ListTagsOfResource",
-        "TagResource",
-        "UpdateContinuousBackups",
-        "UpdateTable",
-    }
-)
-#: Placeholder for dynamodb:Query on the indexes instead of the table.
-INDEX_QUERY = "Query on the indexes"
-
-
-def _sessions(options: Options) -> tuple[str, ...]:
-    # A marker replaces a session that ends. An item that `hash_ids` moves is deleted.
-    requests = REQUESTS if options.hash_ids == "migrate" else ("GetItem", "PutItem")
-    return requests if options.max_sessions is None else (*requests, "BatchGetItem")
-
-
-def _session_store(options: Options) -> tuple[str, ...]:
-    # A revoke writes the user item, and markers.
-    write = () if options.user_key is None else ("PutItem",)
-    return ("GetItem", "DeleteItem", *write, *_indexes(options))
-
-
-def _listing(options: Options) -> tuple[str, ...]:
-    return ("Scan",) if options.sort_key is None else ("Query",)
-
-
-def _indexes(options: Options) -> tuple[str, ...]:
-    return (INDEX_QUERY,) if options.index_keys else ()
-
-
-#: Uses of the table, and the actions that they need.
-USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
-    "sessions": _sessions,
-    "cache": lambda _: REQUESTS,
-    # Values and sessions of more than 400 KB.
-    "large-values": lambda _: ("BatchGetItem", "BatchWriteItem"),
-    "keys": _listing,
-    # A PutItem for each value that another process is computing.
-    "clear": lambda options: (*_listing(options), "BatchWriteItem", "PutItem"),
-    # SessionStore, and the command `sessions`: by id and by special key.
-    "session-store": _session_store,
-    # All sessions, or one by the digest of its id.
-    "all-sessions": lambda _: ("Scan",),
-    "create": lambda _: CREATION,
-    # The subcommands with these names.
-    "create-table": lambda _: (*CREATION, "UpdateTable"),
-    "create-table-extras": lambda _: (
-        "ListTagsOfResource",
-        "TagResource",
-        "DescribeContinuousBackups",
-        "UpdateContinuousBackups",
-    ),
-    "doctor": lambda options: (
-        *REQUESTS,
-        "BatchGetItem",
-        "BatchWriteItem",
-        "Scan",
-        *(("Query",) if options.sort_key is not None else ()),
-        *_indexes(options),
-        "DescribeTable",
-        "DescribeTimeToLive",
-    ),
-    "stats": lambda _: ("Scan", "DescribeTable"),
-    # Permissions on the target table only.
-    "migrate": lambda _: ("GetItem", "BatchGetItem", "PutItem"),
-    "reap": lambda _: ("Scan", "DeleteItem"),
-}
-
-
-#: Uses that need only sessions, or only cache entries. All other uses need both.
-OF_SESSIONS = frozenset({"sessions", "session-store", "migrate"})
-OF_CACHES = frozenset({"cache", "keys", "clear"})
+from beaker_dynamodb.cli.flags import with_settings
+from beaker_dynamodb.cli.iam_policy import USES, arn, policy_document
+from beaker_dynamodb.cli.settings import SESSIONS, Settings
 
 
 def _check_account(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -125,6 +35,7 @@ def _check_account(_: click.Context, __: click.Parameter, value: str) -> str:
     "the cache (--for), up to 400 KB; `create` unless create_table is false; `session-store` with "
     "indexed special keys; `reap` with reap_interval.",
 )
+@click.option("--clear", is_flag=True, help="Allow clear() of a cache too.")
 @click.option(
     "--account",
     default="ACCOUNT",
@@ -133,21 +44,33 @@ def _check_account(_: click.Context, __: click.Parameter, value: str) -> str:
     help="AWS account, for the ARNs: 12 digits.",
 )
 @click.option(
+    "--partition", metavar="NAME", help="aws, aws-cn, aws-us-gov …; default: that of the Region."
+)
+@click.option(
     "--leading-keys",
     is_flag=True,
     help="Allow only items with the prefix, for a shared table. This excludes every use that reads "
     "the whole table.",
 )
 @with_settings
-def policy(settings: Settings, uses: tuple[str, ...], account: str, leading_keys: bool) -> None:
+def policy(
+    settings: Settings,
+    uses: tuple[str, ...],
+    clear: bool,
+    account: str,
+    partition: str | None,
+    leading_keys: bool,
+) -> None:
     """Print the smallest IAM policy, without wildcards in actions and resources.
 
     Makes no AWS calls. A KMS key of your own (create-table --kms-key) needs permissions too; they
     are not in the policy.
     """
+    wanted = list(uses) or _uses(settings)
+    if clear:
+        wanted.append("clear")
     options = settings.options
-    wanted = uses or _uses(settings)
-    print_json(policy_document(options, wanted, account, leading_keys=leading_keys))
+    print_json(policy_document(options, wanted, account, partition, leading_keys=leading_keys))
     _, _, _, region, number, _ = arn(options, account).split(":", 5)
     for name, flag in ((region, "--region-name"), (number, "--account")):
         if name in ("REGION", "ACCOUNT"):
@@ -165,82 +88,3 @@ def _uses(settings: Settings) -> list[str]:
     if options.reap_interval:
         uses.append("reap")
     return uses
-
-
-def policy_document(
-    options: Options,
-    uses: Iterable[str],
-    account: str = "ACCOUNT",
-    *,
-    leading_keys: bool = False,
-) -> dict[str, Any]:
-    """Return the policy document.
-
-    :param uses: names in `USES`.
-    :param account: AWS account number, or a placeholder.
-    :param leading_keys: allow only items with the prefixes of these uses, for a shared table.
-    :raises ConfigurationError: ``leading_keys`` with a use that reads items of all prefixes.
-    """
-    wanted = [(use, action) for use in uses for action in USES[use](options)]
-    actions = list(dict.fromkeys(action for _, action in wanted))
-    table = arn(options, account)
-    on_items = [action for action in actions if action not in ON_TABLE | {INDEX_QUERY}]
-    statements = []
-    if on_items:
-        condition = _leading_keys(options, wanted) if leading_keys else {}
-        statements.append({**_statement("BeakerItems", on_items, [table]), **condition})
-    if INDEX_QUERY in actions:
-        indexes = [f"{table}/index/{index_name(key)}" for key in options.index_keys]
-        statements.append(_statement("BeakerIndexes", ["Query"], indexes))
-    on_table = [action for action in actions if action in ON_TABLE]
-    if on_table:
-        statements.append(_statement("BeakerTable", on_table, [table]))
-    return {"Version": "2012-10-17", "Statement": statements}
-
-
-def arn(options: Options, account: str) -> str:
-    """Return the table's ARN, with the placeholder REGION if no Region is set."""
-    name = options.table_name
-    if name.startswith("arn:"):
-        return name
-    region = options.region_name or "REGION"
-    try:
-        partition = Session().get_partition_for_region(region)
-    except UnknownRegionError:
-        partition = "aws"
-    return f"arn:{partition}:dynamodb:{region}:{account}:table/{name}"
-
-
-def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
-    return {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Action": [f"dynamodb:{action}" for action in actions],
-        "Resource": resources[0] if len(resources) == 1 else resources,
-    }
-
-
-def _leading_keys(options: Options, wanted: list[tuple[str, str]]) -> dict[str, Any]:
-    for use, action in wanted:
-        if action in ("Scan", INDEX_QUERY):
-            raise ConfigurationError(
-                f"--leading-keys: {use} reads the items of all prefixes ({action}), which cannot "
-                "be allowed for one prefix only; name other uses, such as --use sessions, or give "
-                "each application its own table"
-            )
-    uses = {use for use, _ in wanted}
-    session, cache = Keys(options).prefixes
-    prefixes = [session] * bool(uses & OF_SESSIONS) + [cache] * bool(uses & OF_CACHES)
-    if not all(prefixes := list(dict.fromkeys(prefixes or [session, cache]))):
-        raise ConfigurationError("--leading-keys: the option prefix is empty")
-    # A policy escapes wildcard characters like this (IAM user guide, policy variables).
-    literal = [re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", prefix) for prefix in prefixes]
-    return {
-        "Condition": {
-            "ForAllValues:StringLike": {
-                "dynamodb:LeadingKeys": [f"{prefix}*" for prefix in literal]
-            },
-            # ForAllValues also matches a request without keys.
-            "Null": {"dynamodb:LeadingKeys": "false"},
-        }
-    }

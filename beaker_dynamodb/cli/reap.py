@@ -2,60 +2,135 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import click
 
-from beaker_dynamodb.cli.capacity import Capacity
 from beaker_dynamodb.cli.command import command, json_flag
-from beaker_dynamodb.cli.console import counted, print_json
-from beaker_dynamodb.cli.scans import metered, rate_flag
-from beaker_dynamodb.cli.settings import Settings, with_settings
+from beaker_dynamodb.cli.console import counted, print_json, progress
+from beaker_dynamodb.cli.flags import with_scan, with_settings
+from beaker_dynamodb.cli.scans import table_size
+from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
+from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError
 from beaker_dynamodb.items import reaper
 from beaker_dynamodb.items.store import ItemStore
+from beaker_dynamodb.migrate.from_dynamodb import location
 
 
 @command(
     "reap",
     changes=True,
-    example="reap --ini production.ini --dry-run\nreap --ini production.ini --units-per-second 50",
+    example="reap --ini production.ini --dry-run\n"
+    "reap --ini production.ini --units-per-second 50 --state reap.json",
 )
 @click.option("--dry-run", is_flag=True, help="Only count expired items.")
-@rate_flag
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Save the progress in this file, and continue from it; deleted when all is done. It "
+    "contains ids: keep it safe.",
+)
+@with_scan
 @json_flag
 @with_settings
-def reap(settings: Settings, dry_run: bool, units_per_second: float | None, as_json: bool) -> None:
+def reap(
+    settings: Settings,
+    dry_run: bool,
+    state: Path | None,
+    segments: int,
+    units_per_second: float | None,
+    as_json: bool,
+) -> None:
     """Delete expired sessions and cache entries, on tables without time to live.
 
     Deletes only items with the prefix, and none that is written meanwhile. Reads the whole table;
     DynamoDB's own time to live does the same at no cost.
     """
-    items = ItemStore(settings.existing(consistent_read=False))
+    if dry_run and state is not None:
+        raise click.UsageError("--state does not work with --dry-run")
+    items = ItemStore(settings.existing())
     sums = reaper.Reaped()
+    file = None if state is None else _StateFile(state, location(items))
+    start: Mapping[str, Any] = {"segments": segments, "last_keys": {}}
+    if file is not None:
+        start = file.read() or start
+        file.write(start)
+    runs = reaper.reap(items, limiter=RateLimiter(units_per_second), dry_run=dry_run, state=start)
+    try:
+        total = table_size(items.options).items
+    except AccessDenied:
+        total = None
     with (
-        metered(items.options, scan=True) as used,
-        closing(reaper.reap(items, limiter=RateLimiter(units_per_second), dry_run=dry_run)) as runs,
+        progress("items read", total, more=lambda: f", {sums.deleted:,} deleted") as advance,
+        closing(runs),  # type: ignore[type-var]  # an Iterator, which is a generator
     ):
-        try:
-            for progress in runs:
-                sums = progress
-        except BaseException:  # also Ctrl-C
-            click.echo(_summary(sums, used, dry_run), err=True)
-            raise
+        for now in runs:
+            advance(now.scanned - sums.scanned)
+            sums = now
+            if file is not None and sums.state is not None:
+                file.write(sums.state)
+    if state is not None:
+        state.unlink()
     if as_json:
         print_json(
             {
                 "scanned": sums.scanned,
                 "expired": sums.found,
                 "deleted": sums.deleted,
-                "capacity_units": used.as_json(),
+                "capacity_units": sums.capacity_units,
             }
         )
-    else:
-        click.echo(_summary(sums, used, dry_run))
+        return
+    done = "would be deleted" if dry_run else "deleted"
+    number = sums.found if dry_run else sums.deleted
+    click.echo(
+        f"{counted(number, 'expired item')} {done}, of {sums.scanned:,} read; "
+        f"{sums.capacity_units:g} units used."
+    )
 
 
-def _summary(sums: reaper.Reaped, used: Capacity, dry_run: bool) -> str:
-    done, number = ("would be deleted", sums.found) if dry_run else ("deleted", sums.deleted)
-    return f"{counted(number, 'expired item')} {done}, of {sums.scanned:,} read; {used} used."
+@dataclass
+class _StateFile:
+    """Saves where to resume, as JSON. Only its owner may read it: keys contain session ids.
+
+    :param location: identifies the table; a state file of a different table is refused.
+    """
+
+    path: Path
+    location: str
+
+    def read(self) -> dict[str, Any] | None:
+        """Return where an earlier run stopped, or None without a file."""
+        saved = None
+        try:
+            saved = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ConfigurationError(f"state file {self.path}: {error}") from None
+        except ValueError:
+            pass  # not JSON
+        if not isinstance(saved, dict) or saved.get("location") != self.location:
+            raise ConfigurationError(
+                f"state file {self.path}: belongs to another command, table or prefix"
+            )
+        return dict(saved["state"])
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Replace the file atomically, so that a killed process leaves a complete one."""
+        new = self.path.with_name(f"{self.path.name}.new")
+        try:
+            with open(new, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
+                json.dump({"location": self.location, "state": state}, file)
+            new.replace(self.path)
+        except OSError as error:
+            raise ConfigurationError(f"state file {self.path}: {error}") from None

@@ -12,12 +12,13 @@ import click
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.command import command, confirm, json_flag, yes_flag
 from beaker_dynamodb.cli.console import counted, print_json
+from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.scans import metered
 from beaker_dynamodb.cli.session_rows import described, print_rows, summary
-from beaker_dynamodb.cli.settings import Settings, with_settings
+from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.times import with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
-from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb.expressions import Condition
 from beaker_dynamodb.items.keys import Keys
 from beaker_dynamodb.sessions.session_store import SessionStore
@@ -79,7 +80,7 @@ def revoke(
     store, special = SessionStore.of(Backend(options)), conditions(settings, where)
     with metered(options) as used:
         scan = session_id is not None and is_digest(session_id) and not special
-        with metered(options, scan=scan, until="the session is found"):
+        with metered(options, scan=scan, consistent=True, until="the session is found"):
             named = find(store, keep if session_id is None else [session_id], special)
         chosen = _Chosen(options, store, named, session_id is not None, special, period)
         if all_:
@@ -129,7 +130,7 @@ class _Chosen:
             return
         kept = {session.digest for session in self.named}
         with (
-            metered(self.options, scan=not self.special, rows=True),
+            metered(self.options, scan=not self.special, consistent=True, rows=True),
             closing(self.store.sessions(self.special, condition=self.period)) as found,
         ):
             yield from (session for session in found if session.digest not in kept)
@@ -144,7 +145,7 @@ class _Chosen:
             return
         while True:
             number = 0
-            with metered(self.options, scan=True, rows=True):
+            with metered(self.options, scan=True, consistent=True, rows=True):
                 for session in self.store.revoke_pass(self.period):
                     number += 1
                     yield session

@@ -6,24 +6,56 @@ import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 import click
-from rich.filesize import decimal
 
 from beaker_dynamodb.cli.capacity import READ_UNIT_BYTES, Capacity
 from beaker_dynamodb.cli.console import counted, progress
-from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb import table_state
 from beaker_dynamodb.dynamodb.client import ClientSource
 from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError
 
-rate_flag = click.option(
-    "--units-per-second",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="UNITS",
-    help="Limit of the consumed capacity, on average, of reads and deletes together; default: no "
-    "limit.",
+consistent_flag = click.option(
+    "--consistent", is_flag=True, help="Read consistently, at twice the price."
 )
+
+#: Where a `TableSize` comes from.
+ESTIMATED = "ItemCount, up to six hours old"
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """A table's size as DescribeTable returns it; DynamoDB updates it every six hours."""
+
+    items: int
+    bytes: int
+
+    def read_units(self, consistent: bool = False) -> int:
+        """Estimate the read units that a Scan of the table consumes."""
+        return math.ceil(self.bytes / READ_UNIT_BYTES / (1 if consistent else 2))
+
+    def described(self, consistent: bool = False) -> str:
+        """Return the size and the read units of a Scan as readable text."""
+        units = counted(self.read_units(consistent), "read unit")
+        items = counted(self.items, "item")
+        return f"about {items}, {size(self.bytes)}, {units} to scan"
+
+
+def table_size(options: Options) -> TableSize:
+    """Return a table's size.
+
+    :raises ConfigurationError: the table does not exist.
+    """
+    described = table_state.describe(ClientSource(options)(), options.table_name)
+    if described is None:
+        raise ConfigurationError(
+            f"table {options.table_name!r} does not exist",
+            table=options.table_name,
+            aws_code="ResourceNotFoundException",
+        )
+    return TableSize(described.get("ItemCount", 0), described.get("TableSizeBytes", 0))
 
 
 @contextmanager
@@ -31,6 +63,7 @@ def metered(
     options: Options,
     *,
     scan: bool = False,
+    consistent: bool = False,
     until: str = "",
     long: bool = False,
     rows: bool = False,
@@ -42,7 +75,7 @@ def metered(
     :param long: show progress of a Query too.
     :param rows: rows appear on stdout meanwhile; on a terminal they show the progress.
     """
-    total = _announce(options, until) if scan else None
+    total = _warn(options, consistent, until) if scan else None
     hidden = not (scan or long) or (rows and sys.stdout.isatty())
     shown = nullcontext(lambda _: None) if hidden else progress("items read", total)
     with (
@@ -55,26 +88,22 @@ def metered(
         yield used
 
 
-def _announce(options: Options, until: str) -> int | None:
-    """Say what is read; return the number of items, or None if it is unknown.
-
-    :raises ConfigurationError: the table does not exist.
-    """
-    name, items = options.table_name, None
+def _warn(options: Options, consistent: bool, until: str) -> int | None:
+    """Return the number of items, or None if it is unknown."""
     try:
-        described = table_state.describe(ClientSource(options)(), name)
+        found = table_size(options)
     except AccessDenied:
-        size = "size unknown: dynamodb:DescribeTable is not allowed"
+        known, total = "size unknown: dynamodb:DescribeTable is not allowed", None
     else:
-        if described is None:
-            code = "ResourceNotFoundException"
-            raise ConfigurationError(f"table {name!r} does not exist", table=name, aws_code=code)
-        # DynamoDB updates both every six hours.
-        items, length = described.get("ItemCount", 0), described.get("TableSizeBytes", 0)
-        units = math.ceil(length / READ_UNIT_BYTES / (1 if options.consistent_read else 2))
-        size = (
-            f"about {counted(items, 'item')}, {decimal(length)}, {counted(units, 'read unit')} to "
-            "scan; ItemCount, up to six hours old"
-        )
-    click.echo(f"Scanning table {name!r}{f' until {until}' if until else ''} ({size}).", err=True)
-    return items
+        known, total = f"{found.described(consistent)}; {ESTIMATED}", found.items
+    stops = f" until {until}" if until else ""
+    click.echo(f"Scanning table {options.table_name!r}{stops} ({known}).", err=True)
+    return total
+
+
+def size(bytes: int) -> str:
+    """Return a size for people: "1.5 MB", "1 byte"."""
+    for unit, length in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
+        if bytes >= length:
+            return f"{bytes / length:.1f} {unit}"
+    return counted(bytes, "byte")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from contextlib import closing
 from itertools import islice
@@ -11,15 +12,15 @@ import click
 from beaker_dynamodb.backend import Backend
 from beaker_dynamodb.cli.command import VERBOSE, Group, command, examples, json_flag
 from beaker_dynamodb.cli.console import print_json, printable
-from beaker_dynamodb.cli.describe import describe
+from beaker_dynamodb.cli.describe import describe_session
+from beaker_dynamodb.cli.flags import with_settings
 from beaker_dynamodb.cli.revoke import erase, revoke
-from beaker_dynamodb.cli.scans import metered
+from beaker_dynamodb.cli.scans import consistent_flag, metered
 from beaker_dynamodb.cli.session_rows import described, print_rows, summary
-from beaker_dynamodb.cli.settings import Settings, with_settings
+from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.times import with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
 from beaker_dynamodb.dynamodb.expressions import Condition
-from beaker_dynamodb.migrate import inert_pickle
 from beaker_dynamodb.sessions.session_store import SessionStore
 from beaker_dynamodb.sessions.stored_session import StoredSession
 
@@ -45,7 +46,8 @@ sessions.add_command(erase)
 @command(
     "list",
     example="sessions list --ini production.ini --where userId=42 --sort used\n"
-    "sessions list --ini production.ini --used-before 7d --limit 100",
+    "sessions list --ini production.ini --used-before 7d --limit 100\n"
+    "sessions list --ini production.ini --jsonl > sessions.jsonl",
 )
 @where_flag
 @with_period
@@ -54,7 +56,9 @@ sessions.add_command(erase)
 )
 @click.option("--limit", type=click.IntRange(1), metavar="NUMBER", help="Stop after NUMBER rows.")
 @click.option("--show-ids", is_flag=True, help="Show ids. An id gives access to its session.")
+@consistent_flag
 @json_flag
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print a line of JSON for each session.")
 @with_settings
 def list_(
     settings: Settings,
@@ -63,7 +67,9 @@ def list_(
     sort: str | None,
     limit: int | None,
     show_ids: bool,
+    consistent: bool,
     as_json: bool,
+    as_jsonl: bool,
 ) -> None:
     """List the live sessions; no payload, and a digest (@...) in place of each id.
 
@@ -73,7 +79,11 @@ def list_(
     """
     if sort and not where:
         raise click.UsageError("--sort requires --where: a scan returns sessions in no order")
-    options = settings.existing(consistent_read=False)
+    if consistent and where:
+        raise click.UsageError("--consistent does not work with --where: DynamoDB's indexes lag")
+    if as_json and as_jsonl:
+        raise click.UsageError("--json and --jsonl exclude each other")
+    options = settings.existing(consistent_read=consistent)
     found = SessionStore.of(Backend(options)).sessions(
         conditions(settings, where), condition=period, expected=None if sort else limit
     )
@@ -82,6 +92,7 @@ def list_(
         metered(
             options,
             scan=not where,
+            consistent=consistent,
             until="there are enough sessions" if limit else "",
             rows=not as_json,
         ) as used,
@@ -90,6 +101,10 @@ def list_(
         if as_json:
             rows = [described(session, show_id=show_ids) for session in listed]
             print_json({"sessions": rows, "capacity_units": used.as_json()})
+        elif as_jsonl:
+            for session in listed:
+                row = described(session, show_id=show_ids)
+                click.echo(printable(json.dumps(row, ensure_ascii=False)))
         else:
             print_rows(listed, show_ids=show_ids)
 
@@ -115,10 +130,16 @@ def _sorted(found: Iterable[StoredSession], sort: str | None) -> Iterable[Stored
 @click.argument("session_id", metavar="ID", callback=read_id)
 @where_flag
 @click.option("--payload", is_flag=True, help="Also show the session's contents.")
+@consistent_flag
 @json_flag
 @with_settings
 def show(
-    settings: Settings, session_id: str, where: tuple[str, ...], payload: bool, as_json: bool
+    settings: Settings,
+    session_id: str,
+    where: tuple[str, ...],
+    payload: bool,
+    consistent: bool,
+    as_json: bool,
 ) -> None:
     """Show one session: its times, its special keys, and with --payload its contents.
 
@@ -126,15 +147,14 @@ def show(
     which keeps it out of process lists. A digest is looked up by scanning the table, or an index
     with --where. No pickle is run; an object is shown as the name of its class.
     """
-    options = settings.existing(consistent_read=False)
+    options = settings.existing(consistent_read=consistent)
     scan = is_digest(session_id) and not where
-    with metered(options, scan=scan, until="the session is found") as used:
+    with metered(options, scan=scan, consistent=consistent, until="the session is found") as used:
         store = SessionStore.of(Backend(options))
-        (session,) = find(store, [session_id], conditions(settings, where))
+        (session,) = find(store, [session_id], conditions(settings, where), consistent=consistent)
         answer, value = described(session), None
         if payload:
-            answer["format"], read = inert_pickle.decode(session.text())
-            value = describe(read)
+            answer["format"], value = describe_session(session.text())
     if as_json:
         if payload:
             answer["payload"] = value

@@ -6,17 +6,16 @@ from contextlib import closing
 from typing import Any
 
 import click
-from rich.bar import Bar
 from rich.console import Console
-from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
 from beaker_dynamodb.cli.command import command, json_flag
 from beaker_dynamodb.cli.console import counted, print_json, printable
 from beaker_dynamodb.cli.counts import BARS, KINDS, Counts, Group
-from beaker_dynamodb.cli.scans import metered, rate_flag
-from beaker_dynamodb.cli.settings import Settings, with_settings
+from beaker_dynamodb.cli.flags import with_scan, with_settings
+from beaker_dynamodb.cli.scans import ESTIMATED, consistent_flag, metered, size, table_size
+from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import scan
 from beaker_dynamodb.items.store import ItemStore
@@ -29,22 +28,40 @@ SHOWN_NAMESPACES = 20
 
 @command(
     "stats",
-    example="stats --ini production.ini\nstats --table-name sessions --units-per-second 50 --json",
+    example="stats --ini production.ini\n"
+    "stats --ini production.ini --estimate\n"
+    "stats --table-name sessions --units-per-second 50 --json",
 )
-@rate_flag
+@click.option("--estimate", is_flag=True, help="Show only DynamoDB's own count; read no items.")
+@with_scan
+@consistent_flag
 @json_flag
 @with_settings
-def stats(settings: Settings, units_per_second: float | None, as_json: bool) -> None:
+def stats(
+    settings: Settings,
+    estimate: bool,
+    segments: int,
+    units_per_second: float | None,
+    consistent: bool,
+    as_json: bool,
+) -> None:
     """Count the table's items by kind and cache namespace: sizes, ages, cost of a request.
 
     Scans the whole table. Expired items are those that DynamoDB has not deleted yet. Sizes include
     attribute names, as DynamoDB bills them.
     """
-    items = ItemStore(settings.existing(consistent_read=False))
+    if estimate:
+        _estimate(settings, as_json)
+        return
+    items = ItemStore(settings.existing())
     found = Counts(settings.options, items.now_ms())
-    limiter = RateLimiter(units_per_second)
-    pages = scan(items, {}, limiter=limiter)
-    with metered(items.options, scan=True) as used, closing(pages):
+    pages = scan(
+        items,
+        {"ConsistentRead": consistent},
+        segments=segments,
+        limiter=RateLimiter(units_per_second),
+    )
+    with metered(settings.existing(), scan=True, consistent=consistent) as used, closing(pages):
         try:
             for page in pages:
                 found.add(page.items)
@@ -60,6 +77,18 @@ def stats(settings: Settings, units_per_second: float | None, as_json: bool) -> 
         print_json({"groups": groups, "foreign": found.foreign, "capacity_units": units})
     else:
         _show(found)
+
+
+def _estimate(settings: Settings, as_json: bool) -> None:
+    found = table_size(settings.existing())
+    if as_json:
+        units = found.read_units()
+        print_json({"items": found.items, "bytes": found.bytes, "scan_read_units": units})
+    else:
+        click.echo(f"Table {settings.options.table_name!r}: {found.described()}; {ESTIMATED}.")
+
+
+# -- output for people ----------------------------------------------------------------------------
 
 
 def _show(found: Counts) -> None:
@@ -90,8 +119,8 @@ def _rows(group: Group) -> list[tuple[str, str]]:
     return [
         ("live", f"{group.live:,}"),
         ("expired", f"{group.expired:,}, not deleted yet"),
-        ("size", f"{decimal(group.bytes)}, on average {decimal(mean)}"),
-        ("largest", decimal(group.largest)),
+        ("size", f"{size(group.bytes)}, on average {size(mean)}"),
+        ("largest", size(group.largest)),
         ("oldest", shown["oldest"] or "unknown"),
         ("newest", shown["newest"] or "unknown"),
         ("a read", _units(shown["read_units_per_request"])),
@@ -111,8 +140,9 @@ def _histogram(group: Group) -> Table:
     last, most = max(group.sizes), max(group.sizes.values())
     for end in BARS[: BARS.index(last) + 1]:
         number = group.sizes[end]
-        bar = Bar(most, begin=0, end=number, width=BAR_WIDTH)
-        table.add_row(f"to {end // 1024} KB", bar, f"{number:,}")
+        # At least one character where there is an item.
+        width = max(round(BAR_WIDTH * number / most), 1) if number else 0
+        table.add_row(f"to {end // 1024} KB", "█" * width, f"{number:,}")
     return table
 
 
@@ -123,7 +153,7 @@ def _namespaces(group: Group) -> Table:
         table.add_column(name, justify="right")
     for name, one in found[:SHOWN_NAMESPACES]:
         text = Text(printable(name) or "(empty)")
-        table.add_row(text, f"{one.live:,}", f"{one.expired:,}", decimal(one.bytes))
+        table.add_row(text, f"{one.live:,}", f"{one.expired:,}", size(one.bytes))
     if len(found) > SHOWN_NAMESPACES:
         more = counted(len(found) - SHOWN_NAMESPACES, "namespace")
         table.add_row(f"and {more} more; see --json")

@@ -1,15 +1,12 @@
-"""The CreateTable request of the subcommands: the options, and flags for other properties."""
+"""The CreateTable request of the subcommands: the options, and properties that are not options."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import click
-
-from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb import table
 
 
@@ -21,38 +18,6 @@ class Extras:
     kms_key: str | None = None
     deletion_protection: bool = False
     point_in_time_recovery: bool = False
-
-
-def with_extras(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add flags for tags, encryption, protection and backups; pass an `Extras` on."""
-
-    @click.option(
-        "--tag",
-        "tags",
-        multiple=True,
-        metavar="KEY=VALUE",
-        callback=_parse_tags,
-        help="A tag; repeatable.",
-    )
-    @click.option("--kms-key", metavar="KEY", help="Encrypt with this KMS key: ARN, id or alias.")
-    @click.option("--deletion-protection", is_flag=True, help="Refuse DeleteTable.")
-    @click.option("--point-in-time-recovery", is_flag=True, help="Turn on continuous backups.")
-    @functools.wraps(function)
-    def wrapper(**given: Any) -> Any:
-        extras = Extras(**{spec.name: given.pop(spec.name) for spec in fields(Extras)})
-        return function(extras=extras, **given)
-
-    return wrapper
-
-
-def _parse_tags(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    tags = {}
-    for word in given:
-        key, equals, value = word.partition("=")
-        if not key or not equals:
-            raise click.BadParameter(f"{word!r} is not KEY=VALUE")
-        tags[key] = value
-    return tags
 
 
 def create_request(options: Options, extras: Extras) -> dict[str, Any]:

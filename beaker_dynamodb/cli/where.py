@@ -72,14 +72,18 @@ def is_digest(session_id: str) -> bool:
 
 
 def find(
-    store: SessionStore, names: Collection[str], special: Mapping[str, Any]
+    store: SessionStore,
+    names: Collection[str],
+    special: Mapping[str, Any],
+    *,
+    consistent: bool = True,
 ) -> list[StoredSession]:
     """Return the sessions with these ids or digests.
 
     :param special: special keys that narrow the search for digests; if empty, the table is scanned.
     :raises Failed: one of them does not exist.
     """
-    found = [store.get(name) for name in names if not is_digest(name)]
+    found = [store.get(name, consistent=consistent) for name in names if not is_digest(name)]
     wanted = set(filter(is_digest, names))
     if wanted:
         with closing(store.sessions(special)) as listed:

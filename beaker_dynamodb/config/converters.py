@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from beaker_dynamodb.config import urls
+
 _TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "f", "0"})
 
@@ -36,6 +38,11 @@ def string(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a string")
     return value.strip()
+
+
+def endpoint_url(value: Any) -> str:
+    """Remove user and password from the URL, as botocore does not send them."""
+    return urls.endpoint_url(string(value))
 
 
 def boolean(value: Any) -> bool:

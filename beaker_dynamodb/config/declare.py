@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import Field, field
 from typing import Any
 
-from beaker_dynamodb.config import converters
+from beaker_dynamodb.config import converters, urls
 
 
 def option(
@@ -45,6 +45,9 @@ def option(
 
 
 def shown_value(spec: Field[Any], value: object) -> str:
-    """Return the repr of an option's value, or stars in place of a secret."""
-    has_password = spec.name == "endpoint_url" and "@" in str(value)
-    return "***" if spec.metadata["secret"] or has_password else repr(value)
+    """Return the repr of an option's value, without secrets."""
+    if spec.metadata["secret"]:
+        return urls.HIDDEN
+    if spec.name == "endpoint_url" and isinstance(value, str):
+        value = urls.shown(value)
+    return repr(value)

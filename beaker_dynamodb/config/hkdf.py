@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 
-HASH = "sha256"
+HASH, HASH_BYTES = "sha256", 32
 
 
 def purpose_key(secret: str, purpose: str) -> bytes:
@@ -16,7 +16,15 @@ def purpose_key(secret: str, purpose: str) -> bytes:
     :param secret: ``session.secret``, or one of ``previous_secrets``.
     :param purpose: any string; the same one always yields the same key.
     """
-    # RFC 5869, section 2.2: without a salt, zeros, to which HMAC pads an empty key.
-    extracted = hmac.digest(b"", secret.encode(), HASH)
-    # Section 2.3: the first block, which is the whole key.
-    return hmac.digest(extracted, purpose.encode() + b"\x01", HASH)
+    # RFC 5869, section 2.2: without a salt, zeros.
+    return derive(secret.encode(), bytes(HASH_BYTES), purpose.encode(), HASH_BYTES)
+
+
+def derive(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    """Return ``length`` bytes, 255 * 32 at most."""
+    extracted = hmac.digest(salt, secret, HASH)
+    derived = block = b""
+    for counter in range(1, -(-length // HASH_BYTES) + 1):
+        block = hmac.digest(extracted, block + info + bytes([counter]), HASH)
+        derived += block
+    return derived[:length]

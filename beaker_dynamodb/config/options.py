@@ -16,7 +16,6 @@ from beaker_dynamodb.config.attributes import (
 )
 from beaker_dynamodb.config.declare import option, shown_value
 from beaker_dynamodb.config.security_options import SecurityOptions
-from beaker_dynamodb.config.urls import endpoint_url
 
 _AWS_CHAIN = "from the AWS configuration"
 _CAPACITY_DEFAULT = "none; 5 units if only the other one is set"
@@ -51,7 +50,7 @@ class Options(SecurityOptions):
         converters.string, "AWS Region.", default_text=_AWS_CHAIN, aliases=("region",)
     )
     endpoint_url: str | None = option(
-        endpoint_url, "Endpoint, such as DynamoDB Local.", default_text=_AWS_CHAIN
+        converters.endpoint_url, "Endpoint, such as DynamoDB Local.", default_text=_AWS_CHAIN
     )
     aws_access_key_id: str | None = option(
         converters.string,

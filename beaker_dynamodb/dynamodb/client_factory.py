@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.config.urls import without_userinfo
+from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
 from beaker_dynamodb.dynamodb.guard import guard
 from beaker_dynamodb.dynamodb.known_regions import use_known_regions
 from beaker_dynamodb.dynamodb.transport import Transport
@@ -157,10 +157,9 @@ def _client(session: Session, options: Options, config: Config) -> Any:
     loader.list_available_services = lambda type_name: ["dynamodb"]
     try:
         client: Any = create(endpoint_url=options.endpoint_url)
-        endpoint = without_userinfo(client.meta.endpoint_url)
-        # A password is from AWS_ENDPOINT_URL; botocore's errors would show it.
-        if endpoint != client.meta.endpoint_url:
-            client = create(endpoint_url=endpoint)
+        endpoint = client.meta.endpoint_url
+        if has_userinfo(endpoint):  # from AWS_ENDPOINT_URL; botocore's errors would show it
+            client = create(endpoint_url=without_userinfo(endpoint))
     finally:
         del loader.list_available_services
     return client

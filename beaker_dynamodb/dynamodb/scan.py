@@ -1,4 +1,4 @@
-"""A parallel Scan of the whole table that can be rate-limited and interrupted."""
+"""A parallel Scan of the whole table that can be rate-limited, interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def scan(
     *,
     segments: int = 4,
     limiter: RateLimiter | None = None,
+    start: Mapping[int, Mapping[str, Any] | None] | None = None,
 ) -> Generator[Page, None, None]:
     """Yield the pages of a table: in order within a segment, interleaved between segments.
 
@@ -44,17 +45,24 @@ def scan(
 
     :param segments: number of parallel calls.
     :param limiter: limits the read units per second. It does not delay a segment's first page.
+    :param start: where to resume: for each segment, the ``last_key`` of its last processed page. A
+        missing segment starts at its beginning. ``segments`` must be the same as in the scan that
+        is resumed.
     :raises DynamoDBError: a call failed; the other segments stop.
     """
+    start = start or {}
+    if not set(start) <= set(range(segments)):
+        raise ValueError(f"start has segments {sorted(start)}, but there are only {segments}")
     reader = _Reader(calls, {**params, "TotalSegments": segments}, limiter)
+    unfinished = [n for n in range(segments) if n not in start or start[n] is not None]
     if segments == 1:  # no thread, because one of a pool would delay the end of the process
-        page = reader.read(0)
+        page = reader.read(0, start.get(0)) if unfinished else None
         while page is not None:
             yield page
             page = reader.next_page(page)
         return
     with ThreadPoolExecutor(segments, "beaker-dynamodb-scan") as pool:
-        reading = {pool.submit(reader.read, segment) for segment in range(segments)}
+        reading = {pool.submit(reader.read, n, start.get(n)) for n in unfinished}
         try:
             while reading:
                 done, reading = wait(reading, return_when=FIRST_COMPLETED)
@@ -85,7 +93,7 @@ class _Reader:
         self._limiter.spend(page.capacity_units, self.stopped)
         return self.read(page.segment, page.last_key)
 
-    def read(self, segment: int, last_key: Mapping[str, Any] | None = None) -> Page | None:
+    def read(self, segment: int, last_key: Mapping[str, Any] | None) -> Page | None:
         """Read one page; return None if the scan was closed."""
         if self.stopped.is_set():
             return None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -15,6 +15,7 @@ from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.dynamodb.expressions import Attr, read_params, write_params
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import Page, scan
+from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, MIGRATION, SESSION, TOMBSTONE, USER
 from beaker_dynamodb.items.layout import seconds
 from beaker_dynamodb.items.store import ItemStore
@@ -31,12 +32,15 @@ class Reaped:
     :param found: expired items of this prefix.
     :param deleted: how many of them were deleted.
     :param capacity_units: consumed units, reads and writes together.
+    :param state: where to resume, as JSON types, or None at the end. It contains primary keys, and
+        so session ids: protect it like the table.
     """
 
     scanned: int = 0
     found: int = 0
     deleted: int = 0
     capacity_units: float = 0.0
+    state: dict[str, Any] | None = field(default=None, repr=False)
 
 
 def reap(
@@ -46,7 +50,8 @@ def reap(
     threads: int = 8,
     limiter: RateLimiter | None = None,
     dry_run: bool = False,
-) -> Generator[Reaped, None, None]:
+    state: Mapping[str, Any] | None = None,
+) -> Iterator[Reaped]:
     """Delete the expired items of a prefix: sessions, cache entries, tombstones, users and chunks.
 
     Yield the sums after each page. Locks do not expire: another holder takes them over.
@@ -54,20 +59,49 @@ def reap(
     :param segments: parts of the table that are read in parallel.
     :param limiter: limits the units of reads and deletes together. One page of each segment is read
         ahead.
-    :raises DynamoDBError: a call failed.
+    :param state: `Reaped.state` of an incomplete run, with its number of segments.
+    :raises ConfigurationError: the state is not from a reaper.
+    :raises DynamoDBError: a call failed; a run with the last state resumes there.
     """
+    last_keys: dict[int, Any] = {}
+    if state is not None:
+        segments, last_keys = _read_state(state)
     run = _Run(items, threads, limiter, dry_run)
     sums = Reaped()
-    with closing(run), closing(scan(items, run.params(), segments=segments)) as pages:
+    with (
+        closing(run),
+        closing(scan(items, run.params(), segments=segments, start=last_keys)) as pages,
+    ):
         for page in pages:
             found, deleted, units = run.page(page)
+            last_keys[page.segment] = page.last_key
+            done = len(last_keys) == segments and not any(last_keys.values())
             sums = Reaped(
                 sums.scanned + page.scanned,
                 sums.found + found,
                 sums.deleted + deleted,
                 sums.capacity_units + units,
+                None if done else _state(segments, last_keys),
             )
             yield sums
+
+
+def _state(segments: int, last_keys: Mapping[int, Any]) -> dict[str, Any]:
+    return {
+        "segments": segments,
+        "last_keys": {str(segment): key for segment, key in last_keys.items()},
+    }
+
+
+def _read_state(state: Mapping[str, Any]) -> tuple[int, dict[int, Any]]:
+    try:
+        segments = int(state["segments"])
+        last_keys = {int(segment): key for segment, key in state["last_keys"].items()}
+        if set(last_keys) <= set(range(segments)):
+            return segments, last_keys
+    except (KeyError, ValueError, TypeError, AttributeError):
+        pass
+    raise ConfigurationError("this is not the state of a reaper: start without one")
 
 
 class _Run:

@@ -147,7 +147,8 @@ class Copier:
         items, session = self.target.items, plan.session
         item = copy_of(session, self.target)
         record = self.records.record(session.entry.digest, session.deadline_ms)
-        self._spend(TRANSACTION_FACTOR * (_units(items.layout.attributes(item)) + _units(record)))
+        units = TRANSACTION_FACTOR * (_units(items.layout.attributes(item)) + _units(record))
+        self._spend(units)
         if self.dry_run:
             return "too_large" if len(item.data) > chunks.MAX_VALUE_BYTES else "copied"
         if_record = {} if plan.recorded else items.if_absent()
@@ -156,6 +157,8 @@ class Copier:
         except ItemTooLarge:
             return "too_large"
         except ConditionFailed as failed:
+            self._count("refused_writes")
+            self._count("refused_units", units)
             if not plan.recorded:
                 self._record(session)
             return "logged_out_since" if _ended(failed.attributes) else "already_there"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Entry, Source, client_library, from_pickle
+from beaker_dynamodb.migrate.source import Entry, Source, from_pickle
 
 #: Rows per fetch.
 BATCH_ROWS = 500
@@ -27,7 +28,12 @@ class DatabaseSource(Source):
     def __init__(
         self, url: str, table_name: str = "beaker_cache", schema_name: str | None = None
     ) -> None:
-        sqlalchemy = client_library("sqlalchemy")
+        try:
+            import sqlalchemy
+        except ImportError as error:
+            raise ConfigurationError(
+                f"SQLAlchemy is missing ({error}): pip install sqlalchemy"
+            ) from error
         try:
             # Two reads do not need a pool, which would keep a connection open between them.
             self._engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
@@ -45,21 +51,19 @@ class DatabaseSource(Source):
             # SQLite would create it.
             raise ConfigurationError(f"database {path} does not exist")
         # Beaker's own PickleType column would unpickle.
-        table = sqlalchemy.table(
-            table_name,
+        columns: list[sqlalchemy.ColumnClause[Any]] = [
             sqlalchemy.column("namespace", sqlalchemy.String),
             sqlalchemy.column("accessed", sqlalchemy.DateTime),
             sqlalchemy.column("data", sqlalchemy.LargeBinary),
-            schema=schema_name,
-        )
+        ]
+        table = sqlalchemy.table(table_name, *columns, schema=schema_name)
         self._select = sqlalchemy.select(*table.columns)
         self._count = sqlalchemy.select(sqlalchemy.func.count()).select_from(table)
         self.name = f"the table {table_name} of {self._engine.url.render_as_string()}"
 
     def _total(self) -> int | None:
         with self._engine.connect() as connection:
-            total: int = connection.execute(self._count).scalar_one()
-            return total
+            return connection.execute(self._count).scalar_one()
 
     def _entries(self) -> Iterator[Entry]:
         with self._engine.connect() as connection:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Entry, NotASession, Source, client_library, from_pickle
+from beaker_dynamodb.migrate.source import Entry, NotASession, Source, from_pickle
 
 SUFFIX = ":session"
 #: Documents per fetch.
@@ -24,9 +24,17 @@ class MongoSource(Source):
     """
 
     def __init__(self, url: Any) -> None:
-        pymongo = client_library("pymongo")
         try:
-            self._client = pymongo.MongoClient(url, connect=False) if isinstance(url, str) else url
+            import pymongo
+            import pymongo.errors
+        except ImportError as error:
+            raise ConfigurationError(
+                f"pymongo is missing ({error}): pip install pymongo"
+            ) from error
+        try:
+            self._client: Any = (
+                pymongo.MongoClient(url, connect=False) if isinstance(url, str) else url
+            )
             self._database = self._client.get_default_database()
         except pymongo.errors.PyMongoError:
             # Its message may contain the URL, with a password.

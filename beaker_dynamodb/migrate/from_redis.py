@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
+from typing import Any
 from urllib.parse import urlsplit
 
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.migrate.source import Entry, Source, client_library, from_pickle
+from beaker_dynamodb.migrate.source import Entry, Source, from_pickle
 
 PREFIX, SUFFIX = b"beaker_cache:", b":session"
 #: Keys per pipeline.
@@ -25,9 +26,12 @@ class RedisSource(Source):
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
-        redis = client_library("redis")
         try:
-            self._client = redis.Redis.from_url(url)
+            import redis
+        except ImportError as error:
+            raise ConfigurationError(f"redis is missing ({error}): pip install redis") from error
+        try:
+            self._client: Any = redis.Redis.from_url(url)
         except ValueError:
             raise ConfigurationError("redis cannot read the url") from None
         parts = urlsplit(url)

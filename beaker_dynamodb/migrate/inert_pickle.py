@@ -7,14 +7,12 @@ trust the application's classes and often cannot import them.
 from __future__ import annotations
 
 import io
-import json
 import pickle
 from base64 import b64decode
 from decimal import Decimal
 from typing import Any
 
-from beaker_dynamodb.exceptions import PayloadError
-from beaker_dynamodb.items.compression import decompress
+from beaker.util import JsonSerializer
 
 
 class _Unread:
@@ -68,40 +66,22 @@ class _InertUnpickler(pickle.Unpickler):
 def loads(data: bytes) -> Any:
     """Return the value of a pickle; objects of classes are replaced by `_Unread`.
 
-    :raises PayloadError: the pickle is damaged.
+    :raises ValueError: the pickle is damaged.
     """
     try:
         return _InertUnpickler(io.BytesIO(data)).load()
     except Exception as error:
-        # Leave the error's message out: it may quote the payload.
-        raise PayloadError(f"invalid pickle: {type(error).__name__}") from None
-
-
-def decode(payload: Any) -> tuple[str, Any]:
-    """Return the format of what Beaker's Session stored, and its value.
-
-    The value is None if the payload is encrypted (``encrypt_key``) or of a custom serializer.
-
-    :raises PayloadError: the payload is damaged.
-    """
-    try:
-        data = b64decode(payload, validate=True)
-    except (TypeError, ValueError):
-        data = b""  # encrypted: a base64 nonce, and then the base64 of the ciphertext
-    if data[:1] == b"\x80":
-        return "pickle", loads(data)
-    if data[:1] == b"\x78":  # zlib, as Beaker's JSON serializer compresses
-        try:
-            return "json", json.loads(decompress(data, "zlib"))
-        except (ValueError, RecursionError) as error:
-            raise PayloadError(f"invalid JSON: {type(error).__name__}") from None
-    return "encrypted, or written by an unknown serializer", None
+        raise ValueError(f"not a pickle: {type(error).__name__}") from None
 
 
 def session_values(payload: Any) -> dict[str, Any] | None:
-    """Return the dict of a session that Beaker stored, or None if it cannot be read."""
+    """Return the dict of a session that Beaker stored, or None if it cannot be read.
+
+    An encrypted session (``encrypt_key``) or one of a custom serializer cannot be read.
+    """
     try:
-        _, session = decode(payload)
-    except PayloadError:
-        return None
+        raw = b64decode(payload, validate=True)
+        session = JsonSerializer().loads(raw) if raw[:1] == b"\x78" else loads(raw)
+    except Exception:
+        return None  # zlib, json and base64 have their own errors
     return session if isinstance(session, dict) else None

@@ -11,15 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
-from beaker_dynamodb.exceptions import (
-    ConfigurationError,
-    DynamoDBError,
-    PayloadError,
-    StoreUnavailable,
-)
+from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 from beaker_dynamodb.items.keys import key_bytes
 from beaker_dynamodb.migrate import inert_pickle
 
@@ -107,7 +101,7 @@ def from_pickle(
     """
     try:
         payload = inert_pickle.loads(pickled)
-    except PayloadError:
+    except ValueError:
         return Damaged()
     if namespace:
         payload = payload.get(SESSION_KEY) if isinstance(payload, dict) else None
@@ -115,17 +109,6 @@ def from_pickle(
     if not isinstance(payload, str):
         return NotASession()
     return SourceSession(session_id, payload, digest_of(session_id), accessed_ms, expires_ms)
-
-
-def client_library(name: str) -> Any:
-    """Import a package that reads a store.
-
-    :raises ConfigurationError: it is not installed.
-    """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ConfigurationError(f"{name} is missing ({error}): pip install {name}") from error
 
 
 @contextmanager

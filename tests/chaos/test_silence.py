@@ -10,8 +10,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.dynamodb.client_factory import CONNECT_SECONDS
 from tests.chaos.load import SITES, short_pauses
 from tests.chaos.silence import SCENES

@@ -26,7 +26,11 @@ def test_calls_of_all_threads_are_summed(local_endpoint: Endpoint, table_name: s
         delete: Any = [{"DeleteRequest": {"Key": key}}]
         client.batch_write_item(RequestItems={table_name: delete})
     client.get_item(TableName=table_name, Key=key)
-    assert ("1 read and 10 write units", 1) == (str(used), used.created_tables)
+    assert ("1 read and 10 write units", 1, 1) == (
+        str(used),
+        used.batch_deletes,
+        used.created_tables,
+    )
 
 
 def test_errors_are_passed_on_and_consume_nothing(endpoint: Endpoint, table_name: str) -> None:
@@ -40,6 +44,13 @@ def test_errors_are_passed_on_and_consume_nothing(endpoint: Endpoint, table_name
     assert ["GetItem"] == [call.operation for call in calls]
     assert {"TableName": table_name, "Key": {"id": {"S": "a"}}}.items() <= calls[0].params.items()
     assert "no units" == str(used)
+
+
+def test_unprocessed_deletes_do_not_count() -> None:
+    requests: Any = {"table": [{"DeleteRequest": {}}, {"DeleteRequest": {}}, {"PutRequest": {}}]}
+    answer: Any = {"UnprocessedItems": {"table": [{"DeleteRequest": {}}]}}
+    assert 1 == Call("BatchWriteItem", {"RequestItems": requests}, answer).batch_deletes
+    assert 0 == Call("BatchWriteItem", {"RequestItems": requests}, {"Error": {}}).batch_deletes
 
 
 @pytest.mark.parametrize(

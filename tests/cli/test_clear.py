@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.dynamodb import batches
 from tests.cli.conftest import Given, Keys, Run, Sent, Words
 
 NEWS = ("clear", "--namespace", "news")
@@ -18,7 +20,7 @@ def test_only_the_namespace_is_deleted(run: Run, options: Given, keys: Keys, wor
     DynamoDBNamespaceManager("newspaper", **options)[b"key"] = 1
     before = keys()
     result = run(*NEWS, *words, input="y\n")
-    assert "3 entries deleted; " in result.stdout
+    assert "3 items deleted; " in result.stdout
     left = {key for key in before if not key.startswith("cache:news|")}
     assert len(before) - 3 == len(left)
     assert left == keys()
@@ -57,7 +59,23 @@ def test_a_namespace_whose_value_is_being_computed_exists(run: Run, options: Giv
     lock.acquire()
     result = run(*NEWS, "--yes")
     lock.release()
-    assert (0, True) == (result.exit_code, result.stdout.startswith("1 entry deleted; "))
+    assert (0, True) == (result.exit_code, result.stdout.startswith("0 items deleted; "))
+
+
+@pytest.mark.usefixtures("filled")
+def test_after_ctrl_c_the_command_says_what_was_deleted(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = batches.write
+
+    def write(*given: Any) -> None:
+        real(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batches, "write", write)
+    result = run(*NEWS, "--yes")
+    assert 0 != result.exit_code
+    assert "3 items deleted; " in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -162,11 +162,13 @@ def test_a_dry_run_shows_the_steps_and_changes_nothing(
     assert done.stdout.splitlines() == planned.stdout.splitlines()[1:]
 
 
-def test_a_failure_shows_the_steps_before_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_says_what_was_done_and_what_was_not(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change = TableChanges.change
 
     def refused(self: TableChanges, operation: str, **params: Any) -> None:
-        if operation == "UpdateContinuousBackups":
+        if operation == "UpdateContinuousBackups" and not self.dry_run:
             raise DynamoDBError("not allowed")
         change(self, operation, **params)
 
@@ -174,3 +176,4 @@ def test_a_failure_shows_the_steps_before_it(run: Run, monkeypatch: pytest.Monke
     result = run("create-table", *PROTECTED)
     assert 1 == result.exit_code
     assert "+ time to live turned on" in result.stdout
+    assert "not done: point-in-time recovery turned on\n" in result.stderr

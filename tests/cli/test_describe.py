@@ -14,12 +14,8 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.cli.describe import MAX_VALUES, TRUNCATED, describe
-from beaker_dynamodb.migrate.inert_pickle import decode, loads
-
-
-def describe_pickle(data: bytes) -> Any:
-    return describe(loads(data))
+from beaker_dynamodb import PayloadError
+from beaker_dynamodb.cli.describe import MAX_VALUES, TRUNCATED, describe_pickle, describe_session
 
 
 def test_no_module_is_imported() -> None:
@@ -49,6 +45,15 @@ def test_cycles_and_billions_of_values_are_cut() -> None:
 
 
 @pytest.mark.parametrize(
+    "data", [b"", b"\x80\x02", b"\x80\x02nonsense.", pickle.dumps("nonsense", 2)[:-1]]
+)
+def test_damage_is_a_payload_error_without_the_payload(data: bytes) -> None:
+    with pytest.raises(PayloadError, match="invalid pickle: ") as caught:
+        describe_pickle(data)
+    assert "nonsense" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("data", "shown"),
     [
         # An object of class x.y, built with the state (None, {"__repr__": os.system}).
@@ -68,6 +73,19 @@ def test_a_pickle_cannot_change_the_next_one() -> None:
     assert "b'x'" == describe_pickle(pickle.dumps(b"x", 2))
 
 
+def test_the_formats_of_a_session() -> None:
+    def described(data: bytes) -> tuple[str, Any]:
+        return describe_session(b64encode(data).decode())
+
+    assert ("pickle", {"a": 1}) == described(pickle.dumps({"a": 1}, 2))
+    assert ("json", {"a": 1}) == described(zlib.compress(b'{"a": 1}'))
+    unknown = ("encrypted, or written by an unknown serializer", None)
+    encrypted = b64encode(b"1" * 16).decode() + b64encode(b"2" * 32).decode()
+    assert unknown == described(b"other") == describe_session(encrypted)
+    with pytest.raises(PayloadError, match="invalid JSON"):
+        described(zlib.compress(b"{"))
+
+
 def test_numbers_that_json_cannot_express_are_shown_as_strings() -> None:
     value = {"n": 10**5000, 2**9999: 1, "nan": float("nan"), "inf": [-float("inf")]}
     expected = {
@@ -77,5 +95,5 @@ def test_numbers_that_json_cannot_express_are_shown_as_strings() -> None:
         "inf": ["-inf"],
     }
     assert expected == describe_pickle(pickle.dumps(value, 2))
-    _, stored = decode(b64encode(zlib.compress(b'{"a": [NaN, -Infinity]}')))
-    assert {"a": ["nan", "-inf"]} == describe(stored)
+    stored = b64encode(zlib.compress(b'{"a": [NaN, -Infinity]}')).decode()
+    assert ("json", {"a": ["nan", "-inf"]}) == describe_session(stored)

@@ -13,14 +13,13 @@ from click.testing import CliRunner
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.cli import checks
-from beaker_dynamodb.cli.check_items import check_operations
+from beaker_dynamodb.cli.check_items import Operations
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING
 from beaker_dynamodb.cli.doctor import examine
+from beaker_dynamodb.cli.iam_policy import ON_TABLE, USES, policy_document
 from beaker_dynamodb.cli.main import cli
-from beaker_dynamodb.cli.policy import ON_TABLE, USES, policy_document
 from beaker_dynamodb.cli.settings import Settings
-from beaker_dynamodb.config.options import Options
-from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.items.store import ItemStore
 from tests.cli.conftest import Described, Given, Keys, Run, Words
 from tests.cli.test_policy import allowed
@@ -42,7 +41,7 @@ def statuses(run: Run, *flags: str) -> dict[str, str]:
 def operations(table_name: str, client: Any, **given: object) -> dict[str, checks.Result]:
     """Return the results of the checks that read and write items."""
     items = ItemStore(parse({"table_name": table_name, "client": client, **given}))
-    return {result.name: result for result in check_operations(items, "sess:")}
+    return {result.name: result for result in Operations(items, "sess:").check()}
 
 
 @pytest.mark.parametrize("sort_key", [(), ("--sort-key", "part")])
@@ -83,11 +82,15 @@ def test_a_table_with_the_wrong_key_has_errors(run: Run, bare_table: None) -> No
     assert "Query, beaker-userId" not in found
 
 
-def test_a_sample_shows_items_that_are_not_signed(run: Run, options: Given) -> None:
-    DynamoDBNamespaceManager("id", **options)["session"] = payload(user=1)
-    assert "signatures" not in statuses(run)
-    assert WARNING == statuses(run, *KEYS)["signatures"]
-    assert OK == statuses(run, *KEYS, "--for", "cache")["signatures"]
+def test_a_sample_shows_items_that_other_options_wrote(run: Run, options: Given) -> None:
+    session = DynamoDBNamespaceManager("id", **options, compression="zlib")
+    session["session"] = payload(text="x" * 2000)
+    assert OK == statuses(run)["codec"]
+    found = statuses(run, "--compression", "off", *KEYS)
+    assert (WARNING, WARNING) == (found["codec"], found["signatures"])
+    DynamoDBNamespaceManager("pages", **options)[b"key"] = 1
+    assert OK == statuses(run, "--for", "cache")["codec"]
+    assert WARNING == statuses(run, "--for", "cache", "--serializer", "json")["codec"]
 
 
 def test_credentials_are_found_but_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

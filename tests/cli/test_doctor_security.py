@@ -11,8 +11,7 @@ import pytest
 
 from beaker_dynamodb.cli.check_security import check_security
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result
-from beaker_dynamodb.cli.settings import Settings, load
-from beaker_dynamodb.config.beaker_settings import CACHE, SESSIONS
+from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings, load
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.chaos.watch import secret

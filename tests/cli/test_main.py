@@ -87,7 +87,9 @@ def test_errors_are_one_line_with_an_exit_code(
     assert said in result.stderr
 
 
-@pytest.mark.parametrize("words", [["stats"], ["sessions", "list"], ["reap"]])
+@pytest.mark.parametrize(
+    "words", [["stats"], ["stats", "--estimate"], ["sessions", "list"], ["reap"]]
+)
 def test_reading_commands_do_not_create_a_missing_table(
     run: Run, table_name: str, words: Words
 ) -> None:

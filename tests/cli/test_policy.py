@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb.cli.iam_policy import policy_document
 from beaker_dynamodb.cli.main import cli
-from beaker_dynamodb.cli.policy import policy_document
 from beaker_dynamodb.config.converters import SpecialKey
-from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import Options
 from tests.cli.conftest import Words
 
 ACCOUNT = "123456789012"
@@ -73,7 +73,7 @@ def test_leading_keys_have_the_prefixes_of_the_uses(uses: Words, prefixes: list[
             ["--special-keys", "user:S:index", "--create-table", "false"],
             ["sessions", "session-store"],
         ),
-        (["--for", "cache"], ["cache", "create"]),
+        (["--for", "cache", "--clear"], ["cache", "create", "clear"]),
         (["--use", "stats", "--reap-interval", "3600"], ["stats"]),
     ],
 )
@@ -88,7 +88,7 @@ def test_the_default_uses_follow_from_the_options(words: Words, uses: Words) -> 
         ([], "arn:aws:dynamodb:REGION:ACCOUNT:", ["REGION", "ACCOUNT"]),
         (["--region-name", "cn-north-1"], "arn:aws-cn:dynamodb:cn-north-1:", ["ACCOUNT"]),
         (["--region-name", "us-gov-west-1", "--account", "1" * 12], "arn:aws-us-gov:dynamodb:", []),
-        (["--region-name", "us-isob-east-1"], "arn:aws-iso-b:dynamodb:", ["ACCOUNT"]),
+        (["--region-name", "eu-west-1", "--partition", "x"], "arn:x:dynamodb:", ["ACCOUNT"]),
     ],
 )
 def test_the_arn_has_the_partition_of_the_region(

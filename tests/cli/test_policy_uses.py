@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, SessionStore
-from beaker_dynamodb.cli.policy import USES, policy_document
+from beaker_dynamodb.cli.iam_policy import USES, policy_document
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.items.reaper import reap

@@ -39,3 +39,10 @@ def test_a_scan_shows_progress_with_a_total(
     what, total, amounts = shown[0]
     items = 10  # in `filled`
     assert ("items read", items, items) == (what, total, sum(amounts))
+
+
+@pytest.mark.parametrize(
+    ("bytes", "shown"), [(0, "0 bytes"), (1, "1 byte"), (1536, "1.5 KB"), (3 * 1024**3, "3.0 GB")]
+)
+def test_sizes(bytes: int, shown: str) -> None:
+    assert shown == scans.size(bytes)

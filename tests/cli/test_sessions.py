@@ -77,6 +77,8 @@ def test_an_unknown_or_expired_session_is_an_error(run: Run, filled: Given) -> N
     ("words", "said"),
     [
         (["list", "--sort", "used"], "--sort requires --where"),
+        (["list", "--where", "userId=1", "--consistent"], "DynamoDB's indexes lag"),
+        (["list", "--json", "--jsonl"], "--json and --jsonl exclude each other"),
         (["list", "--used-after", "soon"], "neither a time (2026-11-24T04:23Z) nor an age"),
         (["list", "--used-after", "9999999w"], "neither a time"),
         (["list", "--where", "userId"], "is not KEY=VALUE"),
@@ -119,9 +121,9 @@ def aged(options: Given) -> None:
 
 
 def listed(run: Run, *words: str) -> list[str]:
-    result = run("sessions", "list", "--json", "--show-ids", *SPECIAL, *words)
+    result = run("sessions", "list", "--jsonl", "--show-ids", *SPECIAL, *words)
     assert 0 == result.exit_code, result.stderr
-    return [session["id"] for session in json.loads(result.stdout)["sessions"]]
+    return [json.loads(line)["id"] for line in result.stdout.splitlines()]
 
 
 @pytest.mark.both_servers
@@ -148,11 +150,10 @@ def test_a_users_sessions_are_sorted_and_selected_by_time(
 
 
 def test_times_are_iso_8601_in_utc(run: Run, aged: None) -> None:
-    words = ["--json", *SPECIAL, "--used-before", "2096-10-02T08:10Z"]
-    (session,) = json.loads(run("sessions", "list", *words).stdout)["sessions"]
-    assert "2096-10-02T08:06:40Z" == session["created"]
-    for shown in (["list"], ["show", "s1"]):
-        assert "  2096-10-02T08:06:40Z" in run("sessions", *shown).stdout
+    line = run("sessions", "list", "--jsonl", *SPECIAL, "--used-before", "2096-10-02T08:10Z").stdout
+    assert "2096-10-02T08:06:40Z" == json.loads(line)["created"]
+    for words in (["list"], ["show", "s1"]):
+        assert "  2096-10-02T08:06:40Z" in run("sessions", *words).stdout
 
 
 # -- what is read ---------------------------------------------------------------------------------
@@ -203,24 +204,31 @@ def test_pages_grow_where_sessions_are_rare(run: Run, crowd: None, sent: Sent) -
         (["show", DIGEST], " until the session is found"),
     ],
 )
+@pytest.mark.parametrize("consistent", [False, True])
 def test_a_scan_is_announced_with_the_size_of_the_table(
-    run: Run, filled: Given, sent: Sent, words: Words, until: str
+    run: Run, filled: Given, sent: Sent, words: Words, until: str, consistent: bool
 ) -> None:
-    result = run("sessions", *words, *SPECIAL, after=["--consistent-read", "true"])
+    flags = ["--consistent"] if consistent else []
+    result = run("sessions", *words, *flags, *SPECIAL, after=["--consistent-read", "true"])
     first = result.stderr.splitlines()[0]
     # DynamoDB Local may have deleted the expired session.
     assert re.search(rf"'{until} \(about (9|10) items, ", first)
     assert first.endswith("; ItemCount, up to six hours old).")
-    assert {False} == {params["ConsistentRead"] for method, params in sent if method == "scan"}
+    assert {consistent} == {params["ConsistentRead"] for method, params in sent if method == "scan"}
 
 
 @pytest.mark.parametrize("words", [["list", "--where", "userId=0"], ["show", "id-0"]])
-def test_no_scan_is_announced_where_there_is_none(run: Run, filled: Given, words: Words) -> None:
-    assert "Scanning" not in run("sessions", *words, *SPECIAL).stderr
+def test_no_scan_is_announced_without_a_scan(
+    run: Run, filled: Given, sent: Sent, words: Words
+) -> None:
+    result = run("sessions", *words, *SPECIAL)
+    assert "Scanning" not in result.stderr
+    assert [False] == [params.get("ConsistentRead", False) for _, params in sent]
 
 
+@pytest.mark.parametrize(("words", "lines"), [([], 26), (["--jsonl"], 25)])
 def test_rows_appear_as_soon_as_they_are_known(
-    run: Run, crowd: None, monkeypatch: pytest.MonkeyPatch
+    run: Run, crowd: None, monkeypatch: pytest.MonkeyPatch, words: Words, lines: int
 ) -> None:
     real = SessionStore.sessions
 
@@ -229,5 +237,5 @@ def test_rows_appear_as_soon_as_they_are_known(
         raise StoreUnavailable("stopped")
 
     monkeypatch.setattr(SessionStore, "sessions", sessions)
-    result = run("sessions", "list")
-    assert (1, 26) == (result.exit_code, len(result.stdout.splitlines()))
+    result = run("sessions", "list", *words)
+    assert (1, lines) == (result.exit_code, len(result.stdout.splitlines()))

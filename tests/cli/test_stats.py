@@ -11,7 +11,7 @@ import pytest
 from beaker_dynamodb import AccessDenied, DynamoDBNamespaceManager
 from beaker_dynamodb.cli.counts import BARS, prefix
 from beaker_dynamodb.dynamodb import table_state
-from tests.cli.conftest import Given, Run
+from tests.cli.conftest import Given, Run, Sent
 from tests.servers.endpoint import Endpoint
 
 #: The number of items in `filled`: DynamoDB Local may have deleted the expired one.
@@ -55,11 +55,27 @@ def test_the_human_readable_output(run: Run, filled: Given) -> None:
 
 
 @pytest.mark.both_servers
-def test_the_scan_is_announced(run: Run, filled: Given) -> None:
-    result = run("stats", after=["--consistent-read", "true"])
+@pytest.mark.parametrize("consistent", [False, True])
+def test_the_scan_is_announced_and_reads_consistently_on_request(
+    run: Run, filled: Given, sent: Sent, consistent: bool
+) -> None:
+    flags = ["--consistent"] if consistent else []
+    result = run("stats", *flags, after=["--consistent-read", "true"])
     first, *_, last = result.stderr.splitlines()
     assert re.search(rf"' \(about {TEN} items, ", first)
+    assert {consistent} == {params["ConsistentRead"] for _, params in sent}
     assert re.fullmatch(rf"{TEN} items counted; .* used.", last)
+
+
+@pytest.mark.both_servers
+def test_an_estimate_reads_no_items(run: Run, filled: Given, sent: Sent) -> None:
+    shown = run("stats", "--estimate")
+    assert re.search(rf"': about {TEN} items, ", shown.stdout)
+    assert shown.stdout.endswith(" to scan; ItemCount, up to six hours old.\n")
+    answer = json.loads(run("stats", "--estimate", "--json").stdout)
+    assert {"items", "bytes", "scan_read_units"} == answer.keys()
+    assert re.fullmatch(TEN, str(answer["items"]))
+    assert ("", []) == (shown.stderr, sent)
 
 
 def test_without_permission_to_describe_the_table_its_size_is_unknown(

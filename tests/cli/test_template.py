@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from beaker_dynamodb.cli.main import cli
@@ -64,7 +66,7 @@ def template(*flags: str) -> Result:
     return CliRunner().invoke(cli, ["template", *flags])
 
 
-def test_both_formats_have_every_property() -> None:
+def test_terraform_and_cdk_have_every_property() -> None:
     flags = (*INDEXED, "--sort-key", "sk", "--read-capacity-units", "3", *EXTRAS, *PROTECTED)
 
     def made(kind: str) -> Any:
@@ -97,11 +99,30 @@ def test_both_formats_have_every_property() -> None:
         "point_in_time_recovery": {"enabled": True},
         "tags": {"app": "shop", "stage": "live"},
     } == made("terraform")["resource"]["aws_dynamodb_table"]["sessions"]
+    cdk = made("cdk-json")
+    renamed = {
+        "SSESpecification": "sseSpecification",
+        "KMSMasterKeyId": "kmsMasterKeyId",
+        "SSEType": "sseType",
+        "SSEEnabled": "sseEnabled",
+    }
+    shown = json.dumps(properties)
+    for name in re.findall(r'"(\w+)":', shown):
+        new = renamed.get(name, name[0].lower() + name[1:])
+        shown = shown.replace(f'"{name}":', f'"{new}":')
+    assert cdk == json.loads(shown)
     encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
     assert encryption == properties["SSESpecification"]
     assert properties["DeletionProtectionEnabled"]
     assert {"PointInTimeRecoveryEnabled": True} == properties["PointInTimeRecoverySpecification"]
     assert {"app": "shop", "stage": "live"} == {t["Key"]: t["Value"] for t in properties["Tags"]}
+
+
+@pytest.mark.parametrize("flags", SHAPES)
+def test_yaml_is_the_same_template(flags: Words) -> None:
+    words = (*flags, *EXTRAS, *PROTECTED)
+    text = template(*words, "--format", "yaml").stdout
+    assert json.loads(template(*words).stdout) == yaml.safe_load(text)
 
 
 @pytest.mark.parametrize(("table", "name"), [("my.app", "my_app"), ("9-lives", "_9-lives")])
@@ -110,7 +131,7 @@ def test_the_name_in_terraform_is_that_of_the_table(table: str, name: str) -> No
     assert table == made["resource"]["aws_dynamodb_table"][name]["name"]
 
 
-@pytest.mark.parametrize("kind", ["cloudformation", "terraform"])
+@pytest.mark.parametrize("kind", ["cloudformation", "yaml", "terraform", "cdk-json"])
 def test_a_table_given_as_an_arn_has_its_name_in_templates(kind: str) -> None:
     arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/mine"
     result = template("--format", kind, "--table-name", arn)
@@ -129,8 +150,9 @@ def test_terraform_needs_the_arn_of_a_key(key: str) -> None:
 @pytest.mark.full
 def test_cfn_lint_passes(tmp_path: Path) -> None:
     for number, flags in enumerate(SHAPES):
-        made = template(*flags, *EXTRAS, *PROTECTED).stdout
-        (tmp_path / f"{number}.json").write_text(made)
+        for kind, suffix in (("cloudformation", "json"), ("yaml", "yaml")):
+            made = template("--format", kind, *flags, *EXTRAS, *PROTECTED).stdout
+            (tmp_path / f"{number}.{suffix}").write_text(made)
     program = "import cfnlint.runner; cfnlint.runner.main()"
     linter = [sys.executable, "-c", program, *map(str, tmp_path.iterdir())]
     done = subprocess.run(linter, capture_output=True, text=True)

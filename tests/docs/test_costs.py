@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from math import ceil
 
-from beaker_dynamodb.cli.capacity import READ_UNIT_BYTES, WRITE_UNIT_BYTES
-from examples.demo_page import PRICE_READ_MILLION, PRICE_WRITE_MILLION
+from beaker_dynamodb.cli.capacity import (
+    PRICE_READ_MILLION,
+    PRICE_WRITE_MILLION,
+    READ_UNIT_BYTES,
+    WRITE_UNIT_BYTES,
+)
 from tests.docs.pages import page, table
 
 CHANGES = 0.1

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from beaker_dynamodb.cli.iam_policy import policy_document
 from beaker_dynamodb.cli.main import cli
-from beaker_dynamodb.cli.policy import policy_document
 from beaker_dynamodb.config.converters import SpecialKey
-from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb import table
 from tests.docs.pages import page
 

@@ -1,4 +1,4 @@
-"""The parallel Scan: complete, bounded, and without threads left over."""
+"""The parallel Scan: complete, resumable, bounded, and without threads left over."""
 
 from __future__ import annotations
 
@@ -48,9 +48,33 @@ def test_every_item_is_read_once(calls: TableCalls, segments: int) -> None:
     pages = list(scan(calls, SMALL, segments=segments))
     assert sorted(NAMES) == sorted(name for page in pages for name in names(page))
     assert len(NAMES) == sum(page.scanned for page in pages)
+    assert set(range(segments)) == {page.segment for page in pages}
     assert segments == sum(page.last_key is None for page in pages)
     assert all(page.capacity_units > 0 for page in pages if page.items)
     assert [] == scan_threads()
+
+
+@pytest.mark.parametrize("taken", [0, 1, 5])
+def test_a_closed_scan_can_be_resumed(calls: TableCalls, taken: int) -> None:
+    seen: list[str] = []
+    last_keys: dict[int, Any] = {}
+    pages = scan(calls, SMALL, segments=2)
+    for _ in range(taken):
+        page = next(pages)
+        seen += names(page)
+        last_keys[page.segment] = page.last_key
+    pages.close()
+    for page in scan(calls, SMALL, segments=2, start=last_keys):
+        seen += names(page)
+    assert sorted(NAMES) == sorted(seen)
+
+
+def test_finished_segments_are_not_read_again_and_others_refused(calls: TableCalls) -> None:
+    with CallRecorder(calls.client()) as sent:
+        assert [] == list(scan(calls, SMALL, segments=2, start={0: None, 1: None}))
+    assert 0 == len(sent)
+    with pytest.raises(ValueError, match="there are only 2"):
+        next(scan(calls, SMALL, segments=2, start={2: None}))
 
 
 def test_closing_ends_the_threads(calls: TableCalls) -> None:
@@ -64,20 +88,20 @@ def test_closing_ends_the_threads(calls: TableCalls) -> None:
 
 
 def test_a_segment_reads_one_page_ahead(calls: TableCalls, monkeypatch: pytest.MonkeyPatch) -> None:
-    call, count, ahead = calls.call, [0], threading.Event()
+    call, count, second = calls.call, [0], threading.Event()
 
     def counted(method: str, **params: Any) -> Any:
         count[0] += 1
-        if "ExclusiveStartKey" in params:
-            ahead.set()
+        if count[0] == 2:
+            second.set()
         return call(method, **params)
 
     monkeypatch.setattr(calls, "call", counted)
-    pages = scan(calls, {"Limit": 1}, segments=2)
+    pages = scan(calls, {"Limit": 1}, segments=2, start={1: None})
     next(pages)
-    assert ahead.wait(60)
+    assert second.wait(60)
     pages.close()
-    assert 3 == count[0]
+    assert 2 == count[0]
 
 
 def test_one_segment_is_read_without_a_thread_and_not_ahead(calls: TableCalls) -> None:
@@ -118,11 +142,13 @@ def pages_of(*units: float, last: bool = True) -> Script:
     return script
 
 
-def test_every_page_but_the_last_is_limited() -> None:
+@pytest.mark.parametrize("segments", [1, 2])
+def test_every_page_but_the_last_is_limited(segments: int) -> None:
     waits: list[float] = []
     limiter = RateLimiter(10, clock=lambda: 0.0, wait=lambda _, seconds: waits.append(seconds))
     with pages_of(128.0, 5.0, 128.0) as script:
-        pages = list(scan(script.calls(), {}, segments=1, limiter=limiter))
+        start = dict.fromkeys(range(1, segments))
+        pages = list(scan(script.calls(), {}, segments=segments, limiter=limiter, start=start))
     assert [128.0, 5.0, 128.0] == [page.capacity_units for page in pages]
     assert [12.8, 13.3] == pytest.approx(waits)
 
@@ -134,9 +160,9 @@ def test_closing_ends_the_wait() -> None:
         waiting.set()
         stopped.wait(seconds)
 
-    with pages_of(128.0, 128.0, last=False) as script:
+    with pages_of(128.0, last=False) as script:
         limiter = RateLimiter(0.001, wait=wait)
-        pages = scan(script.calls(), {}, segments=2, limiter=limiter)
+        pages = scan(script.calls(), {}, segments=2, start={1: None}, limiter=limiter)
         next(pages)
         assert waiting.wait(60)
         pages.close()

@@ -165,7 +165,7 @@ def test_a_copy_that_expired_unused_is_copied_again(stores: Stores, clock: Clock
 
 
 @pytest.mark.parametrize("by", ["a user", "another run"])
-def test_a_write_that_is_refused_changes_nothing(
+def test_a_refused_write_is_reported_with_its_cost(
     by: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id = stores.save(user=1)
@@ -180,7 +180,8 @@ def test_a_write_that_is_refused_changes_nothing(
         write(copier, planned)
 
     monkeypatch.setattr(Copier, "write", write_second)
-    assert {"found": 1, "already_there": 1} == stores.counts()
+    refused = {"refused_writes": 1, "refused_units": 4}
+    assert {"found": 1, "already_there": 1, **refused} == stores.counts()
     assert {"found": 1, "already_there": 1} == stores.counts()
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beaker_dynamodb import StoreUnavailable
+from beaker_dynamodb import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.items.reaper import Reaped, reap
@@ -32,6 +33,7 @@ def store(options: dict[str, Any]) -> ItemStore:
 def last(sums: Iterable[Reaped]) -> Reaped:
     """Run a reaper to its end and return the sums."""
     *_, all_of_them = sums
+    assert all_of_them.state is None
     return all_of_them
 
 
@@ -152,6 +154,35 @@ def test_items_written_meanwhile_are_kept(table: Opener, store: ItemStore, clock
     done = last(reap(store))
     assert (1, 0) == (done.found, done.deleted)
     assert payload(a=2) == table("id")["session"]
+
+
+@pytest.mark.full
+def test_a_run_that_was_left_continues(table: Opener, store: ItemStore, clock: Clock) -> None:
+    for n in range(12):
+        table(f"{n}", timeout=100)["session"] = payload(text="x" * 300_000)
+        table(f"{n}", timeout=100)["session"] = payload(n=n)
+        table(f"large{n}", timeout=0, compression="off")["session"] = payload(t="x" * 300_000)
+    clock.advance(100)
+    state, runs, deleted = None, 0, 0
+    while True:
+        run = reap(store, segments=2, state=state)
+        sums = next(run)
+        run.close()  # type: ignore[attr-defined]
+        runs, deleted = runs + 1, deleted + sums.deleted
+        if sums.state is None:
+            break
+        state = json.loads(json.dumps(sums.state))
+    assert 12 == deleted
+    assert runs > 2
+    assert 12 == len(table.items())
+
+
+def test_the_state_of_another_command_is_refused() -> None:
+    states: list[Any] = [{}, {"segments": 1}, {"segments": "x", "last_keys": {}}, []]
+    states += [{"segments": 1, "last_keys": {"1": None}}, {"segments": 1, "last_keys": []}]
+    for state in states:
+        with pytest.raises(ConfigurationError, match="not the state of a reaper"):
+            next(reap(backend_for({"table_name": "none"}).items, state=state))
 
 
 # moto reports other units.
