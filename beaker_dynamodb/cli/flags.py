@@ -17,14 +17,14 @@ from beaker_dynamodb.config.parse import Options
 #: Options that every help page shows; --help-all shows the others too.
 COMMON = ("url", "table_name", "region_name", "endpoint_url", "prefix")
 _SHOW_ALL = "beaker_dynamodb.show_all"
-_SECRET = " Secret: other users of this machine can read command lines; better in --ini."
+_SECRET = " Prefer --ini: other users of this machine can read command lines."
 
 
 # -- settings ---------------------------------------------------------------------------------
 
 
 def with_settings(function: Callable[..., Any], purpose: str = SESSIONS) -> Callable[..., Any]:
-    """Add a flag per option, ``--ini``, ``--section`` and ``--for``; pass a `Settings` on.
+    """Add a flag per option, ``--ini``, ``--section`` and ``--for``; pass on a `Settings`.
 
     :param purpose: the default of ``--for``.
     """

@@ -16,6 +16,7 @@ from beaker_dynamodb.config.ini import read_ini
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource, location
 from beaker_dynamodb.migrate.migration import Migration
+from beaker_dynamodb.migrate.report import ALWAYS, LABELS
 from beaker_dynamodb.migrate.source import Source
 from beaker_dynamodb.migrate.stores import (
     check_different,
@@ -24,24 +25,6 @@ from beaker_dynamodb.migrate.stores import (
     target_from_settings,
 )
 from beaker_dynamodb.sessions.storage import SessionStorage
-
-#: Labels of the counts in a report.
-LABELS = {
-    "found": "found in the old store",
-    "copied": "copied",
-    "already_there": "already there",
-    "logged_out_since": "logged out in the new store since",
-    "expired": "expired",
-    "empty": "logged out before",
-    "unreadable": "damaged",
-    "too_large": "too large",
-    "missing": "unaccounted for",
-    "verified": "copies read back, the same",
-    "changed_since": "copies read back, changed by their users",
-    "differing": "copies read back, different",
-}
-#: Counts that are printed even if they are 0.
-ALWAYS = ("found", "copied", "already_there", "logged_out_since", "expired")
 
 
 @command(
@@ -99,8 +82,8 @@ ALWAYS = ("found", "copied", "already_there", "logged_out_since", "expired")
 @click.option(
     "--accept-missing-records",
     is_flag=True,
-    help="Copy although the new store lacks the records of what was copied earlier. Sessions that "
-    "users have logged out of since come back.",
+    help="Copy even if the new store lacks the records of earlier copies. Sessions that users have "
+    "since logged out of come back.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Read both stores and show what would be copied; write nothing."
@@ -229,8 +212,8 @@ def _show(migration: Migration, used: Capacity) -> None:
         opaque = counted(report.opaque, "copy is", "copies are")
         click.echo(f"{opaque} encrypted: only the application can read them")
     if report.foreign:
-        foreign = counted(report.foreign, "entry", "entries")
-        click.echo(f"{foreign} of the old store: not sessions")
+        foreign = counted(report.foreign, "entry is not a session", "entries are not sessions")
+        click.echo(f"in the old store, {foreign}")
     if migration.dry_run:
         units = counted(report.write_units, "write unit")
         click.echo(

@@ -5,24 +5,32 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+#: What the counts are, as the command prints them.
+LABELS = {
+    "found": "found in the old store",
+    "copied": "copied",
+    "already_there": "already there",
+    "logged_out_since": "logged out in the new store since",
+    "expired": "expired",
+    "empty": "logged out before",  # Beaker leaves an empty session
+    "unreadable": "damaged",
+    "too_large": "too large",  # than 16 MB, the limit of a value; their users are logged out
+    "missing": "unaccounted for",
+    "verified": "copies read back, identical",
+    "changed_since": "copies read back, changed by their users",
+    "differing": "copies read back, different",
+}
+#: Counts that are printed even if they are 0.
+ALWAYS = ("found", "copied", "already_there", "logged_out_since", "expired")
+
 
 @dataclass
 class Report:
     """Counts of a migration. Each session found has one outcome: `copied` … `too_large`.
 
-    :param found: sessions in the old store.
-    :param copied: written to the new store; in a dry run, sessions that may be written.
-    :param already_there: already in the new store.
-    :param logged_out_since: in the new store earlier, and ended there since.
-    :param expired: expired before the migration.
-    :param empty: logged out; Beaker left an empty session.
-    :param unreadable: damaged, so Beaker cannot read them either.
-    :param too_large: larger than 16 MB, the limit of a value. Their users are logged out.
+    :param copied: in a dry run, sessions that may be written.
     :param opaque: copied, but only the application can read their payload.
     :param foreign: items in the old store that are not sessions. ``found`` excludes them.
-    :param verified: copied, read back, and equal.
-    :param changed_since: copied, but already changed when read back.
-    :param differing: copied, read back, and different.
     :param write_units: write capacity units, computed from the size of the items.
     :param refused_writes: writes whose condition failed, because of a user or another run.
     :param refused_units: their units, computed as well, since DynamoDB does not report them.

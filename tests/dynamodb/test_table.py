@@ -111,7 +111,7 @@ def test_without_create_table_the_error_shows_the_command(
     message = str(caught.value)
     assert f"aws dynamodb create-table --table-name {table_name} " in message
     assert '"AttributeName":"id","KeyType":"HASH"' in message
-    assert ("AttributeName=part,KeyType=RANGE" in message) is ("sort_key" in options)
+    assert ('"AttributeName":"part","KeyType":"RANGE"' in message) is ("sort_key" in options)
     assert "Enabled=true,AttributeName=expires" in message
     assert table_name == caught.value.table
     with pytest.raises(client.exceptions.ResourceNotFoundException):
