@@ -133,13 +133,25 @@ class Listing:
                 read += page.scanned
                 found += len(page.items)
                 yield from page.items
-        log.info(
-            "table %r has no sort key: all its %d items were read to find %d cache entries",
-            self._options.table_name,
-            read,
-            found,
-        )
+        self._log_cost(read, found)
+
+    def _log_cost(self, read: int, found: int) -> None:
+        """Log the cost of a Scan, once per process and table."""
+        options = self._options
+        table = options.region_name, options.endpoint_url, options.table_name
+        if table not in _logged:
+            _logged.add(table)
+            log.info(
+                "table %r has no sort key: all its %d items were read to find %d cache entries",
+                options.table_name,
+                read,
+                found,
+            )
 
 
 def _has_prefix(hash_key: str, prefix: Key, kind: str) -> Condition:
     return Attr(hash_key).begins_with(prefix.partition) & Attr("type").eq(kind)
+
+
+#: Tables for which the cost of a listing was logged.
+_logged: set[tuple[Any, ...]] = set()
