@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.urls import has_userinfo, without_userinfo
 from beaker_dynamodb.dynamodb.guard import guard
-from beaker_dynamodb.dynamodb.known_regions import use_known_regions
 from beaker_dynamodb.dynamodb.transport import Transport
 from beaker_dynamodb.dynamodb.unanswered import describe
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError, StoreUnavailable
@@ -97,6 +96,8 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
         # request (docs/explanation/performance.md).
         import botocore.session
         from botocore.config import Config
+
+        from beaker_dynamodb.dynamodb.known_regions import use_known_regions
     except ImportError as error:
         raise ConfigurationError(f"boto3 is missing ({error}): pip install boto3") from error
     # total_max_attempts counts the first attempt; max_attempts in a Config does not.

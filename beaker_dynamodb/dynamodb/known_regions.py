@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botocore.regions import EndpointResolver
+
 if TYPE_CHECKING:
     from botocore.loaders import Loader
     from botocore.session import Session
@@ -29,8 +31,8 @@ def use_known_regions(session: Session) -> None:
         components.register_component("endpoint_resolver", KnownRegions(loader))
 
 
-class KnownRegions:
-    """A botocore endpoint resolver that parses the list only if something else is asked."""
+class KnownRegions(EndpointResolver):
+    """botocore's resolver, but it parses the list only when it needs it."""
 
     uses_builtin_data = True
 
@@ -40,10 +42,10 @@ class KnownRegions:
     def construct_endpoint(
         self, service_name: str, region_name: str | None = None, *args: Any, **variants: Any
     ) -> Any:
-        """Return the endpoint of a service in a Region, as botocore's resolver does."""
+        """Return the endpoint of a service in a Region."""
         partition = self._partitions.get(region_name)
         if service_name != "dynamodb" or partition is None or args or any(variants.values()):
-            return self._list.construct_endpoint(service_name, region_name, *args, **variants)
+            return super().construct_endpoint(service_name, region_name, *args, **variants)
         suffix = partition["outputs"]["dnsSuffix"]
         return {
             "partition": partition["id"],
@@ -53,9 +55,6 @@ class KnownRegions:
             "protocols": ["https"],
             "signatureVersions": ["v4"],
         }
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._list, name)
 
     @cached_property
     def _partitions(self) -> dict[str | None, dict[str, Any]]:
@@ -69,7 +68,5 @@ class KnownRegions:
         }
 
     @cached_property
-    def _list(self) -> Any:
-        from botocore.regions import EndpointResolver
-
-        return EndpointResolver(self._loader.load_data("endpoints"), uses_builtin_data=True)
+    def _endpoint_data(self) -> Any:  # read by the base class
+        return self._loader.load_data("endpoints")
