@@ -20,11 +20,13 @@ class Numbers:
     """Numbers of examples.
 
     :param sessions: sequences of steps for each of the three models of sessions.
+    :param users: sequences of steps for the model of a user's sessions.
     :param caches: sequences of steps for the model of caches and locks.
     :param inputs: inputs of each of the five fuzz tests.
     """
 
     sessions: int
+    users: int
     caches: int
     inputs: int
 
@@ -34,9 +36,9 @@ class Numbers:
         return f"{3 * self.sessions:,}", f"{self.caches:,}", f"{5 * self.inputs:,}"
 
 
-FULL = Numbers(sessions=30, caches=25, inputs=100)
+FULL = Numbers(sessions=30, users=30, caches=25, inputs=100)
 #: With `tox -e chaos`.
-ON_REQUEST = Numbers(sessions=6_670, caches=5_000, inputs=20_000)
+ON_REQUEST = Numbers(sessions=6_670, users=600, caches=5_000, inputs=20_000)
 HOW_MANY = ON_REQUEST if settings().max_examples >= 1_000 else FULL
 FUZZ = settings(max_examples=HOW_MANY.inputs, suppress_health_check=list(HealthCheck))
 

@@ -295,8 +295,7 @@ def test_sessions_follow_the_model(
     session_class: type[Any], more: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    moved = SimpleNamespace(time=clock, strftime=time.strftime)
-    monkeypatch.setattr("beaker.session.time", moved)
+    monkeypatch.setattr("beaker.session.time", SimpleNamespace(time=clock, strftime=time.strftime))
     # The model does not include the pause between refreshes.
     monkeypatch.setattr("beaker_dynamodb.sessions.refreshes.PAUSE_SECONDS", 0.0)
     Sessions.session_class, Sessions.more = session_class, more

@@ -21,6 +21,7 @@ from beaker_dynamodb import DynamoDBSession, SessionStore
 from beaker_dynamodb.items.keys import session_digest
 from beaker_dynamodb.sessions import events
 from beaker_dynamodb.sessions.events import SessionEvent
+from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
 from tests.servers.endpoint import Endpoint
@@ -144,7 +145,7 @@ def test_users_follow_the_model(clock: Clock) -> None:
         options = {"client": client, "table_name": "users", "clock": clock, **USER}
         Users.options = {**options, "max_sessions": LIMIT}
         Visitor(Users.options, DynamoDBSession).starts(csrf="token")  # makes the table
-        steps = settings(max_examples=20, stateful_step_count=20)
+        steps = settings(max_examples=HOW_MANY.users, stateful_step_count=20)
         run_state_machine_as_test(Users, settings=steps)
 
 
