@@ -61,9 +61,8 @@ def computing(cache: Cache, value: object = "computed") -> Iterator[None]:
 
     with ThreadPoolExecutor(1) as threads:
         result = threads.submit(lambda: cache.get("k", createfunc=create))
-        result.add_done_callback(
-            lambda _: started.set()
-        )  # an error must not leave the test waiting
+        # An error must not leave the test waiting.
+        result.add_done_callback(lambda _: started.set())
         try:
             started.wait()
             yield
