@@ -163,7 +163,7 @@ class DynamoDBSession(SessionWithLifetime):
         record, old = self._record, self._old_record
         self._set_times(data, old or record)
         self._set_touch_interval(record, data)
-        payload, before = self._encode(data), record.item
+        payload, before = self._format.encode(data), record.item
         stored = self._store(data, payload, record, old)
         self._written = stored and record.item is not before
         self._old_record = None
@@ -234,7 +234,7 @@ class DynamoDBSession(SessionWithLifetime):
     @property
     def changed(self) -> bool:
         """Whether the session differs from what was loaded or last saved."""
-        return self._deleted or not self._record.holds(self._encode(dict(self)))
+        return self._deleted or not self._record.holds(self._format.encode(dict(self)))
 
     def _update_cookie_out(self, set_cookie: bool = True) -> None:
         # Put a new id or path in the cookie only when the session is stored under that id.

@@ -1,4 +1,4 @@
-"""Find, decode and encode a session's item.
+"""Find a session's item.
 
 With ``consistent_read = auto``, the session cookie also holds a version of the session's data. A
 request may then read eventually consistently, at half the price: it reads again, consistently, if
@@ -10,24 +10,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from beaker.cache import clsmap
-from beaker.session import Session
-from beaker.util import JsonSerializer, PickleSerializer
 
 from beaker_dynamodb.config.beaker_settings import TYPES
-from beaker_dynamodb.dynamodb.error_mapping import cause
-from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
-from beaker_dynamodb.items import plain_pickle
-from beaker_dynamodb.items.codec import SessionBytes
+from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.sessions.events import IDLE
 from beaker_dynamodb.sessions.lifetime import expiry
 from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, surely_differs
-from beaker_dynamodb.sessions.payload import PayloadFormat
 from beaker_dynamodb.sessions.record import SessionRecord
+from beaker_dynamodb.sessions.session_format import SessionFormat
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
 from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
 
@@ -56,6 +50,7 @@ class SessionWithItem(SessionWithCookie):
     _saved: dict[str, Any] | None = None
     #: The data version in the cookie that the browser has, and its write time in epoch seconds.
     _browser_version: tuple[int, int] | None = None
+    _cached_format: SessionFormat | None = None
     timeout: float | None
     namespace: DynamoDBNamespaceManager
 
@@ -83,10 +78,16 @@ class SessionWithItem(SessionWithCookie):
         """Set ``namespace`` to a new manager for the current id; return its record."""
         self.namespace = self.namespace_class(self.id, **self._options)
         record = self.namespace.session
-        record.format = PayloadFormat(self._decode_if_possible, self._encode_like, self._plain)
+        record.format = self._format
         if self.use_cookies:
             record.cookie_name = self.key
         return record
+
+    @property
+    def _format(self) -> SessionFormat:
+        if self._cached_format is None:
+            self._cached_format = SessionFormat(self)
+        return self._cached_format
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -113,7 +114,7 @@ class SessionWithItem(SessionWithCookie):
         timeouts = self.timeout, record.storage.options.absolute_timeout
         record.expiry = None
         try:
-            data = self._decode(record.read(seen_version=seen_version))
+            data = self._format.decode(record.read(seen_version=seen_version))
         except KeyError:
             if record.expired is not None:
                 record.expiry = expiry(record.expired, now, *timeouts) or IDLE
@@ -124,8 +125,7 @@ class SessionWithItem(SessionWithCookie):
     def _surely_changed(self, data: Mapping[str, Any]) -> bool:
         """Return whether data to save surely differs from what is stored; False means "unknown"."""
         # A custom serializer might change a value when it stores it.
-        pickles = type(self.serializer) is PickleSerializer
-        return pickles and surely_differs(self._saved or self.accessed_dict, data)
+        return self._format.pickles and surely_differs(self._saved or self.accessed_dict, data)
 
     def _data_version(self) -> tuple[int, int] | None:
         """Return the stored data's version and write time, or None to leave them out."""
@@ -163,60 +163,3 @@ class SessionWithItem(SessionWithCookie):
             return None
         version, written = self._browser_version
         return version if now - written > MAX_REPLICA_LAG_SECONDS else None
-
-    def _decode(self, payload: Any, serializer: Any = None) -> dict[str, Any]:
-        """Return the data of a payload.
-
-        :param serializer: used instead of ``data_serializer``.
-        """
-        try:
-            if isinstance(payload, SessionBytes) and not self.encrypt_key:
-                return dict((serializer or self.serializer).loads(payload) or {})
-            text = SessionBytes.text(payload)
-            if serializer is None:
-                return dict(self._decrypt_data(text) or {})
-            # Beaker's function reads attributes only, and other threads may use this session.
-            attributes = SimpleNamespace(**{**vars(self), "serializer": serializer})
-            return dict(Session._decrypt_data(attributes, text) or {})
-        except PayloadError:
-            raise
-        except Exception as error:
-            # Decrypting and unpickling may raise anything, and Beaker would treat a KeyError or
-            # TypeError as "no session".
-            raise PayloadError(
-                f"cannot decode a session's payload: {type(error).__name__}"
-            ) from cause(error)
-
-    def _encode(self, data: dict[str, Any]) -> Any:
-        try:
-            if self.encrypt_key:
-                return self._encrypt_data(data)
-            return SessionBytes(self.serializer.dumps(data))
-        except Exception as error:
-            # Pickling runs the values' own code, which may raise anything.
-            raise PayloadError(
-                f"data_serializer cannot encode a session's data: {type(error).__name__}"
-            ) from cause(error)
-
-    def _decode_if_possible(self, payload: Any) -> dict[str, Any] | None:
-        try:
-            return self._decode(payload)
-        except PayloadError:
-            return None
-
-    def _plain(self, payload: Any) -> Any:
-        """Return an unsigned payload encoded again.
-
-        :raises PayloadError: it contains anything but plain data.
-        """
-        if type(self.serializer) is PickleSerializer:
-            return self._encode(self._decode(payload, plain_pickle))
-        if type(self.serializer) is JsonSerializer:
-            return self._encode(self._decode(payload))
-        raise PayloadError(
-            "an unsigned session with a custom data_serializer cannot be checked for plain data "
-            "(option accept_unsigned)"
-        )
-
-    def _encode_like(self, data: Mapping[str, Any], like: Any) -> Any:
-        return self._encode(dict(data))

@@ -90,6 +90,10 @@ TESTS = {
     "beaker_dynamodb/sessions/lifetime.py": _sessions("lifetime_model"),
     "beaker_dynamodb/sessions/combined_saves.py": [*_sessions("combined_saves_queue"), *_SAVES],
     "beaker_dynamodb/sessions/conflict_retry.py": [*_SAVES],
+    "beaker_dynamodb/sessions/session_format.py": [
+        *_sessions("payload", "session", "signed_with_secret"),
+        *_ENDS,
+    ],
     "beaker_dynamodb/session.py": [
         *_sessions("marker", "payload", "session", "users"),
         *_ENDS,

@@ -2,15 +2,15 @@
 
 Beaker hands its backend a string: base64 of a pickle or of zlib-compressed JSON. The first byte
 after decoding the base64 (`SessionBytes`) shows which. With ``encrypt_key`` or a custom serializer,
-the payload is opaque here; `DynamoDBSession`, which has the key, then passes in its own format.
+the payload is opaque here; `DynamoDBSession`, which has the key, then passes its `SessionFormat`.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from beaker.util import JsonSerializer, PickleSerializer
 
@@ -35,22 +35,23 @@ _HEAD = re.compile(rb"\x80\x02}q\x00\((?:" + _ENTRY + rb")*X\x0e\0\0\0_accessed_
 _DOUBLE = struct.Struct(">d")
 
 
-class PayloadFormat(NamedTuple):
-    """Decodes and encodes session payloads.
+class PayloadFormat(Protocol):
+    """Decodes and encodes session payloads."""
 
-    :param loads: returns a payload's dict, or None if the payload is opaque.
-    :param dumps: encodes a dict in the format of its second argument, another payload.
-    :param plain: returns a payload with the same data that is safe to unpickle; raises PayloadError
-        if the data is not plain, or opaque.
-    """
+    def loads(self, payload: Any, /) -> dict[str, Any] | None:
+        """Return a payload's data, or None if it is opaque."""
 
-    loads: Callable[[Any], dict[str, Any] | None]
-    dumps: Callable[[Mapping[str, Any], Any], Any]
-    plain: Callable[[Any], Any]
+    def dumps(self, data: Mapping[str, Any], like: Any, /) -> Any:
+        """Encode data in the format of another payload.
 
-    def __repr__(self) -> str:
-        # A bound method's repr would show its session.
-        return object.__repr__(self)
+        :raises PayloadError: the data cannot be encoded.
+        """
+
+    def plain(self, payload: Any, /) -> Any:
+        """Return a payload with the same data that is safe to unpickle.
+
+        :raises PayloadError: the data is not plain, or opaque.
+        """
 
 
 _NOT_DECODED = object()
@@ -99,51 +100,53 @@ class Payload:
         return Payload(self._format.dumps(data, self.raw), self._format)
 
 
-def _loads(raw: Any) -> dict[str, Any] | None:
-    raw = SessionBytes.of(raw)
-    try:
-        session = _SERIALIZERS[raw[:1]].loads(raw)
-    except Exception:
-        # Encrypted, from a custom serializer, or with a class that cannot be imported. Beaker
-        # raises the error itself when it loads the session.
-        return None
-    return session if isinstance(session, dict) else None
+class BeakerFormat:
+    """The format of plain Beaker: pickles and JSON, told apart by their first byte."""
+
+    def loads(self, payload: Any) -> dict[str, Any] | None:
+        """Return a payload's data, or None if it is opaque."""
+        raw = SessionBytes.of(payload)
+        try:
+            session = _SERIALIZERS[raw[:1]].loads(raw)
+        except Exception:
+            # Encrypted, from a custom serializer, or with a class that cannot be imported. Beaker
+            # raises the error itself when it loads the session.
+            return None
+        return session if isinstance(session, dict) else None
+
+    def dumps(self, data: Mapping[str, Any], like: Any) -> SessionBytes:
+        """Encode data in the format of another payload."""
+        try:
+            return SessionBytes(_SERIALIZERS[SessionBytes.of(like)[:1]].dumps(dict(data)))
+        except Exception as error:
+            # Pickling runs the code of the session's values.
+            message = f"Cannot encode a merged session: {type(error).__name__}"
+            raise PayloadError(message) from cause(error)
+
+    def plain(self, payload: Any) -> Any:
+        """Return a payload with the same data that is safe to unpickle."""
+        raw = SessionBytes.of(payload)
+        if isinstance(raw, SessionBytes):
+            if raw[:1] == b"\x78":
+                return raw  # JSON; no pickle starts with this byte
+            if raw[:1] == b"\x80":
+                return SessionBytes(_SERIALIZERS[b"\x80"].dumps(plain_pickle.loads(raw)))
+        raise PayloadError(
+            "an unsigned session is encrypted or from a custom serializer, so it cannot be checked "
+            "for plain data (option accept_unsigned)"
+        )
 
 
-def _dumps(session: Mapping[str, Any], like: Any) -> SessionBytes:
-    try:
-        return SessionBytes(_SERIALIZERS[SessionBytes.of(like)[:1]].dumps(dict(session)))
-    except Exception as error:
-        # Pickling runs the code of the session's values.
-        message = f"Cannot encode a merged session: {type(error).__name__}"
-        raise PayloadError(message) from cause(error)
+BEAKER = BeakerFormat()
 
 
-def _plain(raw: Any) -> Any:
-    raw = SessionBytes.of(raw)
-    if isinstance(raw, SessionBytes):
-        if raw[:1] == b"\x78":
-            return raw  # JSON; no pickle starts with this byte
-        if raw[:1] == b"\x80":
-            return SessionBytes(_SERIALIZERS[b"\x80"].dumps(plain_pickle.loads(raw)))
-    raise PayloadError(
-        "an unsigned session is encrypted or from a custom serializer, so it cannot be checked for "
-        "plain data (option accept_unsigned)"
-    )
-
-
-def safe_payload(codec: Codec, item: Item, format: PayloadFormat | None = None) -> Any:
+def safe_payload(codec: Codec, item: Item, format: PayloadFormat = BEAKER) -> Any:
     """Return the payload of an item, which is safe to unpickle.
 
-    :param format: defaults to that of plain Beaker.
     :raises PayloadError: the item is damaged, not signed properly, or unsigned and not plain.
     """
     raw = codec.decode_session(item)
-    return (format or BEAKER).plain(raw) if codec.plain_only(item) else raw
-
-
-#: The format of plain Beaker.
-BEAKER = PayloadFormat(_loads, _dumps, _plain)
+    return format.plain(raw) if codec.plain_only(item) else raw
 
 
 def same_except_access_time(seen: Any, payload: Any) -> bool:

@@ -49,7 +49,11 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         if params.get("secure") is None:
             secure = over_https(self.__dict__["_environ"])
             self.__dict__["_params"] = {**params, "secure": secure}
-        return super()._session()
+        session = super()._session()
+        # Beaker does not need it anymore. It refers to this object, and the data of each request
+        # would stay in memory until the garbage collector finds the cycle.
+        del self.__dict__["_environ"]
+        return session
 
     def get_by_id(self, id: str) -> Any:
         """Return the session with this id, or None if it does not exist.

@@ -23,12 +23,8 @@ from beaker_dynamodb import (
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.session_item import in_dynamodb
 from beaker_dynamodb.sessions import merge, record
-from beaker_dynamodb.sessions.payload import (
-    BEAKER,
-    Payload,
-    PayloadFormat,
-    same_except_access_time,
-)
+from beaker_dynamodb.sessions.payload import BEAKER, Payload, same_except_access_time
+from beaker_dynamodb.sessions.session_format import SessionFormat
 from tests.sessions.driven import Visitor
 from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, store
 
@@ -156,7 +152,7 @@ def test_unchanged_sessions_of_the_middlewares_are_the_same(
 
 def test_a_payload_is_decoded_while_another_one_is() -> None:
     """Decoding runs the application's code, which may wait for another thread or fork."""
-    other = Payload("other", PayloadFormat(lambda _: {"a": 1}, mock.Mock(), mock.Mock()))
+    other = Payload("other", mock.Mock(loads=lambda _: {"a": 1}))
     found: list[object] = []
 
     def decode(raw: Any) -> dict[str, Any]:
@@ -165,7 +161,7 @@ def test_a_payload_is_decoded_while_another_one_is() -> None:
         thread.join(60)
         return {}
 
-    assert {} == Payload("slow", PayloadFormat(decode, mock.Mock(), mock.Mock())).data
+    assert {} == Payload("slow", mock.Mock(loads=decode)).data
     assert [{"a": 1}] == found
 
 
@@ -229,45 +225,44 @@ class Empty(PickleSerializer):  # type: ignore[misc]  # Beaker has no type hints
         return None
 
 
-def session_with(moved: dict[str, Any], serializer: Any, **extra: object) -> DynamoDBSession:
-    visitor = Visitor({**moved, "data_serializer": serializer, **extra}, DynamoDBSession)
-    session: DynamoDBSession = visitor.request()
-    return session
+def format_with(moved: dict[str, Any], serializer: Any, **extra: object) -> SessionFormat:
+    options = {**moved, "data_serializer": serializer, **extra}
+    return SessionFormat(Visitor(options, DynamoDBSession).request())
 
 
 @pytest.mark.parametrize("extra", [{}, ENCRYPTED], ids=["plain", "encrypted"])
 def test_errors_of_a_serializer_are_payload_errors(
     moved: dict[str, Any], extra: dict[str, object]
 ) -> None:
-    stored = session_with(moved, PickleSerializer(), **extra)._encode({"a": 1})
-    session = session_with(moved, Broken(), **extra)
+    stored = format_with(moved, PickleSerializer(), **extra).encode({"a": 1})
+    format = format_with(moved, Broken(), **extra)
     with pytest.raises(PayloadError) as caught:
-        session._decode(stored)
+        format.decode(stored)
     assert "cannot decode a session's payload: ZeroDivisionError" == str(caught.value)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     with pytest.raises(PayloadError) as caught:
-        session._encode({"a": 1})
+        format.encode({"a": 1})
     text = "data_serializer cannot encode a session's data: ZeroDivisionError"
     assert text == str(caught.value)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
-    assert session._decode_if_possible(stored) is None
+    assert format.loads(stored) is None
 
 
 @pytest.mark.parametrize("extra", [{}, ENCRYPTED], ids=["plain", "encrypted"])
 def test_nothing_is_read_as_an_empty_session(
     moved: dict[str, Any], extra: dict[str, object]
 ) -> None:
-    session = session_with(moved, Empty(), **extra)
-    stored = session._encode({"a": 1})
-    assert {} == session._decode(stored)
-    assert {} == session._decode(stored, Empty())
-    assert {"a": 1} == session._decode(stored, PickleSerializer())
+    format = format_with(moved, Empty(), **extra)
+    stored = format.encode({"a": 1})
+    assert {} == format.decode(stored)
+    assert {} == format.decode(stored, Empty())
+    assert {"a": 1} == format.decode(stored, PickleSerializer())
 
 
 def test_a_payload_that_is_not_encrypted_is_refused_with_a_key(moved: dict[str, Any]) -> None:
-    plain = session_with(moved, PickleSerializer())._encode({"a": 1})
+    plain = format_with(moved, PickleSerializer()).encode({"a": 1})
     with pytest.raises(PayloadError):
-        session_with(moved, PickleSerializer(), **ENCRYPTED)._decode(plain)
+        format_with(moved, PickleSerializer(), **ENCRYPTED).decode(plain)
 
 
 def test_the_version_belongs_to_the_current_id(moved: dict[str, Any]) -> None:
@@ -284,6 +279,6 @@ def test_the_version_belongs_to_the_current_id(moved: dict[str, Any]) -> None:
 
 def test_an_unsigned_payload_of_another_serializer_is_refused(moved: dict[str, Any]) -> None:
     with pytest.raises(PayloadError) as caught:
-        session_with(moved, Empty())._plain(b"")
+        format_with(moved, Empty()).plain(b"")
     text = "an unsigned session with a custom data_serializer cannot be checked for plain data "
     assert text + "(option accept_unsigned)" == str(caught.value)

@@ -1,0 +1,97 @@
+"""The payload format of a session with Beaker's options: its serializer and its encryption."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from beaker.session import Session
+from beaker.util import JsonSerializer, PickleSerializer
+
+from beaker_dynamodb.dynamodb.error_mapping import cause
+from beaker_dynamodb.exceptions import PayloadError
+from beaker_dynamodb.items import plain_pickle
+from beaker_dynamodb.items.codec import SessionBytes
+
+
+class SessionFormat:
+    """A `PayloadFormat` that knows the keys of one session's options.
+
+    It does not refer to the session: the session refers to its record and so to its format, and
+    the data of each request would stay in memory until the garbage collector finds the cycle.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.serializer = session.serializer
+        # These are the attributes that Beaker's functions read.
+        self.encrypt_key = session.encrypt_key
+        self.validate_key = session.validate_key
+        self.encrypt_nonce_size = session.encrypt_nonce_size
+        self.crypto_module = session.crypto_module
+
+    @property
+    def pickles(self) -> bool:
+        """Whether the serializer is Beaker's own for pickles."""
+        return type(self.serializer) is PickleSerializer
+
+    def decode(self, payload: Any, serializer: Any = None) -> dict[str, Any]:
+        """Return the data of a payload.
+
+        :param serializer: used instead of ``data_serializer``.
+        :raises PayloadError: the payload cannot be decoded.
+        """
+        try:
+            if isinstance(payload, SessionBytes) and not self.encrypt_key:
+                return dict((serializer or self.serializer).loads(payload) or {})
+            attributes = SimpleNamespace(**vars(self))
+            attributes.serializer = serializer or self.serializer
+            return dict(Session._decrypt_data(attributes, SessionBytes.text(payload)) or {})
+        except PayloadError:
+            raise
+        except Exception as error:
+            # Decrypting and unpickling may raise anything, and Beaker would treat a KeyError or
+            # TypeError as "no session".
+            raise PayloadError(
+                f"cannot decode a session's payload: {type(error).__name__}"
+            ) from cause(error)
+
+    def encode(self, data: dict[str, Any]) -> Any:
+        """Return the payload of data.
+
+        :raises PayloadError: ``data_serializer`` cannot encode it.
+        """
+        try:
+            if self.encrypt_key:
+                return Session._encrypt_data(self, data)
+            return SessionBytes(self.serializer.dumps(data))
+        except Exception as error:
+            # Pickling runs the values' own code, which may raise anything.
+            raise PayloadError(
+                f"data_serializer cannot encode a session's data: {type(error).__name__}"
+            ) from cause(error)
+
+    def loads(self, payload: Any) -> dict[str, Any] | None:
+        """Return the data of a payload, or None if it cannot be decoded."""
+        try:
+            return self.decode(payload)
+        except PayloadError:
+            return None
+
+    def dumps(self, data: Mapping[str, Any], like: Any) -> Any:
+        """Return the payload of data; this session has one format only."""
+        return self.encode(dict(data))
+
+    def plain(self, payload: Any) -> Any:
+        """Return an unsigned payload encoded again.
+
+        :raises PayloadError: it contains anything but plain data.
+        """
+        if self.pickles:
+            return self.encode(self.decode(payload, plain_pickle))
+        if type(self.serializer) is JsonSerializer:
+            return self.encode(self.decode(payload))
+        raise PayloadError(
+            "an unsigned session with a custom data_serializer cannot be checked for plain data "
+            "(option accept_unsigned)"
+        )
