@@ -141,7 +141,7 @@ def everything(
     result: dict[str, Any] = {"capacity": capacity.measure(plan, fleet, local)}
     result["mix"] = mix.measure(plan, fleet, local, canned, tell)
     tell("against Redis")
-    result["against_redis"] = against_redis.measure(plan, fleet, canned[-1])
+    result["against_redis"] = against_redis.measure(plan, fleet, canned)
     tell("one thread and many")
     result["scaling"] = scaling.measure(plan, fleet, canned)
     tell("first requests")

@@ -13,6 +13,9 @@ from benchmarks.fleet import ratio
 from benchmarks.plan import LARGE_KB, MIDDLE_KB
 
 REDIS = "redis"
+#: What the package may add to a request with ``type = memory``, which took 65 µs where these goals
+#: were set: 30 and 45 µs.
+MOST_ADDED = {"our middleware": 30 / 65, "Beaker's middleware": 45 / 65}
 #: The growth that footprint.py measures.
 FIGURES = {"memory_kb": "growth of memory", "descriptors": "growth of open descriptors"}
 
@@ -36,7 +39,7 @@ def goals(result: dict[str, Any]) -> Iterator[Goal]:
     """Return every goal that this result has rows for."""
     yield from _capacity(result["capacity"])
     yield from _processor(result["derived"], result["mix"])
-    yield from _redis(result["against_redis"], result["mix"])
+    yield from _redis(result["against_redis"])
     yield from _first(result["first"])
     yield from _scaling(result["scaling"])
     yield from _footprint(result["footprint"])
@@ -71,15 +74,15 @@ def _processor(derived: dict[str, Any], mix: list[dict[str, Any]]) -> Iterator[G
             spread_text(share, ".2f"),
             share["median"] <= 0.25,
         )
-    for name, most_us in (("our middleware", 30), ("Beaker's middleware", 45)):
-        added = derived[f"added_us, {name}"]
+    for name, most in MOST_ADDED.items():
+        added, added_us = derived[f"added, {name}"], derived[f"added_us, {name}"]
         yield Goal(
-            f"processor time that this package adds to Beaker's own and to its calls, {name}, "
-            f"{MIDDLE_KB} KB",
-            f"at most {most_us} µs",
-            f"{spread_text(added, '.0f')} µs; pickle and zlib alone "
-            f"{spread_text(derived['codec_us'], '.0f')} µs",
-            added["median"] <= most_us,
+            f"processor time that this package adds to Beaker's type = memory, without its calls, "
+            f"{name}, {MIDDLE_KB} KB",
+            f"at most {most:.2f}",
+            f"{spread_text(added, '.2f')}; {spread_text(added_us, '.0f')} µs, pickle and zlib "
+            f"alone {spread_text(derived['codec_us'], '.0f')} µs",
+            added["median"] <= most,
         )
     at_once = _at_once(mix)
     peers = [
@@ -120,15 +123,13 @@ def _footprint(rows: list[dict[str, Any]]) -> Iterator[Goal]:
             )
 
 
-def _redis(rows: list[dict[str, Any]], mix: list[dict[str, Any]]) -> Iterator[Goal]:
+def _redis(rows: list[dict[str, Any]]) -> Iterator[Goal]:
     for row in rows:
-        direct = _at_once(mix)
+        both = f", both after {row['delay_ms']} ms" if row["delay_ms"] else ""
         yield Goal(
-            f"processor time per request, against {BY_NAME[REDIS].title} on a Redis, both after "
-            f"{row['delay_ms']} ms",
+            f"processor time per request, against {BY_NAME[REDIS].title} on a Redis{both}",
             "at most 1.2 times",
-            f"{spread_text(row['ratio'], '.2f')}; a Redis that answers at once "
-            f"{spread_text(_processor_ratio(direct[OURS], direct[REDIS]), '.2f')}",
+            spread_text(row["ratio"], ".2f"),
             row["ratio"]["median"] <= 1.2,
         )
 

@@ -12,14 +12,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache, partial
 
 from benchmarks import docs
 from benchmarks.driver import InProcess
 from benchmarks.fleet import create_table, dynamodb_client, environment, python
+from benchmarks.goals import MOST_ADDED, Goal
 from benchmarks.load import Client
 from benchmarks.plan import MIDDLE_KB
-from benchmarks.report import table
+from benchmarks.report import goal_rows, table
 from benchmarks.rounds import Part
 from benchmarks.servers import stores
 from benchmarks.store import Store, table_name
@@ -102,17 +104,31 @@ def _output(command: list[str], group: str, name: str, calls: int) -> str:
 
 
 def count() -> dict[str, float]:
-    """Return the instructions of each part, and of the mix on either store."""
+    """Return the instructions of each part."""
     counted = {}
     for group, names in GROUPS.items():
         _output([], group, names[0], 0)  # compiles modules that have changed
         for name in names:
             begun = instructions(group, names[0], 0)
             counted[name] = (instructions(group, name, CALLS) - begun) / CALLS
-    for store in ("ours", "ext:redis"):
-        read, change = (counted[f"{store}: {kind}"] for kind in KINDS)
-        counted[f"{store}: the mix"] = read + (change - read) / CHANGE_EVERY
     return counted
+
+
+def goals(counted: dict[str, float]) -> Iterator[Goal]:
+    """Return the goals that do not depend on the machine's speed."""
+
+    def mix(name: str) -> float:
+        read, change = (counted[f"{name}: {kind}"] for kind in KINDS)
+        return read + (change - read) / CHANGE_EVERY
+
+    to_redis = mix("ours") / mix("ext:redis")
+    figure = "a request, against Beaker ext:redis on a Redis"
+    yield Goal(figure, "at most 1.2 times", f"{to_redis:.3f}", to_redis <= 1.2)
+    memory = mix("request, Beaker's type = memory")
+    for name, most in MOST_ADDED.items():
+        added = mix(f"request, {name}") / memory - 1
+        figure = f"what this package adds to Beaker's type = memory, without its calls, {name}"
+        yield Goal(figure, f"at most {most:.2f}", f"{added:.3f}", added <= most)
 
 
 def main(arguments: list[str]) -> None:
@@ -124,10 +140,7 @@ def main(arguments: list[str]) -> None:
     first = counted[GROUPS["whole"][0]]
     rows = [(name, f"{n / 1000:,.0f}", f"{n / first:.3f}") for name, n in counted.items()]
     text = table(["part", "thousands of instructions", "to the first"], rows)
-    text += (
-        "\nThe mix on DynamoDB to the same on Redis: "
-        f"{counted['ours: the mix'] / counted['ext:redis: the mix']:.3f}\n"
-    )
+    text += f"\n\n{goal_rows(goals(counted))}\n"
     print(text)
     if "--docs" in arguments:
         docs.write({}, {docs.TABLES: {"instructions": lambda _: text}})

@@ -29,7 +29,7 @@ Measured = dict[str, list[float]]
 
 
 def derived(measured: Measured) -> dict[str, dict[str, float]]:
-    """Return what this package adds to Beaker in microseconds, and the store's share of a call.
+    """Return what this package adds to Beaker's type = memory, and the store's share of a call.
 
     Computed round by round, so that a slow moment affects both sides.
     """
@@ -46,9 +46,10 @@ def derived(measured: Measured) -> dict[str, dict[str, float]]:
         pairs = zip(measured[f"GetItem by {by}"], measured[f"PutItem by {by}"], strict=True)
         return [get + put / CHANGE_EVERY for get, put in pairs]
 
-    def added(name: str) -> dict[str, float]:
-        beakers = request("Beaker's type = memory")
-        return spread(a - b for a, b in zip(request(name), beakers, strict=True))
+    def added(name: str) -> dict[str, dict[str, float]]:
+        memory = request("Beaker's type = memory")
+        added_us = [ours - its for ours, its in zip(request(name), memory, strict=True)]
+        return {f"added_us, {name}": spread(added_us), f"added, {name}": ratio(added_us, memory)}
 
     shares = {
         name.replace("our store", "store_share") + over: ratio(
@@ -58,8 +59,11 @@ def derived(measured: Measured) -> dict[str, dict[str, float]]:
         for over in ("", ", TLS")
     }
     codec = mixed(f"{CODEC}: read", f"{CODEC}: change")
-    return {"codec_us": spread(codec), **shares} | {
-        f"added_us, {name}": added(name) for name in ("our middleware", "Beaker's middleware")
+    return {
+        "codec_us": spread(codec),
+        **shares,
+        **added("our middleware"),
+        **added("Beaker's middleware"),
     }
 
 

@@ -20,6 +20,7 @@ class Plan:
     :param delayed_rounds: rounds on the canned server with a delay.
     :param cold_rounds: new processes per candidate.
     :param footprint_rounds: new processes per caller, for memory and descriptors.
+    :param redis_requests: requests per round in the comparison with Redis.
     :param redis_rounds: alternating rounds of this package and Redis.
     :param served_rounds: rounds on each application behind gunicorn.
     :param parts_rounds: rounds of the breakdown of one request.
@@ -38,7 +39,8 @@ class Plan:
     delayed_rounds: int = 4
     cold_rounds: int = 7
     footprint_rounds: int = 5
-    redis_rounds: int = 20
+    redis_requests: int = 100
+    redis_rounds: int = 60
     served_rounds: int = 9
     parts_rounds: int = 100
     scaling_rounds: int = 8
@@ -61,7 +63,7 @@ QUICK = Plan(
     delayed_rounds=2,
     cold_rounds=3,
     footprint_rounds=2,
-    redis_rounds=10,
+    redis_rounds=30,
     served_rounds=3,
     parts_rounds=40,
     scaling_rounds=4,
@@ -80,6 +82,7 @@ SMOKE = Plan(
     delayed_rounds=1,
     cold_rounds=1,
     footprint_rounds=1,
+    redis_requests=20,
     redis_rounds=1,
     served_rounds=1,
     parts_rounds=2,

@@ -1,8 +1,9 @@
-"""Processor time of a request on DynamoDB, divided by that of one on Redis, at the same distance.
+"""Processor time of a request on DynamoDB, divided by that of one on Redis.
 
-A process that sleeps longer for its answer is slower for a while after it wakes up. So a Redis on
-this machine, which answers in 30 µs, cannot be compared with a server of canned answers in Python,
-which takes 130 µs. Here both answer after the same delay, as they do over a network.
+The two run in turn, for a moment each, so that a slow moment of the machine affects both. Measured
+twice: directly, and with both stores behind the same delay, as over a network. A process that
+sleeps longer for its answer is slower for a while after it wakes up, and a Redis on this machine
+answers in 30 µs, but the server of canned answers, which is written in Python, in 130.
 """
 
 from __future__ import annotations
@@ -16,32 +17,40 @@ from benchmarks.servers import stores
 from benchmarks.store import Store
 
 REDIS = "redis"
-LOAD = {"clients": 1, "size_kb": MIDDLE_KB}
 
 
-def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
-    """Alternate between the two; return no row without Redis.
+def measure(plan: Plan, fleet: Fleet, canned: list[Store]) -> list[dict[str, Any]]:
+    """Return a row for each delay; none without Redis.
 
-    :param canned: the server with the longest delay.
+    :param canned: a server for each delay of the plan.
     """
     redis = fleet.others.get(REDIS)
     if redis is None or REDIS not in fleet.processes:
         return []
+    rows = [_compared(plan, fleet, canned[0], redis, 0)]
+    if (delay_ms := max(plan.delays_ms)) > 0:
+        with stores.relayed(redis, delay_ms) as relayed:
+            rows.append(_compared(plan, fleet, canned[-1], relayed, delay_ms))
+    return rows
+
+
+def _compared(
+    plan: Plan, fleet: Fleet, dynamodb: Store, redis: Store, delay_ms: int
+) -> dict[str, Any]:
     measured: dict[str, list[float]] = {OURS: [], REDIS: []}
-    with stores.relayed(redis, max(plan.delays_ms)) as relayed:
-        sites = {OURS: canned, REDIS: relayed}
-        for name, store in sites.items():
-            fleet.processes[name].ask("warm_up", store=store, **LOAD)
-        for number in range(plan.redis_rounds):
-            for name in list(sites)[:: 1 if number % 2 else -1]:
-                process = fleet.processes[name]
-                answer = process.ask("run", store=sites[name], requests=plan.requests, **LOAD)
-                measured[name].append(answer["processor_seconds"] / plan.requests * 1e6)
-    return [
-        {
-            "delay_ms": max(plan.delays_ms),
-            "ours_us": spread(measured[OURS]),
-            "redis_us": spread(measured[REDIS]),
-            "ratio": ratio(measured[OURS], measured[REDIS]),
-        }
-    ]
+    sites = {OURS: dynamodb, REDIS: redis}
+    for name, store in sites.items():
+        fleet.processes[name].ask("warm_up", store=store, clients=1, size_kb=MIDDLE_KB)
+    for number in range(plan.redis_rounds):
+        for name in list(sites)[:: 1 if number % 2 else -1]:
+            process, store, requests = fleet.processes[name], sites[name], plan.redis_requests
+            process.ask("wake", store=store, size_kb=MIDDLE_KB)
+            load = {"clients": 1, "size_kb": MIDDLE_KB, "requests": requests}
+            answer = process.ask("run", store=store, **load)
+            measured[name].append(answer["processor_seconds"] / requests * 1e6)
+    return {
+        "delay_ms": delay_ms,
+        "ours_us": spread(measured[OURS]),
+        "redis_us": spread(measured[REDIS]),
+        "ratio": ratio(measured[OURS], measured[REDIS]),
+    }

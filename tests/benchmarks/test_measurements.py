@@ -35,7 +35,9 @@ def test_the_parts_of_a_request_are_measured_over_plain_http_and_tls() -> None:
         "store_share, boto3",
         "store_share, boto3, TLS",
         "added_us, our middleware",
+        "added, our middleware",
         "added_us, Beaker's middleware",
+        "added, Beaker's middleware",
     } == set(result["derived"])
     assert all(values["median"] > 0 for values in result["parts"].values())
 
@@ -48,24 +50,25 @@ def test_memory_and_descriptors_of_many_threads_are_counted() -> None:
     assert 0 < rows[POOLED]["descriptors"]["median"] <= 31
 
 
-def test_redis_is_measured_at_the_same_distance() -> None:
+def test_redis_is_measured_directly_and_at_the_same_distance() -> None:
     with (
         stores.redis() as redis,
-        stores.canned((1,)) as (store,),
+        stores.canned((0, 1)) as canned,
         Fleet(["ours", "redis"], {"redis": redis}) as fleet,
     ):
         if "redis" not in fleet.processes:
             pytest.skip(fleet.left_out["Beaker ext:redis"])
-        fleet.create_tables(store)
-        plan = replace(SMOKE, delays_ms=(1,))
-        (row,) = against_redis.measure(plan, fleet, store)
-    assert 1 == row["delay_ms"]
-    assert row["ours_us"]["median"] / row["redis_us"]["median"] == row["ratio"]["median"]
+        for store in canned:
+            fleet.create_tables(store)
+        rows = against_redis.measure(replace(SMOKE, delays_ms=(0, 1)), fleet, canned)
+    assert [0, 1] == [row["delay_ms"] for row in rows]
+    for row in rows:
+        assert row["ours_us"]["median"] / row["redis_us"]["median"] == row["ratio"]["median"]
 
 
 def test_without_redis_it_is_not_compared() -> None:
     with Fleet(["nothing"], {"redis": None}) as fleet:
-        assert [] == against_redis.measure(SMOKE, fleet, Store("", "dynamodb", ""))
+        assert [] == against_redis.measure(SMOKE, fleet, [Store("", "dynamodb", "")])
 
 
 def test_an_application_behind_gunicorn_is_loaded_over_http() -> None:
