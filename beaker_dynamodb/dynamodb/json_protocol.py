@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +36,7 @@ def loads(content: bytes) -> dict[str, Any]:
 
 def _base64(value: object) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return b64encode(value).decode()
+        return b2a_base64(value, newline=False).decode()
     raise TypeError(type(value).__name__)
 
 
@@ -45,7 +45,7 @@ def _decode_bytes(value: dict[str, Any]) -> None:
     if not isinstance(value, dict):
         raise TypeError(type(value).__name__)
     if "B" in value:
-        value["B"] = b64decode(value["B"])
+        value["B"] = a2b_base64(value["B"])
     elif "M" in value:
         for inner in value["M"].values():
             _decode_bytes(inner)
@@ -53,7 +53,7 @@ def _decode_bytes(value: dict[str, Any]) -> None:
         for inner in value["L"]:
             _decode_bytes(inner)
     elif "BS" in value:
-        value["BS"] = [b64decode(encoded) for encoded in value["BS"]]
+        value["BS"] = [a2b_base64(encoded) for encoded in value["BS"]]
 
 
 # json.dumps and json.loads create a new encoder or decoder for each call.
