@@ -5,7 +5,7 @@
     python example_wsgi.py --aws --region eu-west-1               Amazon DynamoDB itself
 
 Only the configuration in `create_app` makes it use DynamoDB. The rest is an ordinary WebOb
-application, and a page (examples/demo_page.py) that shows what happens behind it.
+application, and a page (examples/demo_page.py) that shows what its requests do.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ SLOW_SECONDS = 1
 class Demo:
     """The application.
 
-    :param manager: a namespace manager with the same options, to look at the table.
+    :param manager: a namespace manager with the same options, to read the table.
     :param draw: the cached slow function.
     :param words: parts of the page that depend on the configuration.
-    :param server: the embedded DynamoDB, which a switch stops, or None.
+    :param server: the embedded DynamoDB, which a button stops, or None.
     :param wait: pauses a slow request, for a number of seconds.
     """
 
@@ -67,7 +67,7 @@ class Demo:
         self.words = words
         self.server, self.down, self.lock = server, False, threading.Lock()
         self.wait = wait
-        #: The calls of the last buttons, newest first. The page after a button shows them.
+        #: The calls of the last button requests, newest first. The next page shows them.
         self.buttons: deque[tuple[str, list[Call]]] = deque(maxlen=4)
         self.thread = threading.local()
         Capacity(manager.client, on_call=self.record)
@@ -85,7 +85,7 @@ class Demo:
         return response(environ, start_response)
 
     def answer(self, request: Request) -> Response:
-        """Return the page, or do what a button says."""
+        """Return the page, or act on a button."""
         if (request.method, request.path_info) == ("POST", "/outage") and self.server is not None:
             return self.switch(self.server, request.POST.get("down") == "1")
         if request.path_info != "/" or request.method not in ("GET", "POST"):
@@ -108,7 +108,7 @@ class Demo:
         )
 
     def switch(self, server: EmbeddedDynamoDB, down: bool) -> Response:
-        """Take the embedded DynamoDB away, or bring it back. Does not touch the session."""
+        """Stop or restart the embedded DynamoDB. Does not touch the session."""
         with self.lock:
             self.down = down
             (server.stop if down else server.start)()
@@ -130,7 +130,7 @@ class Demo:
         return Response(text, status=503, headerlist=[*show.HEADERS, ("Retry-After", "5")])
 
     def framed(self, main: str) -> str:
-        """Return a whole page."""
+        """Return the page around its main part."""
         table = self.manager.backend.options.table_name
         return show.fill(show.PAGE, **self.words, table=table, main=main)
 
@@ -139,13 +139,13 @@ class Demo:
         getattr(self.thread, "calls", []).append(call)
 
     def record_calls(self) -> list[Call]:
-        """Return a list that gets the further calls of this thread."""
+        """Return a list to which this thread's next calls are appended."""
         calls: list[Call] = []
         self.thread.calls = calls
         return calls
 
     def change(self, session: Any, form: dict[str, str]) -> Response:
-        """Do what a button says, and redirect to the page, so that a reload repeats nothing."""
+        """Act on a button, and redirect to the page, so that a reload repeats nothing."""
         action, name, value = (form.get(part, "") for part in ("action", "name", "value"))
         if action == "log-out":
             session.delete()
@@ -211,7 +211,7 @@ class Demo:
 
 
 def is_allowed(name: str) -> bool:
-    """Return whether visitors may set a session value; Beaker's names have an underscore."""
+    """Return whether visitors may set a key; Beaker's own start with an underscore."""
     return 0 < len(name) <= show.LONGEST_NAME and not name.startswith("_") and name != "visits"
 
 
@@ -233,9 +233,9 @@ def create_app(
     """Return the application, with its sessions and caches in DynamoDB.
 
     :param options: options of the backend.
-    :param where: says where the data is, for the page.
-    :param server: the embedded DynamoDB, which a switch stops, or None.
-    :param wait: pauses a slow request, for a number of seconds.
+    :param where: where the data is stored, as the page shows it.
+    :param server: see `Demo`.
+    :param wait: see `Demo`.
     """
     manager = DynamoDBNamespaceManager("demo", **options)
     manager.has_key(b"anything")  # creates the table, so that the first page need not
@@ -270,10 +270,10 @@ def parsed_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def place(
+def storage(
     arguments: argparse.Namespace, stack: ExitStack
 ) -> tuple[str, dict[str, Any], EmbeddedDynamoDB | None]:
-    """Return where the data is kept, in words and as options of the backend; and the server."""
+    """Return where the data is stored, the options of the backend, and the embedded server."""
     options = {"table_name": arguments.table_name, "region_name": arguments.region}
     if arguments.aws:
         return "Amazon DynamoDB (AWS)", options, None
@@ -306,7 +306,7 @@ def main() -> None:
         except OSError as error:
             sys.exit(f"example_wsgi.py: port {arguments.port}: {error} (--port 0 picks a free one)")
         try:
-            where, options, server = place(arguments, stack)
+            where, options, server = storage(arguments, stack)
             application = create_app(
                 options, where=where, cache_seconds=arguments.cache_seconds, server=server
             )
@@ -314,8 +314,8 @@ def main() -> None:
             sys.exit(f"example_wsgi.py: {error}")
         print(f"Sessions and cache are in {where}, table {arguments.table_name}.")
         print(f"Open http://127.0.0.1:{listener.getsockname()[1]}/ (Ctrl-C stops it)", flush=True)
-        # More threads than the 20 requests of the page. waitress still warns about a queue, while a
-        # thread wakes up.
+        # More threads than the page sends requests (20). waitress still warns about its queue while
+        # a thread wakes up.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         waitress.serve(application, sockets=[listener], threads=32, _quiet=True)
 

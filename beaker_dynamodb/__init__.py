@@ -1,7 +1,7 @@
 """Beaker sessions and caches in Amazon DynamoDB.
 
-Most applications only need ``session.type = ext:dynamodb`` in their Beaker configuration. The names
-here are for those that register the backend themselves, catch its errors or manage sessions.
+Most applications only need ``session.type = ext:dynamodb`` in their Beaker configuration. Import
+these names to register the backend yourself, catch its errors or manage sessions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The objects that share one configuration: options, keys, codec and item store."""
+"""The objects that sessions and caches share: options, keys, codec and item store."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from beaker_dynamodb.items.store import ItemStore
 
 
 class Backend:
-    """Shared by the sessions and caches of one configuration. Thread-safe; does no I/O itself.
+    """The shared objects of one configuration. Thread-safe; does no I/O itself.
 
-    :param table_is_default: whether no option names a table.
+    :param table_is_default: whether the options leave the table name at its default.
     """
 
     def __init__(self, options: Options, *, table_is_default: bool = False) -> None:
@@ -39,7 +39,7 @@ def backend_for(options: dict[str, Any]) -> Backend:
         return _new_backend(options)
 
 
-# typed, because True and 1 are equal but are different option values.
+# typed: True and 1 are equal, but they are different option values.
 @lru_cache(maxsize=256, typed=True)
 def _cached_backend(items: tuple[tuple[str, Any], ...]) -> Backend:
     return _new_backend(dict(items))

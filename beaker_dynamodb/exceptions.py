@@ -2,13 +2,18 @@
 
 ::
 
-    BeakerException └── DynamoDBError ├── ConfigurationError      an option, the table or the
-    installation is wrong ├── StoreUnavailable        DynamoDB could not answer; the call may
-    succeed later ├── AccessDenied            an IAM permission is missing ├── SessionConflict
-    concurrent saves of a session could not be merged ├── ItemTooLarge ├── PayloadError            a
-    value cannot be encoded or decoded ├── TooManySessions         a log-in beyond ``max_sessions``
-    ├── LockTimeout             another caller holds a creation lock for too long └──
-    SpecialKeyError         a special key does not have the declared type └── MissingSpecialKeys
+    BeakerException
+    └── DynamoDBError
+        ├── ConfigurationError
+        ├── StoreUnavailable
+        ├── AccessDenied
+        ├── SessionConflict
+        ├── ItemTooLarge
+        ├── PayloadError
+        ├── TooManySessions
+        ├── LockTimeout
+        └── SpecialKeyError
+            └── MissingSpecialKeys
 
 A missing key is a plain ``KeyError``, as everywhere in Beaker. None of these exceptions is a
 ``KeyError`` or ``TypeError``, because Beaker's Session treats both as "new session": a store error
@@ -44,8 +49,7 @@ class DynamoDBError(BeakerException):  # type: ignore[misc]  # Beaker has no typ
     :param aws_code: AWS's error code, for instance ``ThrottlingException``; None if DynamoDB did
         not answer.
 
-    The ``__cause__`` is botocore's exception, or the operating system's if there was no connection
-    or it was lost.
+    The ``__cause__`` is botocore's exception, or the operating system's if the connection failed.
     """
 
     def __init__(
@@ -69,8 +73,8 @@ class ConfigurationError(DynamoDBError):
 class StoreUnavailable(DynamoDBError):
     """DynamoDB could not answer; the same call may succeed later.
 
-    The reason may be the network, a timeout, throttling, the credentials, an internal error of
-    DynamoDB or the table's state.
+    Possible reasons are the network, a timeout, throttling, the credentials, an internal error of
+    DynamoDB, and the table's state.
     """
 
 
@@ -81,7 +85,7 @@ class AccessDenied(DynamoDBError):
 class SessionConflict(DynamoDBError):
     """Another request saved the session in the meantime.
 
-    Raised with ``concurrency = reject``, or if merging does not succeed in time.
+    Raised with ``concurrency = reject``, or if the changes could not be merged in time.
     """
 
 
@@ -89,7 +93,7 @@ class ItemTooLarge(DynamoDBError):
     """The value is too large; nothing was written.
 
     :param size: size of the value in bytes.
-    :param limit: largest possible size in bytes.
+    :param limit: maximum size in bytes.
     :param hashed_key: the first digits of the SHA-256 of the item's primary key.
     """
 
@@ -113,13 +117,13 @@ class PayloadError(DynamoDBError):
 
 
 class LockTimeout(DynamoDBError):
-    """Another caller is still creating a cache value after ``lock_timeout``."""
+    """Another caller is still computing a cache value after ``lock_timeout``."""
 
 
 class TooManySessions(DynamoDBError):
     """The user already has ``max_sessions`` sessions; nothing was saved.
 
-    Raised by the save of a log-in, with ``when_exceeded = refuse``.
+    Raised when a log-in is saved with ``when_exceeded = refuse``.
 
     :param limit: the option ``max_sessions``.
     """
@@ -130,10 +134,10 @@ class TooManySessions(DynamoDBError):
 
 
 class SpecialKeyError(DynamoDBError):
-    """A special key's value does not have its type in ``special_keys``; nothing was saved.
+    """A special key's value does not have the declared type; nothing was saved.
 
     :param key: the special key.
-    :param type: the declared type, for instance ``N``.
+    :param type: the type in the option ``special_keys``, for instance ``N``.
     """
 
     def __init__(self, message: str, *, key: str, type: str) -> None:

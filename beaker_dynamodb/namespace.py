@@ -66,7 +66,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __getitem__(self, key: str | bytes) -> Any:
         """Return the value, with one GetItem.
 
-        :raises KeyError: it does not exist, or its lifetime and ``stale_grace`` are over.
+        :raises KeyError: it does not exist, or has expired and its ``stale_grace`` is over.
         :raises PayloadError: it cannot be decoded.
         """
         if key == SESSION_KEY:
@@ -79,8 +79,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __contains__(self, key: str | bytes) -> bool:
         """Return whether `[]` would return a value, with one GetItem.
 
-        Inside a write lock, return True without a call: Beaker asks before it removes a value, and
-        must also remove a value that another caller is still computing.
+        Inside a write lock, return True without a call: Beaker only removes a value that exists,
+        but must also remove one that another caller is still computing.
         """
         if key == SESSION_KEY:
             return self.session.exists()
@@ -150,13 +150,13 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._thread.read_locks += 1
 
     def release_read_lock(self) -> None:
-        """End a read."""
+        """Release the lock, and forget the values read inside it."""
         self._thread.read_locks -= 1
         if not self._thread.read_locks:
             self._thread.values.clear()
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
-        """Begin a write by this thread. Takes no lock: every write is a single call."""
+        """Begin a write by this thread. No lock is needed: every write is a single call."""
         self._thread.write_locks += 1
         return True
 
@@ -165,7 +165,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._thread.write_locks -= 1
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
-        """Return the lock under which only one caller of all hosts computes a value."""
+        """Return the lock that lets only one caller on all hosts compute a value."""
         from beaker_dynamodb.caches.lock_registry import locks
 
         return locks.lock(self._cache_storage(), self.backend.keys.lock(self.namespace, key))
@@ -224,6 +224,6 @@ def register() -> None:
 
     for name in TYPES:
         try:
-            clsmap[name]  # loads the entry points, which raise if a name is already registered
+            clsmap[name]  # loads entry points first: they raise if the name is already taken
         except KeyError:
             clsmap._clsmap[name] = DynamoDBNamespaceManager

@@ -45,7 +45,7 @@ def includeme(config: Any) -> None:
             register()
             from beaker_dynamodb.caches.storage import cache_storage
 
-            cache_storage(backend_for(split(region, CACHE)[0]))  # reports wrong options now
+            cache_storage(backend_for(split(region, CACHE)[0]))  # fails now if an option is wrong
 
 
 def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
@@ -60,7 +60,7 @@ def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
 def _pyramid_session_class(base: Any, on_save_error: SaveErrorHandler) -> Any:
     """Combine pyramid_beaker's session class with `SessionObject`."""
 
-    class PyramidSession(base, SessionObject):  # type: ignore[misc]  # made at run time
+    class PyramidSession(base, SessionObject):  # type: ignore[misc]  # dynamic base
         changed = SessionObject.save
 
         def __init__(self, request: Any) -> None:
@@ -88,10 +88,10 @@ def _pyramid_session_class(base: Any, on_save_error: SaveErrorHandler) -> Any:
             return None
 
         def finish_response(self, request: Any, response: Any) -> None:
-            """Save an exception view's changes, and add the headers."""
+            """Save an exception view's changes, and add the session's headers."""
             if not self._wants_save(getattr(request, "exception", None)):
                 return
-            # If the setting `pyramid.tweens` leaves the tween out, this is the only save.
+            # If the setting `pyramid.tweens` omits the tween, this is the only save.
             if self.marked or self.unsettled or not self.__dict__["_saved_below"]:
                 self.save_at_start(response.status)
             response.headerlist = with_session(response.headerlist, self)
@@ -112,7 +112,7 @@ def save_session_tween_factory(
         try:
             response = handler(request)
         except HTTPException as raised:
-            # A normal response, for example the redirect after a login.
+            # Not an error but a response, for example the redirect after a log-in.
             instead = _save(request, raised.status, raised)
             if instead is None:
                 raise
@@ -120,8 +120,7 @@ def save_session_tween_factory(
         instead = _save(request, response.status, None)
         if instead is not None or "session" not in request.__dict__:
             return instead or response
-        # A view may return the same response object to every visitor, so the headers of this
-        # session go into a copy.
+        # A view may return the same response object to every visitor: add headers to a copy only.
         return _copied(response)
 
     return save_session_tween
@@ -131,7 +130,7 @@ def _copied(response: Any) -> Any:
     """Return a shallow copy of a response, such as an HTTPFound that a view returned."""
     if not isinstance(response, Exception):
         return copy.copy(response)
-    # copy.copy would call its constructor, which needs the location.
+    # copy.copy would call the constructor without the location that a redirect requires.
     copied = type(response).__new__(type(response))
     copied.__dict__.update(response.__dict__)
     return copied

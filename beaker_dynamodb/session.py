@@ -90,14 +90,14 @@ class DynamoDBSession(SessionWithLifetime):
                 break
             unopened.append(record)
         else:
-            # Never adopt an id from a cookie: it may be an attacker's. Without cookies, the id
-            # was chosen by the application, which must find the session again.
+            # Never adopt an id from a cookie: it may be an attacker's. Without cookies, the
+            # application chose the id, and must find the session under it again.
             for record in unopened:
                 record.report_unopened()
             self._start(now, keep_id=not self.use_cookies)
             self._ended = self.use_cookies and any(record.ended for record in unopened)
             self._ended_by_application = False
-            self.was_invalidated = bool(data)  # it has timed out
+            self.was_invalidated = bool(data)  # found, but timed out
             return
         self._stored_id = self._browser_id = self.id
         self._apply_cookie_config(data)
@@ -136,7 +136,7 @@ class DynamoDBSession(SessionWithLifetime):
         data = dict(self._saved or self.accessed_dict) if accessed_only else dict(self)
         if data.keys() <= BOOKKEEPING:
             if self._stored_id is not None:
-                # After clear(). Unlike delete(), it does not expire the cookie.
+                # The application called clear(), which does not expire the cookie itself.
                 self._expire_cookie()
             self._remove()
             return
@@ -153,7 +153,7 @@ class DynamoDBSession(SessionWithLifetime):
             if due or (self._slides and not self.request["set_cookie"]):
                 super()._update_cookie_out()
                 if not due:
-                    # Only the expiry is new, so it may come too late without a warning.
+                    # Only the expiry is new: do not warn if it comes too late for the response.
                     self.request["cookie_terms"] = None
 
     def _write(self, data: dict[str, Any]) -> None:
@@ -208,8 +208,8 @@ class DynamoDBSession(SessionWithLifetime):
             if self._old_record is None:
                 self._old_record = self.namespace.session
             elif self.namespace.namespace == self.id:
-                # A save after an earlier call failed, but may have been stored: keep its id, which
-                # was never sent to a browser.
+                # The save after an earlier call failed, but DynamoDB may have carried it out: keep
+                # its id, which was never sent to a browser.
                 return
         super().regenerate_id()
 
@@ -218,7 +218,7 @@ class DynamoDBSession(SessionWithLifetime):
         self._delete_failed = True
         records = [self._old_record]
         if hasattr(self, "namespace") and not self._deleted:
-            # If a save after `regenerate_id` failed, this record may have been stored, too.
+            # A failed save after `regenerate_id` may have stored this record too.
             records.append(self.namespace.session)
         for record in dict.fromkeys(filter(None, records)):
             self._end(record)

@@ -1,9 +1,8 @@
-"""Find a session's item.
+"""A session's item, and the version of its data in the cookie.
 
-With ``consistent_read = auto``, the session cookie also holds a version of the session's data. A
-request may then read eventually consistently, at half the price: it reads again, consistently, if
-the result is older than the version in the cookie. The cookie's value is
-``<id>.<version>.<write time in epoch seconds>``.
+With ``consistent_read = auto``, the value of the session cookie is
+``<id>.<version>.<write time in epoch seconds>``. A request then reads eventually consistently, at
+half the price, and reads again consistently if the result is older than that version.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class SessionWithItem(SessionWithCookie):
 
     #: The data as last saved by this request.
     _saved: dict[str, Any] | None = None
-    #: The data version in the cookie that the browser has, and its write time in epoch seconds.
+    #: The version and its write time, in epoch seconds, in the browser's cookie.
     _browser_version: tuple[int, int] | None = None
     _cached_format: SessionFormat | None = None
     timeout: float | None
@@ -64,7 +63,7 @@ class SessionWithItem(SessionWithCookie):
         self._now: Callable[[], float] = clock if callable(clock) else time.time
         super().__init__(request, id=id, **params)
         if not self.accessed_dict:
-            # Nothing was loaded. Beaker has its own clock.
+            # Nothing was loaded. Replace the times that Beaker took from its own clock.
             dict.update(self, dict.fromkeys((ACCESSED, CREATED), self._now()))
 
     @property
@@ -91,12 +90,12 @@ class SessionWithItem(SessionWithCookie):
 
     @property
     def _options(self) -> dict[str, Any]:
-        """The options of the manager."""
+        """The options of the namespace manager."""
         fixed = {"data_dir": self.data_dir, "digest_filenames": False, "secret": self.secret}
         return {**fixed, **self.namespace_args}
 
     def _close(self) -> None:
-        """Forget the manager; the next save opens a new one."""
+        """Forget the namespace manager; the next save opens a new one."""
         self.__dict__.pop("namespace", None)
 
     def _stored_data(self, now: float) -> dict[str, Any]:
@@ -128,7 +127,7 @@ class SessionWithItem(SessionWithCookie):
         return self._format.pickles and surely_differs(self._saved or self.accessed_dict, data)
 
     def _data_version(self) -> tuple[int, int] | None:
-        """Return the stored data's version and write time, or None to leave them out."""
+        """Return the version and write time for the cookie, or None to leave them out."""
         if not hasattr(self, "namespace") or self.namespace.namespace != self.id:
             return None
         if self.namespace.backend.options.consistent_read != "auto":
@@ -154,10 +153,10 @@ class SessionWithItem(SessionWithCookie):
             self.id, self._browser_version = match[1], (int(match[2]), int(match[3]))
 
     def _replicated_version(self, now: float) -> int | None:
-        """Return the version in the browser's cookie, once every replica must have it.
+        """Return the version in the browser's cookie, or None if a replica may not have it yet.
 
-        Shortly after a change the cookie's version is not reliable: the responses to parallel
-        requests may arrive in any order, and the browser keeps the cookie of the last one.
+        Shortly after a change, the cookie may hold an old version: the responses to parallel
+        requests arrive in any order, and the browser keeps the cookie of the last one.
         """
         if self._browser_version is None:
             return None

@@ -1,4 +1,4 @@
-"""Lifetime of a session and its cookie: own timeout, absolute timeout, a cookie that slides."""
+"""Lifetime of a session and its cookie: own timeout, absolute timeout, sliding expiry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SessionWithLifetime(SessionWithUser):
 
     #: The session's own timeout when the browser got its cookie, in seconds.
     _browser_timeout: float | None = None
-    #: Whether the last save has written something.
+    #: Whether the last save wrote anything.
     _written = False
 
     def set_timeout(self, seconds: float | None) -> None:
@@ -37,25 +37,25 @@ class SessionWithLifetime(SessionWithUser):
             self[TIMEOUT] = positive_number(seconds)
 
     def _set_times(self, data: dict[str, Any], loaded: SessionRecord) -> None:
-        """Set the times of a log-in and of a cleared session's start, which a save must store."""
+        """Set the time of a log-in, and restore a start time that ``clear()`` removed."""
         if self._is_log_in(data, loaded):
             data[LOGGED_IN] = self[LOGGED_IN] = self._now()
         if CREATED not in data and loaded.storage.options.absolute_timeout is not None:
-            # After clear(), which must not extend the absolute timeout.
+            # clear() must not extend the absolute timeout.
             start = started(loaded.seen_data)
             if start is not None:
                 data[CREATED] = self[CREATED] = start
 
     def _keep_lifetime(self, data: Mapping[str, Any]) -> None:
-        """Remember the lifetime of a session that was loaded."""
+        """Remember a loaded session's timeout, and set its touch interval."""
         self._browser_timeout = own_timeout(data)
         self._set_touch_interval(self.namespace.session, data)
 
     def _set_touch_interval(self, record: SessionRecord, data: Mapping[str, Any]) -> None:
-        """Shorten the touch interval if the session's own timeout or its cookie needs it."""
+        """Shorten the touch interval if the session's own timeout or its cookie is short."""
         interval_ms = record.storage.touch_interval_ms
-        of_cookie = super()._cookie_lifetime if self.use_cookies else None
-        lifetime = own_timeout(data) or of_cookie
+        cookie_lifetime = super()._cookie_lifetime if self.use_cookies else None
+        lifetime = own_timeout(data) or cookie_lifetime
         if lifetime is not None:
             interval_ms = min(interval_ms, lifetime * MAX_TOUCH_FRACTION * 1000)
         record.touch_interval_ms = interval_ms
@@ -94,7 +94,7 @@ class SessionWithLifetime(SessionWithUser):
     def _slides(self) -> bool:
         """Whether the cookie should be sent again because the session was used.
 
-        Only a request that has written the session sends it. A request that only reads may finish
-        after a log-in, and its response would restore the old id.
+        Only a request that wrote the session sends it. A request that only reads may finish after
+        another request's log-in, and its cookie would restore the old id.
         """
         return self._written and self._cookie_lifetime is not None

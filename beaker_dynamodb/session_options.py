@@ -26,9 +26,9 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: A shorter secret can be guessed. 16 random bytes are 128 bits.
 MIN_SECRET_BYTES = 16
-#: A shell command that prints a secret that cannot be guessed.
+#: A shell command that prints a random secret.
 SECRET_COMMAND = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
-#: Beaker's secrets: an empty one would switch signing or encryption off.
+#: Beaker's secrets. An empty one would turn off signing or encryption.
 _SECRETS = frozenset({"secret", "validate_key", "encrypt_key"})
 #: Options of this package for which an empty string has a meaning.
 _MAY_BE_EMPTY = frozenset({"prefix", "signing_keys"})
@@ -65,13 +65,13 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
     """
     options["type"] = options.get("type") or TYPES[0]
     if options["type"] in TYPES and options.get("namespace_class") is None:
-        # Without it, Beaker looks for the type in the metadata of all installed packages.
+        # Otherwise Beaker looks for the type in the metadata of all installed packages.
         options["namespace_class"] = DynamoDBNamespaceManager
     _check_type(options)
     if "invalidate_corrupt" in options:
         # Beaker does not convert it, and treats the string "false" from an INI file as true.
         options["invalidate_corrupt"] = converters.boolean(options["invalidate_corrupt"])
-    # From an INI file it is a string, which Beaker refuses.
+    # An INI file can only hold a string, which Beaker refuses.
     chosen = options.get("session_class")
     if not isinstance(chosen, type):
         options["session_class"] = session_class(options)

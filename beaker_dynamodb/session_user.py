@@ -1,4 +1,4 @@
-"""Notice log-ins, and register them with their user (option ``user_key``)."""
+"""Detect log-ins, and register them with their user (option ``user_key``)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class SessionWithUser(SessionWithItem):
-    """A session that belongs to a user from the log-in on."""
+    """A session that belongs to a user after a log-in."""
 
-    #: Whether this request's log-in was dropped, because the user's sessions were revoked or the
-    #: session was ended in favor of others. Nothing was stored, and no cookie is set.
+    #: Whether this request's log-in was dropped, because the user's sessions were revoked or newer
+    #: ones replaced this one (``max_sessions``). Nothing was stored, and no cookie is set.
     revoked = False
     _log_in: LogIn | None = None
     _cached_storage: SessionStorage | None = None
@@ -41,7 +41,7 @@ class SessionWithUser(SessionWithItem):
         return self._cached_storage
 
     def logged_in(self) -> None:
-        """Note that the user has just logged in or entered the password again.
+        """Record that the user has just logged in or entered the password again.
 
         With the option ``user_key`` this happens automatically when the user changes. In a request,
         the middleware then saves the session.
@@ -51,15 +51,15 @@ class SessionWithUser(SessionWithItem):
     def fresh_within(self, seconds: float) -> bool:
         """Return whether the last log-in was at most ``seconds`` ago.
 
-        False if no log-in was noticed: see `logged_in`.
+        False if no log-in is known: see `logged_in`.
         """
         logged_in = number_in(self, LOGGED_IN)
         return logged_in is not None and self._now() - logged_in <= seconds
 
     def _is_log_in(self, data: Mapping[str, Any], loaded: SessionRecord) -> bool:
-        """Return whether a save changes the user, and the log-in was not noticed yet.
+        """Return whether a save changes the user, and the log-in was not recorded yet.
 
-        It was noticed when the application assigned the user, unless the user is inside a dict.
+        Assigning the user records it, unless the user is inside a dict.
         """
         user = self._user_of(data)
         if user is None or user == self._user_of(loaded.seen_data):
@@ -88,25 +88,25 @@ class SessionWithUser(SessionWithItem):
         dict.update(self, self._config)
 
     def _begin_log_in(self, changes: Mapping[str, Any]) -> None:
-        """Read the user's generation if the user changes: the log-in begins now."""
+        """Begin a log-in if the user changes; it fails if a revoke happens before the save."""
         if changes.keys() <= BEAKER_KEYS:
-            return  # Beaker sets them before there are options
+            return  # Beaker sets these before the options exist
         users = self._users
         if users is None or users.user_key not in changes:
             return
         user = self._user_of(changes)
         if user is not None and user != self._user_of(self):
-            self._begun(users, user)
+            self._ensure_log_in(users, user)
             self.logged_in()
 
-    def _begun(self, users: Users, user: dict[str, Any]) -> LogIn:
-        """Return the log-in of a user, and begin it if it has not begun."""
+    def _ensure_log_in(self, users: Users, user: dict[str, Any]) -> LogIn:
+        """Return the log-in of a user; begin it unless it has already begun."""
         if self._log_in is None or self._log_in.user != user:
             self._log_in = users.begin(user)
         return self._log_in
 
     def _user_of(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the user in a session's data as an attribute, or None without a user."""
+        """Return the user in a session's data as a DynamoDB attribute, or None without a user."""
         if self._users is None:
             return None
         name = self._users.user_key
@@ -123,7 +123,7 @@ class SessionWithUser(SessionWithItem):
         record: SessionRecord,
         old: SessionRecord | None,
     ) -> bool:
-        """Write the session, or move it from ``old``; return False if it or its log-in is gone."""
+        """Write the session, or move it from ``old``; return False if it ended meanwhile."""
         loaded = old or record
         before = {} if self._users is None else dict(loaded.seen_data)
         self.revoked = not self._register(data, record, loaded)
@@ -145,8 +145,8 @@ class SessionWithUser(SessionWithItem):
     def _register(self, data: Mapping[str, Any], record: SessionRecord, old: SessionRecord) -> bool:
         """Register the session if this save is a log-in, or changes the id of a user's session.
 
-        :param old: the record that was loaded; not ``record`` if the id changes.
-        :returns: False if the log-in was revoked. It must not be stored.
+        :param old: the loaded record; differs from ``record`` if the id changes.
+        :returns: False if the log-in was revoked, so that the session must not be stored.
         """
         record.registered, users, user = False, self._users, self._user_of(data)
         record.log_in_user = {}
@@ -157,7 +157,8 @@ class SessionWithUser(SessionWithItem):
             return True
         record.log_in_user = {users.user_key: user}
         try:
-            record.registered = users.register(self._begun(users, user), record.key, moved=moved)
+            log_in = self._ensure_log_in(users, user)
+            record.registered = users.register(log_in, record.key, moved=moved)
         except TooManySessions:
             record.report(events.REFUSED, events.TOO_MANY)
             raise
@@ -169,11 +170,11 @@ class SessionWithUser(SessionWithItem):
     def _confirm(
         self, record: SessionRecord, old: SessionRecord, before: Mapping[str, Any]
     ) -> bool:
-        """Finish a save that was stored; return False if its log-in was revoked meanwhile."""
+        """Finish a stored log-in; return False if it was revoked meanwhile."""
         users, log_in, earlier = self._users, self._log_in, self._user_of(before)
         if users is None or not record.registered or log_in is None:
             return True
-        # A revoke writes no marker under another user's session, which this one was.
+        # Until this save, another user owned the session, so a revoke could not end it.
         changed = earlier is not None and old is record and earlier != log_in.user
         if not users.confirm(log_in, record.key, always=changed):
             record.delete(events.REVOKED)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from beaker_dynamodb.items.store import ItemStore
 
 TABLE = "sessions-parts"
-#: This package's options, by the name of the variant.
+#: The variants of this package: their options, by name.
 VARIANTS: dict[str, dict[str, Any]] = {"our store": {}, "our store, boto3": {"transport": "boto3"}}
 DEFAULT = "a default client"
 
 
 def replace(items: ItemStore, item: Item) -> None:
-    """Write an item again, as a save of a session that no other request changed."""
+    """Write an item again, like a save of a session that no other request changed."""
     items.put(item, items.if_unchanged(item), replaced=item)
 
 
@@ -29,7 +29,7 @@ def the_calls(store: Store, connections: int = 10) -> dict[str, Part]:
     """Return GetItem and PutItem of a session, by each variant and by a default client.
 
     :param store: if it has its own certificate, this process needs ``AWS_CA_BUNDLE``.
-    :param connections: that the default client keeps open; ten is boto3's own number.
+    :param connections: number that the default client keeps open; boto3's default is ten.
     """
     from beaker_dynamodb.backend import Backend
     from beaker_dynamodb.config.parse import parse

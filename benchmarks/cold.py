@@ -6,26 +6,26 @@ until the first response: imports, client, application and call.
 
 import time
 
-BEGUN = time.perf_counter(), time.process_time()
+STARTED = time.perf_counter(), time.process_time()
 
-import json  # noqa: E402  the clock runs from before the imports
+import json  # noqa: E402  the clock starts before the imports
 import sys  # noqa: E402
 
 from benchmarks.candidates import BY_NAME  # noqa: E402
 from benchmarks.store import Store  # noqa: E402
 from benchmarks.worker import target_of  # noqa: E402
 
-#: Requests after which the memory is read.
+#: Number of requests before the peak memory is read.
 REQUESTS = 200
 
 
 def main(name: str) -> None:
-    """Serve, and print what it took."""
-    told = json.loads(sys.stdin.readline())
-    cookies = told["cookies"]
-    target = target_of(BY_NAME[name], Store(**told["store"]))
+    """Serve the requests, and print time and memory."""
+    arguments = json.loads(sys.stdin.readline())
+    cookies = arguments["cookies"]
+    target = target_of(BY_NAME[name], Store(**arguments["store"]))
     target.open("/read", cookies)
-    wall, processor = time.perf_counter() - BEGUN[0], time.process_time() - BEGUN[1]
+    wall, processor = time.perf_counter() - STARTED[0], time.process_time() - STARTED[1]
     for _ in range(REQUESTS):
         target.open("/read", cookies)
     answer = {

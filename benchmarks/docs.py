@@ -1,4 +1,4 @@
-"""Writes the tables of a result between the markers of the pages that show them."""
+"""Writes the tables of a result into the documentation, between markers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmarks.servers.stores import ROOT
 
 #: The page with all tables.
 TABLES = "docs/explanation/performance-tables.md"
-#: Where the charts are.
+#: The folder of the charts.
 CHARTS = ROOT / "docs" / "charts"
-#: Function that writes the content of each marker, by page.
+#: By page and marker, the function that returns the content.
 Pages = dict[str, dict[str, Callable[[dict[str, Any]], str]]]
 #: Pages of a whole run.
 PAGES: Pages = {

@@ -38,10 +38,10 @@ class InProcess:
 
     def open(self, path: str, cookies: Cookies) -> str:
         """See `Target`."""
-        said: list[Any] = []
+        head: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
-            said[:] = status, headers
+            head[:] = status, headers
 
         environ: dict[str, Any] = {
             "REQUEST_METHOD": "GET",
@@ -66,7 +66,7 @@ class InProcess:
         body = b"".join(answer)
         if hasattr(answer, "close"):
             answer.close()
-        status, headers = said
+        status, headers = head
         _keep([value for name, value in headers if name.lower() == "set-cookie"], cookies)
         if not status.startswith("200"):
             raise RuntimeError(f"{path}: {status}")
@@ -89,13 +89,13 @@ class OverHTTP:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._kept = threading.local()
+        self._per_thread = threading.local()
 
     def open(self, path: str, cookies: Cookies) -> str:
         """See `Target`; one keep-alive connection per thread."""
-        if not hasattr(self._kept, "connection"):
-            self._kept.connection = HTTPConnection(self.address)
-        connection: HTTPConnection = self._kept.connection
+        if not hasattr(self._per_thread, "connection"):
+            self._per_thread.connection = HTTPConnection(self.address)
+        connection: HTTPConnection = self._per_thread.connection
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
         self.send(connection, path, sent)
         response = connection.getresponse()
@@ -120,7 +120,7 @@ class OverHTTP:
 
 def peak_memory_kb(process: int | str) -> int:
     """Return the peak resident memory of a process, or 0 without a Linux /proc."""
-    # Not getrusage's: that one begins with the memory of the process that started this one.
+    # getrusage's value includes the memory of the parent process.
     status = Path(f"/proc/{process}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))

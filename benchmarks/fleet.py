@@ -11,20 +11,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.candidates import CANDIDATES, Candidate, express
 from benchmarks.servers.stores import ROOT
 from benchmarks.store import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Store, table_name
 
+T = TypeVar("T")
+
 
 class Failed(Exception):
-    """A candidate failed; the message is its own."""
+    """A candidate failed with this message."""
 
 
 def environment() -> dict[str, str]:
     """Return a candidate's environment: the local servers' AWS account, and no proxy."""
-    # Without compiled bytecode, the first request would include compiling.
+    # Let candidates cache bytecode: the first request must not include compiling.
     other = ("AWS_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(other)}
     return kept | {
@@ -74,10 +76,10 @@ class Process:
         process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
         process.stdin.flush()
         line = process.stdout.readline()
-        said = json.loads(line) if line else {"error": "its process ended"}
-        if "error" in said:
-            raise Failed(said["error"])
-        return said["answer"]
+        reply = json.loads(line) if line else {"error": "its process ended"}
+        if "error" in reply:
+            raise Failed(reply["error"])
+        return reply["answer"]
 
     def stop(self) -> None:
         """End the process."""
@@ -109,17 +111,16 @@ class Fleet(AbstractContextManager["Fleet"]):
                 self.left_out[candidate.title] = reason
 
     def __exit__(self, *_: object) -> None:
-        """End all processes."""
         for process in self.processes.values():
             process.stop()
 
     def each(
         self, dynamodb: Store, *, others: bool = True, first: bool = False
     ) -> Iterator[tuple[Process, Store]]:
-        """Return the running processes, each with its store.
+        """Yield the running processes, each with its store.
 
-        :param others: also those that do not use DynamoDB.
-        :param first: also those that are measured only for the first request.
+        :param others: include candidates that do not use DynamoDB.
+        :param first: include candidates that are measured only for the first request.
         """
         for process in list(self.processes.values()):
             candidate = process.candidate
@@ -161,7 +162,7 @@ class Fleet(AbstractContextManager["Fleet"]):
 def dynamodb_client(dynamodb: Store, connections: int = 10) -> Any:
     """Return a client with boto3's defaults.
 
-    :param connections: that it keeps open; ten is boto3's own number.
+    :param connections: number of connections that it keeps open; boto3's default is ten.
     """
     import boto3
     from botocore.config import Config
@@ -196,3 +197,14 @@ def spread(values: Iterable[float]) -> dict[str, float]:
 def ratio(these: Iterable[float], those: Iterable[float]) -> dict[str, float]:
     """Return the spread of ratios, round by round: a slow moment affects both sides."""
     return spread(a / b for a, b in zip(these, those, strict=True))
+
+
+def figures(rounds: Iterable[dict[str, float]], name: str) -> list[float]:
+    """Return one figure of each round."""
+    return [round_[name] for round_ in rounds]
+
+
+def rotated(order: list[T], number: int) -> list[T]:
+    """Return the order of a round, in which no candidate always runs after the same one."""
+    start = number % len(order)
+    return order[start:] + order[:start]

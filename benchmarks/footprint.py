@@ -1,7 +1,7 @@
 """A new process that makes calls with many threads: ``python -m benchmarks.footprint NAME``.
 
 NAME is a key of `CALLERS`. Reads a store as JSON from standard input. Prints how much memory and
-how many descriptors the process has gained between a first call and the end of all threads' calls.
+how many descriptors the process has gained since the first call.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ THREADS = 32
 #: Requests of all threads together.
 REQUESTS = 200
 OURS, POOLED = "our store", "a client with 32 connections"
-#: Which calls of `the_calls` each of them makes, and how many connections a boto3 client keeps.
+#: For each caller: its calls in `the_calls`, and how many connections a boto3 client keeps open.
 CALLERS = {OURS: (OURS, 10), DEFAULT: (DEFAULT, 10), POOLED: (DEFAULT, THREADS)}
 
 
@@ -44,7 +44,7 @@ def main(name: str) -> None:
     paths, barrier = list(mix(0, REQUESTS)), Barrier(THREADS)
 
     def work(number: int) -> None:
-        barrier.wait()  # so that every thread gets its share
+        barrier.wait()  # so that each share has its own thread
         for path in paths[number::THREADS]:
             get()
             if path == "/change":
@@ -53,7 +53,7 @@ def main(name: str) -> None:
     memory_kb, descriptors = footprint()
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(work, range(THREADS)))
-        # The threads still exist, and so do the connections that belong to one.
+        # The threads still exist, and so do their connections.
         after_kb, after_descriptors = footprint()
     answer = {"memory_kb": after_kb - memory_kb, "descriptors": after_descriptors - descriptors}
     print(json.dumps(answer))

@@ -63,7 +63,7 @@ class OnSocket:
         return received
 
     def send(self, headers: dict[str, str], body: bytes) -> None:
-        """Send a request at once."""
+        """Send a request in one piece."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
         self._socket.sendall(head.encode() + body)
@@ -85,7 +85,7 @@ class OwnParser(OnSocket):
             for name, _, value in (line.partition(b":") for line in lines)
             if name.lower() == b"content-length"
         ]
-        # Any other response would need chunks, or the end of the connection.
+        # Without a length, the body would be chunked or end with the connection.
         if version != b"HTTP/1.1" or len(lengths) != 1:
             raise ValueError("not a response with a Content-Length")
         content = received[end + 4 :]
@@ -150,7 +150,7 @@ class Curl:
         self._curl.close()
 
 
-#: The clients by name. The last two use packages that need not be installed.
+#: The clients by name. The last two need optional packages.
 CLIENTS: dict[str, Callable[[Store], Exchange]] = {
     "http.client": HTTPClient,
     "socket, own parser": OwnParser,

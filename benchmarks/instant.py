@@ -15,7 +15,7 @@ from benchmarks.plan import MIDDLE_KB
 
 
 class InstantClient:
-    """Used as the option ``client``; has the interface of boto3's."""
+    """Replaces a boto3 client in the option ``client``."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()

@@ -1,8 +1,8 @@
 """Machine instructions of a request, under valgrind: ``python -m benchmarks.instructions``.
 
-Repeatable to 0.1 %, even on a busy machine. The cost of a part is the difference between a process
-that calls it often and one that does not. Prints a table after some minutes; ``--docs`` writes it
-to the page of tables.
+The result is repeatable to 0.1 %, even on a busy machine. The cost of a part is the difference
+between a process that calls it often and one that does not. Takes some minutes and prints a table;
+``--docs`` also writes it to the page of tables.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.store import Store, table_name
 from benchmarks.workload import CHANGE_EVERY
 
 KINDS = ("read", "change")
-#: Each group is counted in processes of the same kind. See `whole_requests` and parts.py.
+#: A process creates all parts of one group. See `whole_requests` and parts.py.
 GROUPS = {
     "whole": [f"{store}: {kind}" for store in ("ours", "ext:redis") for kind in KINDS],
     "around": [
@@ -51,7 +51,7 @@ def whole_requests(url: str, redis_url: str) -> dict[str, Part]:
 
     dynamodb, redis = Store("", "dynamodb", url), Store("", "redis", redis_url)
     create_table(dynamodb_client(dynamodb), table_name("ours"))
-    # Redis first: this package's application hides its client.
+    # Redis first: this package's application hides the Redis client.
     apps = {"ext:redis": beaker_sessions.redis(redis), "ours": beaker_sessions.ours(dynamodb)}
     parts: dict[str, Part] = {}
     for name, app in apps.items():
@@ -62,33 +62,33 @@ def whole_requests(url: str, redis_url: str) -> dict[str, Part]:
 
 
 def run(group: str, name: str, calls: int, url: str, redis_url: str) -> None:
-    """Call all parts of a group as a warm-up, and then one."""
+    """Call all parts of a group to warm up, then one of them ``calls`` times."""
     from benchmarks.calls import the_calls
     from benchmarks.parts import around_the_calls
 
     if group == "whole":
-        made = whole_requests(url, redis_url)
+        parts = whole_requests(url, redis_url)
     else:
         in_memory = group == "around"
-        made = around_the_calls() if in_memory else the_calls(Store("", "dynamodb", url))
-    for part in [*made.values()] * 3:
+        parts = around_the_calls() if in_memory else the_calls(Store("", "dynamodb", url))
+    for part in [*parts.values()] * 3:
         part()
-    # Looking at all objects takes as long as twenty requests, but happens to few.
+    # A full garbage collection costs as much as twenty requests, but rarely happens.
     gc.collect()
     gc.freeze()
     for _ in range(calls):
-        made[name]()
+        parts[name]()
 
 
 @cache
 def instructions(group: str, name: str, calls: int) -> int:
-    """Return the instructions of a process that runs the part."""
+    """Return the number of instructions of a process that calls the part."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     return int(re.findall(r"Collected : (\d+)", _output(command, group, name, calls))[0])
 
 
 def _output(command: list[str], group: str, name: str, calls: int) -> str:
-    """Run the part in a process under a command, and return what was written to stderr."""
+    """Call the part in a process under a command, and return its stderr."""
     with stores.canned((0,)) as (store,), stores.redis() as redis:
         assert redis is not None
         done = subprocess.run(
@@ -104,13 +104,13 @@ def _output(command: list[str], group: str, name: str, calls: int) -> str:
 
 
 def count() -> dict[str, float]:
-    """Return the instructions of each part."""
+    """Return the number of instructions of one call of each part."""
     counted = {}
     for group, names in GROUPS.items():
         _output([], group, names[0], 0)  # compiles modules that have changed
         for name in names:
-            begun = instructions(group, names[0], 0)
-            counted[name] = (instructions(group, name, CALLS) - begun) / CALLS
+            baseline = instructions(group, names[0], 0)
+            counted[name] = (instructions(group, name, CALLS) - baseline) / CALLS
     return counted
 
 

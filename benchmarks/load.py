@@ -25,9 +25,9 @@ class Client:
         :raises RuntimeError: the response does not match the session.
         """
         self.visits += path == "/change"
-        begun = time.perf_counter()
+        started = time.perf_counter()
         page = target.open(path, self.cookies)
-        took = time.perf_counter() - begun
+        took = time.perf_counter() - started
         if page != str(self.visits):
             raise RuntimeError(f"{path} answered {page!r}, not {self.visits}: the session is lost")
         return took * 1000
@@ -49,18 +49,18 @@ class Load:
         return known[:count]
 
     def warm_up(self, clients: int, size_kb: int) -> None:
-        """Open the connections, and import what is imported lazily."""
+        """Open the connections, and trigger lazy imports."""
         self._run(self.clients(clients, size_kb), ["/read", "/change"])
 
     def wake(self, size_kb: int) -> None:
-        """Send one request, because a process that has slept is slow at first."""
+        """Send one request: a process that was idle is slow at first."""
         self.clients(1, size_kb)[0].open(self.target, "/read")
 
     def run(self, clients: int, size_kb: int, requests: int) -> dict[str, Any]:
         """Run all clients at once.
 
         :param requests: number of requests per client.
-        :return: processor time and wall time of all, and each request's latency.
+        :returns: total processor time and wall time, and each request's latency.
         """
         assert requests % CHANGE_EVERY == 0
         crowd = self.clients(clients, size_kb)
@@ -83,6 +83,6 @@ class Load:
         with ThreadPoolExecutor(len(crowd)) as threads:
             working = [threads.submit(work, number) for number in range(len(crowd))]
             barrier.wait()
-            begun = time.perf_counter()
+            started = time.perf_counter()
             latencies = [latency for each in working for latency in each.result()]
-            return time.perf_counter() - begun, latencies
+            return time.perf_counter() - started, latencies

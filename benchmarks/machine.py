@@ -49,7 +49,7 @@ def processor() -> str:
 def text(about: dict[str, Any], left_out: dict[str, str]) -> str:
     """Return the description as a Markdown list.
 
-    :param left_out: reasons, by candidate that did not run.
+    :param left_out: why candidates did not run, by title.
     """
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     lines = [

@@ -1,8 +1,8 @@
 """Breaks down the processor time of one request: ``python -m benchmarks.parts ROUNDS``.
 
 Reads stores that answer immediately, as a JSON list, from standard input. Prints JSON: microseconds
-per part, derived values, and the same by number of special keys. It measures processor time in its
-own process, with the parts in turn in every round.
+per part, derived values, and the cost by number of special keys. A separate process, so that its
+processor time is that of the parts alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.special_keys import special_keys
 from benchmarks.store import Store
 from benchmarks.workload import CHANGE_EVERY
 
-#: What a request costs any store that pickles and compresses.
+#: The part that any store with pickle and zlib needs.
 CODEC = "pickle and zlib alone"
 
 #: Microseconds by part, one value per round.
@@ -29,7 +29,7 @@ Measured = dict[str, list[float]]
 
 
 def derived(measured: Measured) -> dict[str, dict[str, float]]:
-    """Return what this package adds to Beaker's type = memory, and the store's share of a call.
+    """Return what this package adds to type = memory, and its calls relative to a default client.
 
     Computed round by round, so that a slow moment affects both sides.
     """
@@ -68,8 +68,8 @@ def derived(measured: Measured) -> dict[str, dict[str, float]]:
 
 
 def around_the_calls() -> dict[str, Part]:
-    """Return whole requests with an instant store, Beaker alone, and the harness alone."""
-    from beaker.middleware import SessionMiddleware as Beakers
+    """Return requests with an instant client, with Beaker alone, and with no session."""
+    from beaker.middleware import SessionMiddleware as BeakerMiddleware
 
     from beaker_dynamodb.middleware import SessionMiddleware
     from benchmarks.candidates.bare import nothing
@@ -78,11 +78,11 @@ def around_the_calls() -> dict[str, Part]:
     memory = {"session.type": "memory", "session.timeout": 1800}
     page = beaker_sessions.page
     ours = SessionMiddleware(page, settings | {"session.client": InstantClient()})
-    plain = Beakers(page, settings | {"session.client": InstantClient()})
+    plain = BeakerMiddleware(page, settings | {"session.client": InstantClient()})
     return {
         **requests("request, our middleware", ours),
         **requests("request, Beaker's middleware", plain),
-        **requests("request, Beaker's type = memory", Beakers(page, memory)),
+        **requests("request, Beaker's type = memory", BeakerMiddleware(page, memory)),
         **requests("request, no session", nothing(Store("none", "none", ""))),
     }
 
@@ -126,8 +126,8 @@ def our_steps() -> dict[str, Part]:
 def main(rounds: int) -> None:
     """Measure and print the parts."""
     parts = around_the_calls() | our_steps()
-    for told in json.loads(sys.stdin.readline()):
-        parts |= the_calls(Store(**told))
+    for store in json.loads(sys.stdin.readline()):
+        parts |= the_calls(Store(**store))
     measured = measure(parts, rounds)
     answer = {
         "parts": {name: spread(values) for name, values in measured.items()},

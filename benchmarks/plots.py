@@ -16,7 +16,7 @@ Rows = list[dict[str, Any]]
 
 
 def draw(result: dict[str, Any], folder: Path) -> list[Path]:
-    """Write the SVG files, or none without matplotlib."""
+    """Write the SVG files and return their paths; none without matplotlib."""
     try:
         import matplotlib as mpl
     except ImportError:
@@ -27,7 +27,7 @@ def draw(result: dict[str, Any], folder: Path) -> list[Path]:
     plt.style.use(STYLE)
     mix = [row for row in result["mix"] if row["candidate"] != "nothing"]
     canned = list(dict.fromkeys(row["store"] for row in mix if row["store"].startswith("canned")))
-    at_once = [row for row in mix if row["store"] == canned[0] and row["clients"] == 1]
+    undelayed = [row for row in mix if row["store"] == canned[0] and row["clients"] == 1]
     middle = [row for row in mix if row["size_kb"] == MIDDLE_KB]
     # The other candidates make the same calls as `ours`: their lines would coincide.
     priced = {one.name for one in CANDIDATES if one.role == "peer"} | {"ours", "ours-auto"}
@@ -44,7 +44,7 @@ def draw(result: dict[str, Any], folder: Path) -> list[Path]:
             folder / "cost.svg",
         ),
         _bars(
-            {row["candidate"]: row["processor_us"] for row in at_once if row in middle},
+            {row["candidate"]: row["processor_us"] for row in undelayed if row in middle},
             f"processor µs per request, session of {MIDDLE_KB} KB, store answers at once",
             folder / "processor.svg",
         ),

@@ -172,7 +172,7 @@ def growth_table(rows: list[dict[str, Any]]) -> str:
 
 
 def growth_markdown(result: dict[str, Any]) -> str:
-    """Return the same for a run with ``--growth-only``."""
+    """Return the tables of a run with ``--growth-only``."""
     rows = result["growth"]
     ran_on = machine.text(result["about"], result["left_out"])
     parts = (ran_on, goal_rows(growth_goals(rows)), growth_table(rows))

@@ -30,15 +30,15 @@ def measure(parts: dict[Name, Part], rounds: int) -> dict[Name, list[float]]:
             # The previous part has filled the processor's caches.
             for _ in range(3):
                 part()
-            begun = time.process_time()
+            started = time.process_time()
             for _ in range(CALLS):
                 part()
-            measured[name].append((time.process_time() - begun) / CALLS * 1e6)
+            measured[name].append((time.process_time() - started) / CALLS * 1e6)
     return measured
 
 
 def requests(name: str, app: WSGIApplication) -> dict[str, Part]:
-    """Return the two requests of an application as parts."""
+    """Return a read and a change in an application as parts."""
     target, client = InProcess(app), Client()
     client.open(target, f"/begin/{MIDDLE_KB}")
     return {

@@ -35,11 +35,11 @@ RESULTS = Path(__file__).parent / "results"
 ROUNDS = 100
 TABLE = "sessions-transports"
 KEY = {"id": {"S": "0123456789abcdef" * 2}}
-#: Bytes of the item's one attribute other than its key.
+#: Size of the item's only attribute besides its key.
 DATA_BYTES = 1200
 CREDENTIALS: Any = SimpleNamespace(access_key=ACCESS_KEY_ID, secret_key=SECRET_ACCESS_KEY)
 BOTO3 = "boto3, default client"
-#: Packages that need not be installed, by the client that uses them.
+#: Optional packages, by the client that needs them.
 PACKAGES = {"socket, httptools": "httptools", "pycurl": "pycurl"}
 
 
@@ -71,7 +71,7 @@ def clients(store: Store) -> Iterator[dict[str, Part]]:
     create_table(default, TABLE)
     default.put_item(TableName=TABLE, Item={**KEY, "data": {"B": bytes(DATA_BYTES)}})
     by_boto3 = partial(default.get_item, TableName=TABLE, Key=KEY, ConsistentRead=True)
-    made: dict[str, Part] = {BOTO3: lambda: by_boto3()["Item"]}
+    parts: dict[str, Part] = {BOTO3: lambda: by_boto3()["Item"]}
     host = urlsplit(store.url).netloc
     with ExitStack() as stack:
         stack.callback(default.close)
@@ -82,8 +82,8 @@ def clients(store: Store) -> Iterator[dict[str, Part]]:
                 if error.name != PACKAGES.get(name):
                     raise
             else:
-                made[name] = partial(get_item, exchange, host)
-        yield made
+                parts[name] = partial(get_item, exchange, host)
+        yield parts
 
 
 def compare(rounds: int) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def compare(rounds: int) -> dict[str, Any]:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Return the result as a table; a client that could not run says why."""
+    """Return the result as a table, with the reason why a client did not run."""
     cells = {
         (row["client"], row["transport"]): (
             spread_text(row["processor_us"], ".0f"),
@@ -145,11 +145,11 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transports")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
-    asked = parser.parse_args(arguments)
-    result = compare(asked.rounds)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "transports.json").write_text(json.dumps(result, indent=1) + "\n")
-    (asked.out / "transports.md").write_text(markdown(result))
+    args = parser.parse_args(arguments)
+    result = compare(args.rounds)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "transports.json").write_text(json.dumps(result, indent=1) + "\n")
+    (args.out / "transports.md").write_text(markdown(result))
     print(markdown(result))
 
 

@@ -1,7 +1,7 @@
 """The process of one candidate: ``python -m benchmarks.worker NAME``.
 
-Reads commands from standard input, one JSON object per line, and answers each with a line. Ends
-with its standard input.
+Reads commands from standard input, one JSON object per line, and answers each with a line, until
+standard input ends.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from benchmarks.store import Store
 
 
 def target_of(candidate: Candidate, store: Store) -> Target:
-    """Create a candidate's application, or visit the one that runs at an address."""
+    """Create a candidate's application, or connect to the one that is already running."""
     if store.kind == "http":
         return OverHTTP(store.url)
-    made = application(candidate.name, asdict(store))
-    return made if isinstance(made, OverHTTP) else InProcess(made)
+    created = application(candidate.name, asdict(store))
+    return created if isinstance(created, OverHTTP) else InProcess(created)
 
 
 def application(name: str, store: dict[str, str]) -> Any:
@@ -34,8 +34,8 @@ def application(name: str, store: dict[str, str]) -> Any:
     Also called by gunicorn, whose command line contains the arguments.
     """
     module, function = BY_NAME[name].made_by.split(".")
-    made = getattr(import_module(f"benchmarks.candidates.{module}"), function)
-    return made(Store(**store))
+    create = getattr(import_module(f"benchmarks.candidates.{module}"), function)
+    return create(Store(**store))
 
 
 class Worker:
@@ -46,7 +46,7 @@ class Worker:
         self._loads: dict[Store, Load] = {}
 
     def warm_up(self, store: dict[str, str], **load: int) -> None:
-        """Create the sessions of a load, and send each one request of both kinds."""
+        """Create the sessions of a load, and send a read and a change to each."""
         self._load(store).warm_up(**load)
 
     def wake(self, store: dict[str, str], size_kb: int) -> None:

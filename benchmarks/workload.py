@@ -41,7 +41,7 @@ def basket_line(random: Random) -> dict[str, Any]:
 def session_json(size_kb: int) -> str:
     """Return a shop's session as JSON.
 
-    :param size_kb: length of the JSON in KB, exact to a line of the basket.
+    :param size_kb: length of the JSON in KB, rounded to whole lines of the basket.
     """
     random = Random(size_kb)
     data = shop_session(random)
@@ -51,7 +51,7 @@ def session_json(size_kb: int) -> str:
 
 
 def session_data(size_kb: int) -> dict[str, Any]:
-    """Return the same as a new dict."""
+    """Return a shop's session as a new dict."""
     data: dict[str, Any] = json.loads(session_json(size_kb))
     return data
 
@@ -61,7 +61,7 @@ def visit(session: MutableMapping[str, Any], path: str) -> tuple[str, bool]:
 
     :param path: ``/begin/4`` puts 4 KB into the session, ``/read`` reads a key of it, ``/change``
         changes one.
-    :return: the page, and whether the session was changed.
+    :returns: the page, and whether the session was changed.
     """
     if path.startswith("/begin/"):
         # Key by key, because some candidates do not notice an update().

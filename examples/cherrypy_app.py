@@ -47,15 +47,15 @@ settings = {
     "session.table_name": "myapp-sessions",
     "session.region_name": "eu-west-1",
     "session.timeout": 1800,
-    # Signs the cookie: the same secret in every process.
+    # Signs the cookie. Every process needs the same secret.
     "session.secret": os.environ.get("SESSION_SECRET", "only for development"),
 }
-cherrypy.config.update({"environment": "embedded"})  # another server than CherryPy's serves it
+cherrypy.config.update({"environment": "embedded"})  # CherryPy's own server is not used
 cherrypy.tree.mount(Root(), "/")
 application = SessionMiddleware(cherrypy.tree, settings)
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    with EmbeddedDynamoDB() as dynamodb:  # on AWS: leave it out
+    with EmbeddedDynamoDB() as dynamodb:  # not needed on AWS
         os.environ |= dynamodb.environment
         waitress.serve(application, host="127.0.0.1", port=os.environ.get("PORT", "8080"))

@@ -1,4 +1,4 @@
-"""The page of the demo (example_wsgi.py): its templates, and what fills them."""
+"""The page of the demo (example_wsgi.py): its templates, and the functions that fill them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_NAME, LONGEST_VALUE = 40, 5_000  # characters
 
 
 class Markup(str):
-    """A string that is HTML already."""
+    """A string that is already HTML."""
 
 
 PAGE = """<!DOCTYPE html>
@@ -96,7 +96,7 @@ const post = fields => fetch("/", {method: "POST", redirect: "manual",
   body: new URLSearchParams(fields)});
 const names = Array.from({length: 20}, (_, n) => `race-${`${n + 1}`.padStart(2, "0")}`);
 
-function trial(id, run) {  // shows the button; a click shows the new page and what run() says of it
+function trial(id, run) {  // shows the button; a click shows the new page and the result of run()
   const place = document.getElementById(id), button = place.querySelector("button");
   const told = place.querySelector(".note");
   place.hidden = false;
@@ -188,7 +188,7 @@ def joined(parts: Iterable[Markup]) -> Markup:
 
 
 def is_session(call: Call) -> bool:
-    """Return whether a call is about a session, not about a cache entry."""
+    """Return whether a call concerns a session rather than a cache entry."""
     params = call.params
     if call.operation == "TransactWriteItems":
         (params,) = params["TransactItems"][0].values()
@@ -237,7 +237,7 @@ def dollars(calls: list[Call]) -> str:
 
 
 def switch(down: bool) -> Markup:
-    """Return the switch that takes the embedded DynamoDB away, or brings it back."""
+    """Return the button that stops the embedded DynamoDB, or starts it again."""
     return fill(SWITCH, down=0 if down else 1, **(BRING_BACK if down else TAKE_AWAY))
 
 

@@ -94,10 +94,10 @@ SETTINGS = {
     "session.table_name": "myapp-sessions",
     "session.region_name": "eu-west-1",
     "session.timeout": 1800,
-    # Copied to attributes of the item; the index finds all sessions of a user.
+    # Copied to attributes of the item. The index finds all sessions of a user.
     "session.special_keys": "userId:S:index, browser:S",
     "session.skip_throw_missing_special_keys": True,  # before the log-in there is no userId
-    # Signs the cookie: the same secret in every process.
+    # Signs the cookie. Every process needs the same secret.
     "session.secret": os.environ.get("SESSION_SECRET", "only for development"),
 }
 
@@ -122,6 +122,6 @@ def main(global_config: Any = None, **settings: Any) -> Any:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    with EmbeddedDynamoDB() as dynamodb:  # on AWS: leave it out
+    with EmbeddedDynamoDB() as dynamodb:  # not needed on AWS
         os.environ |= dynamodb.environment
         waitress.serve(main(), host="127.0.0.1", port=os.environ.get("PORT", "8080"))

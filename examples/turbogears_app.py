@@ -53,7 +53,7 @@ settings = {
     "session.table_name": "myapp-sessions",
     "session.region_name": "eu-west-1",
     "session.timeout": 1800,
-    # Signs the cookie: the same secret in every process.
+    # Signs the cookie. Every process needs the same secret.
     "session.secret": os.environ.get("SESSION_SECRET", "only for development"),
     "cache.enabled": True,
     "cache.type": "ext:dynamodb",
@@ -66,6 +66,6 @@ application = configurator.make_wsgi_app(wrap_app=lambda app: SessionMiddleware(
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    with EmbeddedDynamoDB() as dynamodb:  # on AWS: leave it out
+    with EmbeddedDynamoDB() as dynamodb:  # not needed on AWS
         os.environ |= dynamodb.environment
         waitress.serve(application, host="127.0.0.1", port=os.environ.get("PORT", "8080"))

@@ -13,7 +13,7 @@ from beaker_dynamodb.items.store import ItemStore, same_writer
 
 
 class Computation:
-    """The state of a key before a caller computes its value.
+    """The computation of a missing value, and what its key held before.
 
     Another caller may write or remove the key during the computation. Therefore the value is stored
     only if the item is still the one that was read.
@@ -21,26 +21,26 @@ class Computation:
 
     #: When the caller read its key, in milliseconds since the epoch, or None if it has not.
     started_ms: int | None = None
-    #: Whether the value was written, or refused.
+    #: Whether the value was stored, or discarded.
     finished = False
-    #: Whether a call to DynamoDB got no response.
+    #: Whether a call to DynamoDB under the lock got no response.
     unanswered = False
-    #: Whether the key was read, and the result.
+    #: Whether the item is known, and its writer token and creation time.
     _known = False
     _writer: Attributes | None = None
     _created: Attributes | None = None
 
     @property
     def running(self) -> bool:
-        """Whether the key was read, and the value is not written yet."""
+        """Whether the key was read, but the value is neither stored nor discarded."""
         return self.started_ms is not None and not self.finished
 
     def start(self, now_ms: int) -> None:
-        """Start a computation, when the key is read."""
+        """Start a computation just before the key is read."""
         self.started_ms, self.finished, self._known = now_ms, False, False
 
-    def saw(self, attributes: Mapping[str, Any] | None) -> None:
-        """Remember what is stored: an entry, a tombstone, or None."""
+    def remember(self, attributes: Mapping[str, Any] | None) -> None:
+        """Remember the stored item: an entry, a tombstone, or None."""
         self._known = True
         self._writer = None if attributes is None else attributes.get("writer")
         self._created = None if attributes is None else attributes.get("created")
@@ -58,7 +58,7 @@ class Computation:
         except ConditionFailed as failed:
             if not same_writer(failed, attributes):
                 return False
-        self.saw(attributes)
+        self.remember(attributes)
         return True
 
     def condition(self, items: ItemStore) -> Condition:
@@ -68,6 +68,6 @@ class Computation:
         writer, created = Attr("writer"), Attr("created")
         if self._writer is not None:
             return write_params(writer.eq(self._writer))
-        if self._created is not None:  # written by a version without tokens
+        if self._created is not None:  # written before items had tokens
             return write_params(writer.not_exists() & created.eq(self._created))
         return items.if_absent()

@@ -21,8 +21,8 @@ from beaker_dynamodb.items.store import ItemStore
 class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no type hints
     """A reentrant lock across threads, processes and hosts, with Beaker's lock methods.
 
-    The threads of a process take turns, so only one of them calls DynamoDB. A read lock is as
-    exclusive as a write lock.
+    The threads of a process take turns, so only one of them calls DynamoDB at a time. A read lock
+    is as exclusive as a write lock.
 
     :param on_not_acquired: called with this lock when another process holds it.
     """
@@ -72,13 +72,13 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
         return self._by_thread.computation
 
     def do_acquire_write_lock(self, wait: bool) -> bool:
-        """Acquire the lock and return True, or return False if it is held and ``wait`` is not set.
+        """Acquire the lock and return True, or return False if it is held and ``wait`` is false.
 
         :raises LockTimeout: the lock was held for the whole ``lock_timeout``.
         """
         started = self._clock.monotonic()
         if not self._take_turn(wait):
-            if wait and not self._may_go_on_without_turn(started):
+            if wait and not self._may_continue_without_turn(started):
                 raise self._timeout()
             return wait
         taken = False
@@ -91,7 +91,7 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
             raise self._timeout()
         return taken
 
-    def _may_go_on_without_turn(self, started: float) -> bool:
+    def _may_continue_without_turn(self, started: float) -> bool:
         """Return whether a caller that has waited since ``started`` may continue without a turn."""
         return False
 
@@ -105,10 +105,10 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
     def do_release_write_lock(self) -> None:
         """Hand the lease to a waiting thread of this process, or release it.
 
-        Most waiting threads only check whether the value is stored. After one lease it is released
-        anyway, so that other processes get the lock.
+        Most waiting threads only check whether the value is stored. Once the lock has been held for
+        the duration of a lease, it is released anyway: other processes must get a chance.
         """
-        # The call would reach the same timeouts again; the lock item expires.
+        # The delete would wait for a timeout too. The lock item expires anyway.
         skip_call = self.computation.unanswered
         self._by_thread.computation = Computation()
         with self._turn:
@@ -153,7 +153,7 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
             self._turn.notify()
 
     def _take_lease(self, wait: bool, until: float) -> bool:
-        """Acquire the lease unless this process holds it; return whether it does now."""
+        """Make sure that this process holds the lease; return whether it does."""
         if self._lease is not None and self._lease.lost:
             self._end_lease()
         if self._lease is None:
@@ -194,7 +194,7 @@ class FallbackLock(CreationLock):
         super().__init__(*args)
         self._tolerates = tolerates
 
-    def _may_go_on_without_turn(self, started: float) -> bool:
+    def _may_continue_without_turn(self, started: float) -> bool:
         # An outage must not keep a caller from computing its value.
         return self._local or breaker_of(self._options).was_open_since(started)
 

@@ -34,7 +34,7 @@ class CacheEntries:
         saw = None
         if lock is not None and not lock.computation.running:
             lock.computation.start(storage.items.now_ms())
-            saw = lock.computation.saw
+            saw = lock.computation.remember
         item = self._call(
             lambda: storage.items.get(
                 storage.keys.entry(self._namespace, key),
@@ -103,13 +103,13 @@ class CacheEntries:
             log.info("a cache value was not stored: its key was written or removed meanwhile")
 
     def delete(self, key: str | bytes) -> None:
-        """Replace an entry with a tombstone that refuses a value being computed. One PutItem."""
+        """Replace an entry with a tombstone: values being computed are discarded. One PutItem."""
         entry = self._storage.keys.entry(self._namespace, key)
         lock = self._held_lock(key)
         tombstone = self._call(lambda: self._storage.items.remove_entry(entry), lock)
         if lock is not None and lock.computation.started_ms is not None and tombstone is not None:
             # A computation may remove its own key and still store its value.
-            lock.computation.saw(tombstone)
+            lock.computation.remember(tombstone)
 
     def keys(self) -> Iterator[bytes]:
         """Yield the keys of the entries that have not expired."""
@@ -118,7 +118,7 @@ class CacheEntries:
             yield keys.entry_key(self._namespace, key)
 
     def remove(self) -> None:
-        """Delete every entry, and refuse the values being computed."""
+        """Delete every entry, and discard the values being computed."""
         self._storage.query.delete(self._namespace)
 
     def _call(self, call: Callable[[], T], lock: CreationLock | None = None) -> T | None:

@@ -9,16 +9,16 @@ from collections.abc import Callable
 
 from beaker_dynamodb.caches.lease import Lease
 
-#: Renewals in parallel. When a lease is due, two thirds of it are left (20 s by default), so 64
-#: leases are renewed in time as long as a call takes less than 10 s.
+#: Maximum number of parallel renewals. A renewal is due when two thirds of the lease are left (20 s
+#: by default), so 64 leases are renewed in time if each call takes less than 10 s.
 MAX_PARALLEL = 32
 
 
 class Heartbeat:
     """Renews leases in one daemon thread, which starts with the first lease.
 
-    Helper threads join in when several leases are due: one slow answer must not cost the other
-    leases.
+    Helper threads join in when several leases are due, so that a slow response to one renewal does
+    not delay the others.
 
     :param monotonic: the clock, in seconds.
     """
@@ -28,15 +28,15 @@ class Heartbeat:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all leases, in a forked process: they and the thread belong to the parent."""
+        """Forget all leases in a forked process: they and the thread belong to the parent."""
         self._changed = threading.Condition()
         self._leases: set[Lease] = set()
         self._thread: threading.Thread | None = None
 
     def add(self, lease: Lease) -> None:
-        """Start to renew a lease.
+        """Start renewing a lease.
 
-        :raises RuntimeError: the system has no thread left; the lease is not renewed.
+        :raises RuntimeError: no thread can be started; the lease is not renewed.
         """
         with self._changed:
             if self._thread is None:
@@ -62,7 +62,7 @@ class Heartbeat:
             try:
                 helper.start()
             except RuntimeError:
-                break  # no thread left: this one renews the rest
+                break  # no thread can be started: this one renews the rest
             helpers.append(helper)
         self._renew(queue)
         for helper in helpers:

@@ -1,7 +1,7 @@
 """A lease: the right to hold a creation lock, which expires unless it is renewed.
 
 Times are seconds of this process's monotonic clock. The clocks of two hosts are never compared: a
-process takes a lock over after it has seen the same lock item for the duration of one lease.
+process takes a lock over once the lock item has not changed for the duration of a lease.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: A lease is renewed after this fraction of its duration.
 RENEW_FRACTION = 1 / 3
-#: A failed renewal is retried after this many seconds or this fraction of the lease, the shorter.
+#: A failed renewal is retried after this many seconds, or this fraction of the lease if shorter.
 RETRY_SECONDS, RETRY_FRACTION = 1.0, 1 / 10
-#: Lease of a lock, as a fraction of `lock_timeout`. Without a renewal it is then abandoned.
+#: Duration of a lease, as a fraction of `lock_timeout`. Once it is over, the lock is abandoned.
 LEASE_FRACTION = 0.5
 #: First and longest pause between two polls of a lock that another process holds, in seconds.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
@@ -36,14 +36,14 @@ HELD_ELSEWHERE_SECONDS = 0.25
 
 
 class Clock(NamedTuple):
-    """A monotonic clock in seconds, and a function that waits for a number of seconds."""
+    """A monotonic clock in seconds, and its sleep function."""
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = calls.sleep
 
 
 class Lease:
-    """A lock item that this process has written, and renews until it releases it.
+    """A lock item that this process has written, and must renew until it releases it.
 
     :param acquired_at: when the write that acquired it was sent.
     :param monotonic: the clock, in seconds.
@@ -128,7 +128,7 @@ class Lease:
 
         A failed release is logged, not raised: the value was computed, and the lock expires.
 
-        :param delete: False to send no call.
+        :param delete: if false, only stop the renewals, without a call.
         """
         if not delete:
             self._ended = True
@@ -138,7 +138,7 @@ class Lease:
             try:
                 self._items.release(self._key, self._lock)
             except ConditionFailed as failed:
-                # Without an item, the first response was lost and botocore sent the delete again.
+                # No item: the first response was lost, and botocore sent the delete again.
                 if failed.attributes is not None:
                     log.warning("a creation lock was taken over before it was released")
             except DynamoDBError as error:
@@ -160,7 +160,7 @@ class LeaseAcquirer:
         return self._attempt() if self._clock.monotonic() >= self._next_attempt_at else None
 
     def wait(self, until: float) -> Lease | None:
-        """Poll the lock until it is free or abandoned; return None at the time ``until``."""
+        """Poll until the lock is free or abandoned; return None once ``until`` has passed."""
         pause = MIN_POLL_SECONDS
         while (lease := self._attempt()) is None:
             while (seen := self._seen) is not None and self._clock.monotonic() < self._abandoned_at:
@@ -169,7 +169,7 @@ class LeaseAcquirer:
                 if self._clock.monotonic() >= until:
                     return None
                 current = self._items.read(self._key)
-                self._saw(current)
+                self._remember(current)
                 # The lock changed hands, and may soon be free again.
                 changed_hands = current is None or current.owner != seen.owner
                 pause = MIN_POLL_SECONDS if changed_hands else min(pause * 2, MAX_POLL_SECONDS)
@@ -181,7 +181,7 @@ class LeaseAcquirer:
         lease = self._items.options.lock_timeout * LEASE_FRACTION
         lock = LockItem(uuid4().hex, 1, lease)
         current = self._items.acquire(self._key, lock, abandoned)
-        self._saw(current)
+        self._remember(current)
         if current is None:
             return Lease(self._items, self._key, lock, started, self._clock.monotonic)
         self._next_attempt_at = self._clock.monotonic() + HELD_ELSEWHERE_SECONDS
@@ -191,6 +191,6 @@ class LeaseAcquirer:
     def _abandoned_at(self) -> float:
         return self._seen_at + (self._seen.lease if self._seen is not None else 0.0)
 
-    def _saw(self, current: LockItem | None) -> None:
+    def _remember(self, current: LockItem | None) -> None:
         if current != self._seen:
             self._seen, self._seen_at = current, self._clock.monotonic()

@@ -14,8 +14,8 @@ from beaker_dynamodb.items.layout import whole_seconds
 from beaker_dynamodb.items.store import ItemStore
 
 LOCK = "beaker-lock"
-#: DynamoDB deletes an abandoned lock item this long after its lease: longer than any clock is off,
-#: so that a lock in use is never deleted.
+#: DynamoDB deletes an abandoned lock item this long after its lease. No clock is wrong by that
+#: much, so a lock in use is never deleted.
 LEFTOVER_SECONDS = 86_400
 
 
@@ -54,7 +54,7 @@ class LockItems:
             self._put(key, lock, condition)
         except ConditionFailed as failed:
             current = _lock_item(failed.attributes or {})
-            # The same owner: botocore sent the write again because the first answer was lost.
+            # Same owner: the first response was lost, and botocore sent the write again.
             return None if current.owner == lock.owner else current
         return None
 

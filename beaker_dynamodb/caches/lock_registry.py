@@ -49,7 +49,7 @@ class LockRegistry:
         return lock if lock is not None and lock.held else None
 
     def reset(self) -> None:
-        """Forget all leases, in a forked process: they belong to the parent."""
+        """Forget all leases in a forked process: they belong to the parent."""
         self._mutex = threading.Lock()
         self.heartbeat.reset()
         for lock in list(self._locks.values()):
@@ -63,7 +63,6 @@ class LockRegistry:
                 del self._held_elsewhere[next(iter(self._held_elsewhere))]
 
 
-#: The registry of this process.
 locks = LockRegistry()
 
 after_fork(lambda: locks.reset())

@@ -1,4 +1,4 @@
-"""Listing and deleting the cache entries of one namespace."""
+"""List and delete the cache entries of one namespace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: Page size of the Query that finds the entries to delete: ten batches.
 DELETED_PAGE = 250
-#: Attributes that are read of each item: its key, type, times and chunks.
+#: Attributes to read from each item, besides its primary key.
 ATTRIBUTES = ("type", "created", "deadline", "key", "chunk_set", "chunks")
 
 Found = Generator[Mapping[str, Any], None, None]
@@ -54,20 +54,20 @@ class Listing:
                     yield self._layout.key(attributes)
 
     def delete(self, namespace: str) -> int:
-        """Delete the entries of a namespace, and refuse the values that are being computed.
+        """Delete the entries of a namespace, and discard the values being computed.
 
-        Each creation lock found means that a value is being computed. A tombstone under its key
-        makes that write fail. Values whose computation or write starts later are kept, by the
-        clocks of the two hosts.
+        Each creation lock found means that a value is being computed. A tombstone under the value's
+        key makes its write fail. Values whose computation or write starts later, by the clocks
+        of the two hosts, are kept.
 
-        An entry that is overwritten after it was listed is deleted, because a batch takes no
-        conditions; small pages of a Query keep that time short.
+        An entry overwritten between listing and deletion is deleted too, because a batch takes no
+        conditions. Small Query pages keep that interval short.
 
-        With a sort key the locks are listed before the entries, so no value whose computation had
-        started before is kept. A Scan reads locks and entries in any order: a value stored in a
-        part already read is kept if its lock is released before the Scan reads it.
+        With a sort key, the locks are listed before the entries, so no value already being computed
+        is kept. A Scan reads locks and entries in any order: it misses a value stored in a part
+        already read if the lock is released before the Scan reaches it.
 
-        :returns: the number of entries deleted and values refused.
+        :returns: the number of deleted entries and discarded values.
         """
         started_ms = self._items.now_ms()
         entries, locks = self._keys.entries(namespace), self._keys.locks(namespace)
@@ -79,23 +79,23 @@ class Listing:
         else:
             found.append(self._query(locks, LOCK, consistent=True))
             found.append(self._query(entries, CACHE, consistent=True, page=DELETED_PAGE))
-        refused: set[Key] = set()
+        discarded: set[Key] = set()
         deleted = 0
         for listed in found:
             with closing(listed):
-                deleted += self._delete(listed, started_ms, refused)
-        return deleted + len(refused)
+                deleted += self._delete(listed, started_ms, discarded)
+        return deleted + len(discarded)
 
-    def _delete(self, listed: Found, started_ms: int, refused: set[Key]) -> int:
+    def _delete(self, listed: Found, started_ms: int, discarded: set[Key]) -> int:
         """Delete the listed entries; return their number. Write a tombstone for each listed lock.
 
-        :param refused: collects the keys with a tombstone.
+        :param discarded: collects the keys of the tombstones written.
         """
-        old = self._old_entries(listed, started_ms, refused)
+        old = self._old_entries(listed, started_ms, discarded)
         deleted = 0
-        while batch := list(islice(old, batches.WRITES)):
+        while batch := list(islice(old, batches.MAX_WRITES)):
             # An entry listed before its lock is a tombstone by now.
-            batch = [entry for entry in batch if self._layout.key(entry) not in refused]
+            batch = [entry for entry in batch if self._layout.key(entry) not in discarded]
             keys = [self._layout.key_attributes(self._layout.key(entry)) for entry in batch]
             batches.write(self._items, [{"DeleteRequest": {"Key": key}} for key in keys])
             deleted += len(batch)
@@ -104,12 +104,12 @@ class Listing:
                 self._items.chunks.delete_of(entry)
         return deleted
 
-    def _old_entries(self, listed: Found, started_ms: int, refused: set[Key]) -> Found:
+    def _old_entries(self, listed: Found, started_ms: int, discarded: set[Key]) -> Found:
         for attributes in listed:
             key = self._layout.key(attributes)
             if self._keys.is_lock(key):
                 entry = self._keys.entry_of_lock(key)
-                refused.add(entry)
+                discarded.add(entry)
                 self._items.remove_entry(entry)
             elif not self._layout.written_after(attributes, started_ms):
                 yield attributes

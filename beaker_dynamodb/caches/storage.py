@@ -28,7 +28,7 @@ class CacheStorage:
         self.keys = backend.keys
         self.codec = backend.codec
         self.query = Listing(backend.items)
-        #: Errors of DynamoDB that `tolerates` has counted, including calls that were not sent.
+        #: Tolerated errors, including those of calls that were not sent.
         self.tolerated = EventCounter()
         #: Entries that count as missing because this process cannot decode them.
         self.undecodable = EventCounter()
@@ -45,7 +45,7 @@ class CacheStorage:
         return None if lifetime is None else now_ms + round(lifetime * 1000)
 
     def tolerates(self, error: StoreUnavailable) -> bool:
-        """Return whether the caller must ignore an error (option ``on_error``); if so, count it.
+        """Return whether the caller should ignore an error (option ``on_error``); if so, count it.
 
         Tolerated errors are logged at most once a minute.
         """

@@ -20,16 +20,15 @@ WRITE_UNIT_BYTES = 1024
 PRICE_READ_MILLION = 0.125
 PRICE_WRITE_MILLION = 0.625
 
-#: Where a request's parameters are kept in botocore's request context.
+#: Key of a call's parameters in botocore's request context.
 _PARAMS = "beaker_dynamodb.params"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One answered call.
+    """A call that DynamoDB answered.
 
-    :param operation: DynamoDB's name of the operation.
-    :param params: its parameters.
+    :param operation: DynamoDB's name, such as ``GetItem``.
     :param response: DynamoDB's answer, which may be an error.
     """
 
@@ -55,7 +54,7 @@ class Call:
 
 
 class Capacity(AbstractContextManager["Capacity", None]):
-    """Sums the calls of some clients, from all threads, until it is closed.
+    """Sums the capacity that some clients consume, in all threads, until it is closed.
 
     ::
 
@@ -64,7 +63,7 @@ class Capacity(AbstractContextManager["Capacity", None]):
         print(used)                        # 12.5 read and 3 write units
 
     :param clients: boto3 clients for DynamoDB.
-    :param on_call: called with one answered call at a time, in the thread that made it.
+    :param on_call: called with each `Call`, one at a time, in the thread that made it.
     """
 
     def __init__(self, *clients: Any, on_call: Callable[[Call], object] = lambda _: None) -> None:

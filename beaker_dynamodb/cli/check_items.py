@@ -1,4 +1,4 @@
-"""The `doctor` checks of items: try each operation, and look at a sample of stored items."""
+"""The `doctor` checks of items: try each operation, and inspect a sample of stored items."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
 
 SAMPLE_ITEMS = 100
-#: Lifetime of the item, in case it cannot be deleted.
+#: Lifetime of the test items, in case they cannot be deleted.
 LIFE_SECONDS = 300
 #: A value for each type of index key.
 _VALUES: dict[str, Any] = {"S": "any", "N": "0", "B": b"any"}
 
 
 class Operations:
-    """Tries each operation on an item whose type the application never reads.
+    """Tries each operation on test items, whose type the application never reads.
 
     :param items: the table, which must exist.
-    :param prefix: the prefix of the item's key, because a policy may allow only that.
+    :param prefix: the prefix of the test items' keys: a policy may allow only this one.
     :param index_keys: special keys whose indexes exist.
     """
 
@@ -39,7 +39,7 @@ class Operations:
         self._items = items
         self._options = items.options
         self._index_keys = index_keys
-        # No session and no cache entry has a key with a bare "|" here.
+        # Sessions and cache entries never have "|" directly after the prefix.
         sort = None if items.options.sort_key is None else "|doctor"
         self._keys = [
             items.layout.key_attributes(Key(f"{prefix}|doctor|{secrets.token_hex(8)}", sort))
@@ -47,7 +47,7 @@ class Operations:
         ]
 
     def check(self) -> Iterator[Result]:
-        """Try each operation, and delete the item whatever happens."""
+        """Try each operation, and always delete the test items."""
         table, hash_key = self._options.table_name, self._options.hash_key
         first, second = self._keys
         try:
@@ -107,7 +107,7 @@ class Operations:
 
 
 def check_sample(items: ItemStore, settings: Settings) -> Iterator[Result]:
-    """Count the types in a sample; check that the options would write the items in the same way.
+    """Count the types in a sample; check that the items are written as the options say.
 
     :raises DynamoDBError: a Scan is not possible.
     """
@@ -143,7 +143,7 @@ def _codecs(own: list[Mapping[str, Any]], settings: Settings) -> Found:
 
 
 def _is_used(codec: str, settings: Settings) -> bool:
-    """Return whether the options write this codec."""
+    """Return whether items written with these options have this codec."""
     base, _, step = codec.partition(",")
     options = settings.options
     compression = "zlib" if options.compression == "auto" else options.compression

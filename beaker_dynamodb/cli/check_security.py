@@ -21,7 +21,7 @@ from beaker_dynamodb.wsgi.session_cookie import BEAKER_KEY
 def check_security(settings: Settings, described: Mapping[str, Any]) -> Iterator[Result]:
     """Check how the settings protect sessions and caches.
 
-    :param described: the table's description; empty if it is not known.
+    :param described: the table's description; empty if it is unknown.
     """
     if settings.purpose == SESSIONS:
         yield from _cookie(settings)
@@ -67,7 +67,7 @@ def _cookie_flags(given: Mapping[str, Any]) -> Found:
     http_only = "HttpOnly" if cookie["httponly"] else "not HttpOnly"
     text = f"{http_only}, {secure}, SameSite={same_site}"
     weak = [option for option in ("httponly", "secure") if cookie[option] is False]
-    # Browsers treat an unknown value like a missing one, and differ in how they treat that.
+    # Browsers treat an unknown value as missing, and their defaults differ.
     if same_site.lower() not in ("lax", "strict"):
         weak.append("samesite")
     if not weak:
@@ -79,7 +79,7 @@ def _cookie_flags(given: Mapping[str, Any]) -> Found:
 def _cookie_name(cookie: Mapping[str, Any]) -> Found:
     key, domain = str(cookie.get("key", BEAKER_KEY)), cookie.get("cookie_domain")
     text = repr(key) + (f", shared with all hosts of {domain}" if domain else "")
-    # Browsers accept the first prefix only without a domain.
+    # Browsers accept __Host- only without a domain.
     prefix = SECURE_PREFIX if domain else HOST_PREFIX
     if key.lower().startswith(prefix):
         return OK, text

@@ -19,11 +19,11 @@ from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError, DynamoD
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 
-#: Tolerated clock difference: the HTTP header Date has whole seconds.
+#: Tolerated clock difference: the HTTP header Date has only whole seconds.
 SKEW_SECONDS = 5.0
 #: AWS refuses signatures with a larger difference (IAM user guide, signing of requests).
 MAX_SKEW_SECONDS = 300.0
-#: A table in the same Region answers within 10 ms, and every request of a user waits for it.
+#: Longest acceptable round trip. A table in the same Region answers within 10 ms.
 ROUND_TRIP_SECONDS = 0.1
 ROUND_TRIPS = 5
 CREATE_TABLE = "beaker-dynamodb create-table, with the same flags"
@@ -48,7 +48,7 @@ class Result:
     :param status: `OK`, `WARNING` or `ERROR`.
     :param text: what was found.
     :param remedy: how to fix it.
-    :param asvs: the OWASP ASVS 5.0 requirements that it concerns (docs/explanation/owasp.md).
+    :param asvs: the OWASP ASVS 5.0 requirements that it covers (docs/explanation/owasp.md).
     """
 
     name: str
@@ -125,7 +125,7 @@ def check_credentials(options: Options) -> Found:
 def check_table(options: Options, described: Mapping[str, Any] | None) -> Found:
     """Check that the table exists and can be used.
 
-    :param described: the answer of DescribeTable.
+    :param described: the table's description, or None if it does not exist.
     """
     quoted = repr(options.table_name)
     if described is None:
@@ -140,7 +140,7 @@ def check_table(options: Options, described: Mapping[str, Any] | None) -> Found:
 
 @check("key")
 def check_key(client: Any, options: Options) -> Found:
-    """Check that the table has the key that the options name."""
+    """Check that the table has the configured key."""
     wrong = table.mismatch(client, options)
     if wrong is not None:
         return ERROR, str(wrong), "set hash_key and sort_key, or use another table"
@@ -149,7 +149,7 @@ def check_key(client: Any, options: Options) -> Found:
 
 @check("time to live")
 def check_time_to_live(client: Any, options: Options) -> Found:
-    """Check that DynamoDB deletes expired items, by the attribute of the options."""
+    """Check that DynamoDB deletes expired items, by the configured attribute."""
     attribute = options.ttl_attribute
     found = table.time_to_live_attribute(client, options.table_name)
     if found is None:
@@ -202,7 +202,7 @@ def check_clock(response: Mapping[str, Any], before: float, after: float) -> Fou
     if date is None:
         return WARNING, "the server does not send its time"
     server = parsedate_to_datetime(date).timestamp()
-    # The header is truncated: the server's time is anywhere in that second.
+    # The header has no fraction: the server's time is anywhere in that second.
     ahead = max(before - (server + 1), 0) or min(after - server, 0)
     if abs(ahead) <= SKEW_SECONDS:
         return OK, f"within {SKEW_SECONDS:g} seconds of the server's"

@@ -1,4 +1,4 @@
-"""The parts that subcommands share: help with examples, common flags, questions."""
+"""What all subcommands share: help with examples, common flags, confirmation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VERBOSE = f"{__name__}.verbose"
 
 
 class Failed(click.ClickException):
-    """The command failed. It exits with code 1."""
+    """An error that ends the command with exit code 1."""
 
     exit_code = FAILED
 
@@ -27,7 +27,7 @@ def _log_to_stderr(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     # Set up logging only once, although each level of the command has the flag.
     if value and not ctx.meta.get(_VERBOSE):
         ctx.meta[_VERBOSE] = True
-        # Leave botocore's log out: it shows whole items.
+        # Not botocore's log, which shows whole items.
         logger = logging.getLogger("beaker_dynamodb")
         logger.setLevel(logging.DEBUG)
         logger.addHandler(logging.StreamHandler())
@@ -47,7 +47,7 @@ yes_flag = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def examples(lines: str) -> str:
-    """Return the end of a help page: command lines, given without the program's name."""
+    """Return the examples at the end of a help page, from lines without the program's name."""
     shown = "".join(f"  beaker-dynamodb {line}\n" for line in lines.splitlines())
     return f"\b\nExamples:\n{shown}"  # \b: click does not wrap the paragraph
 
@@ -99,7 +99,7 @@ def command(
 def confirm(question: str) -> None:
     """Ask on stderr.
 
-    :raises Failed: the user refuses.
+    :raises Failed: the user answers no.
     :raises click.UsageError: stdin is not a terminal and has no answer.
     """
     try:

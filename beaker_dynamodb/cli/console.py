@@ -20,16 +20,16 @@ def counted(number: int, one: str, many: str = "") -> str:
 def printable(string: str, keep: str = "") -> str:
     r"""Escape control characters such as ``\x1b`` and line ends, as JSON does.
 
-    Use it for every stored string: any visitor with a session can write there.
+    Use it for every stored string: any visitor with a session may have written it.
 
-    :param keep: characters that stay as they are.
+    :param keep: characters to leave unescaped.
     """
     return "".join(c if c.isprintable() or c in keep else json.dumps(c)[1:-1] for c in string)
 
 
 def print_json(value: Any) -> None:
     """Print dicts, lists, strings and numbers as JSON."""
-    # JSON has escaped the line ends inside strings already.
+    # json.dumps has already escaped the line ends inside strings.
     click.echo(printable(json.dumps(value, indent=2, ensure_ascii=False), keep="\n"))
 
 
@@ -47,12 +47,12 @@ def progress(
 ) -> Iterator[Callable[[float], None]]:
     """Show progress on stderr; yield the function that advances it.
 
-    A bar on a terminal, otherwise a line from time to time. After Ctrl-C say what was done so far.
+    A bar on a terminal, otherwise a line every 30 seconds. After Ctrl-C, say what has been done.
 
     :param description: what is counted: "items read".
     :param total: the amount of work, if known; an estimate may be too small.
     :param more: returns what else was done, for the line after Ctrl-C.
-    :param clock: seconds.
+    :param clock: returns seconds.
     """
     done, next_line = 0.0, clock() + LINE_SECONDS
 
@@ -84,7 +84,7 @@ def _bar(description: str, total: float | None) -> Iterator[Callable[[float], No
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
-    # stdout may be a file: rich would redirect to the terminal whatever is printed meanwhile.
+    # By default, rich redirects stdout to the terminal; stdout may be a file.
     with Progress(
         *columns, TimeElapsedColumn(), console=console, transient=True, redirect_stdout=False
     ) as bar:

@@ -1,4 +1,4 @@
-"""Counts the items of a table by prefix, kind and cache namespace."""
+"""Count the items of a table by prefix, kind and cache namespace."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Group:
             self.newest = created if self.newest is None else max(self.newest, created)
 
     def as_json(self) -> dict[str, Any]:
-        """Return sizes in bytes, and cache namespaces with the largest first."""
+        """Return the group for JSON output, with the largest cache namespaces first."""
         items = max(self.live + self.expired, 1)
         shown: dict[str, Any] = {
             "live": self.live,

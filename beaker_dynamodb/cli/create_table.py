@@ -76,7 +76,7 @@ def create_table(
 
 
 def _report_missing_changes(steps: Iterator[Step]) -> None:
-    """Print on stderr which changes were not made, if that can be found out."""
+    """Print on stderr which changes were not made, if they can be determined."""
     with suppress(DynamoDBError):
         for step in steps:
             if step.status == CHANGED:

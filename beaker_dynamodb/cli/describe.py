@@ -31,7 +31,7 @@ def describe_session(payload: str) -> tuple[str, Any]:
     try:
         data = b64decode(payload, validate=True)
     except ValueError:
-        data = b""  # encrypted: a base64 nonce, and then the base64 of the ciphertext
+        data = b""  # encrypted: the nonce and the ciphertext, each in base64
     if data[:1] == b"\x80":
         return "pickle", describe_pickle(data)
     if data[:1] == b"\x78":  # zlib, as Beaker's JSON serializer compresses
@@ -55,7 +55,7 @@ def describe_pickle(data: bytes) -> Any:
 
 
 class _Describer:
-    """Converts values up to the limits. Calls no method of an object from a pickle."""
+    """Converts values within the limits. Calls no method of an object from a pickle."""
 
     def __init__(self) -> None:
         self._remaining = MAX_VALUES

@@ -86,8 +86,7 @@ def _check_table(
 ) -> Generator[Result, None, Mapping[str, Any] | None]:
     """Check whether the table can be reached.
 
-    :returns: its description, which is empty if it may not be read, or None if it cannot be
-        reached.
+    :returns: its description, or None if it cannot be reached; empty if DescribeTable is denied.
     """
     result = checks.check_credentials(items.options)
     yield result
@@ -118,8 +117,8 @@ def _check_use(
 ) -> Generator[Result, None, bool]:
     """Check the table's properties and every operation.
 
-    :param described: its description, which is empty if it may not be read.
-    :returns: whether its items can be read with the options.
+    :param described: the table's description; empty if DescribeTable is denied.
+    :returns: whether its items can be read with these options.
     """
     client, options = items.client(), items.options
     index_keys = options.index_keys
@@ -144,9 +143,9 @@ def _check_connection(items: ItemStore, prefix: str) -> Iterator[Result]:
     key = items.layout.key_attributes(Key(f"{prefix}|doctor", sort))
     read = partial(items.call, "get_item", Key=key)
     try:
-        read()  # explains an error better
+        read()  # its errors say more than the client's
         before = time.time()
-        # Do not use the read's own response: a fast call returns no HTTP headers.
+        # Not the response of `read`: the fast transport returns no HTTP headers.
         response = items.client().get_item(TableName=items.options.table_name, Key=key)
         yield checks.check_clock(response, before, time.time())
     except DynamoDBError as error:

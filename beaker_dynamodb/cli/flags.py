@@ -24,7 +24,7 @@ _SECRET = " Prefer --ini: other users of this machine can read command lines."
 
 
 def with_settings(function: Callable[..., Any], purpose: str = SESSIONS) -> Callable[..., Any]:
-    """Add a flag per option, ``--ini``, ``--section`` and ``--for``; pass on a `Settings`.
+    """Add a flag per option, ``--ini``, ``--section`` and ``--for``; pass a `Settings`.
 
     :param purpose: the default of ``--for``.
     """
@@ -50,7 +50,7 @@ def with_settings(function: Callable[..., Any], purpose: str = SESSIONS) -> Call
         settings = load(flags, ini=ini, section=section, purpose=purpose)
         return function(settings=settings, **given)
 
-    # click.option keeps its options in this list, last one first.
+    # click.option keeps its options in this list, in reverse order.
     wrapper.__click_params__[:0] = reversed([*options, _HELP_ALL])  # type: ignore[attr-defined]
     return wrapper
 
@@ -111,8 +111,7 @@ def with_scan(function: Callable[..., Any]) -> Callable[..., Any]:
         "--units-per-second",
         type=click.FloatRange(min=0, min_open=True),
         metavar="UNITS",
-        help="Limit of the consumed capacity, on average, of reads and deletes together; default: "
-        "no limit.",
+        help="Limit the average capacity of reads and deletes together; default: no limit.",
     )
     segments = click.option(
         "--segments",
@@ -129,7 +128,7 @@ def with_scan(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_extras(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add flags for tags, encryption, protection and backups; pass an `Extras` on."""
+    """Add flags for tags, encryption, protection and backups; pass an `Extras`."""
 
     @click.option(
         "--tag",

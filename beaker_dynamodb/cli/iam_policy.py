@@ -1,6 +1,6 @@
 """The smallest IAM policy for a use of the table: actions and resources without wildcards.
 
-TransactWriteItems needs the permissions of its writes, but no additional one.
+TransactWriteItems needs only the permissions of its writes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ INDEX_QUERY = "Query on the indexes"
 
 
 def _sessions(options: Options) -> tuple[str, ...]:
-    # A marker replaces a session that ends. An item that `hash_ids` moves is deleted.
+    # Sessions that end are replaced by markers. Only `hash_ids = migrate` needs DeleteItem.
     requests = REQUESTS if options.hash_ids == "migrate" else ("GetItem", "PutItem")
     return requests if options.max_sessions is None else (*requests, "BatchGetItem")
 
@@ -90,7 +90,7 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
 }
 
 
-#: Uses that need only sessions, or only cache entries. All other uses need both.
+#: Uses that access only sessions, or only cache entries. All other uses access both.
 OF_SESSIONS = frozenset({"sessions", "session-store", "migrate"})
 OF_CACHES = frozenset({"cache", "keys", "clear"})
 

@@ -62,7 +62,7 @@ class _LazyGroup(Group):
 
 
 def _exit_code(run: Callable[[], object]) -> int:
-    """Run the command, print its error in one line on stderr and return the exit code."""
+    """Run the command, print any error in one line on stderr, and return the exit code."""
     try:
         # click returns the code of ctx.exit(), or what the command returned.
         returned = run()
@@ -81,7 +81,7 @@ def _exit_code(run: Callable[[], object]) -> int:
 
 @contextmanager
 def _visible_retries() -> Iterator[None]:
-    """Say on stderr when botocore waits before it sends a call again."""
+    """Say on stderr when botocore retries a call."""
     retries, handler = logging.getLogger("botocore.retries.standard"), _RetryHandler()
     before = retries.level, retries.propagate
     retries.setLevel(logging.DEBUG)

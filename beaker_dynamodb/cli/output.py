@@ -16,7 +16,7 @@ def stopping_with_stdout() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
-        # rich raises SystemExit itself.
+        # rich turns a BrokenPipeError into SystemExit.
         if BrokenPipeError not in (type(error), type(error.__context__)):
             raise
         _discard_output()

@@ -1,4 +1,4 @@
-"""Creates the table as the options describe it, or adds what it lacks."""
+"""Create the table as the options describe it, or add what it lacks."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class Provisioner:
     def steps(self) -> Iterator[Step]:
         """Make the changes; yield each step when it is done.
 
-        :raises ConfigurationError: the table has another key, index key or time-to-live attribute,
-            which no update can change. Nothing was changed then.
+        :raises ConfigurationError: the table has a different key, index key or time-to-live
+            attribute, which cannot be changed. Nothing was changed.
         :raises DynamoDBError: a call failed; the steps yielded before are done.
         """
         request = create_request(self.options, self.extras)
         name = repr(self.options.table_name)
         missing = table_state.describe(self.table.client, self.table.name) is None
-        unmade = missing and self.table.dry_run
-        described = None if unmade else self._create(request, missing)
+        still_missing = missing and self.table.dry_run
+        described = None if still_missing else self._create(request, missing)
         if described is None:
             yield Step(CHANGED, f"table {name} created: {summary(request)}")
         else:
-            self._refuse_another_shape(described)
+            self._check_unchangeable(described)
             yield Step(KEPT, f"table {name} exists, with the configured key")
             yield self._billing(described)
             yield from self._indexes(described)
@@ -61,9 +61,9 @@ class Provisioner:
                 yield self._protect(described)
             if "SSESpecification" in request:
                 yield self._encrypt(described, request["SSESpecification"])
-        yield self._time_to_live(unmade)
+        yield self._time_to_live(still_missing)
         if self.extras.point_in_time_recovery:
-            yield self._back_up(unmade)
+            yield self._back_up(still_missing)
 
     def _create(self, request: dict[str, Any], missing: bool) -> Described | None:
         """Create the table if it is missing, and wait; return None if this call created it."""
@@ -74,7 +74,7 @@ class Provisioner:
             described = self.table.wait("the table")
         return None if created else described
 
-    def _refuse_another_shape(self, described: Described) -> None:
+    def _check_unchangeable(self, described: Described) -> None:
         wrong = table.mismatch(self.table.client, self.options)
         if wrong is not None:
             raise wrong
@@ -119,7 +119,7 @@ class Provisioner:
                 self._create_index(described, wanted)
                 yield Step(CHANGED, f"index {name!r} replaced; it now has {lacking}")
             else:
-                # The attributes of an index cannot be changed. It finds sessions without them too.
+                # The attributes of an index cannot be changed. It works without them too.
                 yield Step(
                     DIFFERS,
                     f"index {name!r} has no {lacking}, so finding sessions by it takes a read for "
@@ -175,7 +175,7 @@ class Provisioner:
         try:
             self.table.change("UpdateTable", SSESpecification=wanted)
         except DynamoDBError as error:
-            # The key was an alias of the current one, which DescribeTable shows as an ARN:
+            # The key is an alias of the current one, which DescribeTable shows as an ARN:
             # https://github.com/hashicorp/terraform-provider-aws/issues/29137
             if "already encrypted" not in str(error):
                 raise
@@ -188,17 +188,17 @@ class Provisioner:
 
     # -- properties that CreateTable cannot set -----------------------------------------------
 
-    def _time_to_live(self, unmade: bool) -> Step:
+    def _time_to_live(self, still_missing: bool) -> Step:
         client, attribute = self.table.client, self.options.ttl_attribute
-        found = None if unmade else table.time_to_live_attribute(client, self.table.name)
+        found = None if still_missing else table.time_to_live_attribute(client, self.table.name)
         if found != attribute and (
             self.table.dry_run or table.enable_time_to_live(client, self.options)
         ):
             return Step(CHANGED, f"time to live turned on, by {attribute!r}")
         return Step(KEPT, f"time to live is on, by {attribute!r}")
 
-    def _back_up(self, unmade: bool) -> Step:
-        if not unmade:
+    def _back_up(self, still_missing: bool) -> Step:
+        if not still_missing:
             answer = self.table.call("DescribeContinuousBackups")["ContinuousBackupsDescription"]
             recovery = answer.get("PointInTimeRecoveryDescription", {})
             if recovery.get("PointInTimeRecoveryStatus") == "ENABLED":

@@ -64,18 +64,18 @@ def reap(
     if file is not None:
         start = file.read() or start
         file.write(start)
-    runs = reaper.reap(items, limiter=RateLimiter(units_per_second), dry_run=dry_run, state=start)
+    steps = reaper.reap(items, limiter=RateLimiter(units_per_second), dry_run=dry_run, state=start)
     try:
         total = table_size(items.options).items
     except AccessDenied:
         total = None
     with (
         progress("items read", total, more=lambda: f", {sums.deleted:,} deleted") as advance,
-        closing(runs),  # type: ignore[type-var]  # an Iterator, which is a generator
+        closing(steps),  # type: ignore[type-var]  # it is a generator
     ):
-        for now in runs:
-            advance(now.scanned - sums.scanned)
-            sums = now
+        for latest in steps:
+            advance(latest.scanned - sums.scanned)
+            sums = latest
             if file is not None and sums.state is not None:
                 file.write(sums.state)
     if state is not None:
@@ -100,16 +100,16 @@ def reap(
 
 @dataclass
 class _StateFile:
-    """Saves where to resume, as JSON. Only its owner may read it: keys contain session ids.
+    """A JSON file that says where to resume. Private to its owner: keys contain session ids.
 
-    :param location: identifies the table; a state file of a different table is refused.
+    :param location: identifies the table and prefix; a state file of another one is refused.
     """
 
     path: Path
     location: str
 
     def read(self) -> dict[str, Any] | None:
-        """Return where an earlier run stopped, or None without a file."""
+        """Return where an earlier run stopped, or None if the file does not exist."""
         saved = None
         try:
             saved = json.loads(self.path.read_text(encoding="utf-8"))

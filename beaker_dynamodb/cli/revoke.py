@@ -101,9 +101,9 @@ def revoke(
 
 @dataclass
 class _Chosen:
-    """The sessions that the command line names.
+    """The sessions that the command line selects.
 
-    :param named: the sessions that it names by id or digest: the one to end, or those to keep.
+    :param named: those that it names by id or digest: the one to end, or those to keep.
     """
 
     options: Options
@@ -114,7 +114,7 @@ class _Chosen:
     period: Condition | None
 
     def question(self) -> str:
-        """Return the question to ask first, or an empty string if no session would end."""
+        """Return what to ask before revoking, or an empty string if no session would end."""
         table = f"table {self.options.table_name!r}"
         if self.is_one or self.special:
             number = sum(1 for _ in self.listed())

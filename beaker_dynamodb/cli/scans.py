@@ -1,4 +1,4 @@
-"""Announce the cost of a Scan before it starts, and show its progress and its cost."""
+"""Announce a Scan and its cost, and show its progress and the capacity it consumes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ consistent_flag = click.option(
     "--consistent", is_flag=True, help="Read consistently, at twice the price."
 )
 
-#: Where a `TableSize` comes from.
+#: Source of a `TableSize`, for messages.
 ESTIMATED = "ItemCount, up to six hours old"
 
 
@@ -37,7 +37,7 @@ class TableSize:
         return math.ceil(self.bytes / READ_UNIT_BYTES / (1 if consistent else 2))
 
     def described(self, consistent: bool = False) -> str:
-        """Return the size and the read units of a Scan as readable text."""
+        """Describe the size and the read units of a Scan."""
         units = counted(self.read_units(consistent), "read unit")
         items = counted(self.items, "item")
         return f"about {items}, {size(self.bytes)}, {units} to scan"
@@ -68,14 +68,14 @@ def metered(
     long: bool = False,
     rows: bool = False,
 ) -> Iterator[Capacity]:
-    """Measure the capacity that the calls of a command consume.
+    """Measure the capacity that calls consume inside the block.
 
     :param scan: say on stderr that the whole table is read, and how large it is; show progress.
     :param until: when the Scan stops early.
     :param long: show progress of a Query too.
-    :param rows: rows appear on stdout meanwhile; on a terminal they show the progress.
+    :param rows: rows appear on stdout meanwhile; on a terminal they replace the progress.
     """
-    total = _warn(options, consistent, until) if scan else None
+    total = _announce(options, consistent, until) if scan else None
     hidden = not (scan or long) or (rows and sys.stdout.isatty())
     shown = nullcontext(lambda _: None) if hidden else progress("items read", total)
     with (
@@ -88,8 +88,8 @@ def metered(
         yield used
 
 
-def _warn(options: Options, consistent: bool, until: str) -> int | None:
-    """Return the number of items, or None if it is unknown."""
+def _announce(options: Options, consistent: bool, until: str) -> int | None:
+    """Announce the Scan; return the number of items, or None if it is unknown."""
     try:
         found = table_size(options)
     except AccessDenied:
@@ -102,7 +102,7 @@ def _warn(options: Options, consistent: bool, until: str) -> int | None:
 
 
 def size(bytes: int) -> str:
-    """Return a size for people: "1.5 MB", "1 byte"."""
+    """Return a human-readable size: "1.5 MB", "1 byte"."""
     for unit, length in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
         if bytes >= length:
             return f"{bytes / length:.1f} {unit}"

@@ -1,7 +1,7 @@
-"""Sessions in the output of a command: a line or a JSON object each.
+"""Print sessions, each as a line or a JSON object.
 
-A session's id is as good as a password, so ids are shown only on request. Otherwise the digest is
-shown, as in the log.
+The digest of a session's id is shown, as in the log. The id itself is as good as a password, so it
+is shown only on request.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def described(session: StoredSession, *, show_id: bool = False) -> dict[str, Any
 
 
 def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> None:
-    """Print a table, each row as soon as it is available."""
+    """Print a table row by row, as the sessions are found."""
     name, width = ("id", 32) if show_ids else ("digest", 17)
     for number, session in enumerate(found):
         if number == 0:
@@ -55,9 +55,9 @@ def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> Non
 def summary(
     found: Iterable[StoredSession], done: str, used: Capacity
 ) -> Iterator[Iterator[StoredSession]]:
-    """Yield the sessions; then say on stderr how many there were, also after an error or Ctrl-C.
+    """Yield the sessions; then say on stderr how many there were, even after an error.
 
-    :param done: what was done to them.
+    :param done: what was done to them: "revoked".
     """
     number = 0
 
@@ -72,6 +72,6 @@ def summary(
         yield counting()
         failed = False
     finally:
-        # If nothing was done before an error, the error says it all.
+        # If nothing was done before an error, the error message is enough.
         if number or not failed:
             click.echo(f"{counted(number, 'session')} {done}; {used} used.", err=True)

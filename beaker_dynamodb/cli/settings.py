@@ -1,4 +1,4 @@
-"""Settings of a subcommand, from flags and from an INI file that is read as Beaker reads it."""
+"""Read the settings of a subcommand from flags and the application's INI file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ __all__ = ["CACHE", "SESSIONS", "Settings", "load"]
 class Settings:
     """The options of one table, for sessions or for a cache.
 
-    :param options: the parsed options.
     :param purpose: `SESSIONS` or `CACHE`.
     :param beaker: settings of the INI file that Beaker itself reads: ``type``,
         ``data_serializer``, ``encrypt_key`` …

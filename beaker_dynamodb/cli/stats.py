@@ -22,7 +22,7 @@ from beaker_dynamodb.items.store import ItemStore
 
 #: Length of the longest bar, in characters.
 BAR_WIDTH = 40
-#: Maximum number of cache namespaces in the readable output. JSON has all of them.
+#: Maximum number of cache namespaces in human-readable output. JSON has all of them.
 SHOWN_NAMESPACES = 20
 
 
@@ -88,7 +88,7 @@ def _estimate(settings: Settings, as_json: bool) -> None:
         click.echo(f"Table {settings.options.table_name!r}: {found.described()}; {ESTIMATED}.")
 
 
-# -- output for people ----------------------------------------------------------------------------
+# -- human-readable output ------------------------------------------------------------------------
 
 
 def _show(found: Counts) -> None:

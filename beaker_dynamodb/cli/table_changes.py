@@ -1,4 +1,4 @@
-"""Make calls that change a table, wait until it can be used again, and report each step."""
+"""Make calls that change a table, and wait until it can be used again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from beaker_dynamodb.dynamodb.error_mapping import cause, translate
 
 #: Longest wait for a table or an index; an index over a large table is filled slowly.
 WAIT_SECONDS = 3600.0
-#: Seconds between two lines that say that it still waits.
+#: Seconds between two lines of progress while waiting.
 LINE_SECONDS = 30.0
 
 CHANGED, KEPT, DIFFERS = "changed", "kept", "differs"
@@ -22,7 +22,7 @@ CHANGED, KEPT, DIFFERS = "changed", "kept", "differs"
 
 @dataclass(frozen=True)
 class Step:
-    """The result for one property of the table.
+    """What happened to one property of the table.
 
     :param status: `CHANGED`, `KEPT` (was already correct), or `DIFFERS` (not changed).
     """
@@ -35,10 +35,10 @@ class Step:
 class TableChanges:
     """Makes the calls for one table.
 
-    :param dry_run: make only the calls that change nothing.
-    :param say: prints a line about a wait.
-    :param sleep: takes seconds; called between two polls.
-    :param clock: returns epoch seconds.
+    :param dry_run: skip the calls that change something.
+    :param say: prints a line of progress.
+    :param sleep: waits a number of seconds between two polls.
+    :param clock: returns seconds.
     """
 
     client: Any
@@ -49,7 +49,7 @@ class TableChanges:
     clock: Callable[[], float] = time.time
 
     def call(self, operation: str, **params: Any) -> Any:
-        """Make a call about the table."""
+        """Make a call for the table, and translate its errors."""
         if "ResourceArn" not in params:
             params["TableName"] = self.name
         try:
@@ -67,7 +67,7 @@ class TableChanges:
     ) -> Mapping[str, Any] | None:
         """Wait until the table is ACTIVE and ready; a dry run does not wait.
 
-        :param what: what it waits for.
+        :param what: what it waits for, in the lines of progress.
         :returns: the table's description, or None if the table is gone.
         """
         began = next_line = self.clock()

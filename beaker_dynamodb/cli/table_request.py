@@ -1,4 +1,4 @@
-"""The CreateTable request of the subcommands: the options, and properties that are not options."""
+"""Build the CreateTable request from the options and from flags that are not options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times on the command line and in its output: ISO 8601, UTC."""
+"""Times in flags and output: ISO 8601, UTC."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime 
 
 
 def with_period(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--created-before`` and similar flags; pass them on as one `Condition`, or None."""
+    """Add ``--created-before`` and similar flags; pass one `Condition`, or None."""
 
     @functools.wraps(function)
     def wrapper(**given: Any) -> Any:

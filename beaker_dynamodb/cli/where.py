@@ -81,7 +81,7 @@ def find(
     """Return the sessions with these ids or digests.
 
     :param special: special keys that narrow the search for digests; if empty, the table is scanned.
-    :raises Failed: one of them does not exist.
+    :raises Failed: a session does not exist.
     """
     found = [store.get(name, consistent=consistent) for name in names if not is_digest(name)]
     wanted = set(filter(is_digest, names))

@@ -15,7 +15,7 @@ SESSIONS, CACHE = "sessions", "cache"
 TYPES = ("ext:dynamodb", "dynamodb")
 #: Settings that Beaker's Session reads and that are also options of this package.
 SHARED = frozenset({"secret"})
-#: Beaker's Session adds this to its own timeout before it passes it on (beaker/session.py).
+#: Beaker's Session adds this to its timeout before it passes it to a backend (beaker/session.py).
 BEAKER_SLACK_SECONDS = 120.0
 
 
@@ -27,7 +27,7 @@ def beaker_parameters() -> frozenset[str]:
 def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return this package's options and Beaker's settings.
 
-    A session's ``timeout`` becomes the option, with the 120 seconds that Beaker adds.
+    A session's ``timeout`` becomes the option, plus the 120 seconds that Beaker adds.
 
     :param given: settings without ``session.`` or ``cache.``.
     :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
@@ -59,6 +59,6 @@ def session_options(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     }
     if given.get("type", TYPES[0]) not in TYPES:
         raise ConfigurationError(f"{prefix}type is {given['type']!r}, not ext:dynamodb")
-    # Beaker's timeout is not needed either: nothing is written.
+    # Leave out Beaker's timeout too: nothing is written.
     beaker_names = beaker_parameters()
     return {name: value for name, value in given.items() if name not in beaker_names}

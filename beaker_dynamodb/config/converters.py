@@ -1,4 +1,4 @@
-"""Option converters: each returns the value or raises ValueError with the reason."""
+"""Option converters: each returns the parsed value, or raises ValueError with the reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_PREFIX_BYTES = 255
 MIN_SIGNING_KEY_BYTES = 16
 #: DynamoDB types of special keys. BOOL cannot be indexed.
 SPECIAL_TYPES = ("S", "N", "B", "BOOL")
-#: Three hundred years in seconds. Later times do not fit in DynamoDB's numbers or Python's dates.
+#: Three hundred years in seconds. Much longer times overflow Python's dates.
 MAX_NUMBER = 1e10
 
 
@@ -41,7 +41,7 @@ def string(value: Any) -> str:
 
 
 def endpoint_url(value: Any) -> str:
-    """Remove user and password from the URL, as botocore does not send them."""
+    """Remove user and password from the URL, which botocore does not send."""
     return urls.endpoint_url(string(value))
 
 
@@ -115,7 +115,7 @@ def prefix(value: Any) -> str:
     """Accept a key prefix and add a missing final colon.
 
     Ids and namespaces in a key never contain an unescaped colon (items/keys.py), so none of them
-    can extend one prefix to a longer one.
+    can reach into another prefix.
     """
     name = string(value)
     if "|" in name or "%" in name:
@@ -150,14 +150,14 @@ def secrets(value: Any) -> tuple[str, ...]:
 def signing_keys(value: Any) -> tuple[bytes, ...]:
     """Accept a comma-separated string, or a list of strings or bytes.
 
-    No message contains a key or its length.
+    Error messages contain neither a key nor its length.
     """
     if isinstance(value, str):
         value = value.split(",")
     elif isinstance(value, bytes):
         value = [value]
     if not isinstance(value, (list, tuple)):
-        # Keep the order (no set): the first key signs.
+        # Refuse a set, which has no order: the first key signs.
         raise ValueError("must be a string or a list of keys")
     keys = []
     for key in value:
@@ -173,7 +173,7 @@ class SpecialKey(NamedTuple):
     """A session key that is copied to an attribute.
 
     :param type: one of `SPECIAL_TYPES`.
-    :param indexed: whether a global secondary index finds sessions by it.
+    :param indexed: whether it has a global secondary index.
     """
 
     name: str
@@ -184,7 +184,7 @@ class SpecialKey(NamedTuple):
 def special_keys(value: Any) -> tuple[SpecialKey, ...]:
     """Accept ``name:TYPE, name:TYPE:index, …``, a dict of names and types, or a list of pairs.
 
-    The forerunner's list of dicts with ``name`` and ``type`` is accepted too.
+    A list of dicts with ``name`` and ``type``, as in this package's predecessor, works too.
     """
     if isinstance(value, str):
         pairs = [_named(part.strip()) for part in value.split(",") if part.strip()]

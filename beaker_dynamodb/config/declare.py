@@ -1,4 +1,4 @@
-"""How an option is declared, and how its value may be shown."""
+"""Declare options, and show their values without secrets."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def option(
 
     :param convert: converts a string or a Python value; raises ValueError with the reason.
     :param help: description for the documentation and ``--help``.
-    :param default_text: the default in words. Needed if ``default`` does not say it; None and ()
-        mean "none".
+    :param default_text: the default in words, if ``default`` does not explain it. None and () are
+        shown as "none".
     :param unit: unit of the number.
     :param aliases: other names of the same option.
-    :param secret: the value never appears in a repr or message.
+    :param secret: whether to hide the value in reprs and messages.
     """
     if default_text is None and default in (None, ()):
         default_text = "none"

@@ -27,8 +27,8 @@ def function(value: object) -> Callable[..., Any] | str:
 def import_function(option: str, value: Callable[..., Any] | str) -> Callable[..., Any]:
     """Return the function that an option names.
 
-    :param option: its name, for the message.
-    :raises ConfigurationError: it cannot be imported, or is not callable.
+    :param option: the option's name, for error messages.
+    :raises ConfigurationError: the function cannot be imported, or is not callable.
     """
     if not isinstance(value, str):
         return value

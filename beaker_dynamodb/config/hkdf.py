@@ -14,14 +14,13 @@ def purpose_key(secret: str, purpose: str) -> bytes:
     """Return the 32-byte key for one purpose.
 
     :param secret: ``session.secret``, or one of ``previous_secrets``.
-    :param purpose: any string; the same one always yields the same key.
     """
-    # RFC 5869, section 2.2: without a salt, zeros.
+    # RFC 5869, section 2.2: an omitted salt is all zeros.
     return derive(secret.encode(), bytes(HASH_BYTES), purpose.encode(), HASH_BYTES)
 
 
 def derive(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
-    """Return ``length`` bytes, 255 * 32 at most."""
+    """Return ``length`` derived bytes, at most 255 * 32."""
     extracted = hmac.digest(salt, secret, HASH)
     derived = block = b""
     for counter in range(1, -(-length // HASH_BYTES) + 1):

@@ -20,7 +20,7 @@ def read_ini(path: str, section: str | None = None, purpose: str = SESSIONS) -> 
 
     ``%(here)s`` and ``[DEFAULT]`` work as in Paste.
 
-    :param section: name of a section with any type of store. None selects the section that uses
+    :param section: name of a section, with any type of store; default: the section that uses
         DynamoDB.
     :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
     :raises ConfigurationError: the file cannot be read, or the section does not exist or is
@@ -65,7 +65,7 @@ def _settings(parser: ConfigParser, path: str, section: str, purpose: str) -> di
     given: dict[str, Any] = {}
     try:
         for name in parser[section]:
-            # Read only these: other settings, such as logging formats, use % for other purposes.
+            # Do not read other settings: logging formats, for example, use % for other purposes.
             short = name.removeprefix("beaker.")
             if short.startswith(prefix):
                 given[short.removeprefix(prefix)] = parser.get(section, name).strip()

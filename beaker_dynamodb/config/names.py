@@ -1,4 +1,4 @@
-"""Option names that this package does not have: Beaker's, misspelled ones, the application's."""
+"""Report unknown option names: misspelled options, Beaker's settings and the application's."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ IGNORED_OPTIONS = frozenset(
         "webtest_varname",
     }
 )
-#: Options under the names that other libraries use.
+#: This package's options by the names that other libraries use.
 OTHER_NAMES = {
     "access_key": "aws_access_key_id",
     "aws_access_key": "aws_access_key_id",
@@ -58,7 +58,7 @@ OTHER_NAMES = {
     "secret_key": "aws_secret_access_key",
     "ttl": "timeout",
 }
-#: Misspellings have at most this many wrong letters; short names at most one.
+#: A misspelling has at most this many wrong letters; that of a short name, at most one.
 MAX_WRONG_LETTERS, SHORT_NAME = 2, 5
 
 
@@ -69,8 +69,8 @@ def check_unknown(name: str, known: Collection[str], *, strict: bool) -> None:
     :param strict: the option ``strict_options``.
     :raises ConfigurationError: the name is a misspelled option, or any unknown one if ``strict``.
     """
-    # Beaker leaves dotted names in the settings: regions that are not listed, sa.* of SQLAlchemy,
-    # and its middleware's own keyword arguments such as session.type.
+    # Beaker leaves dotted names in the settings: unlisted regions, sa.* for SQLAlchemy, and keyword
+    # arguments of its middleware such as session.type.
     if name in IGNORED_OPTIONS or "." in name:
         return
     meant = OTHER_NAMES.get(name) or _closest(name, known)

@@ -1,4 +1,4 @@
-"""Turn a configuration into `Options`: names, aliases, the URL form, clear errors."""
+"""Turn a configuration into `Options`: resolve aliases and the URL, convert the values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CANONICAL = {
 
 
 def parse(given: Mapping[str, Any]) -> Options:
-    """Parse option names (without ``session.`` or ``cache.``) and their values.
+    """Parse options by name, without ``session.`` or ``cache.``.
 
     :param given: strings from an INI file, or Python values. None and an empty string mean "not
         set"; an empty prefix means no prefix.
@@ -43,7 +43,7 @@ def parse(given: Mapping[str, Any]) -> Options:
 def by_name(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the given options by canonical name, including those in a URL, without parsing values.
 
-    :raises ConfigurationError: as `parse`, except for values.
+    :raises ConfigurationError: as in `parse`, except for wrong values.
     """
     named, unknown = _by_canonical_name(given.items(), live=True)
     url = named.pop("url", None)
@@ -61,7 +61,7 @@ def by_name(given: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _warn_about_other_table(table: str, other: str) -> None:
-    """Warn once, because the table may belong to another backend, such as ``beaker_cache``."""
+    """Warn once: the table's name may be another backend's, such as ``beaker_cache``."""
     if table not in ("", other):
         log.warning(
             "table %r is used, not %r as in the option url: the option table_name takes precedence",

@@ -1,4 +1,4 @@
-"""Options for secrets, signatures and users."""
+"""Options for secrets, signatures, users and events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ITEM_PURPOSE = "beaker_dynamodb item"
 
 @dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class SecurityOptions:
-    """Options for signing, for the sessions of a user, and for events."""
+    """Base class of `Options` with the options of this module."""
 
     secret: str | None = option(
         converters.secret,

@@ -11,7 +11,7 @@ HIDDEN = "***"
 def endpoint_url(value: str) -> str:
     """Return an endpoint URL without user and password, which botocore never sends.
 
-    :raises ValueError: not an http or https URL; the message does not quote it.
+    :raises ValueError: it is not an http or https URL; the message does not quote it.
     """
     try:
         parts = urlsplit(value)
@@ -35,7 +35,7 @@ def without_userinfo(url: str) -> str:
 
 
 def shown(url: str) -> str:
-    """Return a URL as a repr or a message may show it."""
+    """Return a URL without credentials, for a repr or a message."""
     try:
         url = without_userinfo(url)
     except ValueError:

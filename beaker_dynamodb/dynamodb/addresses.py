@@ -1,8 +1,7 @@
-"""Keep connecting while DNS fails, at the addresses that worked last.
+"""Keep connecting while DNS fails, using the addresses that last worked.
 
-This works only over TLS, and only with addresses whose certificate was verified: an address may
-belong to another host by now, and the certificate proves that it does not. With a proxy, the proxy
-resolves names.
+Only TLS connections with a verified certificate are covered: an address may have been reassigned
+to another host, and only the certificate shows that. Behind a proxy, the proxy resolves names.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Addresses that are kept for each host and port, the latest first, and those that failed last.
+#: Maximum number of addresses kept per host and port.
 MAX_ADDRESSES = 8
 
-#: By host and port. A forked process may use them too.
+#: By host and port. The one that worked last comes first, failed ones last. Kept across forks.
 _addresses: dict[tuple[str, int], list[str]] = {}
 
 
@@ -33,12 +32,12 @@ def keep_addresses(client: DynamoDBClient) -> None:
         manager = client._endpoint.http_session._manager  # type: ignore[attr-defined]
         classes = manager.pool_classes_by_scheme
     except AttributeError:
-        return  # an unknown version of botocore: connections are made as it makes them
+        return  # an unknown version of botocore
     manager.pool_classes_by_scheme = {**classes, "https": _Pool}
 
 
 class _Connection(AWSHTTPSConnection):
-    #: The kept address that is in use.
+    #: The kept address used by the current attempt, if any.
     _address: str | None = None
 
     def connect(self) -> None:
@@ -46,7 +45,7 @@ class _Connection(AWSHTTPSConnection):
         try:
             super().connect()
         except Exception:
-            _try_last((self.host, self.port), self._address)
+            _move_to_end((self.host, self.port), self._address)
             raise
         if getattr(self, "is_verified", False):
             _keep((self.host, self.port), self.sock.getpeername()[0])
@@ -62,7 +61,7 @@ class _Connection(AWSHTTPSConnection):
         name = self.host
         try:
             for address in kept:
-                # Where to connect. TLS checks the host name, which is restored before that.
+                # Connect to the address. The name is restored below, before TLS checks it.
                 self.host = self._address = address
                 try:
                     connection = super()._new_conn()
@@ -83,25 +82,25 @@ class _Connection(AWSHTTPSConnection):
 class _Pool(AWSHTTPSConnectionPool):
     @property
     def ConnectionCls(self) -> Any:  # type: ignore[override]
-        theirs = super().ConnectionCls
-        # Recorders such as vcrpy replace botocore's class, at any time.
-        return _Connection if theirs is AWSHTTPSConnection else theirs
+        original = super().ConnectionCls
+        # Recorders such as vcrpy may replace botocore's class at any time.
+        return _Connection if original is AWSHTTPSConnection else original
 
 
-def _keep(place: tuple[str, int], address: str) -> None:
-    kept = _addresses.get(place, [])
+def _keep(host_port: tuple[str, int], address: str) -> None:
+    kept = _addresses.get(host_port, [])
     if kept[:1] != [address]:
         others = [other for other in kept if other != address]
-        _addresses[place] = [address, *others][:MAX_ADDRESSES]
+        _addresses[host_port] = [address, *others][:MAX_ADDRESSES]
 
 
-def _try_last(place: tuple[str, int], address: str | None) -> None:
-    kept = _addresses.get(place, [])
+def _move_to_end(host_port: tuple[str, int], address: str | None) -> None:
+    kept = _addresses.get(host_port, [])
     if address in kept:
-        _addresses[place] = [*(other for other in kept if other != address), address]
+        _addresses[host_port] = [*(other for other in kept if other != address), address]
 
 
 def _is_name_failure(error: Exception) -> bool:
     root = root_error(error)
-    # What socket.create_connection and urllib3 say if DNS has no address for the name.
+    # The message of socket.create_connection and urllib3 if DNS returns no address.
     return isinstance(root, socket.gaierror) or "returns an empty list" in str(root)

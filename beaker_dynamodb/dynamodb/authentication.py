@@ -1,4 +1,4 @@
-"""Decide which errors about credentials and signatures a second attempt can fix."""
+"""Decide which errors about credentials and signatures a retry can fix."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSED_CREDENTIALS = {
     "ExpiredTokenException": "the AWS credentials have expired",
     "InvalidAccessKeyId": "AWS does not know the access key",
     "InvalidClientTokenId": "AWS does not know the access key or the session token",
-    # Unless its message is about the time.
+    # A wrong clock has the same code: see _TIME_MESSAGES.
     "InvalidSignatureException": "the AWS secret access key is wrong",
     "MissingAuthenticationToken": "the request was not signed",
     "MissingAuthenticationTokenException": "the request was not signed",
@@ -36,7 +36,7 @@ _TIME_MESSAGES = ("Signature expired", "Signature not yet current")
 
 
 def remedy(error: Exception) -> Remedy | None:
-    """Return the remedy for a failed call, or None."""
+    """Return the remedy for a failed call, or None if a retry cannot help."""
     from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError
 
     if isinstance(error, ClientError):
@@ -50,8 +50,8 @@ def remedy_of_response(response: Mapping[str, Any]) -> Remedy | None:
     """Return the remedy for an error response, or None."""
     code = response.get("Error", {}).get("Code", "")
     message = response.get("Error", {}).get("Message", "")
-    signature = code == "InvalidSignatureException"
-    if code in WRONG_TIME or (signature and message.startswith(_TIME_MESSAGES)):
+    bad_signature = code == "InvalidSignatureException"
+    if code in WRONG_TIME or (bad_signature and message.startswith(_TIME_MESSAGES)):
         return Remedy.FRESH_SIGNATURE
     return Remedy.FRESH_CREDENTIALS if code in REFUSED_CREDENTIALS else None
 

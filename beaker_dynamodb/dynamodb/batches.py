@@ -1,4 +1,4 @@
-"""Batches of writes or reads. Unprocessed items are sent again, with backoff."""
+"""Batch writes and reads. Unprocessed items are retried with backoff."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from beaker_dynamodb.dynamodb.transport import OPERATIONS
 from beaker_dynamodb.exceptions import StoreUnavailable
 
 #: Largest number of requests in one BatchWriteItem (AWS API reference).
-WRITES = 25
+MAX_WRITES = 25
 #: Largest number of keys in one BatchGetItem (AWS API reference).
-READS = 100
-#: Attempts until unprocessed items are an error.
+MAX_READS = 100
+#: Attempts without progress before unprocessed items raise an error.
 ATTEMPTS = 10
 #: The backoff doubles with each attempt, up to the maximum.
 BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.05, 1.0
@@ -24,30 +24,29 @@ BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.05, 1.0
 def write(calls: TableCalls, requests: Sequence[dict[str, Any]]) -> None:
     """Put or delete items, 25 per call. BatchWriteItem does not support conditions.
 
-    :param requests: in the form of BatchWriteItem: ``{"DeleteRequest": {"Key": …}}``. The primary
-        keys must differ.
-    :raises StoreUnavailable: DynamoDB left some of them unprocessed. Others may be written.
+    :param requests: as for BatchWriteItem: ``{"DeleteRequest": {"Key": …}}``, with distinct keys.
+    :raises StoreUnavailable: DynamoDB left some unprocessed. Others may have been written.
     """
-    for first in range(0, len(requests), WRITES):
-        for _ in _answers(calls, "batch_write_item", list(requests[first : first + WRITES])):
+    for first in range(0, len(requests), MAX_WRITES):
+        for _ in _answers(calls, "batch_write_item", list(requests[first : first + MAX_WRITES])):
             pass
 
 
 def get(
     calls: TableCalls, keys: Sequence[Attributes], *, consistent_read: bool
 ) -> Iterator[Attributes]:
-    """Yield items, 100 per call, in any order. Items that do not exist are left out.
+    """Yield the items that exist, in any order. Reads 100 per call.
 
-    :raises StoreUnavailable: DynamoDB left some of them unprocessed.
+    :raises StoreUnavailable: DynamoDB left some keys unprocessed.
     """
-    for first in range(0, len(keys), READS):
-        batch = {"Keys": list(keys[first : first + READS]), "ConsistentRead": consistent_read}
+    for first in range(0, len(keys), MAX_READS):
+        batch = {"Keys": list(keys[first : first + MAX_READS]), "ConsistentRead": consistent_read}
         for answer in _answers(calls, "batch_get_item", batch):
             yield from answer.get("Responses", {}).get(calls.options.table_name, [])
 
 
 def _answers(calls: TableCalls, method: str, request: Any) -> Iterator[dict[str, Any]]:
-    """Yield the responses to a batch until nothing is left unprocessed."""
+    """Send a batch until everything is processed; yield the responses."""
     table, operation = calls.options.table_name, OPERATIONS[method]
     rest = {table: request}
     attempt = 0
@@ -63,5 +62,5 @@ def _answers(calls: TableCalls, method: str, request: Any) -> Iterator[dict[str,
         answer = calls.call(method, RequestItems=rest)
         yield answer
         rest = answer.get("UnprocessedItems") or answer.get("UnprocessedKeys")
-        # A response holds at most 16 MB. Items in it mean progress, which needs no backoff.
+        # A response holds at most 16 MB. If it contains items, no backoff is needed.
         attempt = 0 if answer.get("Responses", {}).get(table) else attempt + 1

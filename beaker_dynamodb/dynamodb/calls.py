@@ -26,11 +26,11 @@ from beaker_dynamodb.dynamodb.table_state import TableNotReady
 from beaker_dynamodb.dynamodb.transport import OPERATIONS, Transport
 from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 
-#: Methods without a parameter ``TableName``.
+#: Methods that do not take ``TableName``.
 MULTI_TABLE = frozenset({"batch_get_item", "batch_write_item", "transact_write_items"})
-#: The most items of a page whose ``Limit`` grows.
+#: Largest ``Limit`` that a growing page reaches.
 MAX_PAGE = 10_000
-#: Attempts after the table was created, since a new table may not be found at first.
+#: Attempts after creating the table, because a new table may not be found at first.
 CREATED_ATTEMPTS = 6
 CREATED_BACKOFF_SECONDS = 0.1
 #: Retries of a write that conflicts with another write (`Contended`); botocore does not retry it.
@@ -42,21 +42,21 @@ _attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[None]]] = PerProcess(d
 
 
 def sleep(seconds: float) -> None:
-    """Sleep, even if gevent has replaced `time.sleep` after this package was imported."""
+    """Call `time.sleep`, which gevent may replace after this module is imported."""
     time.sleep(seconds)
 
 
 class TableCalls:
     """Calls on one table.
 
-    :param sleep: waits between attempts, in seconds.
+    :param sleep: waits between attempts; takes seconds.
     """
 
     def __init__(self, options: Options, sleep: Callable[[float], None] = sleep) -> None:
         self.options = options
         self.sleep = sleep
         self.client = ClientSource(options)
-        #: Names of the attributes of the primary key.
+        #: Attribute names of the primary key.
         self.key_names = [name for name in (options.hash_key, options.sort_key) if name is not None]
         #: Whether time to live must still be enabled, because the table was not ready in time.
         self._without_ttl = False
@@ -76,9 +76,9 @@ class TableCalls:
         return response
 
     def read_all(self, method: str, *, growth: int = 1, **params: Any) -> Iterator[Attributes]:
-        """Yield the items that a Query or Scan finds, over all its pages.
+        """Yield the items from all pages of a Query or Scan.
 
-        :param growth: the ``Limit`` of each page, if any, is this times that of the page before.
+        :param growth: factor by which ``Limit``, if there is one, grows with each page.
         """
         while True:
             page = self.call(method, **params)
@@ -142,7 +142,7 @@ class TableCalls:
         Retry once with other credentials and once with a fresh signature. If another write of the
         item is in progress, wait and retry up to `CONTENDED_RETRIES` times.
 
-        :param retries: the reasons of earlier retries of this call; a new one is appended.
+        :param retries: reasons of this call's earlier retries; a new reason is appended.
         """
         reason = remedy(error)
         if reason is None:
@@ -162,9 +162,9 @@ class TableCalls:
             self.client.note_accepted()
 
     def _with_item(self, failed: ConditionFailed, params: dict[str, Any]) -> ConditionFailed:
-        """Add the current item to a failed condition that requested it but did not get it.
+        """Add the current item to a failed condition check if the error response lacks it.
 
-        Either no item exists or the server does not return it: a consistent read finds out.
+        Either no item exists, or the server does not return it. A consistent read shows which.
         """
         write = params
         if "TransactItems" in params:
@@ -195,7 +195,7 @@ class TableCalls:
         )
 
     def _make_usable(self) -> None:
-        """Create the table, or wait until it can be used, in one thread of this process."""
+        """Create the table or wait until it can be used, in only one thread of this process."""
         options = self.options
         key = (connection_key(options), options.client, options.table_name)
         attempt = _attempts().setdefault(key, SharedAttempt())
@@ -207,9 +207,9 @@ class TableCalls:
 
 
 def _is_answer(error: Exception, operation: str) -> bool:
-    """Return whether DynamoDB answered with an error that is not an internal error."""
+    """Return whether an error is a response from DynamoDB with a status below 500."""
     response = getattr(error, "response", None)
     if response is None or getattr(error, "operation_name", operation) != operation:
-        return False  # the second: STS refuses to renew the credentials
+        return False  # not a response, or one from STS, which renews credentials
     status: int = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status < 500

@@ -1,14 +1,14 @@
-"""Fail at once while DynamoDB does not answer, so that a web server's threads stay free.
+"""Fail fast while DynamoDB does not answer, so that a web server's threads stay free.
 
-One circuit breaker for each process and endpoint, shared by sessions, caches and locks:
+Each process has one circuit breaker per endpoint, shared by sessions, caches and locks:
 
-- **closed**: calls are sent. It opens after attempts without an answer, see `_must_open`, and when
-  a call begins while several others have been waiting for too long.
-- **open**: calls raise `StoreUnavailable` at once. A thread reads an item from time to time (a
-  probe). The first answer, to a probe or to a call that still waits, closes it.
+- **closed**: calls are sent. The breaker opens after unanswered attempts (see `_must_open`), or if
+  a call begins while several others are overdue.
+- **open**: calls raise `StoreUnavailable` at once. A thread regularly reads an item (a probe). The
+  first answer, to a probe or to a call still in progress, closes the breaker.
 
-Every response below 500 is an answer, so throttling and missing permissions never open it. A closed
-breaker takes no lock.
+A status below 500 is an answer, so throttling and missing permissions never open the breaker.
+Successful calls take no lock.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: Number of overdue calls that opens the breaker.
 MAX_OVERDUE = 3
-#: Consecutive failed attempts that open the breaker, and fewer if they took a whole `read_timeout`.
+#: Consecutive failures that open the breaker; fewer are enough over a whole `read_timeout`.
 CONSECUTIVE_FAILURES, SLOW_FAILURES = 20, 3
-#: The failure rate that opens it, over at least `RATE_ATTEMPTS` attempts within a window.
+#: Failure rate that opens the breaker, over at least `RATE_ATTEMPTS` attempts within a window.
 FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 50, 10.0
-#: Failures within this share of `read_timeout` are a burst, which does not open it: if all pooled
-#: connections break at the same moment, the retries succeed.
+#: Failures within this share of `read_timeout` are a burst, which does not open the breaker: if all
+#: pooled connections break at once, the retries succeed.
 BURST_SHARE = 0.25
 
-#: A call that waits for its answer: its start on the monotonic clock, its options, and the function
-#: that probes the endpoint. A plain tuple, because one is created for each call.
-_Call = tuple[float, "Options", Callable[[], object]]
+#: A call in progress: its start on the monotonic clock, its options, and the function that probes
+#: the endpoint. A plain tuple for speed, because each call creates one.
+_Call = tuple[float, Options, Callable[[], object]]
 
 
 def _wait(event: threading.Event, seconds: float) -> None:
-    # Passing threading.Event.wait itself would be too early: gevent may replace the class later.
+    # Looked up on each call, because gevent may replace threading.Event after the import.
     event.wait(seconds)
 
 
@@ -76,11 +76,11 @@ class CircuitBreaker:
         return self._open_circuit is not None
 
     def was_open_since(self, moment: float) -> bool:
-        """Return whether it is open, or was at a moment of the monotonic clock or since then."""
+        """Return whether it has been open at any time since a moment of the monotonic clock."""
         return self._open_circuit is not None or moment < self._last_closed
 
     def begin(self, operation: str, options: Options, probe: Callable[[], object]) -> None:
-        """Start a call of this thread, or refuse it.
+        """Register a call of this thread, or refuse it.
 
         :param probe: reads an item; used while the breaker is open.
         :raises StoreUnavailable: DynamoDB is known not to answer.
@@ -99,11 +99,11 @@ class CircuitBreaker:
         self._waiting[threading.get_ident()] = now, options, probe
 
     def end(self) -> None:
-        """End this thread's call, however it ended."""
+        """Unregister this thread's call, successful or not."""
         self._waiting.pop(threading.get_ident(), None)
 
     def answered(self) -> None:
-        """Note an answer: close the breaker."""
+        """Record an answer, which closes the breaker."""
         now = self._last_answer = self._monotonic()
         self._failures = 0
         self._window_answers += 1
@@ -111,13 +111,13 @@ class CircuitBreaker:
             self._close(now)
 
     def may_retry(self, error: Exception) -> bool:
-        """Note an attempt of this thread's call that got no answer, and open if necessary.
+        """Record an unanswered attempt of this thread's call, and open if necessary.
 
         :returns: whether another attempt makes sense.
         """
         call = self._waiting.get(threading.get_ident())
         if call is None:
-            return True  # the application's own use of its client
+            return True  # a call by the application itself, with the client that it passed in
         began, options, probe = call
         now = self._monotonic()
         with self._lock:
@@ -150,7 +150,7 @@ class CircuitBreaker:
         )
 
     def _overdue(self, now: float) -> int:
-        """Return how many calls have waited for half of `read_timeout` without any answer."""
+        """Return how many calls have waited for half of `read_timeout` with no call answered."""
         last = self._last_answer
         return sum(
             began > last and now - began > options.read_timeout / 2
@@ -183,7 +183,7 @@ def breaker_of(options: Options) -> CircuitBreaker:
     """Return this process's circuit breaker for the endpoint of a configuration."""
     if options.client is None:
         key: Any = options.endpoint_url, options.region_name
-    else:  # which ignores those options
+    else:  # a client ignores those options
         key = id(options.client)
     breakers = _breakers()
     return breakers.get(key) or breakers.setdefault(key, CircuitBreaker())

@@ -1,4 +1,4 @@
-"""The boto3 client: one per process and connection, replaced if its credentials are refused."""
+"""boto3 clients: one per process and `connection_key`, replaced if credentials are refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def connection_key(options: Options) -> tuple[Any, ...]:
 
 
 class _SharedClient:
-    """The client of one connection in this process, and when it may be replaced.
+    """The client for one `connection_key`, and when it may be replaced.
 
     Refused credentials are replaced at once. If the new ones are refused too, they are replaced
     after 1, 2, 4 … seconds, so that a fleet does not overload STS, IMDS or a credential process.
@@ -96,7 +96,7 @@ _clients: PerProcess[dict[tuple[Any, ...], _SharedClient]] = PerProcess(dict)
 
 
 class ClientSource:
-    """Returns the client for a configuration, and creates it on the first call."""
+    """The client for a configuration, created on the first call."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -107,7 +107,7 @@ class ClientSource:
             self._given = Transport(options.client)
 
     def __call__(self) -> DynamoDBClient:
-        """Return the client; raises as `transport` does."""
+        """Return the client. Raises the same errors as `transport`."""
         return self.transport().client
 
     def transport(self) -> Transport:

@@ -1,4 +1,4 @@
-"""Creates boto3 clients and translates the errors of their creation."""
+"""Creates boto3 clients, and translates errors raised while creating them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.session import Session
 
-#: Connections that one process keeps open. A different number in `config` overrides it.
+#: Maximum number of pooled connections. `config` overrides it.
 MAX_POOL_CONNECTIONS = 50
-#: Timeout for a new connection. A different one in `config` overrides it.
+#: Timeout for a new connection. `config` overrides it.
 CONNECT_SECONDS = 1.0
 
 
@@ -38,14 +38,14 @@ def make_transport(options: Options) -> Transport:
     else:
         from botocore.client import BaseClient
 
-        # It imports botocore.
+        # Imported here because it imports botocore.
         from beaker_dynamodb.dynamodb.addresses import keep_addresses
 
         guard(client, options)
         keep_addresses(client)
-        # The application may have patched the function that creates clients.
-        imitable = credentials is not None and isinstance(client, BaseClient)
-        if options.transport == "boto3" or not imitable:
+        # If botocore is patched, the client may be of any class.
+        replaceable = credentials is not None and isinstance(client, BaseClient)
+        if options.transport == "boto3" or not replaceable:
             return Transport(client)
         from beaker_dynamodb.dynamodb.fast_transport import FastTransport
 
@@ -53,15 +53,15 @@ def make_transport(options: Options) -> Transport:
             return FastTransport(client, credentials, always=options.transport == "lean")
         except AttributeError:  # an unknown version of botocore
             return Transport(client)
-    # Raised outside of the `except` block, so that no traceback shows a helper's output.
+    # Raised outside the `except` block, so that no traceback shows a credential helper's output.
     raise failure
 
 
 def client_error(error: Exception, table: str) -> DynamoDBError:
-    """Return the exception to raise for an error during the creation of a client.
+    """Return the exception to raise if creating a client fails.
 
     It is a `ConfigurationError` if an option or AWS's configuration is wrong. Other errors may be
-    temporary: a helper failed, or a file was being written.
+    temporary: a credential helper failed, or a file was being written.
     """
     from botocore import exceptions
 
@@ -92,8 +92,8 @@ def client_error(error: Exception, table: str) -> DynamoDBError:
 
 def _client_and_credentials(options: Options) -> tuple[Any, Any]:
     try:
-        # boto3's Session uses botocore too. Importing boto3 as well would add a tenth to the first
-        # request (docs/explanation/performance.md).
+        # Use botocore directly, as boto3's Session does: importing boto3 would make the first
+        # request a tenth slower (docs/explanation/performance.md).
         import botocore.session
         from botocore.config import Config
 
@@ -108,8 +108,7 @@ def _client_and_credentials(options: Options) -> tuple[Any, Any]:
         retries=retries,
         max_pool_connections=MAX_POOL_CONNECTIONS,
         tcp_keepalive=True,
-        # Save CPU time: otherwise botocore rebuilds the user agent and checks all shapes in each
-        # call.
+        # Save CPU time: by default each call builds a user agent and validates its parameters.
         user_agent=f"beaker_dynamodb Botocore/{botocore.__version__}",
         parameter_validation=False,
     )
@@ -133,7 +132,7 @@ def _credentials(session: Session, options: Options) -> Any:
         return Credentials(options.aws_access_key_id, options.aws_secret_access_key or "")
     try:
         credentials = session.get_credentials()
-    except ValueError as error:  # a helper's output is not JSON: no option is wrong
+    except ValueError as error:  # the output of a credential helper is not JSON
         raise CredentialRetrievalError(
             provider="AWS's chain", error_msg=type(error).__name__
         ) from None
@@ -152,8 +151,8 @@ def _client(session: Session, options: Options, config: Config) -> Any:
         aws_secret_access_key=options.aws_secret_access_key,
         config=config,
     )
-    # Otherwise botocore searches the folders of all services, which takes a tenth of the first
-    # request. Undone below, since credentials may need other services later.
+    # By default botocore lists the folders of all services, which takes a tenth of the first
+    # request. Undone below, because credentials may need other services later.
     loader = session.get_component("data_loader")
     loader.list_available_services = lambda type_name: ["dynamodb"]
     try:
@@ -166,12 +165,12 @@ def _client(session: Session, options: Options, config: Config) -> Any:
     return client
 
 
-def _with_retries(own: dict[str, Any], given: Mapping[str, Any] | None) -> Config:
-    """Return a configuration with this package's retries, unless the application set its own."""
+def _with_retries(defaults: dict[str, Any], given: Mapping[str, Any] | None) -> Config:
+    """Return a Config with these retry settings, except those that the application set."""
     from botocore.config import Config
 
     given = given or {}
     if "max_attempts" in given:
-        own = {name: value for name, value in own.items() if name != "total_max_attempts"}
-    retries: Any = {**own, **given}
+        defaults = {k: v for k, v in defaults.items() if k != "total_max_attempts"}
+    retries: Any = {**defaults, **given}
     return Config(retries=retries)

@@ -1,7 +1,8 @@
 """Remember a failed credential refresh for a second, and hide the helper's output.
 
-botocore refreshes expiring credentials in one thread at a time. The output of a helper such as
-``credential_process`` may contain secrets, and botocore puts it into exceptions and its log.
+botocore refreshes credentials in one thread at a time, so waiting threads would repeat a failed
+refresh one after another. The output of a helper such as ``credential_process`` may contain
+secrets, and botocore puts it into exceptions and its log.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from beaker_dynamodb.dynamodb.shared_attempt import REMEMBER_SECONDS, Pause
 def guard_refresh(credentials: Any, clock: Callable[[], float]) -> None:
     """Make credentials re-raise the error of a failed refresh for `REMEMBER_SECONDS`.
 
-    :param credentials: botocore's credentials or None. Those that do not expire are not changed.
+    :param credentials: botocore's credentials, or None. Those that never expire are not changed.
     :param clock: epoch seconds.
     """
     refresh = getattr(credentials, "_refresh_using", None)
@@ -41,7 +42,7 @@ def guard_refresh(credentials: Any, clock: Callable[[], float]) -> None:
                     provider=credentials.method, error_msg=type(caught).__name__
                 )
             remembered.begin(clock(), REMEMBER_SECONDS)
-        # Raised outside of the `except` block, so that no traceback shows the helper's error.
+        # Raised outside the `except` block, so that no traceback shows the helper's error.
         raise copy.copy(error)
 
     credentials._refresh_using = refresh_or_raise_again

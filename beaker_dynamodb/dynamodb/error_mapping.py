@@ -99,7 +99,7 @@ def translate(error: Exception, operation: str, table: str) -> Exception:
     if isinstance(error, (BotoCoreError, ResponseParserError)):
         text = unanswered.explain(error)
     else:
-        # Nothing else may reach Beaker either: it treats KeyError and TypeError as "no session".
+        # No other exception may reach Beaker: it treats KeyError and TypeError as "no session".
         text = f"failed ({describe(error)})"
     return StoreUnavailable(
         f"{operation} on table {table!r}: {text}", operation=operation, table=table
@@ -107,12 +107,12 @@ def translate(error: Exception, operation: str, table: str) -> Exception:
 
 
 def cause(error: Exception) -> BaseException | None:
-    """Return the one error to chain as the cause, or None if it may quote a secret.
+    """Return the error to chain as the cause, or None if it may contain a secret.
 
-    If there was no connection, it is the operating system's, without the layers above it.
+    For a failed connection, return the operating system's error without the exceptions around it.
 
     `UnicodeError` and `JSONDecodeError`, both `ValueError`s, contain the whole input. Errors about
-    credentials contain a helper's output, errors about an address its password.
+    credentials may contain a helper's output, and errors about a URL its password.
     """
     if isinstance(error, (ValueError, LookupError)):
         return None
@@ -169,9 +169,9 @@ def _translate_response(response: Mapping[str, Any], operation: str, table: str)
 
 def _translate_cancellation(response: Mapping[str, Any], operation: str, table: str) -> Exception:
     reasons = response.get("CancellationReasons", [])
-    for number, reason in enumerate(reasons):
+    for action, reason in enumerate(reasons):
         if reason.get("Code") == "ConditionalCheckFailed":
-            return ConditionFailed(reason.get("Item"), number)
+            return ConditionFailed(reason.get("Item"), action)
     codes = sorted({reason.get("Code", "") for reason in reasons} - {"None", ""})
     cls = Contended if codes == ["TransactionConflict"] else StoreUnavailable
     return cls(
@@ -185,7 +185,7 @@ def _translate_cancellation(response: Mapping[str, Any], operation: str, table: 
 def _means_no_transactions(code: str, message: str) -> bool:
     """Return whether an error can only mean that transactions are not supported.
 
-    DynamoDB-compatible servers do not know the operation; a strongly consistent global table
+    Other DynamoDB-compatible servers do not know the operation; a strongly consistent global table
     refuses it. Other validation errors are about the items.
     """
     refused = re.search(r"transact.*not supported|not support.*transact", message, re.IGNORECASE)
@@ -195,7 +195,7 @@ def _means_no_transactions(code: str, message: str) -> bool:
 
 
 def _missing_action(operation: str, message: str) -> str:
-    """Return the IAM action to allow, which AWS's message may name: ``kms:Decrypt``."""
+    """Return the IAM action to allow. AWS's message may name another, such as ``kms:Decrypt``."""
     if named := re.search(r"not authorized to perform: (\S+)", message):
         return named[1]
     if operation == "TransactWriteItems":  # IAM has no such action

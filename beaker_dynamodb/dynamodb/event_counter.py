@@ -11,7 +11,7 @@ from beaker_dynamodb.dynamodb.forks import PerProcess
 #: Minimum seconds between two warnings about the same kind of event.
 WARNING_SECONDS = 60.0
 
-# Per process, because a thread of the parent may hold it during a fork.
+# Per process, because another thread may hold the lock during a fork.
 _lock = PerProcess(threading.Lock)
 
 
@@ -30,7 +30,7 @@ class EventCounter:
     def add(self, *, warn: bool = True) -> int:
         """Count an event.
 
-        :returns: the number of events since the last warning if a warning is due, or else 0.
+        :returns: the number of events since the last warning if a warning is due, otherwise 0.
         """
         with _lock():
             self.total += 1

@@ -1,7 +1,7 @@
 """Builds condition, filter, key and projection expressions, with placeholders for every name.
 
-The methods have the names of ``boto3.dynamodb.conditions.Attr``. boto3's own builder is not used,
-because importing boto3 costs a tenth of a process's first request.
+Methods are named as in ``boto3.dynamodb.conditions.Attr``. boto3's own builder is not used, because
+importing boto3 takes a tenth of a process's first request.
 
     >>> if_new = Attr("id").not_exists() | Attr("deadline").lte({"N": "1700000000"})
     >>> write_params(if_new)["ConditionExpression"]
@@ -22,8 +22,8 @@ Attributes = dict[str, Any]
 class Condition:
     """A condition that DynamoDB checks. Combine conditions with ``&`` and ``|``.
 
-    :param render: returns the expression, and adds the names and values that it uses.
-    :param is_or: whether it is a combination with ``|``.
+    :param render: returns the expression, and adds its names and values to the placeholders.
+    :param is_or: whether it combines conditions with ``|``.
     """
 
     def __init__(self, render: Callable[[Placeholders], str], *, is_or: bool = False) -> None:
@@ -104,12 +104,12 @@ class Placeholders:
         return _placeholder(self.names, "#" + _word(name), name)
 
     def value(self, name: str, value: str | Attributes) -> str:
-        """Return the placeholder of a value that is compared with an attribute."""
+        """Return the placeholder of a value to compare with an attribute."""
         attribute = {"S": value} if isinstance(value, str) else value
         return _placeholder(self.values, ":" + _word(name), attribute)
 
     def params(self) -> dict[str, Any]:
-        """Return the request's parameters; DynamoDB refuses empty ones."""
+        """Return the request's parameters, without an empty one, which DynamoDB refuses."""
         params: dict[str, Any] = {"ExpressionAttributeNames": self.names}
         if self.values:
             params["ExpressionAttributeValues"] = self.values
@@ -126,7 +126,7 @@ def _placeholder(taken: dict[str, Any], wanted: str, meaning: Any) -> str:
 
 @lru_cache(maxsize=256)
 def _word(name: str) -> str:
-    """Return the start of a name, with only the characters that a placeholder may have."""
+    """Shorten a name, and replace characters that are not allowed in a placeholder."""
     return re.sub(r"\W", "_", name, flags=re.ASCII)[:100]
 
 
@@ -152,7 +152,7 @@ def read_params(
     """Return the parameters of a Query or Scan.
 
     :param key: selects the items to read; a Scan has none.
-    :param filter: selects those of the items read that are returned.
+    :param filter: selects which of the items read are returned.
     :param projection: the attributes to return; empty means all.
     """
     placeholders = Placeholders()

@@ -1,12 +1,12 @@
-"""Frequent calls over kept connections, in a sixth of boto3's processor time.
+"""Makes frequent calls over kept connections, in a sixth of boto3's processor time.
 
 A fast call builds and signs its request itself (route.py), and sends it over a connection that
 botocore has opened (http_exchange.py). botocore provides everything else: connections, TLS,
 proxies, timeouts, the endpoint, credentials and their renewal, retries and errors.
 
 - If no connection is idle, boto3 makes the call, which opens one.
-- Any response other than a complete 200, and any failure, is handed to botocore as its own first
-  attempt.
+- Any failure, and any response other than a complete 200, is handed to botocore as the result of
+  its first attempt.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from beaker_dynamodb.dynamodb.transport import OPERATIONS, Transport
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-#: The operations that can be fast, by method.
+#: The operations that fast calls support, by method.
 FAST = {method: OPERATIONS[method] for method in ("get_item", "put_item", "delete_item")}
-#: Carries the number of a fast call's outcome to botocore's first attempt: as a parameter, in the
-#: request's context, and as a header of the request, which is not sent.
+#: Carries the number of a fast call's outcome to botocore's first attempt: first as a parameter,
+#: then in the request's context, then as a header of a request that is never sent.
 _OUTCOME = "_beaker_dynamodb_outcome"
 
 
 class FastTransport(Transport):
     """Makes the calls of `FAST` itself if it can, and all others with a boto3 client.
 
-    :param always: make them even if other code observes the calls.
+    :param always: make fast calls even if other code observes calls.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class FastTransport(Transport):
         #: By table, because an ARN may determine the host.
         self._routes: dict[str, Route] = {}
         self._connections: dict[Any, KeptConnections] = {}  # by urllib3's pool
-        #: Whether the server's responses are plain (http_exchange.py).
+        #: Whether all responses with status 200 so far were plain (http_exchange.py).
         self._plain = True
         self._outcomes: dict[str, AWSResponse | Exception] = {}
         self._numbers = itertools.count()
@@ -68,7 +68,7 @@ class FastTransport(Transport):
     def call(self, method: str, params: dict[str, Any]) -> Any:
         """Make one call; see `Transport.call`. A fast response has no ``ResponseMetadata``."""
         send = getattr(self.client, method)
-        # A method of this client may be replaced, for instance by a mock.
+        # A method of this client may have been replaced, for instance by a mock.
         if getattr(send, "__func__", None) is not self._functions.get(method):
             return send(**params)
         outcome = self._attempt(method, params)
@@ -97,7 +97,7 @@ class FastTransport(Transport):
             body = json_protocol.dumps(params)
             request = route.request(FAST[method], body, credentials, time.time())
         except Exception:
-            return None  # boto3 raises it
+            return None  # boto3 will raise an error
         connections = self._connections[route.pool]
         connection = connections.take()
         if connection is None:
@@ -107,7 +107,7 @@ class FastTransport(Transport):
         except OSError as error:
             connection.close()
             connections.close()
-            return _as_botocore(error, route.url)
+            return _as_botocore_error(error, route.url)
         except BaseException:
             # A signal or gevent's timeout: the next call must not get this one's response.
             connection.close()
@@ -118,7 +118,7 @@ class FastTransport(Transport):
             connection.close()
         self._plain = self._plain and (response.plain or response.status != 200)
         parsed = _parsed(response)
-        return _as_received(response, route.url) if parsed is None else parsed
+        return _as_aws_response(response, route.url) if parsed is None else parsed
 
     def _request_created(self, request: AWSRequest, operation_name: str = "", **_: Any) -> None:
         number = request.context.pop(_OUTCOME, None)
@@ -128,7 +128,7 @@ class FastTransport(Transport):
             self._learn(request)
 
     def _learn(self, request: AWSRequest) -> None:
-        """Remember the route of one of the boto3 client's requests."""
+        """Remember the route of a request from the boto3 client."""
         body: Any = request.data
         table = json.loads(body)["TableName"]
         route = route_of(request, self._credentials, self._http) if self._plain else None
@@ -157,8 +157,8 @@ def _move_to_context(params: dict[str, Any], context: dict[str, Any], **_: Any) 
         context[_OUTCOME] = params.pop(_OUTCOME)
 
 
-class _Raw(io.BytesIO):
-    """A body that was read, as urllib3 would offer it."""
+class _RawBody(io.BytesIO):
+    """A complete body with the interface of urllib3's response."""
 
     def stream(self) -> Iterator[bytes]:
         yield self.getvalue()
@@ -174,13 +174,13 @@ def _parsed(response: http_exchange.Response) -> dict[str, Any] | None:
         return None
 
 
-def _as_received(response: http_exchange.Response, url: str) -> AWSResponse:
+def _as_aws_response(response: http_exchange.Response, url: str) -> AWSResponse:
     headers: Any = response.headers
-    raw: Any = _Raw(response.body)
+    raw: Any = _RawBody(response.body)
     return AWSResponse(url, response.status, headers, raw)
 
 
-def _as_botocore(error: OSError, url: str) -> Exception:
+def _as_botocore_error(error: OSError, url: str) -> Exception:
     """Return the exception that botocore raises if an open connection fails."""
     failure: Exception
     if isinstance(error, TimeoutError):

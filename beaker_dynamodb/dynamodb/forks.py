@@ -20,7 +20,7 @@ _locks = {_process_id: threading.Lock()}
 
 
 class PerProcess(Generic[T]):
-    """A value that every forked process creates again: ``clients = PerProcess(dict)``.
+    """A value that each forked process creates again: ``clients = PerProcess(dict)``.
 
     Create it at module level; it is never released.
     """
@@ -45,7 +45,7 @@ def after_fork(reset: Callable[[], None]) -> None:
 
 
 def check_process() -> None:
-    """Run the resets if this process was forked and has not run them yet. One system call."""
+    """Run the resets if this process was forked and has not run them yet. Costs one system call."""
     global _process_id
     if (process_id := os.getpid()) == _process_id:
         return

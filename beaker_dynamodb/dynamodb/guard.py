@@ -1,6 +1,6 @@
 """Handlers for botocore's events: refuse damaged responses, and end retries in an outage.
 
-They are registered for every client, including the application's own.
+They are registered on every client, including the application's own.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def guard(client: DynamoDBClient, options: Options) -> None:
-    """Make a client refuse damaged responses, and ask the circuit breaker after each attempt.
+    """Make a client refuse damaged responses, and report its attempts to the circuit breaker.
 
-    An attempt that has begun cannot be shortened, so a call takes at most `total_timeout`,
-    botocore's pause and one more attempt.
+    An attempt in progress cannot be interrupted, so a call takes at most `total_timeout` plus
+    botocore's backoff and one more attempt.
     """
 
     def after_attempt(
@@ -33,13 +33,13 @@ def guard(client: DynamoDBClient, options: Options) -> None:
             if not breaker_of(options).may_retry(error):
                 raise error
         elif caught_exception is None and response[0].status_code != 200:
-            # A throttled call is not over yet, and must not look like one without an answer.
+            # botocore may retry a throttled call, which must not count as unanswered.
             breaker_of(options).answered()
 
     events = client.meta.events
-    # Each registers once, even if several configurations share the application's client.
+    # Each is registered once, even if several configurations share the application's client.
     events.register("after-call.dynamodb", refuse_damaged, unique_id="beaker_dynamodb")
-    # First, because botocore's own handler raises after the last attempt in the mode "legacy".
+    # First, because botocore's own handler raises after the last attempt in retry mode "legacy".
     name = "beaker_dynamodb.attempts"
     events.register_first("needs-retry.dynamodb", after_attempt, unique_id=name)
 
@@ -47,7 +47,7 @@ def guard(client: DynamoDBClient, options: Options) -> None:
 def _failure(
     response: Any, caught_exception: Exception | None, operation: OperationModel
 ) -> Exception | None:
-    """Return the error of an attempt that DynamoDB did not answer, or None."""
+    """Return the error of an attempt if it failed without an answer or with a 5xx, or None."""
     if caught_exception is None:
         http_response, parsed = response
         if http_response.status_code < 500:
@@ -68,7 +68,7 @@ def refuse_damaged(http_response: Any, parsed: dict[str, Any], model: Any, **_: 
 
     botocore retries after a wrong checksum only in the retry mode ``legacy``, and accepts the last
     response. It treats a body that is not JSON as a response without an item. That would look like
-    a missing session, which means "log in again".
+    a missing session, and log the user out.
     """
     if http_response.raw is None:
         return  # botocore's Stubber
@@ -90,7 +90,7 @@ def refuse_damaged(http_response: Any, parsed: dict[str, Any], model: Any, **_: 
 
 
 def wrong_checksum(headers: Any, content: bytes) -> str | None:
-    """Return the CRC-32 of a response, or None if it is the one in the headers, if any."""
+    """Return the CRC-32 of a response if it contradicts the headers, otherwise None."""
     expected = headers.get("x-amz-crc32")
     if expected is None or (actual := str(zlib.crc32(content))) == expected:
         return None

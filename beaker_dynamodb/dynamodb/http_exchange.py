@@ -1,7 +1,7 @@
 """One HTTP/1.1 request and its response over an open connection.
 
-Plain responses, which have a ``Content-Length``, are parsed here; all others, with the standard
-library's slower parser.
+Plain responses, which have a ``Content-Length``, are parsed here. All others are parsed by the
+standard library, which is slower.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib3.util.wait import wait_for_read
 #: Bytes to receive at once.
 RECEIVE_BYTES = 8_192
 MAX_HEAD_BYTES = 65_536
-#: The status, and the lines of the headers. A name is visible ASCII.
+#: The status line and the header lines. Header names are visible ASCII.
 _HEAD = re.compile(r"HTTP/1\.1 ([1-5][0-9]{2})(?: [^\r\n]*)?((?:\r\n[!-9;-~]+:[^\r\n]*)*)")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _NOT_PLAIN = frozenset({"transfer-encoding", "content-encoding"})
@@ -48,7 +48,7 @@ def is_usable(connection: socket) -> bool:
         return True
     if not isinstance(connection, ssl.SSLSocket):
         return False
-    # With TLS 1.3 it may be a session ticket, which is not data (RFC 8446, section 4.6.1).
+    # It may have received a TLS 1.3 session ticket, which is not data (RFC 8446, section 4.6.1).
     timeout = connection.gettimeout()
     connection.settimeout(0)
     try:
@@ -65,7 +65,7 @@ def is_usable(connection: socket) -> bool:
 def exchange(connection: socket, request: bytes) -> Response:
     """Send a request and return the response.
 
-    If anything is raised, the connection must be closed.
+    After any exception, the caller must close the connection.
 
     :raises OSError: no complete response was received: a timeout, a closed connection, or
         `MalformedResponse`.
@@ -117,7 +117,7 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]] | None:
     if not has_body or not _LENGTH.fullmatch(length) or not headers.keys().isdisjoint(_NOT_PLAIN):
         return None
     if len(headers) != len(pairs):
-        # Repeated headers are one list (RFC 9110, section 5.3).
+        # Repeated headers form one list (RFC 9110, section 5.3).
         for name in headers:
             headers[name] = ", ".join([value for other, value in pairs if other == name])
         if not _LENGTH.fullmatch(headers["content-length"]):
@@ -147,7 +147,7 @@ class _Received(io.RawIOBase):
 
 
 def _read_other(connection: socket, received: bytes) -> Response:
-    """Read a response that is not plain: in chunks, after ``100 Continue``, or without a length."""
+    """Read a response that is not plain: chunked, after ``100 Continue``, or without a length."""
     source: Any = _Received(connection, received)
     response = HTTPResponse(source, method="POST")
     try:

@@ -1,7 +1,7 @@
 """Global secondary indexes for finding sessions, one for each special key with ``:index``.
 
-Each index is sparse: it contains only items with its special key. It holds the attributes that a
-list of sessions shows, without the payload, so that a write costs one unit.
+Each index is sparse: it contains only items with its special key. It projects the attributes that
+a list of sessions shows, but not the payload, so that a write costs one unit.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, 
         index = present.get(wanted["IndexName"])
         if index is None:
             absent.append(wanted)
-        # moto knows only the type of the key that was added last.
+        # moto returns only the type of the key that was added last.
         elif index["KeySchema"] != wanted["KeySchema"] or types.get(key, kind) != kind:
             found = ", ".join(
                 f"{k['AttributeName']} ({types.get(k['AttributeName'], '?')})"
@@ -110,7 +110,7 @@ def lacking(index: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
 
 
 def addition(options: Options, index: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of UpdateTable that add one index; it adds one at a time."""
+    """Return the parameters of UpdateTable to add an index; each call can add only one."""
     (key,) = index["KeySchema"]
     return {
         "TableName": options.table_name,

@@ -1,4 +1,4 @@
-"""DynamoDB's JSON, with less work than in botocore, which supports every service and shape."""
+"""Encodes and decodes DynamoDB's JSON, faster than botocore, which supports every service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def loads(content: bytes) -> dict[str, Any]:
     try:
         for member in ("Item", "Attributes"):
             for value in parsed.get(member, {}).values():
-                if "S" not in value and "N" not in value:  # most are
+                if "S" not in value and "N" not in value:  # rare
                     _decode_bytes(value)
     except (AttributeError, TypeError):
         raise ValueError("not attributes") from None
@@ -56,6 +56,6 @@ def _decode_bytes(value: dict[str, Any]) -> None:
         value["BS"] = [a2b_base64(encoded) for encoded in value["BS"]]
 
 
-# json.dumps and json.loads create a new encoder or decoder for each call.
+# Created once: json.dumps creates an encoder for each call with these arguments.
 _encode = json.JSONEncoder(default=_base64, check_circular=False).encode
 _decode = json.JSONDecoder().decode

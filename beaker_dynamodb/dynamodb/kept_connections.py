@@ -1,4 +1,4 @@
-"""Connections that botocore has opened, and that fast calls use one after another."""
+"""Connections that botocore has opened and that fast calls reuse."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from beaker_dynamodb.dynamodb.http_exchange import is_usable
 
-#: Modules of the socket types that are known to behave like sockets. Mocks have others.
+#: Modules of real socket types, unlike those of mocks.
 _SOCKETS = frozenset({"socket", "ssl", "gevent._socket3", "gevent.ssl"})
 
 
 class KeptConnections:
-    """Idle connections. The one that was used last is the first to be used again.
+    """Idle connections. The most recently used one is taken first.
 
     :param pool: urllib3's pool, whose idle connections may be taken.
     :param read_timeout: seconds.
@@ -50,12 +50,12 @@ class KeptConnections:
             connection.close()
 
     def close(self) -> None:
-        """Close all idle connections. If one is broken, the others probably are, too."""
+        """Close all idle connections. If one is broken, the others probably are too."""
         _close_all(self._idle)
 
 
 def _take_from(pool: Any) -> Any:
-    """Take an open connection out of urllib3's pool, or return None. It is never put back."""
+    """Take an open connection out of urllib3's pool for good, or return None."""
     try:
         while True:
             connection = pool.pool.get(block=False)

@@ -1,8 +1,8 @@
-"""DynamoDB's endpoints in AWS's Regions, without botocore's list of the endpoints of all services.
+"""Finds DynamoDB's endpoint in a Region without botocore's list of all services' endpoints.
 
-Parsing that list (1.2 MB of JSON) takes a twentieth of the first request. Since botocore has rules
-for each service's endpoints, it uses the list only to find a Region's partition and its kind of
-signature.
+Parsing that list (1.2 MB of JSON) takes a twentieth of the first request. botocore has separate
+rules for each service's endpoints, and uses the list only for a Region's partition and signature
+version.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from botocore.loaders import Loader
     from botocore.session import Session
 
-#: botocore's files, in any of its search paths.
+#: Files that override the endpoints in botocore, if a user adds them to its search paths.
 _FILES = ("endpoints.json", "endpoints.json.gz", "partitions.json", "partitions.json.gz")
 
 
 def use_known_regions(session: Session) -> None:
-    """Make a session find DynamoDB's endpoints without the list, unless the user has their own."""
+    """Make a session use `KnownRegions`, unless the user overrides botocore's endpoints."""
     loader = session.get_component("data_loader")
     components = getattr(session, "_internal_components", None)
     folders = [Path(path) for path in loader.search_paths if not loader.is_builtin_path(path)]
-    own = any((folder / name).exists() for folder in folders for name in _FILES)
-    if components is not None and not own:
+    overridden = any((folder / name).exists() for folder in folders for name in _FILES)
+    if components is not None and not overridden:
         components.register_component("endpoint_resolver", KnownRegions(loader))
 
 
 class KnownRegions(EndpointResolver):
-    """botocore's resolver, but it parses the list only when it needs it."""
+    """A resolver like botocore's that parses the list only when needed."""
 
     uses_builtin_data = True
 

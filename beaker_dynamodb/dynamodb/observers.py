@@ -1,7 +1,7 @@
-"""Whether other code observes or changes boto3's calls: tracing, mocks, recorders, debug logs.
+"""Detects code that observes or changes boto3's calls: tracing, mocks, recorders, debug logs.
 
 Such code wraps functions in botocore, urllib3 and http.client, or registers handlers for botocore's
-events. It may arrive at any time, so this is checked for each call.
+events. It may do so at any time, so every call checks for it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ENDPOINT = (
     "_do_get_response",
     "_send",
 )
-#: Functions that other code wraps to observe calls, apart from those of the client's own objects.
+#: Functions that other code wraps to observe calls, apart from the methods in `_objects`.
 _WRAPPED: dict[type, tuple[str, ...]] = {
     SigV4Auth: ("add_auth",),
     ResponseParser: ("parse",),
@@ -51,9 +51,9 @@ _WRAPPED: dict[type, tuple[str, ...]] = {
     http.client.HTTPResponse: ("begin", "read"),
     PoolManager: ("connection_from_url",),
 }
-#: The modules that define these functions; a wrapper comes from elsewhere.
+#: The packages that define these functions. A wrapper is defined elsewhere.
 ORIGINAL = ["botocore.", "urllib3.", "http."]
-#: botocore's events of a call, which end with the operation.
+#: The events of a call in botocore; their full names end with the operation.
 EVENTS = (
     "provide-client-params",
     "before-parameter-build",
@@ -69,7 +69,7 @@ EVENTS = (
     "after-call",
     "after-call-error",
 )
-#: Modules whose handlers every client has. Stubber and the retry mode ``adaptive`` have others.
+#: Modules whose handlers every client has. Stubber and the retry mode ``adaptive`` add others.
 _MODULES = frozenset(
     {
         "beaker_dynamodb.dynamodb.guard",
@@ -81,7 +81,7 @@ _MODULES = frozenset(
         "botocore.useragent",
     }
 )
-#: The loggers that describe calls, at DEBUG.
+#: The loggers that log calls at DEBUG.
 _LOGGERS = [
     logging.getLogger(name)
     for name in (
@@ -97,9 +97,9 @@ _LOGGERS = [
 
 
 class Observers:
-    """Tells whether the calls of a client are observed.
+    """Checks whether a client's calls are observed.
 
-    :param operations: the DynamoDB operation for each of the client's methods in question.
+    :param operations: the DynamoDB operations to check, by client method.
     """
 
     def __init__(self, client: Any, operations: Mapping[str, str]) -> None:
@@ -118,7 +118,7 @@ class Observers:
             (events._emitter, {"emit", "_emit"}),
         ]
         places = [(owner, name) for owner, names in _WRAPPED.items() for name in names]
-        places += [(type(one), name) for one, names in self._objects for name in sorted(names)]
+        places += [(type(obj), name) for obj, names in self._objects for name in sorted(names)]
         # New Relic wraps the methods when botocore creates the client's class.
         places += [(type(client), method) for method in operations]
         #: This version of botocore or urllib3 may lack some of the names.
@@ -141,9 +141,9 @@ class Observers:
         )
 
     def _wrapped(self) -> bool:
-        """Return whether a function that makes the call is not the original one."""
-        for one, names in self._objects:
-            if not names.isdisjoint(vars(one)):
+        """Return whether a function that makes the call has been replaced."""
+        for obj, names in self._objects:
+            if not names.isdisjoint(vars(obj)):
                 return True
         if self._client._endpoint.http_session is not self._http_session:
             return True
@@ -159,7 +159,7 @@ class Observers:
         return False
 
     def _handled(self) -> bool:
-        """Return whether a foreign handler is registered for botocore's events."""
+        """Return whether other code has registered a handler for botocore's events."""
         try:
             emitter = self._client.meta.events._emitter
             cache = emitter._lookup_cache
@@ -186,7 +186,7 @@ def _is_original(value: Any) -> bool:
     if isinstance(value, type):
         module = value.__module__
     elif type(value) is FunctionType:
-        # A wrapper may copy __module__, but not this.
+        # A wrapper may copy __module__, but not __globals__.
         module = value.__globals__.get("__name__", "")
     else:
         return False
@@ -197,6 +197,6 @@ def _is_known(handler: Any) -> bool:
     # botocore registers this handler unless `endpoint_url` is set. It observes nothing.
     if handler is botocore.discovery.block_endpoint_discovery_required_operations:
         return True
-    # A wrapper may copy __module__, but not this.
+    # A wrapper may copy __module__, but not __globals__.
     function = getattr(handler, "__func__", handler)
     return getattr(function, "__globals__", {}).get("__name__") in _MODULES

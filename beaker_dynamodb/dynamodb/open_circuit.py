@@ -14,9 +14,9 @@ from beaker_dynamodb.exceptions import StoreUnavailable
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Seconds until the first probe, and the longest interval while probes get no answer.
+#: Seconds until the first probe, and the longest interval between unanswered probes.
 FIRST_PROBE_SECONDS, MAX_PROBE_SECONDS = 1.0, 5.0
-#: The interval after a probe that failed within `CHEAP_PROBE_SECONDS`: a refused connection.
+#: The interval after a probe that failed within `CHEAP_PROBE_SECONDS`, for instance if refused.
 FAST_PROBE_SECONDS, CHEAP_PROBE_SECONDS = 0.75, 0.5
 
 
@@ -24,9 +24,9 @@ class OpenCircuit:
     """Probes DynamoDB in a thread until the circuit breaker closes.
 
     If no thread can be started, or the thread is late by more than `MAX_PROBE_SECONDS`, the
-    application's calls are used as probes, one at a time. A thread is late if its probe waits for a
-    long `read_timeout`, or where threads rarely run: uWSGI without ``enable-threads``, and AWS
-    Lambda between two invocations.
+    application's calls are used as probes, one at a time. The thread is late if its probe waits for
+    a long `read_timeout`, or where background threads rarely run: in uWSGI without
+    ``enable-threads``, and in AWS Lambda between invocations.
 
     :param probe: reads an item with one attempt; closes the circuit breaker if it is answered.
     :param monotonic: the clock, in seconds.
@@ -47,20 +47,20 @@ class OpenCircuit:
         self._probe = probe
         self._monotonic = monotonic
         self._wait = wait
-        self._prober: int | None = None  # id of the thread
-        #: When a call may be used as the probe, because the thread did not start, ended, or hangs.
+        self._prober: int | None = None  # thread id
+        #: When a call may be used as the probe, because the thread never started, ended, or hangs.
         self._next_call = self.began + FIRST_PROBE_SECONDS + MAX_PROBE_SECONDS
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the probe thread."""
         try:
             threading.Thread(target=self._run, name="beaker-dynamodb-probe", daemon=True).start()
         except RuntimeError:  # no thread can be started
             self._next_call = self.began + FIRST_PROBE_SECONDS
 
     def is_probe(self) -> bool:
-        """Return whether a call of this thread may be sent."""
+        """Return whether this thread's call may be sent, as a probe."""
         if self._prober == threading.get_ident():
             return True
         now = self._monotonic()

@@ -1,4 +1,4 @@
-"""Limits how many capacity units several threads consume per second."""
+"""Limits how many capacity units several threads together consume per second."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ class RateLimiter:
         units_per_second: float | None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+        # Not threading.Event.wait itself, whose class gevent may replace later.
+        wait: Callable[[threading.Event, float], object] = lambda event, s: event.wait(s),
     ) -> None:
         self._units_per_second = units_per_second
         self._clock = clock
         self._wait = wait
         self._lock = threading.Lock()
-        #: When the units consumed so far are within the rate.
+        #: When the rate allows all units consumed so far.
         self._allowed_at = clock()
 
     def spend(self, units: float, stopped: threading.Event) -> None:
         """Wait until the rate allows the units just consumed, or until ``stopped`` is set.
 
-        Unused time is not saved up.
+        Unused capacity does not accumulate.
         """
         if self._units_per_second is None:
             return

@@ -1,4 +1,4 @@
-"""Where and how botocore sends its requests, so that a fast call can send the same."""
+"""Where and how botocore sends its requests, so that fast calls can imitate them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from beaker_dynamodb.dynamodb import signature
 
 #: The ``Authorization`` header of a request signed with version 4; the group is the Region.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/dynamodb/aws4_request, ")
-#: The headers of botocore's requests when it emits ``request-created``. If there are others, the
-#: request cannot be imitated.
+#: The headers of botocore's requests when it emits ``request-created``. A request with any other
+#: header cannot be imitated.
 _HEADERS = frozenset(
     {
         "amz-sdk-invocation-id",
@@ -29,7 +29,7 @@ _HEADERS = frozenset(
         "x-amzn-trace-id",
     }
 )
-#: botocore.handlers.add_recursion_detection_header
+#: As in botocore.handlers.add_recursion_detection_header.
 _TRACE_SAFE = "-=;:+&[]{}\"',"
 _ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
@@ -94,15 +94,15 @@ def route_of(request: AWSRequest, credentials: Credentials, http: Any) -> Route 
 
 
 def _trace() -> str:
-    """Return the header by which AWS Lambda detects recursion, as botocore sends it."""
+    """Return the header line with which AWS Lambda detects recursion, as botocore sends it."""
     trace = os.environ.get("_X_AMZN_TRACE_ID")
     return f"x-amzn-trace-id:{quote(trace, safe=_TRACE_SAFE)}\n" if trace else ""
 
 
 def _pool(url: str, http: Any) -> Any:
-    """Return botocore's pool of connections to a URL.
+    """Return botocore's pool of connections to a URL, or None if requests cannot be imitated.
 
-    None if a proxy reads the requests, which must then contain the whole URL.
+    They cannot if a proxy reads them, because they must then contain the whole URL.
     """
     try:
         proxy = http._proxy_config.proxy_url_for(url)

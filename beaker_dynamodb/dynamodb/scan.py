@@ -40,14 +40,14 @@ def scan(
 ) -> Generator[Page, None, None]:
     """Yield the pages of a table: in order within a segment, interleaved between segments.
 
-    Several segments are read in threads, at most one page ahead of the caller. Closing the
+    Segments are read in parallel threads, each at most one page ahead of the caller. Closing the
     generator waits for the calls in progress.
 
     :param segments: number of parallel calls.
     :param limiter: limits the read units per second. It does not delay a segment's first page.
     :param start: where to resume: for each segment, the ``last_key`` of its last processed page. A
-        missing segment starts at its beginning. ``segments`` must be the same as in the scan that
-        is resumed.
+        missing segment starts at its beginning. ``segments`` must be the same as in the resumed
+        scan.
     :raises DynamoDBError: a call failed; the other segments stop.
     """
     start = start or {}
@@ -55,7 +55,7 @@ def scan(
         raise ValueError(f"start has segments {sorted(start)}, but there are only {segments}")
     reader = _Reader(calls, {**params, "TotalSegments": segments}, limiter)
     unfinished = [n for n in range(segments) if n not in start or start[n] is not None]
-    if segments == 1:  # no thread, because one of a pool would delay the end of the process
+    if segments == 1:  # without a thread pool, which would delay the end of the process
         page = reader.read(0, start.get(0)) if unfinished else None
         while page is not None:
             yield page

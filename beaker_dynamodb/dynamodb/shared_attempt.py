@@ -1,4 +1,4 @@
-"""Share one attempt between all threads of a process, and pause after a failed one."""
+"""Share one attempt among all threads of a process, and pause after a failure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Pause:
         self._since = self._until = float("-inf")
 
     def is_active(self, now: float) -> bool:
-        """Return whether the pause has not ended yet."""
+        """Return whether the pause includes this time."""
         return self._since <= now < self._until
 
 
@@ -49,7 +49,7 @@ class SharedAttempt(Generic[T]):
         self._remembered = Pause()
 
     def __call__(self, function: Callable[[], T], clock: Callable[[], float]) -> T:
-        """Return the function's result, from this thread or the one that already runs it.
+        """Return the function's result, from this thread or from the one already running it.
 
         :param clock: epoch seconds.
         :raises DynamoDBError: the function failed. Each thread gets its own exception.
@@ -75,7 +75,7 @@ class SharedAttempt(Generic[T]):
                 self._remembered.begin(clock(), REMEMBER_SECONDS)
             self._completed += 1
             raise
-        # Not after any other exception: the next thread then runs the function itself.
+        # Any other exception skips this, so that the next thread runs the function itself.
         self._completed += 1
 
 

@@ -1,6 +1,6 @@
-"""The signature of a request, with less work than in botocore: AWS Signature Version 4 of a POST.
+"""Signs a POST request with AWS Signature Version 4, faster than botocore.
 
-See IAM user guide, "Create a signed AWS API request".
+See the IAM user guide, "Create a signed AWS API request".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 def host(url: str) -> str | None:
     """Return the ``Host`` header for a URL, or None if it has a path or is not HTTP.
 
-    Equals botocore's header: in lower case, without user, password and default port.
+    It equals botocore's header: in lower case, without user, password or default port.
     """
     parts = urlsplit(url)
     name = parts.hostname

@@ -51,7 +51,7 @@ def definition(options: Options) -> dict[str, Any]:
 
 
 def aws_command(options: Options) -> str:
-    """Return the AWS CLI's command that creates the same table."""
+    """Return the AWS CLI command that creates the same table."""
     from botocore import xform_name  # "TableName" becomes "table-name"
 
     words = ["aws dynamodb create-table"]
@@ -73,11 +73,11 @@ def _time_to_live_command(options: Options) -> str:
 
 
 def own_command(options: Options, region: str) -> str:
-    """Return this package's command that creates the same table."""
+    """Return the ``beaker-dynamodb`` command that creates the same table."""
     words = ["beaker-dynamodb create-table --table-name", options.table_name]
     words += ["--region-name", region]
-    shaping = ("hash_key", "sort_key", "ttl_attribute", "read_capacity_units")
-    for name in (*shaping, "write_capacity_units", "endpoint_url"):
+    names = ("hash_key", "sort_key", "ttl_attribute", "read_capacity_units")
+    for name in (*names, "write_capacity_units", "endpoint_url"):
         value = getattr(options, name)
         if value != getattr(type(options), name, None):
             words += [f"--{name.replace('_', '-')}", shlex.quote(str(value))]
@@ -103,7 +103,7 @@ def make_usable(client: DynamoDBClient, options: Options, sleep: Callable[[float
     except StoreUnavailable:
         raise
     except DynamoDBError:
-        pass  # for instance without permission for DescribeTable
+        pass  # for instance, DescribeTable is not allowed
     raise ConfigurationError(
         f"table {options.table_name!r} does not exist and create_table is false; create it with: "
         f"{own_command(options, client.meta.region_name)} (extra cli), or: {aws_command(options)}",
@@ -118,7 +118,7 @@ def create(client: DynamoDBClient, options: Options, sleep: Callable[[float], No
     If several processes do this at once, all of them succeed.
 
     :raises AccessDenied: a permission is missing; the message shows the command to run instead.
-    :raises StoreUnavailable: the table cannot be used in time.
+    :raises StoreUnavailable: the table is not usable in time.
     """
     try:
         request_creation(client, definition(options))
@@ -138,7 +138,7 @@ def create(client: DynamoDBClient, options: Options, sleep: Callable[[float], No
 def request_creation(client: DynamoDBClient, request: dict[str, Any]) -> bool:
     """Call CreateTable; return whether this call created the table.
 
-    A table that existed already may be in any state.
+    An existing table may be in any state.
     """
     table = request["TableName"]
     try:
@@ -156,8 +156,8 @@ def enable_time_to_live_or_warn(client: DynamoDBClient, options: Options) -> Non
     try:
         enable_time_to_live(client, options)
     except Exception as error:
-        # Only warn, because sessions work without time to live: expired items just accumulate. A
-        # new table may also be unknown to this call for a moment.
+        # Only warn, because sessions work without time to live: expired items just accumulate.
+        # This call may also fail to find a new table for a moment.
         log.warning(
             "table %r: time to live could not be enabled (%s); expired items will not be deleted "
             "until you run: %s",

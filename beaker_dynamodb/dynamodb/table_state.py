@@ -1,4 +1,4 @@
-"""Waits for a table that cannot be used yet, and refuses one that never will be."""
+"""Waits until a table is usable, and raises if it will not become usable by itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from beaker_dynamodb.exceptions import StoreUnavailable
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-#: Maximum wait of a request for a table that is being created.
+#: How long a request waits for a table that is being created.
 WAIT_SECONDS = 10.0
 #: Maximum time between two calls of DescribeTable.
 POLL_SECONDS = 0.5
-#: Items can be read and written while the table is in UPDATING.
+#: Items can be read and written while a table is UPDATING.
 USABLE = frozenset({"ACTIVE", "UPDATING"})
 #: States that end without intervention (AWS API reference, TableDescription).
 TEMPORARY = frozenset({"CREATING", "DELETING"})
@@ -89,7 +89,7 @@ def wait_until(
     :param seconds: maximum wait.
     :param clock: returns epoch seconds.
     :param new: it may have just been created, so that DescribeTable does not find it at first.
-    :returns: the description, or None if the table does not exist, or no longer does.
+    :returns: the description, or None if the table does not exist or was deleted.
     :raises TableNotReady: it is not ready in time.
     :raises StoreUnavailable: its state does not end without intervention.
     """

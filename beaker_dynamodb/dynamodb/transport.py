@@ -27,5 +27,5 @@ class Transport:
         self.client = client
 
     def call(self, method: str, params: dict[str, Any]) -> Any:
-        """Call a method of the client."""
+        """Call a method of the client; return its response."""
         return getattr(self.client, method)(**params)

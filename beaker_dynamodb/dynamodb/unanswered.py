@@ -89,7 +89,7 @@ def _name_failure(host: str) -> str:
     known = _regions("aws-cn" if region[2] else "aws")
     if region[1] in known:
         return "its name cannot be resolved. Check the DNS resolver and the network of this machine"
-    # Imported here and below, since a process that works needs neither.
+    # Imported here, because a process without errors does not need it.
     import difflib
 
     close = difflib.get_close_matches(region[1], known, n=1)
@@ -123,7 +123,7 @@ def root_error(error: BaseException) -> BaseException:
 
 
 def describe(error: BaseException) -> str:
-    """Describe an exception without values and without the output of a credentials helper."""
+    """Describe an exception without values or the output of a credential helper."""
     from botocore.exceptions import ConfigParseError, CredentialRetrievalError
 
     name = type(error).__name__

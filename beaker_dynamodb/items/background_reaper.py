@@ -23,9 +23,9 @@ _lock = PerProcess(threading.Lock)
 
 
 def keep_reaping(items: ItemStore) -> None:
-    """Start the thread of this process that reaps a table every ``reap_interval`` seconds.
+    """Start a thread that reaps a table every ``reap_interval`` seconds, unless it is running.
 
-    There is one thread per table and prefix. It does not delay the end of the process.
+    Each process has one thread per table and prefix. It does not delay the end of the process.
     """
     options, started = items.options, _started()
     key = (options.client, connection_key(options), options.table_name, options.prefix)
@@ -42,7 +42,7 @@ def keep_reaping(items: ItemStore) -> None:
 def run(items: ItemStore, sleep: Callable[[float], object] = calls.sleep) -> None:
     """Reap every ``reap_interval`` seconds, until the main thread ends."""
     interval = items.options.reap_interval
-    # Processes that start together must not scan the table together.
+    # Processes that start together must not scan the table at the same time.
     sleep(random.uniform(0, interval))
     while threading.main_thread().is_alive():
         reap_once(items)
@@ -54,7 +54,7 @@ def reap_once(items: ItemStore) -> None:
     try:
         *_, reaped = reap(items, segments=1, threads=1)
     except Exception as error:  # must not end the thread
-        # A process that is ending cannot start threads, which is not worth a warning.
+        # Errors while the process ends are not worth a warning.
         if threading.main_thread().is_alive():
             log.warning("expired items were not all deleted: %s: %s", type(error).__name__, error)
         return

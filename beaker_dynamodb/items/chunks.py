@@ -1,4 +1,4 @@
-"""Values too large for one item are split into chunks, to which the item refers.
+"""Splits values that are too large for one item into chunks, which the item names.
 
 A writer stores the chunks first, under a new random name. The conditional write of the item then
 publishes them. The chunks of the old value are deleted last. A reader that finds a chunk missing
@@ -24,12 +24,12 @@ from beaker_dynamodb.items.layout import Layout, whole_seconds
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Maximum size of a value, as stored: 16 MB.
+#: Maximum size of a stored value.
 MAX_VALUE_BYTES = 16 * 1024 * 1024
 #: Bytes in one chunk. Leaves room for the longest key and the attribute names, and for moto, which
 #: counts a few more bytes than DynamoDB.
 CHUNK_BYTES = MAX_ITEM_BYTES - 20_480
-#: Chunks in one BatchWriteItem. 1.5 MB can be sent within the timeout of one call.
+#: Chunks in one BatchWriteItem: 1.5 MB, which can be sent within the timeout of one call.
 CHUNKS_PER_WRITE = 4
 #: Chunks are kept for this many seconds after their item expires, for late readers.
 SPARE_SECONDS = 3_600
@@ -95,7 +95,7 @@ class Chunks:
         try:
             yield
         except ConditionFailed as failed:
-            # With the same chunks, the item was stored by this write, which botocore sent twice.
+            # The stored item has the same chunks if botocore sent this write twice.
             stored = item.chunks is not None and item.chunks == self._layout.chunks(
                 failed.attributes or {}
             )
@@ -141,7 +141,7 @@ class Chunks:
             self.delete(chunks)
 
     def delete(self, chunks: ChunkSet | None) -> None:
-        """Delete chunks, if any, to which no item refers any longer."""
+        """Delete chunks that no item refers to any longer."""
         if chunks is None:
             return
         keys = [self._layout.key_attributes(key) for key in self.keys(chunks)]

@@ -1,22 +1,22 @@
 """Encodes values as bytes and decodes them. The item's ``codec`` names the steps.
 
-=============  =====================================================================
-``codec``      contents of ``data``
-=============  =====================================================================
-``b64``        a session's payload, after decoding Beaker's base64
-``nonce+b64``  nonce and ciphertext of an encrypted session, after decoding both
-``text``       any other string, as UTF-8
-``pickle``     a pickle
-``json``       JSON
-``object``     the result of ``dumps`` of the option ``serializer``
-``object-str``  the same, if it was a string
-``…,zlib``     any of these, compressed with zlib
-``…,zstd``     the same with zstd
-=============  =====================================================================
+==============  ==================================================================
+``codec``       contents of ``data``
+==============  ==================================================================
+``b64``         a session's payload, after decoding Beaker's base64
+``nonce+b64``   nonce and ciphertext of an encrypted session, after decoding both
+``text``        any other string, as UTF-8
+``pickle``      a pickle
+``json``        JSON
+``object``      the bytes that the option ``serializer`` returned from ``dumps``
+``object-str``  the same for a string, as UTF-8
+``…,zlib``      any of these, compressed with zlib
+``…,zstd``      any of these, compressed with zstd
+==============  ==================================================================
 
 Without base64, a session needs a quarter less space and fewer write units.
 
-An item is decoded as its ``codec`` says, even if the options have changed since. Signatures
+An item is decoded according to its ``codec``, even if the options have changed since. Signatures
 (items/signing.py) are verified before the bytes are interpreted.
 """
 
@@ -36,7 +36,7 @@ from beaker_dynamodb.items.compression import compress, decompress, zstd
 from beaker_dynamodb.items.item import Item
 from beaker_dynamodb.items.signing import Signatures
 
-#: Length of the base64 of Beaker's default nonce of 128 bits, which ends with padding.
+#: Base64 length of Beaker's default 128-bit nonce, including padding.
 _NONCE_LENGTH = 24
 _NONCE_BYTES = 16
 
@@ -71,7 +71,7 @@ class SessionBytes(bytes):
 
 
 class Undecodable(PayloadError):
-    """A value that is apparently undamaged, but cannot be decoded by this process."""
+    """A value that seems undamaged, but that this process cannot decode."""
 
 
 class Codec(Signatures):
@@ -82,7 +82,7 @@ class Codec(Signatures):
         self._serializer = options.serializer
         self._compression = options.compression
         if self._compression == "zstd":
-            zstd()  # raises now if it is missing
+            zstd()  # raises an error now if it is missing
 
     def encode_session(self, payload: object) -> tuple[bytes, str]:
         """Encode a session's payload; values other than strings are encoded like cache values."""
@@ -123,13 +123,13 @@ class Codec(Signatures):
             ) from cause(error)
 
     def decode(self, item: Item) -> Any:
-        """Return the value of an item as Beaker wrote it. Raises the errors of `decode_session`."""
+        """Return an item's value as Beaker wrote it. Raises the same errors as `decode_session`."""
         return SessionBytes.text(self.decode_session(item))
 
     def decode_session(self, item: Item) -> Any:
-        """Verify an item and return its value; base64 as `SessionBytes`.
+        """Verify an item and return its value, with a base64 payload as `SessionBytes`.
 
-        If it is `plain_only`, the caller must check the value before it unpickles it.
+        If the item is `plain_only`, the caller must check the value before unpickling it.
 
         :raises PayloadError: wrong signature, unknown codec, or bytes that do not match the codec.
         :raises Undecodable: the item is not damaged, but this process cannot decode it.
@@ -221,7 +221,7 @@ def _session_bytes(payload: str) -> tuple[bytes, str]:
 def unbase64(text: str) -> bytes | None:
     """Decode canonical base64; return None for any other string."""
     try:
-        raw = b64decode(text)  # ignores some characters, which the comparison below notices
+        raw = b64decode(text)  # skips invalid characters; the comparison below detects that
     except (binascii.Error, ValueError):
         return None
     return raw if b64encode(raw) == text.encode() else None

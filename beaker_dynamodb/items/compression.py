@@ -1,7 +1,7 @@
-"""Compresses values that become smaller, and decompresses within limits.
+"""Compresses values if that makes them smaller, and decompresses up to a maximum size.
 
 The item's ``codec`` names the compression: ``b64,zlib`` is a session that is compressed with zlib.
-docs/design.md, Items, explains the choice of the algorithm.
+docs/design.md, "Items", explains the choice of algorithm.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from beaker_dynamodb.exceptions import ConfigurationError, PayloadError
 
-#: Largest uncompressed value in bytes: a few hundred stored bytes must not fill the memory.
+#: Largest uncompressed value in bytes: a small stored value must not exhaust the memory.
 MAX_BYTES = 64 * 1024 * 1024
 #: Smaller values are not compressed: DynamoDB bills a write per started KB.
 THRESHOLD_BYTES = 1024
@@ -22,24 +22,21 @@ ZSTD_LEVEL = 3
 #: ``auto`` compresses only if the result is at most this fraction of the value.
 AUTO_PART = 0.9
 
-#: The first two bytes of zlib's levels (RFC 1950). Beaker's JSON sessions are compressed with it.
+#: The headers of zlib's compression levels (RFC 1950). Beaker compresses JSON sessions with zlib.
 _ZLIB_HEADERS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
 def compress(data: bytes, codec: str, compression: str) -> tuple[bytes, str]:
-    """Return the bytes and their codec, compressed if that saves enough.
-
-    :param compression: the option.
-    """
+    """Return the bytes and their codec, compressed if the option says so and it saves enough."""
     fits = THRESHOLD_BYTES <= len(data) <= MAX_BYTES
-    if compression == "off" or not fits or _is_dense(data, codec):
+    if compression == "off" or not fits or _is_incompressible(data, codec):
         return data, codec
     if compression == "zstd":
-        step, smaller = "zstd", zstd().compress(data, ZSTD_LEVEL)
+        step, compressed = "zstd", zstd().compress(data, ZSTD_LEVEL)
     else:
-        step, smaller = "zlib", zlib.compress(data, ZLIB_LEVEL)
-    longest = len(data) * AUTO_PART if compression == "auto" else len(data) - 1
-    return (smaller, f"{codec},{step}") if len(smaller) <= longest else (data, codec)
+        step, compressed = "zlib", zlib.compress(data, ZLIB_LEVEL)
+    maximum = len(data) * AUTO_PART if compression == "auto" else len(data) - 1
+    return (compressed, f"{codec},{step}") if len(compressed) <= maximum else (data, codec)
 
 
 def decompress(data: bytes, step: str) -> bytes:
@@ -70,15 +67,15 @@ def decompress(data: bytes, step: str) -> bytes:
     return result
 
 
-def _is_dense(data: bytes, codec: str) -> bool:
+def _is_incompressible(data: bytes, codec: str) -> bool:
     """Return whether compression cannot help: the data is encrypted, or compressed by Beaker."""
     return codec == "nonce+b64" or (codec == "b64" and data.startswith(_ZLIB_HEADERS))
 
 
-# Cached, because a failing import searches the whole path each time.
+# Cached, because a failed import searches the whole path again.
 @cache
 def zstd() -> Any:
-    """Return the module of Python 3.14 and later, or its backport.
+    """Return the zstd module of Python 3.14 and later, or its backport.
 
     :raises ConfigurationError: it is not installed.
     """

@@ -1,4 +1,4 @@
-"""The conditions under which items are written."""
+"""Conditions of writes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ class ConditionalCalls(TableCalls):
         return int(self.options.clock() * 1000)
 
     def if_new(self) -> Condition:
-        """Return the condition for a first write."""
-        # The item does not exist or has expired.
+        """Return the condition that the item does not exist or has expired."""
         return self.condition(
             "attribute_not_exists(#key) OR #deadline <= :now",
             {"#key": self.options.hash_key, "#deadline": "deadline"},
@@ -36,7 +35,6 @@ class ConditionalCalls(TableCalls):
         """
         condition = self.if_new()
         if marker:
-            # The item does not exist, has expired, or is the marker of an ended session.
             condition["ConditionExpression"] += " OR #type = :marker"
             condition["ExpressionAttributeNames"]["#type"] = "type"
             condition["ExpressionAttributeValues"][":marker"] = {"S": MARKER}
@@ -47,12 +45,12 @@ class ConditionalCalls(TableCalls):
         return write_params(Attr(self.options.hash_key).not_exists())
 
     def if_copied(self, writer: str, accessed_ms: int) -> Condition:
-        """Return the condition for copying a session again from its old store.
+        """Return the condition for copying a session from its old store again.
 
         :param writer: prefix of the writer tokens of copies.
         :param accessed_ms: last access of the session in the old store.
         """
-        # Only a migration wrote the item, from an older state, and it was not accessed since then.
+        # The last write was by a migration, from an older state, and there was no access since.
         older = Attr("accessed").lt(seconds(accessed_ms))
         return write_params(Attr("writer").begins_with(writer) & older)
 
@@ -60,7 +58,7 @@ class ConditionalCalls(TableCalls):
         """Return the condition for replacing a session with a changed one.
 
         :param loaded: the session as it was read.
-        :param accessed_by_ms: the stored last access must not be later. None allows any time.
+        :param accessed_by_ms: latest stored last access to accept; None accepts any.
         """
         names = {"#deadline": "deadline", "#writer": "writer"}
         values = {":now": seconds(self.now_ms())}

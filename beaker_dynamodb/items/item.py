@@ -1,4 +1,4 @@
-"""One item as Python sees it.
+"""Items as Python objects.
 
 Times are whole milliseconds since the epoch. A float of seconds could differ in the last digit
 between Python and a condition expression.
@@ -16,10 +16,9 @@ SESSION = "beaker-session"
 CACHE = "beaker-cache"
 CHUNK = "beaker-chunk"
 MARKER = "beaker-marker"
-#: Replaces a removed cache entry, so that a value being computed is not stored.
+#: Replaces a removed cache entry, so that a value still being computed is not stored.
 TOMBSTONE = "beaker-tombstone"
-#: Records that a session was copied from another store, or a run of `migrate`
-#: (migrate/records.py).
+#: Records a session that `migrate` copied, or one of its runs (migrate/records.py).
 MIGRATION = "beaker-migration"
 #: A user's recent log-ins (sessions/user_item.py).
 USER = "beaker-user"
@@ -42,7 +41,7 @@ class Marker:
     """Replaces a session for a few seconds after it ended or its id changed.
 
     It tells a request in flight that the session existed a moment ago. It holds no data and does
-    not lead to another session.
+    not refer to another session.
     """
 
 
@@ -52,13 +51,13 @@ class Item:
 
     :param kind: `SESSION` or `CACHE`.
     :param codec: the encoding of ``data`` (items/codec.py).
-    :param created_ms: time of the first write. For a value made under a creation lock: time of the
-        read that found it missing.
+    :param created_ms: time of the first write. For a value computed under a creation lock: time
+        of the read that found it missing.
     :param deadline_ms: expiry, or None if it never expires.
     :param grace_ms: how long after the deadline Beaker may still read a cache entry. Beaker knows
         from the value that it has expired.
-    :param accessed_ms: last access of a session, as far as it was written.
-    :param version: incremented at every change of a session's data.
+    :param accessed_ms: last stored access of a session.
+    :param version: incremented by every change of a session's data.
     :param writer: token of the last change of a session's data, or of a cache entry's last write.
     :param cookie_name: name of the cookie that carries the session's id, if known.
     :param earlier: tokens of earlier changes, newest first.
@@ -89,15 +88,15 @@ class Item:
         return self.writer, *self.earlier
 
     def expired(self, now_ms: int, grace_ms: int = 0) -> bool:
-        """Return whether the item has expired, at the latest after its own grace.
+        """Return whether the item has expired.
 
-        :param grace_ms: how long after the deadline the caller still accepts the item.
+        :param grace_ms: how long after the deadline the caller accepts it, at most its own grace.
         """
         return has_expired(self.deadline_ms, now_ms, min(grace_ms, self.grace_ms))
 
 
 def has_expired(deadline_ms: int | None, now_ms: int, grace_ms: int = 0) -> bool:
-    """Return whether a deadline and its grace are over. At exactly that millisecond, they are."""
+    """Return whether a deadline plus its grace has been reached."""
     return deadline_ms is not None and now_ms >= deadline_ms + grace_ms
 
 

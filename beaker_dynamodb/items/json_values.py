@@ -1,4 +1,4 @@
-"""Check that JSON returns a value exactly as it was, so that a cache hit equals the miss before."""
+"""Check that JSON does not change a value, so that a cache hit returns the computed value."""
 
 from __future__ import annotations
 
@@ -6,34 +6,32 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-#: Types that JSON returns unchanged. A subclass comes back as its base, so the type is exact.
-_NUMBERS = frozenset({int, float, bool, type(None)})
-#: A surrogate pair: two characters that JSON returns as one.
-_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-#: Maximum number of characters of a dict's key in an error message.
+#: Scalars that JSON does not change. Subclasses are not included: they come back as their base.
+_SCALARS = frozenset({int, float, bool, type(None)})
+#: Two characters that JSON returns as one.
+_SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+#: Maximum number of characters of a dict key in an error message.
 _SHOWN_CHARACTERS = 40
 
 
 class NotJSON(TypeError):
     """Part of a value would come back from JSON as something else.
 
-    The message names its type and its place, and quotes no value.
+    The message contains its type and path, but no value.
     """
 
 
 def check(value: Any) -> None:
-    """Refuse a value that JSON would change.
+    """Refuse a value that JSON would change. It does not change NaN and infinity.
 
-    NaN and the infinities are not changed.
-
-    :raises NotJSON: names the first part that would change.
+    :raises NotJSON: a part would change; the message describes the first one.
     :raises RecursionError: the value contains itself, or is nested too deeply.
     """
     _check(value[2] if _is_stored_by_beaker(value) else value, [])
 
 
 def _is_stored_by_beaker(value: Any) -> bool:
-    """Whether a value is the tuple of Beaker's Cache, which also accepts a list in its place."""
+    """Return whether a value is a tuple from Beaker's Cache, which accepts it back as a list."""
     if type(value) is not tuple or len(value) != 3:
         return False
     stored, expire, _ = value
@@ -41,15 +39,15 @@ def _is_stored_by_beaker(value: Any) -> bool:
 
 
 def _check(value: Any, steps: list[Any]) -> None:
-    """Check a part.
+    """Check one part of a value.
 
-    :param steps: the keys and indexes that lead to it.
+    :param steps: the keys and indexes that lead to the part.
     """
     kind = type(value)
-    if kind in _NUMBERS:
+    if kind in _SCALARS:
         return
     if kind is str:
-        if not value.isascii() and _HALVES.search(value):
+        if not value.isascii() and _SURROGATE_PAIR.search(value):
             raise NotJSON(f"{_place(steps)} is a str with a surrogate pair")
         return
     if kind is list:
@@ -58,7 +56,7 @@ def _check(value: Any, steps: list[Any]) -> None:
         for key in value:
             if type(key) is not str:
                 raise NotJSON(f"a key of {_place(steps)} is of type {type(key).__name__}")
-            if not key.isascii() and _HALVES.search(key):
+            if not key.isascii() and _SURROGATE_PAIR.search(key):
                 raise NotJSON(f"a key of {_place(steps)} is a str with a surrogate pair")
         parts = value.items()
     else:

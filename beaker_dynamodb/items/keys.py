@@ -95,7 +95,7 @@ class Keys:
     def session_id(self, key: Key) -> tuple[str, bool]:
         """Return a session's id, or its digest, and whether it is a digest.
 
-        :raises ValueError: it is not the key of a session.
+        :raises ValueError: the key does not belong to a session.
         """
         id = self._session_part(key)
         if isinstance(id, str):
@@ -145,7 +145,7 @@ class Keys:
 
     def locks(self, namespace: str) -> Key:
         """Return the common prefix of the keys of a namespace's creation locks; see `entries`."""
-        return self._beginning(self._cache + LOCKS, namespace)
+        return self._common_prefix(self._cache + LOCKS, namespace)
 
     def is_lock(self, key: Key) -> bool:
         """Return whether a key in the table belongs to a creation lock with this prefix."""
@@ -165,16 +165,16 @@ class Keys:
         return Key(f"{self._session}{MIGRATIONS}{name}", self._other_sort)
 
     def is_migration(self, key: Key) -> bool:
-        """Return whether a key from the table is that of a migration's record with this prefix."""
+        """Return whether a key in the table belongs to a migration's record with this prefix."""
         return key.partition.startswith(self._session + MIGRATIONS)
 
     def user(self, value: str) -> Key:
-        """Return the key of a user item, which contains only a digest of the user's key."""
+        """Return the key of a user item, which contains only a digest of the value."""
         digest = hashlib.sha256(key_bytes(value)).hexdigest()
         return Key(f"{self._session}{USERS}{digest}", self._other_sort)
 
     def is_user(self, key: Key) -> bool:
-        """Return whether a key from the table is that of a user item with this prefix."""
+        """Return whether a key in the table belongs to a user item with this prefix."""
         return key.partition.startswith(self._session + USERS)
 
     def _two_parts(self, prefix: str, namespace: str, key: str | bytes) -> Key:
@@ -191,9 +191,9 @@ class Keys:
         On a table with a sort key, ``partition`` is complete and ``sort`` is a prefix. Otherwise
         ``partition`` is a prefix that ends with ``|``, so that it matches no other namespace.
         """
-        return self._beginning(self._cache, namespace)
+        return self._common_prefix(self._cache, namespace)
 
-    def _beginning(self, prefix: str, namespace: str) -> Key:
+    def _common_prefix(self, prefix: str, namespace: str) -> Key:
         partition = prefix + _part(namespace, "namespace", {})
         return Key(partition, "|") if self._sorted else Key(partition + "|")
 
@@ -201,8 +201,8 @@ class Keys:
         """Return a cache entry's key as Beaker passes it."""
         if "key" in key.originals:
             return key.originals["key"]
-        beginning = self.entries(namespace)
-        text = key.partition[len(beginning.partition) :] if key.sort is None else key.sort[1:]
+        prefix = self.entries(namespace)
+        text = key.partition[len(prefix.partition) :] if key.sort is None else key.sort[1:]
         return b"" if text == "%" else unquote_to_bytes(text)
 
 
@@ -213,14 +213,14 @@ def key_bytes(key: str | bytes) -> bytes:
 
 
 def _is_one_part(prefix: str, text: str) -> bool:
-    """Return whether a string is the prefix and one encoded part, and not a longer prefix."""
+    """Return whether a string is the prefix followed by exactly one encoded part."""
     part = text[len(prefix) :]
     return text.startswith(prefix) and bool(part) and ":" not in part and "|" not in part
 
 
 def _part(value: str | bytes, attribute: str, originals: dict[str, bytes]) -> str:
     if isinstance(value, str) and value.isascii() and value.isalnum() and len(value) <= 64:
-        return value  # a session's id: quote() would return the same
+        return value  # such as a session id; quote() would return the same
     raw = key_bytes(value)
     safe, limit = (
         (_KEY_SAFE, MAX_KEY_BYTES) if attribute == "key" else (_NAMESPACE_SAFE, MAX_NAMESPACE_BYTES)

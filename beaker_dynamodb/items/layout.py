@@ -67,7 +67,7 @@ class Layout:
         attributes["codec"] = {"S": item.codec}
         attributes["created"] = seconds(item.created_ms)
         attributes.update(self.expiry(item.deadline_ms, item.grace_ms))
-        # Written without a loop, which takes a fifth longer: this runs in every request.
+        # Not a loop, which takes a fifth longer: this runs in every request.
         if item.accessed_ms is not None:
             attributes["accessed"] = seconds(item.accessed_ms)
         if item.version is not None:
@@ -128,7 +128,7 @@ class Layout:
                 special={
                     name: attributes[name]
                     for name, kind in self._special_types.items()
-                    if kind in attributes.get(name, ())  # the declared type
+                    if kind in attributes.get(name, ())  # it has the declared type
                 },
             )
             if "deadline" in attributes:
@@ -172,7 +172,7 @@ class Layout:
     ) -> bool:
         """Return whether a listed item has expired; False if it is damaged.
 
-        :param with_grace: whether its grace must be over, too.
+        :param with_grace: whether its grace must have ended too.
         """
         deadline_ms = _listed_ms(attributes, "deadline")
         grace_ms = _listed_ms(attributes, "grace") if "grace" in attributes else 0
@@ -185,13 +185,13 @@ class Layout:
         return has_expired(_listed_ms(attributes, self._ttl_attribute), now_ms)
 
     def written_after(self, attributes: Mapping[str, Any], moment_ms: int) -> bool:
-        """Return whether a listed cache entry was written later; False if it is damaged."""
+        """Return whether a listed entry was written after a moment; False if it is damaged."""
         created_ms = _listed_ms(attributes, "created")
         return created_ms is not None and created_ms > moment_ms
 
 
 def _listed_ms(attributes: Mapping[str, Any], name: str) -> int | None:
-    """Return a time of a listed item, or None if it is damaged."""
+    """Return a time of a listed item, or None if it is missing or damaged."""
     try:
         return milliseconds(attributes[name])
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError):

@@ -1,7 +1,7 @@
 """Read pickles that contain only plain data: numbers, strings, containers, dates.
 
-A pickle that names any other class or function is refused before that is imported or called. This
-is for unsigned sessions, which anyone who can write to the table may have created.
+Any other class or function in a pickle is refused before it is imported or called. This is for
+unsigned sessions, which anyone who can write to the table may have created.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAME = r"[A-Za-z0-9_.]{1,100}"
 
 
 def _bytes() -> bytes:
-    """Replace ``bytes``, which protocol 2 calls for ``b""``. A length could be huge."""
+    """Replace ``bytes``, which protocol 2 calls for ``b""``. Accept no length: it may be huge."""
     return b""
 
 
@@ -37,7 +37,7 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 def _unset_uuid() -> type:
-    """Return a class whose instances are UUIDs without a value, which protocol 2 sets."""
+    """Return a class that creates UUIDs without a value, which the pickle sets later."""
 
     class Unset:
         def __new__(cls) -> UUID:  # type: ignore[misc]  # a different class on purpose
@@ -67,11 +67,11 @@ for _module in ("builtins", "__builtin__"):  # the latter in protocol 2 and befo
         f"{_module}.frozenset": frozenset,
         f"{_module}.set": set,
     }
-#: Opcodes of registered objects (EXT*), and one whose length is allocated at once.
+#: Opcodes for registered objects (EXT*), and one that allocates any length before it reads data.
 _REFUSED = (pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.BYTEARRAY8)
 
 
-# Use the Python implementation: the one in C gets registered objects from a cache, unchecked.
+# The implementation in Python, because the one in C returns cached registered objects unchecked.
 class _PlainUnpickler(pickle._Unpickler):
     dispatch: ClassVar = {
         opcode: load
@@ -88,7 +88,7 @@ class _PlainUnpickler(pickle._Unpickler):
                 "accept_unsigned)"
             )
         call = _ALLOWED[path]
-        # Create a new object each time: a pickle can set attributes of the objects that it finds.
+        # A new object each time, because a pickle can set attributes of the objects that it finds.
         return _unset_uuid() if call is UUID else lambda *args: call(*args)
 
 

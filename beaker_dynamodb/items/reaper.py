@@ -33,7 +33,7 @@ class Reaped:
     :param deleted: how many of them were deleted.
     :param capacity_units: consumed units, reads and writes together.
     :param state: where to resume, as JSON types, or None at the end. It contains primary keys, and
-        so session ids: protect it like the table.
+        therefore session ids: protect it like the table.
     """
 
     scanned: int = 0
@@ -54,7 +54,7 @@ def reap(
 ) -> Iterator[Reaped]:
     """Delete the expired items of a prefix: sessions, cache entries, tombstones, users and chunks.
 
-    Yield the sums after each page. Locks do not expire: another holder takes them over.
+    Yield the totals after each page. Locks are kept: they are taken over, not deleted.
 
     :param segments: parts of the table that are read in parallel.
     :param limiter: limits the units of reads and deletes together. One page of each segment is read
@@ -67,7 +67,7 @@ def reap(
     if state is not None:
         segments, last_keys = _read_state(state)
     run = _Run(items, threads, limiter, dry_run)
-    sums = Reaped()
+    totals = Reaped()
     with (
         closing(run),
         closing(scan(items, run.params(), segments=segments, start=last_keys)) as pages,
@@ -76,14 +76,14 @@ def reap(
             found, deleted, units = run.page(page)
             last_keys[page.segment] = page.last_key
             done = len(last_keys) == segments and not any(last_keys.values())
-            sums = Reaped(
-                sums.scanned + page.scanned,
-                sums.found + found,
-                sums.deleted + deleted,
-                sums.capacity_units + units,
+            totals = Reaped(
+                totals.scanned + page.scanned,
+                totals.found + found,
+                totals.deleted + deleted,
+                totals.capacity_units + units,
                 None if done else _state(segments, last_keys),
             )
-            yield sums
+            yield totals
 
 
 def _state(segments: int, last_keys: Mapping[int, Any]) -> dict[str, Any]:
@@ -114,11 +114,11 @@ class _Run:
         self._dry_run = dry_run
         self._limiter = limiter or RateLimiter(None)
         self._stopped = threading.Event()
-        # One thread is the caller's: a process that is ending cannot start others.
+        # A single thread is the caller's own, because an ending process cannot start others.
         self._pool = ThreadPoolExecutor(threads, "beaker-dynamodb-reap") if threads > 1 else None
 
     def close(self) -> None:
-        """Wait for the deletes in progress, and start no others."""
+        """Wait for the deletes in progress, and cancel the others."""
         self._stopped.set()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
@@ -126,14 +126,13 @@ class _Run:
     def params(self) -> dict[str, Any]:
         """Return the parameters of the Scan."""
         options, now = self._options, seconds(self._items.now_ms())
-        # Items with a deadline. Chunks have only the time to live.
+        # Chunks have no deadline, only the time to live.
         kinds = (SESSION, MARKER, CACHE, TOMBSTONE, MIGRATION, USER)
         condition = (Attr("type").is_in(kinds) & Attr("deadline").lte(now)) | (
             Attr("type").eq(CHUNK) & Attr(options.ttl_attribute).lte(now)
         )
         prefixes = list(dict.fromkeys(self._items.keys.prefixes))
         if all(prefixes):
-            # Only the items of this prefix.
             key = Attr(options.hash_key)
             condition &= reduce(or_, (key.begins_with(prefix) for prefix in prefixes))
         shown = [*self._items.key_names, "type", "deadline", "grace", options.ttl_attribute]
@@ -153,7 +152,7 @@ class _Run:
         return len(found), deleted, units
 
     def _is_expired(self, attributes: Mapping[str, Any]) -> bool:
-        """Return whether an item belongs to this prefix and has expired; a damaged one has not."""
+        """Return whether an item has this prefix and has expired; False if it is damaged."""
         keys, layout, now_ms = self._items.keys, self._items.layout, self._items.now_ms()
         try:
             kind, key = attributes["type"]["S"], layout.key(attributes)

@@ -14,7 +14,7 @@ from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items.item import SESSION, Item
 
-#: The first signed part: an application may use the same key for other purposes.
+#: The first signed part, because an application may use the same key for other purposes.
 PURPOSE = b"beaker_dynamodb item 1"
 
 

@@ -1,4 +1,4 @@
-"""Special keys: values of a session that are copied to attributes, for reading and indexing.
+"""Special keys: session values that are also stored as attributes, for other readers and indexes.
 
 They are never read back into a session, and no signature covers them.
 """
@@ -97,7 +97,7 @@ def find(session: Mapping[str, Any], name: str, default: Any) -> Any:
 
 
 def plain_value(attribute: Mapping[str, Any]) -> Any:
-    """Return the value of an attribute; a number as int, or else as float."""
+    """Return the value of an attribute; a number becomes an int if possible, otherwise a float."""
     ((kind, value),) = attribute.items()
     if kind == "N":
         return int(value) if value.lstrip("-").isdigit() else float(value)

@@ -18,9 +18,9 @@ from beaker_dynamodb.items.layout import Layout
 
 #: Lifetime of a marker. Requests that carry the old cookie have ended by then.
 MARKER_SECONDS = 10.0
-#: Lifetime of a tombstone. If a computation takes longer, it does not notice that its key was
-#: removed. It is this long because a lock may be renewed for hours, and because the clocks of the
-#: remover and of DynamoDB may differ by hours. A tombstone takes some 150 bytes.
+#: Lifetime of a tombstone. A longer computation does not notice that its key was removed. A day is
+#: enough for a lock that is renewed for hours, and for clocks that differ by hours. A tombstone
+#: takes about 150 bytes.
 TOMBSTONE_SECONDS = 86_400
 
 
@@ -32,7 +32,7 @@ class ItemStore(ConditionalCalls):
         self.keys = Keys(options)
         self.layout = Layout(options)
         self.chunks = Chunks(self, self.keys, self.layout)
-        # A session may be damaged. Without one, `end` must not store a marker.
+        # `end` must store a marker only in place of a session, which may be damaged.
         self._if_session_exists = write_params(
             Attr(options.hash_key).exists() & (Attr("type").not_exists() | Attr("type").ne(MARKER))
         )
@@ -168,7 +168,7 @@ class ItemStore(ConditionalCalls):
                 return
             self._put(new)
             try:
-                # Not the delete: only a marker can be recognized if botocore sends it twice.
+                # Not the delete: only a marker shows whether botocore sent the write twice.
                 self._put(end)
             except ConditionFailed:
                 # Undo the first write, unless another request has changed the item since.
@@ -190,7 +190,7 @@ class ItemStore(ConditionalCalls):
         return True
 
     def _put(self, params: dict[str, Any]) -> None:
-        """Make one conditional write. Ignore a failed condition if botocore sent it twice."""
+        """Make one conditional write. A duplicate that botocore sent does not raise."""
         try:
             self.call("put_item", **params)
         except ConditionFailed as failed:
@@ -224,6 +224,6 @@ class ItemStore(ConditionalCalls):
 
 
 def same_writer(failed: ConditionFailed, attributes: Attributes) -> bool:
-    """Return whether a write failed because botocore sent it twice."""
+    """Return whether a write failed only because botocore sent it twice."""
     writer = (failed.attributes or {}).get("writer")
     return writer is not None and writer == attributes.get("writer")

@@ -1,1 +1,1 @@
-"""Copies sessions from other Beaker backends to DynamoDB."""
+"""Copy sessions from other Beaker backends to DynamoDB."""

@@ -21,7 +21,7 @@ from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.source import Damaged, SourceSession
 from beaker_dynamodb.sessions.storage import SessionStorage
 
-#: ``verify = sample`` reads back one copy out of this many.
+#: ``verify = sample`` reads back one in this many copies.
 SAMPLE_EVERY = 100
 #: Bytes per write unit, and the factor by which a transaction costs more (AWS developer guide,
 #: read/write capacity).
@@ -63,7 +63,7 @@ class Copier:
         self._verify_every = {"sample": SAMPLE_EVERY, "all": 1, "none": 0}[self.verify]
         self._copies = count()
         self.report = Report()
-        # Wakes up threads that wait for the rate limiter.
+        # Wakes threads that wait for the rate limiter.
         self._stopped = threading.Event()
         self._lock = threading.Condition()
         self._writing = 0
@@ -84,7 +84,7 @@ class Copier:
         stored = self.records.look_up(keys)
         for digest, one in stored.items():
             if _is_copy(one.attributes) and not one.recorded and not self.accept_missing_records:
-                # Another run may have copied it between the reads of a batch.
+                # Read again: another run may have copied it meanwhile.
                 stored[digest] = self.records.look_up({digest: keys[digest]})[digest]
                 if not stored[digest].recorded:
                     raise ConfigurationError(NO_RECORDS)
@@ -139,7 +139,7 @@ class Copier:
             self._lock.wait_for(lambda: self._writing == 0)
 
     def copy(self, entries: Iterable[SourceSession | Damaged]) -> None:
-        """Plan and write."""
+        """Copy one batch: `plan` and `write`."""
         self.write(self.plan(entries))
 
     def _write(self, plan: Planned) -> str:

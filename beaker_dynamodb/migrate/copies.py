@@ -13,18 +13,17 @@ from beaker_dynamodb.migrate.from_dynamodb import DIGEST
 from beaker_dynamodb.migrate.inert_pickle import session_values
 from beaker_dynamodb.migrate.records import KEPT_MS
 from beaker_dynamodb.migrate.source import SourceSession
+from beaker_dynamodb.sessions.lifetime import number_in
 from beaker_dynamodb.sessions.merge import ACCESSED, BOOKKEEPING, CREATED
 from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: Start of a copy's writer token. The first change of the session replaces the token.
 WRITER = "migrated-"
-#: Upper limit of Beaker's times, in epoch seconds: the year 5138.
-LATEST = 1e11
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSession:
-    """A session of the source that has not ended. Times in milliseconds since the epoch.
+    """A session of the source that has not ended; times in milliseconds since the epoch.
 
     :param values: the session's contents, or None if only the application can read them.
     :param accessed_ms: None if it is unknown.
@@ -71,7 +70,7 @@ def target_key(entry: SourceSession, target: SessionStorage) -> Key:
 
 
 def copy_of(session: LiveSession, target: SessionStorage) -> Item:
-    """Return the item to store."""
+    """Return the copy of a session, as an item of the target."""
     data, codec = target.codec.encode_session(session.entry.payload)
     try:
         special = target.special.attributes(session.values)
@@ -87,8 +86,7 @@ def copy_of(session: LiveSession, target: SessionStorage) -> Item:
         codec=codec,
         created_ms=_time_ms(session.values, CREATED, None) or now_ms,
         deadline_ms=session.deadline_ms,
-        # Keep expired copies in the table, so that they are not mistaken for sessions that were
-        # ended.
+        # Keep expired copies in the table: a missing copy counts as logged out.
         grace_ms=0 if session.deadline_ms is None else KEPT_MS,
         accessed_ms=now_ms if session.accessed_ms is None else session.accessed_ms,
         version=1,
@@ -101,7 +99,5 @@ def copy_of(session: LiveSession, target: SessionStorage) -> Item:
 
 def _time_ms(values: dict[str, Any] | None, name: str, default: int | None) -> int | None:
     """Return a time that Beaker's Session stores, in milliseconds since the epoch."""
-    time = None if values is None else values.get(name)
-    if isinstance(time, (int, float)) and 0 < time < LATEST:
-        return round(time * 1000)
-    return default
+    time = number_in(values or {}, name)
+    return round(time * 1000) if time else default

@@ -43,14 +43,14 @@ class DatabaseSource(Source):
                 f"the driver of the database is missing: pip install {package}"
             ) from error
         except sqlalchemy.exc.ArgumentError:
-            # Its message may contain the URL, with a password.
+            # Its message may contain the URL, including a password.
             raise ConfigurationError("SQLAlchemy cannot read the url of the database") from None
         path = self._engine.url.database or ""
         is_file = self._engine.dialect.name == "sqlite" and not path.startswith("file:")
         if is_file and not Path(path).is_file():
-            # SQLite would create it.
+            # SQLite would create the file.
             raise ConfigurationError(f"database {path} does not exist")
-        # Beaker's own PickleType column would unpickle.
+        # Beaker's own column type, PickleType, would unpickle the data.
         columns: list[sqlalchemy.ColumnClause[Any]] = [
             sqlalchemy.column("namespace", sqlalchemy.String),
             sqlalchemy.column("accessed", sqlalchemy.DateTime),

@@ -28,7 +28,7 @@ from beaker_dynamodb.sessions.stored_session import SESSION_CODECS
 
 #: Number of table segments that are read in parallel.
 SEGMENTS = 4
-#: `Keys.session_id` returns this before a digest.
+#: Prefix of a digest that `Keys.session_id` returns instead of an id.
 DIGEST = "%#"
 
 
@@ -45,7 +45,7 @@ def location(items: ItemStore) -> str:
 
 
 class DynamoDBSource(Source):
-    """The sessions of one configuration.
+    """The sessions of one DynamoDB configuration.
 
     :param units_per_second: maximum read capacity. None means no limit.
     """
@@ -92,16 +92,16 @@ class DynamoDBSource(Source):
         session_id, hashed = storage.keys.session_id(key)
         hash_ids = storage.options.hash_ids
         if hash_ids != "migrate" and hashed != hash_ids:
-            # The old application, with its value of hash_ids, cannot find this session.
+            # The old application cannot find this session, because of its value of hash_ids.
             return NotASession()
         try:
             item = self._with_data(attributes)
             if item is None:
                 return None
             if item.codec.partition(",")[0] not in SESSION_CODECS:
-                # Do not decode it: that would unpickle, and other programs may write to the table.
+                # Do not decode it: that would unpickle data that another program may have written.
                 return Damaged()
-            # Check that it is safe: signing the copy must not make a malicious pickle trusted.
+            # Check the payload: signing the copy must not make a malicious pickle trusted.
             payload = SessionBytes.text(safe_payload(storage.codec, item))
         except PayloadError:
             return Damaged()

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.source import (
-    SESSION_KEY,
     Damaged,
     Entry,
     NotASession,
@@ -26,12 +25,13 @@ from beaker_dynamodb.migrate.source import (
     from_pickle,
     reading,
 )
+from beaker_dynamodb.namespace import SESSION_KEY
 
 #: dbm.gnu and dbm.sqlite3 add no suffix; dbm.ndbm adds db, or dir and pag; dbm.dumb adds bak, dat
 #: and dir.
 _DBM_NAME = re.compile(r"(?P<id>.+)\.dbm(\.(bak|dat|db|dir|pag))?")
 
-#: Stores that an error names, the largest first.
+#: Maximum number of stores that an error message lists.
 SHOWN_STORES = 10
 
 
@@ -39,7 +39,7 @@ class _Files(Source):
     """Sessions in files.
 
     :param folder: Beaker's ``data_dir``, or the folder of this backend.
-    :raises ConfigurationError: the folder does not exist, or has several stores.
+    :raises ConfigurationError: the folder does not exist, or contains several stores.
     """
 
     #: The folder that the backend creates in ``data_dir``.
@@ -55,7 +55,7 @@ class _Files(Source):
             for parent, names in _walk(top):
                 if ids := self._ids(names):
                     found[_store(parent, top)] += len(ids)
-        if top in found:  # skip the folders below it
+        if top in found:  # ignore the folders below it
             found = Counter({top: found[top]})
         if len(found) > 1:
             largest = found.most_common(SHOWN_STORES)
@@ -70,10 +70,10 @@ class _Files(Source):
     @staticmethod
     @abstractmethod
     def _ids(names: Iterable[str]) -> list[str]:
-        """Return the names of the namespaces with these files."""
+        """Return the namespaces (session ids) that these file names belong to."""
 
     def _total(self) -> int | None:
-        return self._files  # when the source was opened
+        return self._files  # counted when the source was opened
 
     def _entries(self) -> Iterator[Entry]:
         for folder, names in _walk(self._folder):
@@ -138,7 +138,7 @@ def _store(folder: Path, top: Path) -> Path:
 
 def _walk(top: Path) -> Iterator[tuple[Path, list[str]]]:
     def fail(error: OSError) -> None:
-        # os.walk skips folders that it cannot read, by default.
+        # By default, os.walk skips folders that it cannot read.
         raise error
 
     for folder, folders, names in os.walk(top, onerror=fail):

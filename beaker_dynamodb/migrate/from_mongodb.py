@@ -17,7 +17,7 @@ BATCH_DOCUMENTS = 500
 
 
 class MongoSource(Source):
-    """The default database of a MongoDB server.
+    """The database that a MongoDB URL names.
 
     :param url: Beaker's option, ``mongodb://HOST/DATABASE``, or a client.
     :raises ConfigurationError: pymongo is missing, or the URL is invalid or names no database.
@@ -37,7 +37,7 @@ class MongoSource(Source):
             )
             self._database = self._client.get_default_database()
         except pymongo.errors.PyMongoError:
-            # Its message may contain the URL, with a password.
+            # Its message may contain the URL, including a password.
             raise ConfigurationError(
                 "pymongo cannot read the url, which must have the form mongodb://HOST/DATABASE"
             ) from None
@@ -45,7 +45,7 @@ class MongoSource(Source):
 
     def _total(self) -> int | None:
         total: int = self._database.backer_cache.estimated_document_count()
-        return total  # includes caches' documents
+        return total  # includes documents of caches
 
     def _entries(self) -> Iterator[Entry]:
         sessions = {"_id": {"$regex": f"{SUFFIX}$"}}

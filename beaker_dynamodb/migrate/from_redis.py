@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
+from beaker_dynamodb.config.urls import without_userinfo
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.migrate.source import Entry, Source, from_pickle
 
@@ -34,13 +34,12 @@ class RedisSource(Source):
             self._client: Any = redis.Redis.from_url(url)
         except ValueError:
             raise ConfigurationError("redis cannot read the url") from None
-        parts = urlsplit(url)
-        self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.name = without_userinfo(url).partition("?")[0]
         self._clock = clock
 
     def _total(self) -> int | None:
         total: int = self._client.dbsize()
-        return total  # includes other programs' keys
+        return total  # includes keys of other programs
 
     def _entries(self) -> Iterator[Entry]:
         with closing(self._client):
@@ -56,8 +55,8 @@ class RedisSource(Source):
         answers = pipeline.execute()
         now_ms = int(self._clock() * 1000)
         for key, pickled, left_ms in zip(keys, answers[::2], answers[1::2], strict=True):
-            if pickled is not None:  # not expired since it was listed
+            if pickled is not None:  # it may have expired since it was listed
                 session_id = key[len(PREFIX) : -len(SUFFIX)].decode("utf-8", "surrogateescape")
-                # -1: it never expires.
+                # PTTL returns -1 for a key that never expires.
                 expires_ms = now_ms + left_ms if left_ms >= 0 else None
                 yield from_pickle(session_id, pickled, expires_ms=expires_ms)

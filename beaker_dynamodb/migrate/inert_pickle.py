@@ -1,4 +1,4 @@
-"""Reads a pickle without running it: no class is imported, no function is called.
+"""Read a pickle without running it: no class is imported, no function is called.
 
 For tools that need a session's plain values, such as the time of its last access. They must not
 trust the application's classes and often cannot import them.
@@ -42,7 +42,7 @@ class _Unread:
     extend = add = append
 
 
-#: Built-in types that a pickle may create. special_keys hold Decimal.
+#: Types that a pickle may create. Numbers in special keys are Decimal.
 _HARMLESS = {
     "decimal.Decimal": Decimal,
     **{f"{module}.set": set for module in ("builtins", "__builtin__")},
@@ -64,7 +64,7 @@ class _InertUnpickler(pickle.Unpickler):
 
 
 def loads(data: bytes) -> Any:
-    """Return the value of a pickle; objects of classes are replaced by `_Unread`.
+    """Return the value of a pickle, with an `_Unread` in place of each other instance.
 
     :raises ValueError: the pickle is damaged.
     """
@@ -77,11 +77,11 @@ def loads(data: bytes) -> Any:
 def session_values(payload: Any) -> dict[str, Any] | None:
     """Return the dict of a session that Beaker stored, or None if it cannot be read.
 
-    An encrypted session (``encrypt_key``) or one of a custom serializer cannot be read.
+    Sessions that are encrypted or written by a custom serializer cannot be read.
     """
     try:
         raw = b64decode(payload, validate=True)
         session = JsonSerializer().loads(raw) if raw[:1] == b"\x78" else loads(raw)
     except Exception:
-        return None  # zlib, json and base64 have their own errors
+        return None  # zlib, json and base64 each raise different exceptions
     return session if isinstance(session, dict) else None

@@ -1,11 +1,11 @@
-"""Copies the live sessions of another store to DynamoDB. No user is logged out.
+"""Copy the live sessions of another store to DynamoDB. No user is logged out.
 
 The old store is only read. A session is created only once: users who are already active in the new
 store keep their changes, users who have logged out there stay logged out, and an interrupted
 migration can be run again.
 
-A copy that no user has changed is replaced if the session was accessed in the old store since. So
-most of the work can be done while the old application still runs.
+A copy that no user has changed is replaced if the session was accessed in the old store since, so
+most sessions can be copied while the old application still runs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Batch = list[SourceSession | Damaged]
 class Migration:
     """One run of a migration; its parameters are the flags of `beaker-dynamodb migrate`.
 
-    :param limiter: limits the write units per second; the default does not.
+    :param limiter: limits the write units per second; default: no limit.
     :param table_may_be_missing: a dry run treats a missing table as empty.
     """
 
@@ -61,18 +61,18 @@ class Migration:
             verify=self.verify,
             accept_missing_records=self.accept_missing_records,
         )
-        #: Up to date at any time during the run.
+        #: Always up to date during the run.
         self.report = self._copier.report
-        #: The previous run. Set when this one has started.
+        #: The previous run from this source; set when `run` starts.
         self.last_run: Run | None = None
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> Report:
-        """Copy everything.
+        """Copy all live sessions.
 
         :param progress: called with the number of entries read since the last call.
         :raises ConfigurationError: the target cannot be used, or the records of earlier runs are
             missing.
-        :raises DynamoDBError: a store could not be reached. A second run continues from there.
+        :raises DynamoDBError: a store could not be reached. Another run continues from there.
         """
         self.last_run = self.records.last_run(table_may_be_missing=self.table_may_be_missing)
         self._refuse_late_run()
@@ -102,7 +102,7 @@ class Migration:
             )
 
     def _copy(self, batches: Generator[Batch, None, None], pool: ThreadPoolExecutor) -> None:
-        # Nothing is written before the first batch has shown that records are not missing.
+        # Write nothing until the first batch has shown that no records are missing.
         planned = self._copier.plan(next(batches, []))
         if not self.dry_run:
             self.records.note_run()

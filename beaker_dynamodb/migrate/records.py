@@ -4,7 +4,7 @@ A session that was copied once is never created again: if it is missing later, i
 out. So every copy is written together with its record, a small item under the digest of the
 session's id. Records do not depend on the source's name, which differs between hosts.
 
-A run is an item too, under the digest of the source's name.
+Each run is recorded too, under the digest of the source's name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from beaker_dynamodb.items.layout import milliseconds, seconds
 from beaker_dynamodb.items.store import ItemStore
 
 #: How long a record, and a copy that no user has changed, stay in the table after the copy has
-#: expired: the longest time between two runs.
+#: expired. The time between two runs must be shorter.
 KEPT_DAYS = 30
 KEPT_MS = KEPT_DAYS * 86_400_000
 
@@ -65,7 +65,7 @@ class Records:
         self._source = source
         self._run = items.keys.migration(f"run|{hashlib.sha256(source.encode()).hexdigest()}")
         self._started_ms = items.now_ms()
-        #: Whether the table is missing, so that nothing is stored.
+        #: Whether `last_run` found no table.
         self.no_table = False
 
     def last_run(self, *, table_may_be_missing: bool = False) -> Run | None:
@@ -93,9 +93,9 @@ class Records:
         return Run(milliseconds(found["created"]), ended_ms)
 
     def note_run(self, counts: Mapping[str, Any] | None = None) -> None:
-        """Store that this run has started.
+        """Store the start of this run, or its end.
 
-        :param counts: the report, if it has ended.
+        :param counts: the report, at the end.
         """
         attributes: Attributes = {
             **self._items.layout.key_attributes(self._run),

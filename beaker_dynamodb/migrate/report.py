@@ -1,11 +1,11 @@
-"""The result of a migration, in numbers."""
+"""The counts of a migration."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-#: What the counts are, as the command prints them.
+#: Labels of the counts in the output of the command.
 LABELS = {
     "found": "found in the old store",
     "copied": "copied",
@@ -14,7 +14,7 @@ LABELS = {
     "expired": "expired",
     "empty": "logged out before",  # Beaker leaves an empty session
     "unreadable": "damaged",
-    "too_large": "too large",  # than 16 MB, the limit of a value; their users are logged out
+    "too_large": "too large",  # larger than 16 MB; their users are logged out
     "missing": "unaccounted for",
     "verified": "copies read back, identical",
     "changed_since": "copies read back, changed by their users",
@@ -26,14 +26,14 @@ ALWAYS = ("found", "copied", "already_there", "logged_out_since", "expired")
 
 @dataclass
 class Report:
-    """Counts of a migration. Each session found has one outcome: `copied` … `too_large`.
+    """Counts of a migration. Each session found has one outcome, from `copied` to `too_large`.
 
-    :param copied: in a dry run, sessions that may be written.
+    :param copied: in a dry run, sessions that would be written.
     :param opaque: copied, but only the application can read their payload.
     :param foreign: items in the old store that are not sessions. ``found`` excludes them.
     :param write_units: write capacity units, computed from the size of the items.
-    :param refused_writes: writes whose condition failed, because of a user or another run.
-    :param refused_units: their units, computed as well, since DynamoDB does not report them.
+    :param refused_writes: writes whose condition failed, because a user or another run wrote first.
+    :param refused_units: their units, computed too, because DynamoDB does not report them.
     """
 
     found: int = 0

@@ -16,9 +16,7 @@ from typing import Any
 from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 from beaker_dynamodb.items.keys import key_bytes
 from beaker_dynamodb.migrate import inert_pickle
-
-#: The only key in a session's namespace.
-SESSION_KEY = "session"
+from beaker_dynamodb.namespace import SESSION_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class SourceSession:
     :param digest: hexadecimal SHA-256 of the id.
     :param accessed_ms: last write according to the store, in milliseconds since the epoch, or None
         if it is unknown.
-    :param expires_ms: expiry according to the store, or None if it is unknown or never.
+    :param expires_ms: expiry according to the store, or None if it has none or it is unknown.
     """
 
     session_id: str | None
@@ -95,7 +93,7 @@ def from_pickle(
     accessed_ms: int | None = None,
     expires_ms: int | None = None,
 ) -> Entry:
-    """Return the entry for an object that one of Beaker's backends pickled.
+    """Return the entry for a pickle that one of Beaker's backends wrote.
 
     :param namespace: the backend pickles the whole dict of a namespace, not each value separately.
     """
@@ -113,10 +111,7 @@ def from_pickle(
 
 @contextmanager
 def reading(name: str) -> Generator[None, None, None]:
-    """Raise StoreUnavailable for any error of a store's client library.
-
-    :param name: name of the source.
-    """
+    """Raise StoreUnavailable, with the source's name, for any error of its client library."""
     try:
         yield
     except DynamoDBError:

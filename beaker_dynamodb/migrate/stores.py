@@ -39,7 +39,7 @@ TYPE_OF_SCHEME = {
 
 
 def source_from_url(url: str, units_per_second: float | None = None) -> Source:
-    """Open a source.
+    """Open the source that a URL describes.
 
     ::
 
@@ -136,7 +136,7 @@ def check_different(source: Source, target: SessionStorage) -> None:
 
 
 def _options(settings: Mapping[str, Any], *, create: bool = False) -> Options:
-    # A table with a misspelled name must not be created.
+    # Never create a table by default: its name may be misspelled.
     given = by_name(split(settings, SESSIONS)[0])
     return parse({**COMMAND_TIMEOUTS, **given, "create_table": create})
 

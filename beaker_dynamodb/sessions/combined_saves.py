@@ -1,9 +1,9 @@
-"""Combine the saves of one session that wait in one process into one write.
+"""Combine the waiting saves of one session in this process into one write.
 
 A save's first attempt does not wait. After a conflict, the save joins the queue of its session.
-The first save in the queue is written together with all others that wait. Each thread returns as
-soon as its data is stored. If the writing thread is aborted or runs out of time, the next one in
-the queue takes over.
+The first save in the queue is written together with the others. Each thread returns as soon as
+its data is stored. If the writing thread is aborted or runs out of time, the next one in the queue
+takes over.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Save:
     :param payload: the payload to store.
     :param seen: the payload that the request loaded or saved last; None if there was no session.
     :param rebased: see `merge`.
-    :param terms: only saves with equal terms are written as one item.
+    :param terms: only saves with equal terms are combined.
     """
 
     payload: Payload = field(repr=False)
@@ -67,8 +67,8 @@ class Save:
 class _Queue:
     """The waiting saves of one session, in order of arrival.
 
-    :param in_flight: the other saves in the write that the first one's thread has sent. It is that
-        thread's `CombinedSave.others`.
+    :param in_flight: the saves in the current write, except the first one. The same list as
+        `CombinedSave.others` of the writing thread.
     :param stored: the state that this process stored last.
     """
 
@@ -93,7 +93,7 @@ def _queue_of(name: Hashable) -> _Queue:
 
 
 class CombinedSave:
-    """One thread's save, which may have to write other threads' saves as well.
+    """One thread's save, which may write other threads' saves as well.
 
     :param name: client, table and key of the session.
     """
@@ -108,7 +108,7 @@ class CombinedSave:
         self._most_others: int | None = None
 
     def join(self, retry: ConflictRetry) -> bool:
-        """Wait until the save has an outcome or is first; return False if time runs out."""
+        """Wait until the save has an outcome or heads the queue; return False if time runs out."""
         if self._queue is None:
             self._queue = _queue_of(self._name)
             with self._queue.condition:
@@ -128,7 +128,7 @@ class CombinedSave:
 
     @property
     def last_stored(self) -> Stored | None:
-        """What this process stored last, if other saves still wait."""
+        """What this process stored last, while saves are waiting."""
         return None if self._queue is None else self._queue.stored
 
     def take(self) -> list[Save]:
@@ -155,7 +155,7 @@ class CombinedSave:
         return True
 
     def begin(self, writer: str | None) -> None:
-        """Record a write's token before it is sent."""
+        """Record the token of a write before it is sent."""
         for save in (self._save, *self.others):
             save.tried.add(writer)
 

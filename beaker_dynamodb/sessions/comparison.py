@@ -26,7 +26,7 @@ def same(a: Any, b: Any) -> bool:
         one, other = (pickle.dumps(value, 5) for value in (a, b))
         return one == other or _same_structure(a, b, {})
     except Exception:
-        # Pickling runs the values' own code. "Different" loses no change.
+        # The values' own code raised. Treating them as different loses no change.
         return False
 
 
@@ -54,11 +54,11 @@ def _same_structure(a: Any, b: Any, seen: _Seen) -> bool:
         return _same_structure(*entries, seen)
     # Compare other objects by the parts that pickle would store.
     one, other = (value.__reduce_ex__(2) for value in (a, b))
-    if isinstance(one, str):  # the name of a variable
+    if isinstance(one, str):  # the name of a global
         return bool(one == other)
     return _same_structure([_plain(part) for part in one], [_plain(part) for part in other], seen)
 
 
 def _plain(part: Any) -> Any:
-    # The fourth and fifth element of a reduction are iterators.
+    # The fourth and fifth elements of a reduction are iterators.
     return list(part) if hasattr(part, "__next__") else part

@@ -9,22 +9,22 @@ from contextlib import contextmanager
 
 from beaker_dynamodb.dynamodb import calls
 
-#: Time limit for the conflicts of one save.
+#: Time limit for the retries of one save.
 CONFLICT_SECONDS = 5.0
 #: With a slow store the limit is this many round trips instead, up to a maximum. Twenty processes
 #: that save one session at the same moment need 30 to 40 round trips.
 ROUND_TRIPS = 100
 MAX_CONFLICT_SECONDS = 60.0
-#: A save pauses before every fourth retry. The other retries use the item that came with the
-#: error at once: in each round trip one of the competing writers succeeds.
+#: A save pauses before every fourth retry. The other retries follow at once, with the item
+#: from the error: in each round trip one of the competing writers succeeds.
 RETRIES_PER_PAUSE = 4
-#: The longest pause. It is doubled up to three times.
+#: The longest pause. It doubles up to three times.
 PAUSE_ROUND_TRIPS = 1.0
 MIN_PAUSE_SECONDS = 0.005
 
 
 class ConflictRetry:
-    """The retries of one save, whose time starts now.
+    """The retries of one save. Its time limit starts now.
 
     :param monotonic: the clock, in seconds.
     """

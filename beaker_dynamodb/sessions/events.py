@@ -1,7 +1,7 @@
-"""Report what happens to sessions: to the function in ``on_event``, and to the log.
+"""Report session events to the function in ``on_event`` and to the log.
 
-The log records have the name ``beaker_dynamodb.events`` and the level INFO. Their attributes
-``event``, ``reason``, ``session`` and ``old_session`` have the same values as in `SessionEvent`.
+The log records have the name ``beaker_dynamodb.events`` and the level INFO. Their attributes are
+``event``, ``reason``, ``session`` and ``old_session``, with the values of a `SessionEvent`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ log = logging.getLogger("beaker_dynamodb.events")
 CREATED, REGENERATED, ENDED, REFUSED = "created", "regenerated", "ended", "refused"
 MERGED, CONFLICT, DROPPED = "merged", "conflict", "dropped"
 
-#: Reasons of `ENDED`.
+#: Reasons for `ENDED`.
 LOG_OUT, IDLE, ABSOLUTE, REVOKED, EVICTED = "log_out", "idle", "absolute", "revoked", "evicted"
-#: Reasons of `REFUSED`; a log-in can also be refused as `REVOKED`.
+#: Reasons for `REFUSED`; a log-in can also be refused as `REVOKED`.
 UNKNOWN_ID, HAS_ENDED, BAD_SIGNATURE, BAD_ITEM, TOO_MANY = (
     "unknown_id",
     "has_ended",
@@ -82,7 +82,7 @@ class Events:
         old_session: str = "",
         attributes: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Log an event and pass it on. An exception in the application's function is logged.
+        """Log an event and call the application's function. Its exceptions are logged, not raised.
 
         :param attributes: special keys as DynamoDB attributes; the user may be among them.
         """

@@ -1,4 +1,4 @@
-"""When a session expires by its data: idle timeout, own timeout, absolute timeout.
+"""Compute from a session's data when it expires: idle, own and absolute timeout.
 
 The data comes from the table, so each number is checked before use. A value that is not a number,
 or out of range, counts as missing.
@@ -16,9 +16,9 @@ from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, LOGGED_IN
 #: Key in a session's data: its own idle timeout in seconds, which overrides ``session.timeout``.
 #: The application sets it, so it is not one of `BEAKER_KEYS`.
 TIMEOUT = "_timeout"
-#: The keys in a session's data that decide when it ends, besides the last access.
+#: The keys that decide, besides the last access time, when a session ends.
 LIFETIME_KEYS = (TIMEOUT, LOGGED_IN, CREATED)
-#: Later times are damaged: the last second that Python's dates represent, in the year 9999.
+#: Later times count as missing: the last second that a Python datetime can represent.
 LATEST = 253_402_300_799
 
 
@@ -38,7 +38,7 @@ def own_timeout(data: Mapping[str, Any]) -> float | None:
 
 
 def started(data: Mapping[str, Any]) -> float | None:
-    """Return when the absolute timeout started: at the last log-in, or else at the creation.
+    """Return when the absolute timeout started: at the last log-in, or else at creation.
 
     :returns: epoch seconds, or None if neither is known.
     """
@@ -51,7 +51,7 @@ def expiry(
 ) -> str | None:
     """Return why a session has expired, `IDLE` or `ABSOLUTE`, or None if it has not.
 
-    If both timeouts are over, the reason is the one that ended first.
+    If both timeouts have passed, the reason is the one that passed first.
 
     :param now: epoch seconds.
     :param timeout: ``session.timeout`` in seconds, which the session's own timeout overrides.

@@ -34,7 +34,7 @@ def differs(base: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
 
 
 def surely_differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Return whether `differs` will surely be true after pickling; False means "unknown".
+    """Return whether `differs` is certain to be true after pickling; False means "unknown".
 
     Much faster, because nothing is decoded. It takes the application's objects, but compares only
     scalars, which cannot be changed in place.
@@ -62,8 +62,8 @@ def merge(
 ) -> dict[str, Any]:
     """Apply what changed between ``base`` and ``mine`` to ``theirs``, key by key.
 
-    `merge_value` decides about keys that both requests changed. The later access time and the later
-    log-in are kept, and the earlier creation time if both requests created the session.
+    `merge_value` merges keys that both requests changed. The later access time and the later log-in
+    are kept, and the earlier creation time if both requests created the session.
 
     :param base: the state that this request loaded or saved last.
     :param mine: the state to save.
@@ -85,7 +85,7 @@ def merge(
             merged[key] = value
     for key, choose in ((ACCESSED, max), (LOGGED_IN, max), (CREATED, min)):
         if key == CREATED and CREATED in base:
-            # After clear(), it is when the absolute timeout started: that may be later.
+            # After clear(), this is when the absolute timeout started, which may be later.
             continue
         times = [side[key] for side in (mine, theirs) if isinstance(side.get(key), (int, float))]
         if key in merged and times:

@@ -22,7 +22,7 @@ from beaker_dynamodb.sessions.state import SessionState, Stored
 
 
 class MergingSave:
-    """One save of a session. `run` it once.
+    """One save of a session. Call `run` once.
 
     :param state: updated with the outcome.
     :param old_key: the key under which the session was loaded, if its id changes.
@@ -37,7 +37,7 @@ class MergingSave:
         client = connection_key(options) if options.client is None else options.client
         name = client, options.table_name, state.key
         terms = options, state.lifetime, state.cookie_name
-        #: Whether the creation of the session was reported, or another request created it.
+        #: Whether the session already existed, so that this save must not report its creation.
         self._existed = state.item is not None
         self._save = Save(mine, state.seen, state.merged_since, terms)
         self._combined = CombinedSave(name, self._save)
@@ -63,7 +63,7 @@ class MergingSave:
                             raise
         except BaseException as error:
             self._note_unanswered()
-            # Report only after other saves stop waiting: the application's function may be slow.
+            # Report only when no other save waits for this one: the function may be slow.
             if isinstance(error, SessionConflict):
                 self._state.report(events.CONFLICT)
             raise
@@ -106,7 +106,7 @@ class MergingSave:
         if others := combined.take():
             data = payload.data or {}
             for other in others:
-                # As for one save: empty if there was no session, or if it could not be decoded.
+                # Empty if there was no session or it could not be decoded, as for a single save.
                 seen = (other.seen and other.seen.data) or {}
                 mine = other.payload.data or {}
                 data = merge(seen, mine, data, names, rebased=other.rebased)

@@ -73,8 +73,8 @@ class Payload:
         #: The data that decides when the session ends, if it is known without decoding.
         self.lifetime_data: Mapping[str, Any] | None = None
 
-    # Not functools.cached_property: before Python 3.12 its one lock for all sessions is held while
-    # the application's code is unpickled, and a fork meanwhile leaves it locked in the child.
+    # Not functools.cached_property: before Python 3.12 it holds one lock for all sessions while the
+    # application's objects are unpickled, and a fork meanwhile leaves the child's copy locked.
     @property
     def data(self) -> dict[str, Any] | None:
         """The session as a dict, or None if the payload is opaque."""
@@ -110,7 +110,7 @@ class BeakerFormat:
             session = _SERIALIZERS[raw[:1]].loads(raw)
         except Exception:
             # Encrypted, from a custom serializer, or with a class that cannot be imported. Beaker
-            # raises the error itself when it loads the session.
+            # raises the error when it loads the session.
             return None
         return session if isinstance(session, dict) else None
 
@@ -141,7 +141,7 @@ BEAKER = BeakerFormat()
 
 
 def safe_payload(codec: Codec, item: Item, format: PayloadFormat = BEAKER) -> Any:
-    """Return the payload of an item, which is safe to unpickle.
+    """Return the payload of an item in a form that is safe to unpickle.
 
     :raises PayloadError: the item is damaged, not signed properly, or unsigned and not plain.
     """

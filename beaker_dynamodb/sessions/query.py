@@ -21,7 +21,7 @@ from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
 
 #: The first page for a caller that takes N sessions has N * PAGE_FACTOR items, but at least
-#: MIN_PAGE. Pages grow, because sessions may be rare in a table.
+#: MIN_PAGE. Each page is PAGE_GROWTH times larger: sessions may be rare in a table.
 PAGE_FACTOR, MIN_PAGE, PAGE_GROWTH = 2, 25, 4
 
 #: Key and attributes of each session. Expired sessions are included.
@@ -29,7 +29,7 @@ Found = Generator[tuple["Key", Mapping[str, Any]], None, None]
 
 
 class SessionQuery:
-    """Finds and deletes the sessions of one prefix."""
+    """Finds and deletes the sessions with one key prefix."""
 
     def __init__(self, items: ItemStore) -> None:
         self._items = items
@@ -49,7 +49,7 @@ class SessionQuery:
         :param condition: an additional condition on the sessions.
         :param expected: the number of sessions after which the caller stops, or None if it reads
             all.
-        :raises ConfigurationError: none of them has one, or the table lacks the index.
+        :raises ConfigurationError: none of the keys has an index, or the table lacks it.
         """
         indexed = next((name for name in self._options.index_keys if name in special), None)
         if indexed is None:
@@ -63,8 +63,8 @@ class SessionQuery:
                 key=Attr(indexed).eq(special[indexed]), filter=self._of_this_prefix(condition)
             ),
             "IndexName": index_name(indexed),
-            # An older index lacks special keys that were added to the options later, and DynamoDB
-            # refuses a Query that names one of them.
+            # An older index lacks special keys that were added to the options later. DynamoDB
+            # rejects a Query that names one of them.
             "Select": "ALL_PROJECTED_ATTRIBUTES",
         }
         try:
@@ -92,11 +92,11 @@ class SessionQuery:
     ) -> Found:
         """Yield all sessions, by a Scan of the whole table.
 
-        :param consistent: read consistently, whatever the option ``consistent_read`` says.
+        :param consistent: overrides the option ``consistent_read``.
         :param condition: as in `find`.
         :param expected: as in `find`. The table is then read in small pages, one at a time.
         """
-        params = read_params(filter=self._of_this_prefix(condition), projection=self._shown())
+        params = read_params(filter=self._of_this_prefix(condition), projection=self._projection())
         params["ConsistentRead"] = consistent or bool(self._options.consistent_read)
         if expected is not None:
             yield from self._of_prefix(self._pages("scan", params, expected))
@@ -133,7 +133,7 @@ class SessionQuery:
             condition &= Attr(self._options.hash_key).begins_with(prefix)
         return condition
 
-    def _shown(self) -> list[str]:
+    def _projection(self) -> list[str]:
         """Return the names of all attributes except the payload."""
         options = self._options
         others = [options.ttl_attribute, *INDEXED_ATTRIBUTES, *options.special_types]

@@ -23,13 +23,13 @@ class ReadSession(SessionState):
     #: The data of the session that the read found, if its item had expired.
     expired: dict[str, Any] | None = None
     _expired_attributes: Mapping[str, Any] = MappingProxyType({})
-    #: Why the session has expired by its data: ``idle``, ``absolute``, or None.
+    #: Why the session has expired, according to its data: ``idle``, ``absolute``, or None.
     expiry: str | None = None
     #: Whether the last read was eventually consistent.
     maybe_stale = False
 
     def read(self, *, seen_version: int | None = None) -> Any:
-        """Read the session with one GetItem and return its payload, base64 as `SessionBytes`.
+        """Read the session with one GetItem and return its payload, as `SessionBytes` if base64.
 
         :param seen_version: the version in the browser's cookie. With ``consistent_read = auto``
             the first read may then be eventually consistent. If it finds an older version, or
@@ -78,9 +78,11 @@ class ReadSession(SessionState):
             return None
         try:
             item = self.storage.items.layout.item(key, SESSION, attributes)
-            return (item.chunks is None and self.decoded(item).payload.data) or {}
+            if item.chunks is None:
+                return self.decoded(item).payload.data or {}
         except PayloadError:
-            return {}
+            pass
+        return {}
 
     def _belongs_to_other_cookie(self, item: Item) -> bool:
         names = self.cookie_name, item.cookie_name
@@ -122,7 +124,7 @@ class ReadSession(SessionState):
 
     @property
     def version(self) -> tuple[int, int] | None:
-        """The stored version, and its last write in epoch seconds. None if unknown."""
+        """The stored version, and when it was written in epoch seconds. None if unknown."""
         if self.item is None or self.item.version is None:
             return None
         return self.item.version, (self.item.accessed_ms or 0) // 1000

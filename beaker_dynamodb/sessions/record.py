@@ -26,7 +26,7 @@ class SessionRecord(ReadSession):
         """Whether the stored access time is too recent to be refreshed."""
         if self.item is None:
             return False
-        # Negative if this host's clock is behind. It then has no later time to write.
+        # Negative if this host's clock is behind. There is then no later time to write.
         age_ms = self.storage.items.now_ms() - (self.item.accessed_ms or 0)
         return age_ms < self.touch_interval_ms
 
@@ -39,7 +39,7 @@ class SessionRecord(ReadSession):
     def own_changes(self, raw: Any) -> list[str]:
         """Return the keys of a payload that this request has set since it loaded the session.
 
-        A log-in is one of them, unless nothing else was set.
+        The log-in time is included only if another key was set.
         """
         seen, mine = self.seen_data, self.payload(raw).data or {}
         changed = [

@@ -70,7 +70,7 @@ class Refreshes:
 
 
 def refreshes_of(options: Options) -> Refreshes:
-    """Return this process's `Refreshes` for a table. Other options make no difference."""
+    """Return this process's `Refreshes` for a table, shared by all configurations."""
     client = None if options.client is None else id(options.client)
     table = (options.table_name, options.region_name, options.endpoint_url, client)
     return _tables.setdefault(table, Refreshes(options.table_name))

@@ -24,7 +24,7 @@ class SessionFormat:
 
     def __init__(self, session: Session) -> None:
         self.serializer = session.serializer
-        # These are the attributes that Beaker's functions read.
+        # Beaker's functions read these attributes.
         self.encrypt_key = session.encrypt_key
         self.validate_key = session.validate_key
         self.encrypt_nonce_size = session.encrypt_nonce_size
@@ -32,7 +32,7 @@ class SessionFormat:
 
     @property
     def pickles(self) -> bool:
-        """Whether the serializer is Beaker's own for pickles."""
+        """Whether the serializer is Beaker's pickle serializer."""
         return type(self.serializer) is PickleSerializer
 
     def decode(self, payload: Any, serializer: Any = None) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class SessionFormat:
             ) from cause(error)
 
     def encode(self, data: dict[str, Any]) -> Any:
-        """Return the payload of data.
+        """Encode data as a payload.
 
         :raises PayloadError: ``data_serializer`` cannot encode it.
         """
@@ -79,11 +79,11 @@ class SessionFormat:
             return None
 
     def dumps(self, data: Mapping[str, Any], like: Any) -> Any:
-        """Return the payload of data; this session has one format only."""
+        """Encode data as a payload; this session has only one format."""
         return self.encode(dict(data))
 
     def plain(self, payload: Any) -> Any:
-        """Return an unsigned payload encoded again.
+        """Decode an unsigned payload as plain data, and encode it again.
 
         :raises PayloadError: it contains anything but plain data.
         """

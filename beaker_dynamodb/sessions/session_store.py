@@ -82,8 +82,8 @@ class SessionStore:
 
         :param special_keys: names and values, for names that are not valid as keywords.
         :param condition: a condition on the attributes of a session, which DynamoDB checks.
-        :param expected: the number of sessions that the caller takes if it stops early: read small
-            pages first.
+        :param expected: the number of sessions that the caller takes if it stops early. The first
+            pages are then small.
         :param kwargs: names and values as keywords.
         :raises ConfigurationError: a name is not in ``special_keys``, none of them has an
             index, or the table lacks it.
@@ -112,9 +112,9 @@ class SessionStore:
     ) -> StoredSession | None:
         """Return a session, or None if it does not exist or has expired: one GetItem.
 
-        :param id: the session's id, or None, the id of a session without one.
+        :param id: the session's id. None, the id of an unsaved session, finds nothing.
         :param hashed: whether ``id`` is the digest from a `StoredSession`.
-        :param consistent: False reads at half the price, and up to a second late.
+        :param consistent: False costs half, and may miss changes of the last second.
         :raises PayloadError: the item is damaged.
         """
         for key in self._keys(id, hashed):
@@ -145,7 +145,7 @@ class SessionStore:
         A request in flight cannot restore them. The index may lag behind the table, so it is read
         until it shows no new session, and only sessions that still have the special keys are
         deleted. With the option ``user_key``, and no other special key, no log-in that began before
-        the call survives it. Otherwise a session that is not in the index by then is not deleted.
+        the call survives it. Otherwise a session that is not yet in the index is not deleted.
 
         :param special_keys: names and values, at least one; see `sessions`.
         :param keep: sessions or ids to keep: ``keep=request.session.id``. None is ignored.
@@ -188,7 +188,7 @@ class SessionStore:
 
         An item without personal data stays for an hour, so that no log-in in flight survives.
 
-        :param user: the ``user_key`` and its value; as in `sessions`, also in ``special_keys``.
+        :param user: the ``user_key`` and its value, as a keyword or in ``special_keys``.
         :returns: the number of active sessions deleted.
         :raises ConfigurationError: the option ``user_key`` is not set, or a different key is given.
         """
@@ -237,7 +237,7 @@ class SessionStore:
     ) -> Generator[StoredSession, None, None]:
         """Delete the sessions that one consistent Scan finds; yield each active one.
 
-        A session that starts meanwhile may stay: repeat until a pass yields none.
+        A session that starts meanwhile may remain: repeat until a pass yields none.
 
         :param condition: as in `revoke_each`.
         """

@@ -36,14 +36,14 @@ def kept_writers(item: Item) -> tuple[str, ...]:
 
 
 class SessionState:
-    """The state, in one request, of the session with one id.
+    """The state of the session with one id, in one request.
 
     :param session_id: any string, as the browser sent it.
     """
 
     stored: Stored | None = None
     seen: Payload | None = None
-    #: Whether the session was loaded and has ended since: saves are dropped.
+    #: Whether the session has ended since it was loaded, so that saves are dropped.
     gone = False
     #: Whether this save is a log-in that is registered with its user. A marker under its key then
     #: means that the user's sessions were revoked.
@@ -63,7 +63,7 @@ class SessionState:
         self.key = storage.keys.session(session_id)
         #: The payloads of failed saves, by writer token. They may have been stored anyway.
         self.unanswered: dict[str | None, Payload] = {}
-        #: How old the stored access time may be without being refreshed.
+        #: Maximum age of the stored access time before it is refreshed.
         self.touch_interval_ms = storage.touch_interval_ms
 
     def set_stored(self, stored: Stored | None, seen: Payload | None = None) -> None:
@@ -141,7 +141,7 @@ class SessionState:
         return Payload(raw, self.format)
 
     def decoded(self, item: Item) -> Stored:
-        """Return an item with its payload, which is safe to unpickle; see `safe_payload`."""
+        """Return an item and its payload in a form that is safe to unpickle."""
         return Stored(item, self.payload(safe_payload(self.storage.codec, item, self.format)))
 
     def merged(self, mine: Payload, *, rebased: bool = False) -> Payload:

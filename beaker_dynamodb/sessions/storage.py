@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beaker_dynamodb")
 
-#: Lifetime of a session if neither option sets one: one day, the forerunner's default.
+#: Lifetime of a session if no option sets one: one day, as in this package's predecessor.
 DEFAULT_TTL_SECONDS = 86_400.0
-#: The default touch interval: this fraction of a session's lifetime, limited to this many seconds.
+#: The default touch interval: a fraction of a session's lifetime, and a maximum in seconds.
 TOUCH_FRACTION, MAX_TOUCH_SECONDS = 0.05, 300.0
 #: The largest fraction of a session's lifetime that a touch interval can be.
 MAX_TOUCH_FRACTION = 0.1
@@ -83,7 +83,7 @@ class SessionStorage:
 
         :param accessed_ms: its last access, in milliseconds since the epoch.
         :param lifetime: in seconds; None for its own timeout or the configured lifetime.
-        :param data: the session, or None if it is opaque. Only the configured lifetime counts then.
+        :param data: the session's data. If None (opaque), only the configured lifetime counts.
         :param created_ms: when it was created, if its data does not say so.
         """
         own = None if data is None else own_timeout(data)

@@ -30,7 +30,7 @@ class StoredSession:
     :param accessed: when it was last written, up to ``touch_interval`` before the last access;
         None if unknown.
     :param expires: when it expires, or None if it never does.
-    :param special: the special keys that the index contains. Numbers are int or else float.
+    :param special: the special keys that the index contains. Whole numbers are int.
     """
 
     id: str = field(repr=False)
@@ -50,7 +50,7 @@ class StoredSession:
     def text(self) -> str:
         """Return Beaker's payload as a string, after verifying its signature. Costs one GetItem.
 
-        Nothing is unpickled. Do not unpickle it either if it may be unsigned; use `payload`.
+        Nothing is unpickled. If the payload may be unsigned, do not unpickle it: use `payload`.
 
         :raises KeyError: the session has ended.
         :raises PayloadError: the item is damaged, or not signed as the options require.
@@ -84,9 +84,9 @@ class StoredSession:
 
 
 def stored_session(storage: SessionStorage, item: Item) -> StoredSession:
-    """Return the session of an item, whose data may be missing.
+    """Return the session of an item. The item may lack its data.
 
-    :raises ValueError: the key is not a session's.
+    :raises ValueError: the key is not a session key.
     """
     id, hashed = storage.keys.session_id(item.key)
     return StoredSession(

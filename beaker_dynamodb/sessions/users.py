@@ -29,10 +29,10 @@ log = logging.getLogger("beaker_dynamodb")
 IN_FLIGHT_MS = 60_000
 #: Without ``max_sessions``, at most this many log-ins are listed.
 MAX_LISTED = 100
-#: If a log-in takes longer than this, a revoke's marker may have expired (MARKER_SECONDS).
+#: If a log-in takes longer than this, the marker of a revoke may have expired (MARKER_SECONDS).
 SLOW_SECONDS = 5.0
-#: Lifetime of a user item. With ``max_sessions`` it must outlive the sessions, and so the longest
-#: time that browsers keep a cookie (RFC 6265bis, section 5.5). Otherwise it must outlive a request.
+#: Lifetime of a user item. With ``max_sessions`` it must outlive the sessions, so it is the maximum
+#: age of a cookie (RFC 6265bis, section 5.5). Otherwise it need only outlive a request.
 LIMITED_SECONDS, UNLIMITED_SECONDS = 400 * 86_400.0, 86_400.0
 #: Lifetime of the empty item that `Users.erase` leaves to stop requests in flight.
 ERASED_SECONDS = 3600.0
@@ -208,7 +208,7 @@ class Users:
     def erase(self, user: Attributes) -> None:
         """Replace a user item with an empty one that expires after an hour.
 
-        Log-ins in flight fail because of it. It holds only a digest of the user.
+        It makes log-ins in flight fail, and contains only a digest of the user.
         """
         current = self._user_items.read(user)
         self._replace(user, current, lambda _: UserItem(new_token()), ERASED_SECONDS)

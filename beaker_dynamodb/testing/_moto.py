@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 # Loopback only: the server does not check credentials.
 HOST = "127.0.0.1"
 
-
 #: Held while moto handles a request: all servers of a process share moto's tables.
 MOTO_LOCK = Lock()
 
@@ -36,7 +35,7 @@ class MotoServer(ThreadedWSGIServer):
     """
 
     def __init__(self, port: int) -> None:
-        # Bound here, because werkzeug exits the process if the port is taken.
+        # Bind here: werkzeug exits the process if the port is taken.
         with socket.create_server((HOST, port), backlog=self.request_queue_size) as listener:
             super().__init__(HOST, port, Application(), _QuietHandler, fd=listener.fileno())
 
@@ -49,11 +48,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 class Application:
-    """moto's WSGI application behind a lock.
-
-    DynamoDB's conditional writes are atomic. moto's are not: another thread may write between its
-    check and its write.
-    """
+    """moto's WSGI application behind a lock, which makes its conditional writes atomic."""
 
     def __init__(self) -> None:
         self._app = create_backend_app("dynamodb")

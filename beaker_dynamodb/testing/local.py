@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedDynamoDB"]
 
-#: Seconds between two checks of whether to stop, so about the duration of stop().
+#: Seconds between two checks for a call of stop(), which takes about this long.
 _POLL_INTERVAL = 0.05
 
 
 class EmbeddedDynamoDB:
     """A DynamoDB that only this machine can reach; a context manager.
 
-    It neither reads nor sets environment variables. moto keeps the tables as long as the process
-    lives: they outlast :meth:`stop`, and all servers of a process show the same tables.
+    It neither reads nor sets environment variables. The tables live as long as the process:
+    they outlast :meth:`stop`, and all servers of a process share them.
 
-    :param port: TCP port on 127.0.0.1; 0 picks a free one, also for later starts.
+    :param port: TCP port on 127.0.0.1; 0 picks a free one and keeps it for later starts.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -45,7 +45,7 @@ class EmbeddedDynamoDB:
         self._running: tuple[MotoServer, Thread] | None = None
 
     def start(self) -> Self:
-        """Serve in a background thread until :meth:`stop`. If it is running, do nothing.
+        """Serve in a background thread until :meth:`stop`; do nothing if already running.
 
         :raises ConfigurationError: moto or its server is not installed.
         :raises OSError: the port is taken.
@@ -61,7 +61,7 @@ class EmbeddedDynamoDB:
                 ) from error
             server = MotoServer(self._port)
             self._port = server.port  # a later start() serves at the same address
-            # A daemon, so that a program without stop() can end.
+            # A daemon thread, so that a program can exit without calling stop().
             thread = Thread(
                 target=server.serve_forever,
                 args=(_POLL_INTERVAL,),
@@ -73,7 +73,7 @@ class EmbeddedDynamoDB:
         return self
 
     def stop(self) -> None:
-        """Free the port and end the thread. If it is not running, do nothing."""
+        """Free the port and end the thread; do nothing if not running."""
         if self._running is not None:
             server, thread = self._running
             self._running = None

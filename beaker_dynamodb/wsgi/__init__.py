@@ -1,1 +1,1 @@
-"""The session's side of WSGI: cookies, response headers and when to save."""
+"""The WSGI side of sessions: cookies, response headers and when to save."""

@@ -20,7 +20,7 @@ from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures
 #: one release before it is issued: during an upgrade, servers of both versions receive both forms.
 COOKIE_VALUE = re.compile(r"([0-9a-f]{64}|[0-9a-f]{32})(?:\.([0-9]{1,15})\.([0-9]{1,12}))?")
 
-#: Maximum number of session cookies of a request that are looked up. Each costs a read.
+#: Maximum number of session cookies to look up in a request. Each costs a read.
 MAX_CANDIDATES = 3
 
 
@@ -45,12 +45,12 @@ def cookie_values(header: str | None, name: str) -> list[str]:
 
 
 def candidates(header: str | None, name: str, signatures: CookieSignatures) -> dict[str, bool]:
-    """Return the distinct well-formed values of a request's session cookies, at most three.
+    """Return the distinct valid values of a request's session cookies, up to `MAX_CANDIDATES`.
 
     A browser sends several cookies with one name if they were set for different domains or paths.
 
-    :returns: the values in the order of the header, each with whether it is signed as a new cookie
-        would be.
+    :returns: the values in the order of the header, each with whether a new cookie would be signed
+        in the same way.
     """
     found: dict[str, bool] = {}
     for signed in cookie_values(header, name):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("beaker_dynamodb")
 
 #: Browsers drop a cookie whose name begins with one of these, in upper or lower case, unless it is
-#: Secure (RFC 6265bis, section 4.1.3). For the first, it also needs the path / and no domain.
+#: Secure (RFC 6265bis, section 4.1.3). With the first, it also needs the path / and no domain.
 HOST_PREFIX, SECURE_PREFIX = "__host-", "__secure-"
 
 

@@ -7,8 +7,7 @@ this package  ``sha256.SIGNATURE.VALUE``; HMAC-SHA-256 of ``NAME=VALUE``, with a
 Beaker        ``SIGNATUREVALUE``; HMAC-SHA-1 of the value, with the secret itself
 ============  ==================================================================================
 
-Beaker's values begin with a hexadecimal digit, and ``s`` is not one. So neither form can be
-mistaken for the other.
+The two forms cannot be confused: Beaker's begins with a hexadecimal digit, which ``s`` is not.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import Any
 from beaker_dynamodb.config.hkdf import purpose_key
 from beaker_dynamodb.config.parse import parse
 
-#: The purpose of the key that signs cookies.
+#: The purpose of the derived key.
 PURPOSE = "beaker_dynamodb cookie"
 _SHA_256 = re.compile(r"sha256\.([0-9a-f]{64})\.([0-9a-f.]{32,93})")
 _SHA_1 = re.compile(r"([0-9a-f]{40})([0-9a-f.]{32,93})")
@@ -31,7 +30,7 @@ _SHA_1 = re.compile(r"([0-9a-f]{40})([0-9a-f.]{32,93})")
 class CookieSignatures:
     """Signs the values of session cookies, and verifies them.
 
-    :param secret: ``session.secret``; None neither signs nor verifies.
+    :param secret: ``session.secret``; with None, cookies are neither signed nor verified.
     :param previous: secrets whose signatures are still accepted.
     :param form: the option ``cookie_signature``.
     """

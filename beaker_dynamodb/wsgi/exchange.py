@@ -98,7 +98,7 @@ class ResponseBody:
         self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
-        # A generator calls start_response during its first step.
+        # A generator calls start_response on its first step.
         chunks = iter(self._body)
         if not self._exchange.started:
             first = next(chunks, None)
@@ -127,7 +127,7 @@ def close(body: Iterable[bytes]) -> None:
 
 
 def _record_files(environ: WSGIEnvironment) -> list[object]:
-    """Return a list that collects what ``wsgi.file_wrapper`` returns, if it is a function.
+    """Record the results of ``wsgi.file_wrapper`` in the returned list, if it is a function.
 
     In uWSGI it is a function that returns the file itself.
     """

@@ -10,7 +10,7 @@ Headers = list[tuple[str, str]]
 
 
 def with_session(headers: Iterable[tuple[str, str]], session: SessionObject) -> Headers:
-    """Return a copy of the application's headers with those of the session added.
+    """Return a copy of the application's headers with the session's headers added.
 
     - ``Vary: Cookie``, if the session was read;
     - ``Set-Cookie``, if there is a cookie to set;

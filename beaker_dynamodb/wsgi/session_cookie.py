@@ -19,7 +19,7 @@ from beaker_dynamodb.wsgi.cookie_header import candidates, cookie_values, new_id
 from beaker_dynamodb.wsgi.cookie_options import check_prefix, set_safe_defaults
 from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signatures
 
-#: A parameter of `SessionWithCookie`: the `CookieSignatures`, if its options have been checked.
+#: A parameter of `SessionWithCookie`: the `CookieSignatures`, if the options have been checked.
 CHECKED = "_cookie_signatures"
 #: The default name of Beaker's cookie (beaker/session.py).
 BEAKER_KEY = "beaker.session.id"
@@ -29,13 +29,13 @@ ASSIGNED_SCOPE = "_cookie_scope"
 
 
 class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hints
-    """A session whose cookie works with every browser; takes the arguments of Beaker's Session."""
+    """Takes the arguments of Beaker's Session."""
 
     id: str
     key: str
     cookie_expires: Any
     request: dict[str, Any]
-    #: Whether the request has session cookies, but none that this application can have issued.
+    #: Whether the request has session cookies, but none that this application could have issued.
     _cookies_refused = False
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
@@ -46,8 +46,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
                 params.get("secret"), params.get("previous_secrets"), params.get("cookie_signature")
             )
         self._signatures: CookieSignatures = signatures
-        #: The values of the request's session cookies, each with whether it is signed like a new
-        #: one.
+        #: See `candidates`.
         self._cookie_values: dict[str, bool] = {}
         #: Domain and path of the cookie that the browser has, if any.
         self._browser_scope: tuple[str | None, str] | None = None
@@ -59,7 +58,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
             self._cookies_refused = refused
             # Beaker's own parser fails on a header with a malformed cookie.
             request["cookie"] = ""
-        #: Whether the browser's cookie is signed differently from a new one.
+        #: Whether a new cookie would be signed differently from the browser's.
         self._signature_outdated = not self._cookie_values.get(id or "", True)
         request.setdefault("set_cookie", False)
         super().__init__(request, id=id, **params)
@@ -73,7 +72,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
             self._update_cookie_out(set_cookie=not set_new)
 
     def save(self, accessed_only: bool = False) -> None:
-        """Save the session, and replace a cookie that is signed differently from a new one."""
+        """Save the session, and replace a cookie with an outdated signature."""
         super().save(accessed_only)
         if self._signature_outdated and not self.is_new:
             self._update_cookie_out()
@@ -128,7 +127,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
     def _set_cookie_values(self, expires: Any = None) -> None:
         super()._set_cookie_values(expires)
         value = self._cookie_value
-        # Keeps the cookie's attributes.
+        # Unlike an assignment, this keeps the cookie's attributes.
         self.cookie[self.key].set(self.key, value, self._signatures.sign(self.key, value))
 
     def _update_cookie_out(self, set_cookie: bool = True) -> None:
@@ -142,7 +141,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
 
     @property
     def _cookie_lifetime(self) -> float | None:
-        """Seconds for which a browser keeps the cookie, or None without a relative lifetime."""
+        """Seconds until a new cookie expires, or None without a relative lifetime."""
         expires = self.cookie_expires
         return expires.total_seconds() if isinstance(expires, timedelta) else None
 
@@ -163,7 +162,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         if self.secure:
             cookie[self.key]["secure"] = True
         if self.samesite:
-            # In a frame of another site, browsers ignore it without SameSite=None.
+            # In another site's frame, browsers ignore the header without SameSite=None.
             cookie[self.key]["samesite"] = self.samesite
         long_ago = datetime.now(timezone.utc) - timedelta(days=365)
         cookie[self.key]["expires"] = self.serialize_cookie_date(long_ago)

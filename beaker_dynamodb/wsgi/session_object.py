@@ -50,8 +50,8 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
             secure = over_https(self.__dict__["_environ"])
             self.__dict__["_params"] = {**params, "secure": secure}
         session = super()._session()
-        # Beaker does not need it anymore. It refers to this object, and the data of each request
-        # would stay in memory until the garbage collector finds the cycle.
+        # Beaker no longer needs it. It refers to this object, so each request's data would stay in
+        # memory until the garbage collector finds the cycle.
         del self.__dict__["_environ"]
         return session
 
@@ -93,7 +93,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
     @property
     def _cookie_terms(self) -> object:
-        """The contents of the cookie to set, or None without one or if only its expiry changed.
+        """The contents of the cookie to set; None without a cookie or if only its expiry changed.
 
         A cookie that comes too late causes a warning only if these have changed.
         """
@@ -114,7 +114,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         self._end(lambda: self._session().regenerate_id())
 
     def logged_in(self) -> None:
-        """Note a log-in, and mark the session to be saved; see `DynamoDBSession.logged_in`."""
+        """Record a log-in, and mark the session to be saved; see `DynamoDBSession.logged_in`."""
         self._session().logged_in()
         self.save()
 

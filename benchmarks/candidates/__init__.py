@@ -17,7 +17,7 @@ class Candidate:
     :param packages: required packages; the result contains their versions.
     :param hash_key: partition key of its table.
     :param hash_key_type: type of the partition key.
-    :param role: whether it is this package, a peer, or a limit that does less than a session.
+    :param role: ``ours`` (this package), ``peer``, or ``limit`` (does less than a session store).
     :param slow: takes tens of milliseconds per request, so it gets a tenth of the requests.
     :param only_first: measured only for the first request of a process.
     """
@@ -108,6 +108,7 @@ CANDIDATES = (
         "nothing", "no session at all (the harness)", "bare.nothing", kind="none", role="limit"
     ),
 )
-#: `OURS` is the baseline of all ratios.
+#: The baseline of all ratios.
 OURS = "ours"
+REDIS = "redis"
 BY_NAME = {candidate.name: candidate for candidate in CANDIDATES}

@@ -1,4 +1,4 @@
-"""The minimum of calls per request, made with plain boto3; and no call at all."""
+"""The fewest possible calls per request, by plain boto3, and no calls at all."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: An item in DynamoDB's JSON, with the data as it is stored.
+#: An item in DynamoDB's JSON.
 Item = dict[str, Any]
 
 
 def new_item(session_id: str, path: str) -> Item:
-    """Return a first item: data stored as this package stores it, and a counter."""
+    """Return a new session's item: data encoded as by this package, and a counter."""
     data = session_data(int(path.removeprefix("/begin/")))
     compressed = zlib.compress(pickle.dumps(data, 2), 6)
     return {"id": {"S": session_id}, "data": {"B": compressed}, "visits": {"N": "0"}}
@@ -31,7 +31,7 @@ def page(get: Callable[[str], Item], put: Callable[[Item], object]) -> WSGIAppli
     """Create the application: one read, and one write if a key changes.
 
     :param get: reads an item.
-    :param put: writes one.
+    :param put: writes an item.
     """
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -69,7 +69,7 @@ def boto3_calls(store: Store) -> WSGIApplication:
 
 
 def boto3_calls_beside_beaker(store: Store) -> WSGIApplication:
-    """The same in a process that has created a Beaker session, which imports everything else."""
+    """The same in a process that has imported Beaker and created a session in memory."""
     from benchmarks.candidates.beaker_sessions import hide_clients
 
     hide_clients()

@@ -42,8 +42,8 @@ def ours(store: Store) -> WSGIApplication:
 def ours_auto(store: Store) -> WSGIApplication:
     """This package's middleware with ``consistent_read = auto``.
 
-    Measures visitors who click more than five seconds apart. Without this, it would always read
-    consistently, because a load without pauses is always right after a change.
+    Simulates visitors who click more than five seconds apart. Otherwise every read would be
+    consistent, because a load without pauses reads right after a change.
     """
     from beaker_dynamodb import session_item
 
@@ -63,14 +63,14 @@ def plain(store: Store) -> WSGIApplication:
 
 
 def hide_clients(used: str = "") -> None:
-    """Hide the clients of other stores, which Beaker imports if they are installed.
+    """Hide the clients of other stores from Beaker, which imports all that are installed.
 
-    Beaker imports the clients of all its backends that it finds; redis alone takes 100 ms.
+    The import of redis alone takes 100 ms.
 
-    :param used: the one that is needed.
+    :param used: the client to leave visible.
     """
     for name in {"bmemcached", "memcache", "pylibmc", "pymongo", "redis", "sqlalchemy"} - {used}:
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # what import then refuses
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # makes the import fail
 
 
 def redis(store: Store) -> WSGIApplication:
@@ -84,8 +84,7 @@ def sqlite(store: Store) -> WSGIApplication:
     return _beaker(
         {
             "session.type": "ext:database",
-            # Seconds that a writer waits for the others. The default of 5 is too short for 32
-            # writers.
+            # Seconds that a writer waits for the others: the default of 5 is too short for 32.
             "session.url": f"{store.url}?timeout=60",
             "session.timeout": 1800,
             "session.lock_dir": store.url.removeprefix("sqlite:///") + "-locks",

@@ -1,6 +1,6 @@
 """connect-dynamodb under express-session, in a node process.
 
-Its modules are installed on the first run, into ``.cache/`` (npm, from benchmarks/node).
+The first run installs its modules into ``.cache/`` with npm (see benchmarks/node).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def install() -> None:
 
 
 class Server(OverHTTP):
-    """The node process, which ends with its standard input."""
+    """The node process, which ends when its standard input ends."""
 
     def __init__(self, address: str, process: subprocess.Popen[str]) -> None:
         super().__init__(address)

@@ -26,5 +26,5 @@ def app(store: Store) -> WSGIApplication:
     with Configurator(session_factory=DynamoDBSessionFactory(table)) as config:
         config.add_route("page", "/*path")
         config.add_view(page, route_name="page")
-        made: WSGIApplication = config.make_wsgi_app()
-        return made
+        application: WSGIApplication = config.make_wsgi_app()
+        return application

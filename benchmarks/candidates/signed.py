@@ -1,4 +1,4 @@
-"""The minimum of calls per request, signed by hand and sent over a keep-alive connection."""
+"""The fewest possible calls per request, signed by hand, over a keep-alive connection."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ SIGNED_HEADERS = "content-type;host;x-amz-date;x-amz-target"
 
 def app(store: Store) -> WSGIApplication:
     """One GetItem, and one PutItem for a change; one connection per thread."""
-    table, host, kept = table_name("signed"), urlsplit(store.url).netloc, threading.local()
+    table, host, per_thread = table_name("signed"), urlsplit(store.url).netloc, threading.local()
 
     def call(operation: str, request: dict[str, Any]) -> Any:
-        if not hasattr(kept, "send"):
-            kept.send = HTTPClient(store)
+        if not hasattr(per_thread, "send"):
+            per_thread.send = HTTPClient(store)
         body = json.dumps({"TableName": table, **request}).encode()
         try:
-            status, content = kept.send(headers(operation, body, host), body)
+            status, content = per_thread.send(headers(operation, body, host), body)
         except ConnectionError:
-            # It was idle for too long, and the server has closed it; the next call opens it again.
-            kept.send.close()
-            status, content = kept.send(headers(operation, body, host), body)
+            # The server closed the idle connection; the next request opens another.
+            per_thread.send.close()
+            status, content = per_thread.send(headers(operation, body, host), body)
         answer = json.loads(content)
         if status != 200:
             raise RuntimeError(f"{operation}: {status} {answer}")

@@ -10,7 +10,7 @@ from benchmarks.plan import Plan
 from benchmarks.servers.meter import Meter
 from benchmarks.store import Store
 
-#: Requests that are counted, of one client: ninety that read and ten that change a key.
+#: Number of requests counted, all from one client: ninety reads and ten changes.
 REQUESTS = 100
 COUNTED = ("reads", "writes", "read_units", "write_units", "bytes_sent", "bytes_received")
 

@@ -1,6 +1,6 @@
 """Requests per second of whole applications behind gunicorn, loaded over HTTP.
 
-The load comes from another process, by threads with one kept connection each.
+The load comes from another process, whose threads keep one connection each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.candidates import OURS
-from benchmarks.fleet import Failed, Fleet, Process, environment, ratio, spread
+from benchmarks.fleet import Failed, Fleet, Process, environment, figures, ratio, rotated, spread
 from benchmarks.measure.mix import requests_each
 from benchmarks.plan import MIDDLE_KB, Plan
 from benchmarks.servers.stores import ROOT
@@ -47,9 +47,7 @@ def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
             if name in SERVED:
                 sites.append((process, stack.enter_context(gunicorn(name, store))))
         for number in range(plan.served_rounds):
-            # Rotate the order, so that no candidate always runs after the same one.
-            start = number % len(sites)
-            for process, site in sites[start:] + sites[:start]:
+            for process, site in rotated(sites, number):
                 if process.candidate.name in fleet.processes:
                     _round(fleet, process, site, requests, measured[process.candidate.name])
     ours = measured[OURS]
@@ -57,10 +55,10 @@ def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
         {
             "candidate": name,
             **LOAD,
-            "requests_per_second": spread(_of(rounds, "rate")),
-            "throughput_ratio": ratio(_of(rounds, "rate"), _of(ours, "rate")),
-            "p50_ms": spread(_of(rounds, "p50_ms")),
-            "load_us": spread(_of(rounds, "load_us")),
+            "requests_per_second": spread(figures(rounds, "rate")),
+            "throughput_ratio": ratio(figures(rounds, "rate"), figures(ours, "rate")),
+            "p50_ms": spread(figures(rounds, "p50_ms")),
+            "load_us": spread(figures(rounds, "load_us")),
         }
         for name, rounds in measured.items()
         if name in fleet.processes
@@ -88,10 +86,6 @@ def _round(
         )
 
 
-def _of(rounds: list[dict[str, float]], figure: str) -> list[float]:
-    return [round_[figure] for round_ in rounds]
-
-
 @contextmanager
 def gunicorn(name: str, store: Store) -> Iterator[Store]:
     """Serve a candidate's application on a free port for the block."""
@@ -99,7 +93,7 @@ def gunicorn(name: str, store: Store) -> Iterator[Store]:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         port, descriptor = listener.getsockname()[1], listener.fileno()
         options = [f"--bind=fd://{descriptor}", f"--workers={WORKERS}", f"--threads={THREADS}"]
-        # Workers wait for kept connections at the end, by default for 30 seconds.
+        # On shutdown, workers wait for open connections, by default for 30 seconds.
         options += ["--keep-alive=60", "--graceful-timeout=1"]
         server = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *options, application],
@@ -111,6 +105,6 @@ def gunicorn(name: str, store: Store) -> Iterator[Store]:
     try:
         yield Store("gunicorn", "http", f"127.0.0.1:{port}")
     finally:
-        # Do not use SIGTERM, which waits for connections that stay open.
+        # SIGTERM would wait for connections that stay open.
         server.send_signal(signal.SIGINT)
         server.wait()

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.candidates import OURS
-from benchmarks.fleet import Failed, Fleet, environment, python, ratio, spread
+from benchmarks.fleet import Failed, Fleet, environment, figures, python, ratio, spread
 from benchmarks.plan import MIDDLE_KB, Plan
 from benchmarks.servers.stores import ROOT
 from benchmarks.store import Store
@@ -17,7 +17,7 @@ from benchmarks.store import Store
 
 def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
     """Start each candidate once per round, on a store that answers immediately."""
-    told: dict[str, str] = {}
+    inputs: dict[str, str] = {}
     measured: dict[str, list[dict[str, float]]] = defaultdict(list)
     for number in range(plan.cold_rounds):
         for process, store in fleet.each(canned, first=True):
@@ -30,12 +30,12 @@ def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
                 except Failed as error:
                     fleet.leave_out(process, error)
                     continue
-                told[name] = json.dumps({"store": asdict(store), "cookies": cookies})
+                inputs[name] = json.dumps({"store": asdict(store), "cookies": cookies})
             done = subprocess.run(
                 python("cold", name),
                 cwd=ROOT,
                 env=environment(),
-                input=told[name] + "\n",
+                input=inputs[name] + "\n",
                 capture_output=True,
                 text=True,
             )
@@ -45,17 +45,15 @@ def measure(plan: Plan, fleet: Fleet, canned: Store) -> list[dict[str, Any]]:
             else:
                 measured[name].append(json.loads(done.stdout.splitlines()[-1]))
     ours = measured[OURS]
-    return [
-        {
-            "candidate": name,
-            **{figure: spread(round_[figure] for round_ in rounds) for figure in rounds[0]},
-            # This package divided by the candidate, as in the goal.
-            "ours_wall_ratio": ratio(_of(ours, "wall_ms"), _of(rounds, "wall_ms")),
-            "ours_processor_ratio": ratio(_of(ours, "processor_ms"), _of(rounds, "processor_ms")),
+    rows = []
+    for name, rounds in measured.items():
+        # This package's time divided by the candidate's, as in the goal.
+        ratios = {
+            f"ours_{clock}_ratio": ratio(
+                figures(ours, f"{clock}_ms"), figures(rounds, f"{clock}_ms")
+            )
+            for clock in ("wall", "processor")
         }
-        for name, rounds in measured.items()
-    ]
-
-
-def _of(rounds: list[dict[str, float]], figure: str) -> list[float]:
-    return [round_[figure] for round_ in rounds]
+        spreads = {figure: spread(figures(rounds, figure)) for figure in rounds[0]}
+        rows.append({"candidate": name, **spreads, **ratios})
+    return rows

@@ -17,16 +17,16 @@ from benchmarks.store import Store
 
 #: Names of the two tables: one is filled, the other keeps a single session.
 FILLED, SINGLE = "growth-filled", "growth-single"
-#: Items in one BatchWriteItem, at most (AWS developer guide, quotas).
+#: Maximum number of items in one BatchWriteItem (AWS developer guide, quotas).
 BATCH = 25
 WRITERS = 8
 
 
 def measure(
-    plan: Plan, fleet: Fleet, local: Store, tell: Callable[[str], None]
+    plan: Plan, fleet: Fleet, local: Store, report: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """Fill a table in steps of a factor of ten, and run the mix on both tables at each step."""
-    process, rows, count, there = fleet.processes[OURS], [], 1, 1
+    process, rows, count, stored = fleet.processes[OURS], [], 1, 1
     client = dynamodb_client(local)
     with Meter(local.url) as meter:
         # Send all calls through the meter. Processor time is measured in another process.
@@ -35,9 +35,9 @@ def measure(
             create_table(client, table)
             process.ask("warm_up", store=store, clients=1, size_kb=MIDDLE_KB)
         while count <= plan.items:
-            tell(f"{count:,} items")
-            fill(client, range(there, count))
-            there = count
+            report(f"{count:,} items")
+            fill(client, range(stored, count))
+            stored = count
             rounds = [
                 _round(process, stores, meter, number) for number in range(plan.growth_rounds)
             ]
@@ -68,9 +68,9 @@ def _figures(rounds: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
     filled, single = ([each[table] for each in rounds] for table in (FILLED, SINGLE))
     figures: dict[str, Any] = {name: filled[0][name] for name in COUNTED}
     for name in ("processor_us", "p50_ms"):
-        ours, theirs = ([each[name] for each in side] for side in (filled, single))
-        figures[name] = spread(ours)
-        figures[f"{name}_ratio"] = ratio(ours, theirs)
+        of_filled, of_single = ([each[name] for each in side] for side in (filled, single))
+        figures[name] = spread(of_filled)
+        figures[f"{name}_ratio"] = ratio(of_filled, of_single)
     return figures
 
 

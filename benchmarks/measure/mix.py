@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.candidates import OURS, Candidate
-from benchmarks.fleet import Failed, Fleet, ratio, spread
+from benchmarks.fleet import Failed, Fleet, ratio, rotated, spread
 from benchmarks.plan import LARGE_KB, MIDDLE_KB, Plan
 from benchmarks.store import Store
 from benchmarks.workload import CHANGE_EVERY
@@ -64,7 +64,7 @@ class Rounds:
 def loads(plan: Plan, *, sizes: bool) -> list[tuple[int, int]]:
     """Return the loads on one store: numbers of clients and session sizes.
 
-    :param sizes: besides the middle size, also measure all sizes with one client, and the large
+    :param sizes: in addition to the middle size, measure all sizes with one client, and the large
         size with the most clients.
     """
     most = max(plan.clients)
@@ -106,12 +106,12 @@ def requests_each(plan: Plan, clients: int) -> int:
 
 
 def measure(
-    plan: Plan, fleet: Fleet, local: Store, canned: list[Store], tell: Callable[[str], None]
+    plan: Plan, fleet: Fleet, local: Store, canned: list[Store], report: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """Run every load on every candidate, in rounds."""
     rows = []
     for scenario in scenarios(plan, local, canned):
-        tell(f"{scenario.store.name}: {scenario.size_kb} KB, {scenario.clients} clients")
+        report(f"{scenario.store.name}: {scenario.size_kb} KB, {scenario.clients} clients")
         rows += _interleave(fleet, scenario)
     return rows
 
@@ -120,14 +120,12 @@ def _interleave(fleet: Fleet, scenario: Scenario) -> list[dict[str, Any]]:
     measured: dict[str, Rounds] = defaultdict(Rounds)
     load = {"clients": scenario.clients, "size_kb": scenario.size_kb}
     for number in range(scenario.rounds):
-        turn = [
+        order = [
             (process, store)
             for process, store in fleet.each(scenario.store, others=scenario.others)
             if scenario.takes(process.candidate)
         ]
-        # Rotate the order, so that no candidate always runs after the same one.
-        start = number % len(turn)
-        for process, store in turn[start:] + turn[:start]:
+        for process, store in rotated(order, number):
             candidate = process.candidate
             try:
                 if not number:
@@ -145,20 +143,20 @@ def _interleave(fleet: Fleet, scenario: Scenario) -> list[dict[str, Any]]:
             "candidate": name,
             "store": scenario.store.name,
             **load,
-            **_figures(of_one, measured[OURS]),
+            **_figures(rounds, measured[OURS]),
         }
-        for name, of_one in measured.items()
+        for name, rounds in measured.items()
     ]
 
 
-def _figures(of_one: Rounds, ours: Rounds) -> dict[str, Any]:
+def _figures(rounds: Rounds, ours: Rounds) -> dict[str, Any]:
     return {
-        "processor_us": spread(of_one.processor_us),
-        "processor_us_rounds": of_one.processor_us,
-        "processor_ratio": ratio(of_one.processor_us, ours.processor_us),
-        "p50_ms": spread(of_one.p50_ms),
-        "p50_ratio": ratio(of_one.p50_ms, ours.p50_ms),
-        "p99_ms": statistics.quantiles(of_one.latencies_ms, n=100, method="inclusive")[98],
-        "requests_per_second": spread(of_one.requests_per_second),
-        "throughput_ratio": ratio(of_one.requests_per_second, ours.requests_per_second),
+        "processor_us": spread(rounds.processor_us),
+        "processor_us_rounds": rounds.processor_us,
+        "processor_ratio": ratio(rounds.processor_us, ours.processor_us),
+        "p50_ms": spread(rounds.p50_ms),
+        "p50_ratio": ratio(rounds.p50_ms, ours.p50_ms),
+        "p99_ms": statistics.quantiles(rounds.latencies_ms, n=100, method="inclusive")[98],
+        "requests_per_second": spread(rounds.requests_per_second),
+        "throughput_ratio": ratio(rounds.requests_per_second, ours.requests_per_second),
     }

@@ -2,7 +2,7 @@
 
 One interpreter runs one thread at a time. If a request takes c ms of processor time and waits d ms,
 many threads reach at most (d + c) / c times the throughput of one. This ceiling is lower for code
-that computes more. The cost of locks is the distance to the ceiling.
+that computes more. The distance to the ceiling is the cost of locks.
 """
 
 from __future__ import annotations

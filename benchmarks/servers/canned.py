@@ -2,7 +2,7 @@
 
 It stores the last item per key and ignores conditions, so that it measures the client's own time.
 ``python -m benchmarks.servers.canned 0 2 5`` listens on one port per delay in milliseconds, prints
-the ports, and ends with its standard input. With ``--certificate FILE`` it speaks TLS 1.3.
+the ports, and runs until standard input ends. With ``--certificate FILE`` it speaks TLS 1.3.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Tables:
         self._items: dict[tuple[str, str], dict[str, Any]] = {}
 
     def answer(self, operation: str, request: dict[str, Any]) -> Answer:
-        """Answer one request, with an empty answer if the operation is unknown."""
+        """Answer one request."""
         table = request.get("TableName", "")
         if operation == "GetItem":
             item = self._items.get((table, _value(request["Key"])))
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
                 return
             body = bytes(self._received[end + 4 : whole])
             del self._received[:whole]
-            # Lower-cased with the rest of the headers; the operation's name begins after a dot.
+            # In lower case, like all headers. The operation's name follows the last dot.
             target = headers.get(b"x-amz-target", b"").decode().rpartition(".")[2]
             status, answer = self._tables.answer(_OPERATIONS.get(target, target), json.loads(body))
             self._send(status, json.dumps(answer).encode())
@@ -152,5 +152,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("delays_ms", type=int, nargs="+")
     parser.add_argument("--certificate")
-    asked = parser.parse_args()
-    asyncio.run(serve(asked.delays_ms, asked.certificate))
+    args = parser.parse_args()
+    asyncio.run(serve(args.delays_ms, args.certificate))

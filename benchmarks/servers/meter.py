@@ -1,7 +1,7 @@
 """Counts calls, capacity units and bytes on the way to DynamoDB Local.
 
-A proxy, so that it counts candidates in any language. It requests ConsumedCapacity in every call,
-and removes it from the answer before counting the bytes.
+A proxy works for candidates in any language. It requests ConsumedCapacity in every call, and
+removes it from the answer before counting the bytes.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ class Meter(AbstractContextManager["Meter"]):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-                asking = json.loads(body)
+                request = json.loads(body)
                 if operation in READS | WRITES:
-                    asking["ReturnConsumedCapacity"] = "TOTAL"
-                passed_on = json.dumps(asking).encode()
-                # Lower case: botocore and node spell them differently.
+                    request["ReturnConsumedCapacity"] = "TOTAL"
+                passed_on = json.dumps(request).encode()
+                # botocore and node use different case.
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 headers["content-length"] = str(len(passed_on))
                 response = self.send(passed_on, headers)
                 answer = response.read()
                 self.send_response(response.status)
                 for name, value in response.getheaders():
-                    # This server has sent its own; Connection is per hop.
+                    # send_response() has added the first two; the others apply to one hop only.
                     if name.lower() not in ("date", "server", "connection", "transfer-encoding"):
                         self.send_header(name, value)
                 self.end_headers()
@@ -98,9 +98,9 @@ class Meter(AbstractContextManager["Meter"]):
         self.close()
 
     def _count(self, operation: str, sent: int, answer: dict[str, Any]) -> None:
-        told = answer.pop("ConsumedCapacity", [])
+        used = answer.pop("ConsumedCapacity", [])
         units = sum(
-            table["CapacityUnits"] for table in (told if isinstance(told, list) else [told])
+            table["CapacityUnits"] for table in (used if isinstance(used, list) else [used])
         )
         kind = "read" if operation in READS else "write" if operation in WRITES else "other"
         counts = self.counts

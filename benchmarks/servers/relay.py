@@ -1,7 +1,7 @@
-"""Simulates a distance to a server: ``python -m benchmarks.servers.relay PORT DELAY_MS``.
+"""Simulates network latency to a server: ``python -m benchmarks.servers.relay PORT DELAY_MS``.
 
-Prints the port at which it listens, passes requests on, delays the responses, and ends with its
-standard input.
+Prints the port on which it listens, passes requests on, and delays the responses, until standard
+input ends.
 """
 
 from __future__ import annotations

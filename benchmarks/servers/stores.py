@@ -68,7 +68,7 @@ def canned_tls() -> Iterator[Store]:
 
 @contextmanager
 def redis() -> Iterator[Store | None]:
-    """Start a redis-server without a disk; yield None if it is not installed."""
+    """Start a redis-server without persistence; yield None if it is not installed."""
     program = shutil.which("redis-server")
     if program is None:
         yield None
@@ -97,7 +97,7 @@ def redis() -> Iterator[Store | None]:
 
 @contextmanager
 def relayed(store: Store, delay_ms: int) -> Iterator[Store]:
-    """Simulate a distance to a store."""
+    """Simulate network latency to a store."""
     address = re.search(r":(\d+)(?=/|$)", store.url)
     assert address is not None
     command = [sys.executable, "-m", "benchmarks.servers.relay", address[1], str(delay_ms)]
@@ -112,6 +112,6 @@ def relayed(store: Store, delay_ms: int) -> Iterator[Store]:
 
 @contextmanager
 def sqlite() -> Iterator[Store]:
-    """A file for SQLite."""
+    """Yield a temporary file for SQLite."""
     with TemporaryDirectory() as folder:
         yield Store("SQLite", "sqlite", f"sqlite:///{folder}/sessions.sqlite")

@@ -263,7 +263,7 @@ def test_an_unknown_item_and_one_without_a_token_are_compared_by_what_is_known()
     backend_items = Script().manager().backend.items
     computation = Computation()
     assert computation.condition(backend_items) == backend_items.if_new()
-    computation.saw({"created": {"N": "5"}})
+    computation.remember({"created": {"N": "5"}})
     condition = computation.condition(backend_items)["ConditionExpression"]
     assert condition == "attribute_not_exists(#writer) AND #created = :created"
     computation.start(7)  # its read gets no answer

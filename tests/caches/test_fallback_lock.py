@@ -136,7 +136,7 @@ def test_a_thread_skips_its_turn_if_an_outage_ended_while_it_waited(
     time.advance(10)
     breaker.answered()
     time.advance(10)
-    assert lock._may_go_on_without_turn(began) is goes_on
+    assert lock._may_continue_without_turn(began) is goes_on
 
 
 def test_during_an_outage_a_kept_lease_is_used_and_a_lost_one_forgotten(
