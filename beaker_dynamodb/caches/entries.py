@@ -25,9 +25,10 @@ class CacheEntries:
         self._namespace = namespace
 
     def read(self, key: str | bytes, default: object) -> Any:
-        """Return the value, or ``default`` if it is missing, expired or undecodable: one GetItem.
+        """Return the value, or ``default`` if it is missing, expired or undecodable.
 
-        If Beaker can tell that a value has expired, it is returned for `stale_grace` more seconds.
+        Costs one GetItem, and the chunks of a large value. If Beaker can tell that a value has
+        expired, it is returned for `stale_grace` more seconds.
         """
         storage = self._storage
         lock = self._held_lock(key)
@@ -53,8 +54,8 @@ class CacheEntries:
         except Undecodable as error:
             if unreported := storage.undecodable.add():
                 log.warning(
-                    "table %r: a cache entry counts as missing: %s; such entries since the last "
-                    "warning: %d",
+                    "table %r: an undecodable cache entry is treated as missing: %s; such entries "
+                    "since the last warning: %d",
                     storage.options.table_name,
                     error,
                     unreported,
@@ -100,7 +101,9 @@ class CacheEntries:
         stored = valid and computation.store(items, item)
         computation.finished = True
         if not stored:
-            log.info("a cache value was not stored: its key was written or removed meanwhile")
+            log.info(
+                "a cache value was not stored: its key was written or removed while it was computed"
+            )
 
     def delete(self, key: str | bytes) -> None:
         """Replace an entry with a tombstone: values being computed are discarded. One PutItem."""
@@ -144,8 +147,8 @@ class CacheEntries:
 def _has_beaker_expiry(value: Any, expiretime: float | None) -> bool:
     """Return whether Beaker can tell from the value itself when it expires.
 
-    Beaker's Value stores ``(storedtime, expiretime, value)``. Any other value, and one that expires
-    by an option of this package, would be served as fresh during the grace period.
+    Beaker's Value stores ``(storedtime, expiretime, value)``. Any other value, and one whose
+    expiry comes from this package's options, would be served as fresh during the grace period.
     """
     match value:
         case (float() | int(), float() | int() as expire, _):

@@ -158,7 +158,7 @@ def check_time_to_live(client: Any, options: Options) -> Found:
     if found != attribute:
         text = f"is on for {found!r}, but the items have {attribute!r}"
         return ERROR, text, f"set ttl_attribute = {found}, or turn it off there"
-    return OK, f"on, by {attribute!r}"
+    return OK, f"on (attribute {attribute!r})"
 
 
 @check("indexes")

@@ -65,7 +65,7 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
     # All sessions, or one by the digest of its id.
     "all-sessions": lambda _: ("Scan",),
     "create": lambda _: CREATION,
-    # The subcommands with these names.
+    # Subcommands. `create-table-extras` is for the optional flags of `create-table`.
     "create-table": lambda _: (*CREATION, "UpdateTable"),
     "create-table-extras": lambda _: (
         "ListTagsOfResource",
@@ -90,7 +90,8 @@ USES: dict[str, Callable[[Options], tuple[str, ...]]] = {
 }
 
 
-#: Uses that access only sessions, or only cache entries. All other uses access both.
+#: Uses that access only sessions, or only cache entries. `large-values` applies to
+#: those that it is combined with, all other uses access both.
 OF_SESSIONS = frozenset({"sessions", "session-store", "migrate"})
 OF_CACHES = frozenset({"cache", "keys", "clear"})
 

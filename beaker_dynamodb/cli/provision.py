@@ -41,7 +41,7 @@ class Provisioner:
 
         :raises ConfigurationError: the table has a different key, index key or time-to-live
             attribute, which cannot be changed. Nothing was changed.
-        :raises DynamoDBError: a call failed; the steps yielded before are done.
+        :raises DynamoDBError: a call failed. The steps already yielded have taken effect.
         """
         request = create_request(self.options, self.extras)
         name = repr(self.options.table_name)
@@ -63,10 +63,13 @@ class Provisioner:
                 yield self._encrypt(described, request["SSESpecification"])
         yield self._time_to_live(still_missing)
         if self.extras.point_in_time_recovery:
-            yield self._back_up(still_missing)
+            yield self._turn_on_recovery(still_missing)
 
     def _create(self, request: dict[str, Any], missing: bool) -> Described | None:
-        """Create the table if it is missing, and wait; return None if this call created it."""
+        """Create the table if it is missing, and wait until it can be used.
+
+        :returns: the description of a table that existed before, or None.
+        """
         created = missing and table.request_creation(self.table.client, request)
         described = self.table.wait("the table")
         while described is None:  # the old table was still being deleted
@@ -78,13 +81,13 @@ class Provisioner:
         wrong = table.mismatch(self.table.client, self.options)
         if wrong is not None:
             raise wrong
-        indexes.missing(self.options, described)  # raises
+        indexes.missing(self.options, described)  # raises if an index has a different key
         name, attribute = self.table.name, self.options.ttl_attribute
         found = table.time_to_live_attribute(self.table.client, name)
         if found not in (None, attribute):
             raise ConfigurationError(
-                f"table {name!r} has time to live on {found!r}, the option ttl_attribute "
-                f"says {attribute!r}; set that option, or turn time to live off "
+                f"time to live of table {name!r} uses the attribute {found!r}, not {attribute!r} "
+                f"(option ttl_attribute). Set ttl_attribute = {found}, or turn time to live off "
                 "and run this again an hour later: aws dynamodb update-time-to-live "
                 f"--table-name {name} --time-to-live-specification "
                 f"Enabled=false,AttributeName={found}"
@@ -122,8 +125,8 @@ class Provisioner:
                 # The attributes of an index cannot be changed. It works without them too.
                 yield Step(
                     DIFFERS,
-                    f"index {name!r} has no {lacking}, so finding sessions by it takes a read for "
-                    "each of them; --replace-indexes creates it again",
+                    f"index {name!r} does not include {lacking}, so each session found with it "
+                    "costs one more read; --replace-indexes creates it again",
                 )
 
     def _create_index(self, described: Described, wanted: dict[str, Any]) -> None:
@@ -175,7 +178,7 @@ class Provisioner:
         try:
             self.table.change("UpdateTable", SSESpecification=wanted)
         except DynamoDBError as error:
-            # The key is an alias of the current one, which DescribeTable shows as an ARN:
+            # The key may be an alias of the current one, of which DescribeTable returns only the ARN:
             # https://github.com/hashicorp/terraform-provider-aws/issues/29137
             if "already encrypted" not in str(error):
                 raise
@@ -194,10 +197,10 @@ class Provisioner:
         if found != attribute and (
             self.table.dry_run or table.enable_time_to_live(client, self.options)
         ):
-            return Step(CHANGED, f"time to live turned on, by {attribute!r}")
-        return Step(KEPT, f"time to live is on, by {attribute!r}")
+            return Step(CHANGED, f"time to live turned on (attribute {attribute!r})")
+        return Step(KEPT, f"time to live is on (attribute {attribute!r})")
 
-    def _back_up(self, still_missing: bool) -> Step:
+    def _turn_on_recovery(self, still_missing: bool) -> Step:
         if not still_missing:
             answer = self.table.call("DescribeContinuousBackups")["ContinuousBackupsDescription"]
             recovery = answer.get("PointInTimeRecoveryDescription", {})

@@ -22,7 +22,7 @@ consistent_flag = click.option(
 )
 
 #: Source of a `TableSize`, for messages.
-ESTIMATED = "ItemCount, up to six hours old"
+ESTIMATED = "DescribeTable's figures, up to six hours old"
 
 
 @dataclass(frozen=True)

@@ -71,18 +71,20 @@ def list_(
     as_json: bool,
     as_jsonl: bool,
 ) -> None:
-    """List the live sessions; no payload, and a digest (@...) in place of each id.
+    """List live sessions, without their payloads.
 
-    With --where this is a Query of an index, whose result can be sorted; without, it scans the
-    table, at most until --limit is reached. The digest is the one in the log; `show` and `revoke`
-    accept it. Times are UTC; "used" may be behind by touch_interval.
+    With --where, this queries an index, and the result can be sorted. Without it, this scans the
+    table until --limit is reached. A digest (@...) is shown instead of each id, the same as in the
+    log; `show` and `revoke` accept it. Times are UTC; "used" may be behind by touch_interval.
     """
     if sort and not where:
-        raise click.UsageError("--sort requires --where: a scan returns sessions in no order")
+        raise click.UsageError(
+            "--sort requires --where: a scan returns sessions in no particular order"
+        )
     if consistent and where:
         raise click.UsageError("--consistent does not work with --where: DynamoDB's indexes lag")
     if as_json and as_jsonl:
-        raise click.UsageError("--json and --jsonl exclude each other")
+        raise click.UsageError("--json and --jsonl cannot be combined")
     options = settings.existing(consistent_read=consistent)
     found = SessionStore.of(Backend(options)).sessions(
         conditions(settings, where), condition=period, expected=None if sort else limit
@@ -93,7 +95,7 @@ def list_(
             options,
             scan=not where,
             consistent=consistent,
-            until="there are enough sessions" if limit else "",
+            until="--limit is reached" if limit else "",
             rows=not as_json,
         ) as used,
         summary(islice(_sorted(found, sort), limit), "listed", used) as listed,
@@ -115,7 +117,7 @@ def _sorted(found: Iterable[StoredSession], sort: str | None) -> Iterable[Stored
 
     def time(session: StoredSession) -> float:
         value = getattr(session, SORTED_BY[sort])
-        # A session that never expires comes first, one with an unknown last access last.
+        # Sessions that never expire come first, and those without a known access last.
         return value.timestamp() if value else float("inf" if sort == "expires" else "-inf")
 
     return sorted(found, key=time, reverse=True)

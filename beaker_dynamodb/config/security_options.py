@@ -37,22 +37,22 @@ class SecurityOptions:
         converters.choice("sha256", "sha256-only", "beaker"),
         "How session cookies are signed. `sha256`: with HMAC-SHA-256; a cookie that Beaker "
         "signed is accepted, and replaced at the session's next write. `sha256-only`: Beaker's "
-        "cookies are refused. `beaker`: with HMAC-SHA-1, as Beaker does, for as long as servers "
-        "with Beaker's own middleware receive the same cookie; both signatures are accepted.",
+        "cookies are refused. `beaker`: with HMAC-SHA-1, as Beaker does; both signatures are "
+        "accepted. Use it while other servers still run Beaker's own middleware.",
         default="sha256",
     )
     signing_keys: tuple[bytes, ...] = option(
         converters.signing_keys,
-        "Secrets of at least 16 bytes: a comma-separated string or a tuple. The first one signs "
-        "items and all of them verify, instead of the keys derived from `secret`. An item with a "
-        "wrong signature raises PayloadError and is never unpickled. Without this option, cache "
-        "items are not signed.",
+        "Secrets of at least 16 bytes: a comma-separated string or a tuple. They replace the keys "
+        "derived from `secret`: the first one signs items, and a signature by any of them is "
+        "accepted. An item with a wrong signature raises PayloadError and is never unpickled. "
+        "Without this option, cache items are not signed.",
         default=(),
         secret=True,
     )
     accept_unsigned: bool | str = option(
         converters.boolean_or("plain"),
-        "Which unsigned items are read although items are signed. `plain`: sessions that contain "
+        "Which unsigned items are accepted where items are signed. `plain`: sessions that contain "
         "only plain data, such as numbers, strings, containers and dates. `true`: all items, so "
         "anyone who can write to the table can run code. `false`: none.",
         default="plain",
@@ -60,9 +60,9 @@ class SecurityOptions:
 
     user_key: str | None = option(
         converters.attribute_name,
-        "The special key that holds a session's user; it must have an index. Log-ins are then "
-        "registered with the user, so that `SessionStore.revoke` misses none. Works only with "
-        "this package's middleware.",
+        "The special key that holds a session's user; it must have an index. Each log-in is then "
+        "also recorded in an item of the user, so that `SessionStore.revoke` finds every session. "
+        "Works only with this package's middleware.",
     )
     max_sessions: int | None = option(
         converters.positive_integer,

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Remedy(Enum):
-    """How to fix a failed call."""
+    """How to fix a failed call. The values say what went wrong."""
 
     FRESH_CREDENTIALS = "DynamoDB refused the credentials"
     FRESH_SIGNATURE = "the time of the signature is too far in the past or future"
@@ -23,7 +23,7 @@ REFUSED_CREDENTIALS = {
     "ExpiredTokenException": "the AWS credentials have expired",
     "InvalidAccessKeyId": "AWS does not know the access key",
     "InvalidClientTokenId": "AWS does not know the access key or the session token",
-    # A wrong clock has the same code: see _TIME_MESSAGES.
+    # DynamoDB returns the same code if the clock is wrong: see _TIME_MESSAGES.
     "InvalidSignatureException": "the AWS secret access key is wrong",
     "MissingAuthenticationToken": "the request was not signed",
     "MissingAuthenticationTokenException": "the request was not signed",

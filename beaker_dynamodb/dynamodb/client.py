@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Minimum time between two searches for credentials; a client searches only once.
 SEARCH_SECONDS = 1.0
-#: Maximum time between two renewals of refused credentials.
+#: Longest backoff between two renewals of refused credentials.
 MAX_RENEWAL_SECONDS = 60.0
 
 

@@ -35,7 +35,7 @@ def guard_refresh(credentials: Any, clock: Callable[[], float]) -> None:
             error = None
             try:
                 return refresh()
-            except ClientError as caught:  # a response of STS, without secrets
+            except ClientError as caught:  # a response from STS, which contains no secrets
                 error = caught
             except Exception as caught:
                 error = CredentialRetrievalError(

@@ -51,11 +51,11 @@ class Item:
 
     :param kind: `SESSION` or `CACHE`.
     :param codec: the encoding of ``data`` (items/codec.py).
-    :param created_ms: time of the first write. For a value computed under a creation lock: time
-        of the read that found it missing.
+    :param created_ms: time of a session's first write, or of a cache entry's last one. For a value
+        computed under a creation lock: time of the read that found it missing.
     :param deadline_ms: expiry, or None if it never expires.
-    :param grace_ms: how long after the deadline Beaker may still read a cache entry. Beaker knows
-        from the value that it has expired.
+    :param grace_ms: how long after its deadline a cache entry is still returned to Beaker, which
+        can tell from the value that it has expired.
     :param accessed_ms: last stored access of a session.
     :param version: incremented by every change of a session's data.
     :param writer: token of the last change of a session's data, or of a cache entry's last write.
@@ -90,7 +90,8 @@ class Item:
     def expired(self, now_ms: int, grace_ms: int = 0) -> bool:
         """Return whether the item has expired.
 
-        :param grace_ms: how long after the deadline the caller accepts it, at most its own grace.
+        :param grace_ms: how long after the deadline the caller accepts the item, at most
+            `grace_ms` of the item.
         """
         return has_expired(self.deadline_ms, now_ms, min(grace_ms, self.grace_ms))
 

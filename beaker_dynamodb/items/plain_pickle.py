@@ -23,7 +23,7 @@ _NAME = r"[A-Za-z0-9_.]{1,100}"
 
 
 def _bytes() -> bytes:
-    """Replace ``bytes``, which protocol 2 calls for ``b""``. Accept no length: it may be huge."""
+    """Stand in for ``bytes``, which protocol 2 calls for ``b""``. A length could be huge."""
     return b""
 
 
@@ -32,7 +32,7 @@ def _bytearray(data: bytes = b"") -> bytearray:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Replace `codecs.encode`, which protocol 2 calls for bytes; some encodings decompress."""
+    """Stand in for `codecs.encode`, which protocol 2 calls for bytes. Some codecs decompress."""
     return text.encode("latin-1")
 
 
@@ -71,7 +71,8 @@ for _module in ("builtins", "__builtin__"):  # the latter in protocol 2 and befo
 _REFUSED = (pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.BYTEARRAY8)
 
 
-# The implementation in Python, because the one in C returns cached registered objects unchecked.
+# The Python implementation, because opcodes can be removed from it. Those for registered objects
+# must go: once an object is cached, `find_class` is not asked.
 class _PlainUnpickler(pickle._Unpickler):
     dispatch: ClassVar = {
         opcode: load
@@ -82,9 +83,9 @@ class _PlainUnpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         path = f"{module}.{name}"
         if path not in _ALLOWED:
-            shown = path if re.fullmatch(_NAME, path) else "something"
+            shown = path if re.fullmatch(_NAME, path) else "an object with an unusual name"
             raise PayloadError(
-                f"an unsigned session contains {shown}, and may contain plain data only (option "
+                f"an unsigned session contains {shown}, but may contain only plain data (option "
                 "accept_unsigned)"
             )
         call = _ALLOWED[path]

@@ -24,9 +24,11 @@ from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.source import Damaged, NotASession, Source, SourceSession
 from beaker_dynamodb.sessions.storage import SessionStorage
 
-#: Sessions that are looked up and written together. BatchGetItem reads 100 items: each session and
-#: its record. A batch of large sessions ends earlier, at this many characters.
-BATCH_SESSIONS, BATCH_SIZE = 50, 4 * 1024 * 1024
+#: Sessions that are looked up and written together: BatchGetItem reads 100 items, and each session
+#: has a record.
+BATCH_SESSIONS = 50
+#: A batch of large sessions ends earlier, at this many characters of payload.
+BATCH_CHARACTERS = 4 * 1024 * 1024
 #: Batches per thread that are read ahead.
 AHEAD = 2
 
@@ -72,7 +74,7 @@ class Migration:
         :param progress: called with the number of entries read since the last call.
         :raises ConfigurationError: the target cannot be used, or the records of earlier runs are
             missing.
-        :raises DynamoDBError: a store could not be reached. Another run continues from there.
+        :raises DynamoDBError: a store could not be reached. Another run skips what is copied.
         """
         self.last_run = self.records.last_run(table_may_be_missing=self.table_may_be_missing)
         self._refuse_late_run()
@@ -125,7 +127,7 @@ class Migration:
             self.report.found += 1
             batch.append(entry)
             size += len(entry.payload) if isinstance(entry, SourceSession) else 0
-            if len(batch) == BATCH_SESSIONS or size > BATCH_SIZE:
+            if len(batch) == BATCH_SESSIONS or size > BATCH_CHARACTERS:
                 yield batch
                 batch, size = [], 0
         if batch:

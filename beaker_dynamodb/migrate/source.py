@@ -111,7 +111,7 @@ def from_pickle(
 
 @contextmanager
 def reading(name: str) -> Generator[None, None, None]:
-    """Raise StoreUnavailable, with the source's name, for any error of its client library."""
+    """Raise StoreUnavailable, with the source's name, for any error from its client library."""
     try:
         yield
     except DynamoDBError:

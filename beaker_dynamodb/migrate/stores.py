@@ -113,7 +113,7 @@ def target_from_settings(settings: Mapping[str, Any], *, create: bool = False) -
 
 
 def check_different(source: Source, target: SessionStorage) -> None:
-    """Check that sessions are not copied to their own keys.
+    """Check that sessions are not copied onto themselves.
 
     :raises ConfigurationError: source and target are the same table and prefix.
     """

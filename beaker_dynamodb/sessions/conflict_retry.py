@@ -15,10 +15,10 @@ CONFLICT_SECONDS = 5.0
 #: that save one session at the same moment need 30 to 40 round trips.
 ROUND_TRIPS = 100
 MAX_CONFLICT_SECONDS = 60.0
-#: A save pauses before every fourth retry. The other retries follow at once, with the item
-#: from the error: in each round trip one of the competing writers succeeds.
+#: A save pauses before every fourth retry. The other retries follow at once and need no read: the
+#: failed condition check returned the current item. In each round trip one writer succeeds.
 RETRIES_PER_PAUSE = 4
-#: The longest pause. It doubles up to three times.
+#: A pause is random. Its upper limit is this times 2, then 4, then 8.
 PAUSE_ROUND_TRIPS = 1.0
 MIN_PAUSE_SECONDS = 0.005
 

@@ -24,7 +24,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
     through ``__dict__``.
     """
 
-    #: Whether `save` was called and no save has been attempted since.
+    #: Whether the session is waiting to be saved.
     marked = False
     #: The ``Set-Cookie`` values after the last successful save.
     cookies_to_set: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
     _end_failed = False
 
     def __len__(self) -> int:
-        """Return the number of keys, including Beaker's own, as iteration does."""
+        """Return the number of keys. Like iteration, this includes Beaker's own."""
         return len(self._session())
 
     def __bool__(self) -> bool:
@@ -93,9 +93,10 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
     @property
     def _cookie_terms(self) -> object:
-        """The contents of the cookie to set; None without a cookie or if only its expiry changed.
+        """Value, domain, path and lifetime of the cookie to set.
 
-        A cookie that comes too late causes a warning only if these have changed.
+        None without a cookie, or if only its expiry changed: then nothing is lost if it comes too
+        late.
         """
         cookies = self.cookies_to_set
         return self.__dict__["_headers"].get("cookie_terms", cookies) if cookies else None
@@ -183,7 +184,9 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         except Exception as error:
             if not error_page:
                 raise
-            log.warning("the session of an error page was not saved: %s", describe(error))
+            log.warning(
+                "a session was not saved, and the error page was sent anyway: %s", describe(error)
+            )
 
     def save_at_end(self, *, streamed: bool) -> None:
         """Save changes made while the body was produced. Log errors: the page is already sent.

@@ -39,7 +39,7 @@ def test_a_new_table_and_a_second_run(run: Run) -> None:
     first, second = run("create-table", *INDEXED), run("create-table", *INDEXED)
     assert (0, 0) == (first.exit_code, second.exit_code)
     assert re.search(r"^\+ table '.*' created: .*index 'beaker-userId'", first.stdout)
-    assert "+ time to live turned on, by 'expires'" in first.stdout
+    assert "+ time to live turned on (attribute 'expires')" in first.stdout
     assert "+" not in {line[0] for line in second.stdout.splitlines()}
     assert NOTHING == second.stdout.splitlines()[-1]
 
@@ -92,7 +92,7 @@ def test_the_key_is_changed_only_to_another_one(
     ("existing", "wanted", "said"),
     [
         ([], ["--hash-key", "sid"], "has partition key 'id' (S), .* say partition key 'sid' (S)"),
-        (["--ttl-attribute", "ttl"], [], "has time to live on 'ttl', .*update-time-to-live"),
+        (["--ttl-attribute", "ttl"], [], "uses the attribute 'ttl', .*update-time-to-live"),
         (
             INDEX,
             ["--special-keys", "userId:N:index"],
@@ -142,7 +142,7 @@ def test_an_index_without_a_later_special_key_is_replaced_on_request(
     (found,) = [check for check in checks if check["name"] == "indexes"]
     remedy = "beaker-dynamodb create-table --replace-indexes"
     assert ("warning", remedy) == (found["status"], found["remedy"])
-    assert "! index 'beaker-userId' has no name" in run("create-table", *LATER).stdout
+    assert "! index 'beaker-userId' does not include name" in run("create-table", *LATER).stdout
     planned = run("create-table", *LATER, "--replace-indexes", "--dry-run")
     done = run("create-table", *LATER, "--replace-indexes")
     step = "+ index 'beaker-userId' replaced; it now has name"

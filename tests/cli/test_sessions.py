@@ -78,7 +78,7 @@ def test_an_unknown_or_expired_session_is_an_error(run: Run, filled: Given) -> N
     [
         (["list", "--sort", "used"], "--sort requires --where"),
         (["list", "--where", "userId=1", "--consistent"], "DynamoDB's indexes lag"),
-        (["list", "--json", "--jsonl"], "--json and --jsonl exclude each other"),
+        (["list", "--json", "--jsonl"], "--json and --jsonl cannot be combined"),
         (["list", "--used-after", "soon"], "neither a time (2026-11-24T04:23Z) nor an age"),
         (["list", "--used-after", "9999999w"], "neither a time"),
         (["list", "--where", "userId"], "is not KEY=VALUE"),
@@ -200,7 +200,7 @@ def test_pages_grow_where_sessions_are_rare(run: Run, crowd: None, sent: Sent) -
     ("words", "until"),
     [
         (["list"], ""),
-        (["list", "--limit", "1"], " until there are enough sessions"),
+        (["list", "--limit", "1"], " until --limit is reached"),
         (["show", DIGEST], " until the session is found"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_scan_is_announced_with_the_size_of_the_table(
     first = result.stderr.splitlines()[0]
     # DynamoDB Local may have deleted the expired session.
     assert re.search(rf"'{until} \(about (9|10) items, ", first)
-    assert first.endswith("; ItemCount, up to six hours old).")
+    assert first.endswith("; DescribeTable's figures, up to six hours old).")
     assert {consistent} == {params["ConsistentRead"] for method, params in sent if method == "scan"}
 
 

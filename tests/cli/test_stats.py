@@ -71,7 +71,7 @@ def test_the_scan_is_announced_and_reads_consistently_on_request(
 def test_an_estimate_reads_no_items(run: Run, filled: Given, sent: Sent) -> None:
     shown = run("stats", "--estimate")
     assert re.search(rf"': about {TEN} items, ", shown.stdout)
-    assert shown.stdout.endswith(" to scan; ItemCount, up to six hours old.\n")
+    assert shown.stdout.endswith(" to scan; DescribeTable's figures, up to six hours old.\n")
     answer = json.loads(run("stats", "--estimate", "--json").stdout)
     assert {"items", "bytes", "scan_read_units"} == answer.keys()
     assert re.fullmatch(TEN, str(answer["items"]))

@@ -79,7 +79,7 @@ def test_another_process_turns_time_to_live_on_first(after: dict[str, Any]) -> N
         script.refuse("update_time_to_live", "ValidationException", reason)
         script.time_to_live(after)
         if after is ON:
-            assert (KEPT, "time to live is on, by 'expires'") == script.steps()[-1]
+            assert (KEPT, "time to live is on (attribute 'expires')") == script.steps()[-1]
         else:
             with pytest.raises(DynamoDBError, match=reason):
                 script.steps()

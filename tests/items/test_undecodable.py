@@ -121,8 +121,9 @@ def test_undecodable_entries_are_logged_once_a_minute_without_their_values(
     for seconds in (0.0, 1.0, 58.9, 5.1, 59.9):
         time.advance(seconds)
         assert b"secret-key" not in manager
-    warning = f"table '{open_namespace.table_name}': a cache entry counts as missing: the option "
-    warning += "serializer cannot decode a stored value: ValueError; such entries since the last "
+    warning = f"table '{open_namespace.table_name}': an undecodable cache entry is treated as "
+    warning += "missing: the option serializer cannot decode a stored value: ValueError; such "
+    warning += "entries since the last "
     assert [f"{warning}warning: 1", f"{warning}warning: 3"] == caplog.messages
     assert 5 == manager.undecodable_missed
     assert 0 == manager.errors_tolerated
