@@ -178,7 +178,7 @@ class Provisioner:
         try:
             self.table.change("UpdateTable", SSESpecification=wanted)
         except DynamoDBError as error:
-            # The key may be an alias of the current one, of which DescribeTable returns only the ARN:
+            # The key may be an alias of the current one; DescribeTable returns only the ARN:
             # https://github.com/hashicorp/terraform-provider-aws/issues/29137
             if "already encrypted" not in str(error):
                 raise
