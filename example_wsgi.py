@@ -67,7 +67,7 @@ class Demo:
         self.words = words
         self.server, self.down, self.lock = server, False, threading.Lock()
         self.wait = wait
-        #: The calls of the last button requests, newest first. The next page shows them.
+        #: The last four buttons pressed and their calls, newest first, to show on the next page.
         self.buttons: deque[tuple[str, list[Call]]] = deque(maxlen=4)
         self.thread = threading.local()
         Capacity(manager.client, on_call=self.record)
@@ -135,7 +135,7 @@ class Demo:
         return show.fill(show.PAGE, **self.words, table=table, main=main)
 
     def record(self, call: Call) -> None:
-        """Append a call to the list of its thread's request."""
+        """Append a call to the list of its thread's current request."""
         getattr(self.thread, "calls", []).append(call)
 
     def record_calls(self) -> list[Call]:
@@ -176,7 +176,7 @@ class Demo:
         """
         rows = [show.cost_row("This page", calls, mark="now")]
         rows += [show.cost_row(f"Button: {label}", earlier) for label, earlier in [*self.buttons]]
-        self.record_calls()  # an application would not read the item, so it is not counted
+        self.record_calls()  # do not count this read: only the demo makes it
         backend = self.manager.backend
         key, table = backend.keys.session(session.id).partition, backend.options.table_name
         item = self.manager.client.get_item(
@@ -242,7 +242,7 @@ def create_app(
     # The rest is all that any application needs to keep its sessions and caches in DynamoDB.
     config = {"type": "ext:dynamodb", **options}
     cache_config = {f"cache.{name}": value for name, value in config.items()}
-    cache_config["cache.on_error"] = "miss"  # an outage slows the cache down, but fails no page
+    cache_config["cache.on_error"] = "miss"  # during an outage, compute values instead of failing
     cache = CacheManager(**parse_cache_config_options(cache_config))
     words = {"where": where, "kept": str(cache_seconds)}
     drawn = cache.cache("demo", expire=cache_seconds)(draw)
@@ -256,17 +256,17 @@ def parsed_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Show Beaker's sessions and caches in DynamoDB.")
     parser.add_argument("--port", type=int, default=8080, help="default 8080; 0 picks a free one")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--endpoint-url", metavar="URL", help="use the DynamoDB Local at this URL")
+    where.add_argument("--endpoint-url", metavar="URL", help="use DynamoDB Local at this URL")
     where.add_argument(
         "--aws",
         action="store_true",
-        help="use Amazon DynamoDB as boto3 is configured; default: a DynamoDB in this process",
+        help="use Amazon DynamoDB, as configured for boto3; default: an embedded DynamoDB",
     )
     parser.add_argument(
         "--cache-seconds", type=int, default=30, help="lifetime of the cached value (default 30)"
     )
     parser.add_argument("--table-name", default="beaker-demo", help="default beaker-demo")
-    parser.add_argument("--region", help="default eu-west-1; with --aws, as boto3 is configured")
+    parser.add_argument("--region", help="default eu-west-1; with --aws, as configured for boto3")
     return parser.parse_args()
 
 
@@ -296,8 +296,8 @@ def main() -> None:
     """Serve the demo until Ctrl-C or SIGTERM."""
     arguments = parsed_arguments()
     if arguments.port not in range(2**16):
-        sys.exit(f"example_wsgi.py: port {arguments.port} is not one of 0 to 65535")
-    # waitress finishes on SystemExit.
+        sys.exit(f"example_wsgi.py: port {arguments.port} is not between 0 and 65535")
+    # waitress shuts down on SystemExit.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit())
     with ExitStack() as stack:
@@ -314,8 +314,8 @@ def main() -> None:
             sys.exit(f"example_wsgi.py: {error}")
         print(f"Sessions and cache are in {where}, table {arguments.table_name}.")
         print(f"Open http://127.0.0.1:{listener.getsockname()[1]}/ (Ctrl-C stops it)", flush=True)
-        # More threads than the page sends requests (20). waitress still warns about its queue while
-        # a thread wakes up.
+        # More threads than the page sends requests at once (20). waitress would still warn about
+        # its queue whenever a thread takes a moment to wake up.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         waitress.serve(application, sockets=[listener], threads=32, _quiet=True)
 

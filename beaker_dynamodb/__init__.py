@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 
-#: Imported lazily: no request needs them.
+#: Names that are imported on first use, and their modules.
 _LAZY = {
     "SessionEvent": "sessions.events",
     "SessionStore": "sessions.session_store",

@@ -28,7 +28,7 @@ class Backend:
 
 
 def backend_for(options: dict[str, Any]) -> Backend:
-    """Return the backend of a configuration; equal options share one.
+    """Return the backend of a configuration. Hashable options in the same order share one.
 
     :raises ConfigurationError: an option is unknown or invalid.
     """

@@ -44,12 +44,14 @@ __all__ = [
 class DynamoDBError(BeakerException):  # type: ignore[misc]  # Beaker has no type hints
     """Base class of all exceptions of this package.
 
-    :param operation: the DynamoDB operation that failed, for instance ``PutItem``.
-    :param table: the table's name.
-    :param aws_code: AWS's error code, for instance ``ThrottlingException``; None if DynamoDB did
-        not answer.
+    :param operation: the DynamoDB operation that failed, for instance ``PutItem``, or None if no
+        call failed.
+    :param table: the table's name, or None if the error is not about a table.
+    :param aws_code: AWS's error code, for instance ``ThrottlingException``, or None if DynamoDB did
+        not return one.
 
-    The ``__cause__`` is botocore's exception, or the operating system's if the connection failed.
+    After a failed call, ``__cause__`` is botocore's exception, or the operating system's if the
+    connection failed. It is None if it could contain a secret.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class StoreUnavailable(DynamoDBError):
 
 
 class AccessDenied(DynamoDBError):
-    """The credentials lack a permission. The message names the action: ``dynamodb:PutItem``."""
+    """The credentials lack a permission. The message names it, such as ``dynamodb:PutItem``."""
 
 
 class SessionConflict(DynamoDBError):
@@ -92,9 +94,9 @@ class SessionConflict(DynamoDBError):
 class ItemTooLarge(DynamoDBError):
     """The value is too large; nothing was written.
 
-    :param size: size of the value in bytes.
+    :param size: size of the value in bytes, or 0 if only DynamoDB knows it.
     :param limit: maximum size in bytes.
-    :param hashed_key: the first digits of the SHA-256 of the item's primary key.
+    :param hashed_key: the first digits of the SHA-256 of the item's primary key, or None.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     @property
     def timeout(self) -> float | None:
-        """The option ``timeout``, in seconds."""
+        """The option ``timeout`` in seconds, or None if it is not set."""
         return self.backend.options.timeout
 
     @property
@@ -66,8 +66,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __getitem__(self, key: str | bytes) -> Any:
         """Return the value, with one GetItem.
 
-        :raises KeyError: it does not exist, or has expired and its ``stale_grace`` is over.
-        :raises PayloadError: it cannot be decoded.
+        :raises KeyError: it does not exist, has expired (a cache entry: and its ``stale_grace`` is
+            over), or is a cache entry that this process cannot decode.
+        :raises PayloadError: it is damaged, or its signature is wrong.
         """
         if key == SESSION_KEY:
             return SessionBytes.text(self.session.read())
@@ -79,8 +80,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __contains__(self, key: str | bytes) -> bool:
         """Return whether `[]` would return a value, with one GetItem.
 
-        Inside a write lock, return True without a call: Beaker only removes a value that exists,
-        but must also remove one that another caller is still computing.
+        For a cache entry inside a write lock, return True without a call. Beaker deletes only a
+        value that exists, but the delete must also discard a value that is being computed.
         """
         if key == SESSION_KEY:
             return self.session.exists()
@@ -89,13 +90,14 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         return self._read(key) is not _MISSING
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
-        """Store a value for ``timeout`` seconds."""
+        """Store a value with the default lifetime of `set_value`."""
         self.set_value(key, value)
 
     def set_value(self, key: str | bytes, value: Any, expiretime: float | None = None) -> None:
         """Store a value.
 
-        :param expiretime: lifetime in seconds; defaults to the option ``timeout``.
+        :param expiretime: lifetime in seconds; defaults to the session's own timeout, or the option
+            ``timeout``.
         :raises PayloadError: the value cannot be encoded. The old value is kept.
         :raises ItemTooLarge: the value is too large. The old value is kept.
         """
@@ -106,7 +108,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._entries().write(key, value, expiretime)
 
     def __delitem__(self, key: str | bytes) -> None:
-        """Delete a value, if it exists."""
+        """Delete a value. A missing one is not an error."""
         self._thread.forget(key)
         if key == SESSION_KEY:
             self.session.delete()
@@ -116,8 +118,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def keys(self) -> list[str | bytes]:
         """Return the keys of all values that have not expired.
 
-        A cache's keys are bytes, as Beaker's Cache passes them. Without a sort key, this scans the
-        whole table.
+        A cache's keys are bytes, as Beaker's Cache passes them. For a cache without a sort key,
+        this scans the whole table.
         """
         if self._record is not None:
             return [SESSION_KEY] if self._record.exists() else []
@@ -126,7 +128,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def do_remove(self) -> None:
         """Delete every value of this namespace.
 
-        Without a sort key, this scans the whole table.
+        For a cache without a sort key, this scans the whole table.
         """
         self._thread.values.clear()
         if self._record is not None:
@@ -156,7 +158,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._thread.values.clear()
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
-        """Begin a write by this thread. No lock is needed: every write is a single call."""
+        """Begin a write by this thread. No lock is needed: every write is atomic."""
         self._thread.write_locks += 1
         return True
 
@@ -165,7 +167,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._thread.write_locks -= 1
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
-        """Return the lock that lets only one caller on all hosts compute a value."""
+        """Return the lock that lets only one caller across all hosts compute a value."""
         from beaker_dynamodb.caches.lock_registry import locks
 
         return locks.lock(self._cache_storage(), self.backend.keys.lock(self.namespace, key))

@@ -1,8 +1,8 @@
-"""``config.include('beaker_dynamodb.pyramid')``: pyramid_beaker with `DynamoDBSession`.
+"""``config.include('beaker_dynamodb.pyramid')``: pyramid_beaker with sessions in DynamoDB.
 
 Replaces ``config.include('pyramid_beaker')`` and takes its settings (``session.*``,
-``beaker.session.*``, cache regions). A tween below the exception views saves the session, so that
-an exception view for `StoreUnavailable` also handles failed saves.
+``beaker.session.*``, cache regions). A tween saves the session before Pyramid calls
+exception views, so that an exception view for `StoreUnavailable` also handles failed saves.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def includeme(config: Any) -> None:
 
 
 def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
-    """Return pyramid_beaker's session class for these settings, with sessions in DynamoDB."""
+    """Return pyramid_beaker's session class; without a type, the sessions are in DynamoDB."""
     import pyramid_beaker
 
     settings = session_options.without_empty(settings)
@@ -69,10 +69,10 @@ def _pyramid_session_class(base: Any, on_save_error: SaveErrorHandler) -> Any:
             request.add_response_callback(self.finish_response)
 
         def save_below(self, request: Any, status: str, error: Exception | None) -> Any:
-            """Save below the exception views.
+            """Save in the tween, where exception views can still handle an error.
 
             :returns: the response to send instead of the view's, or None.
-            :raises DynamoDBError: the session was not saved.
+            :raises DynamoDBError: the session was not saved, and `on_save_error` did not handle it.
             """
             if not self._wants_save(error):
                 return None
@@ -105,7 +105,7 @@ def _pyramid_session_class(base: Any, on_save_error: SaveErrorHandler) -> Any:
 def save_session_tween_factory(
     handler: Callable[[Any], Any], registry: Any
 ) -> Callable[[Any], Any]:
-    """Return a tween that saves the session after the view and below the exception views."""
+    """Return a tween that saves the session after the view, before any exception view."""
     from pyramid.httpexceptions import HTTPException
 
     def save_session_tween(request: Any) -> Any:

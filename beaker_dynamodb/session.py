@@ -39,8 +39,9 @@ class DynamoDBSession(SessionWithLifetime):
     _stored_id: str | None = None
     #: The id in the browser's cookie, if a session with that id exists.
     _browser_id: str | None = None
-    #: Whether the cookie's session has just ended or changed its id. If so, nothing is stored and
-    #: no cookie is set, unless this request called `regenerate_id`, `invalidate` or `delete`.
+    #: Whether another request has ended the cookie's session or changed its id. If so, nothing is
+    #: stored and no cookie is set, unless this request called `regenerate_id`, `invalidate` or
+    #: `delete` (`_ended_by_application`).
     _ended = False
     _ended_by_application = False
 
@@ -50,10 +51,10 @@ class DynamoDBSession(SessionWithLifetime):
             self._storage.events.report(events.REFUSED, "", events.BAD_SIGNATURE)
 
     def load(self) -> None:
-        """Load the session with one GetItem.
+        """Load the session: usually one GetItem, but one for each cookie until one opens a session.
 
         :raises PayloadError: the item cannot be decoded, and ``invalidate_corrupt`` is not set.
-        :raises DynamoDBError: the session was not read. It is kept, and no cookie is set.
+        :raises DynamoDBError: the session was not read. It remains stored, and no cookie is set.
         """
         self.request["set_cookie"] = False
         try:
@@ -208,8 +209,8 @@ class DynamoDBSession(SessionWithLifetime):
             if self._old_record is None:
                 self._old_record = self.namespace.session
             elif self.namespace.namespace == self.id:
-                # The save after an earlier call failed, but DynamoDB may have carried it out: keep
-                # its id, which was never sent to a browser.
+                # The id has already changed, but the save failed. Keep the new id: DynamoDB may
+                # have carried out the save, and no browser has seen the id.
                 return
         super().regenerate_id()
 

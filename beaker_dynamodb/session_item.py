@@ -2,7 +2,8 @@
 
 With ``consistent_read = auto``, the value of the session cookie is
 ``<id>.<version>.<write time in epoch seconds>``. A request then reads eventually consistently, at
-half the price, and reads again consistently if the result is older than that version.
+half the price, and reads again consistently if the result is older than that version. A few
+seconds after a write, and without a version, it reads consistently right away.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class SessionWithItem(SessionWithCookie):
 
     #: The data as last saved by this request.
     _saved: dict[str, Any] | None = None
-    #: The version and its write time, in epoch seconds, in the browser's cookie.
+    #: The version in the browser's cookie and its write time in epoch seconds, or None.
     _browser_version: tuple[int, int] | None = None
     _cached_format: SessionFormat | None = None
     timeout: float | None
@@ -99,7 +100,7 @@ class SessionWithItem(SessionWithCookie):
         self.__dict__.pop("namespace", None)
 
     def _stored_data(self, now: float) -> dict[str, Any]:
-        """Return the data stored under the current id, or {}; set the record's ``expiry``."""
+        """Return the data stored under the current id, or {}; set ``record.expiry``."""
         record = self._open()
         data = self._read_data(record, now, self._replicated_version(now))
         if record.expiry is not None and record.maybe_stale:
@@ -145,7 +146,7 @@ class SessionWithItem(SessionWithCookie):
         return super()._cookie_outdated or (version is not None and version[:1] != seen[:1])
 
     def _take_cookie_value(self, value: str) -> None:
-        """Set the id, and remember the version if the value contains one."""
+        """Set the id, the version if the value has one, and whether its signature is outdated."""
         self.id = value
         self._signature_outdated = not self._cookie_values.get(value, True)
         match = COOKIE_VALUE.fullmatch(value)
@@ -153,7 +154,7 @@ class SessionWithItem(SessionWithCookie):
             self.id, self._browser_version = match[1], (int(match[2]), int(match[3]))
 
     def _replicated_version(self, now: float) -> int | None:
-        """Return the version in the browser's cookie, or None if a replica may not have it yet.
+        """Return the cookie's version, or None without one or if a replica may not have it yet.
 
         Shortly after a change, the cookie may hold an old version: the responses to parallel
         requests arrive in any order, and the browser keeps the cookie of the last one.

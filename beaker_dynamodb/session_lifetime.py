@@ -17,7 +17,7 @@ from beaker_dynamodb.sessions.storage import MAX_TOUCH_FRACTION
 class SessionWithLifetime(SessionWithUser):
     """A session that may have its own timeout, and whose cookie's expiry slides with use."""
 
-    #: The session's own timeout when the browser got its cookie, in seconds.
+    #: The loaded session's own timeout in seconds, which the browser's cookie has, or None.
     _browser_timeout: float | None = None
     #: Whether the last save wrote anything.
     _written = False
@@ -47,12 +47,12 @@ class SessionWithLifetime(SessionWithUser):
                 data[CREATED] = self[CREATED] = start
 
     def _keep_lifetime(self, data: Mapping[str, Any]) -> None:
-        """Remember a loaded session's timeout, and set its touch interval."""
+        """Remember a loaded session's own timeout, and set its touch interval."""
         self._browser_timeout = own_timeout(data)
         self._set_touch_interval(self.namespace.session, data)
 
     def _set_touch_interval(self, record: SessionRecord, data: Mapping[str, Any]) -> None:
-        """Shorten the touch interval if the session's own timeout or its cookie is short."""
+        """Shorten the touch interval if the own timeout or the cookie's lifetime is short."""
         interval_ms = record.storage.touch_interval_ms
         cookie_lifetime = super()._cookie_lifetime if self.use_cookies else None
         lifetime = own_timeout(data) or cookie_lifetime

@@ -30,12 +30,12 @@ MIN_SECRET_BYTES = 16
 SECRET_COMMAND = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 #: Beaker's secrets. An empty one would turn off signing or encryption.
 _SECRETS = frozenset({"secret", "validate_key", "encrypt_key"})
-#: Options of this package for which an empty string has a meaning.
+#: Options for which empty does not mean "not set": no prefix, or an error (config/parse.py).
 _MAY_BE_EMPTY = frozenset({"prefix", "signing_keys"})
 
 
 def without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the session settings without empty strings, which mean "not set".
+    """Return the session settings without empty strings that mean "not set" (`_MAY_BE_EMPTY`).
 
     :param settings: names with or without ``session.`` or ``beaker.session.``.
     :raises ConfigurationError: a secret is empty.
@@ -71,7 +71,7 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
     if "invalidate_corrupt" in options:
         # Beaker does not convert it, and treats the string "false" from an INI file as true.
         options["invalidate_corrupt"] = converters.boolean(options["invalidate_corrupt"])
-    # An INI file can only hold a string, which Beaker refuses.
+    # Ignore a string: an INI file cannot hold a class, and Beaker refuses a string.
     chosen = options.get("session_class")
     if not isinstance(chosen, type):
         options["session_class"] = session_class(options)

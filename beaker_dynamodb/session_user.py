@@ -23,7 +23,7 @@ class SessionWithUser(SessionWithItem):
     """A session that belongs to a user after a log-in."""
 
     #: Whether this request's log-in was dropped, because the user's sessions were revoked or newer
-    #: ones replaced this one (``max_sessions``). Nothing was stored, and no cookie is set.
+    #: ones replaced this one (``max_sessions``). Nothing remains stored, and no cookie is set.
     revoked = False
     _log_in: LogIn | None = None
     _cached_storage: SessionStorage | None = None
@@ -41,7 +41,7 @@ class SessionWithUser(SessionWithItem):
         return self._cached_storage
 
     def logged_in(self) -> None:
-        """Record that the user has just logged in or entered the password again.
+        """Record that the user has just logged in or re-entered a password.
 
         With the option ``user_key`` this happens automatically when the user changes. In a request,
         the middleware then saves the session.
@@ -57,9 +57,9 @@ class SessionWithUser(SessionWithItem):
         return logged_in is not None and self._now() - logged_in <= seconds
 
     def _is_log_in(self, data: Mapping[str, Any], loaded: SessionRecord) -> bool:
-        """Return whether a save changes the user, and the log-in was not recorded yet.
+        """Return whether a save changes the user, but no log-in has been recorded.
 
-        Assigning the user records it, unless the user is inside a dict.
+        Assigning the user records a log-in, unless the user is inside a dict (``user.id``).
         """
         user = self._user_of(data)
         if user is None or user == self._user_of(loaded.seen_data):
@@ -106,7 +106,7 @@ class SessionWithUser(SessionWithItem):
         return self._log_in
 
     def _user_of(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the user in a session's data as a DynamoDB attribute, or None without a user."""
+        """Return the user in a session's data as a DynamoDB attribute, or None if it is unknown."""
         if self._users is None:
             return None
         name = self._users.user_key
@@ -123,7 +123,7 @@ class SessionWithUser(SessionWithItem):
         record: SessionRecord,
         old: SessionRecord | None,
     ) -> bool:
-        """Write the session, or move it from ``old``; return False if it ended meanwhile."""
+        """Write the session, or move it from ``old``; return False if it was not stored."""
         loaded = old or record
         before = {} if self._users is None else dict(loaded.seen_data)
         self.revoked = not self._register(data, record, loaded)
@@ -170,11 +170,11 @@ class SessionWithUser(SessionWithItem):
     def _confirm(
         self, record: SessionRecord, old: SessionRecord, before: Mapping[str, Any]
     ) -> bool:
-        """Finish a stored log-in; return False if it was revoked meanwhile."""
+        """Finish a stored log-in; return False if it was revoked before or during the save."""
         users, log_in, earlier = self._users, self._log_in, self._user_of(before)
         if users is None or not record.registered or log_in is None:
             return True
-        # Until this save, another user owned the session, so a revoke could not end it.
+        # Another user owned the session until this save, so a revoke could not find it.
         changed = earlier is not None and old is record and earlier != log_in.user
         if not users.confirm(log_in, record.key, always=changed):
             record.delete(events.REVOKED)

@@ -70,13 +70,13 @@ maxlength="$longest_name"><input name="value" placeholder="value" aria-label="va
 maxlength="$longest_value"><button name="action" value="set">Set value</button></form>
 $buttons
 <div class="try" id="race" hidden><form><button type="button">20 at once</button></form>
-<span class="note" role="status">20 requests at a time, each of which sets another value.</span>
+<span class="note" role="status">20 requests at once, each of which sets a different value.</span>
 </div><div class="try" id="late" hidden><form><button type="button">Slow save</button></form>
-<span class="note" role="status">A slow request saves a value; you log out meanwhile.</span>
+<span class="note" role="status">You log out while a slow request saves a value.</span>
 </div>$switch</section>
 <section><h2>A cached slow function</h2>
 <p><span class="big" id="number">$number</span> <span class="note">drawn at random</span></p>
-<p>Drawn <b>$age s ago</b>, and kept for $kept s by Beaker's cache. To draw it takes
+<p>Drawn <b>$age s ago</b>, and kept for $kept s by Beaker's cache. Drawing it takes
 $slow_seconds s; this page got it in <b>$took ms</b>.</p></section>
 </div><div>
 <section><h2>What this page cost</h2><p class="big" id="cost">$cost</p>
@@ -140,7 +140,7 @@ value="$action">$label</button></form><span class="note">$about</span></div>"""
 SWITCH = """<div class="try"><form method="post" action="/outage"><button
 name="down" value="$down">$label</button></form>
 <span class="note">$about</span></div>"""
-TAKE_AWAY = {"label": "Outage", "about": "Stops the embedded DynamoDB, to see what visitors see."}
+TAKE_AWAY = {"label": "Outage", "about": "Stops the embedded DynamoDB to show what visitors see."}
 BRING_BACK = {"label": "End outage", "about": "Starts the embedded DynamoDB again."}
 OUTAGE = """<section><h2>DynamoDB does not answer</h2>
 <p>This page was answered with <b>503 Service Unavailable</b> in <b>$took ms</b>. You stay logged

@@ -43,7 +43,7 @@ DEVICE = "<tr><td>{browser}<td>{created:%Y-%m-%d %H:%M} UTC<td>{accessed:%Y-%m-%
 
 
 def home(request: Any) -> Response:
-    """Show the user's sessions, or the log-in."""
+    """Show the user's sessions, or the log-in form."""
     session = request.session
     if "userId" not in session:
         return Response(PAGE.format(title="Log in", body=LOG_IN))
@@ -55,7 +55,7 @@ def home(request: Any) -> Response:
 
 
 def device_rows(request: Any) -> Iterator[str]:
-    """Return a table row for each of the user's sessions, the latest first."""
+    """Yield a table row for each of the user's sessions, the latest first."""
     found = request.session_store.sessions(userId=request.session["userId"])
     for one in sorted(found, key=lambda one: one.created, reverse=True):
         browser = escape(one.special["browser"])

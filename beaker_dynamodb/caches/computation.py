@@ -19,13 +19,13 @@ class Computation:
     only if the item is still the one that was read.
     """
 
-    #: When the caller read its key, in milliseconds since the epoch, or None if it has not.
+    #: Just before the caller read its key, in milliseconds since the epoch. None before that.
     started_ms: int | None = None
     #: Whether the value was stored, or discarded.
     finished = False
     #: Whether a call to DynamoDB under the lock got no response.
     unanswered = False
-    #: Whether the item is known, and its writer token and creation time.
+    #: Whether the read found out what is stored. If so: the item's writer token and creation time.
     _known = False
     _writer: Attributes | None = None
     _created: Attributes | None = None
@@ -62,7 +62,10 @@ class Computation:
         return True
 
     def condition(self, items: ItemStore) -> Condition:
-        """Return the condition that the stored item has not changed since it was read."""
+        """Return the condition that the stored item has not changed since it was read.
+
+        If the read failed, the condition is that there is no unexpired item.
+        """
         if not self._known:
             return items.if_new()
         writer, created = Attr("writer"), Attr("created")

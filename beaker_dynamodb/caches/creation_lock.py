@@ -1,4 +1,4 @@
-"""The creation lock: only one thread of all processes and hosts computes a missing value."""
+"""The creation lock: among all processes and hosts, one thread computes a missing value."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
         Most waiting threads only check whether the value is stored. Once the lock has been held for
         the duration of a lease, it is released anyway: other processes must get a chance.
         """
-        # The delete would wait for a timeout too. The lock item expires anyway.
+        # After a call without an answer, do not wait for another: the lock item expires anyway.
         skip_call = self.computation.unanswered
         self._by_thread.computation = Computation()
         with self._turn:
@@ -180,11 +180,12 @@ class CreationLock(SynchronizerImpl):  # type: ignore[misc]  # Beaker has no typ
 
 
 class FallbackLock(CreationLock):
-    """A creation lock that excludes only the threads of this process during an outage.
+    """A creation lock that works only within this process during an outage.
 
-    For caches with ``on_error = miss``.
+    For caches with ``on_error = miss``. During an outage, a thread that has waited ``lock_timeout``
+    for its turn continues without it.
 
-    :param tolerates: counts an error and returns True (`CacheStorage.tolerates`).
+    :param tolerates: counts an error, and returns whether to ignore it (`CacheStorage.tolerates`).
     """
 
     #: Whether the thread whose turn it is holds the lock without a lease.

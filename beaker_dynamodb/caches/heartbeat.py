@@ -73,7 +73,7 @@ class Heartbeat:
             try:
                 lease = queue.popleft()
             except IndexError:
-                return  # a helper took the last one
+                return  # the queue is empty
             if not lease.renew():
                 self.remove(lease)
 

@@ -26,7 +26,7 @@ log = logging.getLogger("beaker_dynamodb")
 RENEW_FRACTION = 1 / 3
 #: A failed renewal is retried after this many seconds, or this fraction of the lease if shorter.
 RETRY_SECONDS, RETRY_FRACTION = 1.0, 1 / 10
-#: Duration of a lease, as a fraction of `lock_timeout`. Once it is over, the lock is abandoned.
+#: Duration of a lease, as a fraction of `lock_timeout`. If not renewed by then, it is abandoned.
 LEASE_FRACTION = 0.5
 #: First and longest pause between two polls of a lock that another process holds, in seconds.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
@@ -160,7 +160,7 @@ class LeaseAcquirer:
         return self._attempt() if self._clock.monotonic() >= self._next_attempt_at else None
 
     def wait(self, until: float) -> Lease | None:
-        """Poll until the lock is free or abandoned; return None once ``until`` has passed."""
+        """Poll for the lease; return it, or None once ``until`` has passed."""
         pause = MIN_POLL_SECONDS
         while (lease := self._attempt()) is None:
             while (seen := self._seen) is not None and self._clock.monotonic() < self._abandoned_at:
@@ -170,7 +170,7 @@ class LeaseAcquirer:
                     return None
                 current = self._items.read(self._key)
                 self._remember(current)
-                # The lock changed hands, and may soon be free again.
+                # If the lock has changed hands, it may soon be free again: poll faster.
                 changed_hands = current is None or current.owner != seen.owner
                 pause = MIN_POLL_SECONDS if changed_hands else min(pause * 2, MAX_POLL_SECONDS)
         return lease

@@ -14,8 +14,8 @@ from beaker_dynamodb.items.layout import whole_seconds
 from beaker_dynamodb.items.store import ItemStore
 
 LOCK = "beaker-lock"
-#: DynamoDB deletes an abandoned lock item this long after its lease. No clock is wrong by that
-#: much, so a lock in use is never deleted.
+#: DynamoDB may delete an abandoned lock item this many seconds after its lease. No clock is wrong
+#: by that much, so a lock in use is never deleted.
 LEFTOVER_SECONDS = 86_400
 
 
@@ -43,7 +43,7 @@ class LockItems:
     def acquire(self, key: Key, lock: LockItem, abandoned: LockItem | None) -> LockItem | None:
         """Write a lock item unless one exists.
 
-        :param abandoned: a lock item that may be replaced if it was not renewed meanwhile.
+        :param abandoned: a lock item to replace unless it was renewed since it was read, or None.
         :returns: None if the lock was acquired, otherwise its holder's lock item.
         """
         condition = Attr(self.options.hash_key).not_exists()

@@ -17,7 +17,7 @@ MAX_HELD_ELSEWHERE = 1000
 
 
 class LockRegistry:
-    """The locks of a process, and the heartbeat that renews them."""
+    """The locks of a process, and the heartbeat that renews their leases."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()

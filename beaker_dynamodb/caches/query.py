@@ -57,15 +57,15 @@ class Listing:
         """Delete the entries of a namespace, and discard the values being computed.
 
         Each creation lock found means that a value is being computed. A tombstone under the value's
-        key makes its write fail. Values whose computation or write starts later, by the clocks
-        of the two hosts, are kept.
+        key makes its write fail. A stored entry is kept if its computation or write started after
+        this call did, by the hosts' clocks.
 
         An entry overwritten between listing and deletion is deleted too, because a batch takes no
         conditions. Small Query pages keep that interval short.
 
         With a sort key, the locks are listed before the entries, so no value already being computed
-        is kept. A Scan reads locks and entries in any order: it misses a value stored in a part
-        already read if the lock is released before the Scan reaches it.
+        is kept. A Scan reads locks and entries in no fixed order. It misses a value that is stored
+        in a part already read if the value's lock is released before the Scan reaches that lock.
 
         :returns: the number of deleted entries and discarded values.
         """

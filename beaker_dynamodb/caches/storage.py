@@ -28,7 +28,7 @@ class CacheStorage:
         self.keys = backend.keys
         self.codec = backend.codec
         self.query = Listing(backend.items)
-        #: Tolerated errors, including those of calls that were not sent.
+        #: Tolerated errors, including those for calls that were not sent.
         self.tolerated = EventCounter()
         #: Entries that count as missing because this process cannot decode them.
         self.undecodable = EventCounter()
@@ -37,7 +37,7 @@ class CacheStorage:
     def deadline_ms(self, now_ms: int, lifetime: float | None) -> int | None:
         """Return when an entry that is written now expires, or None if it never does.
 
-        :param lifetime: in seconds; None for the configured one.
+        :param lifetime: in seconds; None for the option ``timeout``.
         """
         if lifetime is None:
             # 0 means forever in the option `timeout`, but immediately in Beaker's `expire`.
@@ -67,8 +67,8 @@ class CacheStorage:
 def _warn_about_default_table(table: str, region: str) -> None:
     """Warn once: Beaker does not pass ``cache.url`` to regions, so this may be the wrong table."""
     log.warning(
-        "a cache uses the table %r in %s, because its options name no table. Regions do not "
-        "inherit cache.url or cache.table_name from Beaker: set cache.REGION.url",
+        "a cache uses the table %r in %s, because its options name no table. Cache regions "
+        "do not inherit cache.url or cache.table_name from Beaker: set cache.REGION.url",
         table,
         region,
     )

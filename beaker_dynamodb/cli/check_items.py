@@ -109,7 +109,7 @@ class Operations:
 def check_sample(items: ItemStore, settings: Settings) -> Iterator[Result]:
     """Count the types in a sample; check that the items are written as the options say.
 
-    :raises DynamoDBError: a Scan is not possible.
+    :raises DynamoDBError: the Scan failed.
     """
     found = items.call("scan", Limit=SAMPLE_ITEMS)["Items"]
     if not found:
@@ -166,6 +166,6 @@ def _signatures(own: list[Mapping[str, Any]], settings: Settings) -> Found:
         return WARNING, f"{text}, but accepted", "wait one session.timeout"
     if accept == "plain" and settings.purpose == SESSIONS:
         remedy = "wait one session.timeout; Beaker's own middleware signs only with signing_keys"
-        return WARNING, f"{text}; only their plain data is read", remedy
+        return WARNING, f"{text}; they are read if they contain only plain data", remedy
     remedy = "accept_unsigned = true until they have expired, if you wrote them"
     return WARNING, f"{text}, and refused", remedy

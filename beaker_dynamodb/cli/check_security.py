@@ -128,10 +128,10 @@ def _signed(settings: Settings) -> Found:
 def _unsigned(settings: Settings) -> Found:
     accepted = settings.options.accept_unsigned
     if accepted is True:
-        text = "are read, so signatures do not protect"
+        text = "are read, so signatures do not protect you"
         return WARNING, text, "remove accept_unsigned when all servers sign"
     if accepted == "plain" and settings.purpose == SESSIONS:
-        text = "with this package's middleware, they are read as plain data only"
+        text = "with this package's middleware, they are read only if their data is plain"
         remedy = (
             "they can still be forged: set accept_unsigned = false, one session.timeout after all "
             "servers sign"
@@ -148,8 +148,8 @@ def _ids(options: Options) -> Found:
     if options.hash_ids:
         return OK, "hashed"
     if options.secret is not None:
-        return OK, "open nothing without the cookie's signature"
-    text = "open their sessions, for anyone who can read the table"
+        return OK, "useless without the cookie's signature"
+    text = "let anyone who can read the table open the sessions"
     return OK, text, "set session.secret, or hash_ids = true"
 
 
@@ -165,15 +165,15 @@ def _idle_timeout(settings: Settings) -> Found:
 @check("absolute timeout", "7.3.2")
 def _absolute_timeout(options: Options) -> Found:
     if options.absolute_timeout is not None:
-        return OK, f"{options.absolute_timeout:g} seconds after the last log-in, or the creation"
-    text = "absolute_timeout is not set: a session that is used never ends"
+        return OK, f"{options.absolute_timeout:g} seconds after the last log-in, or creation"
+    text = "absolute_timeout is not set: a session that stays in use never ends"
     return WARNING, text, "set it, for example to 28800"
 
 
 @check("user sessions", "7.1.2", "7.4.2")
 def _users(options: Options, described: Mapping[str, Any]) -> Found:
     if options.user_key is None:
-        text = "no limit; a revoke may miss a log-in of the last second"
+        text = "no limit; a revoke may miss a log-in in the last second"
         return OK, text, "if users log in, set user_key (docs/howto/log-out-everywhere.md)"
     index = index_name(options.user_key)
     if described and find(described, index) is None:

@@ -47,7 +47,7 @@ class Result:
     :param name: what was checked.
     :param status: `OK`, `WARNING` or `ERROR`.
     :param text: what was found.
-    :param remedy: how to fix it.
+    :param remedy: how to fix it, or what could be improved; may be empty.
     :param asvs: the OWASP ASVS 5.0 requirements that it covers (docs/explanation/owasp.md).
     """
 
@@ -70,7 +70,7 @@ def failed(name: str, error: DynamoDBError) -> Result:
             return Result(name, ERROR, str(error))
         text, _, remedy = str(error).partition(". ")  # what happened, what to check
         return Result(name, ERROR, text, remedy)
-    # IAM distinguishes a Query of an index from one of the table.
+    # IAM distinguishes a Query of an index from a Query of the table.
     action = INDEX_QUERY if name.startswith("Query, ") else error.operation or ""
     user, flags = OPTIONAL.get(action, ("", ""))
     remedy = f"beaker-dynamodb policy{flags} prints what to allow"
@@ -149,7 +149,7 @@ def check_key(client: Any, options: Options) -> Found:
 
 @check("time to live")
 def check_time_to_live(client: Any, options: Options) -> Found:
-    """Check that DynamoDB deletes expired items, by the configured attribute."""
+    """Check that time to live is on and uses the configured attribute."""
     attribute = options.ttl_attribute
     found = table.time_to_live_attribute(client, options.table_name)
     if found is None:
@@ -157,7 +157,8 @@ def check_time_to_live(client: Any, options: Options) -> Found:
         return ERROR, text, "beaker-dynamodb create-table turns it on"
     if found != attribute:
         text = f"is on for {found!r}, but the items have {attribute!r}"
-        return ERROR, text, f"set ttl_attribute = {found}, or turn it off there"
+        remedy = f"set ttl_attribute = {found}, or turn time to live off and run create-table later"
+        return ERROR, text, remedy
     return OK, f"on (attribute {attribute!r})"
 
 
@@ -165,7 +166,7 @@ def check_time_to_live(client: Any, options: Options) -> Found:
 def check_indexes(options: Options, described: Mapping[str, Any]) -> Found:
     """Check that each indexed special key has its index."""
     if not options.index_keys:
-        return OK, "none wanted"
+        return OK, "none configured"
     try:
         missing = indexes.missing(options, described)
     except ConfigurationError as error:
@@ -184,8 +185,8 @@ def check_indexes(options: Options, described: Mapping[str, Any]) -> Found:
         found = indexes.find(described, wanted["IndexName"])
         if found is not None and (lacking := indexes.lacking(found, wanted)):
             text = (
-                f"{found['IndexName']} has no {', '.join(lacking)}: finding sessions by it takes a "
-                "read for each of them"
+                f"{found['IndexName']} lacks {', '.join(lacking)}, so each session found with it "
+                "costs one more read"
             )
             return WARNING, text, "beaker-dynamodb create-table --replace-indexes"
     return OK, ", ".join(indexes.index_name(key) for key in options.index_keys)
@@ -208,7 +209,7 @@ def check_clock(response: Mapping[str, Any], before: float, after: float) -> Fou
         return OK, f"within {SKEW_SECONDS:g} seconds of the server's"
     text = f"{abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the server's"
     status = WARNING if abs(ahead) < MAX_SKEW_SECONDS else ERROR
-    return status, text, "synchronize the clock by NTP; expiry depends on it"
+    return status, text, "synchronize the clock with NTP; expiry depends on it"
 
 
 @check("round trip")

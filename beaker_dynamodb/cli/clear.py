@@ -30,8 +30,8 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
     """Delete all entries of one cache namespace.
 
     Does the same as clear() of the cache. On a table without a sort key this scans the whole
-    table. Entries that are written meanwhile stay. A value of more than 400 KB is several items.
-    `beaker-dynamodb stats` lists the namespaces.
+    table. New entries written while it runs are kept. A value of more than 400 KB counts as
+    several items. `beaker-dynamodb stats` lists the namespaces.
     """
     options = settings.existing(consistent_read=True)
     table = options.table_name
@@ -43,7 +43,7 @@ def clear(settings: Settings, namespace: str, yes: bool, as_json: bool) -> None:
             found = storage.query.delete(namespace)
         except BaseException:  # also Ctrl-C
             # DynamoDB may have carried out a batch whose response did not arrive.
-            click.echo(f"{_summary(used)} Up to 25 more may be deleted.", err=True)
+            click.echo(f"{_summary(used)} Up to 25 more may have been deleted.", err=True)
             raise
     if not found:
         click.echo(f"{used} used.", err=True)

@@ -97,7 +97,7 @@ def command(
 
 
 def confirm(question: str) -> None:
-    """Ask on stderr.
+    """Ask on stderr, and return only if the user agrees.
 
     :raises Failed: the user answers no.
     :raises click.UsageError: stdin is not a terminal and has no answer.

@@ -43,7 +43,7 @@ KINDS = {
 
 @dataclass
 class Group:
-    """The items of one prefix and kind, or of one cache namespace."""
+    """Totals for one prefix and kind, or one cache namespace."""
 
     live: int = 0
     expired: int = 0
@@ -51,7 +51,7 @@ class Group:
     largest: int = 0
     read_units: float = 0.0
     write_units: float = 0.0
-    oldest: float | None = None
+    oldest: float | None = None  # creation in epoch seconds, or None if unknown
     newest: float | None = None
     sizes: Counter[int] = field(default_factory=Counter)
     namespaces: dict[str, Group] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Group:
         """Count an item.
 
         :param size: bytes.
-        :param created: epoch seconds.
+        :param created: epoch seconds, or None if unknown.
         :param consistent: whether requests read it consistently.
         """
         self.expired += expired
@@ -137,7 +137,7 @@ class Counts:
                 )
 
     def _expired(self, item: Mapping[str, Any]) -> bool:
-        # A lock has no deadline, only DynamoDB's time to live.
+        # Locks and chunks have no deadline, only DynamoDB's time to live.
         attribute = "deadline" if "deadline" in item else self.options.ttl_attribute
         try:
             return attribute in item and milliseconds(item[attribute]) <= self.now_ms

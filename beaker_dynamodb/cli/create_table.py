@@ -33,8 +33,8 @@ MARKS = {CHANGED: "+", DIFFERS: "!"}
 @click.option(
     "--replace-indexes",
     is_flag=True,
-    help="Delete indexes that lack attributes, and create them again. Meanwhile sessions cannot be "
-    "found by them.",
+    help="Delete indexes that lack attributes, and create them again. Until then, sessions cannot "
+    "be found with them.",
 )
 @with_extras
 @json_flag

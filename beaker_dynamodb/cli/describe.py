@@ -34,7 +34,7 @@ def describe_session(payload: str) -> tuple[str, Any]:
         data = b""  # encrypted: the nonce and the ciphertext, each in base64
     if data[:1] == b"\x80":
         return "pickle", describe_pickle(data)
-    if data[:1] == b"\x78":  # zlib, as Beaker's JSON serializer compresses
+    if data[:1] == b"\x78":  # zlib: Beaker's JSON serializer compresses its output
         try:
             return "json", _Describer().value(json.loads(decompress(data, "zlib")))
         except (ValueError, RecursionError) as error:

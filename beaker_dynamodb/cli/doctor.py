@@ -39,11 +39,11 @@ COLORS = {OK: "green", WARNING: "yellow", ERROR: "red"}
 def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     """Check everything that sessions and caches need, and say how to fix what is wrong.
 
-    Checks credentials, Region, table, key, time to live and indexes; tries every operation on an
-    item that it deletes again; checks the clock, the round trip, a sample of 100 items, and, with
-    --ini, the settings of cookies, signatures and lifetimes, with the requirements of OWASP ASVS
-    5.0 that they concern. Run it where the application runs, with its credentials. Exit code 1 if
-    there is an error.
+    Checks credentials, Region, table, key, time to live and indexes; tries every operation on
+    test items that it deletes again; checks the clock, the round trip, a sample of 100 items and
+    the security settings (of cookies and lifetimes only with --ini), and names the requirements
+    of OWASP ASVS 5.0 that they cover. Run it where the application runs, with its credentials.
+    Exit code 1 if there is an error.
     """
     results = []
     for result in examine(settings):
@@ -86,7 +86,8 @@ def _check_table(
 ) -> Generator[Result, None, Mapping[str, Any] | None]:
     """Check whether the table can be reached.
 
-    :returns: its description, or None if it cannot be reached; empty if DescribeTable is denied.
+    :returns: its description, or None if it does not exist or cannot be used; empty if
+        DescribeTable is denied.
     """
     result = checks.check_credentials(items.options)
     yield result

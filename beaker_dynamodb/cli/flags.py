@@ -33,7 +33,7 @@ def with_settings(function: Callable[..., Any], purpose: str = SESSIONS) -> Call
 
     @click.option("--ini", metavar="FILE", help="Read session.* and cache.* from an INI file.")
     @click.option(
-        "--section", metavar="NAME", help="Its section; default: the one with type = ext:dynamodb."
+        "--section", metavar="NAME", help="Section in FILE; default: that with type ext:dynamodb."
     )
     @click.option(
         "--for",
@@ -139,7 +139,7 @@ def with_extras(function: Callable[..., Any]) -> Callable[..., Any]:
         help="A tag; repeatable.",
     )
     @click.option("--kms-key", metavar="KEY", help="Encrypt with this KMS key: ARN, id or alias.")
-    @click.option("--deletion-protection", is_flag=True, help="Refuse DeleteTable.")
+    @click.option("--deletion-protection", is_flag=True, help="Make DeleteTable fail.")
     @click.option("--point-in-time-recovery", is_flag=True, help="Turn on continuous backups.")
     @functools.wraps(function)
     def wrapper(**given: Any) -> Any:

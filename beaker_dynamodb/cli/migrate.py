@@ -34,22 +34,22 @@ from beaker_dynamodb.sessions.storage import SessionStorage
     "--timeout 1800 --dry-run\n"
     "migrate --from-ini old.ini --to-ini new.ini --create --verify all",
 )
-@click.option("--from", "from_url", metavar="URL", help="The old store, see above.")
+@click.option("--from", "from_url", metavar="URL", help="The old store; see above.")
 @click.option("--from-ini", metavar="FILE", help="Or the INI file that configures the old store.")
 @click.option(
-    "--from-section", metavar="NAME", default="app:main", show_default=True, help="Its section."
+    "--from-section", metavar="NAME", default="app:main", show_default=True, help="Section in FILE."
 )
 @click.option(
     "--to", "to_url", metavar="URL", help="The new store: dynamodb://REGION/TABLE?option=value"
 )
 @click.option("--to-ini", metavar="FILE", help="Or the INI file that configures the new store.")
-@click.option("--to-section", metavar="NAME", help="Its section; default: that of ext:dynamodb.")
+@click.option("--to-section", metavar="NAME", help="Section in FILE; default: the DynamoDB one.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="session.timeout of the new application, for --to; default: a session ends a day after "
-    "its last access.",
+    help="session.timeout of the new application; overrides that in --to-ini. Default for --to: a "
+    "session ends a day after its last access.",
 )
 @click.option("--create", is_flag=True, help="Create the target table if it does not exist.")
 @click.option(
@@ -70,7 +70,7 @@ from beaker_dynamodb.sessions.storage import SessionStorage
     "--read-units-per-second",
     type=click.FloatRange(min=0, min_open=True),
     metavar="UNITS",
-    help="Limit the read capacity consumed of an old store in DynamoDB.",
+    help="Limit the read capacity consumed from an old store in DynamoDB.",
 )
 @click.option(
     "--verify",
@@ -112,10 +112,10 @@ def migrate(
 
     The old store is one of file:///FOLDER, dbm:///FOLDER (Beaker's data_dir), redis://HOST/0,
     mongodb://HOST/DATABASE, dynamodb://REGION/TABLE?prefix=…, or an SQLAlchemy URL. It is only
-    read. The new store keeps a record of each copied session for 30 days after its end, so the same
-    command can run again, from any host: it continues an interrupted run, copies only what is new
-    or was changed in the old store, and never brings back a session that a user has logged out of.
-    Exit code 1: some sessions could not be copied.
+    read. The new store keeps a record of each copied session for 30 days after it expires, so the
+    same command can run again, from any host: it continues an interrupted run, copies only what is
+    new or was changed in the old store, and never restores a session that a user has logged out of.
+    Exit code 1: a session could not be copied, or a copy differs.
     """
     source = _source(from_url, from_ini, from_section, read_units_per_second)
     target = _target(to_url, to_ini, to_section, timeout, create=create and not dry_run)
@@ -210,15 +210,15 @@ def _show(migration: Migration, used: Capacity) -> None:
             click.echo(f"{counts[name]:>10,}  {label}")
     if report.opaque:
         opaque = counted(report.opaque, "copy is", "copies are")
-        click.echo(f"{opaque} encrypted: only the application can read them")
+        click.echo(f"{opaque} readable only by the application (encrypted, or its own format)")
     if report.foreign:
         foreign = counted(report.foreign, "entry is not a session", "entries are not sessions")
         click.echo(f"in the old store, {foreign}")
     if migration.dry_run:
         units = counted(report.write_units, "write unit")
         click.echo(
-            f"dry run: nothing was written; a real run would use {units}, by the sizes of the "
-            "sessions"
+            f"dry run: nothing was written; a real run would use {units}, estimated from "
+            "the sizes of the sessions"
         )
     if report.refused_writes:
         refused = counted(report.refused_writes, "write was", "writes were")

@@ -31,7 +31,7 @@ def _check_account(_: click.Context, __: click.Parameter, value: str) -> str:
     multiple=True,
     type=click.Choice(list(USES)),
     metavar="USE",
-    help=f"What to allow; repeatable: {', '.join(USES)}. Default: requests of the sessions or of "
+    help=f"What to allow; repeatable: {', '.join(USES)}. Default: requests for sessions or for "
     "the cache (--for), up to 400 KB; `create` unless create_table is false; `session-store` with "
     "indexed special keys; `reap` with reap_interval.",
 )

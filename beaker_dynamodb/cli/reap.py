@@ -36,8 +36,8 @@ from beaker_dynamodb.migrate.from_dynamodb import location
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Save the progress in this file, and continue from it; deleted when all is done. It "
-    "contains ids: keep it safe.",
+    help="Save the progress in this file, and continue from it; the file is deleted at the "
+    "end. It contains session ids: keep it safe.",
 )
 @with_scan
 @json_flag
@@ -52,8 +52,8 @@ def reap(
 ) -> None:
     """Delete expired sessions and cache entries, on tables without time to live.
 
-    Deletes only items with the prefix, and none that is written meanwhile. Reads the whole table;
-    DynamoDB's own time to live does the same at no cost.
+    Deletes only items with the prefix, and none that was written again after it was read.
+    Reads the whole table; DynamoDB's own time to live does the same at no cost.
     """
     if dry_run and state is not None:
         raise click.UsageError("--state does not work with --dry-run")
@@ -102,7 +102,7 @@ def reap(
 class _StateFile:
     """A JSON file that says where to resume. Private to its owner: keys contain session ids.
 
-    :param location: identifies the table and prefix; a state file of another one is refused.
+    :param location: identifies the table and prefix; a file with another location is refused.
     """
 
     path: Path

@@ -26,7 +26,7 @@ from beaker_dynamodb.sessions.stored_session import StoredSession
 
 ROTATE = (
     "Rotate session.secret first, and signing_keys if they leaked too, and restart the "
-    "application. Until then, sessions that start are as exposed as those that end here."
+    "application. Until then, new sessions are as exposed as those revoked here."
 )
 
 
@@ -67,8 +67,8 @@ def revoke(
 
     Requests in flight cannot bring a session back. ID is the same as for `show`.
 
-    --all reads the table consistently, and again until it finds no session. If new sessions start
-    all the time, end those from before the new secret only: --created-before TIME.
+    --all repeats a consistent read of the whole table until it finds no session. If new sessions
+    keep starting, end only those from before the new secret: --created-before TIME.
     """
     if [session_id is not None or bool(where), all_].count(True) != 1:
         raise click.UsageError("pass one of: a session, --where KEY=VALUE, or --all")
@@ -153,7 +153,7 @@ class _Chosen:
                 return
             found = counted(number, "session")
             click.echo(
-                f"{found} revoked. Reading again, for sessions that started since.", err=True
+                f"{found} revoked. Reading again, to find sessions that started since.", err=True
             )
 
 
@@ -170,8 +170,8 @@ class _Chosen:
 def erase(settings: Settings, where: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Delete everything that is stored about a user: sessions, their chunks, and the user's item.
 
-    Needs the option user_key. Log-ins in flight fail. An item without personal data stays for an
-    hour to make sure of that.
+    Needs the option user_key. Log-ins in flight fail. To make sure of that, an item with only a
+    digest of the user stays for an hour.
     """
     special = conditions(settings, (where,))
     options = settings.existing(consistent_read=True)

@@ -55,7 +55,7 @@ def print_rows(found: Iterable[StoredSession], *, show_ids: bool = False) -> Non
 def summary(
     found: Iterable[StoredSession], done: str, used: Capacity
 ) -> Iterator[Iterator[StoredSession]]:
-    """Yield the sessions; then say on stderr how many there were, even after an error.
+    """Yield the sessions; then print the number on stderr; after an error, only if it is not 0.
 
     :param done: what was done to them: "revoked".
     """

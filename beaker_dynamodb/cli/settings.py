@@ -36,7 +36,7 @@ class Settings:
         return Keys(self.options).prefixes[self.purpose == CACHE]
 
     def existing(self, **changes: Any) -> Options:
-        """Return the options with these changes, and without ``create_table``."""
+        """Return the options with these changes, and ``create_table`` off: never create a table."""
         return replace(self.options, create_table=False, **changes)
 
 

@@ -37,7 +37,7 @@ class TableChanges:
 
     :param dry_run: skip the calls that change something.
     :param say: prints a line of progress.
-    :param sleep: waits a number of seconds between two polls.
+    :param sleep: waits for a number of seconds, between two polls.
     :param clock: returns seconds.
     """
 
@@ -67,7 +67,7 @@ class TableChanges:
     ) -> Mapping[str, Any] | None:
         """Wait until the table is ACTIVE and ready; a dry run does not wait.
 
-        :param what: what it waits for, in the lines of progress.
+        :param what: shown after "waiting for" in progress lines.
         :returns: the table's description, or None if the table is gone.
         """
         began = next_line = self.clock()

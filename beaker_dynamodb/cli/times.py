@@ -23,19 +23,19 @@ _BOUNDS = {
         Attr("created").lt,
         "Only sessions that started before TIME: 2026-11-24T04:23Z, or an age such as 90m, 7d.",
     ),
-    "created_after": (Attr("created").gt, "... started after TIME."),
-    "used_before": (Attr("accessed").lt, "... last accessed before TIME."),
-    "used_after": (Attr("accessed").gt, "... last accessed after TIME."),
+    "created_after": (Attr("created").gt, "Only sessions that started after TIME."),
+    "used_before": (Attr("accessed").lt, "Only sessions last accessed before TIME."),
+    "used_after": (Attr("accessed").gt, "Only sessions last accessed after TIME."),
 }
 
 
 def iso(time: datetime | None) -> str | None:
-    """Return a UTC time as ``2026-11-24T04:23:41Z``."""
+    """Return a UTC time as ``2026-11-24T04:23:41Z``, or None if it is None."""
     return None if time is None else f"{time.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
-    """Parse an ISO 8601 time, or an age such as ``7d``."""
+    """Parse an ISO 8601 time (UTC without a time zone), or an age such as ``7d``."""
     if value is None:
         return None
     try:

@@ -25,7 +25,7 @@ where_flag = click.option(
     "--where",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Only sessions with this special key, which must have an index; repeat to narrow down.",
+    help="Only sessions with this special key; repeatable. At least one key must have an index.",
 )
 
 
@@ -81,7 +81,7 @@ def find(
     """Return the sessions with these ids or digests.
 
     :param special: special keys that narrow the search for digests; if empty, the table is scanned.
-    :raises Failed: a session does not exist.
+    :raises Failed: a session does not exist or has expired.
     """
     found = [store.get(name, consistent=consistent) for name in names if not is_digest(name)]
     wanted = set(filter(is_digest, names))

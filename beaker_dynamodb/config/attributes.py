@@ -61,7 +61,7 @@ def check_index_keys(index_keys: Collection[str], special_keys: Mapping[str, str
             raise ConfigurationError(
                 f"option special_keys: {name!r} is a BOOL, which DynamoDB cannot index"
             )
-    # An index projects the ttl_attribute, and all special keys except its own.
+    # Plus the ttl_attribute, minus the index's own special key: these two cancel out.
     attributes = len(INDEXED_ATTRIBUTES) + len(special_keys)
     if index_keys and (
         len(index_keys) > MAX_INDEXES
@@ -77,7 +77,7 @@ def check_index_keys(index_keys: Collection[str], special_keys: Mapping[str, str
 def check_user_key(
     user_key: str | None, max_sessions: int | None, index_keys: Collection[str]
 ) -> None:
-    """Raise ConfigurationError if a user's sessions cannot be found."""
+    """Raise ConfigurationError if user_key has no index, or max_sessions has no user_key."""
     if user_key is not None and user_key not in index_keys:
         raise ConfigurationError(
             f"option user_key: {user_key!r} is not an indexed special key; set special_keys = "

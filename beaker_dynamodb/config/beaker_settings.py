@@ -15,7 +15,7 @@ SESSIONS, CACHE = "sessions", "cache"
 TYPES = ("ext:dynamodb", "dynamodb")
 #: Settings that Beaker's Session reads and that are also options of this package.
 SHARED = frozenset({"secret"})
-#: Beaker's Session adds this to its timeout before it passes it to a backend (beaker/session.py).
+#: What Beaker's Session adds to a timeout that it passes to a backend (beaker/session.py).
 BEAKER_SLACK_SECONDS = 120.0
 
 
@@ -27,10 +27,11 @@ def beaker_parameters() -> frozenset[str]:
 def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return this package's options and Beaker's settings.
 
-    A session's ``timeout`` becomes the option, plus the 120 seconds that Beaker adds.
+    The sessions' ``timeout`` is in both; the option includes the 120 seconds that Beaker adds.
 
     :param given: settings without ``session.`` or ``cache.``.
     :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
+    :raises ConfigurationError: ``session.timeout`` is not a number.
     """
     beaker_names = beaker_parameters() if purpose == SESSIONS else {"type"}
     own = {name: value for name, value in given.items() if name not in beaker_names}
@@ -48,7 +49,7 @@ def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[
 def session_options(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return this package's options in an application's settings, without Beaker's.
 
-    :param prefix: start of the names, optionally after ``beaker.``. Other names are ignored.
+    :param prefix: start of the names; ``beaker.`` may come before it. Other names are ignored.
     :raises ConfigurationError: the sessions are not in DynamoDB.
     """
     given = {
@@ -59,6 +60,6 @@ def session_options(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     }
     if given.get("type", TYPES[0]) not in TYPES:
         raise ConfigurationError(f"{prefix}type is {given['type']!r}, not ext:dynamodb")
-    # Leave out Beaker's timeout too: nothing is written.
+    # Leave out Beaker's timeout too: no session is saved with these options.
     beaker_names = beaker_parameters()
     return {name: value for name, value in given.items() if name not in beaker_names}

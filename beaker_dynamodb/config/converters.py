@@ -41,7 +41,7 @@ def string(value: Any) -> str:
 
 
 def endpoint_url(value: Any) -> str:
-    """Remove user and password from the URL, which botocore does not send."""
+    """Remove user and password from the URL: botocore does not send them."""
     return urls.endpoint_url(string(value))
 
 
@@ -65,7 +65,7 @@ def number(value: Any) -> float:
     except (TypeError, ValueError):
         result = math.nan
     if isinstance(value, bool) or not 0 <= result < math.inf:
-        raise ValueError("must be a number of at least 0")
+        raise ValueError("must be a non-negative number")
     if result > MAX_NUMBER:
         raise ValueError(f"must be at most {MAX_NUMBER:.0f}")
     return result
@@ -74,7 +74,7 @@ def number(value: Any) -> float:
 def positive_number(value: Any) -> float:
     result = number(value)
     if result == 0:
-        raise ValueError("must be above 0")
+        raise ValueError("must be greater than 0")
     return result
 
 
@@ -100,7 +100,7 @@ def choice(*words: str) -> Callable[[Any], str]:
 def table_name(value: Any) -> str:
     name = string(value)
     if not _TABLE_NAME.fullmatch(name):
-        raise ValueError("is not a table name: 3 to 255 of a-z, A-Z, 0-9, _ - and .")
+        raise ValueError("must be an ARN, or 3 to 255 characters from a-z, A-Z, 0-9, _ - and .")
     return name
 
 
@@ -112,14 +112,14 @@ def attribute_name(value: Any) -> str:
 
 
 def prefix(value: Any) -> str:
-    """Accept a key prefix and add a missing final colon.
+    """Accept a key prefix and add a missing final colon; an empty prefix stays empty.
 
     Ids and namespaces in a key never contain an unescaped colon (items/keys.py), so none of them
-    can reach into another prefix.
+    can be mistaken for a part of a longer prefix.
     """
     name = string(value)
     if "|" in name or "%" in name:
-        raise ValueError("must not contain | or %, which have a meaning in keys")
+        raise ValueError("must not contain | or %, which have a special meaning in keys")
     if len(name.encode()) > MAX_PREFIX_BYTES:
         raise ValueError(f"must have at most {MAX_PREFIX_BYTES} bytes")
     return name if not name or name.endswith(":") else name + ":"
@@ -148,7 +148,7 @@ def secrets(value: Any) -> tuple[str, ...]:
 
 
 def signing_keys(value: Any) -> tuple[bytes, ...]:
-    """Accept a comma-separated string, or a list of strings or bytes.
+    """Accept a comma-separated string, one key as bytes, or a list of strings or bytes.
 
     Error messages contain neither a key nor its length.
     """

@@ -23,9 +23,9 @@ def option(
 
     :param convert: converts a string or a Python value; raises ValueError with the reason.
     :param help: description for the documentation and ``--help``.
-    :param default_text: the default in words, if ``default`` does not explain it. None and () are
-        shown as "none".
-    :param unit: unit of the number.
+    :param default_text: the default in words, if ``default`` does not explain it. For a
+        ``default`` of None or (), it is "none" unless given.
+    :param unit: unit of a number, or an empty string.
     :param aliases: other names of the same option.
     :param secret: whether to hide the value in reprs and messages.
     """

@@ -25,7 +25,7 @@ def function(value: object) -> Callable[..., Any] | str:
 
 
 def import_function(option: str, value: Callable[..., Any] | str) -> Callable[..., Any]:
-    """Return the function that an option names.
+    """Return an option's function; import it if the option names it.
 
     :param option: the option's name, for error messages.
     :raises ConfigurationError: the function cannot be imported, or is not callable.

@@ -11,38 +11,42 @@ from typing import Any
 from beaker_dynamodb.config.beaker_settings import SESSIONS, TYPES
 from beaker_dynamodb.exceptions import ConfigurationError
 
-#: A Paste filter that needs no `session.type`.
+#: This package's Paste filter. In its section, the default of `session.type` is ext:dynamodb.
 PASTE_FILTER = "egg:beaker-dynamodb#session"
 
 
 def read_ini(path: str, section: str | None = None, purpose: str = SESSIONS) -> dict[str, Any]:
-    """Return the settings of a section, without ``session.`` or ``beaker.cache.``.
+    """Return a section's settings, by name without the prefix (such as ``beaker.session.``).
 
     ``%(here)s`` and ``[DEFAULT]`` work as in Paste.
 
     :param section: name of a section, with any type of store; default: the section that uses
         DynamoDB.
     :param purpose: ``sessions``, ``cache`` or ``cache.REGION``.
-    :raises ConfigurationError: the file cannot be read, or the section does not exist or is
-        ambiguous.
+    :raises ConfigurationError: the file cannot be read, the section does not exist, or without
+        ``section``, no section uses DynamoDB or several do with different settings.
     """
     parser = _parser(path)
     names = parser.sections() or ["DEFAULT"]
     if section is not None:
         if section not in names:
-            raise ConfigurationError(f"{path} has no section [{section}], but {_listed(names)}")
+            raise ConfigurationError(f"{path} has no section [{section}]; it has {_listed(names)}")
         return _settings(parser, path, section, purpose)
     settings = {name: _settings(parser, path, name, purpose) for name in names}
     matching = {name: given for name, given in settings.items() if given.get("type") in TYPES}
     if not matching:
         key = "session.type" if purpose == SESSIONS else f"{purpose}.type"
         raise ConfigurationError(
-            f"{path}: no section has {key} = ext:dynamodb; choose one with --section"
+            f"{path}: no section has {key} = ext:dynamodb; name one with --section (migrate: "
+            "--to-section)"
         )
     first, *others = matching.values()
     # Sections may be equal, for instance if [DEFAULT] has all settings.
     if any(given != first for given in others):
-        raise ConfigurationError(f"{path}: choose one with --section: {_listed(matching)}")
+        raise ConfigurationError(
+            f"{path}: several sections have different settings; choose one with --section "
+            f"(migrate: --to-section): {_listed(matching)}"
+        )
     return first
 
 
@@ -77,7 +81,7 @@ def _settings(parser: ConfigParser, path: str, section: str, purpose: str) -> di
 
 
 def _cache_settings(given: Mapping[str, Any], region: str) -> dict[str, Any]:
-    """Return the settings of a region, or of the cache itself if ``region`` is empty."""
+    """Return the settings of a region ({} if unknown), or of the cache if ``region`` is ""."""
     regions = [name.strip() for name in given.get("regions", "").split(",") if name.strip()]
     if not region:
         prefixes = tuple(f"{name}." for name in regions)

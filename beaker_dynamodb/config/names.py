@@ -1,4 +1,4 @@
-"""Report unknown option names: misspelled options, Beaker's settings and the application's."""
+"""Report unknown option names: misspelled ones as errors, others as warnings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ IGNORED_OPTIONS = frozenset(
         "webtest_varname",
     }
 )
-#: This package's options by the names that other libraries use.
+#: This package's options by the names that other libraries use. These names are errors too.
 OTHER_NAMES = {
     "access_key": "aws_access_key_id",
     "aws_access_key": "aws_access_key_id",
@@ -58,16 +58,19 @@ OTHER_NAMES = {
     "secret_key": "aws_secret_access_key",
     "ttl": "timeout",
 }
-#: A misspelling has at most this many wrong letters; that of a short name, at most one.
-MAX_WRONG_LETTERS, SHORT_NAME = 2, 5
+#: A misspelling has at most this many wrong letters.
+MAX_WRONG_LETTERS = 2
+#: The misspelling of an option with fewer letters than this has only one wrong letter.
+SHORT_NAME = 5
 
 
 def check_unknown(name: str, known: Collection[str], *, strict: bool) -> None:
-    """Warn once that an unknown option is ignored.
+    """Warn once that an unknown option is ignored, unless Beaker may have passed it.
 
     :param known: all names of this package's options.
     :param strict: the option ``strict_options``.
-    :raises ConfigurationError: the name is a misspelled option, or any unknown one if ``strict``.
+    :raises ConfigurationError: the name is a misspelled option or one of `OTHER_NAMES`; with
+        ``strict``, also for other unknown names.
     """
     # Beaker leaves dotted names in the settings: unlisted regions, sa.* for SQLAlchemy, and keyword
     # arguments of its middleware such as session.type.

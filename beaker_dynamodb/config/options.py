@@ -39,18 +39,18 @@ class Options(SecurityOptions):
     prefix: str | None = option(
         converters.prefix,
         "Start of every key, so that applications can share a table. A missing final colon is "
-        "added, so no id can reach into another prefix.",
+        "added, so that no id is mistaken for a part of the prefix.",
         default_text="`sess:` for sessions, `cache:` for caches",
     )
     client: Any = option(
         converters.live,
-        "A boto3 DynamoDB client to use instead. Connection options are then ignored.",
+        "A boto3 DynamoDB client to use. The options for the connection are then ignored.",
     )
     region_name: str | None = option(
         converters.string, "AWS Region.", default_text=_AWS_CHAIN, aliases=("region",)
     )
     endpoint_url: str | None = option(
-        converters.endpoint_url, "Endpoint, such as DynamoDB Local.", default_text=_AWS_CHAIN
+        converters.endpoint_url, "Endpoint URL, such as DynamoDB Local's.", default_text=_AWS_CHAIN
     )
     aws_access_key_id: str | None = option(
         converters.string,
@@ -59,7 +59,7 @@ class Options(SecurityOptions):
         secret=True,
     )
     aws_secret_access_key: str | None = option(
-        converters.string, "Belongs to `aws_access_key_id`.", default_text=_AWS_CHAIN, secret=True
+        converters.string, "Secret for `aws_access_key_id`.", default_text=_AWS_CHAIN, secret=True
     )
     config: Any = option(
         converters.live,
@@ -73,7 +73,7 @@ class Options(SecurityOptions):
     )
     total_timeout: float = option(
         converters.positive_number,
-        "Timeout for a call with all its attempts. An attempt that has begun is not shortened.",
+        "Timeout for a call with all its attempts. An attempt in progress is not cut short.",
         default=5.0,
         unit="seconds",
     )
@@ -127,7 +127,7 @@ class Options(SecurityOptions):
     touch_interval: float | None = option(
         converters.number,
         "An unchanged session is written at most once in this interval, to extend its expiry. "
-        "Never more than 10 % of its lifetime.",
+        "The interval is at most 10 % of the session's lifetime.",
         default_text="5 % of the lifetime, at most 300 seconds",
         unit="seconds",
     )
@@ -172,7 +172,7 @@ class Options(SecurityOptions):
     )
     skip_throw_missing_special_keys: bool = option(
         converters.boolean,
-        "Save sessions without some of the special keys, instead of raising MissingSpecialKeys.",
+        "Save sessions that lack special keys, instead of raising MissingSpecialKeys.",
         default=False,
     )
     reap_interval: float = option(
@@ -191,8 +191,8 @@ class Options(SecurityOptions):
     )
     lock_timeout: float = option(
         converters.positive_number,
-        "Timeout for a cache value that another thread or process computes; raises LockTimeout. A "
-        "lock that is not renewed for half of this time is considered abandoned.",
+        "How long to wait for a cache value that another thread or process computes; then raise "
+        "LockTimeout. A lock that is not renewed for half of this time is considered abandoned.",
         default=60.0,
         unit="seconds",
     )

@@ -34,8 +34,8 @@ def parse(given: Mapping[str, Any]) -> Options:
 
     :param given: strings from an INI file, or Python values. None and an empty string mean "not
         set"; an empty prefix means no prefix.
-    :raises ConfigurationError: a misspelled name, a wrong value, empty ``signing_keys``, or two
-        names of one option with different values.
+    :raises ConfigurationError: a misspelled name, a wrong value, an empty ``secret`` or
+        ``signing_keys``, an invalid ``url``, or two names of one option with different values.
     """
     return Options(**{name: _convert(name, value) for name, value in by_name(given).items()})
 
@@ -61,7 +61,7 @@ def by_name(given: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _warn_about_other_table(table: str, other: str) -> None:
-    """Warn once: the table's name may be another backend's, such as ``beaker_cache``."""
+    """Warn once if the names differ: ``table`` may be meant for another backend of Beaker's."""
     if table not in ("", other):
         log.warning(
             "table %r is used, not %r as in the option url: the option table_name takes precedence",
@@ -73,7 +73,7 @@ def _warn_about_other_table(table: str, other: str) -> None:
 def _by_canonical_name(
     given: Iterable[tuple[str, Any]], *, live: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the options that are set, and the unknown names among them."""
+    """Return the options that are set, and the unknown names; ``live`` allows Python objects."""
     named: dict[str, Any] = {}
     unknown = []
     for name, value in given:
@@ -82,7 +82,7 @@ def _by_canonical_name(
             if value is not None and canonical in ("secret", "signing_keys"):
                 raise ConfigurationError(
                     f"option {canonical} is empty, perhaps because of an unset environment "
-                    "variable; remove the option to sign nothing"
+                    "variable; to sign nothing, remove the option"
                 )
             continue
         if canonical is None:

@@ -9,7 +9,7 @@ HIDDEN = "***"
 
 
 def endpoint_url(value: str) -> str:
-    """Return an endpoint URL without user and password, which botocore never sends.
+    """Return an endpoint URL without user and password: botocore never sends them.
 
     :raises ValueError: it is not an http or https URL; the message does not quote it.
     """
@@ -35,7 +35,7 @@ def without_userinfo(url: str) -> str:
 
 
 def shown(url: str) -> str:
-    """Return a URL without credentials, for a repr or a message."""
+    """Return a URL without credentials for a repr or message, or ``***`` if they remain."""
     try:
         url = without_userinfo(url)
     except ValueError:

@@ -22,7 +22,7 @@ log = logging.getLogger("beaker_dynamodb")
 #: Maximum number of addresses kept per host and port.
 MAX_ADDRESSES = 8
 
-#: By host and port. The one that worked last comes first, failed ones last. Kept across forks.
+#: Addresses by host and port: the last one that worked first, failed ones last. Kept across forks.
 _addresses: dict[tuple[str, int], list[str]] = {}
 
 
@@ -69,7 +69,7 @@ class _Connection(AWSHTTPSConnection):
                     failure = error
                     if isinstance(root_error(error), TimeoutError):
                         # The next attempt tries the next address. Waiting for all of them in this
-                        # attempt would exceed total_timeout.
+                        # attempt could exceed total_timeout.
                         break
                 else:
                     log.info("DNS does not resolve %s; using the address %s", name, address)

@@ -15,17 +15,17 @@ from beaker_dynamodb.exceptions import StoreUnavailable
 MAX_WRITES = 25
 #: Largest number of keys in one BatchGetItem (AWS API reference).
 MAX_READS = 100
-#: Attempts without progress before unprocessed items raise an error.
+#: Attempts before a batch fails. A read that returns items starts a new count; a write does not.
 ATTEMPTS = 10
-#: The backoff doubles with each attempt, up to the maximum.
+#: Base and maximum of the random backoff, whose upper bound doubles with each attempt.
 BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.05, 1.0
 
 
 def write(calls: TableCalls, requests: Sequence[dict[str, Any]]) -> None:
-    """Put or delete items, 25 per call. BatchWriteItem does not support conditions.
+    """Put or delete items, up to 25 per call. BatchWriteItem does not support conditions.
 
     :param requests: as for BatchWriteItem: ``{"DeleteRequest": {"Key": …}}``, with distinct keys.
-    :raises StoreUnavailable: DynamoDB left some unprocessed. Others may have been written.
+    :raises StoreUnavailable: DynamoDB left some requests unprocessed. Others may have succeeded.
     """
     for first in range(0, len(requests), MAX_WRITES):
         for _ in _answers(calls, "batch_write_item", list(requests[first : first + MAX_WRITES])):
@@ -35,7 +35,7 @@ def write(calls: TableCalls, requests: Sequence[dict[str, Any]]) -> None:
 def get(
     calls: TableCalls, keys: Sequence[Attributes], *, consistent_read: bool
 ) -> Iterator[Attributes]:
-    """Yield the items that exist, in any order. Reads 100 per call.
+    """Yield the items that exist, in any order. Read up to 100 per call.
 
     :raises StoreUnavailable: DynamoDB left some keys unprocessed.
     """
@@ -46,7 +46,7 @@ def get(
 
 
 def _answers(calls: TableCalls, method: str, request: Any) -> Iterator[dict[str, Any]]:
-    """Send a batch until everything is processed; yield the responses."""
+    """Send a batch, and resend what is left unprocessed; yield each response."""
     table, operation = calls.options.table_name, OPERATIONS[method]
     rest = {table: request}
     attempt = 0
@@ -62,5 +62,5 @@ def _answers(calls: TableCalls, method: str, request: Any) -> Iterator[dict[str,
         answer = calls.call(method, RequestItems=rest)
         yield answer
         rest = answer.get("UnprocessedItems") or answer.get("UnprocessedKeys")
-        # A response holds at most 16 MB. If it contains items, no backoff is needed.
+        # BatchGetItem returns at most 16 MB. If it returned items, the rest needs no backoff.
         attempt = 0 if answer.get("Responses", {}).get(table) else attempt + 1

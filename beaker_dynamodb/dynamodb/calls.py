@@ -28,16 +28,16 @@ from beaker_dynamodb.exceptions import DynamoDBError, StoreUnavailable
 
 #: Methods that do not take ``TableName``.
 MULTI_TABLE = frozenset({"batch_get_item", "batch_write_item", "transact_write_items"})
-#: Largest ``Limit`` that a growing page reaches.
+#: Largest ``Limit`` that `TableCalls.read_all` grows to.
 MAX_PAGE = 10_000
 #: Attempts after creating the table, because a new table may not be found at first.
 CREATED_ATTEMPTS = 6
 CREATED_BACKOFF_SECONDS = 0.1
-#: Retries of a write that conflicts with another write (`Contended`); botocore does not retry it.
+#: Retries of a write that conflicts with another one (`Contended`), which botocore does not retry.
 CONTENDED_RETRIES = 8
 CONTENDED_BACKOFF_SECONDS = 0.02
 
-#: Attempts to make a table usable, by connection and table.
+#: Attempts to make a table usable, by connection, client and table.
 _attempts: PerProcess[dict[tuple[Any, ...], SharedAttempt[None]]] = PerProcess(dict)
 
 
@@ -62,7 +62,7 @@ class TableCalls:
         self._without_ttl = False
 
     def call(self, method: str, **params: Any) -> Any:
-        """Make one call. Create the table first if it is missing and ``create_table`` is on."""
+        """Make one call. If the table is missing, create it or wait for it, then call again."""
         if method not in MULTI_TABLE:
             params["TableName"] = self.options.table_name
         try:
@@ -139,10 +139,11 @@ class TableCalls:
     ) -> bool:
         """Return whether to retry a failed call that botocore does not retry.
 
-        Retry once with other credentials and once with a fresh signature. If another write of the
-        item is in progress, wait and retry up to `CONTENDED_RETRIES` times.
+        Allow one retry per `Remedy`. If the call conflicts with another write of the item, sleep,
+        and allow up to `CONTENDED_RETRIES` retries.
 
-        :param retries: reasons of this call's earlier retries; a new reason is appended.
+        :param retries: the reasons for this call's earlier retries: a `Remedy`, or None for a
+            conflict. If the call is retried, the new reason is appended.
         """
         reason = remedy(error)
         if reason is None:
@@ -164,7 +165,8 @@ class TableCalls:
     def _with_item(self, failed: ConditionFailed, params: dict[str, Any]) -> ConditionFailed:
         """Add the current item to a failed condition check if the error response lacks it.
 
-        Either no item exists, or the server does not return it. A consistent read shows which.
+        Either the item does not exist, or the server never returns it with the error. A consistent
+        read shows which.
         """
         write = params
         if "TransactItems" in params:
@@ -210,6 +212,6 @@ def _is_answer(error: Exception, operation: str) -> bool:
     """Return whether an error is a response from DynamoDB with a status below 500."""
     response = getattr(error, "response", None)
     if response is None or getattr(error, "operation_name", operation) != operation:
-        return False  # not a response, or one from STS, which renews credentials
+        return False  # not a response, or STS's response to a request for credentials
     status: int = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status < 500

@@ -8,7 +8,7 @@ Each process has one circuit breaker per endpoint, shared by sessions, caches an
   first answer, to a probe or to a call still in progress, closes the breaker.
 
 A status below 500 is an answer, so throttling and missing permissions never open the breaker.
-Successful calls take no lock.
+A successful call takes no lock, unless it closes the breaker.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: Number of overdue calls that opens the breaker.
 MAX_OVERDUE = 3
-#: Consecutive failures that open the breaker; fewer are enough over a whole `read_timeout`.
+#: Consecutive failures that open the breaker, and how many are enough over a `read_timeout`.
 CONSECUTIVE_FAILURES, SLOW_FAILURES = 20, 3
-#: Failure rate that opens the breaker, over at least `RATE_ATTEMPTS` attempts within a window.
+#: Failure rate that opens the breaker, once `RATE_SECONDS` contain `RATE_ATTEMPTS` attempts.
 FAILURE_RATE, RATE_ATTEMPTS, RATE_SECONDS = 0.9, 50, 10.0
 #: Failures within this share of `read_timeout` are a burst, which does not open the breaker: if all
 #: pooled connections break at once, the retries succeed.
@@ -42,7 +42,7 @@ _Call = tuple[float, Options, Callable[[], object]]
 
 
 def _wait(event: threading.Event, seconds: float) -> None:
-    # Looked up on each call, because gevent may replace threading.Event after the import.
+    # Not threading.Event.wait: gevent may replace threading.Event after the import.
     event.wait(seconds)
 
 
@@ -60,11 +60,12 @@ class CircuitBreaker:
         self._monotonic = monotonic
         self._wait = wait
         self._lock = threading.Lock()
-        #: By thread. Assigning and deleting a key is atomic, so this needs no lock.
+        #: Calls in progress, by thread id. Setting or deleting a key is atomic: no lock is needed.
         self._waiting: dict[int, _Call] = {}
         self._last_answer = float("-inf")
         self._failures = 0  # consecutive
-        self._first_failure = self._latest_failure = 0.0  # when the call began; when it failed
+        self._first_failure = 0.0  # when the first failing call began
+        self._latest_failure = 0.0  # when the latest attempt failed
         self._window_began = float("-inf")
         self._window_failures = self._window_answers = 0
         self._open_circuit: OpenCircuit | None = None
@@ -93,7 +94,7 @@ class CircuitBreaker:
         elif len(self._waiting) >= MAX_OVERDUE and self._overdue(now) >= MAX_OVERDUE:
             with self._lock:
                 circuit = self._open_circuit or self._open(
-                    "several calls still wait for an answer", probe
+                    "several calls are still waiting for an answer", probe
                 )
             circuit.refuse(operation, options)
         self._waiting[threading.get_ident()] = now, options, probe
@@ -111,7 +112,7 @@ class CircuitBreaker:
             self._close(now)
 
     def may_retry(self, error: Exception) -> bool:
-        """Record an unanswered attempt of this thread's call, and open if necessary.
+        """Record an unanswered attempt of this thread's call; open the breaker if necessary.
 
         :returns: whether another attempt makes sense.
         """
@@ -150,7 +151,7 @@ class CircuitBreaker:
         )
 
     def _overdue(self, now: float) -> int:
-        """Return how many calls have waited for half of `read_timeout` with no call answered."""
+        """Count calls that have waited over half of `read_timeout` with no call answered since."""
         last = self._last_answer
         return sum(
             began > last and now - began > options.read_timeout / 2

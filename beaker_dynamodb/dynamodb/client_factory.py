@@ -44,8 +44,8 @@ def make_transport(options: Options) -> Transport:
         guard(client, options)
         keep_addresses(client)
         # If botocore is patched, the client may be of any class.
-        replaceable = credentials is not None and isinstance(client, BaseClient)
-        if options.transport == "boto3" or not replaceable:
+        supports_fast_calls = credentials is not None and isinstance(client, BaseClient)
+        if options.transport == "boto3" or not supports_fast_calls:
             return Transport(client)
         from beaker_dynamodb.dynamodb.fast_transport import FastTransport
 
@@ -134,9 +134,9 @@ def _credentials(session: Session, options: Options) -> Any:
         credentials = session.get_credentials()
     except ValueError as error:  # the output of a credential helper is not JSON
         raise CredentialRetrievalError(
-            provider="AWS's chain", error_msg=type(error).__name__
+            provider="AWS's credential chain", error_msg=type(error).__name__
         ) from None
-    if credentials is None:  # do not repeat the search, which may take seconds
+    if credentials is None:  # botocore must not repeat the slow search
         session.register_component("credential_provider", CredentialResolver([]))
     guard_refresh(credentials, options.clock)
     return credentials
@@ -151,8 +151,8 @@ def _client(session: Session, options: Options, config: Config) -> Any:
         aws_secret_access_key=options.aws_secret_access_key,
         config=config,
     )
-    # By default botocore lists the folders of all services, which takes a tenth of the first
-    # request. Undone below, because credentials may need other services later.
+    # Otherwise botocore lists the folders of all services, which takes a tenth of the first
+    # request. Restored below, because credentials may need other services later.
     loader = session.get_component("data_loader")
     loader.list_available_services = lambda type_name: ["dynamodb"]
     try:
@@ -166,7 +166,7 @@ def _client(session: Session, options: Options, config: Config) -> Any:
 
 
 def _with_retries(defaults: dict[str, Any], given: Mapping[str, Any] | None) -> Config:
-    """Return a Config with these retry settings, except those that the application set."""
+    """Return a Config with the application's retry settings, and defaults for the others."""
     from botocore.config import Config
 
     given = given or {}

@@ -30,9 +30,9 @@ class Contended(StoreUnavailable):
 class ConditionFailed(Exception):
     """The condition check failed.
 
-    :param attributes: the current item, or None if it does not exist.
-    :param action: in a transaction, the index of the action whose check failed.
-    :param reported: whether the error response contained the item.
+    :param attributes: the current item, or None if it does not exist or was not requested.
+    :param action: in a transaction, the index of the first action whose check failed.
+    :param reported: False if the item was read after the error, which did not contain it.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ _EXCEPTIONS: dict[str, type[DynamoDBError]] = {
 
 
 def translate(error: Exception, operation: str, table: str) -> Exception:
-    """Return the exception to raise for an exception of the boto3 client."""
+    """Return the exception to raise for an exception from a call."""
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
     from botocore.parsers import ResponseParserError
 
@@ -95,7 +95,7 @@ def translate(error: Exception, operation: str, table: str) -> Exception:
             f"{operation}: botocore refused the parameters", operation=operation, table=table
         )
     if isinstance(error, StoreUnavailable):
-        return error  # raised by one of this package's hooks
+        return error  # raised by the circuit breaker
     if isinstance(error, (BotoCoreError, ResponseParserError)):
         text = unanswered.explain(error)
     else:
@@ -111,8 +111,9 @@ def cause(error: Exception) -> BaseException | None:
 
     For a failed connection, return the operating system's error without the exceptions around it.
 
-    `UnicodeError` and `JSONDecodeError`, both `ValueError`s, contain the whole input. Errors about
-    credentials may contain a helper's output, and errors about a URL its password.
+    `UnicodeError` and `JSONDecodeError`, both `ValueError`s, contain the whole input, and
+    `KeyError` contains the key. Errors about credentials may contain a helper's output, errors
+    about parameters their values, and errors about a URL its password.
     """
     if isinstance(error, (ValueError, LookupError)):
         return None
@@ -185,8 +186,8 @@ def _translate_cancellation(response: Mapping[str, Any], operation: str, table: 
 def _means_no_transactions(code: str, message: str) -> bool:
     """Return whether an error can only mean that transactions are not supported.
 
-    Other DynamoDB-compatible servers do not know the operation; a strongly consistent global table
-    refuses it. Other validation errors are about the items.
+    Some DynamoDB-compatible servers do not have the operation, and a strongly consistent global
+    table refuses it. Other validation errors are about the items.
     """
     refused = re.search(r"transact.*not supported|not support.*transact", message, re.IGNORECASE)
     return code == "UnknownOperationException" or (
@@ -195,7 +196,7 @@ def _means_no_transactions(code: str, message: str) -> bool:
 
 
 def _missing_action(operation: str, message: str) -> str:
-    """Return the IAM action to allow. AWS's message may name another, such as ``kms:Decrypt``."""
+    """Return the IAM action to allow: the one in AWS's message, otherwise the operation's."""
     if named := re.search(r"not authorized to perform: (\S+)", message):
         return named[1]
     if operation == "TransactWriteItems":  # IAM has no such action

@@ -30,6 +30,7 @@ class EventCounter:
     def add(self, *, warn: bool = True) -> int:
         """Count an event.
 
+        :param warn: False if no warning is needed for this event.
         :returns: the number of events since the last warning if a warning is due, otherwise 0.
         """
         with _lock():

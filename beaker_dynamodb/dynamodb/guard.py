@@ -47,7 +47,7 @@ def guard(client: DynamoDBClient, options: Options) -> None:
 def _failure(
     response: Any, caught_exception: Exception | None, operation: OperationModel
 ) -> Exception | None:
-    """Return the error of an attempt if it failed without an answer or with a 5xx, or None."""
+    """Return an attempt's error if it got no answer or a 5xx status, otherwise None."""
     if caught_exception is None:
         http_response, parsed = response
         if http_response.status_code < 500:
@@ -57,8 +57,8 @@ def _failure(
         return ClientError(parsed, operation.name)
     from botocore.exceptions import ConnectionError, HTTPClientError
 
-    # Timeouts and closed connections are HTTPClientErrors; DNS, TLS, refused connections and
-    # timeouts while connecting are ConnectionErrors.
+    # Read timeouts and closed connections are HTTPClientErrors. DNS and TLS errors, refused
+    # connections and connect timeouts are ConnectionErrors.
     unanswered = isinstance(caught_exception, (ConnectionError, HTTPClientError))
     return caught_exception if unanswered else None
 
@@ -66,9 +66,9 @@ def _failure(
 def refuse_damaged(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
     """Raise for a response that is incomplete or not from DynamoDB.
 
-    botocore retries after a wrong checksum only in the retry mode ``legacy``, and accepts the last
-    response. It treats a body that is not JSON as a response without an item. That would look like
-    a missing session, and log the user out.
+    botocore verifies the checksum only in the retry mode ``legacy``. It treats a body that is not
+    JSON as a response without an item. That would look like a missing session, and log the user
+    out.
     """
     if http_response.raw is None:
         return  # botocore's Stubber

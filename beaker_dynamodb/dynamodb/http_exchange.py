@@ -1,7 +1,7 @@
 """One HTTP/1.1 request and its response over an open connection.
 
-Plain responses, which have a ``Content-Length``, are parsed here. All others are parsed by the
-standard library, which is slower.
+Plain responses, which have a ``Content-Length`` and no encoding, are parsed here. All others are
+parsed by the standard library, which is slower.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 
 from urllib3.util.wait import wait_for_read
 
-#: Bytes to receive at once.
+#: Maximum number of bytes to receive at once.
 RECEIVE_BYTES = 8_192
 MAX_HEAD_BYTES = 65_536
 #: The status line and the header lines. Header names are visible ASCII.
 _HEAD = re.compile(r"HTTP/1\.1 ([1-5][0-9]{2})(?: [^\r\n]*)?((?:\r\n[!-9;-~]+:[^\r\n]*)*)")
 _LENGTH = re.compile(r"[0-9]{1,9}")
-_NOT_PLAIN = frozenset({"transfer-encoding", "content-encoding"})
+#: Headers that a plain response does not have.
+_ENCODINGS = frozenset({"transfer-encoding", "content-encoding"})
 
 
 class MalformedResponse(OSError):
@@ -90,8 +91,8 @@ def exchange(connection: socket, request: bytes) -> Response:
             missing -= len(parts[-1])
         body = b"".join(parts)
     if len(body) > length:
-        # Either another response follows, or the length is wrong: this one may belong to another
-        # request.
+        # Either another response follows, or the length is wrong. In both cases this response may
+        # belong to another request.
         raise MalformedResponse("the response is longer than its Content-Length")
     return Response(status, headers, body, "close" not in headers.get("connection", "").lower())
 
@@ -114,7 +115,7 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]] | None:
     status, length = int(match[1]), headers.get("content-length", "")
     # Some responses have no body, whatever their headers say (RFC 9112, section 6.3).
     has_body = status >= 200 and status not in (204, 304)
-    if not has_body or not _LENGTH.fullmatch(length) or not headers.keys().isdisjoint(_NOT_PLAIN):
+    if not has_body or not _LENGTH.fullmatch(length) or not headers.keys().isdisjoint(_ENCODINGS):
         return None
     if len(headers) != len(pairs):
         # Repeated headers form one list (RFC 9110, section 5.3).
@@ -147,7 +148,7 @@ class _Received(io.RawIOBase):
 
 
 def _read_other(connection: socket, received: bytes) -> Response:
-    """Read a response that is not plain: chunked, after ``100 Continue``, or without a length."""
+    """Read a response that is not plain, for instance chunked, or after ``100 Continue``."""
     source: Any = _Received(connection, received)
     response = HTTPResponse(source, method="POST")
     try:

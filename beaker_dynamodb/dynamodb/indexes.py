@@ -1,7 +1,7 @@
 """Global secondary indexes for finding sessions, one for each special key with ``:index``.
 
 Each index is sparse: it contains only items with its special key. It projects the attributes that
-a list of sessions shows, but not the payload, so that a write costs one unit.
+a list of sessions shows, but not the payload, so that a write to the index usually costs one unit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _INDEX_NAME = r"[A-Za-z0-9_.-]{3,255}"
 def index_name(key: str) -> str:
     """Return the name of a special key's index, for instance ``beaker-userId``.
 
-    The name contains a digest of the key if the key itself is not a valid index name.
+    If that is not a valid index name, a digest replaces the key.
     """
     name = f"beaker-{key}"
     if re.fullmatch(_INDEX_NAME, name):
@@ -70,7 +70,7 @@ def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, 
     """Return the definitions of the indexes that a table lacks.
 
     :param description: the ``Table`` of DescribeTable.
-    :raises ConfigurationError: the table has an index with that name but a different key.
+    :raises ConfigurationError: an index of the table has the right name but a different key.
     """
     present = {index["IndexName"]: index for index in description.get("GlobalSecondaryIndexes", ())}
     types = {d["AttributeName"]: d["AttributeType"] for d in description["AttributeDefinitions"]}
@@ -81,7 +81,7 @@ def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, 
         index = present.get(wanted["IndexName"])
         if index is None:
             absent.append(wanted)
-        # moto returns only the type of the key that was added last.
+        # moto returns only the type of the key that was added last, so a missing type is accepted.
         elif index["KeySchema"] != wanted["KeySchema"] or types.get(key, kind) != kind:
             found = ", ".join(
                 f"{k['AttributeName']} ({types.get(k['AttributeName'], '?')})"
@@ -96,13 +96,13 @@ def missing(options: Options, description: Mapping[str, Any]) -> list[dict[str, 
 
 
 def find(description: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """Return the index of this name in the ``Table`` of DescribeTable, or None."""
+    """Return the index with this name from the ``Table`` of DescribeTable, or None."""
     present = description.get("GlobalSecondaryIndexes", ())
     return next((index for index in present if index["IndexName"] == name), None)
 
 
 def lacking(index: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return the attributes that an index lacks, perhaps because special keys were added later."""
+    """Return the attributes that an index does not project, such as special keys added later."""
     if index["Projection"]["ProjectionType"] == "ALL":
         return []
     present = index["Projection"].get("NonKeyAttributes", [])

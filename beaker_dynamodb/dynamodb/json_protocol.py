@@ -11,15 +11,15 @@ from typing import Any
 def dumps(params: Mapping[str, Any]) -> bytes:
     """Return the parameters of a call as DynamoDB's JSON, with bytes in base64.
 
-    :raises TypeError: a value has a type that DynamoDB does not know.
+    :raises TypeError: a value is neither bytes nor of a type that JSON supports.
     """
     return _encode(params).encode()
 
 
 def loads(content: bytes) -> dict[str, Any]:
-    """Parse a response of GetItem, PutItem or DeleteItem. Others may contain timestamps.
+    """Parse a response from GetItem, PutItem or DeleteItem. Others need more decoding.
 
-    :raises ValueError: it is not a JSON object, or contains something other than attributes.
+    :raises ValueError: it is not a JSON object, or an item in it is not valid.
     """
     parsed = _decode(content.decode())
     if not isinstance(parsed, dict):

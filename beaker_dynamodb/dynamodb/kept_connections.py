@@ -9,7 +9,7 @@ from typing import Any
 
 from beaker_dynamodb.dynamodb.http_exchange import is_usable
 
-#: Modules of real socket types, unlike those of mocks.
+#: Modules that define real socket types. A mock is defined elsewhere.
 _SOCKETS = frozenset({"socket", "ssl", "gevent._socket3", "gevent.ssl"})
 
 
@@ -17,6 +17,7 @@ class KeptConnections:
     """Idle connections. The most recently used one is taken first.
 
     :param pool: urllib3's pool, whose idle connections may be taken.
+    :param maximum: number of idle connections to keep.
     :param read_timeout: seconds.
     """
 
@@ -24,12 +25,12 @@ class KeptConnections:
         self._pool = pool
         self._maximum = maximum
         self._read_timeout = read_timeout
-        # Its methods are atomic, so it needs no lock.
+        # A deque's methods are atomic, so no lock is needed.
         self._idle: deque[Any] = deque()
         weakref.finalize(self, _close_all, self._idle)
 
     def take(self) -> Any:
-        """Return an open, idle connection, or None."""
+        """Return an open, idle connection, or None if there are none left."""
         while True:
             try:
                 connection = self._idle.pop()
@@ -43,7 +44,7 @@ class KeptConnections:
             connection.close()
 
     def give_back(self, connection: Any) -> None:
-        """Keep a connection for the next call."""
+        """Keep a connection for the next call, or close it if enough are kept."""
         if len(self._idle) < self._maximum:
             self._idle.append(connection)
         else:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from botocore.loaders import Loader
     from botocore.session import Session
 
-#: Files that override the endpoints in botocore, if a user adds them to its search paths.
+#: Files that override botocore's own endpoints if a user puts them on its search path.
 _FILES = ("endpoints.json", "endpoints.json.gz", "partitions.json", "partitions.json.gz")
 
 

@@ -69,7 +69,7 @@ EVENTS = (
     "after-call",
     "after-call-error",
 )
-#: Modules whose handlers every client has. Stubber and the retry mode ``adaptive`` add others.
+#: Modules whose handlers do not observe calls. Stubber and the retry mode ``adaptive`` add others.
 _MODULES = frozenset(
     {
         "beaker_dynamodb.dynamodb.guard",
@@ -121,7 +121,7 @@ class Observers:
         places += [(type(obj), name) for obj, names in self._objects for name in sorted(names)]
         # New Relic wraps the methods when botocore creates the client's class.
         places += [(type(client), method) for method in operations]
-        #: This version of botocore or urllib3 may lack some of the names.
+        #: What to check: a class and a function's name. This version of botocore may lack some.
         self.places = [(owner, name) for owner, name in places if hasattr(owner, name)]
         self._owners, self._names = zip(*self.places, strict=True)
         self._originals: list[Any] = []

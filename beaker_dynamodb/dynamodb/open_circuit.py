@@ -16,7 +16,7 @@ log = logging.getLogger("beaker_dynamodb")
 
 #: Seconds until the first probe, and the longest interval between unanswered probes.
 FIRST_PROBE_SECONDS, MAX_PROBE_SECONDS = 1.0, 5.0
-#: The interval after a probe that failed within `CHEAP_PROBE_SECONDS`, for instance if refused.
+#: The interval after a probe that failed within `CHEAP_PROBE_SECONDS`, such as a refused one.
 FAST_PROBE_SECONDS, CHEAP_PROBE_SECONDS = 0.75, 0.5
 
 
@@ -24,8 +24,8 @@ class OpenCircuit:
     """Probes DynamoDB in a thread until the circuit breaker closes.
 
     If no thread can be started, or the thread is late by more than `MAX_PROBE_SECONDS`, the
-    application's calls are used as probes, one at a time. The thread is late if its probe waits for
-    a long `read_timeout`, or where background threads rarely run: in uWSGI without
+    application's calls are used as probes, one every `MAX_PROBE_SECONDS`. The thread is late if its
+    probe waits for a long `read_timeout`, or where background threads rarely run: in uWSGI without
     ``enable-threads``, and in AWS Lambda between invocations.
 
     :param probe: reads an item with one attempt; closes the circuit breaker if it is answered.
@@ -47,8 +47,8 @@ class OpenCircuit:
         self._probe = probe
         self._monotonic = monotonic
         self._wait = wait
-        self._prober: int | None = None  # thread id
-        #: When a call may be used as the probe, because the thread never started, ended, or hangs.
+        self._prober: int | None = None  # id of the probe thread
+        #: When the next call is used as a probe. The thread postpones this before its own.
         self._next_call = self.began + FIRST_PROBE_SECONDS + MAX_PROBE_SECONDS
         self._lock = threading.Lock()
 

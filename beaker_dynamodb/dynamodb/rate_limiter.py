@@ -11,7 +11,7 @@ class RateLimiter:
     """Makes callers wait after they have consumed units, so that the average stays below a rate.
 
     :param units_per_second: None means no limit.
-    :param clock: seconds, monotonic.
+    :param clock: returns monotonic seconds.
     """
 
     def __init__(
@@ -19,14 +19,14 @@ class RateLimiter:
         units_per_second: float | None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        # Not threading.Event.wait itself, whose class gevent may replace later.
+        # Not threading.Event.wait: gevent may replace threading.Event after the import.
         wait: Callable[[threading.Event, float], object] = lambda event, s: event.wait(s),
     ) -> None:
         self._units_per_second = units_per_second
         self._clock = clock
         self._wait = wait
         self._lock = threading.Lock()
-        #: When the rate allows all units consumed so far.
+        #: The time at which the rate allows all units consumed so far.
         self._allowed_at = clock()
 
     def spend(self, units: float, stopped: threading.Event) -> None:

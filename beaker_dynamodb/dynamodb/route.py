@@ -29,7 +29,7 @@ _HEADERS = frozenset(
         "x-amzn-trace-id",
     }
 )
-#: As in botocore.handlers.add_recursion_detection_header.
+#: Not percent-encoded in ``X-Amzn-Trace-Id``, as in botocore's add_recursion_detection_header.
 _TRACE_SAFE = "-=;:+&[]{}\"',"
 _ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
@@ -102,7 +102,7 @@ def _trace() -> str:
 def _pool(url: str, http: Any) -> Any:
     """Return botocore's pool of connections to a URL, or None if requests cannot be imitated.
 
-    They cannot if a proxy reads them, because they must then contain the whole URL.
+    They cannot if a proxy forwards them without a tunnel: they must then contain the whole URL.
     """
     try:
         proxy = http._proxy_config.proxy_url_for(url)

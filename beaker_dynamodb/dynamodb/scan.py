@@ -46,8 +46,8 @@ def scan(
     :param segments: number of parallel calls.
     :param limiter: limits the read units per second. It does not delay a segment's first page.
     :param start: where to resume: for each segment, the ``last_key`` of its last processed page. A
-        missing segment starts at its beginning. ``segments`` must be the same as in the resumed
-        scan.
+        segment with None is skipped; a missing one starts at its beginning. ``segments`` must be
+        the same as in the resumed scan.
     :raises DynamoDBError: a call failed; the other segments stop.
     """
     start = start or {}
@@ -87,7 +87,7 @@ class _Reader:
         self.stopped = threading.Event()
 
     def next_page(self, page: Page) -> Page | None:
-        """Read the page after this one; return None if it was the segment's last."""
+        """Read the next page; return None after the last page, or if the scan was closed."""
         if page.last_key is None:
             return None
         self._limiter.spend(page.capacity_units, self.stopped)

@@ -51,8 +51,9 @@ class SharedAttempt(Generic[T]):
     def __call__(self, function: Callable[[], T], clock: Callable[[], float]) -> T:
         """Return the function's result, from this thread or from the one already running it.
 
-        :param clock: epoch seconds.
-        :raises DynamoDBError: the function failed. Each thread gets its own exception.
+        :param clock: returns epoch seconds.
+        :raises DynamoDBError: the function failed, now or in the last `REMEMBER_SECONDS`. Each
+            thread gets its own exception.
         """
         completed = self._completed
         with self._lock:
@@ -75,7 +76,7 @@ class SharedAttempt(Generic[T]):
                 self._remembered.begin(clock(), REMEMBER_SECONDS)
             self._completed += 1
             raise
-        # Any other exception skips this, so that the next thread runs the function itself.
+        # Any other exception skips this line, so that the next thread runs the function itself.
         self._completed += 1
 
 

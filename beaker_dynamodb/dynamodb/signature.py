@@ -17,7 +17,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def host(url: str) -> str | None:
-    """Return the ``Host`` header for a URL, or None if it has a path or is not HTTP.
+    """Return the ``Host`` header for a URL, or None if it has a path or query, or is not HTTP.
 
     It equals botocore's header: in lower case, without user, password or default port.
     """
@@ -49,8 +49,8 @@ def authorization(
     """Return the ``Authorization`` header of a POST to ``/``.
 
     :param stamp: the ``X-Amz-Date`` header.
-    :param lines: the headers to sign: ``host`` and all ``x-amz-`` headers, sorted, each as
-        ``name:value`` and a newline, with the name in lower case.
+    :param lines: the headers to sign: ``content-type``, ``host`` and all ``x-amz-`` headers,
+        sorted, each as ``name:value`` and a newline, with the name in lower case.
     :param names: the same headers' names, separated by semicolons.
     """
     canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"

@@ -51,7 +51,7 @@ def definition(options: Options) -> dict[str, Any]:
 
 
 def aws_command(options: Options) -> str:
-    """Return the AWS CLI command that creates the same table."""
+    """Return AWS CLI commands that create this table and enable its time to live."""
     from botocore import xform_name  # "TableName" becomes "table-name"
 
     words = ["aws dynamodb create-table"]
@@ -73,7 +73,7 @@ def _time_to_live_command(options: Options) -> str:
 
 
 def own_command(options: Options, region: str) -> str:
-    """Return the ``beaker-dynamodb`` command that creates the same table."""
+    """Return the ``beaker-dynamodb`` command that creates this table."""
     words = ["beaker-dynamodb create-table --table-name", options.table_name]
     words += ["--region-name", region]
     names = ("hash_key", "sort_key", "ttl_attribute", "read_capacity_units")
@@ -88,7 +88,7 @@ def own_command(options: Options, region: str) -> str:
 
 
 def make_usable(client: DynamoDBClient, options: Options, sleep: Callable[[float], None]) -> None:
-    """Create a table that was not found, or wait until it can be used.
+    """Create a missing table (option ``create_table``), or wait in case it is being created.
 
     :raises ConfigurationError: it does not exist and ``create_table`` is off.
     :raises AccessDenied: a permission is missing; the message shows the command to run instead.
@@ -157,7 +157,7 @@ def enable_time_to_live_or_warn(client: DynamoDBClient, options: Options) -> Non
         enable_time_to_live(client, options)
     except Exception as error:
         # Only warn, because sessions work without time to live: expired items just accumulate.
-        # This call may also fail to find a new table for a moment.
+        # For a moment, UpdateTimeToLive may also not find a new table.
         log.warning(
             "table %r: time to live could not be enabled (%s); expired items will not be deleted "
             "until you run: %s",
@@ -168,7 +168,7 @@ def enable_time_to_live_or_warn(client: DynamoDBClient, options: Options) -> Non
 
 
 def enable_time_to_live(client: DynamoDBClient, options: Options) -> bool:
-    """Enable the table's time to live; return False if it was enabled already."""
+    """Enable the table's time to live; return False if it was already enabled."""
     table, attribute = options.table_name, options.ttl_attribute
     try:
         client.update_time_to_live(
@@ -177,7 +177,7 @@ def enable_time_to_live(client: DynamoDBClient, options: Options) -> bool:
     except Exception as error:
         with suppress(Exception):
             if time_to_live_attribute(client, table) == attribute:
-                return False  # another process enabled it first
+                return False  # already enabled, perhaps by another process
         raise translate(error, "UpdateTimeToLive", table) from cause(error)
     return True
 
@@ -195,13 +195,13 @@ def time_to_live_attribute(client: DynamoDBClient, table: str) -> str | None:
 def mismatch(client: DynamoDBClient, options: Options) -> ConfigurationError | None:
     """Return an error that describes how the table's key differs from the options, or None.
 
-    AWS's own messages do not describe the difference.
+    AWS's own messages do not. If DescribeTable fails, the error says that the key may differ.
     """
     wanted = _describe_key(definition(options))
     try:
         found = _describe_key(client.describe_table(TableName=options.table_name)["Table"])
     except Exception:
-        found = "perhaps a different key (DescribeTable is not allowed)"
+        found = "perhaps a different key (DescribeTable failed or is not allowed)"
     if found == wanted:
         return None
     return ConfigurationError(

@@ -20,7 +20,7 @@ WAIT_SECONDS = 10.0
 POLL_SECONDS = 0.5
 #: Items can be read and written while a table is UPDATING.
 USABLE = frozenset({"ACTIVE", "UPDATING"})
-#: States that end without intervention (AWS API reference, TableDescription).
+#: States that change without intervention (AWS API reference, TableDescription).
 TEMPORARY = frozenset({"CREATING", "DELETING"})
 _RESTORE = (
     "restore it under another name from DynamoDB's backup (ArchivalSummary in DescribeTable), "
@@ -38,7 +38,7 @@ _REMEDIES = {
 
 
 class TableNotReady(StoreUnavailable):
-    """The table is still in a temporary state after `WAIT_SECONDS`."""
+    """The table, or an index of it, was not ready in time."""
 
 
 def describe(client: DynamoDBClient, table: str) -> Mapping[str, Any] | None:
@@ -88,10 +88,10 @@ def wait_until(
 
     :param seconds: maximum wait.
     :param clock: returns epoch seconds.
-    :param new: it may have just been created, so that DescribeTable does not find it at first.
+    :param new: it may have just been created, so DescribeTable may not find it at first.
     :returns: the description, or None if the table does not exist or was deleted.
     :raises TableNotReady: it is not ready in time.
-    :raises StoreUnavailable: its state does not end without intervention.
+    :raises StoreUnavailable: its state will not change without intervention.
     """
     waiting = Pause()
     waiting.begin(clock(), seconds)

@@ -13,11 +13,11 @@ _AWS_HOST = r"(?:.*\.)?dynamodb(?:-fips)?\.([a-z0-9-]+)\.\S*amazonaws\.com(\.cn)
 
 
 def explain(error: Exception) -> str:
-    """Return what happened and what to check, for a botocore exception without a response."""
+    """Return what happened and what to check, for a call without a usable answer or with a 5xx."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ClientError):
-        return f"it answers only with errors ({error.response['Error'].get('Code') or 'HTTP'})"
+        return f"it returns only errors ({error.response['Error'].get('Code') or 'HTTP'})"
     if isinstance(error, exceptions.NoCredentialsError):
         return _no_credentials()
     credentials = (

@@ -17,15 +17,15 @@ from beaker_dynamodb.items.store import ItemStore
 log = logging.getLogger("beaker_dynamodb")
 
 
-#: The tables and prefixes that this process reaps. Threads do not survive a fork.
+#: The clients, tables and prefixes that this process reaps. Threads do not survive a fork.
 _started: PerProcess[set[tuple[Any, ...]]] = PerProcess(set)
 _lock = PerProcess(threading.Lock)
 
 
 def keep_reaping(items: ItemStore) -> None:
-    """Start a thread that reaps a table every ``reap_interval`` seconds, unless it is running.
+    """Start a thread that reaps a table every ``reap_interval`` seconds, unless one is running.
 
-    Each process has one thread per table and prefix. It does not delay the end of the process.
+    Each process has one thread per table and prefix. These threads do not delay its exit.
     """
     options, started = items.options, _started()
     key = (options.client, connection_key(options), options.table_name, options.prefix)
@@ -42,7 +42,7 @@ def keep_reaping(items: ItemStore) -> None:
 def run(items: ItemStore, sleep: Callable[[float], object] = calls.sleep) -> None:
     """Reap every ``reap_interval`` seconds, until the main thread ends."""
     interval = items.options.reap_interval
-    # Processes that start together must not scan the table at the same time.
+    # Processes that start together should not scan the table at the same time.
     sleep(random.uniform(0, interval))
     while threading.main_thread().is_alive():
         reap_once(items)
@@ -54,9 +54,9 @@ def reap_once(items: ItemStore) -> None:
     try:
         *_, reaped = reap(items, segments=1, threads=1)
     except Exception as error:  # must not end the thread
-        # Errors while the process ends are not worth a warning.
+        # Errors while the process exits are not worth a warning.
         if threading.main_thread().is_alive():
-            log.warning("expired items were not all deleted: %s: %s", type(error).__name__, error)
+            log.warning("not all expired items were deleted: %s: %s", type(error).__name__, error)
         return
     log.info(
         "reaped table %r: %d items read, %d expired, %d deleted, %.1f capacity units",

@@ -1,4 +1,4 @@
-"""Splits values that are too large for one item into chunks, which the item names.
+"""Splits values that are too large for one item into chunks, which the item refers to.
 
 A writer stores the chunks first, under a new random name. The conditional write of the item then
 publishes them. The chunks of the old value are deleted last. A reader that finds a chunk missing
@@ -31,10 +31,10 @@ MAX_VALUE_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = MAX_ITEM_BYTES - 20_480
 #: Chunks in one BatchWriteItem: 1.5 MB, which can be sent within the timeout of one call.
 CHUNKS_PER_WRITE = 4
-#: Chunks are kept for this many seconds after their item expires, for late readers.
+#: Chunks are kept for this many seconds after their item's grace ends, for late readers.
 SPARE_SECONDS = 3_600
-#: Lifetime of a chunked value that would never expire. Without one, the chunks of an incomplete
-#: write would stay forever.
+#: Lifetime of a chunked value that would otherwise never expire. Without one, the chunks of an
+#: incomplete write would stay forever.
 LONGEST_LIFE_MS = 366 * 86_400_000
 
 
@@ -50,7 +50,9 @@ class Chunks:
     def prepare(self, item: Item) -> Attributes:
         """Return the attributes of an item to write, after writing its chunks if it is large.
 
-        :raises ItemTooLarge: before anything is sent.
+        Set `Item.chunks`, and the deadline of a chunked item that does not have one.
+
+        :raises ItemTooLarge: the item is too large; nothing has been sent.
         """
         item.chunks = None
         if len(item.data) > MAX_VALUE_BYTES:
@@ -133,23 +135,23 @@ class Chunks:
     def delete_of(self, attributes: Mapping[str, Any], *, keep: ChunkSet | None = None) -> None:
         """Delete the chunks of an item that was replaced or deleted.
 
-        :param keep: the chunks of the new item. They are the same if botocore sent the write
-            twice, because the first response was lost.
+        :param keep: the chunks of the new item, if any. The old item has the same ones if botocore
+            sent the write twice, because the first response was lost.
         """
         chunks = self._layout.chunks(attributes)
         if chunks != keep:
             self.delete(chunks)
 
     def delete(self, chunks: ChunkSet | None) -> None:
-        """Delete chunks that no item refers to any longer."""
+        """Delete chunks that no item refers to; log an error instead of raising it."""
         if chunks is None:
             return
         keys = [self._layout.key_attributes(key) for key in self.keys(chunks)]
         try:
             batches.write(self._calls, [{"DeleteRequest": {"Key": key}} for key in keys])
         except DynamoDBError as error:
-            # The value was written: cleanup errors must not raise.
-            log.warning("old chunks were not deleted; they will expire: %s", error)
+            # The write has already succeeded or failed: cleanup errors must not raise.
+            log.warning("unused chunks were not deleted; they will expire: %s", error)
 
     def keys(self, chunks: ChunkSet | None) -> list[Key]:
         """Return the primary keys of chunks, in order."""

@@ -42,7 +42,7 @@ _NONCE_BYTES = 16
 
 
 class SessionBytes(bytes):
-    """A session's payload without its base64; remembers the original string if it had one."""
+    """A session's payload without its base64; keeps the string that it was created from, if any."""
 
     _text: str | None = None
 
@@ -93,7 +93,7 @@ class Codec(Signatures):
         return compress(*_session_bytes(payload), self._compression)
 
     def encode_value(self, value: object) -> tuple[bytes, str]:
-        """Encode a cache value.
+        """Encode a cache value; return the bytes and their codec.
 
         :raises PayloadError: the serializer cannot represent it.
         """
@@ -131,7 +131,8 @@ class Codec(Signatures):
 
         If the item is `plain_only`, the caller must check the value before unpickling it.
 
-        :raises PayloadError: wrong signature, unknown codec, or bytes that do not match the codec.
+        :raises PayloadError: wrong or missing signature, unknown codec, or bytes that do not match
+            the codec.
         :raises Undecodable: the item is not damaged, but this process cannot decode it.
         :raises ConfigurationError: it is compressed with zstd, which is not installed.
         """

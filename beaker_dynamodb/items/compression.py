@@ -72,7 +72,7 @@ def _is_incompressible(data: bytes, codec: str) -> bool:
     return codec == "nonce+b64" or (codec == "b64" and data.startswith(_ZLIB_HEADERS))
 
 
-# Cached, because a failed import searches the whole path again.
+# Cached, because the failed import of a missing module searches the whole path each time.
 @cache
 def zstd() -> Any:
     """Return the zstd module of Python 3.14 and later, or its backport.

@@ -1,4 +1,4 @@
-"""Conditions of writes."""
+"""Conditions for writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Condition = dict[str, Any]
 
 
 class ConditionalCalls(TableCalls):
-    """The calls on a table, and the conditions of its writes."""
+    """The calls on a table, and the conditions for writes to it."""
 
     def now_ms(self) -> int:
         """Return the time in milliseconds since the epoch, truncated."""
@@ -41,7 +41,7 @@ class ConditionalCalls(TableCalls):
         return condition
 
     def if_absent(self) -> Condition:
-        """Return the condition that the item does not exist, not even expired."""
+        """Return the condition that the item does not exist, not even as an expired item."""
         return write_params(Attr(self.options.hash_key).not_exists())
 
     def if_copied(self, writer: str, accessed_ms: int) -> Condition:
@@ -58,7 +58,8 @@ class ConditionalCalls(TableCalls):
         """Return the condition for replacing a session with a changed one.
 
         :param loaded: the session as it was read.
-        :param accessed_by_ms: latest stored last access to accept; None accepts any.
+        :param accessed_by_ms: fail if the stored last access is later than this. Ignored if None,
+            or if ``loaded`` has no writer token or last access.
         """
         names = {"#deadline": "deadline", "#writer": "writer"}
         values = {":now": seconds(self.now_ms())}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-#: Scalars that JSON does not change. Subclasses are not included: they come back as their base.
+#: Scalars that JSON does not change. Subclasses are not included: JSON returns their base class.
 _SCALARS = frozenset({int, float, bool, type(None)})
 #: Two characters that JSON returns as one.
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -22,7 +22,7 @@ class NotJSON(TypeError):
 
 
 def check(value: Any) -> None:
-    """Refuse a value that JSON would change. It does not change NaN and infinity.
+    """Refuse a value that JSON would change. Python's JSON keeps NaN and infinity.
 
     :raises NotJSON: a part would change; the message describes the first one.
     :raises RecursionError: the value contains itself, or is nested too deeply.

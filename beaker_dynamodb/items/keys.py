@@ -11,9 +11,10 @@ migration    ``sess:|migration|NAME``        ``sess:|migration|NAME``, ``|``
 user         ``sess:|user|DIGEST``           ``sess:|user|DIGEST``, ``|``
 ===========  ==============================  ==========================================
 
-ID and NAMESPACE are percent-encoded, including ``|``, ``:`` and ``%``. The empty string becomes
-``%``. KEY comes last and keeps its ``|`` and ``:``. A part that is too long for DynamoDB becomes
-``%#``, which percent-encoding never produces, and its SHA-256. An attribute keeps the original.
+The option ``prefix`` replaces ``sess:`` and ``cache:``. ID, NAMESPACE and KEY are percent-encoded;
+KEY comes last, so it keeps its ``|`` and ``:``. The empty string becomes ``%``. A part that is too
+long for DynamoDB becomes ``%#``, which percent-encoding never produces, and its SHA-256. An
+attribute keeps the original. With ``hash_ids``, every ID becomes a digest, and is not kept.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Key:
     """A primary key.
 
     :param sort: None on a table without a sort key.
-    :param originals: the parts that were too long and became a digest, by attribute name.
+    :param originals: the parts that were too long and were replaced by a digest, by attribute name.
     """
 
     partition: str
@@ -95,7 +96,7 @@ class Keys:
     def session_id(self, key: Key) -> tuple[str, bool]:
         """Return a session's id, or its digest, and whether it is a digest.
 
-        :raises ValueError: the key does not belong to a session.
+        :raises ValueError: the id is not UTF-8. A key of another kind is not detected.
         """
         id = self._session_part(key)
         if isinstance(id, str):
@@ -117,7 +118,7 @@ class Keys:
         return b"" if text == "%" else unquote_to_bytes(text)
 
     def of_digest(self, digest: str) -> Key:
-        """Return the key of the session with this digest, as `session_id` returns it."""
+        """Return the key of the session with this digest (see `session_id`)."""
         return self.session_at(self._session + digest)
 
     def session_at(self, partition: str) -> Key:

@@ -67,7 +67,7 @@ class Layout:
         attributes["codec"] = {"S": item.codec}
         attributes["created"] = seconds(item.created_ms)
         attributes.update(self.expiry(item.deadline_ms, item.grace_ms))
-        # Not a loop, which takes a fifth longer: this runs in every request.
+        # Not a loop, which takes a fifth longer: this runs for every write.
         if item.accessed_ms is not None:
             attributes["accessed"] = seconds(item.accessed_ms)
         if item.version is not None:
@@ -90,7 +90,7 @@ class Layout:
     def marker(
         self, key: Key, now_ms: int, lifetime_seconds: float, kind: str = MARKER
     ) -> Attributes:
-        """Return all attributes of a new marker or tombstone."""
+        """Return the attributes of a new item without data, by default a marker."""
         return {
             **self.key_attributes(key),
             "type": {"S": kind},
@@ -170,7 +170,7 @@ class Layout:
     def expired(
         self, attributes: Mapping[str, Any], now_ms: int, *, with_grace: bool = False
     ) -> bool:
-        """Return whether a listed item has expired; False if it is damaged.
+        """Return whether an item with these attributes has expired; False if it is damaged.
 
         :param with_grace: whether its grace must have ended too.
         """
@@ -181,17 +181,17 @@ class Layout:
         )
 
     def sweepable(self, attributes: Mapping[str, Any], now_ms: int) -> bool:
-        """Return whether time to live may delete a listed item; False if it is damaged."""
+        """Return whether time to live may delete an item; False if it is damaged."""
         return has_expired(_listed_ms(attributes, self._ttl_attribute), now_ms)
 
     def written_after(self, attributes: Mapping[str, Any], moment_ms: int) -> bool:
-        """Return whether a listed entry was written after a moment; False if it is damaged."""
+        """Return whether an entry was written after this time; False if it is damaged."""
         created_ms = _listed_ms(attributes, "created")
         return created_ms is not None and created_ms > moment_ms
 
 
 def _listed_ms(attributes: Mapping[str, Any], name: str) -> int | None:
-    """Return a time of a listed item, or None if it is missing or damaged."""
+    """Return a time attribute in milliseconds, or None if it is missing or damaged."""
     try:
         return milliseconds(attributes[name])
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError):

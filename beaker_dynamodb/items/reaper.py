@@ -20,7 +20,7 @@ from beaker_dynamodb.items.item import CACHE, CHUNK, MARKER, MIGRATION, SESSION,
 from beaker_dynamodb.items.layout import seconds
 from beaker_dynamodb.items.store import ItemStore
 
-#: Units of a DeleteItem whose condition fails. DynamoDB does not return them; the items are small.
+#: Estimated units of a DeleteItem whose condition fails; DynamoDB does not return the real ones.
 FAILED_UNITS = 1.0
 
 
@@ -52,11 +52,12 @@ def reap(
     dry_run: bool = False,
     state: Mapping[str, Any] | None = None,
 ) -> Iterator[Reaped]:
-    """Delete the expired items of a prefix: sessions, cache entries, tombstones, users and chunks.
+    """Delete the expired items of a prefix, and yield the totals after each page.
 
-    Yield the totals after each page. Locks are kept: they are taken over, not deleted.
+    Locks are kept: they are taken over, not deleted.
 
     :param segments: parts of the table that are read in parallel.
+    :param threads: number of items deleted in parallel.
     :param limiter: limits the units of reads and deletes together. One page of each segment is read
         ahead.
     :param state: `Reaped.state` of an incomplete run, with its number of segments.
@@ -101,11 +102,11 @@ def _read_state(state: Mapping[str, Any]) -> tuple[int, dict[int, Any]]:
             return segments, last_keys
     except (KeyError, ValueError, TypeError, AttributeError):
         pass
-    raise ConfigurationError("this is not the state of a reaper: start without one")
+    raise ConfigurationError("this is not the state of a reaper: start again without a state")
 
 
 class _Run:
-    """The state of one run."""
+    """One run: its items, threads and limiter."""
 
     def __init__(
         self, items: ItemStore, threads: int, limiter: RateLimiter | None, dry_run: bool
@@ -114,7 +115,7 @@ class _Run:
         self._dry_run = dry_run
         self._limiter = limiter or RateLimiter(None)
         self._stopped = threading.Event()
-        # A single thread is the caller's own, because an ending process cannot start others.
+        # One thread means the caller's own, because a process that is exiting cannot start threads.
         self._pool = ThreadPoolExecutor(threads, "beaker-dynamodb-reap") if threads > 1 else None
 
     def close(self) -> None:
@@ -126,7 +127,7 @@ class _Run:
     def params(self) -> dict[str, Any]:
         """Return the parameters of the Scan."""
         options, now = self._options, seconds(self._items.now_ms())
-        # Chunks have no deadline, only the time to live.
+        # Chunks have a time-to-live attribute, but no deadline.
         kinds = (SESSION, MARKER, CACHE, TOMBSTONE, MIGRATION, USER)
         condition = (Attr("type").is_in(kinds) & Attr("deadline").lte(now)) | (
             Attr("type").eq(CHUNK) & Attr(options.ttl_attribute).lte(now)
@@ -173,7 +174,7 @@ class _Run:
         chunk = attributes["type"]["S"] == CHUNK
         name = self._options.ttl_attribute if chunk else "deadline"
         layout = self._items.layout
-        # No other process has written the item since it was found to have expired.
+        # No write has changed the item's expiry since the item was read.
         unchanged = Attr(name).eq(attributes[name])
         deleted = True
         try:

@@ -19,7 +19,7 @@ PURPOSE = b"beaker_dynamodb item 1"
 
 
 class Signatures:
-    """Signs with the first key, and accepts signatures of all keys."""
+    """Signs with the first key, and accepts signatures made with any key."""
 
     def __init__(self, options: Options) -> None:
         self._keys = options.item_keys
@@ -32,7 +32,7 @@ class Signatures:
     def verify(self, item: Item) -> bool:
         """Raise PayloadError for an item that is not signed as the options require.
 
-        :returns: whether the item has a valid signature.
+        :returns: whether a signature was verified; always False without signing keys.
         """
         if not self._keys:
             return False
@@ -46,13 +46,13 @@ class Signatures:
         return True
 
     def plain_only(self, item: Item) -> bool:
-        """Return whether an item is an unsigned session that may contain plain data only."""
+        """Return whether an item is an unsigned session that may contain only plain data."""
         unsigned = bool(self._keys) and item.signature is None
         return unsigned and self._accept_unsigned == "plain" and item.kind == SESSION
 
 
 def _signature(key: bytes, item: Item) -> bytes:
-    # Without a sort key, its part is missing; with an empty sort key, its part is empty.
+    # A missing sort key adds no part. An empty part would mean an empty sort key.
     sort = [] if item.key.sort is None else [item.key.sort]
     texts = [text.encode() for text in (item.key.partition, *sort, item.codec)]
     parts = [PURPOSE, *texts]

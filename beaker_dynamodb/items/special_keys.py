@@ -24,7 +24,7 @@ _NOTHING = object()
 
 
 class SpecialKeys:
-    """Copies the special keys of sessions."""
+    """Converts the special keys of sessions to attributes."""
 
     def __init__(self, options: Options) -> None:
         self._types = options.special_types

@@ -16,7 +16,7 @@ from beaker_dynamodb.items.item import CACHE, MARKER, SESSION, TOMBSTONE, Attrib
 from beaker_dynamodb.items.keys import Key, Keys
 from beaker_dynamodb.items.layout import Layout
 
-#: Lifetime of a marker. Requests that carry the old cookie have ended by then.
+#: Lifetime of a marker. Requests with the old cookie should have ended by then.
 MARKER_SECONDS = 10.0
 #: Lifetime of a tombstone. A longer computation does not notice that its key was removed. A day is
 #: enough for a lock that is renewed for hours, and for clocks that differ by hours. A tombstone
@@ -32,7 +32,7 @@ class ItemStore(ConditionalCalls):
         self.keys = Keys(options)
         self.layout = Layout(options)
         self.chunks = Chunks(self, self.keys, self.layout)
-        # `end` must store a marker only in place of a session, which may be damaged.
+        # `end` must replace an existing item, even a damaged session, but not a marker.
         self._if_session_exists = write_params(
             Attr(options.hash_key).exists() & (Attr("type").not_exists() | Attr("type").ne(MARKER))
         )
@@ -55,9 +55,10 @@ class ItemStore(ConditionalCalls):
     ) -> Item | Marker | None:
         """Return an item, None if it does not exist or has expired, or an ended session's marker.
 
-        :param grace_ms: also return an item that expired at most this long ago.
+        :param grace_ms: also return an item that expired at most this long ago, within its grace.
         :param consistent_read: overrides the option unless None.
-        :param saw: called with the stored attributes, even if they have expired.
+        :param saw: called after each read with the stored attributes, even of an expired item, or
+            with None.
         :raises PayloadError: the item is damaged, or chunks are missing.
         """
         if consistent_read is None:
@@ -77,18 +78,18 @@ class ItemStore(ConditionalCalls):
                 return item
             if item.chunks == incomplete:
                 raise PayloadError(f"chunks of an item of type {kind!r} are missing")
-            # Another value was written meanwhile, or the chunks are not visible yet.
+            # Another value has been written since, or the chunks are not visible yet.
             incomplete, consistent_read = item.chunks, True
 
     def put(
         self, item: Item, condition: Condition | None = None, *, replaced: Item | None = None
     ) -> None:
-        """Write an item, in chunks if it is too large for one.
+        """Write an item, with its data in chunks if it is too large.
 
         :param condition: from `ConditionalCalls`; None replaces any item.
         :param replaced: the item that the write replaces; its chunks are then deleted.
         :raises ConditionFailed: contains the current item.
-        :raises ItemTooLarge: before anything is sent.
+        :raises ItemTooLarge: the item is too large; nothing has been sent.
         """
         attributes = self.chunks.prepare(item)
         if condition is None:
@@ -98,7 +99,7 @@ class ItemStore(ConditionalCalls):
                 self.call("put_item", Item=attributes, **condition)
 
     def replace(self, attributes: Attributes, **condition: Any) -> Attributes:
-        """Write an item, and delete the chunks of the one that it replaces, which is returned."""
+        """Write an item and delete the old item's chunks; return the old item's attributes."""
         answer = self.call("put_item", Item=attributes, ReturnValues="ALL_OLD", **condition)
         old: Attributes = answer.get("Attributes", {})
         self.chunks.delete_of(old, keep=self.layout.chunks(attributes))
@@ -113,7 +114,7 @@ class ItemStore(ConditionalCalls):
         missing, but it is never written twice.
 
         :raises ConditionFailed: with the item whose condition failed.
-        :raises ItemTooLarge: before anything is sent.
+        :raises ItemTooLarge: the item is too large; nothing has been sent.
         """
         attributes = self.chunks.prepare(item)
         puts = [{"Item": record, **if_record}, {"Item": attributes, **condition}]
@@ -132,7 +133,7 @@ class ItemStore(ConditionalCalls):
         return not self.layout.expired(old, self.now_ms())
 
     def remove_entry(self, key: Key) -> Attributes:
-        """Replace a cache entry, if any, with a tombstone, which is returned."""
+        """Write a tombstone in place of a cache entry, even of a missing one, and return it."""
         tombstone = self.layout.marker(key, self.now_ms(), TOMBSTONE_SECONDS, TOMBSTONE)
         self.replace(tombstone)
         return tombstone
@@ -152,10 +153,10 @@ class ItemStore(ConditionalCalls):
         Without transactions the new item is written first: after a crash in between, the old one
         remains until it expires.
 
-        :param marker: leave a marker under the old key.
+        :param marker: leave a marker under the old key; without transactions, always leave one.
         :param accessed_by_ms: as in `if_unchanged`.
         :param unless_new_ended: fail if there is a marker under the new key.
-        :raises ConditionFailed: the loaded item has changed or is gone, or the new one has ended.
+        :raises ConditionFailed: the loaded item has changed or is gone, or the new key is taken.
         """
         attributes = self.chunks.prepare(item)
         unchanged = self.if_unchanged(loaded, accessed_by_ms=accessed_by_ms)
@@ -190,7 +191,7 @@ class ItemStore(ConditionalCalls):
         return True
 
     def _put(self, params: dict[str, Any]) -> None:
-        """Make one conditional write. A duplicate that botocore sent does not raise."""
+        """Make one conditional write; ignore a failure that is due to botocore sending it twice."""
         try:
             self.call("put_item", **params)
         except ConditionFailed as failed:
@@ -212,7 +213,7 @@ class ItemStore(ConditionalCalls):
     def _item(
         self, attributes: Mapping[str, Any] | None, key: Key, kind: str, grace_ms: int
     ) -> Item | Marker | None:
-        """Return the item in these attributes without its chunks, or None if it has expired."""
+        """Return the item (without chunk data) or marker in these attributes; None if expired."""
         if attributes is None:
             return None
         if kind == SESSION and attributes.get("type") == {"S": MARKER}:

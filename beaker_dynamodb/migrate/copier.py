@@ -1,4 +1,4 @@
-"""Copy sessions to the new store, except those that it must not overwrite or bring back."""
+"""Copy sessions to the new store, but never overwrite changes or undo a log-out there."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from beaker_dynamodb.sessions.storage import SessionStorage
 
 #: ``verify = sample`` reads back one in this many copies.
 SAMPLE_EVERY = 100
-#: Bytes per write unit, and the factor by which a transaction costs more (AWS developer guide,
-#: read/write capacity).
-UNIT_BYTES, TRANSACTION_FACTOR = 1024, 2
+#: Bytes per write unit (AWS developer guide, read/write capacity).
+UNIT_BYTES = 1024
+#: Factor by which a transaction makes a write more expensive (same guide).
+TRANSACTION_FACTOR = 2
 
 NO_RECORDS = (
     "the target holds copies of these sessions, but no records of an earlier run: sessions that "
@@ -50,7 +51,7 @@ class Planned:
 
 @dataclass(eq=False)
 class Copier:
-    """Copies sessions in several threads and counts their outcomes; see `Migration`."""
+    """Copies sessions and counts their outcomes. Thread-safe; `Migration` starts the threads."""
 
     target: SessionStorage
     records: Records
@@ -69,7 +70,7 @@ class Copier:
         self._writing = 0
 
     def plan(self, entries: Iterable[SourceSession | Damaged]) -> list[Planned]:
-        """Look up sessions in the target and decide what to do. Count those that have ended.
+        """Look up sessions in the target and decide what to do. Count those not to copy.
 
         :raises ConfigurationError: the records of an earlier run are missing.
         """
@@ -84,7 +85,7 @@ class Copier:
         stored = self.records.look_up(keys)
         for digest, one in stored.items():
             if _is_copy(one.attributes) and not one.recorded and not self.accept_missing_records:
-                # Read again: another run may have copied it meanwhile.
+                # Read again: another run may have copied it between the two reads.
                 stored[digest] = self.records.look_up({digest: keys[digest]})[digest]
                 if not stored[digest].recorded:
                     raise ConfigurationError(NO_RECORDS)
@@ -203,6 +204,6 @@ def _ended(attributes: Mapping[str, Any] | None) -> bool:
 
 
 def _is_copy(attributes: Mapping[str, Any] | None) -> bool:
-    """Return whether the item is a copy that no request has changed since."""
+    """Return whether the item is a copy whose data no request has changed yet."""
     writer: str = (attributes or {}).get("writer", {}).get("S", "")
     return writer.startswith(WRITER)

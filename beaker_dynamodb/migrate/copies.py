@@ -37,7 +37,7 @@ class LiveSession:
 
 
 def live_session(entry: SourceSession, target: SessionStorage) -> LiveSession | str:
-    """Return a session to copy, or the outcome if it has ended."""
+    """Return a session to copy, or the count in `Report` that it belongs to if it has ended."""
     values = session_values(entry.payload)
     if values is not None and values.keys() <= BOOKKEEPING:
         return "empty"
@@ -45,6 +45,7 @@ def live_session(entry: SourceSession, target: SessionStorage) -> LiveSession | 
     accessed_ms = _time_ms(values, ACCESSED, entry.accessed_ms)
     if accessed_ms is not None:
         accessed_ms = min(accessed_ms, now_ms)  # another machine's clock may be ahead
+    # The target's timeouts apply, unless nothing but the old store's expiry is known.
     deadline_ms = entry.expires_ms
     if deadline_ms is None or (deadline_ms > now_ms and accessed_ms is not None):
         used_ms = now_ms if accessed_ms is None else accessed_ms
@@ -75,8 +76,8 @@ def copy_of(session: LiveSession, target: SessionStorage) -> Item:
     try:
         special = target.special.attributes(session.values)
     except (SpecialKeyError, ConfigurationError):
-        # The payload is encrypted or lacks a special key. Keep the user logged in; the next save
-        # writes the keys.
+        # The payload is encrypted, or a special key is missing or has the wrong type. Keep the
+        # user logged in; the next save writes the keys, or raises.
         special = {}
     now_ms = target.items.now_ms()
     item = Item(
@@ -98,6 +99,6 @@ def copy_of(session: LiveSession, target: SessionStorage) -> Item:
 
 
 def _time_ms(values: dict[str, Any] | None, name: str, default: int | None) -> int | None:
-    """Return a time that Beaker's Session stores, in milliseconds since the epoch."""
+    """Return a time of Beaker's, in milliseconds since the epoch, or the default without one."""
     time = number_in(values or {}, name)
     return round(time * 1000) if time else default

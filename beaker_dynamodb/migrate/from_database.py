@@ -11,7 +11,7 @@ from beaker_dynamodb.migrate.source import Entry, Source, from_pickle
 
 #: Rows per fetch.
 BATCH_ROWS = 500
-#: Packages whose name differs from their module's.
+#: Package names by module name, where the two differ.
 PACKAGES = {"MySQLdb": "mysqlclient"}
 
 
@@ -40,10 +40,10 @@ class DatabaseSource(Source):
         except ImportError as error:
             package = PACKAGES.get(error.name or "", error.name)
             raise ConfigurationError(
-                f"the driver of the database is missing: pip install {package}"
+                f"the database driver is missing: pip install {package}"
             ) from error
         except sqlalchemy.exc.ArgumentError:
-            # Its message may contain the URL, including a password.
+            # The error's message may contain the URL, including a password.
             raise ConfigurationError("SQLAlchemy cannot read the url of the database") from None
         path = self._engine.url.database or ""
         is_file = self._engine.dialect.name == "sqlite" and not path.startswith("file:")
@@ -69,6 +69,6 @@ class DatabaseSource(Source):
         with self._engine.connect() as connection:
             rows = connection.execution_options(yield_per=BATCH_ROWS).execute(self._select)
             for session_id, accessed, pickled in rows:
-                # Beaker stores the machine's local time, without a time zone.
+                # Beaker stores local time without a time zone. Assume this machine's.
                 ms = round(accessed.timestamp() * 1000)
                 yield from_pickle(session_id, pickled or b"", namespace=True, accessed_ms=ms)

@@ -1,4 +1,4 @@
-"""Read sessions from DynamoDB: another table, prefix, signing key or value of ``hash_ids``."""
+"""Read sessions from DynamoDB, to change table, prefix, signing key or ``hash_ids``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DIGEST = "%#"
 
 
 def location(items: ItemStore) -> str:
-    """Return the table, endpoint and prefixes of a configuration, for messages.
+    """Return table, endpoint and prefixes, for messages, records and state files.
 
     :raises ConfigurationError: no Region is configured, or boto3 is missing.
     """
@@ -57,8 +57,8 @@ class DynamoDBSource(Source):
         prefix = storage.keys.prefixes[0]
         self.name = location(storage.items)
         self.client = storage.items.client()
-        # Select the sessions with this prefix. It does not match longer prefixes, because it ends
-        # with a colon, and ids never contain one.
+        # Select the sessions with this prefix. The filter also finds those with a longer prefix
+        # that begins with it; `_entry` leaves them out.
         sessions = Attr("type").eq(SESSION)
         if prefix:
             sessions &= Attr(options.hash_key).begins_with(prefix)

@@ -1,7 +1,7 @@
 """Beaker's backends ``file`` and ``dbm``: one file per session.
 
 The session ``abcdef…`` is in ``DATA_DIR/container_file/a/ab/abcdef….cache`` or
-``DATA_DIR/container_dbm/a/ab/abcdef….dbm``. Most dbm modules add another suffix. Beaker's Session
+``DATA_DIR/container_dbm/a/ab/abcdef….dbm``. Some dbm modules add another suffix. Beaker's Session
 never hashes its file names (``digest_filenames=False`` in beaker/session.py). A file whose name is
 a hash belongs to a cache, and its values are not sessions.
 """
@@ -38,7 +38,7 @@ SHOWN_STORES = 10
 class _Files(Source):
     """Sessions in files.
 
-    :param folder: Beaker's ``data_dir``, or the folder of this backend.
+    :param folder: Beaker's ``data_dir``, ``file_dir`` or ``dbm_dir``, or the container in it.
     :raises ConfigurationError: the folder does not exist, or contains several stores.
     """
 
@@ -131,7 +131,7 @@ class DbmSource(_Files):
 
 
 def _store(folder: Path, top: Path) -> Path:
-    """Return the store of a folder with files: two levels up, as in STORE/a/ab/abcdef….cache."""
+    """Return a folder's store: two levels up (STORE/a/ab/abcdef….cache), but within ``top``."""
     store = folder.parent.parent
     return store if store.is_relative_to(top) else top
 

@@ -37,7 +37,7 @@ class MongoSource(Source):
             )
             self._database = self._client.get_default_database()
         except pymongo.errors.PyMongoError:
-            # Its message may contain the URL, including a password.
+            # The error's message may contain the URL, including a password.
             raise ConfigurationError(
                 "pymongo cannot read the url, which must have the form mongodb://HOST/DATABASE"
             ) from None

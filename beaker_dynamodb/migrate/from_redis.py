@@ -29,11 +29,11 @@ class RedisSource(Source):
         try:
             import redis
         except ImportError as error:
-            raise ConfigurationError(f"redis is missing ({error}): pip install redis") from error
+            raise ConfigurationError(f"redis-py is missing ({error}): pip install redis") from error
         try:
             self._client: Any = redis.Redis.from_url(url)
         except ValueError:
-            raise ConfigurationError("redis cannot read the url") from None
+            raise ConfigurationError("redis-py cannot read the url") from None
         self.name = without_userinfo(url).partition("?")[0]
         self._clock = clock
 

@@ -1,4 +1,4 @@
-"""Read a pickle without running it: no class is imported, no function is called.
+"""Read a pickle without running it: nothing that it names is imported or called.
 
 For tools that need a session's plain values, such as the time of its last access. They must not
 trust the application's classes and often cannot import them.
@@ -64,7 +64,7 @@ class _InertUnpickler(pickle.Unpickler):
 
 
 def loads(data: bytes) -> Any:
-    """Return the value of a pickle, with an `_Unread` in place of each other instance.
+    """Return the value of a pickle, with an `_Unread` in place of every instance of another class.
 
     :raises ValueError: the pickle is damaged.
     """

@@ -69,8 +69,9 @@ class Records:
         self.no_table = False
 
     def last_run(self, *, table_may_be_missing: bool = False) -> Run | None:
-        """Return the last run from this source. This is the first call to the target.
+        """Return the last run from this source, or None. This is the first call to the target.
 
+        :param table_may_be_missing: return None without the table, and set ``no_table``.
         :raises ConfigurationError: the table does not exist, or its key differs from the options.
         """
         key = self._items.layout.key_attributes(self._run)
@@ -95,7 +96,7 @@ class Records:
     def note_run(self, counts: Mapping[str, Any] | None = None) -> None:
         """Store the start of this run, or its end.
 
-        :param counts: the report, at the end.
+        :param counts: the report at the end, or None at the start.
         """
         attributes: Attributes = {
             **self._items.layout.key_attributes(self._run),
@@ -129,7 +130,7 @@ class Records:
     def record(self, digest: str, deadline_ms: int | None) -> Attributes:
         """Return the item that records a copy.
 
-        :param deadline_ms: when the copied session expires.
+        :param deadline_ms: when the copied session expires; None means never.
         """
         now_ms = self._items.now_ms()
         if deadline_ms is None:

@@ -62,7 +62,7 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every live session is in the new store, unchanged."""
+        """Whether no session is unaccounted for or too large, and no copy read back differs."""
         return not (self.missing or self.differing or self.too_large)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Sessions: loading, merging and saving one, listing and ending many."""
+"""Load, merge, save, list and end sessions."""

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 #: A waiting save checks its state at least this often, even if no other thread wakes it.
 POLL_SECONDS = 1.0
-#: Errors of a single save. Any other error applies to every save in the write.
+#: Errors that apply to one save only. Any other error applies to every save in the write.
 SINGLE_SAVE_ERRORS = (ItemTooLarge, PayloadError, SessionConflict, SpecialKeyError)
 
 
 class Dropped:
-    """The session is gone, so its save was dropped."""
+    """The outcome of a save that was dropped because its session is gone."""
 
 
 @dataclass(eq=False)
@@ -47,7 +47,7 @@ class Save:
     :param payload: the payload to store.
     :param seen: the payload that the request loaded or saved last; None if there was no session.
     :param rebased: see `merge`.
-    :param terms: only saves with equal terms are combined.
+    :param terms: options, lifetime and cookie name; saves are combined only if these are equal.
     """
 
     payload: Payload = field(repr=False)
@@ -67,9 +67,9 @@ class Save:
 class _Queue:
     """The waiting saves of one session, in order of arrival.
 
-    :param in_flight: the saves in the current write, except the first one. The same list as
-        `CombinedSave.others` of the writing thread.
-    :param stored: the state that this process stored last.
+    :param in_flight: the saves in the current write, except the writing thread's own. The same
+        list as that thread's `CombinedSave.others`.
+    :param stored: the last state stored since the queue was empty, or None.
     """
 
     condition: threading.Condition = field(default_factory=threading.Condition)
@@ -93,7 +93,7 @@ def _queue_of(name: Hashable) -> _Queue:
 
 
 class CombinedSave:
-    """One thread's save, which may write other threads' saves as well.
+    """One thread's save, whose write may include other threads' saves.
 
     :param name: client, table and key of the session.
     """
@@ -105,10 +105,10 @@ class CombinedSave:
         self._queue: _Queue | None = None
         #: Other threads' saves in the current write.
         self.others: list[Save] = []
-        self._most_others: int | None = None
+        self._max_others: int | None = None  # no limit
 
     def join(self, retry: ConflictRetry) -> bool:
-        """Wait until the save has an outcome or heads the queue; return False if time runs out."""
+        """Wait until the save has an outcome or is first in line; return False if time runs out."""
         if self._queue is None:
             self._queue = _queue_of(self._name)
             with self._queue.condition:
@@ -128,7 +128,7 @@ class CombinedSave:
 
     @property
     def last_stored(self) -> Stored | None:
-        """What this process stored last, while saves are waiting."""
+        """The last state that this process stored while saves were queued, or None."""
         return None if self._queue is None else self._queue.stored
 
     def take(self) -> list[Save]:
@@ -144,14 +144,14 @@ class CombinedSave:
                 and not other.withdrawn
                 and (other.created_ms, other.terms) == (own.created_ms, own.terms)
             ]
-            self.others = queue.in_flight = combinable[: self._most_others]
+            self.others = queue.in_flight = combinable[: self._max_others]
         return list(self.others)
 
     def halve(self) -> bool:
-        """Halve the number of other saves in the next write; return False if there are none."""
+        """Halve the number of other saves in the next write; return False if this one had none."""
         if not self.others:
             return False
-        self._most_others = len(self.others) // 2
+        self._max_others = len(self.others) // 2
         return True
 
     def begin(self, writer: str | None) -> None:
@@ -160,7 +160,7 @@ class CombinedSave:
             save.tried.add(writer)
 
     def contains(self, writer: str | None) -> bool:
-        """Return whether the write with this token contained this save or a waiting one."""
+        """Return whether the write with this token contained this save or one that is waiting."""
         if self._queue is None:
             return writer in self._save.tried
         with self._queue.condition:
@@ -169,7 +169,7 @@ class CombinedSave:
     def settle(self, outcome: Stored | Dropped, writer: str | None = None) -> None:
         """Set the outcome of the saves that a write contained, or of all saves of a gone session.
 
-        :param writer: the write's token.
+        :param writer: the write's token; not used with `Dropped`.
         """
         queue, own = self._queue, self._save
         if queue is None:

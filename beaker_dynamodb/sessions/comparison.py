@@ -10,15 +10,15 @@ from typing import Any
 #: Types whose values are stored alike if they have the same type and are equal.
 SCALARS = frozenset({str, bytes, bool, int, type(None)})
 
-#: Pairs that were compared, by their ids. Keeping the objects prevents reuse of the ids.
+#: Pairs whose comparison has begun, by their ids. Keeping the objects prevents reuse of the ids.
 _Seen = dict[tuple[int, int], tuple[Any, Any]]
 
 
 def same(a: Any, b: Any) -> bool:
     """Return whether two decoded values would be stored alike.
 
-    Stricter than ``==``: True and 1, or 1 and 1.0, are different. Values that cannot be compared
-    are different unless their pickles are equal.
+    Stricter than ``==``: True and 1, 1 and 1.0, or dicts with a different order of keys, are
+    different. So are values that cannot be compared, unless their pickles are equal.
     """
     if type(a) in SCALARS:
         return type(a) is type(b) and bool(a == b)

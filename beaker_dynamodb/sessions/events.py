@@ -1,7 +1,7 @@
 """Report session events to the function in ``on_event`` and to the log.
 
 The log records have the name ``beaker_dynamodb.events`` and the level INFO. Their attributes are
-``event``, ``reason``, ``session`` and ``old_session``, with the values of a `SessionEvent`.
+``event`` (the kind), ``reason``, ``session`` and ``old_session``, as in `SessionEvent`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SessionEvent:
     :param session: digest of the session's id, as ``sessions list`` shows it; empty if unknown.
     :param old_session: digest of the earlier id of a session that was regenerated.
     :param time: epoch seconds.
-    :param user: value of ``user_key``, or None without one. Not in the log.
+    :param user: value of ``user_key``, or None if unknown or the option is not set. Not logged.
     """
 
     kind: str
@@ -64,7 +64,7 @@ class Events:
         self._user_key = options.user_key
 
     def _listener(self) -> Callable[[SessionEvent], object] | None:
-        """Return the application's function. If it cannot be imported, log that once."""
+        """Return the application's function, or None. If it cannot be imported, log that once."""
         if isinstance(self._function, str):
             try:
                 self._function = import_function("on_event", self._function)

@@ -23,9 +23,9 @@ def overwritable_ms(
     """Return the latest stored access time that a save may overwrite without merging.
 
     :param stored_ms: access time of the loaded item.
-    :param began: Beaker's access time in the session to save: when the request began. Beaker
-        computes the session's end from it, so overwriting a later stored time must not shorten
-        the session by more than ``touch_interval``.
+    :param began: Beaker's access time in the session to save. Plain Beaker sets it when the
+        request begins, and computes the session's end from it. Overwriting a later stored time
+        must therefore not shorten the session by more than ``touch_interval``.
     """
     latest: float = now_ms
     if isinstance(began, (int, float)):

@@ -1,4 +1,4 @@
-"""Compute from a session's data when it expires: idle, own and absolute timeout.
+"""Determine from a session's data whether an idle or absolute timeout has ended it.
 
 The data comes from the table, so each number is checked before use. A value that is not a number,
 or out of range, counts as missing.
@@ -18,12 +18,12 @@ from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, LOGGED_IN
 TIMEOUT = "_timeout"
 #: The keys that decide, besides the last access time, when a session ends.
 LIFETIME_KEYS = (TIMEOUT, LOGGED_IN, CREATED)
-#: Later times count as missing: the last second that a Python datetime can represent.
+#: The last second that a Python datetime can represent. Later times count as missing.
 LATEST = 253_402_300_799
 
 
 def number_in(data: Mapping[str, Any], key: str) -> float | None:
-    """Return a time or a duration in a session's data, in seconds, or None without a valid one."""
+    """Return a time or a duration in a session's data, in seconds, or None if it is not valid."""
     value: Any = data.get(key)
     # Exclude bools, NaN and infinity.
     if type(value) in (int, float) and 0 <= value <= LATEST:
@@ -54,8 +54,8 @@ def expiry(
     If both timeouts have passed, the reason is the one that passed first.
 
     :param now: epoch seconds.
-    :param timeout: ``session.timeout`` in seconds, which the session's own timeout overrides.
-    :param absolute_timeout: in seconds.
+    :param timeout: ``session.timeout`` in seconds, or None; the session's own timeout overrides it.
+    :param absolute_timeout: in seconds, or None.
     """
     ends = {}
     start = None if absolute_timeout is None else started(data)

@@ -17,9 +17,9 @@ ACCESSED = "_accessed_time"
 CREATED = "_creation_time"
 #: When the user last logged in, if known: epoch seconds, like Beaker's own times.
 LOGGED_IN = "_login_time"
-#: The keys that remain in a session that was deleted or cleared.
+#: The keys that may remain in a session that was deleted or cleared.
 BOOKKEEPING = frozenset({"_cookie_scope", "_domain", "_path"})
-#: Beaker's own keys, and the log-in time, which is treated like them.
+#: Beaker's own keys, and this package's ``_cookie_scope`` and log-in time.
 BEAKER_KEYS = BOOKKEEPING | {ACCESSED, CREATED, LOGGED_IN}
 
 
@@ -39,7 +39,8 @@ def surely_differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     Much faster, because nothing is decoded. It takes the application's objects, but compares only
     scalars, which cannot be changed in place.
 
-    :param before: the session as it was loaded or saved last. Both have an access time.
+    :param before: the session as it was loaded or saved last. It must have an access time, as must
+        ``after``.
     """
     if before.keys() != after.keys():
         return True
@@ -68,7 +69,7 @@ def merge(
     :param base: the state that this request loaded or saved last.
     :param mine: the state to save.
     :param theirs: the state stored now.
-    :param special_keys: their names; ``user.id`` is the key ``id`` in ``user``.
+    :param special_keys: names of the special keys; ``user.id`` is the key ``id`` in ``user``.
     :param rebased: whether ``theirs`` already contains an earlier save of this request, merged
         with another request's changes.
     """
@@ -85,7 +86,7 @@ def merge(
             merged[key] = value
     for key, choose in ((ACCESSED, max), (LOGGED_IN, max), (CREATED, min)):
         if key == CREATED and CREATED in base:
-            # After clear(), this is when the absolute timeout started, which may be later.
+            # A save after clear() sets it to the start of the absolute timeout, which may be later.
             continue
         times = [side[key] for side in (mine, theirs) if isinstance(side.get(key), (int, float))]
         if key in merged and times:

@@ -1,4 +1,4 @@
-"""Merge one value of a session that two requests changed: dicts, sets and lists, recursively."""
+"""Merge a session value that two requests changed: dicts, sets and lists, recursively."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def merge_value(
     built-in type are merged:
 
     - a dict: key by key, recursively, unless a request replaced the whole dict. It did if it
-      changed a special key in it, or left no key of ``base`` unchanged;
+      changed a special key in it, or if it left no key of ``base`` unchanged and replaced or
+      removed at least one value, rather than editing it in place;
     - a set: by the additions and removals of both requests;
     - a list: by what each request consumed from its front and appended to its end. Removing the
       list counts as consuming all of it.
@@ -211,7 +212,7 @@ def _special_changed(base: Any, side: Any, special: Collection[str]) -> bool:
 
 
 def _extended(side: list[Any], borders: list[int], matched: int, entry: Any) -> int:
-    """Return how many entries of ``side`` match after ``entry`` follows ``matched`` of them."""
+    """Return the length of the matched prefix of ``side``, ``matched`` so far, after ``entry``."""
     while matched and not same(side[matched], entry):
         matched = borders[matched]
     return matched + 1 if side and same(side[matched], entry) else 0

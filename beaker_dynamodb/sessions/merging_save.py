@@ -45,7 +45,7 @@ class MergingSave:
     def run(self) -> None:
         """Write if no other request has written since the read; otherwise merge and retry.
 
-        After a conflict, the waiting saves of this session and process are combined.
+        After a conflict, this process combines its waiting saves of the session into one write.
 
         :raises SessionConflict: merging is disabled, or did not succeed in time.
         """
@@ -63,7 +63,7 @@ class MergingSave:
                             raise
         except BaseException as error:
             self._note_unanswered()
-            # Report only when no other save waits for this one: the function may be slow.
+            # Report only when no other save waits for this one: `on_event` may be slow.
             if isinstance(error, SessionConflict):
                 self._state.report(events.CONFLICT)
             raise
@@ -171,7 +171,7 @@ class MergingSave:
             self._rebase(last)
 
     def _settled(self, current: Item | Marker | None) -> bool:
-        """Return whether the current item decides the outcome of this save."""
+        """Settle the saves that the current item decides; return whether this one is settled."""
         combined = self._combined
         writers = current.writers if isinstance(current, Item) else ()
         own = next(filter(combined.contains, writers), None)
@@ -191,7 +191,7 @@ class MergingSave:
         )
 
     def _rebase(self, stored: Stored) -> None:
-        """Apply the save to a later state of the session."""
+        """Base the next write on a later state of the session."""
         state = self._state
         state.stored = stored
         own = next((token for token in stored.item.writers if token in state.unanswered), None)

@@ -2,7 +2,7 @@
 
 Beaker hands its backend a string: base64 of a pickle or of zlib-compressed JSON. The first byte
 after decoding the base64 (`SessionBytes`) shows which. With ``encrypt_key`` or a custom serializer,
-the payload is opaque here; `DynamoDBSession`, which has the key, then passes its `SessionFormat`.
+the payload is opaque here; `DynamoDBSession` passes a `SessionFormat`, which can decode it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Payload:
         self.lifetime_data: Mapping[str, Any] | None = None
 
     # Not functools.cached_property: before Python 3.12 it holds one lock for all sessions while the
-    # application's objects are unpickled, and a fork meanwhile leaves the child's copy locked.
+    # application's objects are unpickled, and a fork at that moment leaves the child's copy locked.
     @property
     def data(self) -> dict[str, Any] | None:
         """The session as a dict, or None if the payload is opaque."""
@@ -85,7 +85,7 @@ class Payload:
 
     @property
     def accessed(self) -> Any:
-        """Beaker's access time, or None. Most pickles are not decoded for it."""
+        """Beaker's access time, or None. Most pickles need not be decoded to find it."""
         if self._data is _NOT_DECODED and isinstance(self.raw, SessionBytes):
             head = _HEAD.match(self.raw)
             if head is not None:

@@ -21,7 +21,7 @@ from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.store import ItemStore
 
 #: The first page for a caller that takes N sessions has N * PAGE_FACTOR items, but at least
-#: MIN_PAGE. Each page is PAGE_GROWTH times larger: sessions may be rare in a table.
+#: MIN_PAGE. Each further page is PAGE_GROWTH times as large: sessions may be rare in a table.
 PAGE_FACTOR, MIN_PAGE, PAGE_GROWTH = 2, 25, 4
 
 #: Key and attributes of each session. Expired sessions are included.
@@ -45,7 +45,7 @@ class SessionQuery:
 
         The index may lag behind the table.
 
-        :param special: special keys and their values. At least one must have an index.
+        :param special: special keys as DynamoDB attributes. At least one must have an index.
         :param condition: an additional condition on the sessions.
         :param expected: the number of sessions after which the caller stops, or None if it reads
             all.
@@ -60,7 +60,7 @@ class SessionQuery:
         others = {name: value for name, value in special.items() if name != indexed}
         params = {
             **read_params(
-                key=Attr(indexed).eq(special[indexed]), filter=self._of_this_prefix(condition)
+                key=Attr(indexed).eq(special[indexed]), filter=self._with_prefix(condition)
             ),
             "IndexName": index_name(indexed),
             # An older index lacks special keys that were added to the options later. DynamoDB
@@ -92,11 +92,11 @@ class SessionQuery:
     ) -> Found:
         """Yield all sessions, by a Scan of the whole table.
 
-        :param consistent: overrides the option ``consistent_read``.
+        :param consistent: read consistently even if the option ``consistent_read`` is off.
         :param condition: as in `find`.
-        :param expected: as in `find`. The table is then read in small pages, one at a time.
+        :param expected: as in `find`. With a number, pages are small and read one at a time.
         """
-        params = read_params(filter=self._of_this_prefix(condition), projection=self._projection())
+        params = read_params(filter=self._with_prefix(condition), projection=self._projection())
         params["ConsistentRead"] = consistent or bool(self._options.consistent_read)
         if expected is not None:
             yield from self._of_prefix(self._pages("scan", params, expected))
@@ -108,10 +108,10 @@ class SessionQuery:
     def delete(
         self, key: Key, special: Mapping[str, Attributes], condition: Condition | None = None
     ) -> Mapping[str, Any] | None:
-        """Delete a session and its chunks if it has these special keys. Costs one DeleteItem.
+        """Delete a session if it has these special keys: one DeleteItem, and one write per chunk.
 
         :param condition: an additional condition on the session.
-        :returns: the deleted item, or None if it does not exist or is not such a session.
+        :returns: the deleted item's attributes, or None if there is no such session.
         """
         try:
             answer = self._items.call(
@@ -126,7 +126,7 @@ class SessionQuery:
         self._items.chunks.delete_of(deleted)
         return deleted
 
-    def _of_this_prefix(self, extra: Condition | None) -> Condition:
+    def _with_prefix(self, extra: Condition | None) -> Condition:
         condition = _is_session({}, extra)
         prefix = self._items.keys.prefixes[0]
         if prefix:
@@ -144,7 +144,7 @@ class SessionQuery:
     ) -> bool:
         """Return whether an item has these special keys.
 
-        :param attributes: those in the index. If one is missing there, a GetItem reads it.
+        :param attributes: those in the index. If it lacks a special key, a GetItem reads them all.
         """
         if special.keys() <= attributes.keys():
             return _have(attributes, special)

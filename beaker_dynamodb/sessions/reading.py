@@ -20,12 +20,12 @@ class ReadSession(SessionState):
 
     #: Whether the read found a marker: the session has just ended or changed its id.
     ended = False
-    #: The data of the session that the read found, if its item had expired.
+    #: The data of an expired session that the read found, {} if it is unreadable, otherwise None.
     expired: dict[str, Any] | None = None
     _expired_attributes: Mapping[str, Any] = MappingProxyType({})
     #: Why the session has expired, according to its data: ``idle``, ``absolute``, or None.
     expiry: str | None = None
-    #: Whether the last read was eventually consistent.
+    #: Whether the session was found by the first, eventually consistent read (see `read`).
     maybe_stale = False
 
     def read(self, *, seen_version: int | None = None) -> Any:
@@ -34,14 +34,14 @@ class ReadSession(SessionState):
         :param seen_version: the version in the browser's cookie. With ``consistent_read = auto``
             the first read may then be eventually consistent. If it finds an older version, or
             nothing, a consistent read follows.
-        :raises KeyError: the session does not exist, or it has expired or ended.
-        :raises PayloadError: the item is damaged.
+        :raises KeyError: the session is missing, expired or ended, or belongs to another cookie.
+        :raises PayloadError: the item is damaged, or not signed as the options require.
         """
         item = self._read_eventually(seen_version)
         self.maybe_stale = item is not None
         if item is None:
             item = self._read_consistently()
-        if item is None or self._belongs_to_other_cookie(item):
+        if item is None or self._belongs_to_another_cookie(item):
             self.set_stored(None)
             raise KeyError("session")
         stored = self.decoded(item)
@@ -68,12 +68,12 @@ class ReadSession(SessionState):
         if isinstance(found, Marker):
             return None
         if found is None and seen[-1] is not None:
-            self.expired = self._expired(key, seen[-1])
+            self.expired = self._expired_data(key, seen[-1])
             self._expired_attributes = seen[-1]
         return found
 
-    def _expired(self, key: Key, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the data of an expired session, or {} if it cannot be read."""
+    def _expired_data(self, key: Key, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return an expired session's data, {} if unreadable, or None for another kind of item."""
         if attributes.get("type") != {"S": SESSION}:
             return None
         try:
@@ -84,12 +84,12 @@ class ReadSession(SessionState):
             pass
         return {}
 
-    def _belongs_to_other_cookie(self, item: Item) -> bool:
+    def _belongs_to_another_cookie(self, item: Item) -> bool:
         names = self.cookie_name, item.cookie_name
         return None not in names and names[0] != names[1]
 
     def _migrate(self) -> Item | None:
-        """Move the session from the key that it had before ``hash_ids``, and return it."""
+        """Move the session from the key that it had before ``hash_ids``; return it if it exists."""
         storage = self.storage
         old_key = storage.keys.session(self.session_id, hashed=False)
         item = self._find(old_key)
@@ -124,7 +124,7 @@ class ReadSession(SessionState):
 
     @property
     def version(self) -> tuple[int, int] | None:
-        """The stored version, and when it was written in epoch seconds. None if unknown."""
+        """The stored version, and the epoch seconds of the item's last write; None if unknown."""
         if self.item is None or self.item.version is None:
             return None
         return self.item.version, (self.item.accessed_ms or 0) // 1000

@@ -23,7 +23,7 @@ class SessionRecord(ReadSession):
 
     @property
     def fresh(self) -> bool:
-        """Whether the stored access time is too recent to be refreshed."""
+        """Whether the stored access time is too recent to need a refresh."""
         if self.item is None:
             return False
         # Negative if this host's clock is behind. There is then no later time to write.
@@ -31,15 +31,18 @@ class SessionRecord(ReadSession):
         return age_ms < self.touch_interval_ms
 
     def holds(self, raw: Any) -> bool:
-        """Return whether a payload equals the last one read or saved, except the access time."""
+        """Return whether a payload equals the last one read or saved, except for the access time.
+
+        False if either cannot be decoded.
+        """
         seen = None if self.seen is None else self.seen.data
         mine = self.payload(raw).data
         return seen is not None and mine is not None and not merge.differs(seen, mine)
 
     def own_changes(self, raw: Any) -> list[str]:
-        """Return the keys of a payload that this request has set since it loaded the session.
+        """Return the keys that this request has added or changed since it loaded the session.
 
-        The log-in time is included only if another key was set.
+        Beaker's own keys are left out. The log-in time counts only if another key was changed.
         """
         seen, mine = self.seen_data, self.payload(raw).data or {}
         changed = [
@@ -50,9 +53,9 @@ class SessionRecord(ReadSession):
         return [key for key in changed if key == merge.LOGGED_IN or key not in merge.BEAKER_KEYS]
 
     def write(self, raw: Any, lifetime: float | None = None) -> None:
-        """Save the session, unless it is unchanged or gone.
+        """Save the session unless it is unchanged or gone; delete it if it was cleared.
 
-        Costs at most one write if no other request saves at the same time.
+        Costs at most one write, and one per chunk, if no other request saves at the same time.
 
         :param raw: the payload from Beaker's Session, or `SessionBytes`.
         :param lifetime: in seconds; defaults to the session's own timeout, or the configured
@@ -77,7 +80,7 @@ class SessionRecord(ReadSession):
             self._save(mine)
 
     def write_changed(self, raw: Any, data: Mapping[str, Any]) -> None:
-        """Save a session whose data is known to differ; see `write`. Decodes it only to merge.
+        """Save a session whose data is known to differ; see `write`. Decode it only if necessary.
 
         :param data: the decoded contents of ``raw``.
         """

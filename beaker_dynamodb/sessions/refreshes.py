@@ -41,7 +41,7 @@ class Refreshes:
         with _lock():
             now = self._monotonic()
             if now >= (self._paused_until or 0.0):
-                # This caller tries. Others skip their refreshes until it succeeds.
+                # This caller tries. The others skip refreshes until it succeeds or the pause ends.
                 self._paused_until = now + PAUSE_SECONDS
                 return True
         self._missed.add(warn=False)
@@ -52,7 +52,7 @@ class Refreshes:
         self._paused_until = None
 
     def failed(self, error: DynamoDBError) -> None:
-        """Pause refreshes, and log the failure unless one was logged within the last minute."""
+        """Pause refreshes if necessary, and log the failure, but at most once a minute."""
         # Size and encoding errors affect one session. Others can still be refreshed.
         if not isinstance(error, (ItemTooLarge, PayloadError)):
             self._paused_until = self._monotonic() + PAUSE_SECONDS
@@ -64,13 +64,13 @@ class Refreshes:
                 "session.timeout, active users are logged out",
                 self._table,
                 type(error).__name__,
-                error.aws_code or "no answer",
+                error.aws_code or "no AWS error code",
                 missed,
             )
 
 
 def refreshes_of(options: Options) -> Refreshes:
-    """Return this process's `Refreshes` for a table, shared by all configurations."""
+    """Return this process's `Refreshes` for a table, shared by all its configurations."""
     client = None if options.client is None else id(options.client)
     table = (options.table_name, options.region_name, options.endpoint_url, client)
     return _tables.setdefault(table, Refreshes(options.table_name))

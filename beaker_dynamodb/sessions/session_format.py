@@ -16,10 +16,10 @@ from beaker_dynamodb.items.codec import SessionBytes
 
 
 class SessionFormat:
-    """A `PayloadFormat` that knows the keys of one session's options.
+    """A `PayloadFormat` with the serializer and the keys from one session's options.
 
-    It does not refer to the session: the session refers to its record and so to its format, and
-    the data of each request would stay in memory until the garbage collector finds the cycle.
+    It must not refer to the session. The session refers to its record, and the record to this
+    format: in such a cycle, each request's data would stay in memory until a garbage collection.
     """
 
     def __init__(self, session: Session) -> None:
@@ -38,7 +38,7 @@ class SessionFormat:
     def decode(self, payload: Any, serializer: Any = None) -> dict[str, Any]:
         """Return the data of a payload.
 
-        :param serializer: used instead of ``data_serializer``.
+        :param serializer: used instead of ``data_serializer`` unless None.
         :raises PayloadError: the payload cannot be decoded.
         """
         try:
@@ -79,13 +79,13 @@ class SessionFormat:
             return None
 
     def dumps(self, data: Mapping[str, Any], like: Any) -> Any:
-        """Encode data as a payload; this session has only one format."""
+        """Encode data as a payload. ``like`` is ignored: a session has only one format."""
         return self.encode(dict(data))
 
     def plain(self, payload: Any) -> Any:
         """Decode an unsigned payload as plain data, and encode it again.
 
-        :raises PayloadError: it contains anything but plain data.
+        :raises PayloadError: it is not plain data, or the serializer is a custom one.
         """
         if self.pickles:
             return self.encode(self.decode(payload, plain_pickle))

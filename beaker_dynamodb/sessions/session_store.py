@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: Maximum number of times that `SessionStore.revoke` reads the index while it finds new sessions.
 REVOKE_PASSES = 10
-#: `SessionStore.revoke_pass` deletes this many sessions at a time, in this many threads.
+#: `SessionStore.revoke_pass` deletes DELETED_BATCH sessions at a time, in DELETE_THREADS threads.
 DELETED_BATCH, DELETE_THREADS = 32, 8
 
 
@@ -55,8 +55,8 @@ class SessionStore:
     def from_settings(cls, settings: Mapping[str, Any], prefix: str = "session.") -> Self:
         """Return a store for an application's settings, such as those of an INI file.
 
-        :param settings: names start with the prefix, or ``beaker.`` and the prefix. Other names
-            and Beaker's own settings, such as ``session.key``, are ignored.
+        :param settings: those whose names start with the prefix, optionally after ``beaker.``, are
+            used. Beaker's own settings, such as ``session.key``, are ignored.
         :raises ConfigurationError: an option is unknown or invalid, or the sessions are not in
             DynamoDB.
         """
@@ -104,13 +104,13 @@ class SessionStore:
                 yield session
 
     def count(self, special_keys: Mapping[str, Any] | None = None, /, **kwargs: Any) -> int:
-        """Return the number of `sessions`, at the same cost."""
+        """Return how many sessions `sessions` would yield, at the same cost."""
         return sum(1 for _ in self.sessions(special_keys, **kwargs))
 
     def get(
         self, id: str | None, *, hashed: bool = False, consistent: bool = True
     ) -> StoredSession | None:
-        """Return a session, or None if it does not exist or has expired: one GetItem.
+        """Return a session, or None if it does not exist or has expired: usually one GetItem.
 
         :param id: the session's id. None, the id of an unsaved session, finds nothing.
         :param hashed: whether ``id`` is the digest from a `StoredSession`.
@@ -143,15 +143,15 @@ class SessionStore:
         """Delete all sessions with these special keys: log a user out everywhere.
 
         A request in flight cannot restore them. The index may lag behind the table, so it is read
-        until it shows no new session, and only sessions that still have the special keys are
-        deleted. With the option ``user_key``, and no other special key, no log-in that began before
-        the call survives it. Otherwise a session that is not yet in the index is not deleted.
+        until it shows no new session (at most `REVOKE_PASSES` times). Only sessions that still have
+        the special keys are deleted. If ``user_key`` is the only key given, no log-in that began
+        before the call survives. Otherwise a session that is not yet in the index is not deleted.
 
         :param special_keys: names and values, at least one; see `sessions`.
         :param keep: sessions or ids to keep: ``keep=request.session.id``. None is ignored.
         :param kwargs: names and values as keywords.
         :returns: the number of active sessions deleted.
-        :raises ValueError: no special key is given.
+        :raises ValueError: no special key is given. See `sessions` for other errors.
         """
         return sum(1 for _ in self.revoke_each({**(special_keys or {}), **kwargs}, keep=keep))
 
@@ -186,7 +186,7 @@ class SessionStore:
     def erase(self, special_keys: Mapping[str, Any] | None = None, /, **user: Any) -> int:
         """Delete everything stored about a user: sessions, their chunks, and the user's item.
 
-        An item without personal data stays for an hour, so that no log-in in flight survives.
+        An item with only a digest of the user stays for an hour, so that log-ins in flight fail.
 
         :param user: the ``user_key`` and its value, as a keyword or in ``special_keys``.
         :returns: the number of active sessions deleted.
@@ -237,7 +237,7 @@ class SessionStore:
     ) -> Generator[StoredSession, None, None]:
         """Delete the sessions that one consistent Scan finds; yield each active one.
 
-        A session that starts meanwhile may remain: repeat until a pass yields none.
+        A session that starts during the Scan may remain: repeat until a pass yields none.
 
         :param condition: as in `revoke_each`.
         """

@@ -18,8 +18,8 @@ from beaker_dynamodb.sessions.merge import merge
 from beaker_dynamodb.sessions.payload import BEAKER, Payload, PayloadFormat, safe_payload
 from beaker_dynamodb.sessions.storage import SessionStorage
 
-#: Number of earlier writer tokens in an item. A write whose response was lost is recognized unless
-#: more than this many writes followed it.
+#: Maximum number of earlier writer tokens in an item. A write whose response was lost is
+#: recognized unless more than this many writes followed it.
 KEPT_WRITERS = 8
 
 
@@ -31,14 +31,14 @@ class Stored(NamedTuple):
 
 
 def kept_writers(item: Item) -> tuple[str, ...]:
-    """Return the writer tokens of an item that its successor keeps, the latest first."""
+    """Return the writer tokens of an item that its successor keeps, newest first."""
     return tuple(filter(None, item.writers))[:KEPT_WRITERS]
 
 
 class SessionState:
     """The state of the session with one id, in one request.
 
-    :param session_id: any string, as the browser sent it.
+    :param session_id: any string: it may come from the browser.
     """
 
     stored: Stored | None = None
@@ -48,11 +48,11 @@ class SessionState:
     #: Whether this save is a log-in that is registered with its user. A marker under its key then
     #: means that the user's sessions were revoked.
     registered = False
-    #: The user whose log-in this save is, as special keys. Events name this user.
+    #: If this save is a log-in: its user, as special keys. The events then name this user.
     log_in_user: Mapping[str, Any] = MappingProxyType({})
     #: Digest of the earlier id if the id changes, otherwise empty.
     moves_from = ""
-    #: Seconds; None for the configured lifetime, or the session's own timeout.
+    #: Seconds; None for the session's own timeout, or else the configured lifetime.
     lifetime: float | None = None
     format: PayloadFormat = BEAKER
     cookie_name: str | None = None
@@ -78,12 +78,12 @@ class SessionState:
         self.gone = True
 
     def drop(self) -> None:
-        """Drop a save, because the session is gone."""
+        """Drop a save because the session is gone, and report that."""
         self.gone = True
         if self.registered:
             self.report(events.REFUSED, events.REVOKED)
         else:
-            # The new id was never stored, so report the old one.
+            # If the id changes, the new one was never stored: report the old one.
             self.report(events.DROPPED, session=self.moves_from)
 
     def report(
@@ -91,7 +91,7 @@ class SessionState:
     ) -> None:
         """Report an event of this session; see `Events.report`.
 
-        :param session: digest of an id; empty for this session's.
+        :param session: digest of an id; defaults to that of this session.
         """
         special = {} if self.item is None else self.item.special
         self.storage.events.report(
@@ -123,7 +123,7 @@ class SessionState:
         return self.stored is not None and self.stored.payload is not self.seen
 
     def has_ended(self, current: Item | Marker | None) -> bool:
-        """Return whether the loaded session has ended, even if its id is in use again."""
+        """Return whether the session ended (even if its id is reused) or its log-in was revoked."""
         if self.registered and isinstance(current, Marker):
             return True
         return self.item is not None and (
@@ -165,7 +165,7 @@ class SessionState:
         return special.attributes(payload.data) if special.names else {}
 
     def new_item(self, payload: Payload, special: Attributes) -> Item:
-        """Return the signed item that replaces the stored one."""
+        """Return the item to write, signed if there is a secret."""
         storage, loaded = self.storage, self.item
         data, codec = storage.codec.encode_session(payload.raw)
         storage.warn_about_size(len(data))

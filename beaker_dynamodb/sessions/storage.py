@@ -60,8 +60,8 @@ class SessionStorage:
         if size > LARGE_SESSION_BYTES and not self._warned:
             self._warned = True
             log.warning(
-                "a session has a stored size of %d KB: each change of it costs as many write "
-                "units. Keep large data in a cache, and its key in the session",
+                "a session has a stored size of %d KB: each change to it costs that many "
+                "write units. Keep large data in a cache, and its key in the session",
                 size // 1024,
             )
 
@@ -82,9 +82,11 @@ class SessionStorage:
         still load the session and report why it has expired.
 
         :param accessed_ms: its last access, in milliseconds since the epoch.
-        :param lifetime: in seconds; None for its own timeout or the configured lifetime.
-        :param data: the session's data. If None (opaque), only the configured lifetime counts.
-        :param created_ms: when it was created, if its data does not say so.
+        :param lifetime: in seconds, including the slack; None for its own timeout, or else the
+            configured lifetime.
+        :param data: the session's data. None if opaque; then its own and the absolute timeout do
+            not apply.
+        :param created_ms: when it was created; used if its data does not contain a valid time.
         """
         own = None if data is None else own_timeout(data)
         if lifetime is None:
@@ -118,7 +120,7 @@ def _touch_interval_ms(options: Options) -> float:
     if lifetime is None:
         return (MAX_TOUCH_SECONDS if wanted is None else wanted) * 1000
     if options.timeout is not None and options.timeout > BEAKER_SLACK_SECONDS:
-        # Beaker ends the session by its own, shorter timeout.
+        # Beaker itself ends the session after its timeout, without the slack.
         lifetime = options.timeout - BEAKER_SLACK_SECONDS
     if wanted is None:
         wanted = min(lifetime * TOUCH_FRACTION, MAX_TOUCH_SECONDS)

@@ -27,10 +27,10 @@ class StoredSession:
     :param id: the session's id, or its digest with ``hash_ids``.
     :param hashed: whether ``id`` is a digest.
     :param created: when it was first saved.
-    :param accessed: when it was last written, up to ``touch_interval`` before the last access;
-        None if unknown.
+    :param accessed: the stored access time, up to ``touch_interval`` before the last access; None
+        if unknown.
     :param expires: when it expires, or None if it never does.
-    :param special: the special keys that the index contains. Whole numbers are int.
+    :param special: the special keys; after a Query, those in the index. Whole numbers are int.
     """
 
     id: str = field(repr=False)
@@ -86,7 +86,7 @@ class StoredSession:
 def stored_session(storage: SessionStorage, item: Item) -> StoredSession:
     """Return the session of an item. The item may lack its data.
 
-    :raises ValueError: the key is not a session key.
+    :raises ValueError: the id in the key is not valid UTF-8.
     """
     id, hashed = storage.keys.session_id(item.key)
     return StoredSession(
@@ -106,7 +106,7 @@ def listed_session(
 ) -> StoredSession | None:
     """Return the session of a listed item, or None if it has expired or is damaged."""
     items = storage.items
-    # The payload was not read.
+    # The payload was not read, but the layout requires one.
     attributes = {**attributes, "data": {"B": b""}, "codec": {"S": ""}}
     try:
         item = items.layout.item(key, SESSION, attributes)

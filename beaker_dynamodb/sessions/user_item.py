@@ -26,7 +26,7 @@ class UserItem:
         not a counter, which could repeat a value after the item was deleted.
     :param sessions: partition keys of sessions and their log-in times in milliseconds since the
         epoch, earliest first.
-    :param writer: token of the write, or None if the item does not exist.
+    :param writer: token of the last write, or None if the item does not exist.
     """
 
     generation: str = ""
@@ -46,7 +46,7 @@ def attributes(
 
 
 def user_item(items: ItemStore, found: Mapping[str, Any] | None) -> UserItem:
-    """Return the user stored in an item. An expired item counts as missing.
+    """Return the user stored in an item. Only the writer of an expired item is returned.
 
     :raises PayloadError: the item is damaged.
     """
@@ -84,7 +84,7 @@ class UserItems:
     def write(
         self, user: Attributes, before: UserItem, after: UserItem, lifetime: float
     ) -> UserItem | None:
-        """Replace a user item; return the current one if it has changed, otherwise None."""
+        """Replace a user item; return None, or the current item if another write came first."""
         item = attributes(self._items, self.key(user), after, lifetime)
         unchanged = self._items.if_absent()
         if before.writer is not None:

@@ -53,7 +53,7 @@ class LogIn:
 
 
 class Users:
-    """The users of one configuration with a ``user_key``."""
+    """The users of one configuration, which sets ``user_key``."""
 
     def __init__(self, storage: SessionStorage) -> None:
         self._items, self._options = storage.items, storage.options
@@ -68,11 +68,13 @@ class Users:
         return LogIn(user, self._user_items.read(user))
 
     def register(self, log_in: LogIn, key: Key, *, moved: bool = False) -> bool:
-        """Register the session of a log-in. Costs one PutItem unless another log-in interferes.
+        """Register the session of a log-in.
 
-        :param moved: the session replaces a listed one, which is removed later.
+        Costs one PutItem, unless another write interferes or ``max_sessions`` is reached.
+
+        :param moved: whether the session replaces a listed one, which is removed later.
         :returns: False if the user's sessions were revoked since the log-in began.
-        :raises TooManySessions: the user already has ``max_sessions`` sessions.
+        :raises TooManySessions: ``max_sessions`` is reached, with ``when_exceeded = refuse``.
         """
         log_in.registered_at = time.monotonic()
 
@@ -111,7 +113,7 @@ class Users:
         return None
 
     def _make_room(self, user: Attributes, sessions: dict[str, int]) -> dict[str, int]:
-        """Return the listed sessions that remain when one more is added; end the others."""
+        """Return the sessions to keep in the list with a new one; end surplus ones if limited."""
         if self._limit is None:
             since = self._items.now_ms() - IN_FLIGHT_MS
             recent = [(name, ms) for name, ms in sessions.items() if ms > since]
@@ -154,7 +156,7 @@ class Users:
 
         Only a slow log-in is looked up: a marker that should have stopped it may have expired.
 
-        :param always: look up fast ones too.
+        :param always: whether to look up fast ones too.
         """
         if not always and time.monotonic() - log_in.registered_at < SLOW_SECONDS:
             return True
@@ -178,12 +180,15 @@ class Users:
         try:
             self._replace(user, self._user_items.read(user), without_ended)
         except DynamoDBError as error:
-            log.warning("a session that ended still counts for max_sessions: %s", error)
+            log.warning("a session that ended still counts toward max_sessions: %s", error)
 
     def revoke(self, user: Attributes, keep: Iterable[Key] = ()) -> Iterator[tuple[Key, Any]]:
         """End the listed sessions and the log-ins in progress. Yield the sessions that were stored.
 
-        The list is emptied last, so that a revoke that failed halfway can be repeated.
+        The ended sessions are removed from the list last (see `remove`), so that a revoke that
+        failed halfway can be repeated.
+
+        :param keep: listed sessions that are not ended.
         """
         before = self._replace(
             user, self._user_items.read(user), lambda old: UserItem(new_token(), old.sessions)

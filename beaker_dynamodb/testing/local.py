@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedDynamoDB"]
 
-#: Seconds between two checks for a call of stop(), which takes about this long.
+#: The server checks this often, in seconds, whether to stop. stop() takes up to this long.
 _POLL_INTERVAL = 0.05
 
 

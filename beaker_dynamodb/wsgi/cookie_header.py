@@ -49,8 +49,8 @@ def candidates(header: str | None, name: str, signatures: CookieSignatures) -> d
 
     A browser sends several cookies with one name if they were set for different domains or paths.
 
-    :returns: the values in the order of the header, each with whether a new cookie would be signed
-        in the same way.
+    :returns: the values in the order of the header. Each is mapped to True if a new cookie would
+        be signed in the same way, otherwise False.
     """
     found: dict[str, bool] = {}
     for signed in cookie_values(header, name):

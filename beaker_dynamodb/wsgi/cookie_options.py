@@ -25,7 +25,7 @@ def set_safe_defaults(options: MutableMapping[str, Any]) -> None:
     ``secure`` stays None if it depends on the request.
 
     :param options: session options, without ``session.``.
-    :raises ConfigurationError: browsers would drop the cookie because of the prefix of its name.
+    :raises ConfigurationError: an option is invalid, or browsers would drop the cookie.
     """
     http_only, secure = (_flag(options, name) for name in ("httponly", "secure"))
     options["httponly"] = True if http_only is None else http_only
@@ -82,7 +82,7 @@ def warn_about_dropped_cookies(options: Mapping[str, Any]) -> None:
     if _same_site_none(options) and not options["secure"]:
         log.warning(
             "session.samesite = None with session.secure = false: browsers drop a cookie with "
-            "SameSite=None that is not Secure, and no login lasts. Remove session.secure."
+            "SameSite=None that is not Secure, so no log-in lasts. Remove session.secure."
         )
 
 

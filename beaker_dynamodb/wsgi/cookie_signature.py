@@ -79,7 +79,7 @@ def _beaker_signature(key: bytes, value: str) -> str:
 
 
 def cookie_signatures(secret: Any, previous_secrets: Any, form: Any) -> CookieSignatures:
-    """Return the signatures for unparsed session options. Equal options share one object.
+    """Return the `CookieSignatures` for unparsed options. Equal options share one object.
 
     :raises ConfigurationError: an option is invalid.
     """

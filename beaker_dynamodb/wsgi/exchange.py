@@ -20,7 +20,7 @@ class Exchange:
     """Saves the session when the response starts, and at its end if it has changed since.
 
     :param start_response: the server's callable.
-    :param on_save_error: called if the store is unavailable when the response starts.
+    :param on_save_error: called if the store is unavailable for the save at the response's start.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class ResponseBody:
         self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
-        # A generator calls start_response on its first step.
+        # An application that is a generator calls start_response on its first step.
         chunks = iter(self._body)
         if not self._exchange.started:
             first = next(chunks, None)

@@ -48,7 +48,7 @@ def _respond_503(environ: WSGIEnvironment, error: StoreUnavailable) -> WSGIAppli
 
 
 def service_unavailable(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """WSGI application that responds with ``503 Service Unavailable`` and ``Retry-After``."""
+    """Respond with ``503 Service Unavailable`` and ``Retry-After``: a WSGI application."""
     start_response(
         "503 Service Unavailable",
         [

@@ -1,9 +1,9 @@
 """Beaker's Session with corrected cookie handling.
 
 - The cookie is found among any other cookies.
-- It is HttpOnly, and signed with HMAC-SHA-256 if there is a secret.
+- By default it is HttpOnly and, if there is a secret, signed with HMAC-SHA-256.
 - If the browser sends several, the first one that opens a session is used.
-- The configured domain and path take precedence over those stored with a session.
+- The configured domain and path override stored ones that the application did not assign.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ASSIGNED_SCOPE = "_cookie_scope"
 
 
 class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hints
-    """Takes the arguments of Beaker's Session."""
+    """A session with this package's cookies; takes the arguments of Beaker's Session."""
 
     id: str
     key: str
@@ -56,7 +56,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
             id = next(iter(self._cookie_values), None)
             refused = not self._cookie_values and any(cookie_values(request.get("cookie"), key))
             self._cookies_refused = refused
-            # Beaker's own parser fails on a header with a malformed cookie.
+            # Hide the header from Beaker's own parser, which fails on a malformed cookie.
             request["cookie"] = ""
         #: Whether a new cookie would be signed differently from the browser's.
         self._signature_outdated = not self._cookie_values.get(id or "", True)

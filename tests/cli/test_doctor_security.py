@@ -118,7 +118,7 @@ SHARED = "shared with all hosts of example.org"
         ({"key": "__Secure-sid", **DOMAIN}, "cookie name", OK, f"'__Secure-sid', {SHARED}", ""),
         ({}, "idle timeout", WARNING, "a day after its last write", "set session.timeout"),
         ({"timeout": "900"}, "idle timeout", OK, "900 seconds", ""),
-        ({}, "absolute timeout", WARNING, "that is used never ends", "set it"),
+        ({}, "absolute timeout", WARNING, "that stays in use never ends", "set it"),
         ({"absolute_timeout": "900"}, "absolute timeout", OK, "900 seconds after the last", ""),
     ],
 )
@@ -155,7 +155,7 @@ def test_settings_without_a_flag_are_not_checked() -> None:
 
 WEB = {"secret": SECRET}
 SIGNED = {"signing_keys": SECRET}
-ALL_READ = "are read, so signatures do not protect"
+ALL_READ = "are read, so signatures do not protect you"
 STRONGER = "secrets.token_urlsafe(32)"
 
 
@@ -165,12 +165,12 @@ STRONGER = "secrets.token_urlsafe(32)"
         ({}, "items signed", WARNING, "run code", "set session.secret"),
         (WEB, "items signed", OK, "keys derived from session.secret", ""),
         (SIGNED, "items signed", OK, "with signing_keys", ""),
-        (WEB, "unsigned items", OK, "plain data only", "accept_unsigned = false"),
+        (WEB, "unsigned items", OK, "only if their data is plain", "accept_unsigned = false"),
         ({**WEB, "accept_unsigned": "true"}, "unsigned items", WARNING, ALL_READ, "remove accept"),
         ({**WEB, "accept_unsigned": "false"}, "unsigned items", OK, "are not read", ""),
         ({**SIGNED, "accept_unsigned": True}, "unsigned items", WARNING, ALL_READ, "remove accept"),
-        ({}, "ids in the table", OK, "open their sessions", "set session.secret, or hash_ids"),
-        (WEB, "ids in the table", OK, "open nothing without the cookie's signature", ""),
+        ({}, "ids in the table", OK, "open the sessions", "set session.secret, or hash_ids"),
+        (WEB, "ids in the table", OK, "useless without the cookie's signature", ""),
         ({"hash_ids": "migrate"}, "ids in the table", OK, "hashed, except", "hash_ids = true"),
         ({"hash_ids": True}, "ids in the table", OK, "hashed", ""),
         (WEB, "cookie signature", OK, "SHA-1 is accepted too", "sha256-only"),

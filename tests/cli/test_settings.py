@@ -90,9 +90,13 @@ def test_the_settings_of_a_cache_and_its_regions(
 @pytest.mark.parametrize(
     ("content", "arguments", "said"),
     [
-        (INI, {"purpose": "cache"}, r"choose one with --section: \[app:main\], \[app:other\]"),
+        (
+            INI,
+            {"purpose": "cache"},
+            r"choose one with --section \(migrate: --to-section\): \[app:main\], \[app:other\]",
+        ),
         (INI, {"purpose": "cache.none"}, "no section has cache.none.type = ext:dynamodb"),
-        (INI, {"section": "nothing"}, r"has no section \[nothing\], but \[app:main\]"),
+        (INI, {"section": "nothing"}, r"has no section \[nothing\]; it has \[app:main\]"),
         (INI, {"ini": None, "section": "app:main"}, "pass --ini as well"),
         (INI, {"ini": "missing.ini"}, "missing.ini: No such file"),
         ("no section", {}, "File contains no section headers"),

@@ -66,7 +66,7 @@ def behind(error: Exception, root: OSError) -> Exception:
         (exceptions.ProxyConnectionError(proxy_url="http://u:p@h"), "Check HTTPS_PROXY"),
         (
             ClientError({"Error": {"Code": "InternalServerError"}}, "GetItem"),
-            "it answers only with errors (InternalServerError)",
+            "it returns only errors (InternalServerError)",
         ),
         (ResponseParserError("half"), "the answer cannot be read"),
         (exceptions.BotoCoreError(), "no answer (BotoCoreError)"),

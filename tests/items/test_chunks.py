@@ -212,7 +212,7 @@ def test_chunks_that_cannot_be_deleted(
     with intercept(manager, no_batches), caplog.at_level(logging.WARNING):
         manager[b"k"] = "small"
     assert "small" == manager[b"k"]
-    assert ["old chunks were not deleted; they will expire: no batches today"] == caplog.messages
+    assert ["unused chunks were not deleted; they will expire: no batches today"] == caplog.messages
 
 
 def test_a_condition_that_fails_on_a_damaged_item(open_namespace: Opener) -> None:

@@ -129,7 +129,7 @@ def test_a_fault_is_logged_and_nothing_more(
         background_reaper.reap_once(store)
     (record,) = caplog.records
     assert "WARNING" == record.levelname
-    assert "expired items were not all deleted: StoreUnavailable" in record.getMessage()
+    assert "not all expired items were deleted: StoreUnavailable" in record.getMessage()
 
 
 def test_a_run_is_logged(
