@@ -7,6 +7,7 @@ from threading import Barrier, Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -15,7 +16,6 @@ from tests.sessions.site import store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-    from selenium.webdriver import Chrome
 
 pytestmark = [
     pytest.mark.full,

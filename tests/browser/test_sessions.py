@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from urllib.request import Request, urlopen
 
 import pytest
+from selenium.webdriver import Chrome
 
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.browser.chromium import DOMAIN
@@ -17,7 +18,6 @@ from tests.sessions.site import COOKIE, store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from selenium.webdriver import Chrome
 
 pytestmark = pytest.mark.full
 Serve = Callable[["WSGIApplication"], str]

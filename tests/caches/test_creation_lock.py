@@ -5,19 +5,17 @@ from __future__ import annotations
 import gc
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout
 from beaker_dynamodb.caches import lease, lock_registry
 from beaker_dynamodb.caches.creation_lock import CreationLock
+from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.caches.lock_registry import LockRegistry
 from tests.caches.conftest import LEASE, MakeLock, Options, Time, die
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.heartbeat import Heartbeat
-    from tests.servers.recorder import CallRecorder
+from tests.servers.recorder import CallRecorder
 
 
 def in_thread(action: Any) -> Any:

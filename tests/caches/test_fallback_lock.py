@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import LockTimeout
 from beaker_dynamodb.caches.creation_lock import FallbackLock
+from beaker_dynamodb.caches.lock_registry import LockRegistry
 from tests.caches.conftest import DEAD, MakeLock, Options, Time, make_cache
 from tests.dynamodb.breakers import open_breaker, without_probes
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.lock_registry import LockRegistry
 
 
 def test_a_thread_that_has_waited_lock_timeout_continues_without_the_lock() -> None:

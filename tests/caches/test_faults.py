@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 from beaker.cache import Cache
@@ -13,10 +12,7 @@ from beaker_dynamodb.exceptions import DynamoDBError, LockTimeout
 from tests.chaos.faults import KINDS
 from tests.chaos.load import short_pauses, wait_for_answers
 from tests.chaos.proxy import FaultProxy, Plan
-from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import Endpoint, create_table
 
 KEYS = [f"page {number}" for number in range(5)]
 READERS = 4

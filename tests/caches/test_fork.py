@@ -7,16 +7,13 @@ import subprocess
 import sys
 import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+
+import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.caches.lock_registry import LockRegistry
 from beaker_dynamodb.dynamodb import forks
 from tests.caches.conftest import Options
-
-if TYPE_CHECKING:
-    import pytest
-
-    from beaker_dynamodb.caches.lock_registry import LockRegistry
 
 PROGRAM = """
 import json, os, sys, threading

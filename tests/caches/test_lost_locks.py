@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.caches import lease
+from beaker_dynamodb.caches.lock_registry import LockRegistry
 from tests.caches.conftest import LEASE, MakeLock, Options, Time
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.lock_registry import LockRegistry
 
 
 def test_a_late_release_deletes_no_other_lock(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -18,9 +19,6 @@ from tests.caches.conftest import StoppedHeartbeat
 from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.clock import Clock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: Lifetimes in seconds: of an entry, its grace after that, a lease, a tombstone.
 EXPIRE, GRACE, LEASE, TOMBSTONE = 10, 60, 30, 86_400

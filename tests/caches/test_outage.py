@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -22,9 +22,6 @@ from tests.caches.conftest import DEAD, Options, Time, make_cache
 from tests.dynamodb.breakers import open_breaker, without_probes
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
-
-if TYPE_CHECKING:
-    pass
 
 #: Kinds of calls that get no response: "reads", "writes" of entries, "locks".
 Broken = set[str]

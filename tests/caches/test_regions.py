@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -12,11 +11,7 @@ from beaker.util import parse_cache_config_options
 from pyramid_beaker import set_cache_regions_from_settings
 
 from tests.beaker import items, own_caches
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import DynamoDBClient, Endpoint
 
 
 @pytest.fixture(autouse=True)

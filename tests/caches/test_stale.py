@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time as real_time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -16,10 +17,6 @@ from tests.beaker import used_client
 from tests.caches.conftest import MakeLock, Options
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 KEY = b"key"
 

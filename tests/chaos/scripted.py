@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
@@ -17,16 +17,13 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.items.store import ItemStore
 from tests.clock import Clock
 from tests.dynamodb.breakers import open_breaker, without_probes
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from beaker_dynamodb.config.options import Options
+from tests.servers.endpoint import DynamoDBClient
 
 #: Outcomes of a call: success; failure before it arrives; success with a lost response; success
 #: with a lost response and a retry by botocore; refused by an open circuit breaker.

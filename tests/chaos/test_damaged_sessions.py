@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb import PayloadError
 from tests.beaker import items
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.site import MIDDLEWARES, Site, log_out, store, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 #: Changed attributes; None removes all except the key. tests/items/test_damage.py has all others.
 DAMAGES: dict[str, dict[str, Any] | None] = {

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from tests.chaos.load import SITES
 from tests.chaos.proxy import Exchange, FaultProxy, Plan
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.site import Site, store, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 async def web_page(exchange: Exchange) -> None:

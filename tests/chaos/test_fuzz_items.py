@@ -6,7 +6,7 @@ import pickle
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,10 +17,8 @@ from beaker_dynamodb.caches.lock_items import LockItem, LockItems
 from tests.chaos.inputs import ATTRIBUTES, FUZZ, keys_sent
 from tests.clock import Clock
 from tests.opening import payload
+from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
 
 TABLE = "fuzzed-items"
 NAMES = [

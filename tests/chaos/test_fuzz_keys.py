@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,10 +10,8 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.items.keys import key_bytes
 from tests.chaos.inputs import FUZZ, TEXTS, keys_sent, namespace_of
 from tests.opening import payload
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 PREFIXES = st.sampled_from([None, "", "app", "app:two"])
 KEYS = TEXTS | st.binary()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,11 +14,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager, SpecialKeyError
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.special_keys import SpecialKeys
 from tests.chaos.inputs import FUZZ, NUMBERS, TEXTS
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import DynamoDBClient, Endpoint
 
 TYPES = {"userId": "S", "user.id": "S", "user": "S", "logins": "N", "größe": "B", "admin": "BOOL"}
 INDEXED = [name for name, kind in TYPES.items() if kind != "BOOL"]

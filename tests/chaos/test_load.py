@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -17,10 +17,7 @@ from tests.chaos.inputs import HOW_MANY, ON_REQUEST
 from tests.chaos.load import judge, run
 from tests.chaos.proxy import Plan
 from tests.chaos.visitors import Ledger, Visitor
-from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import Endpoint, create_table
 
 TIMES = int(os.environ.get("BEAKER_DYNAMODB_CHAOS", "1"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -25,12 +25,10 @@ from beaker_dynamodb import (
     StoreUnavailable,
 )
 from tests.chaos.watch import MARK, Watch, secret
+from tests.servers.endpoint import Endpoint
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, log_out, store, values
 from tests.stubbed import offline_client
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
 
 pytestmark = pytest.mark.usefixtures("watch")
 

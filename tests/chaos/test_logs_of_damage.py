@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, PayloadError
 from tests.chaos.watch import secret
+from tests.servers.endpoint import Endpoint
 from tests.sessions.driven import Visitor
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
-
 
 pytestmark = pytest.mark.usefixtures("watch")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
@@ -16,14 +16,8 @@ from botocore.exceptions import (
 )
 
 from tests.chaos import faults
-from tests.chaos.proxy import Fault, Plan
-from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.chaos.proxy import FaultProxy
-    from tests.servers.endpoint import Endpoint
+from tests.chaos.proxy import Fault, FaultProxy, Plan
+from tests.servers.endpoint import DynamoDBClient, Endpoint, create_table
 
 KEY = {"id": {"S": "a"}}
 PATIENT_SECONDS = 60

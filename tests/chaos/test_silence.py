@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -16,11 +16,8 @@ from tests.chaos.load import SITES, short_pauses
 from tests.chaos.silence import SCENES
 from tests.clock import Clock
 from tests.dynamodb.breakers import without_probes
-from tests.servers.endpoint import create_table
+from tests.servers.endpoint import DynamoDBClient, create_table
 from tests.sessions.site import Site, store
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 ATTEMPTS = 3
 

@@ -11,15 +11,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from socket import SHUT_RDWR
-from typing import TYPE_CHECKING, Any
+from socket import SHUT_RDWR, socket
+from typing import Any
 
 import boto3
-
-if TYPE_CHECKING:
-    from socket import socket
-
-    import trustme
+import trustme
 
 #: Options of a client that cannot connect.
 OFFLINE = {

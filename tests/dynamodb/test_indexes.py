@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb import indexes, table
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from beaker_dynamodb.config.options import Options
+from tests.servers.endpoint import DynamoDBClient
 
 TYPES = {"userId": "S", "logins": "N", "user.blob": "B", "admin": "BOOL"}
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import CacheManager
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import Action, Site, log_out, store, values
 from tests.stubbed import Script
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 both_servers = pytest.mark.both_servers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from beaker.session import Session
@@ -19,9 +19,7 @@ from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.stores import source_from_url
 from beaker_dynamodb.sessions.storage import SessionStorage
 from tests.beaker import items
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.servers.endpoint import DynamoDBClient
 
 
 class Stores:

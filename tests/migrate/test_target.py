@@ -6,9 +6,10 @@ import json
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from click.testing import Result
 
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.items.item import MIGRATION, SESSION
@@ -16,13 +17,9 @@ from beaker_dynamodb.items.reaper import reap
 from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.stores import source_from_url, target_from_settings
 from tests.beaker import tables
+from tests.clock import Clock
 from tests.migrate.moving import Stores, migrate, saved, url_of
 from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from click.testing import Result
-
-    from tests.clock import Clock
 
 DRY = pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["", "dry run"])
 

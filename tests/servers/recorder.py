@@ -6,11 +6,10 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
-    from botocore.model import OperationModel
+from botocore.client import BaseClient
+from botocore.model import OperationModel
 
 # Where botocore's request context keeps the name and parameters of the request.
 _SENT = "tests.sent"

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.servers.endpoint import Endpoint, create_table
+from tests.servers.endpoint import DynamoDBClient, Endpoint, create_table
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 def test_calls_are_recorded_until_the_context_ends(client: DynamoDBClient, table_name: str) -> None:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
 from tests.servers import dynamodb_local
-from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.servers.endpoint import DynamoDBClient, create_table
 
 
 @pytest.mark.both_servers
