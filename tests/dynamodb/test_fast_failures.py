@@ -16,7 +16,7 @@ from beaker_dynamodb import DynamoDBError, StoreUnavailable
 from beaker_dynamodb.dynamodb import http_exchange
 from tests.chaos.load import short_pauses
 from tests.dynamodb.fake_server import ITEM, KEY, OFFLINE, FakeServer, refusal
-from tests.dynamodb.fast import fast, manager, warm
+from tests.dynamodb.fast import fast, warm
 
 
 @pytest.fixture(autouse=True)
@@ -116,14 +116,6 @@ def test_an_error_in_another_form_changes_nothing(server: FakeServer) -> None:
     server.faults.append({"status": 502, "body": b"<html>", "chunked": True})
     assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
     assert [True, False, True] == fast(server)
-
-
-def test_a_connection_that_the_server_closed_while_idle_is_not_used(server: FakeServer) -> None:
-    cache = manager(server)
-    assert "value" == cache[b"k"]
-    server.close_idle()
-    assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
-    assert [False, False, True] == fast(server)
 
 
 @pytest.mark.parametrize(

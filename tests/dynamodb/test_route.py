@@ -5,7 +5,6 @@ from __future__ import annotations
 import calendar
 import time
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 
 from beaker_dynamodb.dynamodb.route import Route, route_of
 
-CREDENTIALS = Credentials("AKID", "secret")
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=AKID/20261126/eu-west-1/dynamodb/aws4_request, SignedHeaders=any"
 )
@@ -52,60 +50,22 @@ def test_the_signature_is_botocores(
     assert token == headers.get("x-amz-security-token")
 
 
-def route(url: str, http: Any = None, **headers: str) -> Route | None:
-    given = {"Authorization": AUTHORIZATION, "User-Agent": "any"}
-    for name, value in headers.items():
-        given[name.replace("_", "-")] = value
-    request = AWSRequest("POST", url, headers=given)
-    return route_of(request, CREDENTIALS, http or URLLib3Session())
-
-
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("https://dynamodb.eu-west-1.amazonaws.com/", "dynamodb.eu-west-1.amazonaws.com"),
-        ("https://123456.ddb.us-east-1.amazonaws.com", "123456.ddb.us-east-1.amazonaws.com"),
-        ("http://LOCALHOST:8000/", "localhost:8000"),
-    ],
-)
-def test_the_host_is_that_of_the_request(url: str, host: str) -> None:
-    found = route(url)
-    assert found is not None
-    assert (url, host, "eu-west-1") == (found.url, found.host, found.region)
-
-
 @pytest.mark.parametrize(
     ("url", "headers"),
     [
-        ("http://localhost/some/path", {}),
         ("http://localhost/?query", {}),
         ("ftp://localhost/", {}),
         ("http://localhost/", {"Authorization": ""}),
         ("http://localhost/", {"Authorization": "Bearer any"}),
         ("http://localhost/", {"Authorization": AUTHORIZATION.replace("AWS4", "AWS4-ECDSA")}),
-        ("http://localhost/", {"X_Other": "any"}),
-        ("http://localhost/", {"User_Agent": "a\nb"}),
+        ("http://localhost/", {"X-Other": "any"}),
+        ("http://localhost/", {"User-Agent": "a\nb"}),
     ],
 )
 def test_other_requests_have_no_route(url: str, headers: dict[str, str]) -> None:
-    assert route(url, **headers) is None
-
-
-@pytest.mark.parametrize(
-    ("url", "routed"), [("http://localhost/", False), ("https://localhost/", True)]
-)
-def test_behind_a_proxy_only_tls_has_a_route(url: str, routed: bool) -> None:
-    """Because the proxy does not read what goes through its tunnel."""
-    proxies = {"http": "http://proxy:8080", "https": "http://proxy:8080"}
-    http = URLLib3Session(proxies=proxies)
-    found = route(url, http)
-    assert routed is (found is not None)
-    if found is not None:
-        assert found.pool.proxy is not None
-
-
-def test_without_a_botocore_pool_a_request_has_no_route() -> None:
-    assert route("http://localhost/", SimpleNamespace()) is None
+    given = {"Authorization": AUTHORIZATION, "User-Agent": "any", **headers}
+    request = AWSRequest("POST", url, headers=given)
+    assert route_of(request, Credentials("AKID", "secret"), URLLib3Session()) is None
 
 
 def test_a_route_depends_on_the_account_of_the_credentials() -> None:
