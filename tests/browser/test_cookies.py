@@ -18,9 +18,7 @@ from tests.sessions.site import COOKIE, store
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-pytestmark = [
-    pytest.mark.full,
-]
+pytestmark = [pytest.mark.full]
 PAGE_TIMEOUT = 60
 
 

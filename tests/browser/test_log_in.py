@@ -17,10 +17,7 @@ from tests.sessions.site import store
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.parametrize("ending", ["regenerate_id", "invalidate"]),
-]
+pytestmark = [pytest.mark.full, pytest.mark.parametrize("ending", ["regenerate_id", "invalidate"])]
 TIMEOUT = 60
 
 PAGE = """<!doctype html>

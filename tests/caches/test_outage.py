@@ -13,11 +13,7 @@ import pytest
 from beaker.cache import Cache
 from botocore.exceptions import ReadTimeoutError
 
-from beaker_dynamodb import (
-    AccessDenied,
-    DynamoDBNamespaceManager,
-    StoreUnavailable,
-)
+from beaker_dynamodb import AccessDenied, DynamoDBNamespaceManager, StoreUnavailable
 from tests.caches.conftest import DEAD, Options, Time, make_cache
 from tests.dynamodb.breakers import open_breaker, without_probes
 from tests.servers.recorder import CallRecorder

@@ -73,10 +73,7 @@ def work(end: Connection[Sample, Any], options: Mapping[str, object], seconds: f
 
 
 def serve(
-    options: Mapping[str, object],
-    middleware: str,
-    counter: Iterator[int],
-    stop: threading.Event,
+    options: Mapping[str, object], middleware: str, counter: Iterator[int], stop: threading.Event
 ) -> None:
     """Create, change, read and delete one session after another, and use a cache."""
     site = Site(middleware, {**options, **SITES[middleware]})

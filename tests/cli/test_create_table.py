@@ -101,12 +101,7 @@ def test_the_key_is_changed_only_to_another_one(
     ],
 )
 def test_a_table_with_the_wrong_key_is_not_changed(
-    run: Run,
-    described: Described,
-    time_to_live: Any,
-    existing: Words,
-    wanted: Words,
-    said: str,
+    run: Run, described: Described, time_to_live: Any, existing: Words, wanted: Words, said: str
 ) -> None:
     run("create-table", *existing)
     before = time_to_live()

@@ -16,11 +16,7 @@ from tests.opening import payload
 from tests.servers.endpoint import Endpoint
 
 #: Without `session.`, the settings of the application in production.ini.
-SETTINGS = {
-    "table_name": "myapp-sessions",
-    "timeout": "1800",
-    "special_keys": "userId:S:index",
-}
+SETTINGS = {"table_name": "myapp-sessions", "timeout": "1800", "special_keys": "userId:S:index"}
 DIGEST = re.compile("@[0-9a-f]{16}")
 
 

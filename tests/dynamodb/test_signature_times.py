@@ -32,11 +32,7 @@ def manager(request: pytest.FixtureRequest, server: FakeServer) -> DynamoDBNames
 
 
 @pytest.mark.parametrize(
-    "error",
-    [
-        ("InvalidSignatureException", EXPIRED),
-        ("RequestTimeTooSkewed", ""),
-    ],
+    "error", [("InvalidSignatureException", EXPIRED), ("RequestTimeTooSkewed", "")]
 )
 def test_a_request_with_an_old_signature_is_signed_again(
     server: FakeServer,

@@ -10,11 +10,7 @@ from botocore import exceptions
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from beaker_dynamodb import (
-    ConfigurationError,
-    DynamoDBNamespaceManager,
-    StoreUnavailable,
-)
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb.error_mapping import translate
 from beaker_dynamodb.dynamodb.unanswered import explain
 from tests.stubbed import TABLE, Script, offline_client
