@@ -25,7 +25,6 @@ def wait_for(browser: Chrome, element: str, text: str) -> None:
 
 
 def shown(browser: Chrome, element: str) -> str:
-    """Return the text of the first element that matches the CSS selector."""
     return browser.find_elements(By.CSS_SELECTOR, element)[0].text
 
 

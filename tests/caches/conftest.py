@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time as real_time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,13 +26,6 @@ LEASE = 30.0
 Options = dict[str, Any]
 #: Creates a lock on the key ``key`` that shares no state with other locks, as in another process.
 MakeLock = Callable[[], CreationLock]
-#: No server listens on this port.
-DEAD = {
-    "endpoint_url": "http://127.0.0.1:1",
-    "region_name": "eu-west-1",
-    "aws_access_key_id": "testkey",
-    "aws_secret_access_key": "testsecret",
-}
 
 
 class Time(Clock):
@@ -64,6 +59,14 @@ def die(lock: CreationLock) -> None:
 @pytest.fixture
 def time() -> Time:
     return Time()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of Beaker's values, which tests pass to managers too."""
+    clock = Clock(float(int(real_time.time())))
+    monkeypatch.setattr("beaker.container.time", SimpleNamespace(time=clock))
+    return clock
 
 
 @pytest.fixture

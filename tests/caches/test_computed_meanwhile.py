@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from threading import Event, Lock
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,13 +25,6 @@ EXPIRE, GRACE = 10, 60
 @pytest.fixture
 def options(options: Options, shape: str) -> Options:
     return {**options, "sort_key": "part"} if shape == "sorted" else options
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock(float(int(time.time())))
-    monkeypatch.setattr("beaker.container.time", SimpleNamespace(time=clock))
-    return clock
 
 
 @pytest.fixture
@@ -72,7 +63,6 @@ def computing(cache: Cache, value: object = "computed") -> Iterator[None]:
 
 
 def stored(cache: Cache) -> object:
-    """Return the value that is stored, or None."""
     try:
         return cache.get("k")
     except KeyError:
@@ -80,7 +70,6 @@ def stored(cache: Cache) -> object:
 
 
 def items(cache: Cache) -> list[Any]:
-    """Return the items of the cache's table."""
     table = cache.namespace.backend.options.table_name
     found: list[Any] = cache.namespace.client.scan(TableName=table, ConsistentRead=True)["Items"]
     return found

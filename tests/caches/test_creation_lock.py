@@ -19,7 +19,6 @@ from tests.servers.recorder import CallRecorder
 
 
 def in_thread(action: Any) -> Any:
-    """Run a function in another thread, and return its result."""
     results: list[Any] = []
     thread = threading.Thread(target=lambda: results.append(action()))
     thread.start()

@@ -11,14 +11,15 @@ import pytest
 from beaker_dynamodb import LockTimeout
 from beaker_dynamodb.caches.creation_lock import FallbackLock
 from beaker_dynamodb.caches.lock_registry import LockRegistry
-from tests.caches.conftest import DEAD, MakeLock, Options, Time, make_cache
+from tests.caches.conftest import MakeLock, Options, Time, make_cache
 from tests.dynamodb.breakers import open_breaker, without_probes
+from tests.dynamodb.fake_server import OFFLINE
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 
 
 def test_a_thread_that_has_waited_lock_timeout_continues_without_the_lock() -> None:
-    lock = make_cache(DEAD, lock_timeout=0.05).namespace.get_creation_lock(b"key")
+    lock = make_cache(OFFLINE, lock_timeout=0.05).namespace.get_creation_lock(b"key")
     lock.acquire()
     answers: list[bool] = []
 

@@ -152,7 +152,6 @@ class Caches(Machine):
 
     @rule(who=WHO)
     def get_stale(self, who: int) -> None:
-        """Read an expired value during its grace."""
         kept = KEY in self.processes[who].cache.namespace
         assert (self.current(GRACE) is not None) is kept
 
@@ -231,12 +230,10 @@ class Caches(Machine):
         assert sum(p.lock.held and not p.lock.lost for p in self.processes) < 2
 
     def lock_item(self) -> dict[str, Any] | None:
-        """Return the lock item."""
         key = {"id": {"S": "cache:|lock|news|k"}}
         return self.client.get_item(TableName=self.table_name, Key=key).get("Item")
 
     def teardown(self) -> None:
-        """Release the locks, and empty the table."""
         for process in self.processes:
             if process.lock.held:
                 process.lock.release()
@@ -244,7 +241,6 @@ class Caches(Machine):
 
 
 def read(cache: Cache) -> int | None:
-    """Return the value, or None."""
     try:
         value: int = cache.get("k")
     except KeyError:

@@ -14,8 +14,9 @@ from beaker.cache import Cache
 from botocore.exceptions import ReadTimeoutError
 
 from beaker_dynamodb import AccessDenied, DynamoDBNamespaceManager, StoreUnavailable
-from tests.caches.conftest import DEAD, Options, Time, make_cache
+from tests.caches.conftest import Options, Time, make_cache
 from tests.dynamodb.breakers import open_breaker, without_probes
+from tests.dynamodb.fake_server import OFFLINE
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 
@@ -127,7 +128,7 @@ def test_put_and_delete_are_sent_during_an_outage(options: Options, broken: Brok
 
 
 def test_reads_miss_and_writes_are_skipped_without_a_server() -> None:
-    cache = make_cache(DEAD)
+    cache = make_cache(OFFLINE)
     cache.put("key", "value")
     assert "key" not in cache
     with pytest.raises(KeyError):
@@ -138,14 +139,14 @@ def test_reads_miss_and_writes_are_skipped_without_a_server() -> None:
 
 
 def test_listing_and_clearing_raise() -> None:
-    cache = make_cache(DEAD)
+    cache = make_cache(OFFLINE)
     for verb in (cache.clear, cache.namespace.keys):
         with pytest.raises(StoreUnavailable):
             verb()
 
 
 def test_by_default_errors_are_raised_and_no_value_is_computed() -> None:
-    cache = make_cache(DEAD, on_error="raise")
+    cache = make_cache(OFFLINE, on_error="raise")
     computed: list[object] = []
     verbs: list[Callable[[], object]] = [
         lambda: cache.get("key", createfunc=lambda: computed.append(1)),
@@ -190,7 +191,7 @@ def test_an_error_of_the_createfunc_is_raised_and_the_lock_released(
 
 
 def test_sessions_raise() -> None:
-    session = DynamoDBNamespaceManager("id", on_error="miss", max_attempts=1, **DEAD)
+    session = DynamoDBNamespaceManager("id", on_error="miss", max_attempts=1, **OFFLINE)
     verbs: list[Callable[[], object]] = [
         lambda: session["session"],
         lambda: "session" in session,
@@ -203,7 +204,7 @@ def test_sessions_raise() -> None:
 
 
 def test_threads_compute_one_by_one_without_a_server() -> None:
-    cache = make_cache(DEAD)
+    cache = make_cache(OFFLINE)
     together = threading.Barrier(8)
     computing = threading.Lock()
 
@@ -222,7 +223,7 @@ def test_threads_compute_one_by_one_without_a_server() -> None:
 
 def test_errors_are_logged_once_a_minute(time: Time, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="beaker_dynamodb")
-    cache = make_cache(DEAD, time, table_name="myapp")
+    cache = make_cache(OFFLINE, time, table_name="myapp")
     for seconds in (0.0, 1.0, 58.9, 5.1, 59.9):
         time.advance(seconds)
         assert "secret-key" not in cache

@@ -100,12 +100,10 @@ async def continued(exchange: Exchange) -> None:
 
 
 async def doubled(exchange: Exchange) -> None:
-    """Send the response twice."""
     await exchange.reply(2 * b"".join(await exchange.forward()))
 
 
 async def extra_bytes(exchange: Exchange) -> None:
-    """Send bytes after the end of the response."""
     await exchange.reply(b"".join(await exchange.forward()) + b"{}")
 
 
@@ -134,7 +132,6 @@ def _with_half_length(head: bytes, body: bytes) -> bytes:
 
 
 async def latency(exchange: Exchange) -> None:
-    """Delay the request for a random time."""
     await asyncio.sleep(random.uniform(0, MAX_LATENCY_SECONDS))
     await pass_on(exchange)
 

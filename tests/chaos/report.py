@@ -39,12 +39,10 @@ def row(name: str, outcomes: list[Outcome]) -> str:
 
 
 def line(cells: list[str]) -> str:
-    """Return a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
 def note(*words: object) -> None:
-    """Print to standard error."""
     print(*words, file=sys.stderr, flush=True)
 
 

@@ -57,7 +57,6 @@ class Script:
     def call(
         self, real: Callable[..., Any], items: ItemStore, method: str, params: dict[str, Any]
     ) -> Any:
-        """Make a call with its planned outcome."""
         if method in WRITES and self._meddle is not None:
             meddle, self._meddle = self._meddle, None
             kept, self.plan = self.plan, []
@@ -170,7 +169,6 @@ class Machine(RuleBasedStateMachine):
         return True
 
     def teardown(self) -> None:
-        """Empty the table."""
         for item in self.client.scan(TableName=self.table_name)["Items"]:
             self.client.delete_item(TableName=self.table_name, Key={"id": item["id"]})
 

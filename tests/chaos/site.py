@@ -184,7 +184,6 @@ def _serving(server: str, endpoint: str) -> Iterator[int]:
 
 
 def main() -> None:
-    """Print a table for each failure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("failures", nargs="*", choices=[[], *FAILURES], metavar="failure")
     parser.add_argument("--server", choices=["waitress", "gunicorn"], default="waitress")
@@ -196,7 +195,6 @@ def main() -> None:
 
 
 def report(name: str, server: str, seconds: float) -> None:
-    """Print what visitors saw before, during and after a failure."""
     print(f"\n{name}, {server} with {THREADS} threads, {seconds:g} s\n")
     print("| | without a session | | with a session | | | calls sent |")
     print("|---|---|---|---|---|---|---|")

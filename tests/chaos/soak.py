@@ -49,7 +49,6 @@ class Sample:
 
 
 def sample(requests: int) -> Sample:
-    """Return a sample of this process."""
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
     return Sample(resident, len(list(Path("/proc/self/fd").iterdir())), requests)
 

@@ -82,7 +82,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
 @pytest.fixture
 def keys(client: DynamoDBClient, table_name: str) -> Keys:
-    """Returns the keys of all items."""
     return lambda: {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}
 
 
@@ -94,7 +93,6 @@ def bare_table(client: DynamoDBClient, table_name: str) -> None:
 
 @pytest.fixture
 def described(client: DynamoDBClient, table_name: str) -> Described:
-    """Returns the description of the table."""
     return lambda: dict(client.describe_table(TableName=table_name)["Table"])
 
 

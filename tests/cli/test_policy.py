@@ -21,16 +21,9 @@ Permission = tuple[str, str]
 
 
 def allowed(document: dict[str, Any]) -> set[Permission]:
-    return {
-        (action, resource)
-        for statement in document["Statement"]
-        for action in statement["Action"]
-        for resource in (
-            [statement["Resource"]]
-            if isinstance(statement["Resource"], str)
-            else statement["Resource"]
-        )
-    }
+    """Return the actions and resources of a document, each of whose statements has one resource."""
+    statements = document["Statement"]
+    return {(action, each["Resource"]) for each in statements for action in each["Action"]}
 
 
 def test_leading_keys_limit_items_but_not_the_table() -> None:

@@ -51,6 +51,5 @@ def test_a_new_encrypt_key_starts_new_sessions_unless_that_is_an_error(aws: Endp
 
 
 def application(options: dict[str, str], **extra: Any) -> Any:
-    """Return an application with these options of the session."""
     given = {f"session.{name}": value for name, value in options.items()}
     return SessionMiddleware(visits, {**SETTINGS, **given}, **extra)

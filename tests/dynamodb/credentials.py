@@ -60,5 +60,4 @@ class KeyFile:
         monkeypatch.setenv("AWS_PROFILE", "filed")
 
     def write(self, key: str) -> None:
-        """Replace the key."""
         self._path.write_text(f"[filed]\naws_access_key_id = {key}\naws_secret_access_key = s\n")

@@ -113,7 +113,6 @@ class FakeServer(socketserver.ThreadingTCPServer):
         self.tunnels: list[str] = []
 
     def close_idle(self) -> None:
-        """Close all open connections."""
         for connection in self.connections:
             with suppress(OSError):  # it is closed
                 connection.shutdown(SHUT_RDWR)

@@ -51,8 +51,6 @@ def manager(options: dict[str, Any]) -> DynamoDBNamespaceManager:
 
 
 def accept(server: FakeServer, *keys: str, error: tuple[str, str] = REFUSED) -> None:
-    """Make a server accept only these access keys from now on."""
-
     def plan(request: Request) -> dict[str, Any]:
         return {} if request.access_key in keys else refusal(*error)
 

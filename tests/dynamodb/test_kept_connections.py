@@ -32,8 +32,6 @@ class Pool:
 
 
 class Connection:
-    """An open connection."""
-
     def __init__(self) -> None:
         self.sock, self.server = socket.socketpair()
 

@@ -41,7 +41,6 @@ class Evening:
         self.transcript = ""
 
     def log_in(self, *users: str) -> None:
-        """Log users in to the old application."""
         for user in users:
             self.users[user] = Browser(self._old)
             self.users[user].save(user=user, basket=[])
@@ -94,7 +93,6 @@ def log_out(session: Any) -> None:
 
 
 def seen(session: Any) -> tuple[Any, Any]:
-    """Return who is logged in, and the basket."""
     return session.get("user"), session.get("basket")
 
 

@@ -47,11 +47,7 @@ class Endpoint:
 
 
 def create_table(client: DynamoDBClient, table_name: str) -> None:
-    """Create a table whose key is a string `id`.
-
-    :param client: where.
-    :param table_name: its name.
-    """
+    """Create a table whose key is a string `id`."""
     client.create_table(
         TableName=table_name,
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],

@@ -67,7 +67,6 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
             self._events.register_last(event, handler)
 
     def clear(self) -> None:
-        """Forget the calls."""
         self.calls.clear()
 
     @property
@@ -77,7 +76,6 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
 
     @property
     def capacity_units(self) -> float:
-        """Capacity units consumed by all calls."""
         return sum(call.capacity_units for call in self.calls)
 
     def __iter__(self) -> Iterator[Call]:
