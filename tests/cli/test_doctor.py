@@ -212,14 +212,6 @@ def test_reads_and_writes_find_a_missing_table(endpoint: Endpoint, table_name: s
         assert result.remedy.startswith("beaker-dynamodb create-table")
 
 
-def test_a_failed_read_is_reported_for_the_clock_and_the_round_trip(
-    run: Run, endpoint: Endpoint, table_name: str
-) -> None:
-    run("create-table")
-    found = examined(endpoint, {"table_name": table_name}, "GetItem")
-    assert [ERROR, ERROR] == [found[name].status for name in ("clock", "round trip")]
-
-
 def test_every_use_in_a_remedy_allows_its_action() -> None:
     both = (parse({"sort_key": "part", "special_keys": "u:S:index"}), Options())
     for action, (_, flags) in checks.OPTIONAL.items():

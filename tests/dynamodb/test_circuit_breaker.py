@@ -157,14 +157,6 @@ def test_calls_that_began_before_an_answer_are_not_overdue(
         assert not is_refused(breaker)
 
 
-def test_a_slow_store_is_never_refused(breaker: CircuitBreaker, clock: Clock) -> None:
-    for _ in range(20):
-        with waiting(breaker, 8):
-            clock.advance(0.999)
-            assert not is_refused(breaker)
-            breaker.answered()
-
-
 def test_the_first_timeout_opens_it_while_three_calls_are_overdue(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:

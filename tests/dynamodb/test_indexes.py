@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import ConfigurationError
-from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb import indexes, table
 from tests.servers.endpoint import DynamoDBClient
@@ -21,16 +19,6 @@ TYPES = {"userId": "S", "logins": "N", "user.blob": "B", "admin": "BOOL"}
 def special(*indexed: str) -> dict[str, Any]:
     keys = {name: f"{kind}:index" if name in indexed else kind for name, kind in TYPES.items()}
     return {"special_keys": keys}
-
-
-def create(client: DynamoDBClient, options: dict[str, Any]) -> Options:
-    parsed = parse(options)
-    table.create(client, parsed, time.sleep)
-    return parsed
-
-
-def describe(client: DynamoDBClient, options: Options) -> Any:
-    return client.describe_table(TableName=options.table_name)["Table"]
 
 
 def comparable(index: Any) -> dict[str, Any]:
@@ -51,8 +39,9 @@ def test_indexes_are_created_with_the_table(
     client: DynamoDBClient, options: dict[str, Any], capacity: dict[str, Any]
 ) -> None:
     keys = special("userId", "logins", "user.blob")
-    parsed = create(client, {**options, **keys, **capacity})
-    description = describe(client, parsed)
+    parsed = parse({**options, **keys, **capacity})
+    table.create(client, parsed, time.sleep)
+    description = client.describe_table(TableName=parsed.table_name)["Table"]
     found = {
         index["IndexName"]: comparable(index) for index in description["GlobalSecondaryIndexes"]
     }
@@ -74,26 +63,6 @@ def test_an_index_does_not_contain_the_payload() -> None:
     } == index["Projection"]
 
 
-@pytest.mark.both_servers
-def test_a_missing_index_can_be_added(client: DynamoDBClient, options: dict[str, Any]) -> None:
-    create(client, {**options, **special("userId")})
-    parsed = parse({**options, **special("userId", "logins")})
-    (missing,) = indexes.missing(parsed, describe(client, parsed))
-    assert "beaker-logins" == missing["IndexName"]
-    client.update_table(**indexes.addition(parsed, missing))
-    assert [] == indexes.missing(parsed, describe(client, parsed))
-
-
-@pytest.mark.both_servers
-def test_an_index_with_a_different_key(client: DynamoDBClient, options: dict[str, Any]) -> None:
-    create(client, {**options, "special_keys": "userId:S:index"})
-    parsed = parse({**options, "special_keys": "userId:N:index"})
-    with pytest.raises(
-        ConfigurationError, match=r"key userId \(S\), but the options say userId \(N\)"
-    ):
-        indexes.missing(parsed, describe(client, parsed))
-
-
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
@@ -111,12 +80,13 @@ def test_every_index_name_is_valid(key: str, expected: str) -> None:
     assert expected == name[: len(expected)]
 
 
-def test_the_aws_command_creates_the_indexes() -> None:
-    options = parse({"special_keys": "user id:S:index"})
+def test_the_aws_command_creates_the_key_and_the_indexes() -> None:
+    options = parse({"special_keys": "user id:S:index", "sort_key": "part"})
     words = shlex.split(table.aws_command(options))
     request = table.definition(options)
     for option, name in [
         ("--attribute-definitions", "AttributeDefinitions"),
+        ("--key-schema", "KeySchema"),
         ("--global-secondary-indexes", "GlobalSecondaryIndexes"),
     ]:
         assert request[name] == json.loads(words[words.index(option) + 1])

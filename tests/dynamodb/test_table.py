@@ -99,23 +99,6 @@ def test_two_processes_create_the_table(
     assert ("ENABLED", "expires") == time_to_live(client, table_name)
 
 
-@pytest.mark.both_shapes
-def test_without_create_table_the_error_shows_the_command(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str
-) -> None:
-    manager = DynamoDBNamespaceManager("id", **options, create_table="false")
-    with pytest.raises(ConfigurationError) as caught:
-        manager["session"]
-    message = str(caught.value)
-    assert f"aws dynamodb create-table --table-name {table_name} " in message
-    assert '"AttributeName":"id","KeyType":"HASH"' in message
-    assert ('"AttributeName":"part","KeyType":"RANGE"' in message) is ("sort_key" in options)
-    assert "Enabled=true,AttributeName=expires" in message
-    assert table_name == caught.value.table
-    with pytest.raises(client.exceptions.ResourceNotFoundException):
-        describe(client, table_name)
-
-
 @both_servers
 @pytest.mark.parametrize(
     ("existing", "wanted", "message"),

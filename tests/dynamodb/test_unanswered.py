@@ -120,3 +120,4 @@ def test_a_missing_table_names_the_command_that_creates_it() -> None:
         "create it with: beaker-dynamodb create-table --table-name sessions --region-name eu-west-1"
         " --hash-key pk --special-keys userId:S:index (extra cli), or: aws dynamodb create-table"
     ) in str(caught.value)
+    assert TABLE == caught.value.table
