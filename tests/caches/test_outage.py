@@ -1,4 +1,4 @@
-"""``on_error = miss``: caches work without DynamoDB, sessions do not."""
+"""Caches while calls fail: correct values or errors; with ``on_error = miss`` they go on."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from beaker.cache import Cache
 from botocore.exceptions import ReadTimeoutError
 
 from beaker_dynamodb import AccessDenied, DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb.exceptions import DynamoDBError, LockTimeout
 from tests.caches.conftest import Options, Time, make_cache
+from tests.chaos.faults import KINDS
+from tests.chaos.load import short_pauses, wait_for_answers
+from tests.chaos.proxy import FaultProxy, Plan
 from tests.dynamodb.breakers import open_breaker, without_probes
 from tests.dynamodb.fake_server import OFFLINE
+from tests.servers.endpoint import Endpoint, create_table
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 
@@ -231,3 +236,44 @@ def test_errors_are_logged_once_a_minute(time: Time, caplog: pytest.LogCaptureFi
     text += "no answer; errors since the last such warning: "
     assert caplog.messages == [text + "1", text + "3"]
     assert cache.namespace.errors_tolerated == 5
+
+
+KEYS = [f"page {number}" for number in range(5)]
+READERS = 4
+ERROR = "a package error"
+
+
+def get(cache: Cache, key: str) -> str:
+    """Return the value, which is computed if it is missing, or `ERROR`."""
+    try:
+        value: str = cache.get(key, createfunc=lambda: f"value of {key}")
+    except DynamoDBError as error:
+        expected = error.operation or isinstance(error, LockTimeout)
+        return ERROR if expected else repr(error)
+    return value
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", KINDS)
+def test_faults_cause_no_wrong_value(endpoint: Endpoint, table_name: str, name: str) -> None:
+    kind = KINDS[name]
+    create_table(endpoint.client, table_name)
+    with FaultProxy(endpoint.url) as proxy, short_pauses():
+        options = {
+            **endpoint.options,
+            "endpoint_url": proxy.url,
+            "table_name": table_name,
+            "read_timeout": kind.read_timeout,
+            "lock_timeout": 2,
+        }
+        cache = Cache(table_name, "ext:dynamodb", expire=600, **options)
+        plan = proxy.inject(Plan(kind.fault, 0.5))
+        with ThreadPoolExecutor(READERS) as threads:
+            during = list(threads.map(lambda key: (key, get(cache, key)), KEYS * READERS))
+        proxy.heal()
+        wait_for_answers(options)
+        after = {key: get(cache, key) for key in KEYS}
+        DynamoDBNamespaceManager("any", **options).client.close()
+    assert plan.faults > 0
+    assert set(during) <= {(key, said) for key in KEYS for said in (f"value of {key}", ERROR)}
+    assert after == {key: f"value of {key}" for key in KEYS}

@@ -1,4 +1,4 @@
-"""Arbitrary keys, items and special keys: values or package errors, within one namespace."""
+"""Arbitrary keys, items, special keys and settings: values or package errors, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import pickle
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager, SpecialKeyError
+from beaker_dynamodb import (
+    ConfigurationError,
+    DynamoDBError,
+    DynamoDBNamespaceManager,
+    SpecialKeyError,
+)
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.keys import key_bytes
 from beaker_dynamodb.items.special_keys import SpecialKeys
@@ -224,3 +232,39 @@ def test_special_keys_are_stored_as_their_type_or_rejected(
     assert {"id": "S"} | {name: types[name] for name in attributes} == {
         name: kind for name, value in found.items() for kind in value
     }
+
+
+HUSHED = "hush-hush-hush-hush"
+OPTION_NAMES = st.sampled_from([spec.name for spec in fields(Options)]) | st.text(max_size=12)
+WORDS = ["true", "0", "-1", "1e400", "nan", "1800", "off", "zstd", "json", "migrate", "a,b", HUSHED]
+OPTION_VALUES = st.text(st.characters(exclude_categories=()), max_size=30) | st.sampled_from(WORDS)
+ENCODED = OPTION_VALUES.map(lambda value: quote(value, errors="replace"))
+QUERIES = st.lists(st.tuples(OPTION_NAMES, ENCODED).map("=".join), max_size=3).map("&".join)
+URLS = st.text(max_size=40) | st.builds(
+    "{}://{}/{}?{}".format,
+    st.sampled_from(["dynamodb", "redis", ""]),
+    st.text(max_size=10) | st.sampled_from(["eu-west-1", "[", "a:b@c", "[::1"]),
+    st.text(max_size=10),
+    QUERIES | st.text(max_size=20),
+)
+GIVEN = st.dictionaries(OPTION_NAMES, OPTION_VALUES | st.none(), max_size=4) | URLS.map(
+    lambda url: {"url": url}
+)
+
+
+@FUZZ
+@given(given=GIVEN)
+def test_any_settings(given: dict[str, str | None]) -> None:
+    given.pop("namespace", None)
+    options = {**given, "aws_secret_access_key": HUSHED, "signing_keys": HUSHED}
+    if any(HUSHED in str(value) for value in given.values()):
+        # The same string is not a secret elsewhere.
+        del options["aws_secret_access_key"], options["signing_keys"]
+    try:
+        manager = DynamoDBNamespaceManager("pages", **options)
+    except ConfigurationError as error:
+        shown = str(error)
+    else:
+        shown = repr(manager.backend.options)
+    if "signing_keys" in options:
+        assert HUSHED not in shown

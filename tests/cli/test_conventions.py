@@ -19,7 +19,6 @@ from rich.console import Console
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.cli.command import command
 from beaker_dynamodb.cli.main import cli
-from beaker_dynamodb.cli.output import ignoring_closed_stdout
 from beaker_dynamodb.cli.settings import load
 from beaker_dynamodb.items import reaper
 from tests.cli.conftest import Given, Run
@@ -154,11 +153,3 @@ def test_a_listing_into_head_succeeds() -> None:
     done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, cwd=ROOT)
     os.close(writer)
     assert (0, b"") == (done.returncode, done.stderr)
-
-
-def test_a_tolerant_stream_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", stream)
-    with ignoring_closed_stdout():
-        print("a line")
-    assert "a line\n" == stream.getvalue()

@@ -1,4 +1,4 @@
-"""Tables and figures that are compared with the code and the benchmarks."""
+"""Tables, figures and messages that are compared with the code and the benchmarks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import json
 import re
 from base64 import b64encode
 from math import ceil
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from beaker.util import PickleSerializer
 
 from beaker_dynamodb import exceptions
@@ -142,3 +144,25 @@ def test_the_costs_are_those_of_the_last_benchmark() -> None:
     row = next(line for line in README.text.splitlines() if "16 KB" in line)
     cells = [cell.strip() for cell in row.split("|")]
     assert [cost["ours"], cost["flask-session"]] == [cells[2], cells[5]]
+
+
+QUOTED = re.findall(
+    r"^\| `([^`]+)` \|",
+    page("docs/howto/troubleshooting.md").text.split("## By message")[1],
+    re.MULTILINE,
+)
+
+
+def strings(path: Path) -> str:
+    """Return a module's string constants, including the fixed parts of f-strings, one per line."""
+    tree = ast.parse(path.read_text())
+    found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return "\n".join(value for value in found if isinstance(value, str))
+
+
+ALL = "\n".join(strings(path) for path in sorted((ROOT / "beaker_dynamodb").rglob("*.py")))
+
+
+@pytest.mark.parametrize("message", QUOTED)
+def test_the_package_has_a_quoted_message(message: str) -> None:
+    assert message in ALL

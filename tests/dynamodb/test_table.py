@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from beaker.cache import CacheManager
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
 from tests.servers.endpoint import DynamoDBClient
@@ -178,16 +177,6 @@ def test_a_deleted_table_is_an_error_until_it_exists_again(
             site(action, cookie)
     Site("ours", options)(values, cookie)  # creates it
     assert {"name": "Grace"} == site(values, site(store(name="Grace")).cookie).result
-
-
-def test_a_cache_whose_table_is_deleted(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str
-) -> None:
-    cache = CacheManager(type="ext:dynamodb", **options).get_cache("pages")
-    assert "old" == cache.get("a", createfunc=lambda: "old")
-    client.delete_table(TableName=table_name)
-    assert "new" == cache.get("a", createfunc=lambda: "new")
-    assert "new" == cache.get("a", createfunc=lambda: "newer")
 
 
 def test_a_new_table_that_is_not_ready_for_time_to_live_is_a_warning(
