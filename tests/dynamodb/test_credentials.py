@@ -14,7 +14,7 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from tests.clock import Clock
-from tests.dynamodb.credentials import SECRET, Helper, KeyFile
+from tests.dynamodb.conftest import SECRET, Helper, KeyFile
 from tests.dynamodb.fake_server import FakeServer, Request, refusal
 
 THREADS = 8

@@ -15,8 +15,7 @@ import pytest
 from beaker_dynamodb import DynamoDBError, StoreUnavailable
 from beaker_dynamodb.dynamodb import http_exchange
 from tests.chaos.load import short_pauses
-from tests.dynamodb.fake_server import ITEM, KEY, OFFLINE, FakeServer, refusal
-from tests.dynamodb.fast import fast, warm
+from tests.dynamodb.fake_server import ITEM, KEY, OFFLINE, FakeServer, fast, refusal, warm
 
 
 @pytest.fixture(autouse=True)

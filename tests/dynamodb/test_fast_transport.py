@@ -22,8 +22,17 @@ from hypothesis import strategies as st
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb import route
 from beaker_dynamodb.dynamodb.route import Route, route_of
-from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer, Request, plain_client, refusal
-from tests.dynamodb.fast import fast, manager, warm
+from tests.dynamodb.fake_server import (
+    KEY,
+    OFFLINE,
+    FakeServer,
+    Request,
+    fast,
+    manager,
+    plain_client,
+    refusal,
+    warm,
+)
 
 #: Every type of attribute, bytes inside of others, and attributes with the names of types.
 ALL_TYPES = {

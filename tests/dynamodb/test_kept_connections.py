@@ -16,8 +16,7 @@ from botocore.config import Config
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb.kept_connections import KeptConnections
-from tests.dynamodb.fake_server import OFFLINE, FakeServer, Request, tls
-from tests.dynamodb.fast import fast, manager
+from tests.dynamodb.fake_server import OFFLINE, FakeServer, Request, fast, manager, tls
 
 THREADS, READS = 16, 10
 

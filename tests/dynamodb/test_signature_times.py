@@ -9,8 +9,7 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.dynamodb.authentication import Remedy, clock_difference, remedy_of_response
-from tests.dynamodb.fake_server import FakeServer, plain_client, refusal
-from tests.dynamodb.fast import warm
+from tests.dynamodb.fake_server import FakeServer, plain_client, refusal, warm
 
 #: AWS's messages. The signature was made at noon, ten minutes off.
 EXPIRED = (
