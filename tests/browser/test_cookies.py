@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
@@ -13,10 +13,8 @@ from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import items
 from tests.browser.chromium import DOMAIN
 from tests.servers.endpoint import DynamoDBClient
+from tests.servers.web import StartResponse, WSGIApplication, WSGIEnvironment
 from tests.sessions.site import COOKIE, store
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 pytestmark = [pytest.mark.full]
 PAGE_TIMEOUT = 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as real_time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,6 +55,12 @@ def die(lock: CreationLock) -> None:
     """Simulate the end of a holder's process, without a release."""
     assert lock._lease is not None
     lock._heartbeat.remove(lock._lease)
+
+
+def in_thread(action: Callable[[], Any]) -> Any:
+    """Return the result of a function in another thread."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(action).result()
 
 
 @pytest.fixture

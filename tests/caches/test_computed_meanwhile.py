@@ -16,6 +16,7 @@ from beaker.cache import Cache
 from beaker_dynamodb.caches.computation import Computation
 from tests.caches.conftest import Options
 from tests.clock import Clock
+from tests.servers.lesser import sent_twice
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 
@@ -263,22 +264,9 @@ def test_a_write_that_is_sent_twice_is_stored(
     cache: Cache, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="beaker_dynamodb")
-    used = cache.namespace.client
-    sent: list[str] = []
-
-    def send_before(params: dict[str, Any], **_: object) -> None:
-        if params["Item"]["type"] == {"S": "beaker-cache"} and not sent:
-            sent.append("once")
-            used.put_item(**params)
-
-    event = "before-parameter-build.dynamodb.PutItem"
-    used.meta.events.register(event, send_before)
-    try:
-        with CallRecorder(used) as calls, computing(cache, "m" * 500_000):
-            pass
-    finally:
-        used.meta.events.unregister(event, send_before)
-    assert sent == ["once"]
+    client = cache.namespace.client
+    with CallRecorder(client) as calls, computing(cache, "m" * 500_000):
+        sent_twice(client)
     assert "a cache value was not stored" not in caplog.text
     assert "ConditionalCheckFailedException" in {call.error_code for call in calls}
     assert stored(cache) == "m" * 500_000

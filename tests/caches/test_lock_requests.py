@@ -57,9 +57,7 @@ def test_a_lock_is_acquired_if_it_is_free_or_abandoned(
         assert lock_items(script).acquire(KEY, LOCK, abandoned) is None
 
 
-def test_a_lock_acquired_without_a_response_is_not_treated_as_another_owners(
-    options: Options,
-) -> None:
+def test_a_lock_acquired_without_a_response_is_not_another_owners(options: Options) -> None:
     locks = LockItems(DynamoDBNamespaceManager("news", **options).backend.items)
     assert locks.acquire(KEY, LOCK, None) is None
     assert locks.acquire(KEY, LOCK, None) is None

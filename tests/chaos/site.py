@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.middleware import SessionMiddleware
@@ -31,9 +31,7 @@ from tests.chaos.faults import refusal, reset_before, silence
 from tests.chaos.proxy import Exchange, FaultProxy, Plan, pass_on
 from tests.conftest import pytest_configure
 from tests.servers.endpoint import Endpoint
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from tests.servers.web import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 8
 #: Visitors by path, and the seconds that each waits between two pages.

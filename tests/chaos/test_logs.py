@@ -291,9 +291,7 @@ def test_errors_about_damaged_values_do_not_quote_them(
             manager[b"k"]
 
 
-def test_errors_about_a_damaged_session_do_not_quote_it(
-    moto_endpoint: Endpoint, table_name: str
-) -> None:
+def test_errors_do_not_quote_a_damaged_session(moto_endpoint: Endpoint, table_name: str) -> None:
     options = {**moto_endpoint.options, "table_name": table_name, "data_serializer": "json"}
     visitor = Visitor({**options, "invalidate_corrupt": False}, DynamoDBSession)
     visitor.starts(a=1)

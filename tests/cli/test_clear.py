@@ -32,9 +32,7 @@ def test_only_the_namespace_is_deleted(run: Run, options: Given, keys: Keys, wor
 
 @pytest.mark.both_servers
 @pytest.mark.both_shapes
-def test_items_to_delete_are_read_consistently(
-    run: Run, options: Given, shape: str, sent: Sent
-) -> None:
+def test_items_are_read_consistently(run: Run, options: Given, shape: str, sent: Sent) -> None:
     DynamoDBNamespaceManager("news", **options)[b"key"] = 1
     sent.clear()
     result = run(*NEWS, "--yes", "--json")
@@ -47,9 +45,7 @@ def test_items_to_delete_are_read_consistently(
 @pytest.mark.both_servers
 @pytest.mark.both_shapes
 @pytest.mark.parametrize("words", [[], ["--json"]])
-def test_a_namespace_that_does_not_exist_is_an_error(
-    run: Run, options: Given, words: Words
-) -> None:
+def test_a_missing_namespace_is_an_error(run: Run, options: Given, words: Words) -> None:
     DynamoDBNamespaceManager("newspaper", **options)[b"key"] = 1
     result = run(*NEWS, "--yes", *words)
     assert (1, "") == (result.exit_code, result.stdout)

@@ -176,9 +176,7 @@ def test_each_missing_permission_is_found(
     assert {OK} == others
 
 
-def test_the_smallest_policy_only_causes_warnings(
-    run: Run, endpoint: Endpoint, table_name: str
-) -> None:
+def test_the_smallest_policy_causes_warnings(run: Run, endpoint: Endpoint, table_name: str) -> None:
     run("create-table", *INDEXED)
     given = {"table_name": table_name, "special_keys": "userId:S:index"}
     document = policy_document(parse(given), ["sessions"])

@@ -101,9 +101,7 @@ def test_errors_are_one_line_with_an_exit_code(
 @pytest.mark.parametrize(
     "words", [["stats"], ["stats", "--estimate"], ["sessions", "list"], ["reap"]]
 )
-def test_reading_commands_do_not_create_a_missing_table(
-    run: Run, table_name: str, words: Words
-) -> None:
+def test_reading_commands_do_not_create_a_table(run: Run, table_name: str, words: Words) -> None:
     result = run(*words)
     assert (2, "") == (result.exit_code, result.stdout)
     remedy = "create it with beaker-dynamodb create-table"

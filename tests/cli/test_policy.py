@@ -84,9 +84,7 @@ def test_the_default_uses_follow_from_the_options(words: Words, uses: Words) -> 
         (["--region-name", "eu-west-1", "--partition", "x"], "arn:x:dynamodb:", ["ACCOUNT"]),
     ],
 )
-def test_the_arn_has_the_partition_of_the_region(
-    words: Words, beginning: str, said: list[str]
-) -> None:
+def test_the_arn_has_the_regions_partition(words: Words, beginning: str, said: list[str]) -> None:
     result = CliRunner().invoke(cli, ["policy", *words])
     resource = json.loads(result.stdout)["Statement"][0]["Resource"]
     assert resource.startswith(beginning)

@@ -34,9 +34,7 @@ from beaker_dynamodb.config.parse import parse
         ("aws_secret_key", "aws_secret_access_key"),
     ],
 )
-def test_a_misspelled_option_is_an_error_that_suggests_the_right_one(
-    unknown: str, meant: str
-) -> None:
+def test_a_misspelled_option_is_an_error_with_a_suggestion(unknown: str, meant: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{unknown!r}: did you mean {meant!r}"):
         parse({unknown: "x"})
 
@@ -90,9 +88,7 @@ def test_an_empty_secret_does_not_switch_signing_off(name: str) -> None:
         parse({name: ""})
 
 
-def test_a_table_name_that_overrides_the_url_is_reported_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_table_name_overriding_the_url_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     given = {"url": "dynamodb://eu-west-1/mine", "table_name": "beaker_cache"}
     assert "beaker_cache" == parse(given).table_name == parse(given).table_name
     parse({**given, "table_name": "mine"})
@@ -102,9 +98,7 @@ def test_a_table_name_that_overrides_the_url_is_reported_once(
     ] == caplog.messages
 
 
-def test_a_cache_region_without_a_table_logs_which_one_it_uses(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_cache_region_without_a_table_logs_the_one_used(caplog: pytest.LogCaptureFixture) -> None:
     settings = {
         "cache.type": "ext:dynamodb",
         "cache.url": "dynamodb://eu-west-1/mine",

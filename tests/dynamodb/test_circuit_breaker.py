@@ -147,9 +147,7 @@ def test_two_calls_may_be_overdue(breaker: CircuitBreaker, clock: Clock) -> None
         assert not is_refused(breaker)
 
 
-def test_calls_that_began_before_an_answer_are_not_overdue(
-    breaker: CircuitBreaker, clock: Clock
-) -> None:
+def test_calls_before_an_answer_are_not_overdue(breaker: CircuitBreaker, clock: Clock) -> None:
     with waiting(breaker, 3):
         clock.advance(1.5)
         breaker.answered()

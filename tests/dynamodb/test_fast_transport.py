@@ -114,9 +114,7 @@ def test_errors_are_botocores(server: FakeServer, method: str) -> None:
     assert {"B": b"\x00\x01"} == responses[0]["Item"]["d"]
 
 
-def test_the_trace_header_of_aws_lambda(
-    server: FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_aws_lambdas_trace_header(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It belongs to an invocation, and the first call may precede all of them."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "any")
     monkeypatch.setattr(route, "_ON_LAMBDA", True)

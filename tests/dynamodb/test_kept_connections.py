@@ -78,9 +78,7 @@ def test_an_unknown_kind_of_socket_stays_in_the_pool() -> None:
     assert 2 == pool.pool.qsize()
 
 
-def test_connections_that_were_closed_in_the_pool_are_dropped(
-    connections: list[Connection],
-) -> None:
+def test_connections_closed_in_the_pool_are_dropped(connections: list[Connection]) -> None:
     pool = Pool(connections[0], SimpleNamespace(sock=None))
     assert KeptConnections(pool, maximum=3, read_timeout=7).take() is connections[0]
 

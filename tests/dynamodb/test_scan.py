@@ -180,9 +180,7 @@ def limiter(clock: Clock, waits: list[float]) -> RateLimiter:
     return RateLimiter(10.0, clock=clock, wait=lambda stopped, seconds: waits.append(seconds))
 
 
-def test_callers_wait_one_after_the_other(
-    limiter: RateLimiter, clock: Clock, waits: list[float]
-) -> None:
+def test_callers_wait_in_turn(limiter: RateLimiter, clock: Clock, waits: list[float]) -> None:
     for units in (10.0, 10.0, 5.0):
         limiter.spend(units, threading.Event())
     clock.advance(2.0)
@@ -190,9 +188,7 @@ def test_callers_wait_one_after_the_other(
     assert [1.0, 2.0, 2.5, 1.5] == waits
 
 
-def test_unused_time_is_not_saved_up(
-    limiter: RateLimiter, clock: Clock, waits: list[float]
-) -> None:
+def test_unused_time_is_lost(limiter: RateLimiter, clock: Clock, waits: list[float]) -> None:
     limiter.spend(10.0, threading.Event())
     clock.advance(3600.0)
     limiter.spend(10.0, threading.Event())

@@ -253,7 +253,5 @@ def test_plain_values_are_read_and_objects_are_not_created(
         (None, None),
     ],
 )
-def test_sessions_of_beakers_serializers_are_read(
-    payload: Any, values: dict[str, int] | None
-) -> None:
+def test_beakers_serializers_are_read(payload: Any, values: dict[str, int] | None) -> None:
     assert values == inert_pickle.session_values(payload)

@@ -56,9 +56,7 @@ def test_an_empty_store_succeeds_and_a_dry_run_creates_nothing(stores: Stores) -
     ],
     ids=["no credentials", "no server"],
 )
-def test_a_target_that_cannot_be_used(
-    stores: Stores, dry: list[str], query: str, reason: str
-) -> None:
+def test_an_unusable_target(stores: Stores, dry: list[str], query: str, reason: str) -> None:
     stores.save(user=1)
     target = f"dynamodb://eu-west-1/any?max_attempts=1{query}"
     result = migrate("--from", stores.url, "--to", target, *dry)
