@@ -13,8 +13,8 @@ import redis
 
 from tests.clock import Clock
 from tests.migrate.moving import Stores
+from tests.servers.dynamodb_local import ServerProcess, Unavailable
 from tests.servers.endpoint import Endpoint
-from tests.servers.process import ServerProcess, Unavailable
 
 
 class RedisServer(ServerProcess):
