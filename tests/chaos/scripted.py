@@ -17,7 +17,6 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from beaker_dynamodb import DynamoDBNamespaceManager
-from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.items.store import ItemStore
@@ -67,8 +66,12 @@ class Script:
             raise self._failure()
         if outcome == REFUSED:
             self.failed = True
-            with open_circuit(items.options):
+            breaker = without_probes(items.options, Clock())
+            open_breaker(breaker)
+            try:
                 return real(items, method, **params)
+            finally:
+                breaker.answered()
         # A retried transaction is applied once, due to its client token.
         if outcome == ARRIVED or (outcome == TWICE and method != "transact_write_items"):
             self.twice = self.twice or outcome == TWICE
@@ -99,17 +102,6 @@ class Script:
     def _failure(self) -> StoreUnavailable:
         self.failed = True
         return StoreUnavailable("planned failure")
-
-
-@contextmanager
-def open_circuit(options: Options) -> Iterator[None]:
-    """Open the circuit breaker, and close it at the end."""
-    breaker = without_probes(options, Clock())
-    open_breaker(breaker)
-    try:
-        yield
-    finally:
-        breaker.answered()
 
 
 @contextmanager

@@ -189,11 +189,6 @@ AUTHORIZATION = (
 )
 
 
-def head_of(request: bytes) -> dict[str, str]:
-    head = request.partition(b"\r\n\r\n")[0].decode()
-    return dict(line.split(":", 1) for line in head.split("\r\n")[1:])
-
-
 @given(
     body=st.binary(max_size=300),
     secret_key=st.text("abcXYZ019+/=", min_size=1, max_size=60),
@@ -211,7 +206,8 @@ def test_the_signature_is_botocores(
 
     route = Route(f"http://{host}/", host, "eu-west-1", "test")
     credentials = ReadOnlyCredentials("AKID", secret_key, token)
-    headers = head_of(route.request("PutItem", body, credentials, now + 0.9))
+    head = route.request("PutItem", body, credentials, now + 0.9).partition(b"\r\n\r\n")[0]
+    headers = dict(line.split(":", 1) for line in head.decode().split("\r\n")[1:])
 
     assert expected.headers["Authorization"] == headers["authorization"]
     assert expected.headers["X-Amz-Date"] == headers["x-amz-date"]
