@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from beaker_dynamodb import DynamoDBNamespaceManager
-    from tests.opening import Opener
+from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.opening import Opener
 
 #: Bytes of a chunk with the fixture `small_items`.
 CHUNK = 100

@@ -8,12 +8,10 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.codec import Codec
 from beaker_dynamodb.items.item import CACHE, Item
 from beaker_dynamodb.items.keys import Key
-from tests.beaker import items
+from tests.beaker import Browser, items
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.beaker import Browser
 
 KEY = Key("cache:news|today")
 #: Two signing keys, and the option that sets both.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -13,11 +13,8 @@ from beaker_dynamodb.dynamodb import batches
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.items import chunks
 from tests.items.chunked import intercept, kinds, open_cache, stored, write_twice
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
+from tests.opening import Opener, payload
+from tests.servers.recorder import CallRecorder
 
 pytestmark = [pytest.mark.both_servers, pytest.mark.usefixtures("small_items")]
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.opening import Opener
+from tests.clock import Clock
+from tests.opening import Opener, payload
 
 each_kind = pytest.mark.parametrize(
     ("key", "value"), [(b"k", "cached"), ("session", payload(a=1))], ids=["cache", "session"]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
+from tests.opening import Opener, payload
+from tests.servers.recorder import CallRecorder
 
 pytestmark = pytest.mark.both_shapes
 

@@ -7,16 +7,14 @@ import logging
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBSession, PayloadError
+from tests.opening import Opener
+from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
 
 JSON = SimpleNamespace(dumps=json.dumps, loads=json.loads)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.items.chunked import CHUNK, intercept, kinds, write_twice
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
+from tests.opening import Opener, payload
 
 pytestmark = [pytest.mark.both_servers, pytest.mark.usefixtures("small_items")]
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
+from tests.clock import Clock
+from tests.opening import Opener, payload
+from tests.servers.recorder import CallRecorder
 
 
 def test_a_session_that_was_never_saved_is_a_key_error(open_namespace: Opener) -> None:

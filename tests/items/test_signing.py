@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import DynamoDBSession, PayloadError
+from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession, PayloadError
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.item import SESSION
 from beaker_dynamodb.items.keys import Key
@@ -17,11 +17,8 @@ from beaker_dynamodb.items.signing import Signatures
 from tests.beaker import Browser, items, values
 from tests.clock import Clock
 from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, overwrite, share_cookies, written
+from tests.opening import Opener
 from tests.sessions.driven import stored_sessions
-
-if TYPE_CHECKING:
-    from beaker_dynamodb import DynamoDBNamespaceManager
-    from tests.opening import Opener
 
 SIGNED = codec(signing_keys=NEW)
 VALUE = {"name": "Ada", "text": "x" * 2000}

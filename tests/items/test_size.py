@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from botocore.exceptions import ClientError
 
 from beaker_dynamodb import ItemTooLarge
 from beaker_dynamodb.items.chunks import CHUNK_BYTES
 from beaker_dynamodb.items.item import item_size
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
+from tests.clock import Clock
+from tests.opening import Opener
+from tests.servers.recorder import CallRecorder
 
 pytestmark = pytest.mark.both_servers
 

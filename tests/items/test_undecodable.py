@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -14,9 +14,7 @@ from beaker.cache import Cache
 from beaker_dynamodb import PayloadError
 from beaker_dynamodb.caches.storage import cache_storage
 from tests.clock import Clock
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
+from tests.opening import Opener
 
 SIGNED = {"signing_keys": "a-key-of-20-bytes-or-more"}
 

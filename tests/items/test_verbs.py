@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 from beaker.cache import Cache
 from beaker.container import Value
 
 from beaker_dynamodb import DynamoDBContainer, DynamoDBNamespaceManager
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
+from tests.opening import Opener
+from tests.servers.recorder import CallRecorder
 
 
 @pytest.mark.both_servers

@@ -12,13 +12,11 @@ import pytest
 from beaker_dynamodb import DynamoDBSession, SessionEvent
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
-from tests.servers.endpoint import create_table
+from tests.servers.endpoint import Endpoint, create_table
 from tests.sessions.driven import Visitor
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
 
 # The year 2096. DynamoDB Local deletes items that have expired by the real clock.
 FAR_AHEAD = 4_000_000_000.0

@@ -11,12 +11,11 @@ import pytest
 
 from beaker_dynamodb import DynamoDBSession, SessionStore
 from beaker_dynamodb.items.store import ItemStore
+from tests.clock import Clock
 from tests.sessions.driven import Visitor
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.clock import Clock
 
 #: Options under which assigning ``userId`` is a log-in.
 USER = {

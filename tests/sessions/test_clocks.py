@@ -20,7 +20,6 @@ from tests.sessions.site import ENCRYPTED, Site, store, values
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-
 LIFE = 1800
 #: 5 % of the lifetime.
 INTERVAL = 90

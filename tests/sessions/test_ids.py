@@ -13,6 +13,7 @@ import pytest
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
 from tests.chaos.watch import secret
+from tests.clock import Clock
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
@@ -20,9 +21,6 @@ from tests.sessions.site import COOKIE, ENCRYPTED, UNKNOWN, Site, log_out, store
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.clock import Clock
-
 
 LIFE = 1800
 DEVICE = "device-1"

@@ -11,13 +11,12 @@ from beaker.session import Session
 
 from beaker_dynamodb import DynamoDBSession, SessionEvent, SessionStore
 from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
+from tests.clock import Clock
 from tests.sessions.driven import Visitor, save, stored_sessions
 from tests.sessions.site import ENCRYPTED, PLANTED
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.clock import Clock
 
 #: Idle and absolute timeout in seconds.
 LIFE, ABSOLUTE = 1800, 10_000

@@ -14,13 +14,10 @@ from hypothesis import strategies as st
 from tests.beaker import items
 from tests.clock import Clock
 from tests.sessions.driven import stored_sessions
-from tests.sessions.site import COOKIE, UNKNOWN, Site, log_out, store, values
+from tests.sessions.site import COOKIE, UNKNOWN, Action, Answer, Site, log_out, store, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.sessions.site import Action, Answer
-
 
 LATE = pytest.mark.parametrize("loaded", [True, False], ids=["loaded before", "loads after"])
 

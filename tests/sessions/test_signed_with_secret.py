@@ -21,12 +21,10 @@ from tests.items.encoded import overwrite
 from tests.items.test_poison import Poison
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, stored_sessions
-from tests.sessions.site import ENCRYPTED, PLANTED, Site, store, values
+from tests.sessions.site import ENCRYPTED, PLANTED, Action, Site, store, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.sessions.site import Action
 
 OLD, NEW = secret("old"), secret("new")
 PLAIN = {

@@ -8,15 +8,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.servers.endpoint import create_table
+from tests.servers.endpoint import Endpoint, create_table
 from tests.sessions.site import store
 from tests.wsgi.outage import Outage
 from tests.wsgi.raw import Options, page, send, wrap
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import beaker.ext.redisnm
 import beaker.middleware
@@ -14,13 +14,10 @@ from webtest import TestApp
 import beaker_dynamodb.middleware
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.docs import pages
+from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import ENCRYPTED, Site, store, values
 from tests.wsgi.raw import Options, nothing, page
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
-
 
 #: Kinds of requests, in order, and their actions.
 KINDS: dict[str, Callable[[Any], object]] = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from http.cookies import Morsel, SimpleCookie
+from typing import Any
 
 import pytest
 from pyramid.config import Configurator
@@ -13,13 +14,7 @@ from beaker_dynamodb import ConfigurationError, DynamoDBSession
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.wsgi import session_cookie
 from tests.sessions.site import COOKIE, Site, store
-from tests.wsgi.raw import page, send, wrap
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from http.cookies import Morsel
-
-    from tests.wsgi.raw import Options
+from tests.wsgi.raw import Options, page, send, wrap
 
 HTTP: dict[str, str] = {"wsgi.url_scheme": "http"}
 HTTPS: dict[str, str] = {"wsgi.url_scheme": "https"}

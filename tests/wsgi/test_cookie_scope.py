@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from http.cookies import Morsel, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.sessions.site import COOKIE, Site, log_out, store, values
-
-if TYPE_CHECKING:
-    from tests.sessions.site import Action, Answer
-    from tests.wsgi.raw import Options
+from tests.sessions.site import COOKIE, Action, Answer, Site, log_out, store, values
+from tests.wsgi.raw import Options
 
 SHOP: dict[str, object] = {"cookie_domain": ".example.org", "cookie_path": "/shop"}
 

@@ -17,11 +17,10 @@ from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signa
 from tests.chaos.watch import secret
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import COOKIE, Site, log_out, store, values
+from tests.wsgi.raw import Options
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.wsgi.raw import Options
 
 OLD, NEW = secret("old"), secret("new")
 ID = "0123456789abcdef" * 4

@@ -6,18 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.processes.test_wsgi_servers import running
+from tests.servers.endpoint import Endpoint
 from tests.servers.web import serving
 from tests.wsgi.raw import Response
 from tests.wsgi.served import THIS_FILE, make
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
 
 
 def in_waitress(options: dict[str, Any]) -> AbstractContextManager[int | None]:

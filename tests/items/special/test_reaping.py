@@ -6,17 +6,14 @@ import json
 import logging
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.items import background_reaper
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.opening import Opener
+from tests.clock import Clock
+from tests.opening import Opener, payload
 
 #: A program whose reapers wait for an hour.
 THREADS = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.session import Session
@@ -21,12 +21,10 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items import chunks
 from beaker_dynamodb.items.item import item_size
 from beaker_dynamodb.items.special_keys import SpecialKeys
+from tests.clock import Clock
+from tests.opening import Opener
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save, stored_sessions
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.opening import Opener
 
 SPECIAL = ("userId", "user.name", "token", "admin")
 
