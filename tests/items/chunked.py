@@ -16,12 +16,10 @@ CHUNK = 100
 
 
 def open_cache(open_namespace: Opener, **options: Any) -> DynamoDBNamespaceManager:
-    """Open a cache that compresses nothing."""
     return open_namespace(compression="off", **options)
 
 
 def stored(open_namespace: Opener, kind: str) -> list[dict[str, Any]]:
-    """Return the items of a type."""
     return [item for item in open_namespace.items() if item["type"]["S"] == kind]
 
 

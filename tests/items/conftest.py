@@ -24,20 +24,17 @@ FAR_AHEAD = 4_000_000_000.0
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that no sweeper overtakes."""
     return Clock(FAR_AHEAD)
 
 
 @pytest.fixture
 def options(options: dict[str, object], shape: str, clock: Clock) -> dict[str, object]:
-    """Options for the test's own table, with the clock."""
     sort_key: dict[str, object] = {"sort_key": "part"} if shape == "sorted" else {}
     return {**options, **sort_key, "clock": clock}
 
 
 @pytest.fixture
 def open_namespace(options: dict[str, object], client: DynamoDBClient, table_name: str) -> Opener:
-    """Open namespaces of the test's table, and inspect the table without the package."""
     if "sort_key" not in options:
         create_table(client, table_name)
     return Opener(options, client, table_name)

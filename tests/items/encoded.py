@@ -20,7 +20,6 @@ BOTH = f"{NEW}, {OLD}"
 
 
 def codec(**options: Any) -> Codec:
-    """Return the codec of these options."""
     return Codec(parse(options))
 
 
@@ -33,7 +32,6 @@ def item(data: bytes, name: str, key: Key = KEY) -> Item:
 
 
 def written(by: Codec, value: object, key: Key = KEY, *, session: bool = False) -> Item:
-    """Return the item that a codec writes, signed if the codec signs."""
     encode = by.encode_session if session else by.encode_value
     made = item(*encode(value), key)
     by.sign(made)
@@ -41,7 +39,6 @@ def written(by: Codec, value: object, key: Key = KEY, *, session: bool = False) 
 
 
 def share_cookies(first: Browser, *others: Browser) -> None:
-    """Make other browsers use the cookies of the first one."""
     for other in others:
         other.web.cookiejar = first.web.cookiejar
 

@@ -20,8 +20,6 @@ from tests.items.encoded import codec, item, share_cookies, written
 
 
 def without_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make this process like one that cannot import zstd."""
-
     def missing(name: str) -> None:
         raise ImportError(name)
 

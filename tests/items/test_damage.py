@@ -76,7 +76,6 @@ def damaged(
 
 
 def outcome(call: Callable[[], object]) -> object:
-    """Return the result of a call, or the class of the error that it may raise."""
     try:
         return call()
     except (PayloadError, KeyError) as error:

@@ -42,7 +42,6 @@ class Poison:
 
 @pytest.fixture
 def ran(tmp_path: Path) -> Path:
-    """The file that the poison creates."""
     return tmp_path / "ran"
 
 
@@ -56,7 +55,6 @@ def _middleware(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def poison(
     request: pytest.FixtureRequest, client: DynamoDBClient, table_name: str, ran: Path
 ) -> Callable[..., None]:
-    """Poisons the only item of the table."""
     name, signature = request.param
 
     def overwrite_it(**attributes: Any) -> None:

@@ -20,8 +20,6 @@ JSON = SimpleNamespace(dumps=json.dumps, loads=json.loads)
 
 
 class Raising:
-    """Raises an error when it is pickled."""
-
     def __init__(self, error: Exception) -> None:
         self.error = error
 

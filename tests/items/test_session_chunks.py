@@ -13,7 +13,6 @@ pytestmark = [pytest.mark.both_servers, pytest.mark.usefixtures("small_items")]
 
 
 def session(open_namespace: Opener, session_id: str = "id", **options: Any) -> Any:
-    """Open a session and load it."""
     manager = open_namespace(session_id, compression="off", **options)
     assert manager["session"]
     return manager

@@ -132,7 +132,6 @@ def session(open_namespace: Opener, **options: Any) -> DynamoDBNamespaceManager:
 
 
 def signature(open_namespace: Opener) -> bytes | None:
-    """Return the signature of the only session."""
     (stored,) = stored_sessions(open_namespace.client, open_namespace.table_name)
     return stored["signature"]["B"] if "signature" in stored else None
 

@@ -18,8 +18,6 @@ LIMIT = 409_600
 
 
 class Raw:
-    """A serializer that does not change bytes."""
-
     def dumps(self, value: bytes) -> bytes:
         return value
 

@@ -37,7 +37,6 @@ NEW = SimpleNamespace(dumps=lambda value: json.dumps(["new", value]), loads=old_
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A module of the application, with the class of the values."""
     module = ModuleType("pages_of_the_application")
     module.Page = Page  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)

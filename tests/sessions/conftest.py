@@ -34,7 +34,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def moved(endpoint: Endpoint, options: dict[str, Any], clock: Clock) -> dict[str, Any]:
-    """Options for the test's own table, with the test's clock."""
     if "sort_key" not in options:  # otherwise the package creates the table
         create_table(endpoint.client, options["table_name"])
     return {**options, "clock": clock}
@@ -47,13 +46,11 @@ def visitor(moved: dict[str, Any]) -> Visitor:
 
 @pytest.fixture
 def plain(moved: dict[str, Any]) -> Visitor:
-    """A visitor of plain Beaker."""
     return Visitor(moved)
 
 
 @pytest.fixture
 def ours(moved: dict[str, Any]) -> Visitor:
-    """A visitor with a session."""
     visitor = Visitor(moved, DynamoDBSession)
     visitor.starts(a=1)
     return visitor
@@ -73,7 +70,6 @@ def reported() -> list[SessionEvent]:
 
 @pytest.fixture
 def reporting(moved: dict[str, Any], reported: list[SessionEvent]) -> dict[str, Any]:
-    """Options under which events are in `reported`."""
     return {**moved, "on_event": reported.append}
 
 

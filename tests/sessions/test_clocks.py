@@ -27,8 +27,6 @@ BEHIND = -600
 
 
 class Hosts:
-    """The clock of the current host."""
-
     def __init__(self, now: float) -> None:
         self.true = Clock(now)
         self._skew = 0.0
@@ -63,7 +61,6 @@ class Times(NamedTuple):
 
 
 def stored(shared: dict[str, Any]) -> Times:
-    """Return the times of the one session."""
     (item,) = stored_sessions(shared["client"], shared["table_name"])
     data = BEAKER.loads(SessionBytes(bytes(item["data"]["B"])))
     accessed, deadline = (float(item[name]["N"]) for name in ("accessed", "deadline"))

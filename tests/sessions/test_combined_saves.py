@@ -20,12 +20,7 @@ from beaker_dynamodb.sessions.combined_saves import CombinedSave
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
-from tests.sessions.threads import (
-    Threads,
-    conflicting,
-    error_of,
-    save_combined,
-)
+from tests.sessions.threads import Threads, conflicting, error_of, save_combined
 
 
 def test_waiting_saves_are_written_together(visitor: Visitor) -> None:

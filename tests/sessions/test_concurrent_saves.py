@@ -151,9 +151,7 @@ def test_a_save_that_paused_reads_consistently(visitor: Visitor) -> None:
     assert {**rivals, "mine": True} == visitor.finds()
 
 
-def test_saves_before_between_and_after_those_of_another_request_are_kept(
-    visitor: Visitor,
-) -> None:
+def test_saves_before_between_and_after_those_of_another_request_are_kept(visitor: Visitor) -> None:
     visitor.starts(log=["start"], a=1)
     one = visitor.request()
     for number in range(3):

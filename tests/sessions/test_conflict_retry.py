@@ -14,7 +14,6 @@ from tests.sessions.threads import Threads, conflicting, error_of
 
 
 def after_calls(clock: Clock, *seconds: float) -> ConflictRetry:
-    """Return a retry policy that has timed calls of these durations."""
     retry = ConflictRetry(clock)
     for duration in seconds:
         with retry.timed():
@@ -125,9 +124,7 @@ def test_reject_does_not_combine_saves_that_conflict_with_a_touch(
     assert {"b": 1} == plain.finds()
 
 
-def test_an_id_change_does_not_wait_and_drops_waiting_saves(
-    moved: dict[str, object],
-) -> None:
+def test_an_id_change_does_not_wait_and_drops_waiting_saves(moved: dict[str, object]) -> None:
     visitor = Visitor(moved, DynamoDBSession)
     session, other, login = conflicting(visitor, 3, name="Ada")
     login.regenerate_id()

@@ -23,8 +23,6 @@ def options(table_name: str, client: DynamoDBClient) -> dict[str, object]:
 
 
 def refused(code: str, message: str = "no") -> Callable[[dict[str, Any]], None]:
-    """Return a function that replaces a call, as if DynamoDB refused it."""
-
     def refuse(params: dict[str, Any]) -> None:
         raise ClientError({"Error": {"Code": code, "Message": message}}, "a call")
 

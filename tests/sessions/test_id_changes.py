@@ -64,9 +64,7 @@ def reads(options: dict[str, Any], session_id: str) -> Any:
         return None
 
 
-def test_an_id_change_leaves_a_marker_unless_the_session_was_used_later(
-    visitor: Visitor,
-) -> None:
+def test_an_id_change_leaves_a_marker_unless_the_session_was_used_later(visitor: Visitor) -> None:
     session = changed_id(visitor, b=1)
     accessed_ms = session._old_record.item.accessed_ms
     with mock.patch.object(ItemStore, "move", autospec=True) as move:

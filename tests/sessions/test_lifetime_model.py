@@ -123,10 +123,10 @@ SEQUENCES: dict[str, list[tuple[float, Any]]] = {
     "cleared": [(1000, "log in"), (1000, "clear"), *USED[1:], (1499, "touch"), (1, "touch")],
     "own timeout removed": [(0, 5000.0), (0, None), (0, None), (LIFE, "change"), (LIFE + 1, None)],
     "refreshed after 10 % of its own timeout": [
-        *[(0, 60.0), (5, "touch"), (1, "touch"), (60, "touch"), (61, "touch")],
+        *[(0, 60.0), (5, "touch"), (1, "touch"), (60, "touch"), (61, "touch")]
     ],
     "refreshed after 5 % of the configured timeout": [
-        *[(0, 100_000.0), (89, "touch"), (1, "touch")],
+        *[(0, 100_000.0), (89, "touch"), (1, "touch")]
     ],
 }
 

@@ -276,8 +276,6 @@ def test_values_with_too_many_entries_are_not_merged(
 
 
 class Touchy:
-    """Its ``==`` raises."""
-
     def __hash__(self) -> int:
         return 1
 

@@ -131,7 +131,6 @@ class Sessions(Machine):
         request.saved = request.saved or acknowledged
 
     def compare_save(self, request: Request, mine: dict[str, int], acknowledged: bool) -> None:
-        """Compare a save of data with the model."""
         if self.ours and request.ended and not request.gone and not mine:
             assert not self.script.wrote
             return
@@ -156,7 +155,6 @@ class Sessions(Machine):
                 request.base = mine
 
     def compare_touch(self, request: Request, acknowledged: bool) -> None:
-        """Compare a request without changes with the model."""
         item = None if request.gone else self.table.touched(request)
         assert acknowledged, "a failed refresh must not fail the request"
         if not self.script.failed:

@@ -208,8 +208,6 @@ def test_a_clock_that_cannot_be_called_is_refused_as_an_option_and_not_used(
 
 
 class Broken:
-    """A serializer that fails."""
-
     @staticmethod
     def dumps(data: dict[str, Any]) -> bytes:
         raise ZeroDivisionError("secret")
@@ -218,8 +216,6 @@ class Broken:
 
 
 class Empty(PickleSerializer):  # type: ignore[misc]  # Beaker has no type hints
-    """A serializer that reads every session as an empty one."""
-
     @staticmethod
     def loads(data: bytes) -> None:
         return None

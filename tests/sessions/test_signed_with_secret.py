@@ -55,7 +55,6 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def signatures(client: DynamoDBClient, table_name: str) -> Callable[[], list[bool]]:
-    """A function that returns for each session whether it is signed."""
     return lambda: ["signature" in item for item in stored_sessions(client, table_name)]
 
 
@@ -140,7 +139,6 @@ def test_an_unsigned_session_of_a_custom_serializer_is_refused(given: dict[str, 
 
 
 def poisons(path: Path) -> dict[str, tuple[bytes, str]]:
-    """Return data and codec of items with a malicious pickle."""
     data = pickle.dumps({"name": Poison(path), "_planted": PLANTED}, 2)
     old = pickle.dumps({"name": Poison(path), "_planted": PLANTED}, 0)
     return {
@@ -156,7 +154,6 @@ def poisons(path: Path) -> dict[str, tuple[bytes, str]]:
 
 @pytest.fixture
 def ran(tmp_path: Path) -> Path:
-    """The file that the poison creates."""
     return tmp_path / "ran"
 
 

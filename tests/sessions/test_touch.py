@@ -26,7 +26,6 @@ INTERVAL = 90
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of pauses and warnings."""
     watch = Clock(0.0)
     monkeypatch.setattr(refreshes, "Refreshes", lambda table: Refreshes(table, watch))
     return watch
@@ -50,12 +49,10 @@ def site(moved: dict[str, object]) -> Site:
 
 @pytest.fixture
 def cookie(site: Site) -> str:
-    """The cookie of a session that was just saved."""
     return site(store(name="Ada")).cookie
 
 
 def calls_of_a_read(site: Site, cookie: str, sent: CallRecorder) -> list[str]:
-    """Return the calls of a request that only reads."""
     sent.clear()
     assert {"name": "Ada"} == site(values, cookie).result
     return sent.operations
@@ -130,8 +127,6 @@ def test_an_active_user_stays_logged_in_and_an_idle_one_does_not(
 
 
 def slow_request(site: Site, cookie: str, *steps: Any) -> None:
-    """Make a request that loads the session and then does some steps."""
-
     def action(session: Any) -> None:
         assert "Ada" == session["name"]
         for step in steps:
@@ -189,8 +184,6 @@ THROTTLED = refusal("ThrottlingException")
 
 
 class Writes:
-    """Counts the attempts to write, and lets them fail."""
-
     attempts = 0
     error: Exception | None = None
 

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-def test_a_log_in_costs_a_read_and_a_write_and_nothing_else_costs_more(
-    visitor: Visitor,
-) -> None:
+def test_a_log_in_costs_a_read_and_a_write_and_nothing_else_costs_more(visitor: Visitor) -> None:
     with CallRecorder(visitor.client) as calls:
         session = visitor.request()
         session["userId"] = 42

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def client(moto_endpoint: Endpoint) -> DynamoDBClient:
-    """A client that tries each call once."""
     once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
     return boto3.session.Session().client("dynamodb", **moto_endpoint.options, config=once)
 

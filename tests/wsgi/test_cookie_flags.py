@@ -21,12 +21,10 @@ HTTPS: dict[str, str] = {"wsgi.url_scheme": "https"}
 
 
 def forwarded(value: str) -> dict[str, str]:
-    """Return the environment of a request that a proxy forwards over HTTP."""
     return {**HTTP, "HTTP_X_FORWARDED_PROTO": value}
 
 
 def issued(options: Options, request: Mapping[str, str], key: str = COOKIE) -> Morsel[str]:
-    """Return the cookie of a log-in."""
     response = send(wrap(page(store(name="Ada")), options), **request)
     (header,) = response.all("Set-Cookie")
     return SimpleCookie(header)[key]

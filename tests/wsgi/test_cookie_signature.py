@@ -29,7 +29,6 @@ SHA_256 = f"{COOKIE}=sha256."
 
 
 def by_beaker(secret: str, value: str) -> str:
-    """Return a cookie's value as Beaker signs it."""
     signed: str = SignedCookie(secret).value_encode(value)[1]
     return signed
 
@@ -167,7 +166,6 @@ def signing(options: Options) -> Options:
 
 @pytest.fixture
 def by_beakers(signing: Options) -> str:
-    """A cookie that Beaker's middleware has set."""
     return Site("beaker", signing)(store(user="Ada")).cookie
 
 
@@ -249,10 +247,7 @@ def test_a_log_out_with_beakers_cookie_ends_the_session(signing: Options, by_bea
 
 def test_servers_with_beakers_middleware_share_the_cookie(signing: Options) -> None:
     """A rolling deployment, or two applications with one secret."""
-    sites = [
-        Site("beaker", signing),
-        Site("ours", {**signing, "cookie_signature": "beaker"}),
-    ]
+    sites = [Site("beaker", signing), Site("ours", {**signing, "cookie_signature": "beaker"})]
     for first, second in (sites, sites[::-1]):
         cookie = first(store(user="Ada")).cookie
         for number in range(3):

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 
 def visits(environ: Any, start_response: Any) -> list[bytes]:
-    """Append the path to the session; only the error document is found."""
     session, path = environ["beaker.session"], environ["PATH_INFO"]
     session.setdefault("visited", []).append(path)
     session.save()

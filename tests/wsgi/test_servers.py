@@ -19,13 +19,11 @@ from tests.wsgi.served import THIS_FILE, make
 
 
 def in_waitress(options: dict[str, Any]) -> AbstractContextManager[int | None]:
-    """Serve from a thread of this process, and yield the port."""
     return serving(make(**options))
 
 
 @contextmanager
 def in_gunicorn(options: dict[str, Any]) -> Iterator[int | None]:
-    """Serve from another process, and yield the port."""
     pytest.importorskip("gunicorn", reason="pip install 'beaker-dynamodb[servers]'")
     command = [sys.executable, "-m", "gunicorn", "tests.wsgi.served:application"]
     with running([*command, "-b", "127.0.0.1:0", "-w", "1", "--threads", "2"], options) as url:
@@ -43,7 +41,6 @@ Visit = Callable[..., Response]
 def visit(
     request: pytest.FixtureRequest, moto_endpoint: Endpoint, table_name: str
 ) -> Iterator[Visit]:
-    """Sends a request to a running server."""
     options = {"table_name": table_name, "endpoint": moto_endpoint.options}
     with request.param(options) as port:
 

@@ -49,7 +49,6 @@ class Browser:
         return found
 
     def take(self, set_cookies: list[str]) -> bool:
-        """Take the cookie of a response; return whether there was one."""
         for header in set_cookies:
             self.cookie, *attributes = header.split("; ")
             named = dict(one.lower().split("=", 1) for one in attributes if "=" in one)
@@ -58,7 +57,6 @@ class Browser:
         return bool(set_cookies)
 
     def visit(self, action: Action) -> bool:
-        """Make a request; return whether it set the cookie."""
         assert self.end is None or self._clock.now < self.end, "the browser has no cookie"
         return self.take(self.send(action))
 

@@ -27,7 +27,6 @@ def store(options: dict[str, Any]) -> ItemStore:
 
 
 def last(sums: Iterable[Reaped]) -> Reaped:
-    """Run a reaper to its end and return the sums."""
     *_, all_of_them = sums
     assert all_of_them.state is None
     return all_of_them

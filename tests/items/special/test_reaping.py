@@ -80,7 +80,6 @@ for _ in range(3):
 
 
 def run(program: str, options: dict[str, Any]) -> str:
-    """Run a program in a separate Python process, and return its output."""
     given = {name: value for name, value in options.items() if name != "clock"}
     # Python 3.12 warns about a fork in a process with threads; a test is about the consequences.
     command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program]

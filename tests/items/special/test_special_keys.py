@@ -30,7 +30,6 @@ SPECIAL = ("userId", "user.name", "token", "admin")
 
 
 def special(table: Opener) -> dict[str, Any]:
-    """Return the special attributes of the only session."""
     (item,) = stored_sessions(table.client, table.table_name)
     return {name: value for name, value in item.items() if name in SPECIAL}
 
