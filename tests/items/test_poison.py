@@ -122,16 +122,3 @@ def test_without_keys_the_poison_in_a_session_runs(
     poison()
     browser.contents()
     assert ran.exists()
-
-
-@pytest.mark.parametrize("poison", [("pickle", UNSIGNED)], indirect=True)
-def test_without_keys_the_poison_in_a_cache_runs(
-    options: dict[str, Any], poison: Callable[..., None], ran: Path
-) -> None:
-    cache = Cache("news", "ext:dynamodb", **options, serializer="json")
-    cache.put("today", "value")
-    poison()
-    # Beaker cannot unpack the unpickled value.
-    with pytest.raises(Exception):  # noqa: B017, PT011
-        cache.get("today")
-    assert ran.exists()

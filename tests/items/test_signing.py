@@ -14,7 +14,7 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.item import SESSION
 from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.signing import Signatures
-from tests.beaker import Browser, items, values
+from tests.beaker import Browser, items
 from tests.clock import Clock
 from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, overwrite, share_cookies, written
 from tests.opening import Opener
@@ -136,22 +136,6 @@ def signature(open_namespace: Opener) -> bytes | None:
     return stored["signature"]["B"] if "signature" in stored else None
 
 
-def test_a_merged_session_is_signed(options: dict[str, Any]) -> None:
-    signed = {**options, "signing_keys": NEW}
-    first, second = Browser(signed), Browser(signed)
-    first.save(name="Ada")
-    share_cookies(first, second)
-
-    def action(session: Any) -> None:
-        assert {"name": "Ada"} == values(session)
-        second.save(inner=2)
-        session["outer"] = 1
-        session.save()
-
-    first.visit(action)
-    assert {"name": "Ada", "inner": 2, "outer": 1} == second.contents()
-
-
 def test_a_touch_signs_with_the_first_key(options: dict[str, Any]) -> None:
     settings = {**options, "clock": Clock()}
     before = Browser(settings, signing_keys=OLD)
@@ -202,15 +186,3 @@ def test_hashing_an_id_without_keys_removes_the_signature(open_namespace: Opener
     session(open_namespace, signing_keys=OLD)["session"] = PAYLOADS[0]
     assert PAYLOADS[0] == session(open_namespace, hash_ids="migrate")["session"]
     assert signature(open_namespace) is None
-
-
-def test_an_unsigned_session_is_signed_at_its_next_save(options: dict[str, Any]) -> None:
-    before = Browser(options)
-    before.save(name="Ada")
-    accepting = Browser(options, signing_keys=NEW, accept_unsigned="true")
-    share_cookies(before, accepting)
-    assert {"name": "Ada"} == accepting.contents()
-    accepting.save(name="Grace")
-    after = Browser(options, signing_keys=NEW)
-    share_cookies(before, after)
-    assert {"name": "Grace"} == after.contents()

@@ -170,23 +170,23 @@ def test_an_old_read_does_not_time_a_session_out(
     assert "Ada" == site(name, cookie).result
 
 
-def test_a_deleted_session_that_a_replica_still_shows_cannot_be_saved(
-    site: Site, replica: Replica
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [(lambda session: session.delete(), {}), (store(two=2), {"one": 1, "two": 2, "three": 3})],
+    ids=["deleted", "changed"],
+)
+def test_a_save_based_on_an_old_read_is_merged_or_dropped(
+    site: Site, replica: Replica, clock: Clock, other: Any, found: dict[str, int]
 ) -> None:
-    cookie = site(store(name="Ada")).cookie
-    replica.catch_up()
-    site(lambda session: session.delete(), cookie)
-    site(store(name="Eve"), cookie)
-    replica.catch_up()
-    assert {} == site(values, cookie).result
-
-
-def test_a_save_based_on_an_old_read_is_merged(site: Site, replica: Replica) -> None:
     cookie = site(store(one=1)).cookie
     replica.catch_up()
-    site(store(two=2), cookie)
-    last = site(store(three=3), cookie).cookie
-    assert {"one": 1, "two": 2, "three": 3} == site(values, last).result
+    clock.advance(MAX_REPLICA_LAG_SECONDS + 1)
+    site(other, cookie)
+    replica.reads.clear()
+    site(store(three=3), cookie)
+    assert False is replica.reads[0]
+    replica.catch_up()
+    assert found == site(values, cookie).result
 
 
 @pytest.mark.parametrize("forged", ["0" * 32 + ".1.1", "0" * 32 + ".1", ".1", "a.b.c"])

@@ -227,17 +227,6 @@ def test_an_opaque_beaker_session_has_the_configured_lifetime(
     assert {} == encrypted.finds()  # decrypts it
 
 
-def test_a_lower_absolute_timeout_applies_to_stored_sessions(
-    visitor: Visitor, clock: Clock
-) -> None:
-    visitor.starts(a=1)
-    clock.advance(1000)
-    lower = Visitor({**visitor.options, "absolute_timeout": 1000}, DynamoDBSession)
-    lower.id = visitor.id
-    assert {} == lower.finds()
-    assert {"a": 1} == visitor.finds()
-
-
 def test_the_event_says_which_timeout_came_first(visitor: Visitor, clock: Clock) -> None:
     """An idle session's end is in test_event_reasons.py."""
     reported: list[SessionEvent] = []

@@ -49,6 +49,7 @@ def _small_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 500)
 
 
+@pytest.mark.both_servers
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
 def test_each_save_keeps_the_creation_time_and_increments_the_version(
     visitor: Visitor, clock: Clock, mode: str

@@ -228,18 +228,6 @@ def test_a_session_store_takes_the_secret_from_the_settings(given: dict[str, Any
 # -- a new secret -------------------------------------------------------------------------------
 
 
-def test_previous_secrets_verify_sessions(given: dict[str, Any]) -> None:
-    cookie = Site("ours", {**given, "secret": OLD})(store(cart=Cart())).cookie
-    rotated = {**given, "previous_secrets": OLD}
-    assert ["cart"] == [*Site("ours", rotated)(values, cookie).result]
-    session_id = id_of(cookie)
-    with invalidated:
-        session = DynamoDBSession(
-            {}, id=session_id, use_cookies=False, invalidate_corrupt=True, **given
-        )
-    assert {} == values(session)
-
-
 def test_signing_keys_replace_the_secret(
     given: dict[str, Any], signatures: Callable[[], list[bool]]
 ) -> None:

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
-from pyramid.testing import DummyRequest
-from pyramid_beaker import session_factory_from_settings
 
 from beaker_dynamodb import DynamoDBError, DynamoDBNamespaceManager
 from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS as SLACK
@@ -88,25 +86,6 @@ def test_the_interval_follows_from_the_options(
 ) -> None:
     options |= {"timeout": timeout, "touch_interval": touch_interval}
     assert interval * 1000 == DynamoDBNamespaceManager("any", **options).session.touch_interval_ms
-
-
-def test_reading_no_flash_messages_writes_nothing(
-    cookie: str, moved: dict[str, object], clock: Clock, sent: CallRecorder
-) -> None:
-    """pyramid_beaker saves the session whenever flash messages are read."""
-    settings = {f"session.{name}": value for name, value in moved.items()}
-    factory = session_factory_from_settings({**settings, "session.type": "ext:dynamodb"})
-
-    def pop_flash() -> list[str]:
-        sent.clear()
-        session = factory(DummyRequest(environ={"HTTP_COOKIE": cookie}))
-        assert [] == session.pop_flash()
-        session.persist()
-        return sent.operations
-
-    assert ["GetItem"] == pop_flash()
-    clock.advance(INTERVAL)
-    assert ["GetItem", "PutItem"] == pop_flash()
 
 
 @pytest.mark.owasp("7.3.1")

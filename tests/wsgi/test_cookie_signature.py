@@ -196,13 +196,6 @@ def test_every_id_is_256_bits_of_the_systems_random_source(
     assert id in drawn
 
 
-def test_a_new_cookie_is_signed_and_its_id_has_256_bits(signing: Options) -> None:
-    answer = Site("ours", signing)(lambda session: store(user="Ada")(session) or session.id)
-    assert 64 == len(answer.result)
-    assert answer.cookie.startswith(SHA_256)
-    assert answer.cookie.endswith(answer.result)
-
-
 @pytest.mark.parametrize("kind", ["ext:dynamodb", "file"])
 def test_beakers_cookie_is_replaced_at_the_next_write(
     options: Options, kind: str, tmp_path: Any

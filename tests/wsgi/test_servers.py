@@ -70,11 +70,3 @@ def test_a_server(visit: Visit) -> None:
         assert (method == "GET") is (b"The session could not be saved." in failed.body)
 
     assert THIS_FILE.read_bytes() == visit("/file").body
-
-
-@pytest.mark.parametrize("visit", SERVERS[:1], indirect=True)
-def test_waitress_recognizes_files_and_lists(visit: Visit) -> None:
-    """It sends the length of these only."""
-    for path, known in (("/file", True), ("/visit", True), ("/stream", False)):
-        response = visit(path)
-        assert ([str(len(response.body))] if known else []) == response.all("Content-Length")

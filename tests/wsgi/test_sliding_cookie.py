@@ -89,17 +89,6 @@ def test_each_write_and_each_refresh_sends_the_cookie_and_a_read_does_not(
         assert (clock.now + COOKIE_LIFE if writes else before) == browser.end
 
 
-def test_a_busy_user_keeps_the_cookie_and_an_idle_one_does_not(
-    browser: Browser, clock: Clock
-) -> None:
-    browser.visit(store(name="Ada"))
-    for pause in (INTERVAL - 1, COOKIE_LIFE - INTERVAL) * 10:
-        clock.advance(pause)
-        browser.visit(read)
-    assert browser.end is not None
-    assert clock.now + COOKIE_LIFE - INTERVAL <= browser.end <= clock.now + COOKIE_LIFE
-
-
 @pytest.mark.parametrize("expires", [True, False, datetime(2030, 1, 1)])
 def test_a_cookie_without_a_relative_lifetime_is_set_once(
     options: Options, clock: Clock, expires: object

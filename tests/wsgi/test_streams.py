@@ -160,14 +160,6 @@ def test_a_session_that_ends_during_the_body_stays_ended(
     assert {} == stored(options, cookie)
 
 
-def test_a_cookie_that_was_set_at_the_start_logs_no_warning(
-    options: Options, caplog: pytest.LogCaptureFixture
-) -> None:
-    app = wrap(generator(store(cart=[]), before=store(name="Ada")), options)
-    assert {"name": "Ada", "cart": []} == stored(options, send(app).cookie)
-    assert [] == caplog.records
-
-
 @pytest.mark.parametrize("touch_interval", [None, 0])
 def test_with_auto_a_change_needs_no_save(
     options: Options, cookie: str, calls: CallRecorder, touch_interval: Any
