@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.clock import Clock
+from tests.items.test_damage import each_kind
 from tests.opening import Opener, payload
-
-each_kind = pytest.mark.parametrize(
-    ("key", "value"), [(b"k", "cached"), ("session", payload(a=1))], ids=["cache", "session"]
-)
 
 
 @pytest.mark.both_servers

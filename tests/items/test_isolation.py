@@ -37,18 +37,6 @@ KEYS = {
 }
 
 
-def test_any_str_is_a_session_id(open_namespace: Opener) -> None:
-    for name, namespace in NAMESPACES.items():
-        open_namespace(namespace)["session"] = payload(name=name)
-    assert len(NAMESPACES) == len(open_namespace.items())
-    for name, namespace in NAMESPACES.items():
-        manager = open_namespace(namespace)
-        assert payload(name=name) == manager["session"]
-        del manager["session"]
-        with pytest.raises(KeyError):
-            open_namespace(namespace)["session"]
-
-
 def test_any_bytes_are_a_key(open_namespace: Opener) -> None:
     manager = open_namespace()
     for name, key in KEYS.items():

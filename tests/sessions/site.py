@@ -95,3 +95,8 @@ def store(**changes: object) -> Action:
 
 def log_out(session: Any) -> None:
     session.delete()
+
+
+def change_id(session: Any) -> None:
+    session.regenerate_id()
+    session.save()

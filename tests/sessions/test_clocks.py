@@ -15,7 +15,7 @@ from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions.payload import BEAKER
 from tests.clock import Clock
 from tests.sessions.driven import Visitor, stored_sessions
-from tests.sessions.site import ENCRYPTED, Site, store, values
+from tests.sessions.site import Site, store, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -92,17 +92,6 @@ def test_a_slow_request_on_a_host_that_is_behind_changes_no_time(
     assert "name" in site(values, cookie).result
 
 
-def test_an_id_change_on_a_host_whose_clock_is_behind_does_not_shorten_the_session(
-    shared: dict[str, Any], hosts: Hosts
-) -> None:
-    site = Site("ours", {**shared, **ENCRYPTED})
-    cookie = site(store(name="Ada")).cookie
-    with hosts.on(BEHIND):
-        cookie = site(lambda session: session.regenerate_id() or session.save(), cookie).cookie
-    hosts.true.advance(LIFE)
-    assert {"name": "Ada"} == site(values, cookie).result
-
-
 def test_a_session_from_a_host_that_is_ahead_lives_on_and_ends(
     shared: dict[str, Any], hosts: Hosts
 ) -> None:
@@ -131,7 +120,6 @@ def test_a_shorter_lifetime_of_a_single_save_takes_effect(
 
 
 HOUR = 3600
-LIFE = 1800
 
 
 @pytest.fixture

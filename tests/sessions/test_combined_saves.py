@@ -42,19 +42,6 @@ def test_after_a_combined_write_each_request_saves_without_a_conflict(visitor: V
     assert {"first": True, "a": 1, "b": 1, "c": 2} == visitor.finds()
 
 
-def test_saves_are_merged_in_order_of_arrival(visitor: Visitor) -> None:
-    sessions = conflicting(visitor, 4, same=0, gone=0, log=["start"])
-    del sessions[2]["gone"]
-    save_combined(
-        sessions,
-        {"same": 1},
-        {"same": 2, "gone": 2, "log": ["start", "a"]},
-        {"same": 3},
-        {"log": ["start", "c"]},
-    )
-    assert {"same": 3, "first": True, "log": ["start", "a", "c"]} == visitor.finds()
-
-
 def test_a_record_is_not_mixed_with_that_of_another_user_in_a_combined_save(
     visitor: Visitor,
 ) -> None:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from beaker_dynamodb import AccessDenied, ConfigurationError, DynamoDBError, StoreUnavailable
 from tests.servers.endpoint import Endpoint
 from tests.sessions.driven import before
-from tests.sessions.site import UNKNOWN, Site, log_out, store, values
+from tests.sessions.site import UNKNOWN, Site, change_id, log_out, store, values
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -77,11 +77,6 @@ def test_an_application_that_handles_the_error_sets_no_cookie(
         answer = site(catch, cookie)
     assert ("try again", []) == (answer.result, answer.set_cookies)
     assert {"name": "Ada"} == site(values, cookie).result
-
-
-def change_id(session: Any) -> None:
-    session.regenerate_id()
-    session.save()
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ from beaker_dynamodb.sessions import combined_saves, events
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from tests.chaos.scripted import ARRIVED, LOST, TWICE, scripted_calls
 from tests.clock import Clock
-from tests.servers.lesser import lesser
 from tests.sessions.driven import Visitor, before, save, words
 from tests.sessions.site import Site, log_out
 
@@ -160,16 +159,6 @@ def test_a_log_out_whose_response_was_lost_is_reported(
         script.begin([TWICE])
         session.delete()
     assert ["ended log_out"] == words(reported)
-
-
-def test_an_id_that_changes_without_transactions_is_reported_once(
-    watched: Visitor, reported: list[SessionEvent]
-) -> None:
-    session = watched.request()
-    session.regenerate_id()
-    with lesser(watched.client):
-        session.save()
-    assert ["regenerated"] == words(reported)
 
 
 # -- the function in ``on_event``, and the log -------------------------------------------------

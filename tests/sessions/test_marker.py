@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from tests.beaker import items
 from tests.sessions.driven import stored_sessions
-from tests.sessions.site import COOKIE, UNKNOWN, Action, Answer, Site, log_out, store, values
+from tests.sessions.site import (
+    COOKIE,
+    UNKNOWN,
+    Action,
+    Answer,
+    Site,
+    change_id,
+    log_out,
+    store,
+    values,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -40,11 +50,6 @@ def log_in(ending: str, meet: Callable[[], object] = bool) -> Action:
         store(user="Ada")(session)
 
     return action
-
-
-def change_id(session: Any) -> None:
-    session.regenerate_id()
-    session.save()
 
 
 def late_request(

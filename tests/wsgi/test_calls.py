@@ -17,7 +17,7 @@ from tests.docs import pages
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import ENCRYPTED, Site, store, values
-from tests.wsgi.raw import Options, nothing, page
+from tests.wsgi.raw import Options, page
 
 #: Kinds of requests, in order, and their actions.
 KINDS: dict[str, Callable[[Any], object]] = {
@@ -97,15 +97,6 @@ def test_the_table_of_calls(
         *("| " + " | ".join(row) + " |" for row in rows),
     ]
     assert "\n".join(lines) == pages.table("calls")
-
-
-@pytest.mark.parametrize("middleware", ["beaker", "ours"])
-def test_a_request_that_ignores_the_session_makes_no_call(
-    options: Options, cookie: str, calls: CallRecorder, middleware: str
-) -> None:
-    calls.clear()
-    Site(middleware, options)(nothing, cookie)
-    assert [] == calls.operations
 
 
 def test_plain_beaker_writes_an_encrypted_session_that_was_only_read(

@@ -221,16 +221,6 @@ def test_a_request_that_writes_nothing_does_not_replace_the_cookie(
     assert touched.cookie.startswith(SHA_256)
 
 
-def test_a_cookie_that_is_current_under_one_path_is_not_replaced(
-    signing: Options, by_beakers: str, client: DynamoDBClient
-) -> None:
-    site = Site("ours", signing)
-    with CallRecorder(client) as calls:
-        current = site(store(cart=["tea"]), by_beakers).cookie
-    assert ["GetItem", "PutItem"] == calls.operations
-    assert [] == site(store(cart=["milk"]), f"{by_beakers}; {current}").set_cookies
-
-
 def test_a_log_out_with_beakers_cookie_ends_the_session(signing: Options, by_beakers: str) -> None:
     site = Site("ours", signing)
     (header,) = site(log_out, by_beakers).set_cookies
@@ -249,13 +239,6 @@ def test_servers_with_beakers_middleware_share_the_cookie(signing: Options) -> N
                 assert {"user": "Ada", "number": number} == site(values, cookie).result
         second(log_out, cookie)
         assert {} == first(values, cookie).result
-
-
-def test_a_server_that_still_issues_beakers_signature_accepts_the_new_one(signing: Options) -> None:
-    cookie = Site("ours", signing)(store(user="Ada")).cookie
-    answer = Site("ours", {**signing, "cookie_signature": "beaker"})(store(cart=["tea"]), cookie)
-    assert not answer.cookie.startswith(SHA_256)
-    assert {"user": "Ada", "cart": ["tea"]} == Site("beaker", signing)(values, answer.cookie).result
 
 
 @pytest.mark.owasp("7.2.1")
