@@ -130,14 +130,6 @@ def test_an_id_of_one_does_not_open_in_the_other(public: Site, admin: Site, cook
     assert {} == public(values, renamed(other, "beaker.session.id")).result
 
 
-def test_a_session_of_beakers_middleware_opens_in_both(
-    public: Site, admin: Site, beakers: Site
-) -> None:
-    cookie = beakers(store(user="Ada")).cookie
-    assert {"user": "Ada"} == public(values, cookie).result
-    assert {"user": "Ada"} == admin(values, renamed(cookie, "admin.id")).result
-
-
 def test_beakers_middleware_opens_and_keeps_sessions_of_this_package(
     public: Site, admin: Site, beakers: Site, cookie: str
 ) -> None:
