@@ -215,17 +215,6 @@ def test_without_transactions_a_write_that_is_sent_twice_recognizes_itself(
     assert {**START, "b": 1} == finds(visitor, session)
 
 
-def test_a_conflict_with_another_region_is_retried(
-    visitor: Visitor, client: DynamoDBClient
-) -> None:
-    conflict = b'{"__type": "x#ReplicatedWriteConflictException", "message": "no"}'
-    session = changed_id(visitor, b=1)
-    with CallRecorder(client) as calls, lesser(client, conflict, times=2):
-        session.save()
-    assert ["TransactWriteItems"] * 3 == calls.operations
-    assert {**START, "b": 1} == finds(visitor, session)
-
-
 # -- lost responses ---------------------------------------------------------------------------
 
 

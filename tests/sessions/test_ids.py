@@ -229,12 +229,3 @@ def test_true_does_not_look_for_old_sessions(visitor: Visitor) -> None:
     with CallRecorder(visitor.client) as sent:
         assert {} == visitor.finds()
     assert ["GetItem"] == sent.operations
-
-
-def test_a_request_that_loaded_the_old_item_does_not_undo_a_logout(visitor: Visitor) -> None:
-    visitor.starts(a=1)
-    late = visitor.request()
-    visitor.options["hash_ids"] = "migrate"
-    visitor.request().delete()
-    save(late, b=1)
-    assert [] == visitor.stored()

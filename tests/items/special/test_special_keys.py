@@ -75,16 +75,6 @@ def test_what_was_merged_is_what_is_copied(visitor: Visitor, table: Opener) -> N
     assert {"userId": {"N": "42"}, "user.name": {"S": "Ann"}} == special(table)
 
 
-def test_a_touch_keeps_them(visitor: Visitor, table: Opener, clock: Clock) -> None:
-    visitor.starts(userId=42)
-    before = table.item()
-    clock.advance(1000)
-    visitor.request().save()
-    after = table.item()
-    assert before["userId"] == after["userId"]
-    assert before["accessed"] != after["accessed"]
-
-
 def test_a_new_id_and_hashing_keep_them(visitor: Visitor, table: Opener) -> None:
     visitor.starts(userId=42)
     session = visitor.request()
