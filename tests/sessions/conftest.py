@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from beaker_dynamodb import DynamoDBSession, SessionEvent
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
+from tests.format.tables import beaker_at
 from tests.servers.endpoint import Endpoint, create_table
 from tests.sessions.driven import Visitor
 
@@ -23,13 +22,11 @@ FAR_AHEAD = 4_000_000_000.0
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock() -> Iterator[Clock]:
     """Beaker's clock; `moved` passes it to the package."""
     clock = Clock(FAR_AHEAD)
-    moved = SimpleNamespace(time=clock, strftime=time.strftime)
-    for module in ("beaker.session", "beaker.container"):
-        monkeypatch.setattr(f"{module}.time", moved)
-    return clock
+    with beaker_at(clock):
+        yield clock
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -14,6 +13,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions.payload import BEAKER
 from tests.clock import Clock
+from tests.format.tables import beaker_at
 from tests.sessions.driven import Visitor, stored_sessions
 from tests.sessions.site import Site, store, values
 
@@ -42,11 +42,10 @@ class Hosts:
 
 
 @pytest.fixture
-def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
+def hosts() -> Iterator[Hosts]:
     hosts = Hosts(4_000_000_000.0)
-    moved = SimpleNamespace(time=hosts, strftime=time.strftime)
-    monkeypatch.setattr("beaker.session.time", moved)
-    return hosts
+    with beaker_at(hosts):
+        yield hosts
 
 
 @pytest.fixture

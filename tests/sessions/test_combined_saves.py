@@ -98,16 +98,12 @@ class EncodedOnce:
 LARGE = os.urandom(5_000)
 
 
-def remove_user(session: Any) -> None:
-    del session["userId"]
-
-
 @pytest.mark.parametrize(
     ("more", "error", "change"),
     [
         ({"compression": "off"}, ItemTooLarge, lambda session: session.update(c=LARGE)),
         ({}, PayloadError, lambda session: session.update(c=EncodedOnce())),
-        ({"special_keys": "userId:N"}, MissingSpecialKeys, remove_user),
+        ({"special_keys": "userId:N"}, MissingSpecialKeys, lambda session: session.pop("userId")),
     ],
     ids=["too large", "cannot be encoded", "missing special key"],
 )

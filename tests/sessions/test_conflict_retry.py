@@ -21,24 +21,14 @@ def after_calls(clock: Clock, *seconds: float) -> ConflictRetry:
     return retry
 
 
-def test_the_time_limit_is_five_seconds_with_a_fast_store(clock: Clock) -> None:
-    retry = after_calls(clock, 0.03125, 0.03125)
-    clock.advance(4.90625)
-    assert 0.03125 == retry.seconds_left
-    assert retry.again()
-    clock.advance(0.03125)
-    assert not retry.again()
-
-
-def test_the_time_limit_is_a_hundred_round_trips_with_a_slow_store(clock: Clock) -> None:
-    retry = after_calls(clock, 0.3)
-    clock.advance(29.5)
-    assert retry.again()
-    clock.advance(0.3)
-    assert not retry.again()
-
-
-def test_the_time_limit_has_a_maximum(clock: Clock) -> None:
+def test_the_time_limit_is_five_seconds_or_a_hundred_round_trips(clock: Clock) -> None:
+    for round_trip, limit in ((0.03125, 5), (0.25, 25)):
+        retry = after_calls(clock, round_trip)
+        clock.advance(limit - 2 * round_trip)
+        assert round_trip == retry.seconds_left
+        assert retry.again()
+        clock.advance(round_trip)
+        assert not retry.again()
     assert not after_calls(clock, MAX_CONFLICT_SECONDS).again()
 
 

@@ -182,12 +182,9 @@ def test_a_list_or_tuple_is_passed_through(options: Options) -> None:
         assert send(wrap(page(values, body=body), options)).returned is body
 
 
-def file_function(file: Any, block_size: int = 8192) -> Any:
-    """Return the file itself, as uWSGI does."""
-    return file
-
-
-@pytest.mark.parametrize("file_wrapper", [FileWrapper, file_function])
+@pytest.mark.parametrize(
+    "file_wrapper", [FileWrapper, lambda file: file], ids=["wsgiref", "like uWSGI"]
+)
 def test_a_file_is_passed_through(options: Options, file_wrapper: Any) -> None:
     files: list[Any] = []
 
