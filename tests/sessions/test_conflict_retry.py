@@ -23,8 +23,8 @@ def after_calls(clock: Clock, *seconds: float) -> ConflictRetry:
 
 def test_the_time_limit_is_five_seconds_or_a_hundred_round_trips(clock: Clock) -> None:
     for round_trip, limit in ((0.03125, 5), (0.25, 25)):
-        retry = after_calls(clock, round_trip)
-        clock.advance(limit - 2 * round_trip)
+        retry = after_calls(clock, round_trip, round_trip)
+        clock.advance(limit - 3 * round_trip)
         assert round_trip == retry.seconds_left
         assert retry.again()
         clock.advance(round_trip)
