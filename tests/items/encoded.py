@@ -8,7 +8,7 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.codec import Codec
 from beaker_dynamodb.items.item import CACHE, Item
 from beaker_dynamodb.items.keys import Key
-from tests.beaker import Browser, items
+from tests.beaker import items
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -36,11 +36,6 @@ def written(by: Codec, value: object, key: Key = KEY, *, session: bool = False) 
     made = item(*encode(value), key)
     by.sign(made)
     return made
-
-
-def share_cookies(first: Browser, *others: Browser) -> None:
-    for other in others:
-        other.web.cookiejar = first.web.cookiejar
 
 
 def overwrite(client: DynamoDBClient, table_name: str, **attributes: Any) -> None:

@@ -16,7 +16,7 @@ from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.signing import Signatures
 from tests.beaker import Browser, items
 from tests.clock import Clock
-from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, overwrite, share_cookies, written
+from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, overwrite, written
 from tests.opening import Opener
 from tests.sessions.driven import stored_sessions
 
@@ -143,7 +143,7 @@ def test_a_touch_signs_with_the_first_key(options: dict[str, Any]) -> None:
     settings["clock"].advance(1000)
     for keys in (BOTH, NEW):
         browser = Browser(settings, signing_keys=keys)
-        share_cookies(before, browser)
+        browser.web.cookiejar = before.web.cookiejar
         assert {"name": "Ada"} == browser.contents()
 
 
