@@ -16,7 +16,6 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.docs import pages
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
-from tests.sessions.site import ENCRYPTED, Site, store, values
 from tests.wsgi.raw import Options, page
 
 #: Kinds of requests, in order, and their actions.
@@ -97,14 +96,3 @@ def test_the_table_of_calls(
         *("| " + " | ".join(row) + " |" for row in rows),
     ]
     assert "\n".join(lines) == pages.table("calls")
-
-
-def test_plain_beaker_writes_an_encrypted_session_that_was_only_read(
-    options: Options, calls: CallRecorder
-) -> None:
-    """It cannot be compared with what was loaded."""
-    site = Site("beaker", {**options, **ENCRYPTED})
-    cookie = site(store(name="Ada")).cookie
-    calls.clear()
-    site(values, cookie)
-    assert ["GetItem", "PutItem"] == calls.operations

@@ -228,19 +228,6 @@ def test_a_log_out_with_beakers_cookie_ends_the_session(signing: Options, by_bea
     assert {} == site(values, by_beakers).result
 
 
-def test_servers_with_beakers_middleware_share_the_cookie(signing: Options) -> None:
-    """A rolling deployment, or two applications with one secret."""
-    sites = [Site("beaker", signing), Site("ours", {**signing, "cookie_signature": "beaker"})]
-    for first, second in (sites, sites[::-1]):
-        cookie = first(store(user="Ada")).cookie
-        for number in range(3):
-            for site in (second, first):
-                assert [] == site(store(number=number), cookie).set_cookies
-                assert {"user": "Ada", "number": number} == site(values, cookie).result
-        second(log_out, cookie)
-        assert {} == first(values, cookie).result
-
-
 @pytest.mark.owasp("7.2.1")
 def test_a_forged_cookie_costs_no_read(signing: Options, client: DynamoDBClient) -> None:
     site = Site("ours", signing)
