@@ -13,8 +13,6 @@ from tests.beaker import items
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from tests.beaker import Browser
-
 KEY = Key("cache:news|today")
 #: Two signing keys, and the option that sets both.
 NEW, OLD = "new-key-of-20-bytes!", "old-key-of-20-bytes!"
@@ -22,7 +20,6 @@ BOTH = f"{NEW}, {OLD}"
 
 
 def codec(**options: Any) -> Codec:
-    """Return the codec of these options."""
     return Codec(parse(options))
 
 
@@ -35,17 +32,10 @@ def item(data: bytes, name: str, key: Key = KEY) -> Item:
 
 
 def written(by: Codec, value: object, key: Key = KEY, *, session: bool = False) -> Item:
-    """Return the item that a codec writes, signed if the codec signs."""
     encode = by.encode_session if session else by.encode_value
     made = item(*encode(value), key)
     by.sign(made)
     return made
-
-
-def share_cookies(first: Browser, *others: Browser) -> None:
-    """Make other browsers use the cookies of the first one."""
-    for other in others:
-        other.web.cookiejar = first.web.cookiejar
 
 
 def overwrite(client: DynamoDBClient, table_name: str, **attributes: Any) -> None:

@@ -57,13 +57,11 @@ class Visitor:
 
 
 def record(options: Mapping[str, Any], session_id: str = "id") -> SessionRecord:
-    """Return the record of a session, as Beaker's session uses it."""
     session: SessionRecord = DynamoDBNamespaceManager(session_id, **options).session
     return session
 
 
 def payload(**data: object) -> SessionBytes:
-    """Return a payload as Beaker's session writes it."""
     return SessionBytes(PickleSerializer().dumps(data))
 
 
@@ -104,5 +102,4 @@ def stored_sessions(client: DynamoDBClient, table_name: object) -> list[dict[str
 
 
 def words(reported: list[SessionEvent]) -> list[str]:
-    """Return kind and reason of each event."""
     return [f"{event.kind} {event.reason}".strip() for event in reported]

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beaker_dynamodb import DynamoDBSession, SessionStore
+from tests.clock import Clock
 from tests.opening import Opener, payload
 from tests.sessions.driven import Visitor
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.clock import Clock
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from beaker_dynamodb import (
 )
 from beaker_dynamodb.config.parse import parse
 from tests.chaos.scripted import ARRIVED, LOST, TWICE, scripted_calls
+from tests.clock import Clock
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, stored_sessions
@@ -27,12 +28,8 @@ from tests.sessions.site import Site
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from tests.clock import Clock
 
-
-def test_a_log_in_costs_a_read_and_a_write_and_nothing_else_costs_more(
-    visitor: Visitor,
-) -> None:
+def test_a_log_in_costs_a_read_and_a_write_and_nothing_else_costs_more(visitor: Visitor) -> None:
     with CallRecorder(visitor.client) as calls:
         session = visitor.request()
         session["userId"] = 42

@@ -14,8 +14,6 @@ WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
 
 
 class Outage:
-    """Refuses calls of a client before they are sent."""
-
     def __init__(self, client: DynamoDBClient) -> None:
         self._events = client.meta.events
         #: The operations that were refused.

@@ -68,12 +68,6 @@ def test_a_session_class_that_needs_dynamodb_is_refused_at_start_with_another_ty
         Site("ours", {"type": "memory", "session_class": DynamoDBSession})
 
 
-def test_beakers_middleware_takes_the_session_class(options: Options, cookie: str) -> None:
-    site = Site("beaker", {**options, "session_class": DynamoDBSession})
-    assert {"name": "Ada"} == site(values, cookie).result
-    assert DynamoDBSession is site(session_class, cookie).result
-
-
 def test_a_cookie_that_browsers_drop_is_a_warning_at_startup(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
