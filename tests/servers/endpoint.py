@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb import DynamoDBClient as DynamoDBClient
+else:
+    # For annotations of tests: the stubs are installed for mypy only.
+    DynamoDBClient = Any
 
 REGION = "eu-west-1"
 # Letters and digits only: DynamoDB Local rejects other key ids.
