@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
@@ -12,11 +11,8 @@ from beaker_dynamodb.items import chunks
 from tests.clock import Clock
 from tests.items.chunked import CHUNK
 from tests.opening import Opener
-from tests.servers.endpoint import create_table
+from tests.servers.endpoint import DynamoDBClient, create_table
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 # The year 2096: DynamoDB Local sweeps by the real clock, and must not get ahead of a test's.
 FAR_AHEAD = 4_000_000_000.0

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.codec import Codec
 from beaker_dynamodb.items.item import CACHE, Item
 from beaker_dynamodb.items.keys import Key
 from tests.beaker import items
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.servers.endpoint import DynamoDBClient
 
 KEY = Key("cache:news|today")
 #: Two signing keys, and the option that sets both.

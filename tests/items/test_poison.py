@@ -6,7 +6,7 @@ import pickle
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import beaker.middleware
 import pytest
@@ -17,9 +17,7 @@ import beaker_dynamodb.middleware
 from beaker_dynamodb import PayloadError
 from tests.beaker import Browser, values
 from tests.items.encoded import BOTH, NEW, overwrite
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.servers.endpoint import DynamoDBClient
 
 #: Signatures of a poisoned item: none, garbage, the original one.
 UNSIGNED: dict[str, Any] = {"signature": None}

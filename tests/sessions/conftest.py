@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -11,11 +11,8 @@ from beaker_dynamodb import DynamoDBSession, SessionEvent
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
 from tests.format.tables import beaker_at
-from tests.servers.endpoint import Endpoint, create_table
+from tests.servers.endpoint import DynamoDBClient, Endpoint, create_table
 from tests.sessions.driven import Visitor
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 # The year 2096. DynamoDB Local deletes items that have expired by the real clock.
 FAR_AHEAD = 4_000_000_000.0

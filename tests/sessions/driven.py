@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker.session import Session
 from beaker.util import PickleSerializer
@@ -12,10 +12,8 @@ from beaker.util import PickleSerializer
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionEvent
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions.record import SessionRecord
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.site import PLANTED, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 class Visitor:

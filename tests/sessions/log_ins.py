@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBSession, SessionStore
 from beaker_dynamodb.items.store import ItemStore
 from tests.clock import Clock
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import Visitor
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 #: Options under which assigning ``userId`` is a log-in.
 USER = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -14,11 +14,9 @@ from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions.payload import BEAKER
 from tests.clock import Clock
 from tests.format.tables import beaker_at
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import Visitor, stored_sessions
 from tests.sessions.site import Site, store, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 LIFE = 1800
 #: 5 % of the lifetime.

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from beaker_dynamodb import AccessDenied, ConfigurationError, DynamoDBError, StoreUnavailable
-from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import DynamoDBClient, Endpoint
 from tests.sessions.driven import before
 from tests.sessions.site import UNKNOWN, Site, store, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 @pytest.fixture

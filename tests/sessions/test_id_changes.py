@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,12 +17,10 @@ from beaker_dynamodb import (
 )
 from beaker_dynamodb.items.store import ItemStore
 from tests.chaos.scripted import ARRIVED, LOST, Script, scripted_calls
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.lesser import NO_TRANSACTIONS, UNKNOWN_OPERATION, lesser, sent_twice
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, payload, record, save
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import hashlib
 import json
 from contextlib import nullcontext
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,13 +14,11 @@ from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
 from tests.chaos.watch import secret
 from tests.clock import Clock
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
 from tests.sessions.site import COOKIE, ENCRYPTED, UNKNOWN, Site, log_out, store, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 LIFE = 1800
 DEVICE = "device-1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.session import Session
@@ -12,11 +12,9 @@ from beaker.session import Session
 from beaker_dynamodb import DynamoDBSession, SessionEvent, SessionStore
 from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
 from tests.clock import Clock
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import Visitor, save, stored_sessions
 from tests.sessions.site import ENCRYPTED, PLANTED
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 #: Idle and absolute timeout in seconds.
 LIFE, ABSOLUTE = 1800, 10_000

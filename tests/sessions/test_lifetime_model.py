@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,10 +24,8 @@ from beaker_dynamodb.sessions.lifetime import (
 from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, LOGGED_IN
 from tests.clock import Clock
 from tests.format.tables import beaker_at
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import Visitor, save
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 #: Idle and absolute timeout in seconds.
 LIFE, ABSOLUTE = 1800, 10_000

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.beaker import items
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import stored_sessions
 from tests.sessions.site import (
     COOKIE,
@@ -24,9 +25,6 @@ from tests.sessions.site import (
     store,
     values,
 )
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 LATE = pytest.mark.parametrize("loaded", [True, False], ids=["loaded before", "loads after"])
 

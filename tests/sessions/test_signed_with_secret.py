@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.exceptions import BeakerWarning
@@ -20,12 +20,10 @@ from tests.chaos.watch import secret
 from tests.items.encoded import overwrite
 from tests.items.test_poison import Poison
 from tests.items.test_poison import ran as ran
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, stored_sessions
 from tests.sessions.site import ENCRYPTED, PLANTED, Action, Site, store, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 OLD, NEW = secret("old"), secret("new")
 PLAIN = {

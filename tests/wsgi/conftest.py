@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import boto3
 import pytest
 from botocore.config import Config
 
-from tests.servers.endpoint import Endpoint, create_table
+from tests.servers.endpoint import DynamoDBClient, Endpoint, create_table
 from tests.sessions.site import store
 from tests.wsgi.outage import Outage
 from tests.wsgi.raw import Options, page, send, wrap
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.session import SignedCookie
@@ -15,12 +15,10 @@ from beaker_dynamodb import ConfigurationError
 from beaker_dynamodb.wsgi.cookie_header import new_id
 from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signatures
 from tests.chaos.watch import secret
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import COOKIE, Site, log_out, store, values
 from tests.wsgi.raw import Options
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 OLD, NEW = secret("old"), secret("new")
 ID = "0123456789abcdef" * 4

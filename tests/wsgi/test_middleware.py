@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -19,13 +19,10 @@ from beaker_dynamodb import (
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import items
 from tests.items.encoded import overwrite
-from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import DynamoDBClient, Endpoint
 from tests.sessions.site import Site, paste_app, store, values, visit
 from tests.wsgi.outage import WRITES, Outage
 from tests.wsgi.raw import Options, page, send, stored, wrap
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 def session_class(session: Any) -> type:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import beaker.middleware
 import pytest
 
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.site import store, values
 from tests.wsgi.raw import Options, new_environ, page, respond, send, wrap
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 def visits(environ: Any, start_response: Any) -> list[bytes]:
