@@ -111,7 +111,9 @@ def test_an_unsigned_session_with_an_object_is_refused_unless_all_are_accepted(
     given: dict[str, Any],
 ) -> None:
     cookie = Site("beaker", given)(store(cart=Cart())).cookie
-    with pytest.raises(PayloadError, match=r"test_signed_with_secret\.Cart, but may contain only plain"):
+    with pytest.raises(
+        PayloadError, match=r"test_signed_with_secret\.Cart, but may contain only plain"
+    ):
         Site("ours", {**given, "invalidate_corrupt": "false"})(values, cookie)
     with invalidated:
         assert {} == Site("ours", given)(values, cookie).result
