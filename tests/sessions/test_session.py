@@ -111,6 +111,14 @@ def test_a_delete_or_id_change_is_unsettled_until_it_is_stored(ours: Visitor) ->
     assert [False, True, False, True, False, True, False] == unsettled
 
 
+def test_a_session_with_only_the_cookies_scope_left_is_deleted(ours: Visitor) -> None:
+    session = ours.request()
+    session.clear()
+    session.update(_cookie_scope="a", _domain=None, _path="/")
+    session.save()
+    assert [] == ours.stored()
+
+
 def test_an_access_is_not_saved_without_save_accessed_time(ours: Visitor, clock: Clock) -> None:
     session = ours.request(save_accessed_time=False, timeout=None)
     clock.advance(10_000)
