@@ -52,8 +52,8 @@ _ITEMS = [
     *(
         f"tests/items/test_{name}.py"
         for name in (
-            *("chunks", "expiry", "item_requests", "requests", "session_chunks"),
-            *("sessions", "signing", "size", "verbs"),
+            *("chunks", "expiry", "item_requests", "requests"),
+            *("signing", "size", "verbs"),
         )
     ),
     "tests/sessions/test_id_changes.py",

@@ -6,17 +6,13 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 from selenium import webdriver
 
 from tests.browser.chromium import DOMAIN, Missing, start
-from tests.servers.web import serving, serving_tls
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from tests.servers.web import WSGIApplication, serving, serving_tls
 
 
 @pytest.fixture(scope="session")

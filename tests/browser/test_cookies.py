@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import items
 from tests.browser.chromium import DOMAIN
+from tests.servers.endpoint import DynamoDBClient
+from tests.servers.web import StartResponse, WSGIApplication, WSGIEnvironment
 from tests.sessions.site import COOKIE, store
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from selenium.webdriver import Chrome
-    from types_boto3_dynamodb import DynamoDBClient
-
-pytestmark = [
-    pytest.mark.full,
-]
+pytestmark = [pytest.mark.full]
 PAGE_TIMEOUT = 60
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.examples.command import Visitor, running
-
-if TYPE_CHECKING:
-    from selenium.webdriver import Chrome
 
 pytestmark = pytest.mark.full
 TIMEOUT = 60
@@ -29,7 +25,6 @@ def wait_for(browser: Chrome, element: str, text: str) -> None:
 
 
 def shown(browser: Chrome, element: str) -> str:
-    """Return the text of the first element that matches the CSS selector."""
     return browser.find_elements(By.CSS_SELECTOR, element)[0].text
 
 

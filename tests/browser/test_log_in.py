@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Barrier, Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from beaker_dynamodb.middleware import SessionMiddleware
+from tests.servers.web import StartResponse, WSGIEnvironment
 from tests.sessions.site import store
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-    from selenium.webdriver import Chrome
-
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.parametrize("ending", ["regenerate_id", "invalidate"]),
-]
+pytestmark = [pytest.mark.full, pytest.mark.parametrize("ending", ["regenerate_id", "invalidate"])]
 TIMEOUT = 60
 
 PAGE = """<!doctype html>

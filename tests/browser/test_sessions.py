@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 from urllib.request import Request, urlopen
 
 import pytest
+from selenium.webdriver import Chrome
 
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.browser.chromium import DOMAIN
 from tests.browser.test_log_in import TIMEOUT, show, wait_until
+from tests.servers.web import StartResponse, WSGIApplication, WSGIEnvironment
 from tests.sessions.site import COOKIE, store
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from selenium.webdriver import Chrome
 
 pytestmark = pytest.mark.full
 Serve = Callable[["WSGIApplication"], str]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time as real_time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,13 +27,6 @@ LEASE = 30.0
 Options = dict[str, Any]
 #: Creates a lock on the key ``key`` that shares no state with other locks, as in another process.
 MakeLock = Callable[[], CreationLock]
-#: No server listens on this port.
-DEAD = {
-    "endpoint_url": "http://127.0.0.1:1",
-    "region_name": "eu-west-1",
-    "aws_access_key_id": "testkey",
-    "aws_secret_access_key": "testsecret",
-}
 
 
 class Time(Clock):
@@ -61,9 +57,23 @@ def die(lock: CreationLock) -> None:
     lock._heartbeat.remove(lock._lease)
 
 
+def in_thread(action: Callable[[], Any]) -> Any:
+    """Return the result of a function in another thread."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(action).result()
+
+
 @pytest.fixture
 def time() -> Time:
     return Time()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of Beaker's values, which tests pass to managers too."""
+    clock = Clock(float(int(real_time.time())))
+    monkeypatch.setattr("beaker.container.time", SimpleNamespace(time=clock))
+    return clock
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from threading import Event, Lock
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from beaker.cache import Cache
 from beaker_dynamodb.caches.computation import Computation
 from tests.caches.conftest import Options
 from tests.clock import Clock
+from tests.servers.lesser import sent_twice
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 
@@ -27,13 +26,6 @@ EXPIRE, GRACE = 10, 60
 @pytest.fixture
 def options(options: Options, shape: str) -> Options:
     return {**options, "sort_key": "part"} if shape == "sorted" else options
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock(float(int(time.time())))
-    monkeypatch.setattr("beaker.container.time", SimpleNamespace(time=clock))
-    return clock
 
 
 @pytest.fixture
@@ -72,7 +64,6 @@ def computing(cache: Cache, value: object = "computed") -> Iterator[None]:
 
 
 def stored(cache: Cache) -> object:
-    """Return the value that is stored, or None."""
     try:
         return cache.get("k")
     except KeyError:
@@ -80,7 +71,6 @@ def stored(cache: Cache) -> object:
 
 
 def items(cache: Cache) -> list[Any]:
-    """Return the items of the cache's table."""
     table = cache.namespace.backend.options.table_name
     found: list[Any] = cache.namespace.client.scan(TableName=table, ConsistentRead=True)["Items"]
     return found
@@ -274,22 +264,9 @@ def test_a_write_that_is_sent_twice_is_stored(
     cache: Cache, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="beaker_dynamodb")
-    used = cache.namespace.client
-    sent: list[str] = []
-
-    def send_before(params: dict[str, Any], **_: object) -> None:
-        if params["Item"]["type"] == {"S": "beaker-cache"} and not sent:
-            sent.append("once")
-            used.put_item(**params)
-
-    event = "before-parameter-build.dynamodb.PutItem"
-    used.meta.events.register(event, send_before)
-    try:
-        with CallRecorder(used) as calls, computing(cache, "m" * 500_000):
-            pass
-    finally:
-        used.meta.events.unregister(event, send_before)
-    assert sent == ["once"]
+    client = cache.namespace.client
+    with CallRecorder(client) as calls, computing(cache, "m" * 500_000):
+        sent_twice(client)
     assert "a cache value was not stored" not in caplog.text
     assert "ConditionalCheckFailedException" in {call.error_code for call in calls}
     assert stored(cache) == "m" * 500_000

@@ -5,28 +5,17 @@ from __future__ import annotations
 import gc
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout
 from beaker_dynamodb.caches import lease, lock_registry
 from beaker_dynamodb.caches.creation_lock import CreationLock
+from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.caches.lock_registry import LockRegistry
-from tests.caches.conftest import LEASE, MakeLock, Options, Time, die
-
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.heartbeat import Heartbeat
-    from tests.servers.recorder import CallRecorder
-
-
-def in_thread(action: Any) -> Any:
-    """Run a function in another thread, and return its result."""
-    results: list[Any] = []
-    thread = threading.Thread(target=lambda: results.append(action()))
-    thread.start()
-    thread.join()
-    return results[0]
+from tests.caches.conftest import LEASE, MakeLock, Options, Time, die, in_thread
+from tests.servers.recorder import CallRecorder
 
 
 @pytest.mark.both_servers
@@ -237,9 +226,7 @@ def test_the_heartbeat_uses_the_clock_of_the_registry(time: Time) -> None:
     assert LockRegistry(lease.Clock(time)).heartbeat._monotonic is time
 
 
-def test_a_thread_holds_the_lock_that_it_has_acquired(
-    options: Options, registry: LockRegistry
-) -> None:
+def test_a_thread_holds_the_lock_it_acquired(options: Options, registry: LockRegistry) -> None:
     manager = DynamoDBNamespaceManager("news", **options)
     key = manager.backend.keys.lock("news", b"key")
 

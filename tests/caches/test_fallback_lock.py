@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import LockTimeout
 from beaker_dynamodb.caches.creation_lock import FallbackLock
-from tests.caches.conftest import DEAD, MakeLock, Options, Time, make_cache
+from beaker_dynamodb.caches.lock_registry import LockRegistry
+from tests.caches.conftest import MakeLock, Options, Time, in_thread, make_cache
 from tests.dynamodb.breakers import open_breaker, without_probes
+from tests.dynamodb.fake_server import OFFLINE
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
 
-if TYPE_CHECKING:
-    from beaker_dynamodb.caches.lock_registry import LockRegistry
-
 
 def test_a_thread_that_has_waited_lock_timeout_continues_without_the_lock() -> None:
-    lock = make_cache(DEAD, lock_timeout=0.05).namespace.get_creation_lock(b"key")
+    lock = make_cache(OFFLINE, lock_timeout=0.05).namespace.get_creation_lock(b"key")
     lock.acquire()
-    answers: list[bool] = []
 
-    def late() -> None:
-        answers.append(lock.acquire())
+    def late() -> tuple[bool, bool]:
+        first = lock.acquire()
         lock.release()
-        answers.append(lock.acquire(wait=False))
+        return first, lock.acquire(wait=False)
 
-    thread = threading.Thread(target=late)
-    thread.start()
-    thread.join()
-    assert answers == [True, False]  # its release did not free the other thread's lock
+    # Its release did not free the other thread's lock.
+    assert in_thread(late) == (True, False)
     lock.release()
 
 
@@ -41,12 +37,8 @@ def test_a_thread_that_waits_for_a_throttled_one_continues_without_the_lock() ->
         manager = script.manager(on_error="miss", lock_timeout=0.05)
         lock = manager.get_creation_lock(b"key")
         lock.acquire()
-        answers: list[bool] = []
-        thread = threading.Thread(target=lambda: answers.append(lock.acquire()))
-        thread.start()
-        thread.join()
+        assert in_thread(lock.acquire)
         lock.release()
-    assert answers == [True]
 
 
 def test_a_thread_continues_without_the_lock_if_the_circuit_breaker_opened_while_it_waited(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -18,9 +19,6 @@ from tests.caches.conftest import StoppedHeartbeat
 from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.clock import Clock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: Lifetimes in seconds: of an entry, its grace after that, a lease, a tombstone.
 EXPIRE, GRACE, LEASE, TOMBSTONE = 10, 60, 30, 86_400
@@ -154,7 +152,6 @@ class Caches(Machine):
 
     @rule(who=WHO)
     def get_stale(self, who: int) -> None:
-        """Read an expired value during its grace."""
         kept = KEY in self.processes[who].cache.namespace
         assert (self.current(GRACE) is not None) is kept
 
@@ -233,12 +230,10 @@ class Caches(Machine):
         assert sum(p.lock.held and not p.lock.lost for p in self.processes) < 2
 
     def lock_item(self) -> dict[str, Any] | None:
-        """Return the lock item."""
         key = {"id": {"S": "cache:|lock|news|k"}}
         return self.client.get_item(TableName=self.table_name, Key=key).get("Item")
 
     def teardown(self) -> None:
-        """Release the locks, and empty the table."""
         for process in self.processes:
             if process.lock.held:
                 process.lock.release()
@@ -246,7 +241,6 @@ class Caches(Machine):
 
 
 def read(cache: Cache) -> int | None:
-    """Return the value, or None."""
     try:
         value: int = cache.get("k")
     except KeyError:

@@ -1,4 +1,4 @@
-"""``on_error = miss``: caches work without DynamoDB, sessions do not."""
+"""Caches while calls fail: correct values or errors; with ``on_error = miss`` they go on."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
 from botocore.exceptions import ReadTimeoutError
 
-from beaker_dynamodb import (
-    AccessDenied,
-    DynamoDBNamespaceManager,
-    StoreUnavailable,
-)
-from tests.caches.conftest import DEAD, Options, Time, make_cache
+from beaker_dynamodb import AccessDenied, DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb.exceptions import DynamoDBError, LockTimeout
+from tests.caches.conftest import Options, Time, make_cache
+from tests.chaos.faults import KINDS
+from tests.chaos.load import short_pauses, wait_for_answers
+from tests.chaos.proxy import FaultProxy, Plan
 from tests.dynamodb.breakers import open_breaker, without_probes
+from tests.dynamodb.fake_server import OFFLINE
+from tests.servers.endpoint import Endpoint, create_table
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
-
-if TYPE_CHECKING:
-    pass
 
 #: Kinds of calls that get no response: "reads", "writes" of entries, "locks".
 Broken = set[str]
@@ -134,7 +133,7 @@ def test_put_and_delete_are_sent_during_an_outage(options: Options, broken: Brok
 
 
 def test_reads_miss_and_writes_are_skipped_without_a_server() -> None:
-    cache = make_cache(DEAD)
+    cache = make_cache(OFFLINE)
     cache.put("key", "value")
     assert "key" not in cache
     with pytest.raises(KeyError):
@@ -145,14 +144,14 @@ def test_reads_miss_and_writes_are_skipped_without_a_server() -> None:
 
 
 def test_listing_and_clearing_raise() -> None:
-    cache = make_cache(DEAD)
+    cache = make_cache(OFFLINE)
     for verb in (cache.clear, cache.namespace.keys):
         with pytest.raises(StoreUnavailable):
             verb()
 
 
 def test_by_default_errors_are_raised_and_no_value_is_computed() -> None:
-    cache = make_cache(DEAD, on_error="raise")
+    cache = make_cache(OFFLINE, on_error="raise")
     computed: list[object] = []
     verbs: list[Callable[[], object]] = [
         lambda: cache.get("key", createfunc=lambda: computed.append(1)),
@@ -197,7 +196,7 @@ def test_an_error_of_the_createfunc_is_raised_and_the_lock_released(
 
 
 def test_sessions_raise() -> None:
-    session = DynamoDBNamespaceManager("id", on_error="miss", max_attempts=1, **DEAD)
+    session = DynamoDBNamespaceManager("id", on_error="miss", max_attempts=1, **OFFLINE)
     verbs: list[Callable[[], object]] = [
         lambda: session["session"],
         lambda: "session" in session,
@@ -210,7 +209,7 @@ def test_sessions_raise() -> None:
 
 
 def test_threads_compute_one_by_one_without_a_server() -> None:
-    cache = make_cache(DEAD)
+    cache = make_cache(OFFLINE)
     together = threading.Barrier(8)
     computing = threading.Lock()
 
@@ -229,7 +228,7 @@ def test_threads_compute_one_by_one_without_a_server() -> None:
 
 def test_errors_are_logged_once_a_minute(time: Time, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="beaker_dynamodb")
-    cache = make_cache(DEAD, time, table_name="myapp")
+    cache = make_cache(OFFLINE, time, table_name="myapp")
     for seconds in (0.0, 1.0, 58.9, 5.1, 59.9):
         time.advance(seconds)
         assert "secret-key" not in cache
@@ -237,3 +236,44 @@ def test_errors_are_logged_once_a_minute(time: Time, caplog: pytest.LogCaptureFi
     text += "no answer; errors since the last such warning: "
     assert caplog.messages == [text + "1", text + "3"]
     assert cache.namespace.errors_tolerated == 5
+
+
+KEYS = [f"page {number}" for number in range(5)]
+READERS = 4
+ERROR = "a package error"
+
+
+def get(cache: Cache, key: str) -> str:
+    """Return the value, which is computed if it is missing, or `ERROR`."""
+    try:
+        value: str = cache.get(key, createfunc=lambda: f"value of {key}")
+    except DynamoDBError as error:
+        expected = error.operation or isinstance(error, LockTimeout)
+        return ERROR if expected else repr(error)
+    return value
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", KINDS)
+def test_faults_cause_no_wrong_value(endpoint: Endpoint, table_name: str, name: str) -> None:
+    kind = KINDS[name]
+    create_table(endpoint.client, table_name)
+    with FaultProxy(endpoint.url) as proxy, short_pauses():
+        options = {
+            **endpoint.options,
+            "endpoint_url": proxy.url,
+            "table_name": table_name,
+            "read_timeout": kind.read_timeout,
+            "lock_timeout": 2,
+        }
+        cache = Cache(table_name, "ext:dynamodb", expire=600, **options)
+        plan = proxy.inject(Plan(kind.fault, 0.5))
+        with ThreadPoolExecutor(READERS) as threads:
+            during = list(threads.map(lambda key: (key, get(cache, key)), KEYS * READERS))
+        proxy.heal()
+        wait_for_answers(options)
+        after = {key: get(cache, key) for key in KEYS}
+        DynamoDBNamespaceManager("any", **options).client.close()
+    assert plan.faults > 0
+    assert set(during) <= {(key, said) for key in KEYS for said in (f"value of {key}", ERROR)}
+    assert after == {key: f"value of {key}" for key in KEYS}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,8 @@ from beaker_dynamodb.items.keys import key_bytes
 from tests.caches.conftest import Options
 from tests.clock import Clock
 from tests.opening import Opener, payload
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from types_boto3_dynamodb import DynamoDBClient
 
 pytestmark = pytest.mark.both_shapes
 

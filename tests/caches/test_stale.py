@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time as real_time
-from contextlib import contextmanager
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -17,18 +14,7 @@ from tests.caches.conftest import MakeLock, Options
 from tests.clock import Clock
 from tests.servers.recorder import CallRecorder
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
 KEY = b"key"
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock(float(int(real_time.time())))
-    monkeypatch.setattr("beaker.container.time", SimpleNamespace(time=clock))
-    return clock
 
 
 def make_cache(options: Options, clock: Clock, **extra: Any) -> Cache:
@@ -43,14 +29,6 @@ def cache(options: Options, clock: Clock) -> Cache:
     return cache
 
 
-@contextmanager
-def held_elsewhere(make_lock: MakeLock) -> Iterator[None]:
-    lock = make_lock()
-    assert lock.acquire(wait=False)
-    yield
-    lock.release()
-
-
 def test_an_expired_value_is_served_while_another_process_computes(
     cache: Cache, clock: Clock, make_lock: MakeLock
 ) -> None:
@@ -60,11 +38,13 @@ def test_an_expired_value_is_served_while_another_process_computes(
     assert cache.namespace.keys() == []
     with pytest.raises(KeyError):
         cache.get("key")
-    with held_elsewhere(make_lock):
-        assert cache.get("key", createfunc=lambda: "not computed") == "old"
-        with CallRecorder(cache.namespace.client) as sent:
-            cache.get("key", createfunc=lambda: "not computed")
-        assert sent.operations == ["GetItem"]
+    held_elsewhere = make_lock()
+    assert held_elsewhere.acquire(wait=False)
+    assert cache.get("key", createfunc=lambda: "not computed") == "old"
+    with CallRecorder(cache.namespace.client) as sent:
+        cache.get("key", createfunc=lambda: "not computed")
+    assert sent.operations == ["GetItem"]
+    held_elsewhere.release()
     cache.put("key", "new")
     assert cache.get("key", createfunc=lambda: "not computed") == "new"
 

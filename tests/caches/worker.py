@@ -20,7 +20,6 @@ def _create() -> str:
 
 
 def main(options: dict[str, object]) -> None:
-    """Get the key."""
     sys.stdin.readline()
     cache = CacheManager(type="ext:dynamodb", **options).get_cache("news")
     print(cache.get("key", createfunc=_create), flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,13 +11,7 @@ from tests.chaos.load import short_pauses
 from tests.chaos.proxy import FaultProxy
 from tests.chaos.scripted import dynamodb_here
 from tests.chaos.watch import Watch, all_is_seen
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import DynamoDBClient, Endpoint
 
 
 @pytest.fixture(scope="module")

@@ -35,57 +35,48 @@ def refusal(status: int, code: str, message: str = "no") -> Fault:
 
 
 async def reset_before(exchange: Exchange) -> None:
-    """Reset the connection, without forwarding the request."""
     exchange.reset()
 
 
 async def reset_after(exchange: Exchange) -> None:
-    """Reset the connection after the server has processed the request."""
     await exchange.forward()
     exchange.reset()
 
 
 async def answer_held(exchange: Exchange) -> None:
-    """Forward the request, and delay the response until after the client's timeout."""
     head, body = await exchange.forward()
     await asyncio.sleep(HELD_SECONDS)
     await exchange.reply(head + body)
 
 
 async def request_held(exchange: Exchange) -> None:
-    """Forward the request after the client's timeout, when the client may have retried."""
     await asyncio.sleep(HELD_SECONDS)
     await pass_on(exchange)
 
 
 async def cut(exchange: Exchange) -> None:
-    """Forward the request, send half of the response's body, and close the connection."""
     head, body = await exchange.forward()
     await exchange.reply(_checked(head, body) + body[: len(body) // 2])
     exchange.hang_up()
 
 
 async def garble(exchange: Exchange) -> None:
-    """Forward the request, and send half of the response's body with a matching length."""
     head, body = await exchange.forward()
     await exchange.reply(_with_half_length(head, body) + body[: len(body) // 2])
 
 
 async def cut_head(exchange: Exchange) -> None:
-    """Forward the request, send half of the response's head, and close the connection."""
     head, _ = await exchange.forward()
     await exchange.reply(head[: len(head) // 2])
     exchange.hang_up()
 
 
 async def short_length(exchange: Exchange) -> None:
-    """Forward the request, and send the whole response with half of its length."""
     head, body = await exchange.forward()
     await exchange.reply(_with_half_length(head, body) + body)
 
 
 async def chunked(exchange: Exchange) -> None:
-    """Forward the request, and send the response in chunks, which is correct."""
     head, body = await exchange.forward()
     head = _checked(head, body).replace(
         b"Content-Length: %d" % len(body), b"Transfer-Encoding: chunked"
@@ -94,29 +85,24 @@ async def chunked(exchange: Exchange) -> None:
 
 
 async def continued(exchange: Exchange) -> None:
-    """Send ``100 Continue`` before the response, which is correct."""
     head, body = await exchange.forward()
     await exchange.reply(b"HTTP/1.1 100 Continue\r\n\r\n" + head + body)
 
 
 async def doubled(exchange: Exchange) -> None:
-    """Send the response twice."""
     await exchange.reply(2 * b"".join(await exchange.forward()))
 
 
 async def extra_bytes(exchange: Exchange) -> None:
-    """Send bytes after the end of the response."""
     await exchange.reply(b"".join(await exchange.forward()) + b"{}")
 
 
 async def closed_after(exchange: Exchange) -> None:
-    """Send the response, and close the connection while it is idle."""
     await pass_on(exchange)
     exchange.hang_up()
 
 
 async def half_closed_after(exchange: Exchange) -> None:
-    """Send the response, and end the sending side of the connection."""
     await pass_on(exchange)
     exchange.end()
 
@@ -134,7 +120,6 @@ def _with_half_length(head: bytes, body: bytes) -> bytes:
 
 
 async def latency(exchange: Exchange) -> None:
-    """Delay the request for a random time."""
     await asyncio.sleep(random.uniform(0, MAX_LATENCY_SECONDS))
     await pass_on(exchange)
 

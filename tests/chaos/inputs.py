@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.servers.recorder import CallRecorder
+from tests.servers.recorder import CallRecorder
 
 
 @dataclass(frozen=True)

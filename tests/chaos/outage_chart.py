@@ -55,7 +55,6 @@ def measure(failure: str, server: str) -> tuple[list[Second], int]:
 
 
 def draw(seconds: Sequence[Second], failure: str, path: Path) -> None:
-    """Write the chart as SVG."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -92,7 +91,6 @@ def draw(seconds: Sequence[Second], failure: str, path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, print the counts and write the chart."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("path", type=Path, help="the SVG file to write")
     parser.add_argument("--failure", choices=FAILURES, default="silence")

@@ -101,7 +101,6 @@ class Plan:
 
 
 async def pass_on(exchange: Exchange) -> None:
-    """Forward the request, and send the response."""
     await exchange.reply(b"".join(await exchange.forward()))
 
 
@@ -217,7 +216,6 @@ def header(head: bytes, name: bytes) -> bytes:
 
 
 def operation(head: bytes) -> str:
-    """Return the name of the request's DynamoDB operation."""
     return header(head, b"x-amz-target").decode().rpartition(".")[2]
 
 

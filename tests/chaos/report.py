@@ -21,11 +21,6 @@ COLUMNS = [f"{share:.0%}" for share in SHARES[:-1]] + [f"100% for {OUTAGE_SECOND
 HEAD = ["error", "calls affected", *COLUMNS, "lost", "logged out"]
 
 
-def succeeded(outcome: Outcome) -> int:
-    """Return the number of requests that were acknowledged and whose write was kept."""
-    return outcome.requests - len(outcome.errors) - len(outcome.lost) - outcome.logged_out
-
-
 def row(name: str, outcomes: list[Outcome]) -> str:
     """Return a row of the table.
 
@@ -34,17 +29,17 @@ def row(name: str, outcomes: list[Outcome]) -> str:
     faults, calls = (sum(getattr(o, name) for o in outcomes) for name in ("faults", "calls"))
     lost = sum(len(outcome.lost) for outcome in outcomes)
     logged_out = sum(outcome.logged_out + outcome.returned for outcome in outcomes)
-    successes = [f"{succeeded(outcome)} of {outcome.requests}" for outcome in outcomes]
+    # Requests that were acknowledged and whose write was kept.
+    kept = (o.requests - len(o.errors) - len(o.lost) - o.logged_out for o in outcomes)
+    successes = [f"{n} of {outcome.requests}" for n, outcome in zip(kept, outcomes, strict=True)]
     return line([name, f"{faults} of {calls}", *successes, str(lost), str(logged_out)])
 
 
 def line(cells: list[str]) -> str:
-    """Return a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
 def note(*words: object) -> None:
-    """Print to standard error."""
     print(*words, file=sys.stderr, flush=True)
 
 

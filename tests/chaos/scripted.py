@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
@@ -22,11 +22,7 @@ from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.items.store import ItemStore
 from tests.clock import Clock
 from tests.dynamodb.breakers import open_breaker, without_probes
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from beaker_dynamodb.config.options import Options
+from tests.servers.endpoint import DynamoDBClient
 
 #: Outcomes of a call: success; failure before it arrives; success with a lost response; success
 #: with a lost response and a retry by botocore; refused by an open circuit breaker.
@@ -60,7 +56,6 @@ class Script:
     def call(
         self, real: Callable[..., Any], items: ItemStore, method: str, params: dict[str, Any]
     ) -> Any:
-        """Make a call with its planned outcome."""
         if method in WRITES and self._meddle is not None:
             meddle, self._meddle = self._meddle, None
             kept, self.plan = self.plan, []
@@ -71,8 +66,12 @@ class Script:
             raise self._failure()
         if outcome == REFUSED:
             self.failed = True
-            with open_circuit(items.options):
+            breaker = without_probes(items.options, Clock())
+            open_breaker(breaker)
+            try:
                 return real(items, method, **params)
+            finally:
+                breaker.answered()
         # A retried transaction is applied once, due to its client token.
         if outcome == ARRIVED or (outcome == TWICE and method != "transact_write_items"):
             self.twice = self.twice or outcome == TWICE
@@ -103,17 +102,6 @@ class Script:
     def _failure(self) -> StoreUnavailable:
         self.failed = True
         return StoreUnavailable("planned failure")
-
-
-@contextmanager
-def open_circuit(options: Options) -> Iterator[None]:
-    """Open the circuit breaker, and close it at the end."""
-    breaker = without_probes(options, Clock())
-    open_breaker(breaker)
-    try:
-        yield
-    finally:
-        breaker.answered()
 
 
 @contextmanager
@@ -173,7 +161,6 @@ class Machine(RuleBasedStateMachine):
         return True
 
     def teardown(self) -> None:
-        """Empty the table."""
         for item in self.client.scan(TableName=self.table_name)["Items"]:
             self.client.delete_item(TableName=self.table_name, Key={"id": item["id"]})
 

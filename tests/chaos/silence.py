@@ -100,7 +100,6 @@ SCENES: dict[str, Preparation] = {
 
 
 def main() -> None:
-    """Print a table."""
     pytest_configure()  # isolate from the developer's AWS account, as tests do
     print("| request | seconds | |", "|---|---|---|", sep="\n")
     with EmbeddedDynamoDB() as server, FaultProxy(server.endpoint_url) as proxy:

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.exceptions import StoreUnavailable
 from beaker_dynamodb.middleware import SessionMiddleware
@@ -31,9 +31,7 @@ from tests.chaos.faults import refusal, reset_before, silence
 from tests.chaos.proxy import Exchange, FaultProxy, Plan, pass_on
 from tests.conftest import pytest_configure
 from tests.servers.endpoint import Endpoint
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from tests.servers.web import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 8
 #: Visitors by path, and the seconds that each waits between two pages.
@@ -184,7 +182,6 @@ def _serving(server: str, endpoint: str) -> Iterator[int]:
 
 
 def main() -> None:
-    """Print a table for each failure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("failures", nargs="*", choices=[[], *FAILURES], metavar="failure")
     parser.add_argument("--server", choices=["waitress", "gunicorn"], default="waitress")
@@ -196,7 +193,6 @@ def main() -> None:
 
 
 def report(name: str, server: str, seconds: float) -> None:
-    """Print what visitors saw before, during and after a failure."""
     print(f"\n{name}, {server} with {THREADS} threads, {seconds:g} s\n")
     print("| | without a session | | with a session | | | calls sent |")
     print("|---|---|---|---|---|---|---|")

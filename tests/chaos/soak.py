@@ -49,7 +49,6 @@ class Sample:
 
 
 def sample(requests: int) -> Sample:
-    """Return a sample of this process."""
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
     return Sample(resident, len(list(Path("/proc/self/fd").iterdir())), requests)
 
@@ -73,10 +72,7 @@ def work(end: Connection[Sample, Any], options: Mapping[str, object], seconds: f
 
 
 def serve(
-    options: Mapping[str, object],
-    middleware: str,
-    counter: Iterator[int],
-    stop: threading.Event,
+    options: Mapping[str, object], middleware: str, counter: Iterator[int], stop: threading.Event
 ) -> None:
     """Create, change, read and delete one session after another, and use a cache."""
     site = Site(middleware, {**options, **SITES[middleware]})

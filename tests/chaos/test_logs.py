@@ -1,10 +1,11 @@
-"""Logs, warnings, errors and reprs contain no secrets."""
+"""Logs, warnings, errors and reprs contain no secrets, nor the damaged bytes that they report."""
 
 from __future__ import annotations
 
 import pickle
+import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -25,12 +26,10 @@ from beaker_dynamodb import (
     StoreUnavailable,
 )
 from tests.chaos.watch import MARK, Watch, secret
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import Visitor, save
 from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, log_out, store, values
 from tests.stubbed import offline_client
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
 
 pytestmark = pytest.mark.usefixtures("watch")
 
@@ -65,14 +64,9 @@ def objects(root: object) -> list[object]:
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("middleware", MIDDLEWARES)
 def test_a_visit_shows_no_secret(
-    middleware: str,
-    setting: dict[str, object],
-    moto_endpoint: Endpoint,
-    table_name: str,
-    watch: Watch,
+    middleware: str, setting: dict[str, object], options: dict[str, Any], watch: Watch
 ) -> None:
-    options = {**moto_endpoint.options, **CREDENTIALS, "table_name": table_name, **setting}
-    site = Site(middleware, {**options, "lock_timeout": 1})
+    site = Site(middleware, {**options, **CREDENTIALS, **setting, "lock_timeout": 1})
     cookie = site(store(payload=secret("payload"))).cookie
 
     def slow(session: Any) -> None:
@@ -94,10 +88,10 @@ def test_a_visit_shows_no_secret(
 
 @pytest.mark.parametrize("session_class", [Session, DynamoDBSession])
 def test_reprs_show_no_secret(
-    session_class: type[Any], moto_endpoint: Endpoint, table_name: str, watch: Watch
+    session_class: type[Any], options: dict[str, Any], watch: Watch
 ) -> None:
-    options = {**moto_endpoint.options, **CREDENTIALS, **KEYS, "table_name": table_name}
-    visitor = Visitor({**options, "special_keys": "user:S"}, session_class)
+    given = {**options, **CREDENTIALS, **KEYS, "special_keys": "user:S"}
+    visitor = Visitor(given, session_class)
     visitor.starts(a=secret("payload"), user=secret("user"))
     session = visitor.request()
     found = objects(session.namespace)
@@ -112,14 +106,13 @@ def test_reprs_show_no_secret(
 
 @pytest.mark.owasp("16.2.5")
 def test_the_warning_about_a_corrupt_session_does_not_contain_its_id(
-    moto_endpoint: Endpoint, table_name: str
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
 ) -> None:
-    options = {**moto_endpoint.options, "table_name": table_name}
     site = Site("ours", options)
     cookie = site(store(payload=secret("payload"))).cookie
-    (item,) = moto_endpoint.client.scan(TableName=table_name)["Items"]
+    (item,) = client.scan(TableName=table_name)["Items"]
     broken = pickle.dumps(secret("payload"), 2)[:-3]
-    moto_endpoint.client.put_item(TableName=table_name, Item={**item, "data": {"B": broken}})
+    client.put_item(TableName=table_name, Item={**item, "data": {"B": broken}})
     with pytest.warns(BeakerWarning, match="Invalidating corrupt session") as caught:
         assert {} == site(values, cookie).result
     (warned,) = [str(warning.message) for warning in caught]
@@ -184,12 +177,14 @@ class Unpicklable:
 
 
 def test_errors_about_values_show_no_secret(
-    moto_endpoint: Endpoint, table_name: str, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any],
+    client: DynamoDBClient,
+    table_name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 100)
-    options = {**moto_endpoint.options, "table_name": table_name, **KEYS}
     other_keys = {**options, "signing_keys": secret("anotherkey")}
-    manager = DynamoDBNamespaceManager(secret("namespace"), **options)
+    manager = DynamoDBNamespaceManager(secret("namespace"), **options, **KEYS)
     key = secret("key")
     with pytest.raises(PayloadError):
         manager[key] = Unpicklable()
@@ -198,16 +193,15 @@ def test_errors_about_values_show_no_secret(
     manager[key] = secret("value")
     with pytest.raises(PayloadError):
         DynamoDBNamespaceManager(secret("namespace"), **other_keys)[key]
-    (item,) = moto_endpoint.client.scan(TableName=table_name)["Items"]
+    (item,) = client.scan(TableName=table_name)["Items"]
     damaged = {**item, "created": {"S": "yesterday"}}
-    moto_endpoint.client.put_item(TableName=table_name, Item=damaged)
+    client.put_item(TableName=table_name, Item=damaged)
     with pytest.raises(PayloadError):
         manager[key]
 
 
-def test_conflicts_show_no_secret(moto_endpoint: Endpoint, table_name: str) -> None:
-    options = {**moto_endpoint.options, "table_name": table_name, "concurrency": "reject"}
-    visitor = Visitor(options)
+def test_conflicts_show_no_secret(options: dict[str, Any]) -> None:
+    visitor = Visitor({**options, "concurrency": "reject"})
     visitor.id = secret("id")
     visitor.starts(a=secret("payload"))
     late = visitor.request()
@@ -216,8 +210,7 @@ def test_conflicts_show_no_secret(moto_endpoint: Endpoint, table_name: str) -> N
         save(late, a=secret("mine"))
 
 
-def test_a_lock_timeout_shows_no_secret(moto_endpoint: Endpoint, table_name: str) -> None:
-    options = {**moto_endpoint.options, "table_name": table_name}
+def test_a_lock_timeout_shows_no_secret(options: dict[str, Any]) -> None:
     cache = Cache(secret("namespace"), "ext:dynamodb", **options, lock_timeout=0.01)
     # A process whose lease outlasts this one's lock_timeout.
     other = DynamoDBNamespaceManager(secret("namespace"), **options, lock_timeout=600)
@@ -244,3 +237,64 @@ def test_a_lock_timeout_shows_no_secret(moto_endpoint: Endpoint, table_name: str
 def test_errors_about_options_show_no_secret(given: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         DynamoDBNamespaceManager("pages", **given)
+
+
+class Texts:
+    """A serializer of strings, without a check that they can be encoded."""
+
+    def dumps(self, value: str) -> str:
+        return value
+
+    def loads(self, text: str) -> str:
+        return text
+
+
+MARKED = secret("value").encode()
+
+
+@pytest.mark.parametrize(
+    ("codec", "data"),
+    [
+        ("json", b'["%s\xff"]' % MARKED),
+        ("json", b'["%s' % MARKED),
+        ("text", b"%s\xff" % MARKED),
+        ("object-str", b"%s\xff" % MARKED),
+        ("pickle", b"L%s\n." % MARKED),
+        ("pickle", pickle.dumps(secret("value"), 2)[:-3]),
+        ("of the future", MARKED),
+    ],
+    ids=range(7),
+)
+def test_errors_about_damaged_values_do_not_quote_them(
+    codec: str, data: bytes, options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    manager = DynamoDBNamespaceManager("pages", **options, serializer=Texts())
+    manager[b"k"] = "value"
+    (item,) = client.scan(TableName=table_name)["Items"]
+    damages: list[dict[str, Any]] = [
+        {"codec": {"S": codec}, "data": {"B": data}},
+        {"type": {"S": secret("foreign")}},
+    ]
+    for damage in damages:
+        client.put_item(TableName=table_name, Item={**item, **damage})
+        with pytest.raises(PayloadError):
+            manager[b"k"]
+
+
+def test_errors_do_not_quote_a_damaged_session(
+    options: dict[str, Any], client: DynamoDBClient, table_name: str
+) -> None:
+    given = {**options, "data_serializer": "json", "invalidate_corrupt": False}
+    visitor = Visitor(given, DynamoDBSession)
+    visitor.starts(a=1)
+    (item,) = client.scan(TableName=table_name)["Items"]
+    broken = zlib.compress(b'{"a": "%s\xff"}' % MARKED)
+    client.put_item(TableName=table_name, Item={**item, "data": {"B": broken}})
+    with pytest.raises(PayloadError):
+        visitor.request()
+
+
+def test_errors_do_not_quote_unencodable_strings(options: dict[str, Any]) -> None:
+    manager = DynamoDBNamespaceManager("pages", **options, serializer=Texts())
+    with pytest.raises(PayloadError):
+        manager[b"k"] = secret("\ud800")

@@ -1,10 +1,11 @@
-"""A server that never answers: options limit how long requests wait."""
+"""A store that stops answering: how long requests wait, and a web server that keeps serving."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -12,15 +13,15 @@ from botocore.exceptions import ReadTimeoutError
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.config.parse import Options, parse
 from beaker_dynamodb.dynamodb.client_factory import CONNECT_SECONDS
+from tests.chaos import faults
 from tests.chaos.load import SITES, short_pauses
+from tests.chaos.proxy import Exchange, Plan
 from tests.chaos.silence import SCENES
+from tests.chaos.site import FAILURES, visited
 from tests.clock import Clock
 from tests.dynamodb.breakers import without_probes
-from tests.servers.endpoint import create_table
+from tests.servers.endpoint import DynamoDBClient, create_table
 from tests.sessions.site import Site, store
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 ATTEMPTS = 3
 
@@ -101,3 +102,48 @@ def test_a_request_whose_layers_catch_the_error_waits_once(
 def test_the_default_timeouts_allow_nine_seconds() -> None:
     defaults = Options()
     assert defaults.max_attempts * (CONNECT_SECONDS + defaults.read_timeout) == 9.0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.02)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("server", ["waitress", "gunicorn"])
+def test_the_store_goes_silent(server: str) -> None:
+    pytest.importorskip(server)
+    sent = []
+
+    async def count(exchange: Exchange) -> None:
+        if b"|probe" not in exchange.request:
+            sent.append(exchange)
+        await faults.silence(exchange)
+
+    with visited(server) as (proxy, load):
+        wait_until(lambda: len(load.pages["/session"].answered) >= 100)
+        proxy.inject(Plan(count))
+        load.next_phase()
+        wait_until(lambda: len(load.pages["/session"].refused) >= 200)
+        during = load.pages
+        assert len(sent) <= 10
+        assert len(during["/plain"].answered) >= len(during["/session"].refused) / 8
+        proxy.inject(Plan(faults.silence, 0))
+        load.next_phase()
+        wait_until(lambda: len(load.pages["/session"].answered) >= 100)
+    assert 0 == load.restarts
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("failure", [name for name in FAILURES if name != "silence"])
+def test_the_store_fails_otherwise(failure: str) -> None:
+    with visited("waitress") as (proxy, load):
+        wait_until(lambda: len(load.pages["/session"].answered) >= 50)
+        proxy.inject(FAILURES[failure]())
+        load.next_phase()
+        wait_until(lambda: len(load.pages["/session"].refused) >= 100)
+        assert load.pages["/plain"].answered
+        proxy.inject(Plan(faults.silence, 0))
+        load.next_phase()
+        wait_until(lambda: len(load.pages["/session"].answered) >= 50)
+    assert 0 == load.restarts

@@ -38,7 +38,6 @@ def add(key: str, token: str) -> Action:
 
 
 def log_out(session: Any) -> None:
-    """Delete a logged-in session."""
     if "login" not in session:
         raise LoggedOut
     session.delete()

@@ -81,13 +81,11 @@ class Watch(logging.Handler):
         )
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Collect a record's message, arguments and traceback."""
         self.look(record.getMessage(), repr(record.args))
         if record.exc_info:
             self.look("".join(traceback.format_exception(*record.exc_info)))
 
     def look(self, *shown: str) -> None:
-        """Collect texts."""
         self.shown += [text for text in shown if self._all or self._holds_secret(text)]
 
     def keep(self, error: DynamoDBError) -> None:
@@ -97,7 +95,6 @@ class Watch(logging.Handler):
             self.look(*texts(self._errors.popleft()))
 
     def look_at_errors(self) -> None:
-        """Collect the texts of all pending errors."""
         while self._errors:
             self.look(*texts(self._errors.popleft()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,10 +13,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.dynamodb.calls import TableCalls
 from tests.opening import payload
-from tests.servers.endpoint import Endpoint, create_table
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.servers.endpoint import DynamoDBClient, Endpoint, create_table
 
 #: The special keys of `filled`, and the digest of its session "id-0".
 SPECIAL = ("--special-keys", "userId:N:index")
@@ -85,7 +82,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
 @pytest.fixture
 def keys(client: DynamoDBClient, table_name: str) -> Keys:
-    """Returns the keys of all items."""
     return lambda: {item["id"]["S"] for item in client.scan(TableName=table_name)["Items"]}
 
 
@@ -97,7 +93,6 @@ def bare_table(client: DynamoDBClient, table_name: str) -> None:
 
 @pytest.fixture
 def described(client: DynamoDBClient, table_name: str) -> Described:
-    """Returns the description of the table."""
     return lambda: dict(client.describe_table(TableName=table_name)["Table"])
 
 

@@ -176,9 +176,7 @@ def test_each_missing_permission_is_found(
     assert {OK} == others
 
 
-def test_the_smallest_policy_only_causes_warnings(
-    run: Run, endpoint: Endpoint, table_name: str
-) -> None:
+def test_the_smallest_policy_causes_warnings(run: Run, endpoint: Endpoint, table_name: str) -> None:
     run("create-table", *INDEXED)
     given = {"table_name": table_name, "special_keys": "userId:S:index"}
     document = policy_document(parse(given), ["sessions"])
@@ -210,14 +208,6 @@ def test_reads_and_writes_find_a_missing_table(endpoint: Endpoint, table_name: s
         result = found[name]
         assert (ERROR, f"table '{table_name}' does not exist") == (result.status, result.text)
         assert result.remedy.startswith("beaker-dynamodb create-table")
-
-
-def test_a_failed_read_is_reported_for_the_clock_and_the_round_trip(
-    run: Run, endpoint: Endpoint, table_name: str
-) -> None:
-    run("create-table")
-    found = examined(endpoint, {"table_name": table_name}, "GetItem")
-    assert [ERROR, ERROR] == [found[name].status for name in ("clock", "round trip")]
 
 
 def test_every_use_in_a_remedy_allows_its_action() -> None:

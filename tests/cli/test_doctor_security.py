@@ -182,13 +182,7 @@ STRONGER = "secrets.token_urlsafe(32)"
         ({"secret": "fifteen bytes.."}, "secret", WARNING, "can be guessed", STRONGER),
         ({}, "events", OK, "logged by beaker_dynamodb.events, at level INFO", "set on_event"),
         ({"on_event": print}, "events", OK, "on_event is called, and they are logged", ""),
-        (
-            {"on_event": "nowhere:x"},
-            "events",
-            WARNING,
-            "'nowhere:x' cannot be",
-            "Write module",
-        ),
+        ({"on_event": "nowhere:x"}, "events", WARNING, "'nowhere:x' cannot be", "Write module"),
         ({"on_event": "sys:path"}, "events", WARNING, "'sys:path' is not callable", "Name a func"),
     ],
 )

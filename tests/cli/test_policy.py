@@ -21,16 +21,9 @@ Permission = tuple[str, str]
 
 
 def allowed(document: dict[str, Any]) -> set[Permission]:
-    return {
-        (action, resource)
-        for statement in document["Statement"]
-        for action in statement["Action"]
-        for resource in (
-            [statement["Resource"]]
-            if isinstance(statement["Resource"], str)
-            else statement["Resource"]
-        )
-    }
+    """Return the actions and resources of a document, each of whose statements has one resource."""
+    statements = document["Statement"]
+    return {(action, each["Resource"]) for each in statements for action in each["Action"]}
 
 
 def test_leading_keys_limit_items_but_not_the_table() -> None:
@@ -91,9 +84,7 @@ def test_the_default_uses_follow_from_the_options(words: Words, uses: Words) -> 
         (["--region-name", "eu-west-1", "--partition", "x"], "arn:x:dynamodb:", ["ACCOUNT"]),
     ],
 )
-def test_the_arn_has_the_partition_of_the_region(
-    words: Words, beginning: str, said: list[str]
-) -> None:
+def test_the_arn_has_the_regions_partition(words: Words, beginning: str, said: list[str]) -> None:
     result = CliRunner().invoke(cli, ["policy", *words])
     resource = json.loads(result.stdout)["Statement"][0]["Resource"]
     assert resource.startswith(beginning)

@@ -181,9 +181,7 @@ def test_caches_and_other_prefixes_stay(revoke: Run, keys: Keys) -> None:
     assert left == keys()
 
 
-def test_after_ctrl_c_the_command_says_what_ended(
-    revoke: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_ctrl_c_it_says_what_ended(revoke: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     real = SessionQuery.delete
 
     def delete(self: SessionQuery, *given: Any) -> Any:

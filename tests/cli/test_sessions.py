@@ -51,9 +51,7 @@ def test_show_takes_an_id_a_digest_or_stdin(run: Run, filled: Given) -> None:
     assert '"secret": "secret-0"' in shown.stdout
 
 
-def test_show_verifies_with_the_secret_of_the_ini_file(
-    run: Run, options: Given, tmp_path: Path
-) -> None:
+def test_show_verifies_with_the_ini_secret(run: Run, options: Given, tmp_path: Path) -> None:
     secrets = {"the secret of the site": 0, "another secret, 16 bytes": 1}
     site = Site("ours", {**options, "secret": next(iter(secrets))})
     session_id = site(lambda session: (store(user="Ada")(session), session.id)).result[1]
@@ -218,9 +216,7 @@ def test_a_scan_is_announced_with_the_size_of_the_table(
 
 
 @pytest.mark.parametrize("words", [["list", "--where", "userId=0"], ["show", "id-0"]])
-def test_no_scan_is_announced_without_a_scan(
-    run: Run, filled: Given, sent: Sent, words: Words
-) -> None:
+def test_only_a_scan_is_announced(run: Run, filled: Given, sent: Sent, words: Words) -> None:
     result = run("sessions", *words, *SPECIAL)
     assert "Scanning" not in result.stderr
     assert [False] == [params.get("ConsistentRead", False) for _, params in sent]

@@ -1,4 +1,4 @@
-"""Unknown option names, options that are not set, and the wrong table."""
+"""Unknown option names, options that are not set, the wrong table, and ``special_keys``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from beaker.ext.sqla import SqlaNamespaceManager
 from beaker.util import parse_cache_config_options
 
 from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb.config.attributes import FIXED_ATTRIBUTES
 from beaker_dynamodb.config.names import IGNORED_OPTIONS
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import parse
@@ -33,9 +34,7 @@ from beaker_dynamodb.config.parse import parse
         ("aws_secret_key", "aws_secret_access_key"),
     ],
 )
-def test_a_misspelled_option_is_an_error_that_suggests_the_right_one(
-    unknown: str, meant: str
-) -> None:
+def test_a_misspelled_option_is_an_error_with_a_suggestion(unknown: str, meant: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{unknown!r}: did you mean {meant!r}"):
         parse({unknown: "x"})
 
@@ -89,9 +88,7 @@ def test_an_empty_secret_does_not_switch_signing_off(name: str) -> None:
         parse({name: ""})
 
 
-def test_a_table_name_that_overrides_the_url_is_reported_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_table_name_overriding_the_url_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     given = {"url": "dynamodb://eu-west-1/mine", "table_name": "beaker_cache"}
     assert "beaker_cache" == parse(given).table_name == parse(given).table_name
     parse({**given, "table_name": "mine"})
@@ -101,9 +98,7 @@ def test_a_table_name_that_overrides_the_url_is_reported_once(
     ] == caplog.messages
 
 
-def test_a_cache_region_without_a_table_logs_which_one_it_uses(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_cache_region_without_a_table_logs_the_one_used(caplog: pytest.LogCaptureFixture) -> None:
     settings = {
         "cache.type": "ext:dynamodb",
         "cache.url": "dynamodb://eu-west-1/mine",
@@ -123,3 +118,87 @@ def test_a_misspelled_option_of_beaker_is_suggested(caplog: pytest.LogCaptureFix
     parse({"cookie_expire": "300"})
     (message,) = caplog.messages
     assert message.endswith("did you mean Beaker's 'cookie_expires'?")
+
+
+KEYS = {"userId": "S:index", "logins": "N", "user:blob": "B:index", "admin": "BOOL"}
+NAMED = [{"name": name, "type": kind} for name, kind in KEYS.items()]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        " userId : s:Index,logins:n, user:blob:b : index,admin:Bool, ",
+        KEYS,
+        list(KEYS.items()),
+        NAMED,
+        [NAMED[0], *(list(item) for item in KEYS.items() if item[0] != "userId")],
+    ],
+    ids=["string", "dict", "pairs", "forerunner", "mixed"],
+)
+def test_every_notation_of_special_keys(given: Any) -> None:
+    options = parse({"special_keys": given})
+    expected = {"userId": "S", "logins": "N", "user:blob": "B", "admin": "BOOL"}
+    assert expected == options.special_types
+    assert ("userId", "user:blob") == options.index_keys
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("userId", "contains 'userId', which is not name:TYPE"),
+        ("a:S, :N", "contains ':N', which is not name:TYPE"),
+        ("userId:", "must be one of S, N, B, BOOL"),
+        ("userId:SS", "must be one of S, N, B, BOOL"),
+        ("userId:S:indx", "must be one of S, N, B, BOOL"),
+        ({"userId": "S:indx"}, "must have a type such as S or S:index"),
+        ("userId:S, userId:N", "contains 'userId' twice"),
+        ("k" * 256 + ":S", "must have 1 to 255 bytes"),
+        (7, "must be name:TYPE"),
+        (["userId"], "only pairs"),
+        ([("userId", "S", "N")], "only pairs"),
+        ([{"name": "userId"}], "only pairs"),
+        ({7: "S"}, "must be a string"),
+    ],
+)
+def test_wrong_special_keys(given: Any, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match="option special_keys") as caught:
+        parse({"special_keys": given})
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        *[({}, name) for name in sorted({*FIXED_ATTRIBUTES, "id", "expires"})],
+        ({"hash_key": "pk"}, "pk"),
+        ({"sort_key": "sk"}, "sk"),
+        ({"ttl_attribute": "ttl"}, "ttl"),
+    ],
+)
+def test_a_special_key_cannot_have_the_name_of_another_attribute(
+    options: dict[str, str], name: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"option special_keys: '{name}' is already"):
+        parse({**options, "special_keys": f"{name}:S"})
+
+
+def many(count: int, indexed: int) -> str:
+    return ", ".join(f"k{n}:S:index" if n < indexed else f"k{n}:S" for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("admin:BOOL:index", "'admin' is a BOOL, which DynamoDB cannot index"),
+        (many(15, 1), None),
+        (many(16, 1), "1 indexes of 21 attributes"),
+        (many(7, 7), None),
+        (many(8, 8), "8 indexes of 13 attributes"),
+    ],
+)
+def test_only_what_dynamodb_can_index_is_accepted(given: str, reason: str | None) -> None:
+    if reason is None:
+        assert parse({"special_keys": given}).index_keys
+        return
+    with pytest.raises(ConfigurationError, match=f"option special_keys: .*{reason}"):
+        parse({"special_keys": given})

@@ -38,8 +38,6 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
-    """A Markdown file."""
-
     path: Path
 
     @property

@@ -1,4 +1,4 @@
-"""The pages about sessions: their programs do what the text says."""
+"""The pages about sessions and their secrets: their programs do what the text says."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from beaker.cache import CacheManager
+from beaker.exceptions import BeakerWarning
 from beaker.util import parse_cache_config_options
 from webtest import TestApp
 
-from beaker_dynamodb import ConfigurationError, DynamoDBSession, SessionStore
+from beaker_dynamodb import ConfigurationError, DynamoDBSession, PayloadError, SessionStore
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import aws_is, items, used_client
 from tests.clock import Clock
@@ -143,3 +144,34 @@ def test_each_host_uses_the_region_of_its_environment(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with aws_is(aws), pytest.raises(ConfigurationError, match="create_table is false"):
         count_visits(SessionMiddleware(visits, given))
+
+
+SETTINGS = {
+    "session.table_name": "myapp-sessions",
+    "session.region_name": "eu-west-1",
+    "session.crypto_type": "cryptography",  # Beaker 1.13 would not encrypt without it
+}
+
+
+def test_a_new_secret_logs_users_out(aws: Endpoint) -> None:
+    browser = TestApp(application({"secret": "old secret"}))
+    assert ["1", "2"] == [browser.get("/").text for _ in range(2)]
+    changed = TestApp(application({"secret": "new secret"}), cookiejar=browser.cookiejar)
+    assert "1" == changed.get("/").text
+
+
+def test_a_new_encrypt_key_starts_new_sessions_unless_that_is_an_error(aws: Endpoint) -> None:
+    browser = TestApp(application({"encrypt_key": "old key", "validate_key": "same"}))
+    assert ["1", "2"] == [browser.get("/").text for _ in range(2)]
+    new = {"encrypt_key": "new key", "validate_key": "same"}
+    strict = TestApp(application(new, invalidate_corrupt=False), cookiejar=browser.cookiejar)
+    with pytest.raises(PayloadError):
+        strict.get("/")
+    changed = TestApp(application(new), cookiejar=browser.cookiejar)
+    with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
+        assert "1" == changed.get("/").text
+
+
+def application(options: dict[str, str], **extra: Any) -> Any:
+    given = {f"session.{name}": value for name, value in options.items()}
+    return SessionMiddleware(visits, {**SETTINGS, **given}, **extra)

@@ -1,4 +1,4 @@
-"""Tables that are compared with the code."""
+"""Tables, figures and messages that are compared with the code and the benchmarks."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ import ast
 import json
 import re
 from base64 import b64encode
+from math import ceil
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from beaker.util import PickleSerializer
 
 from beaker_dynamodb import exceptions
-from beaker_dynamodb.cli.capacity import WRITE_UNIT_BYTES
+from beaker_dynamodb.cli.capacity import (
+    PRICE_READ_MILLION,
+    PRICE_WRITE_MILLION,
+    READ_UNIT_BYTES,
+    WRITE_UNIT_BYTES,
+)
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.codec import Codec
 from beaker_dynamodb.items.item import SESSION, Item, item_size
 from beaker_dynamodb.items.keys import Keys
 from beaker_dynamodb.items.layout import Layout
 from beaker_dynamodb.sessions.merge_values import merge_value
+from benchmarks.plots import dollars
 from benchmarks.workload import basket_line, shop_session
 from tests.docs.pages import ROOT, page, table
 
@@ -89,3 +98,71 @@ def stored_size(lines: int, **options: Any) -> int:
     )
     used.sign(item)
     return item_size(Layout(parsed).attributes(item))
+
+
+CHANGES = 0.1
+
+
+def test_the_table_of_costs() -> None:
+    rows = []
+    for size in (0.7, 1.5, 4, 16):
+        reads = ceil(size * 1024 / READ_UNIT_BYTES) * PRICE_READ_MILLION
+        writes = CHANGES * ceil(size * 1024 / WRITE_UNIT_BYTES) * PRICE_WRITE_MILLION
+        dollars = (reads, reads + writes, reads / 2 + writes)
+        rows.append(f"| {size} KB | {' | '.join(f'${each + 1e-9:.2f}' for each in dollars)} |")
+    assert rows == table("costs").splitlines()[2:]
+
+
+def test_the_prices() -> None:
+    text = page("docs/howto/costs.md").text
+    assert f"${PRICE_READ_MILLION} for a million read units" in text
+    assert f"${PRICE_WRITE_MILLION} for a million write units" in text
+
+
+README = page("README.md")
+
+
+def test_it_is_short() -> None:
+    assert len(README.text.splitlines()) <= 150
+
+
+def test_the_first_commands_are_one_line_each() -> None:
+    start, test = README.blocks("sh", "Try it")
+    assert [1, 1] == [start.code.count("\n"), test.code.count("\n")]
+    assert ".[example]" in start.code
+    assert start.code.strip().endswith("example_wsgi.py")
+    assert test.code.strip().endswith("tox")
+
+
+def test_the_costs_are_those_of_the_last_benchmark() -> None:
+    result = json.loads((ROOT / "benchmarks/results/result.json").read_text())
+    cost = {
+        row["candidate"]: f"${dollars(row) + 1e-9:.2f}"
+        for row in result["capacity"]
+        if row["size_kb"] == 16
+    }
+    row = next(line for line in README.text.splitlines() if "16 KB" in line)
+    cells = [cell.strip() for cell in row.split("|")]
+    assert [cost["ours"], cost["flask-session"]] == [cells[2], cells[5]]
+
+
+QUOTED = re.findall(
+    r"^\| `([^`]+)` \|",
+    page("docs/howto/troubleshooting.md").text.split("## By message")[1],
+    re.MULTILINE,
+)
+
+
+def strings(path: Path) -> str:
+    """Return a module's string constants, including the fixed parts of f-strings, one per line."""
+    tree = ast.parse(path.read_text())
+    found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return "\n".join(value for value in found if isinstance(value, str))
+
+
+ALL = "\n".join(strings(path) for path in sorted((ROOT / "beaker_dynamodb").rglob("*.py")))
+
+
+@pytest.mark.parametrize("message", QUOTED)
+def test_the_package_has_a_quoted_message(message: str) -> None:
+    assert message in ALL

@@ -30,7 +30,6 @@ def without_probes(options: Options, monotonic: Callable[[], float]) -> CircuitB
 
 
 def open_breaker(breaker: CircuitBreaker, probe: Callable[[], object] = int) -> None:
-    """Open a circuit breaker if it is closed."""
     if not breaker.is_open:
         breaker._open("DynamoDB did not answer", probe)
 
@@ -46,12 +45,10 @@ def reset_breakers() -> None:
 def call(
     breaker: CircuitBreaker, probe: Callable[[], object] = int, options: Options = OPTIONS
 ) -> None:
-    """Begin a call."""
     breaker.begin("GetItem", options, probe)
 
 
 def is_refused(breaker: CircuitBreaker) -> bool:
-    """Return whether a call is refused."""
     try:
         call(breaker)
     except StoreUnavailable:

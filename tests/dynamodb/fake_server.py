@@ -1,4 +1,4 @@
-"""A server that records requests and returns the responses that a test chooses."""
+"""A server that records requests and returns chosen responses, and caches that use it fast."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from socket import SHUT_RDWR
-from typing import TYPE_CHECKING, Any
+from socket import SHUT_RDWR, socket
+from typing import Any
 
 import boto3
+import trustme
 
-if TYPE_CHECKING:
-    from socket import socket
-
-    import trustme
+from beaker_dynamodb import DynamoDBNamespaceManager
 
 #: Options of a client that cannot connect.
 OFFLINE = {
@@ -117,7 +115,6 @@ class FakeServer(socketserver.ThreadingTCPServer):
         self.tunnels: list[str] = []
 
     def close_idle(self) -> None:
-        """Close all open connections."""
         for connection in self.connections:
             with suppress(OSError):  # it is closed
                 connection.shutdown(SHUT_RDWR)
@@ -179,3 +176,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Log nothing."""
+
+
+def manager(server: FakeServer, **options: Any) -> DynamoDBNamespaceManager:
+    given = {**OFFLINE, "endpoint_url": server.url, "max_attempts": 2, **options}
+    return DynamoDBNamespaceManager("n", **given)
+
+
+def warm(server: FakeServer, **options: Any) -> DynamoDBNamespaceManager:
+    """Return a manager with an idle connection."""
+    found = manager(server, **options)
+    assert "value" == found[b"k"]
+    server.requests.clear()
+    return found
+
+
+def fast(server: FakeServer) -> list[bool]:
+    """Return for each request whether botocore did not send it."""
+    return ["amz-sdk-request" not in request.headers for request in server.requests]

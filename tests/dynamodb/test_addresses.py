@@ -89,9 +89,7 @@ def test_calls_succeed_while_dns_fails(
     assert [HOST] * 6 == requested
 
 
-def test_a_process_that_has_never_connected_fails(
-    manager: DynamoDBNamespaceManager, dns: DNS
-) -> None:
+def test_a_process_that_never_connected_fails(manager: DynamoDBNamespaceManager, dns: DNS) -> None:
     dns.found = None
     with pytest.raises(StoreUnavailable, match="cannot connect"):
         read(manager)

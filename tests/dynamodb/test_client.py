@@ -60,11 +60,7 @@ def test_options_of_the_connection_determine_the_client(options: dict[str, Any])
 
 def test_the_client_is_configured_by_options_and_config(options: dict[str, Any]) -> None:
     config = client_of(
-        **options,
-        read_timeout=7,
-        max_attempts=4,
-        config=Config(read_timeout=11),
-        transport="boto3",
+        **options, read_timeout=7, max_attempts=4, config=Config(read_timeout=11), transport="boto3"
     ).meta.config
     assert (1.0, 11) == (config.connect_timeout, config.read_timeout)
     assert 4 == config.retries["total_max_attempts"]

@@ -14,7 +14,7 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
 from tests.clock import Clock
-from tests.dynamodb.credentials import SECRET, Helper, KeyFile
+from tests.dynamodb.conftest import SECRET, Helper, KeyFile
 from tests.dynamodb.fake_server import FakeServer, Request, refusal
 
 THREADS = 8
@@ -51,8 +51,6 @@ def manager(options: dict[str, Any]) -> DynamoDBNamespaceManager:
 
 
 def accept(server: FakeServer, *keys: str, error: tuple[str, str] = REFUSED) -> None:
-    """Make a server accept only these access keys from now on."""
-
     def plan(request: Request) -> dict[str, Any]:
         return {} if request.access_key in keys else refusal(*error)
 

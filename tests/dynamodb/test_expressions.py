@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb.dynamodb.expressions import Attr, Condition, read_params, write_params
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.servers.endpoint import DynamoDBClient
 
 NOW = {"N": "5"}
 
@@ -68,11 +66,7 @@ def test_read_params_share_placeholders() -> None:
         "FilterExpression": "begins_with(#id, :id2) AND #type = :type",
         "ProjectionExpression": "#id, #deadline",
         "ExpressionAttributeNames": {"#id": "id", "#type": "type", "#deadline": "deadline"},
-        "ExpressionAttributeValues": {
-            ":id": {"S": "a"},
-            ":id2": {"S": "b"},
-            ":type": {"S": "t"},
-        },
+        "ExpressionAttributeValues": {":id": {"S": "a"}, ":id2": {"S": "b"}, ":type": {"S": "t"}},
     } == read_params(
         key=Attr("id").eq("a"),
         filter=Attr("id").begins_with("b") & Attr("type").eq("t"),

@@ -15,8 +15,7 @@ import pytest
 from beaker_dynamodb import DynamoDBError, StoreUnavailable
 from beaker_dynamodb.dynamodb import http_exchange
 from tests.chaos.load import short_pauses
-from tests.dynamodb.fake_server import ITEM, KEY, OFFLINE, FakeServer, refusal
-from tests.dynamodb.fast import fast, manager, warm
+from tests.dynamodb.fake_server import ITEM, KEY, OFFLINE, FakeServer, fast, refusal, warm
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +31,10 @@ def _short_pauses() -> Iterator[None]:
         {"status": 500, "body": b"{}"},
         {"body": b'{"Item": {}}', "crc": "1"},
         {"body": None},
+        {**refusal("ThrottlingException"), "chunked": True},
+        {"status": 502, "body": b"<html>", "chunked": True},
     ],
-    ids=["throttled", "500", "checksum", "closed"],
+    ids=["throttled", "500", "checksum", "closed", "throttled in chunks", "proxy's error page"],
 )
 def test_a_failed_call_counts_as_the_first_attempt_of_botocore(
     server: FakeServer, fault: dict[str, Any]
@@ -110,40 +111,13 @@ def test_a_server_that_does_not_answer_plainly_is_left_to_botocore(server: FakeS
     assert [True, False, False] == fast(server)
 
 
-def test_an_error_in_another_form_changes_nothing(server: FakeServer) -> None:
-    """For instance an error page of a proxy."""
-    cache = warm(server)
-    server.faults.append({"status": 502, "body": b"<html>", "chunked": True})
-    assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
-    assert [True, False, True] == fast(server)
-
-
-def test_a_connection_that_the_server_closed_while_idle_is_not_used(server: FakeServer) -> None:
-    cache = manager(server)
-    assert "value" == cache[b"k"]
-    server.close_idle()
-    assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
-    assert [False, False, True] == fast(server)
-
-
-@pytest.mark.parametrize(
-    ("fault", "attempts"),
-    [
-        ({"status": 502, "body": b"<html>"}, 3),
-        (refusal("ThrottlingException"), 3),
-        (refusal("ValidationException"), 1),
-    ],
-    ids=["502", "throttled", "refused"],
-)
 @pytest.mark.parametrize("chunked", [True, False])
-def test_a_fast_call_is_one_of_max_attempts(
-    server: FakeServer, fault: dict[str, Any], attempts: int, chunked: bool
-) -> None:
+def test_a_refused_call_is_not_repeated(server: FakeServer, chunked: bool) -> None:
     cache = warm(server, max_attempts=3)
-    server.plan = lambda request: {**fault, "chunked": chunked}
+    server.plan = lambda request: {**refusal("ValidationException"), "chunked": chunked}
     with pytest.raises(DynamoDBError):
         cache.backend.items.call("get_item", Key=KEY)
-    assert attempts == [r.operation for r in server.requests].count("GetItem")
+    assert 1 == [request.operation for request in server.requests].count("GetItem")
     assert fast(server)[0]
 
 

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import calendar
+import time
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
 from botocore import UNSIGNED
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.httpsession import URLLib3Session
 from botocore.session import Session
+from hypothesis import given
+from hypothesis import strategies as st
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb import route
-from tests.dynamodb.fake_server import KEY, OFFLINE, FakeServer, Request, plain_client, refusal
-from tests.dynamodb.fast import fast, manager, warm
+from beaker_dynamodb.dynamodb.route import Route, route_of
+from tests.dynamodb.fake_server import (
+    KEY,
+    OFFLINE,
+    FakeServer,
+    Request,
+    fast,
+    manager,
+    plain_client,
+    refusal,
+    warm,
+)
 
 #: Every type of attribute, bytes inside of others, and attributes with the names of types.
 ALL_TYPES = {
@@ -96,9 +114,7 @@ def test_errors_are_botocores(server: FakeServer, method: str) -> None:
     assert {"B": b"\x00\x01"} == responses[0]["Item"]["d"]
 
 
-def test_the_trace_header_of_aws_lambda(
-    server: FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_aws_lambdas_trace_header(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It belongs to an invocation, and the first call may precede all of them."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "any")
     monkeypatch.setattr(route, "_ON_LAMBDA", True)
@@ -166,3 +182,58 @@ def test_a_botocore_without_the_connection_pool(
     monkeypatch.setattr(transport, "_http", SimpleNamespace(send=transport._http.send))
     assert ["value"] * 2 == [cache[b"k"] for _ in range(2)]
     assert [False] * 2 == fast(server)
+
+
+AUTHORIZATION = (
+    "AWS4-HMAC-SHA256 Credential=AKID/20261126/eu-west-1/dynamodb/aws4_request, SignedHeaders=any"
+)
+
+
+@given(
+    body=st.binary(max_size=300),
+    secret_key=st.text("abcXYZ019+/=", min_size=1, max_size=60),
+    token=st.none() | st.text("abcXYZ019+/=", min_size=1, max_size=300),
+    host=st.sampled_from(["dynamodb.eu-west-1.amazonaws.com", "127.0.0.1:8000", "[::1]:8000"]),
+)
+def test_the_signature_is_botocores(
+    body: bytes, secret_key: str, token: str | None, host: str
+) -> None:
+    expected = AWSRequest("POST", f"http://{host}/", data=body)
+    expected.headers["Content-Type"] = "application/x-amz-json-1.0"
+    expected.headers["X-Amz-Target"] = "DynamoDB_20120810.PutItem"
+    SigV4Auth(Credentials("AKID", secret_key, token), "dynamodb", "eu-west-1").add_auth(expected)
+    now = calendar.timegm(time.strptime(expected.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ"))
+
+    route = Route(f"http://{host}/", host, "eu-west-1", "test")
+    credentials = ReadOnlyCredentials("AKID", secret_key, token)
+    head = route.request("PutItem", body, credentials, now + 0.9).partition(b"\r\n\r\n")[0]
+    headers = dict(line.split(":", 1) for line in head.decode().split("\r\n")[1:])
+
+    assert expected.headers["Authorization"] == headers["authorization"]
+    assert expected.headers["X-Amz-Date"] == headers["x-amz-date"]
+    assert token == headers.get("x-amz-security-token")
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("http://localhost/?query", {}),
+        ("ftp://localhost/", {}),
+        ("http://localhost/", {"Authorization": ""}),
+        ("http://localhost/", {"Authorization": "Bearer any"}),
+        ("http://localhost/", {"Authorization": AUTHORIZATION.replace("AWS4", "AWS4-ECDSA")}),
+        ("http://localhost/", {"X-Other": "any"}),
+        ("http://localhost/", {"User-Agent": "a\nb"}),
+    ],
+)
+def test_other_requests_have_no_route(url: str, headers: dict[str, str]) -> None:
+    given = {"Authorization": AUTHORIZATION, "User-Agent": "any", **headers}
+    request = AWSRequest("POST", url, headers=given)
+    assert route_of(request, Credentials("AKID", "secret"), URLLib3Session()) is None
+
+
+def test_a_route_depends_on_the_account_of_the_credentials() -> None:
+    found = Route("https://1.ddb.example/", "1.ddb.example", "eu-west-1", "any", "1")
+    assert found.serves(SimpleNamespace(account_id="1"))  # type: ignore[arg-type]
+    assert not found.serves(SimpleNamespace(account_id="2"))  # type: ignore[arg-type]
+    assert not found.serves(SimpleNamespace())  # type: ignore[arg-type]

@@ -84,9 +84,7 @@ def application_client(mode: str) -> Any:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
-def test_the_retry_mode_of_the_applications_client_makes_no_difference(
-    clock: Clock, mode: str
-) -> None:
+def test_the_applications_retry_mode_makes_no_difference(clock: Clock, mode: str) -> None:
     client = application_client(mode)
 
     def fail(**_: Any) -> None:

@@ -64,11 +64,7 @@ def test_a_response_may_arrive_in_any_pieces(cuts: list[int]) -> None:
     pieces = [COMPLETE[a:b] for a, b in pairwise(places)]
     assert receive(*pieces) == Response(
         200,
-        {
-            "content-type": "application/x-amz-json-1.0",
-            "x-amz-crc32": "77",
-            "content-length": "12",
-        },
+        {"content-type": "application/x-amz-json-1.0", "x-amz-crc32": "77", "content-length": "12"},
         b'{"Item": {}}',
         reusable=True,
     )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.lesser import lesser, sent_twice
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 LARGE = "x" * 500_000
 

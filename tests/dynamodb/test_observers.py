@@ -17,8 +17,7 @@ from botocore.stub import Stubber
 
 from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.dynamodb import observers
-from tests.dynamodb.fake_server import FakeServer
-from tests.dynamodb.fast import fast, warm
+from tests.dynamodb.fake_server import FakeServer, fast, warm
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The parallel Scan: complete, resumable, bounded, and without threads left over."""
+"""The parallel Scan: complete, resumable, limited, and without threads left over."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb.calls import TableCalls
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.dynamodb.scan import Page, scan
+from tests.clock import Clock
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.stubbed import Script
@@ -167,3 +168,43 @@ def test_closing_ends_the_wait() -> None:
         assert waiting.wait(60)
         pages.close()
     assert [] == scan_threads()
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def limiter(clock: Clock, waits: list[float]) -> RateLimiter:
+    return RateLimiter(10.0, clock=clock, wait=lambda stopped, seconds: waits.append(seconds))
+
+
+def test_callers_wait_in_turn(limiter: RateLimiter, clock: Clock, waits: list[float]) -> None:
+    for units in (10.0, 10.0, 5.0):
+        limiter.spend(units, threading.Event())
+    clock.advance(2.0)
+    limiter.spend(10.0, threading.Event())
+    assert [1.0, 2.0, 2.5, 1.5] == waits
+
+
+def test_unused_time_is_lost(limiter: RateLimiter, clock: Clock, waits: list[float]) -> None:
+    limiter.spend(10.0, threading.Event())
+    clock.advance(3600.0)
+    limiter.spend(10.0, threading.Event())
+    limiter.spend(0.0, threading.Event())
+    assert [1.0, 1.0, 1.0] == waits
+
+
+def test_no_wait_without_a_rate_or_units(limiter: RateLimiter, waits: list[float]) -> None:
+    limiter.spend(0.0, threading.Event())
+    RateLimiter(None, wait=lambda stopped, seconds: waits.append(seconds)).spend(
+        1e9, threading.Event()
+    )
+    assert [] == waits
+
+
+def test_a_set_event_ends_the_wait() -> None:
+    stopped = threading.Event()
+    stopped.set()
+    RateLimiter(1e-9).spend(1.0, stopped)

@@ -1,22 +1,24 @@
-"""The table: created when it is missing, and errors if an existing one differs."""
+"""The table and its indexes: created when missing, and errors if an existing table differs."""
 
 from __future__ import annotations
 
+import json
 import logging
+import shlex
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from beaker.cache import CacheManager
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
+from beaker_dynamodb.config.parse import parse
+from beaker_dynamodb.dynamodb import indexes, table
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import Action, Site, log_out, store, values
 from tests.stubbed import Script
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 both_servers = pytest.mark.both_servers
 
@@ -101,23 +103,6 @@ def test_two_processes_create_the_table(
     assert ("ENABLED", "expires") == time_to_live(client, table_name)
 
 
-@pytest.mark.both_shapes
-def test_without_create_table_the_error_shows_the_command(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str
-) -> None:
-    manager = DynamoDBNamespaceManager("id", **options, create_table="false")
-    with pytest.raises(ConfigurationError) as caught:
-        manager["session"]
-    message = str(caught.value)
-    assert f"aws dynamodb create-table --table-name {table_name} " in message
-    assert '"AttributeName":"id","KeyType":"HASH"' in message
-    assert ('"AttributeName":"part","KeyType":"RANGE"' in message) is ("sort_key" in options)
-    assert "Enabled=true,AttributeName=expires" in message
-    assert table_name == caught.value.table
-    with pytest.raises(client.exceptions.ResourceNotFoundException):
-        describe(client, table_name)
-
-
 @both_servers
 @pytest.mark.parametrize(
     ("existing", "wanted", "message"),
@@ -199,16 +184,6 @@ def test_a_deleted_table_is_an_error_until_it_exists_again(
     assert {"name": "Grace"} == site(values, site(store(name="Grace")).cookie).result
 
 
-def test_a_cache_whose_table_is_deleted(
-    options: dict[str, Any], client: DynamoDBClient, table_name: str
-) -> None:
-    cache = CacheManager(type="ext:dynamodb", **options).get_cache("pages")
-    assert "old" == cache.get("a", createfunc=lambda: "old")
-    client.delete_table(TableName=table_name)
-    assert "new" == cache.get("a", createfunc=lambda: "new")
-    assert "new" == cache.get("a", createfunc=lambda: "newer")
-
-
 def test_a_new_table_that_is_not_ready_for_time_to_live_is_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -221,3 +196,82 @@ def test_a_new_table_that_is_not_ready_for_time_to_live_is_a_warning(
     with script:
         assert b"k" not in script.manager(table_name="unknown-to-time-to-live")
     assert "time to live could not be enabled (the table does not exist)" in caplog.text
+
+
+TYPES = {"userId": "S", "logins": "N", "user.blob": "B", "admin": "BOOL"}
+
+
+def special(*indexed: str) -> dict[str, Any]:
+    keys = {name: f"{kind}:index" if name in indexed else kind for name, kind in TYPES.items()}
+    return {"special_keys": keys}
+
+
+def comparable(index: Any) -> dict[str, Any]:
+    """Return the parts that definitions and descriptions of an index share."""
+    units = index.get("ProvisionedThroughput", {})
+    return {
+        "name": index["IndexName"],
+        "key": index["KeySchema"],
+        "type": index["Projection"]["ProjectionType"],
+        "attributes": sorted(index["Projection"]["NonKeyAttributes"]),
+        "units": [units.get(name) or 0 for name in ("ReadCapacityUnits", "WriteCapacityUnits")],
+    }
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize("capacity", [{}, {"read_capacity_units": 7}])
+def test_indexes_are_created_with_the_table(
+    client: DynamoDBClient, options: dict[str, Any], capacity: dict[str, Any]
+) -> None:
+    keys = special("userId", "logins", "user.blob")
+    parsed = parse({**options, **keys, **capacity})
+    table.create(client, parsed, time.sleep)
+    description = client.describe_table(TableName=parsed.table_name)["Table"]
+    found = {
+        index["IndexName"]: comparable(index) for index in description["GlobalSecondaryIndexes"]
+    }
+    assert found == {index["IndexName"]: comparable(index) for index in indexes.definitions(parsed)}
+    assert {"beaker-logins", "beaker-user.blob", "beaker-userId"} == set(found)
+    assert [[7, 5] if capacity else [0, 0]] * 3 == [index["units"] for index in found.values()]
+    assert [] == indexes.missing(parsed, description)
+
+
+def test_an_index_does_not_contain_the_payload() -> None:
+    (index,) = indexes.definitions(parse(special("logins")))
+    assert [{"AttributeName": "logins", "KeyType": "HASH"}] == index["KeySchema"]
+    assert {
+        "ProjectionType": "INCLUDE",
+        "NonKeyAttributes": [
+            *["expires", "accessed", "created", "deadline", "namespace", "type"],
+            *["userId", "user.blob", "admin"],
+        ],
+    } == index["Projection"]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("userId", "beaker-userId"),
+        ("user.id", "beaker-user.id"),
+        ("größe", "beaker-d353a267"),
+        ("k" * 248, "beaker-" + "k" * 248),
+        ("k" * 249, "beaker-a6ba261a"),
+    ],
+)
+def test_every_index_name_is_valid(key: str, expected: str) -> None:
+    name = indexes.index_name(key)
+    assert 3 <= len(name) <= 255
+    assert name.isascii()
+    assert expected == name[: len(expected)]
+
+
+def test_the_aws_command_creates_the_key_and_the_indexes() -> None:
+    options = parse({"special_keys": "user id:S:index", "sort_key": "part"})
+    words = shlex.split(table.aws_command(options))
+    request = table.definition(options)
+    for option, name in [
+        ("--attribute-definitions", "AttributeDefinitions"),
+        ("--key-schema", "KeySchema"),
+        ("--global-secondary-indexes", "GlobalSecondaryIndexes"),
+    ]:
+        assert request[name] == json.loads(words[words.index(option) + 1])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import ConfigurationError, StoreUnavailable
+from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb.calls import TableCalls
 from tests.clock import Clock
@@ -144,10 +144,3 @@ def test_a_table_that_is_being_deleted_is_created_afterwards(
     get(options)
     assert 2 == table.operations.count("CreateTable")
     assert "UpdateTimeToLive" in table.operations
-
-
-@pytest.mark.parametrize("options", [False], ids=["no create"], indirect=True)
-def test_a_missing_table_that_must_not_be_created(table: Table, options: dict[str, Any]) -> None:
-    table.states = ["DELETING", None]
-    with pytest.raises(ConfigurationError, match="aws dynamodb create-table"):
-        get(options)

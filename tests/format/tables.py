@@ -18,7 +18,7 @@ import secrets
 import sys
 import time
 from base64 import b64decode, b64encode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,7 +102,7 @@ def get(options: Mapping[str, Any], key: PrimaryKey) -> Item:
 
 
 @contextmanager
-def beaker_at(clock: Clock) -> Iterator[None]:
+def beaker_at(clock: Callable[[], float]) -> Iterator[None]:
     """Replace the clock of Beaker and `DynamoDBSession`; the package has the option `clock`."""
     moved = SimpleNamespace(time=clock, strftime=time.strftime)
     with pytest.MonkeyPatch.context() as patch:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from beaker_dynamodb import DynamoDBNamespaceManager
-    from tests.opening import Opener
+from beaker_dynamodb import DynamoDBNamespaceManager
+from tests.opening import Opener
 
 #: Bytes of a chunk with the fixture `small_items`.
 CHUNK = 100
 
 
 def open_cache(open_namespace: Opener, **options: Any) -> DynamoDBNamespaceManager:
-    """Open a cache that compresses nothing."""
     return open_namespace(compression="off", **options)
 
 
 def stored(open_namespace: Opener, kind: str) -> list[dict[str, Any]]:
-    """Return the items of a type."""
     return [item for item in open_namespace.items() if item["type"]["S"] == kind]
 
 

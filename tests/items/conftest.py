@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 from unittest import mock
 
 import pytest
@@ -11,14 +11,8 @@ from beaker_dynamodb.items import chunks
 from tests.clock import Clock
 from tests.items.chunked import CHUNK
 from tests.opening import Opener
-from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.recorder import CallRecorder
+from tests.servers.endpoint import DynamoDBClient, create_table
+from tests.servers.recorder import CallRecorder
 
 # The year 2096: DynamoDB Local sweeps by the real clock, and must not get ahead of a test's.
 FAR_AHEAD = 4_000_000_000.0
@@ -26,20 +20,17 @@ FAR_AHEAD = 4_000_000_000.0
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that no sweeper overtakes."""
     return Clock(FAR_AHEAD)
 
 
 @pytest.fixture
 def options(options: dict[str, object], shape: str, clock: Clock) -> dict[str, object]:
-    """Options for the test's own table, with the clock."""
     sort_key: dict[str, object] = {"sort_key": "part"} if shape == "sorted" else {}
     return {**options, **sort_key, "clock": clock}
 
 
 @pytest.fixture
 def open_namespace(options: dict[str, object], client: DynamoDBClient, table_name: str) -> Opener:
-    """Open namespaces of the test's table, and inspect the table without the package."""
     if "sort_key" not in options:
         create_table(client, table_name)
     return Opener(options, client, table_name)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.codec import Codec
 from beaker_dynamodb.items.item import CACHE, Item
 from beaker_dynamodb.items.keys import Key
 from tests.beaker import items
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.beaker import Browser
+from tests.servers.endpoint import DynamoDBClient
 
 KEY = Key("cache:news|today")
 #: Two signing keys, and the option that sets both.
@@ -22,7 +18,6 @@ BOTH = f"{NEW}, {OLD}"
 
 
 def codec(**options: Any) -> Codec:
-    """Return the codec of these options."""
     return Codec(parse(options))
 
 
@@ -35,17 +30,10 @@ def item(data: bytes, name: str, key: Key = KEY) -> Item:
 
 
 def written(by: Codec, value: object, key: Key = KEY, *, session: bool = False) -> Item:
-    """Return the item that a codec writes, signed if the codec signs."""
     encode = by.encode_session if session else by.encode_value
     made = item(*encode(value), key)
     by.sign(made)
     return made
-
-
-def share_cookies(first: Browser, *others: Browser) -> None:
-    """Make other browsers use the cookies of the first one."""
-    for other in others:
-        other.web.cookiejar = first.web.cookiejar
 
 
 def overwrite(client: DynamoDBClient, table_name: str, **attributes: Any) -> None:

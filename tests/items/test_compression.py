@@ -8,20 +8,16 @@ import random
 import zlib
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from beaker_dynamodb import ConfigurationError, DynamoDBSession, PayloadError
+from beaker_dynamodb import ConfigurationError, PayloadError
 from beaker_dynamodb.items import compression
 from beaker_dynamodb.items.compression import MAX_BYTES, decompress
-from tests.beaker import Browser
-from tests.items.encoded import codec, item, share_cookies, written
+from tests.items.encoded import codec, item, written
 
 
 def without_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make this process like one that cannot import zstd."""
-
     def missing(name: str) -> None:
         raise ImportError(name)
 
@@ -99,17 +95,3 @@ def test_without_zstd_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(ConfigurationError, match=r"beaker-dynamodb\[zstd\]"):
             act()
     assert "pickle,zlib" == written(codec(), ["text"] * 1000).codec
-
-
-def test_a_host_without_zstd_logs_no_user_out(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = {**options, "session_class": DynamoDBSession}
-    browser, lacking = Browser(settings, compression="zstd"), Browser(settings)
-    browser.save(name="Ada" * 1000)
-    share_cookies(browser, lacking)
-    with monkeypatch.context() as host:
-        without_zstd(host)
-        with pytest.raises(ConfigurationError, match="zstd"):
-            lacking.contents()
-    assert {"name": "Ada" * 1000} == browser.contents()

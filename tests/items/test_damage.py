@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import PayloadError
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.opening import Opener
+from tests.opening import Opener, payload
 
 GARBAGE: list[dict[str, Any]] = [
     {"S": "\x00 garbage"},
@@ -81,7 +76,6 @@ def damaged(
 
 
 def outcome(call: Callable[[], object]) -> object:
-    """Return the result of a call, or the class of the error that it may raise."""
     try:
         return call()
     except (PayloadError, KeyError) as error:

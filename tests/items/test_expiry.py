@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.opening import Opener
-
-each_kind = pytest.mark.parametrize(
-    ("key", "value"), [(b"k", "cached"), ("session", payload(a=1))], ids=["cache", "session"]
-)
+from tests.clock import Clock
+from tests.items.test_damage import each_kind
+from tests.opening import Opener, payload
 
 
 @pytest.mark.both_servers

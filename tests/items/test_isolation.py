@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
+from tests.opening import Opener, payload
+from tests.servers.recorder import CallRecorder
 
 pytestmark = pytest.mark.both_shapes
 
@@ -38,18 +35,6 @@ KEYS = {
     "scripts": "東京 \U0001f36a".encode(),
     "like a digest": b"%#" + b"0" * 64,
 }
-
-
-def test_any_str_is_a_session_id(open_namespace: Opener) -> None:
-    for name, namespace in NAMESPACES.items():
-        open_namespace(namespace)["session"] = payload(name=name)
-    assert len(NAMESPACES) == len(open_namespace.items())
-    for name, namespace in NAMESPACES.items():
-        manager = open_namespace(namespace)
-        assert payload(name=name) == manager["session"]
-        del manager["session"]
-        with pytest.raises(KeyError):
-            open_namespace(namespace)["session"]
 
 
 def test_any_bytes_are_a_key(open_namespace: Opener) -> None:

@@ -22,7 +22,6 @@ def _tokens_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def session(key: Key) -> Item:
-    """Return a session as it is stored under a key."""
     return Item(
         key=key,
         kind=SESSION,
@@ -54,7 +53,6 @@ MARKER: dict[str, Any] = {
 
 
 def items(script: Script, **options: object) -> ItemStore:
-    """Open the items of the table."""
     return script.manager("old", **options).backend.items
 
 

@@ -38,18 +38,15 @@ Thing = tuple[str, str, bytes]
 
 
 def keys(prefix: str | None, sort_key: str | None) -> Keys:
-    """Return the keys of a prefix in a table with or without a sort key."""
     return Keys(parse({"prefix": prefix, "sort_key": sort_key}))
 
 
 def primary(keys: Keys, kind: str, name: str, key: bytes) -> tuple[str, str | None]:
-    """Return the primary key of a session, an entry or a lock."""
     made = keys.session(name) if kind == "session" else getattr(keys, kind)(name, key)
     return made.partition, made.sort
 
 
 def raw(text: str | bytes) -> bytes:
-    """Return a str as bytes."""
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
 
 

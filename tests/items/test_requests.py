@@ -24,7 +24,6 @@ ENTRY: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every write has the same token."""
     monkeypatch.setattr("secrets.token_urlsafe", lambda _: "token")
 
 
@@ -97,7 +96,6 @@ def store() -> ItemStore:
 
 
 def loaded(writer: str | None = None, accessed_ms: int | None = None) -> Item:
-    """Return a session's item as it was loaded."""
     return Item(
         key=Key("sess:a"),
         kind=SESSION,

@@ -47,7 +47,6 @@ JSON = st.builds(
 
 @st.composite
 def two_sides(draw: st.DrawFn, serializers: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options of a writer and of a reader."""
     sides = draw(KEYS)
     return tuple(  # type: ignore[return-value]  # mypy does not count the elements
         {

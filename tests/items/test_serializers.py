@@ -7,23 +7,19 @@ import logging
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from beaker_dynamodb import DynamoDBSession, PayloadError
+from beaker_dynamodb import PayloadError
+from tests.opening import Opener
+from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
 
 JSON = SimpleNamespace(dumps=json.dumps, loads=json.loads)
 
 
 class Raising:
-    """Raises an error when it is pickled."""
-
     def __init__(self, error: Exception) -> None:
         self.error = error
 
@@ -76,21 +72,6 @@ def test_a_session_that_cannot_be_encoded_does_not_replace_the_old_one(
         manager["session"] = {"name": {1, 2}}
     assert [] == sent.operations
     assert {"name": "Ada"} == open_namespace("id", serializer="json")["session"]
-
-
-@pytest.mark.parametrize(
-    ("serializer", "value"), [("json", {1, 2}), ("pickle", lambda: None)], ids=["json", "pickle"]
-)
-def test_data_that_beakers_data_serializer_cannot_encode_is_not_saved(
-    open_namespace: Opener, serializer: str, value: object
-) -> None:
-    options = {"data_serializer": serializer, **open_namespace.options}
-    visitor = Visitor(options, DynamoDBSession)
-    visitor.starts(name="Ada")
-    before = open_namespace.items()
-    with pytest.raises(PayloadError, match="data_serializer"):
-        save(visitor.request(), name=value)
-    assert before == open_namespace.items()
 
 
 @pytest.mark.parametrize("error", [KeyError("k"), TypeError(), RecursionError()], ids=repr)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from botocore.exceptions import ClientError
 
 from beaker_dynamodb import ItemTooLarge
 from beaker_dynamodb.items.chunks import CHUNK_BYTES
 from beaker_dynamodb.items.item import item_size
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
+from tests.clock import Clock
+from tests.opening import Opener
+from tests.servers.recorder import CallRecorder
 
 pytestmark = pytest.mark.both_servers
 
@@ -22,8 +18,6 @@ LIMIT = 409_600
 
 
 class Raw:
-    """A serializer that does not change bytes."""
-
     def dumps(self, value: bytes) -> bytes:
         return value
 
@@ -85,17 +79,3 @@ def test_a_value_that_is_too_large_does_not_replace_the_old_one(
     assert "secret" not in str(error)
     assert [] == sent.operations
     assert b"old" == manager[b"a-secret-key"]
-
-
-def test_a_session_that_is_too_large_does_not_replace_the_old_one(
-    open_namespace: Opener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = "A" * 400
-    # Stored without base64.
-    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 300)
-    open_namespace("id", compression="off")["session"] = text
-    manager = open_namespace("id", compression="off")
-    assert text == manager["session"]
-    with pytest.raises(ItemTooLarge):
-        manager["session"] = "A" * 404
-    assert text == open_namespace("id", compression="off")["session"]

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -14,9 +14,7 @@ from beaker.cache import Cache
 from beaker_dynamodb import PayloadError
 from beaker_dynamodb.caches.storage import cache_storage
 from tests.clock import Clock
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
+from tests.opening import Opener
 
 SIGNED = {"signing_keys": "a-key-of-20-bytes-or-more"}
 
@@ -39,7 +37,6 @@ NEW = SimpleNamespace(dumps=lambda value: json.dumps(["new", value]), loads=old_
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A module of the application, with the class of the values."""
     module = ModuleType("pages_of_the_application")
     module.Page = Page  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -1,19 +1,16 @@
-"""The NamespaceManager operations on cache entries, and the calls that they cost."""
+"""The NamespaceManager operations on entries and sessions, and the calls that they cost."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 from beaker.cache import Cache
 from beaker.container import Value
 
 from beaker_dynamodb import DynamoDBContainer, DynamoDBNamespaceManager
-
-if TYPE_CHECKING:
-    from tests.opening import Opener
-    from tests.servers.recorder import CallRecorder
+from tests.opening import Opener, payload
+from tests.servers.recorder import CallRecorder
 
 
 @pytest.mark.both_servers
@@ -169,3 +166,42 @@ def test_threads_do_not_share_what_they_read(open_namespace: Opener, sent: CallR
     manager.release_read_lock()
     assert 2 == manager[b"k"]
     assert ["GetItem", "PutItem", "GetItem", "GetItem"] == sent.operations
+
+
+# -- a session: the key 'session' of a namespace that is the session's id ---------------------
+
+
+def test_a_session_that_was_never_saved_is_a_key_error(open_namespace: Opener) -> None:
+    manager = open_namespace("id")
+    with pytest.raises(KeyError) as caught:
+        manager["session"]
+    assert KeyError is caught.type
+    assert "session" not in open_namespace("id")
+    assert [] == manager.keys()
+
+
+@pytest.mark.both_shapes
+def test_a_session_is_read_as_it_was_saved(open_namespace: Opener) -> None:
+    open_namespace("id")["session"] = payload(user="Zoë")
+    manager = open_namespace("id")
+    assert payload(user="Zoë") == manager["session"]
+    assert "session" in manager
+    assert manager.has_key("session")
+    assert ["session"] == manager.keys()
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize("verb", ["del", "remove"])
+def test_a_deleted_session_leaves_a_marker(open_namespace: Opener, verb: str) -> None:
+    open_namespace("id")["session"] = payload(a=1)
+    open_namespace("neighbour")["session"] = payload(a=2)
+    manager = open_namespace("id")
+    assert payload(a=1) == manager["session"]
+    if verb == "del":
+        del manager["session"]
+    else:
+        manager.remove()
+    types = {item["id"]["S"]: item["type"]["S"] for item in open_namespace.items()}
+    assert {"sess:id": "beaker-marker", "sess:neighbour": "beaker-session"} == types
+    with pytest.raises(KeyError):
+        open_namespace("id")["session"]

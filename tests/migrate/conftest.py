@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,30 @@ import redis
 
 from tests.clock import Clock
 from tests.migrate.moving import Stores
-from tests.servers.dynamodb_local import Unavailable
+from tests.servers.dynamodb_local import ServerProcess, Unavailable
 from tests.servers.endpoint import Endpoint
-from tests.servers.redis_server import RedisServer
+
+
+class RedisServer(ServerProcess):
+    """A running Redis.
+
+    :param folder: its working directory, for the log.
+    :raises Unavailable: ``redis-server`` is not on the PATH, or does not start.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("redis-server")
+        if program is None:
+            raise Unavailable("redis-server is not on the PATH")
+        options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        super().__init__(
+            lambda port: [program, *options, "--port", str(port)], folder / "redis.log", folder
+        )
+
+    @property
+    def url(self) -> str:
+        """URL of its first database, for Beaker's ``ext:redis``."""
+        return f"redis://127.0.0.1:{self.port}/0"
 
 
 @pytest.fixture

@@ -41,7 +41,6 @@ class Evening:
         self.transcript = ""
 
     def log_in(self, *users: str) -> None:
-        """Log users in to the old application."""
         for user in users:
             self.users[user] = Browser(self._old)
             self.users[user].save(user=user, basket=[])
@@ -75,12 +74,17 @@ def move(folder: Path, endpoint: Endpoint) -> tuple[str, dict[str, Any]]:
         evening.on("new", "ann", buy)
         evening.on("old", "bob", buy)
         evening.on("old", "cyd", buy)
-        evening.on("new", "bob", log_out)
+        evening.on("new", "bob", lambda session: session.delete())
         evening.log_in("eve")
         evening.note("The old application stops. The same command again brings cyd's purchase and")
         evening.note("eve, leaves ann's newer session alone, and does not bring bob back.")
         evening.migrate("--create")
-        found = {user: evening.on("new", user, seen) for user in evening.users}
+        found = {
+            user: evening.on(
+                "new", user, lambda session: (session.get("user"), session.get("basket"))
+            )
+            for user in evening.users
+        }
     return shown(evening.transcript.rstrip()), found
 
 
@@ -89,12 +93,7 @@ def buy(session: Any) -> None:
     session.save()
 
 
-def log_out(session: Any) -> None:
-    session.delete()
-
-
 def seen(session: Any) -> tuple[Any, Any]:
-    """Return who is logged in, and the basket."""
     return session.get("user"), session.get("basket")
 
 

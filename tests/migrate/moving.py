@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from beaker.session import Session
@@ -19,9 +19,7 @@ from beaker_dynamodb.migrate.report import Report
 from beaker_dynamodb.migrate.stores import source_from_url
 from beaker_dynamodb.sessions.storage import SessionStorage
 from tests.beaker import items
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.servers.endpoint import DynamoDBClient
 
 
 class Stores:
@@ -39,7 +37,6 @@ class Stores:
         self.url = f"file://{folder}"
 
     def save(self, session_id: str | None = None, /, **values: object) -> str:
-        """Save a session in the old store and return its id."""
         return saved(self.old, session_id, **values)
 
     def save_in_new(self, session_id: str, **values: object) -> None:
@@ -64,14 +61,12 @@ class Stores:
         return target(self.new)
 
     def items(self) -> dict[str, dict[str, Any]]:
-        """Return the items of the new store by their key."""
         return items(self.client, self.new["table_name"])
 
     def kinds(self) -> list[str]:
         return sorted(item["type"]["S"] for item in self.items().values())
 
     def copy(self, session_id: str) -> Item | None:
-        """Return a session's item in the new store."""
         return self.storage.items.get(self.storage.keys.session(session_id), SESSION)
 
     def copied(self, session_id: str) -> Item:
@@ -80,7 +75,6 @@ class Stores:
         return item
 
     def key(self, session_id: str) -> dict[str, Any]:
-        """Return the primary key of a session in the new store."""
         return self.storage.items.layout.key_attributes(self.storage.keys.session(session_id))
 
     def log_out(self, session_id: str) -> None:
@@ -96,7 +90,6 @@ def target(options: Mapping[str, object]) -> SessionStorage:
 
 
 def url_of(options: Mapping[str, Any]) -> str:
-    """Return the URL of a store in DynamoDB."""
     given = dict(options)
     region, table = given.pop("region_name"), given.pop("table_name")
     return f"dynamodb://{region}/{table}?{urlencode(given)}"

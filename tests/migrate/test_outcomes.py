@@ -1,10 +1,15 @@
-"""Which sessions are copied, when the copies expire, and what the report counts."""
+"""Which sessions are copied, without running their pickles, and what the report counts."""
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import enum
 import pickle
 import time
+import zlib
 from base64 import b64encode
+from collections import OrderedDict, deque
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +21,7 @@ from beaker.session import Session
 from beaker_dynamodb.dynamodb.table import create
 from beaker_dynamodb.items.codec import Codec
 from beaker_dynamodb.items.item import SESSION, Item, item_size
+from beaker_dynamodb.migrate import inert_pickle
 from beaker_dynamodb.migrate.from_dynamodb import DynamoDBSource
 from tests.clock import Clock
 from tests.migrate.moving import Stores, counts, target
@@ -191,3 +197,61 @@ def test_a_copy_that_differs_makes_a_migration_incomplete(
     report = stores.move()
     assert {"found": 1, "copied": 1, "differing": 1} == counts(report)
     assert not report.complete
+
+
+class Color(enum.Enum):
+    RED = 1
+
+
+class Basket(list[int]):
+    def __init__(self, pieces: list[int]) -> None:
+        super().__init__(pieces)
+        self.owner = "me"
+
+
+OBJECTS = [
+    Basket([1, 2]),
+    Color.RED,
+    OrderedDict(a=1),
+    RunsCode(),
+    datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+    deque([1, 2]),
+    frozenset({Color.RED}),
+    Path("x"),
+]
+PLAIN = {
+    "time": 1.5,
+    "string": "ä",
+    "bytes": b"\xff\x00",
+    "list": [1, None, True],
+    "nested": {"a": (1,)},
+    "set": {1},
+    "number": decimal.Decimal("1.10"),
+}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_plain_values_are_read_and_objects_are_not_created(
+    protocol: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    read = inert_pickle.loads(pickle.dumps({**PLAIN, "objects": OBJECTS}, protocol))
+    assert {**PLAIN, "objects": read["objects"]} == read
+    assert len(OBJECTS) == len(read["objects"])
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("payload", "values"),
+    [
+        (b64encode(pickle.dumps({"a": 1}, 2)).decode(), {"a": 1}),
+        (b64encode(zlib.compress(b'{"a": 1}')).decode(), {"a": 1}),
+        (b64encode(zlib.compress(b"[1]")).decode(), None),
+        (b64encode(b"\x78 no zlib").decode(), None),
+        (b64encode(b"something else").decode(), None),
+        ("no base64", None),
+        (None, None),
+    ],
+)
+def test_beakers_serializers_are_read(payload: Any, values: dict[str, int] | None) -> None:
+    assert values == inert_pickle.session_values(payload)

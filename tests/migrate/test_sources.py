@@ -182,8 +182,7 @@ def test_mongodb() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hash_ids", "expected"),
-    [(False, ["plain"]), (True, [None]), ("migrate", ["plain", None])],
+    ("hash_ids", "expected"), [(False, ["plain"]), (True, [None]), ("migrate", ["plain", None])]
 )
 def test_dynamodb_sessions_that_the_old_application_can_find(
     hash_ids: object, expected: list[str | None], options: dict[str, Any]

@@ -6,9 +6,10 @@ import json
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from click.testing import Result
 
 from beaker_dynamodb.cli import console
 from beaker_dynamodb.items.item import MIGRATION, SESSION
@@ -16,13 +17,9 @@ from beaker_dynamodb.items.reaper import reap
 from beaker_dynamodb.items.store import ItemStore
 from beaker_dynamodb.migrate.stores import source_from_url, target_from_settings
 from tests.beaker import tables
+from tests.clock import Clock
 from tests.migrate.moving import Stores, migrate, saved, url_of
 from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from click.testing import Result
-
-    from tests.clock import Clock
 
 DRY = pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["", "dry run"])
 
@@ -59,9 +56,7 @@ def test_an_empty_store_succeeds_and_a_dry_run_creates_nothing(stores: Stores) -
     ],
     ids=["no credentials", "no server"],
 )
-def test_a_target_that_cannot_be_used(
-    stores: Stores, dry: list[str], query: str, reason: str
-) -> None:
+def test_an_unusable_target(stores: Stores, dry: list[str], query: str, reason: str) -> None:
     stores.save(user=1)
     target = f"dynamodb://eu-west-1/any?max_attempts=1{query}"
     result = migrate("--from", stores.url, "--to", target, *dry)

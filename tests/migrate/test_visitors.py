@@ -1,4 +1,4 @@
-"""A visitor who is logged in on the old store stays logged in on the new one."""
+"""Visitors who are logged in on the old store stay logged in on the new one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.beaker import Browser
+from tests.migrate import evening
 from tests.migrate.moving import Stores, counts, move, url_of
+from tests.servers.endpoint import Endpoint
 from tests.sessions.site import ENCRYPTED
 
 CONTENTS = {"user": 42, "basket": [{"sku": "a", "pieces": 2}], "name": "Zoë"}
@@ -73,3 +75,20 @@ def test_from_another_prefix_and_signing_key(hash_ids: bool, options: dict[str, 
     Visitor(options)  # another application's session in the same table
     assert COPIED == counts(move(url_of(old), new))
     assert visitor.stays_logged_in(new)
+
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "move-sessions.md"
+
+
+@pytest.mark.both_servers
+def test_log_outs_stay_and_other_users_stay_logged_in(endpoint: Endpoint, tmp_path: Path) -> None:
+    transcript, found = evening.move(tmp_path, endpoint)
+    assert {
+        "ann": ("ann", ["tea"]),
+        "bob": (None, None),
+        "cyd": ("cyd", ["tea"]),
+        "dan": ("dan", []),
+        "eve": ("eve", []),
+    } == found
+    if endpoint.name == "local":  # moto counts other units
+        assert transcript in PAGE.read_text(), "python -m tests.migrate.evening prints it"

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb import DynamoDBClient as DynamoDBClient
+else:
+    DynamoDBClient = Any  # the type hints are installed for `tox -e lint` only
 
 REGION = "eu-west-1"
 # Letters and digits only: DynamoDB Local rejects other key ids.
@@ -45,11 +47,7 @@ class Endpoint:
 
 
 def create_table(client: DynamoDBClient, table_name: str) -> None:
-    """Create a table whose key is a string `id`.
-
-    :param client: where.
-    :param table_name: its name.
-    """
+    """Create a table whose key is a string `id`."""
     client.create_table(
         TableName=table_name,
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],

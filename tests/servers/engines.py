@@ -13,8 +13,8 @@ from pathlib import Path
 from beaker_dynamodb.testing.local import EmbeddedDynamoDB
 from tests.chaos.faults import refusal
 from tests.chaos.proxy import FaultProxy, Plan
+from tests.servers.dynamodb_local import ServerProcess
 from tests.servers.endpoint import Endpoint
-from tests.servers.process import ServerProcess
 
 #: The tests use this server instead of moto.
 VARIABLE = "BEAKER_DYNAMODB_ENGINE"

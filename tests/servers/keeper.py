@@ -14,10 +14,7 @@ from threading import Thread
 
 
 def main(command: list[str]) -> None:
-    """Run the command until stdin ends. If it ends first, exit with its exit code.
-
-    :param command: program and arguments.
-    """
+    """Run the command until stdin ends. If it ends first, exit with its exit code."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     # os._exit, because sys.exit would wait for the main thread, which blocks in read().
     Thread(target=lambda: os._exit(child.wait()), daemon=True).start()

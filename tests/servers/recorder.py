@@ -6,11 +6,10 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
-    from botocore.model import OperationModel
+from botocore.client import BaseClient
+from botocore.model import OperationModel
 
 # Where botocore's request context keeps the name and parameters of the request.
 _SENT = "tests.sent"
@@ -68,7 +67,6 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
             self._events.register_last(event, handler)
 
     def clear(self) -> None:
-        """Forget the calls."""
         self.calls.clear()
 
     @property
@@ -78,7 +76,6 @@ class CallRecorder(AbstractContextManager["CallRecorder"]):
 
     @property
     def capacity_units(self) -> float:
-        """Capacity units consumed by all calls."""
         return sum(call.capacity_units for call in self.calls)
 
     def __iter__(self) -> Iterator[Call]:

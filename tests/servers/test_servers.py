@@ -5,36 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 import boto3
 import pytest
 
 from tests.servers import dynamodb_local
-from tests.servers.endpoint import create_table
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from types_boto3_dynamodb import DynamoDBClient
-
-
-@pytest.mark.both_servers
-def test_a_failed_condition_returns_the_current_item(
-    client: DynamoDBClient, table_name: str
-) -> None:
-    create_table(client, table_name)
-    client.put_item(TableName=table_name, Item={"id": {"S": "a"}, "data": {"B": b"\0\xff"}})
-    with pytest.raises(client.exceptions.ConditionalCheckFailedException) as failed:
-        client.put_item(
-            TableName=table_name,
-            Item={"id": {"S": "a"}},
-            ConditionExpression="attribute_not_exists(#id)",
-            ExpressionAttributeNames={"#id": "id"},
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )
-    response: Any = failed.value.response
-    assert {"id": {"S": "a"}, "data": {"B": b"\0\xff"}} == response["Item"]
 
 
 def test_tests_cannot_see_the_developers_aws_account() -> None:

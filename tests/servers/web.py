@@ -13,7 +13,11 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from waitress.server import create_server
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse as StartResponse
+    from _typeshed.wsgi import WSGIApplication as WSGIApplication
+    from _typeshed.wsgi import WSGIEnvironment as WSGIEnvironment
+else:  # from Python 3.11 on in wsgiref.types
+    StartResponse = WSGIApplication = WSGIEnvironment = Any
 
 
 @contextmanager

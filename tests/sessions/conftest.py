@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBSession, SessionEvent
 from tests.chaos.scripted import dynamodb_here
 from tests.clock import Clock
-from tests.servers.endpoint import create_table
+from tests.format.tables import beaker_at
+from tests.servers.endpoint import DynamoDBClient, Endpoint, create_table
 from tests.sessions.driven import Visitor
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
 
 # The year 2096. DynamoDB Local deletes items that have expired by the real clock.
 FAR_AHEAD = 4_000_000_000.0
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock() -> Iterator[Clock]:
     """Beaker's clock; `moved` passes it to the package."""
     clock = Clock(FAR_AHEAD)
-    moved = SimpleNamespace(time=clock, strftime=time.strftime)
-    for module in ("beaker.session", "beaker.container"):
-        monkeypatch.setattr(f"{module}.time", moved)
-    return clock
+    with beaker_at(clock):
+        yield clock
 
 
 @pytest.fixture
 def moved(endpoint: Endpoint, options: dict[str, Any], clock: Clock) -> dict[str, Any]:
-    """Options for the test's own table, with the test's clock."""
     if "sort_key" not in options:  # otherwise the package creates the table
         create_table(endpoint.client, options["table_name"])
     return {**options, "clock": clock}
@@ -49,13 +40,11 @@ def visitor(moved: dict[str, Any]) -> Visitor:
 
 @pytest.fixture
 def plain(moved: dict[str, Any]) -> Visitor:
-    """A visitor of plain Beaker."""
     return Visitor(moved)
 
 
 @pytest.fixture
 def ours(moved: dict[str, Any]) -> Visitor:
-    """A visitor with a session."""
     visitor = Visitor(moved, DynamoDBSession)
     visitor.starts(a=1)
     return visitor
@@ -75,7 +64,6 @@ def reported() -> list[SessionEvent]:
 
 @pytest.fixture
 def reporting(moved: dict[str, Any], reported: list[SessionEvent]) -> dict[str, Any]:
-    """Options under which events are in `reported`."""
     return {**moved, "on_event": reported.append}
 
 

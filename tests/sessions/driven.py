@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beaker.session import Session
 from beaker.util import PickleSerializer
@@ -12,10 +12,8 @@ from beaker.util import PickleSerializer
 from beaker_dynamodb import DynamoDBNamespaceManager, SessionEvent
 from beaker_dynamodb.items.codec import SessionBytes
 from beaker_dynamodb.sessions.record import SessionRecord
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.site import PLANTED, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 class Visitor:
@@ -57,13 +55,11 @@ class Visitor:
 
 
 def record(options: Mapping[str, Any], session_id: str = "id") -> SessionRecord:
-    """Return the record of a session, as Beaker's session uses it."""
     session: SessionRecord = DynamoDBNamespaceManager(session_id, **options).session
     return session
 
 
 def payload(**data: object) -> SessionBytes:
-    """Return a payload as Beaker's session writes it."""
     return SessionBytes(PickleSerializer().dumps(data))
 
 
@@ -104,5 +100,4 @@ def stored_sessions(client: DynamoDBClient, table_name: object) -> list[dict[str
 
 
 def words(reported: list[SessionEvent]) -> list[str]:
-    """Return kind and reason of each event."""
     return [f"{event.kind} {event.reason}".strip() for event in reported]

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBSession, SessionStore
 from beaker_dynamodb.items.store import ItemStore
+from tests.clock import Clock
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import Visitor
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.clock import Clock
 
 #: Options under which assigning ``userId`` is a log-in.
 USER = {
@@ -39,7 +36,6 @@ def visitor(options: dict[str, Any]) -> Visitor:
 
 
 def log_in(options: dict[str, Any], **extra: Any) -> Any:
-    """Log user 42 in, as an application does, and return the session."""
     session = Visitor({**options, **extra}, DynamoDBSession).request()
     session["userId"] = 42
     session.save()
@@ -47,13 +43,11 @@ def log_in(options: dict[str, Any], **extra: Any) -> Any:
 
 
 def alive(options: dict[str, Any]) -> list[str]:
-    """Return the ids of the stored sessions of user 42."""
     found = SessionStore(**options).sessions(userId=42)
     return sorted(session.id for session in found)
 
 
 def listed(client: DynamoDBClient, options: dict[str, Any]) -> list[str]:
-    """Return the keys in the item of the one user."""
     items = client.scan(TableName=options["table_name"], ConsistentRead=True)["Items"]
     (item,) = (one for one in items if one["type"]["S"] == "beaker-user")
     return list(json.loads(bytes(item["data"]["B"]))["sessions"])

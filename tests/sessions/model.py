@@ -83,12 +83,10 @@ class Table:
         self._numbers = 0
 
     def number(self) -> int:
-        """Return a new number."""
         self._numbers += 1
         return self._numbers
 
     def find(self, id: str) -> Stored | None:
-        """Return the item that a request finds."""
         item = self.items.get(id)
         return item if item is not None and self.now_ms < item.deadline_ms else None
 
@@ -103,7 +101,6 @@ class Table:
         return item if item is not None and item.born == known.born else None
 
     def touched(self, request: Request) -> Stored | None:
-        """Return the item after a request that changed nothing, or None if it is not written."""
         known, present = request.known, self.present(request)
         assert known is not None
         age_ms = self.now_ms - known.accessed_ms
@@ -126,13 +123,11 @@ class Table:
         return Stored({**kept, **changed}, self.number(), born, accessed_ms)
 
     def end(self, id: str) -> None:
-        """Remove an item, if there is one."""
         if self.find(id) is not None:
             self.unreported.append(id)
         self.items.pop(id, None)
 
     def put(self, request: Request, item: Stored) -> None:
-        """Write an item, and remove it from its old id."""
         if request.old_id is not None and request.known is not None:
             self.end(request.old_id)
         self.items[request.id] = item

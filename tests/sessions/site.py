@@ -36,8 +36,6 @@ Action = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of the action, and the values of the ``Set-Cookie`` headers."""
-
     result: Any
     set_cookies: list[str]
 
@@ -49,8 +47,6 @@ class Answer:
 
 
 class Site:
-    """One instance of an application; requests may come from any thread."""
-
     def __init__(self, middleware: str, options: Mapping[str, object]) -> None:
         self.options = dict(options)
         settings = {"type": "ext:dynamodb", **options}
@@ -58,12 +54,10 @@ class Site:
         self._wsgi: WSGIApplication = MIDDLEWARES[middleware](_application, config)
 
     def __call__(self, action: Action, cookie: str = "") -> Answer:
-        """Make a request in which the application calls ``action`` with the session."""
         return visit(self._wsgi, action, cookie)
 
 
 def visit(wsgi: WSGIApplication, action: Action, cookie: str = "") -> Answer:
-    """Make a request to an application that wraps `_application`."""
     environ: dict[str, Any] = {"test.action": action, "HTTP_COOKIE": cookie}
     setup_testing_defaults(environ)
     set_cookies: list[str] = []
@@ -101,3 +95,8 @@ def store(**changes: object) -> Action:
 
 def log_out(session: Any) -> None:
     session.delete()
+
+
+def change_id(session: Any) -> None:
+    session.regenerate_id()
+    session.save()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBSession, SessionStore
+from tests.clock import Clock
 from tests.opening import Opener, payload
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import Visitor
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.clock import Clock
 
 
 @pytest.fixture

@@ -20,12 +20,7 @@ from beaker_dynamodb.sessions.combined_saves import CombinedSave
 from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save
-from tests.sessions.threads import (
-    Threads,
-    conflicting,
-    error_of,
-    save_combined,
-)
+from tests.sessions.threads import Threads, conflicting, error_of, save_combined
 
 
 def test_waiting_saves_are_written_together(visitor: Visitor) -> None:
@@ -45,19 +40,6 @@ def test_after_a_combined_write_each_request_saves_without_a_conflict(visitor: V
         save(sessions[2], c=2)
     assert [None] == [call.error_code for call in sent]
     assert {"first": True, "a": 1, "b": 1, "c": 2} == visitor.finds()
-
-
-def test_saves_are_merged_in_order_of_arrival(visitor: Visitor) -> None:
-    sessions = conflicting(visitor, 4, same=0, gone=0, log=["start"])
-    del sessions[2]["gone"]
-    save_combined(
-        sessions,
-        {"same": 1},
-        {"same": 2, "gone": 2, "log": ["start", "a"]},
-        {"same": 3},
-        {"log": ["start", "c"]},
-    )
-    assert {"same": 3, "first": True, "log": ["start", "a", "c"]} == visitor.finds()
 
 
 def test_a_record_is_not_mixed_with_that_of_another_user_in_a_combined_save(
@@ -116,16 +98,12 @@ class EncodedOnce:
 LARGE = os.urandom(5_000)
 
 
-def remove_user(session: Any) -> None:
-    del session["userId"]
-
-
 @pytest.mark.parametrize(
     ("more", "error", "change"),
     [
         ({"compression": "off"}, ItemTooLarge, lambda session: session.update(c=LARGE)),
         ({}, PayloadError, lambda session: session.update(c=EncodedOnce())),
-        ({"special_keys": "userId:N"}, MissingSpecialKeys, remove_user),
+        ({"special_keys": "userId:N"}, MissingSpecialKeys, lambda session: session.pop("userId")),
     ],
     ids=["too large", "cannot be encoded", "missing special key"],
 )

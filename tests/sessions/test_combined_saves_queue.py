@@ -39,7 +39,6 @@ class Visit:
         self.queue = combined_saves._queue_of(self._name)
 
     def save(self, **extra: Any) -> CombinedSave:
-        """Return a save that has not met a conflict."""
         return CombinedSave(self._name, Save(**{**EMPTY, **extra}))
 
     def waits(self, **extra: Any) -> CombinedSave:
@@ -180,9 +179,7 @@ def test_a_write_settles_the_saves_that_it_contained(visit: Visit) -> None:
     assert late.last_stored is outcome
 
 
-def test_a_write_is_recognized_by_its_token_even_if_a_waiting_save_was_in_it(
-    visit: Visit,
-) -> None:
+def test_a_write_is_recognized_by_its_token_even_if_a_waiting_save_was_in_it(visit: Visit) -> None:
     alone, first, second = visit.save(), visit.waits(), visit.waits()
     alone.begin("alone")
     first.take()
@@ -201,9 +198,7 @@ def test_saves_of_a_session_that_is_gone_are_dropped_but_not_those_of_its_succes
     assert successor.last_stored is None
 
 
-def test_an_outage_ends_a_combined_write_and_each_save_gets_its_own_error(
-    visit: Visit,
-) -> None:
+def test_an_outage_ends_a_combined_write_and_each_save_gets_its_own_error(visit: Visit) -> None:
     first, second = visit.waits(), visit.waits()
     error, cause = StoreUnavailable("no answer", table="myapp"), OSError()
     error.__cause__ = cause

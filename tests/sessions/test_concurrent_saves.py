@@ -44,17 +44,6 @@ def test_changes_of_different_keys_are_kept_and_the_later_save_wins_on_the_same(
     assert {"a": 2, "c": 2, "other": True, "one": True, "same": 3} == visitor.finds()
 
 
-def test_flash_messages_are_shown_once_and_none_is_lost(visitor: Visitor) -> None:
-    """Pyramid and Flask pop the list of messages from the session."""
-    visitor.starts(flash=["shown"])
-
-    def add(number: int) -> Callable[[Any], object]:
-        return lambda session: session.setdefault("flash", []).append(f"new {number}")
-
-    changes = [add(0), lambda session: session.pop("flash"), add(1), add(2)]
-    assert ["new 0", "new 1", "new 2"] == visitor.at_once(*changes)["flash"]
-
-
 def test_a_record_is_not_mixed_with_that_of_another_user(visitor: Visitor) -> None:
     visitor.options["special_keys"] = "user.id:N"
     visitor.starts(user={"id": 5, "name": "Ada", "theme": "dark"})
@@ -151,9 +140,7 @@ def test_a_save_that_paused_reads_consistently(visitor: Visitor) -> None:
     assert {**rivals, "mine": True} == visitor.finds()
 
 
-def test_saves_before_between_and_after_those_of_another_request_are_kept(
-    visitor: Visitor,
-) -> None:
+def test_saves_before_between_and_after_those_of_another_request_are_kept(visitor: Visitor) -> None:
     visitor.starts(log=["start"], a=1)
     one = visitor.request()
     for number in range(3):

@@ -14,7 +14,6 @@ from tests.sessions.threads import Threads, conflicting, error_of
 
 
 def after_calls(clock: Clock, *seconds: float) -> ConflictRetry:
-    """Return a retry policy that has timed calls of these durations."""
     retry = ConflictRetry(clock)
     for duration in seconds:
         with retry.timed():
@@ -22,24 +21,14 @@ def after_calls(clock: Clock, *seconds: float) -> ConflictRetry:
     return retry
 
 
-def test_the_time_limit_is_five_seconds_with_a_fast_store(clock: Clock) -> None:
-    retry = after_calls(clock, 0.03125, 0.03125)
-    clock.advance(4.90625)
-    assert 0.03125 == retry.seconds_left
-    assert retry.again()
-    clock.advance(0.03125)
-    assert not retry.again()
-
-
-def test_the_time_limit_is_a_hundred_round_trips_with_a_slow_store(clock: Clock) -> None:
-    retry = after_calls(clock, 0.3)
-    clock.advance(29.5)
-    assert retry.again()
-    clock.advance(0.3)
-    assert not retry.again()
-
-
-def test_the_time_limit_has_a_maximum(clock: Clock) -> None:
+def test_the_time_limit_is_five_seconds_or_a_hundred_round_trips(clock: Clock) -> None:
+    for round_trip, limit in ((0.03125, 5), (0.25, 25)):
+        retry = after_calls(clock, round_trip, round_trip)
+        clock.advance(limit - 3 * round_trip)
+        assert round_trip == retry.seconds_left
+        assert retry.again()
+        clock.advance(round_trip)
+        assert not retry.again()
     assert not after_calls(clock, MAX_CONFLICT_SECONDS).again()
 
 
@@ -125,9 +114,7 @@ def test_reject_does_not_combine_saves_that_conflict_with_a_touch(
     assert {"b": 1} == plain.finds()
 
 
-def test_an_id_change_does_not_wait_and_drops_waiting_saves(
-    moved: dict[str, object],
-) -> None:
+def test_an_id_change_does_not_wait_and_drops_waiting_saves(moved: dict[str, object]) -> None:
     visitor = Visitor(moved, DynamoDBSession)
     session, other, login = conflicting(visitor, 3, name="Ada")
     login.regenerate_id()

@@ -84,18 +84,6 @@ def test_a_deleted_item_stays_deleted_whatever_its_payload(
     assert [] == visitor.stored()
 
 
-def test_only_dynamodb_session_deletes_an_encrypted_session(plain: Visitor) -> None:
-    """Plain Beaker's logout is one more opaque write to the store."""
-    visitor = plain
-    visitor.options |= ENCRYPTED
-    visitor.starts(a=1)
-    session = visitor.request()
-    log_out(visitor)
-    assert 1 == len(visitor.stored())
-    change(session)
-    assert {"a": 1, "b": 1} == visitor.finds()
-
-
 @pytest.mark.parametrize(
     ("extra", "late"),
     [({}, change), ({"touch_interval": 0}, touch), ({"concurrency": "overwrite"}, change)],

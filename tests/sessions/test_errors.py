@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from beaker_dynamodb import AccessDenied, ConfigurationError, DynamoDBError, StoreUnavailable
-from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import DynamoDBClient, Endpoint
 from tests.sessions.driven import before
-from tests.sessions.site import UNKNOWN, Site, log_out, store, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from tests.sessions.site import UNKNOWN, Site, store, values
 
 
 @pytest.fixture
@@ -22,11 +19,9 @@ def options(table_name: str, client: DynamoDBClient) -> dict[str, object]:
     return {"table_name": table_name, "client": client}
 
 
-def refused(code: str, message: str = "no") -> Callable[[dict[str, Any]], None]:
-    """Return a function that replaces a call, as if DynamoDB refused it."""
-
+def refused(code: str) -> Callable[[dict[str, Any]], None]:
     def refuse(params: dict[str, Any]) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": message}}, "a call")
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "a call")
 
     return refuse
 
@@ -78,41 +73,4 @@ def test_an_application_that_handles_the_error_sets_no_cookie(
     with before(client, "GetItem", refused("AccessDeniedException")):
         answer = site(catch, cookie)
     assert ("try again", []) == (answer.result, answer.set_cookies)
-    assert {"name": "Ada"} == site(values, cookie).result
-
-
-def change_id(session: Any) -> None:
-    session.regenerate_id()
-    session.save()
-
-
-@pytest.mark.parametrize(
-    ("middleware", "operation", "permission", "action"),
-    [
-        ("beaker", "GetItem", "dynamodb:GetItem", values),
-        ("beaker", "PutItem", "dynamodb:PutItem", log_out),
-        ("ours", "GetItem", "kms:Decrypt", values),
-        ("ours", "PutItem", "dynamodb:PutItem", store(a=1)),
-        ("ours", "TransactWriteItems", "dynamodb:PutItem", change_id),
-    ],
-)
-def test_the_missing_permission_is_named_after_one_call(
-    options: dict[str, object],
-    client: DynamoDBClient,
-    middleware: str,
-    operation: str,
-    permission: str,
-    action: Any,
-) -> None:
-    site = Site(middleware, {**options, "invalidate_corrupt": False})
-    cookie = site(store(name="Ada")).cookie
-    message = (
-        f"User: arn:aws:iam::123456789012:user/app is not authorized to perform: {permission} on "
-        "resource: arn:aws:dynamodb:eu-west-1:123456789012:table/sessions"
-    )
-    with (
-        before(client, operation, refused("AccessDeniedException", message)),
-        pytest.raises(AccessDenied, match=f" {permission} on table"),
-    ):
-        site(action, cookie)
     assert {"name": "Ada"} == site(values, cookie).result

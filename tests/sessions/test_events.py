@@ -23,8 +23,6 @@ from beaker_dynamodb.sessions import combined_saves, events
 from beaker_dynamodb.sessions.conflict_retry import ConflictRetry
 from tests.chaos.scripted import ARRIVED, LOST, TWICE, scripted_calls
 from tests.clock import Clock
-from tests.servers.lesser import lesser
-from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, words
 from tests.sessions.site import Site, log_out
 
@@ -163,16 +161,6 @@ def test_a_log_out_whose_response_was_lost_is_reported(
     assert ["ended log_out"] == words(reported)
 
 
-def test_an_id_that_changes_without_transactions_is_reported_once(
-    watched: Visitor, reported: list[SessionEvent]
-) -> None:
-    session = watched.request()
-    session.regenerate_id()
-    with lesser(watched.client):
-        session.save()
-    assert ["regenerated"] == words(reported)
-
-
 # -- the function in ``on_event``, and the log -------------------------------------------------
 
 
@@ -230,16 +218,6 @@ def test_the_log_has_one_record_an_event_with_digests_only(
 def test_an_event_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         SessionEvent("created", "", "@", "", 0.0).kind = "ended"  # type: ignore[misc]
-
-
-def test_events_cost_no_call(watched: Visitor) -> None:
-    with CallRecorder(watched.client) as sent:
-        session = watched.request()
-        save(session, b=1)
-        session.regenerate_id()
-        session.save()
-        session.delete()
-    assert ["GetItem", "PutItem", "TransactWriteItems", "PutItem"] == sent.operations
 
 
 heard: list[SessionEvent] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,12 +17,10 @@ from beaker_dynamodb import (
 )
 from beaker_dynamodb.items.store import ItemStore
 from tests.chaos.scripted import ARRIVED, LOST, Script, scripted_calls
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.lesser import NO_TRANSACTIONS, UNKNOWN_OPERATION, lesser, sent_twice
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, payload, record, save
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 @pytest.fixture
@@ -64,9 +62,7 @@ def reads(options: dict[str, Any], session_id: str) -> Any:
         return None
 
 
-def test_an_id_change_leaves_a_marker_unless_the_session_was_used_later(
-    visitor: Visitor,
-) -> None:
+def test_an_id_change_leaves_a_marker_unless_the_session_was_used_later(visitor: Visitor) -> None:
     session = changed_id(visitor, b=1)
     accessed_ms = session._old_record.item.accessed_ms
     with mock.patch.object(ItemStore, "move", autospec=True) as move:
@@ -214,17 +210,6 @@ def test_without_transactions_a_write_that_is_sent_twice_recognizes_itself(
     session = changed_id(visitor, b=1)
     with before(client, "PutItem", *[lambda _: None] * earlier, lambda _: sent_twice(client)):
         session.save()
-    assert {**START, "b": 1} == finds(visitor, session)
-
-
-def test_a_conflict_with_another_region_is_retried(
-    visitor: Visitor, client: DynamoDBClient
-) -> None:
-    conflict = b'{"__type": "x#ReplicatedWriteConflictException", "message": "no"}'
-    session = changed_id(visitor, b=1)
-    with CallRecorder(client) as calls, lesser(client, conflict, times=2):
-        session.save()
-    assert ["TransactWriteItems"] * 3 == calls.operations
     assert {**START, "b": 1} == finds(visitor, session)
 
 

@@ -6,23 +6,19 @@ import hashlib
 import json
 from contextlib import nullcontext
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
 from tests.chaos.watch import secret
+from tests.clock import Clock
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, before, save, stored_sessions
 from tests.sessions.site import COOKIE, ENCRYPTED, UNKNOWN, Site, log_out, store, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.clock import Clock
-
 
 LIFE = 1800
 DEVICE = "device-1"
@@ -231,12 +227,3 @@ def test_true_does_not_look_for_old_sessions(visitor: Visitor) -> None:
     with CallRecorder(visitor.client) as sent:
         assert {} == visitor.finds()
     assert ["GetItem"] == sent.operations
-
-
-def test_a_request_that_loaded_the_old_item_does_not_undo_a_logout(visitor: Visitor) -> None:
-    visitor.starts(a=1)
-    late = visitor.request()
-    visitor.options["hash_ids"] = "migrate"
-    visitor.request().delete()
-    save(late, b=1)
-    assert [] == visitor.stored()

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.session import Session
 
 from beaker_dynamodb import DynamoDBSession, SessionEvent, SessionStore
 from beaker_dynamodb.config.beaker_settings import BEAKER_SLACK_SECONDS
+from tests.clock import Clock
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import Visitor, save, stored_sessions
 from tests.sessions.site import ENCRYPTED, PLANTED
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.clock import Clock
 
 #: Idle and absolute timeout in seconds.
 LIFE, ABSOLUTE = 1800, 10_000
@@ -226,17 +223,6 @@ def test_an_opaque_beaker_session_has_the_configured_lifetime(
     encrypted = Visitor({**visitor.options, **ENCRYPTED}, DynamoDBSession)
     encrypted.id = opaque.id
     assert {} == encrypted.finds()  # decrypts it
-
-
-def test_a_lower_absolute_timeout_applies_to_stored_sessions(
-    visitor: Visitor, clock: Clock
-) -> None:
-    visitor.starts(a=1)
-    clock.advance(1000)
-    lower = Visitor({**visitor.options, "absolute_timeout": 1000}, DynamoDBSession)
-    lower.id = visitor.id
-    assert {} == lower.finds()
-    assert {"a": 1} == visitor.finds()
 
 
 def test_the_event_says_which_timeout_came_first(visitor: Visitor, clock: Clock) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,10 +23,9 @@ from beaker_dynamodb.sessions.lifetime import (
 )
 from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, LOGGED_IN
 from tests.clock import Clock
+from tests.format.tables import beaker_at
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import Visitor, save
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 #: Idle and absolute timeout in seconds.
 LIFE, ABSOLUTE = 1800, 10_000
@@ -123,10 +120,10 @@ SEQUENCES: dict[str, list[tuple[float, Any]]] = {
     "cleared": [(1000, "log in"), (1000, "clear"), *USED[1:], (1499, "touch"), (1, "touch")],
     "own timeout removed": [(0, 5000.0), (0, None), (0, None), (LIFE, "change"), (LIFE + 1, None)],
     "refreshed after 10 % of its own timeout": [
-        *[(0, 60.0), (5, "touch"), (1, "touch"), (60, "touch"), (61, "touch")],
+        *[(0, 60.0), (5, "touch"), (1, "touch"), (60, "touch"), (61, "touch")]
     ],
     "refreshed after 5 % of the configured timeout": [
-        *[(0, 100_000.0), (89, "touch"), (1, "touch")],
+        *[(0, 100_000.0), (89, "touch"), (1, "touch")]
     ],
 }
 
@@ -143,11 +140,11 @@ def test_a_session_lives_as_long_as_its_timeouts_say(
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from(WAITS), st.sampled_from(ACTS)), max_size=12))
 def test_any_session_lives_as_long_as_its_timeouts_say(
-    here: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[float, Any]]
+    here: DynamoDBClient, steps: list[tuple[float, Any]]
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("beaker.session.time", SimpleNamespace(time=clock, strftime=time.strftime))
-    follow(here, clock, steps)
+    with beaker_at(clock):
+        follow(here, clock, steps)
 
 
 A, C, L, T = ACCESSED, CREATED, LOGGED_IN, TIMEOUT

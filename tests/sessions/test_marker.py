@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.beaker import items
-from tests.clock import Clock
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.driven import stored_sessions
-from tests.sessions.site import COOKIE, UNKNOWN, Site, log_out, store, values
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.sessions.site import Action, Answer
-
+from tests.sessions.site import (
+    COOKIE,
+    UNKNOWN,
+    Action,
+    Answer,
+    Site,
+    change_id,
+    log_out,
+    store,
+    values,
+)
 
 LATE = pytest.mark.parametrize("loaded", [True, False], ids=["loaded before", "loads after"])
 
@@ -44,11 +48,6 @@ def log_in(ending: str, meet: Callable[[], object] = bool) -> Action:
         store(user="Ada")(session)
 
     return action
-
-
-def change_id(session: Any) -> None:
-    session.regenerate_id()
-    session.save()
 
 
 def late_request(
@@ -160,21 +159,6 @@ def test_ending_a_session_expires_the_cookie(site: Site, cookie: str, end: Actio
 )
 def test_an_unsaved_session_sets_no_cookie(site: Site, action: Action) -> None:
     assert [] == site(action).set_cookies
-
-
-def test_a_marker_contains_nothing_and_expires(
-    site: Site, cookie: str, client: DynamoDBClient, table_name: str, clock: Clock
-) -> None:
-    new = site(log_in("regenerate_id"), cookie).cookie
-    (marker,) = [
-        item
-        for item in items(client, table_name).values()
-        if item["type"] == {"S": "beaker-marker"}
-    ]
-    assert {"id", "type", "writer", "deadline", "expires"} == marker.keys()
-    assert new.partition("=")[2] not in str(marker)
-    clock.advance(10)
-    assert site(store(user="Eve"), cookie).cookie not in (cookie, new)
 
 
 @pytest.mark.usefixtures("cookie")

@@ -17,8 +17,6 @@ from tests.sessions.driven import Visitor, save
 
 
 class Plain:
-    """Has no ``__eq__``."""
-
     def __init__(self, content: object) -> None:
         self.content = content
 
@@ -36,8 +34,6 @@ class Array(Plain):
 
 
 class Hostile(Plain):
-    """Its ``==`` raises."""
-
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> NoReturn:
@@ -46,15 +42,11 @@ class Hostile(Plain):
 
 @dataclass
 class Cart:
-    """Its ``==`` compares only some of its fields."""
-
     items: list[str]
     note: str = field(default="", compare=False)
 
 
 class Bag(list[Any]):
-    """Pickles its entries one by one."""
-
     def __reduce__(self) -> Any:
         return Bag, (), None, (entry for entry in self)
 
@@ -214,9 +206,7 @@ def test_values_that_surely_differ_also_differ_when_stored(base: Data, mine: Dat
 
 
 @pytest.mark.parametrize(
-    "after",
-    [{"a": 2}, {"a": True}, {"a": None}, {}, {"a": 1, "b": []}],
-    ids=str,
+    "after", [{"a": 2}, {"a": True}, {"a": None}, {}, {"a": 1, "b": []}], ids=str
 )
 def test_a_changed_scalar_and_a_changed_key_surely_differ(after: Data) -> None:
     assert surely_differs({"before": [1], "a": 1}, {"before": [1], **after})

@@ -16,7 +16,7 @@ from beaker_dynamodb.sessions import merge_values
 from beaker_dynamodb.sessions.comparison import same
 from beaker_dynamodb.sessions.merge import merge
 from beaker_dynamodb.sessions.merge_values import MISSING, merge_value
-from tests.sessions.merging import ANCHOR, merged
+from tests.sessions.test_merge_lists import ANCHOR, merged
 
 LEAVES = st.integers(0, 5) | st.booleans() | st.text(max_size=2) | st.floats() | st.none()
 KEYS = st.sampled_from("abcd")
@@ -276,8 +276,6 @@ def test_values_with_too_many_entries_are_not_merged(
 
 
 class Touchy:
-    """Its ``==`` raises."""
-
     def __hash__(self) -> int:
         return 1
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from beaker_dynamodb.sessions.events import SessionEvent
 from tests.chaos.inputs import HOW_MANY
 from tests.chaos.scripted import PLANS, Machine, run_model
 from tests.clock import Clock
+from tests.format.tables import beaker_at
 from tests.sessions.driven import Visitor, stored_sessions
 from tests.sessions.model import INTERVAL, LIFE, Request, Table
 from tests.sessions.site import ENCRYPTED
@@ -131,7 +130,6 @@ class Sessions(Machine):
         request.saved = request.saved or acknowledged
 
     def compare_save(self, request: Request, mine: dict[str, int], acknowledged: bool) -> None:
-        """Compare a save of data with the model."""
         if self.ours and request.ended and not request.gone and not mine:
             assert not self.script.wrote
             return
@@ -156,7 +154,6 @@ class Sessions(Machine):
                 request.base = mine
 
     def compare_touch(self, request: Request, acknowledged: bool) -> None:
-        """Compare a request without changes with the model."""
         item = None if request.gone else self.table.touched(request)
         assert acknowledged, "a failed refresh must not fail the request"
         if not self.script.failed:
@@ -295,8 +292,8 @@ def test_sessions_follow_the_model(
     session_class: type[Any], more: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("beaker.session.time", SimpleNamespace(time=clock, strftime=time.strftime))
     # The model does not include the pause between refreshes.
     monkeypatch.setattr("beaker_dynamodb.sessions.refreshes.PAUSE_SECONDS", 0.0)
     Sessions.session_class, Sessions.more = session_class, more
-    run_model(Sessions, clock, HOW_MANY.sessions)
+    with beaker_at(clock):
+        run_model(Sessions, clock, HOW_MANY.sessions)

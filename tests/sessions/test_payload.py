@@ -208,8 +208,6 @@ def test_a_clock_that_cannot_be_called_is_refused_as_an_option_and_not_used(
 
 
 class Broken:
-    """A serializer that fails."""
-
     @staticmethod
     def dumps(data: dict[str, Any]) -> bytes:
         raise ZeroDivisionError("secret")
@@ -218,8 +216,6 @@ class Broken:
 
 
 class Empty(PickleSerializer):  # type: ignore[misc]  # Beaker has no type hints
-    """A serializer that reads every session as an empty one."""
-
     @staticmethod
     def loads(data: bytes) -> None:
         return None
@@ -275,10 +271,3 @@ def test_the_version_belongs_to_the_current_id(moved: dict[str, Any]) -> None:
     assert session._data_version() is None
     session._close()
     assert session._data_version() is None
-
-
-def test_an_unsigned_payload_of_another_serializer_is_refused(moved: dict[str, Any]) -> None:
-    with pytest.raises(PayloadError) as caught:
-        format_with(moved, Empty()).plain(b"")
-    text = "an unsigned session with a custom data_serializer cannot be checked for plain data "
-    assert text + "(option accept_unsigned)" == str(caught.value)

@@ -22,7 +22,6 @@ from tests.sessions.driven import Visitor, before, payload, record, save
 
 @pytest.fixture
 def mine(moved: dict[str, Any]) -> SessionRecord:
-    """A session that is stored."""
     mine = record(moved)
     mine.write(payload(a=1))
     return mine
@@ -50,6 +49,7 @@ def _small_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 500)
 
 
+@pytest.mark.both_servers
 @pytest.mark.parametrize("mode", ["merge", "overwrite"])
 def test_each_save_keeps_the_creation_time_and_increments_the_version(
     visitor: Visitor, clock: Clock, mode: str
@@ -67,7 +67,6 @@ def test_each_save_keeps_the_creation_time_and_increments_the_version(
 
 
 def expired(moved: dict[str, Any], clock: Clock, seconds: float) -> dict[str, Any] | None:
-    """Return the result of reading an expired session some seconds later."""
     clock.advance(seconds)
     late = record(moved)
     with pytest.raises(KeyError, match=r"^'session'$"):

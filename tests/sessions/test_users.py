@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -16,6 +16,8 @@ from beaker_dynamodb import (
 )
 from beaker_dynamodb.config.parse import parse
 from tests.chaos.scripted import ARRIVED, LOST, TWICE, scripted_calls
+from tests.clock import Clock
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.lesser import lesser
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, stored_sessions
@@ -24,15 +26,8 @@ from tests.sessions.log_ins import options as options
 from tests.sessions.log_ins import visitor as visitor
 from tests.sessions.site import Site
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
-    from tests.clock import Clock
-
-
-def test_a_log_in_costs_a_read_and_a_write_and_nothing_else_costs_more(
-    visitor: Visitor,
-) -> None:
+def test_a_log_in_costs_a_read_and_a_write_and_nothing_else_costs_more(visitor: Visitor) -> None:
     with CallRecorder(visitor.client) as calls:
         session = visitor.request()
         session["userId"] = 42

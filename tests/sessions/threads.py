@@ -47,8 +47,6 @@ class Threads:
         self.hooks[name] = lambda _: self.hooks.update({name: hook})
 
     def run(self, name: str, action: Callable[[], object]) -> Future[None]:
-        """Do something in a thread with this name."""
-
         def named() -> None:
             self._names.name = name
             action()
@@ -86,7 +84,6 @@ class Threads:
 
 
 def waiting() -> int:
-    """Return the number of saves in all queues."""
     return sum(len(queue.saves) for queue in list(combined_saves._queues().values()))
 
 
@@ -100,7 +97,6 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def error_of(future: Future[None]) -> BaseException | None:
-    """Wait for a thread, and return what it raised."""
     return future.exception(HANGS)
 
 

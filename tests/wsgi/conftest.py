@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import boto3
 import pytest
 from botocore.config import Config
 
-from tests.servers.endpoint import create_table
+from tests.servers.endpoint import DynamoDBClient, Endpoint, create_table
 from tests.sessions.site import store
 from tests.wsgi.outage import Outage
 from tests.wsgi.raw import Options, page, send, wrap
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-    from tests.servers.endpoint import Endpoint
-
 
 @pytest.fixture(scope="session")
 def client(moto_endpoint: Endpoint) -> DynamoDBClient:
-    """A client that tries each call once."""
     once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
     return boto3.session.Session().client("dynamodb", **moto_endpoint.options, config=once)
 

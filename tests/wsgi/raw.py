@@ -31,7 +31,6 @@ class Response:
     returned: Any = None
 
     def all(self, name: str) -> list[str]:
-        """Return the values of a header, in order."""
         return [value for given, value in self.headers if given.lower() == name.lower()]
 
     @property
@@ -53,7 +52,6 @@ def send(app: WSGIApplication, cookie: str = "", **extra: Any) -> Response:
 
 
 def respond(app: WSGIApplication, environ: dict[str, Any]) -> Response:
-    """Run an application as a server does, and always close the body."""
     response = Response()
     sent: list[bytes] = []
 
@@ -85,8 +83,6 @@ def wrap(app: Any, options: Options, **extra: Any) -> SessionMiddleware:
 def page(
     action: Any, status: str = "200 OK", body: Any = (b"page",), headers: Any = ()
 ) -> WSGIApplication:
-    """Return an application that acts on its session, and then responds."""
-
     def app(environ: Any, start_response: Any) -> Any:
         action(environ["beaker.session"])
         start_response(status, headers if isinstance(headers, list) else [*headers])
@@ -100,7 +96,6 @@ def nothing(session: Any) -> None:
 
 
 def stored(options: Options, cookie: str) -> dict[str, Any]:
-    """Return what the next request finds in the session."""
     found: dict[str, Any] = {}
     send(wrap(page(lambda session: found.update(values(session))), options), cookie)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import beaker.ext.redisnm
 import beaker.middleware
@@ -14,13 +14,9 @@ from webtest import TestApp
 import beaker_dynamodb.middleware
 from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.docs import pages
+from tests.servers.endpoint import Endpoint
 from tests.servers.recorder import CallRecorder
-from tests.sessions.site import ENCRYPTED, Site, store, values
-from tests.wsgi.raw import Options, nothing, page
-
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
-
+from tests.wsgi.raw import Options, page
 
 #: Kinds of requests, in order, and their actions.
 KINDS: dict[str, Callable[[Any], object]] = {
@@ -100,23 +96,3 @@ def test_the_table_of_calls(
         *("| " + " | ".join(row) + " |" for row in rows),
     ]
     assert "\n".join(lines) == pages.table("calls")
-
-
-@pytest.mark.parametrize("middleware", ["beaker", "ours"])
-def test_a_request_that_ignores_the_session_makes_no_call(
-    options: Options, cookie: str, calls: CallRecorder, middleware: str
-) -> None:
-    calls.clear()
-    Site(middleware, options)(nothing, cookie)
-    assert [] == calls.operations
-
-
-def test_plain_beaker_writes_an_encrypted_session_that_was_only_read(
-    options: Options, calls: CallRecorder
-) -> None:
-    """It cannot be compared with what was loaded."""
-    site = Site("beaker", {**options, **ENCRYPTED})
-    cookie = site(store(name="Ada")).cookie
-    calls.clear()
-    site(values, cookie)
-    assert ["GetItem", "PutItem"] == calls.operations

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from http.cookies import Morsel, SimpleCookie
+from typing import Any
 
 import pytest
 from pyramid.config import Configurator
@@ -13,25 +14,17 @@ from beaker_dynamodb import ConfigurationError, DynamoDBSession
 from beaker_dynamodb.middleware import SessionMiddleware
 from beaker_dynamodb.wsgi import session_cookie
 from tests.sessions.site import COOKIE, Site, store
-from tests.wsgi.raw import page, send, wrap
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from http.cookies import Morsel
-
-    from tests.wsgi.raw import Options
+from tests.wsgi.raw import Options, page, send, wrap
 
 HTTP: dict[str, str] = {"wsgi.url_scheme": "http"}
 HTTPS: dict[str, str] = {"wsgi.url_scheme": "https"}
 
 
 def forwarded(value: str) -> dict[str, str]:
-    """Return the environment of a request that a proxy forwards over HTTP."""
     return {**HTTP, "HTTP_X_FORWARDED_PROTO": value}
 
 
 def issued(options: Options, request: Mapping[str, str], key: str = COOKIE) -> Morsel[str]:
-    """Return the cookie of a log-in."""
     response = send(wrap(page(store(name="Ada")), options), **request)
     (header,) = response.all("Set-Cookie")
     return SimpleCookie(header)[key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.cookies
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.session import SignedCookie, _session_id
@@ -15,12 +15,10 @@ from hypothesis import strategies as st
 from beaker_dynamodb import StoreUnavailable
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE, candidates, cookie_values, new_id
 from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures
+from tests.servers.endpoint import DynamoDBClient
 from tests.servers.recorder import CallRecorder
 from tests.sessions.site import COOKIE, UNKNOWN, Site, log_out, store, values
 from tests.wsgi.outage import Outage
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 #: Cookies of other programs, as seen in the field.
 OTHERS = ['p={"a": 1}', "p=a b", "p=\xe9", "p", "=x", "", 'p="unterminated', 'p="\\', "a[0]=1"]

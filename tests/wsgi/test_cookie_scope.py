@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from http.cookies import Morsel, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.sessions.site import COOKIE, Site, log_out, store, values
-
-if TYPE_CHECKING:
-    from tests.sessions.site import Action, Answer
-    from tests.wsgi.raw import Options
+from tests.sessions.site import COOKIE, Action, Answer, Site, log_out, store, values
+from tests.wsgi.raw import Options
 
 SHOP: dict[str, object] = {"cookie_domain": ".example.org", "cookie_path": "/shop"}
 
@@ -131,14 +128,6 @@ def test_an_id_of_one_does_not_open_in_the_other(public: Site, admin: Site, cook
     assert {"name": "Ada"} == public(values, cookie).result
     assert {"name": "Eve"} == admin(values, other).result
     assert {} == public(values, renamed(other, "beaker.session.id")).result
-
-
-def test_a_session_of_beakers_middleware_opens_in_both(
-    public: Site, admin: Site, beakers: Site
-) -> None:
-    cookie = beakers(store(user="Ada")).cookie
-    assert {"user": "Ada"} == public(values, cookie).result
-    assert {"user": "Ada"} == admin(values, renamed(cookie, "admin.id")).result
 
 
 def test_beakers_middleware_opens_and_keeps_sessions_of_this_package(

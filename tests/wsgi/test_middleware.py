@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -19,13 +19,10 @@ from beaker_dynamodb import (
 from beaker_dynamodb.middleware import SessionMiddleware
 from tests.beaker import items
 from tests.items.encoded import overwrite
-from tests.servers.endpoint import Endpoint
+from tests.servers.endpoint import DynamoDBClient, Endpoint
 from tests.sessions.site import Site, paste_app, store, values, visit
 from tests.wsgi.outage import WRITES, Outage
 from tests.wsgi.raw import Options, page, send, stored, wrap
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 def session_class(session: Any) -> type:
@@ -66,12 +63,6 @@ def test_the_session_class_is_chosen_by_type(options: Options) -> None:
 def test_a_session_class_that_needs_dynamodb_is_refused_at_start_with_another_type() -> None:
     with pytest.raises(ConfigurationError, match=r"session\.type is 'memory'"):
         Site("ours", {"type": "memory", "session_class": DynamoDBSession})
-
-
-def test_beakers_middleware_takes_the_session_class(options: Options, cookie: str) -> None:
-    site = Site("beaker", {**options, "session_class": DynamoDBSession})
-    assert {"name": "Ada"} == site(values, cookie).result
-    assert DynamoDBSession is site(session_class, cookie).result
 
 
 def test_a_cookie_that_browsers_drop_is_a_warning_at_startup(

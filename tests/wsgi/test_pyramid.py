@@ -31,7 +31,6 @@ def _caches() -> Iterator[None]:
 
 
 def new_session(options: Options, cookie: str = "", prefix: str = "session.", **extra: str) -> Any:
-    """Return the session of a request to an application with these settings."""
     settings = {prefix + name: value for name, value in options.items()}
     config = Configurator(settings={**settings, **extra})
     config.include("beaker_dynamodb.pyramid")
@@ -113,7 +112,6 @@ def session_cookie(response: Response) -> str:
 
 @pytest.fixture
 def cookie(options: Options) -> str:
-    """The cookie of a visitor."""
     return session_cookie(Site(visits, options)())
 
 

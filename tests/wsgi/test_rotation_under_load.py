@@ -30,7 +30,6 @@ class Tab:
         self._user, self._name, self._jar, self._clicks = user, name, jar, 0
 
     def click(self, site: Site) -> None:
-        """Count a click in the session, which must have the user and all earlier clicks."""
         expected, self._clicks = self._clicks, self._clicks + 1
 
         def action(session: Any) -> None:
@@ -41,7 +40,6 @@ class Tab:
         self._keep(site(action, self._jar["cookie"]).set_cookies)
 
     def look(self, site: Site) -> None:
-        """Only read."""
         answer = site(lambda session: session.get("user"), self._jar["cookie"])
         assert self._user == answer.result, "logged out"
         self._keep(answer.set_cookies)

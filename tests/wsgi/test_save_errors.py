@@ -91,8 +91,6 @@ def test_the_cookie_of_an_earlier_save_is_sent_after_a_failure(
 
 
 class Body:
-    """A body that counts calls of `close`."""
-
     closed = 0
 
     def __iter__(self) -> Iterator[bytes]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import beaker.middleware
 import pytest
 
+from tests.servers.endpoint import DynamoDBClient
 from tests.sessions.site import store, values
-from tests.wsgi.outage import WRITES, Outage
 from tests.wsgi.raw import Options, new_environ, page, respond, send, wrap
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 
 def visits(environ: Any, start_response: Any) -> list[bytes]:
-    """Append the path to the session; only the error document is found."""
     session, path = environ["beaker.session"], environ["PATH_INFO"]
     session.setdefault("visited", []).append(path)
     session.save()
@@ -46,22 +42,6 @@ def test_a_first_visit_creates_one_session_and_one_cookie(
     assert 1 == client.scan(TableName=options["table_name"])["Count"]
     again = send(app, response.cookie, PATH_INFO="/again")
     assert b"['/missing', '/error', '/again', '/error']" == again.body
-
-
-def test_an_error_document_does_not_repeat_a_failed_save(options: Options, outage: Outage) -> None:
-    app = wrap(visits, options)
-    cookie = send(app).cookie
-
-    def catch(environ: Any, start_response: Any) -> Any:
-        try:
-            return app(environ, start_response)
-        except Exception:
-            environ["PATH_INFO"] = "/broken"
-            return app(environ, start_response)
-
-    with outage.of(*WRITES):
-        assert b"broken" in send(catch, cookie).body
-    assert ["PutItem"] == outage.refused
 
 
 @pytest.mark.parametrize("package", [True, False], ids=["package's", "Beaker's"])

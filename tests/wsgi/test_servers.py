@@ -6,28 +6,24 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.processes.test_wsgi_servers import running
+from tests.servers.endpoint import Endpoint
 from tests.servers.web import serving
 from tests.wsgi.raw import Response
 from tests.wsgi.served import THIS_FILE, make
 
-if TYPE_CHECKING:
-    from tests.servers.endpoint import Endpoint
-
 
 def in_waitress(options: dict[str, Any]) -> AbstractContextManager[int | None]:
-    """Serve from a thread of this process, and yield the port."""
     return serving(make(**options))
 
 
 @contextmanager
 def in_gunicorn(options: dict[str, Any]) -> Iterator[int | None]:
-    """Serve from another process, and yield the port."""
     pytest.importorskip("gunicorn", reason="pip install 'beaker-dynamodb[servers]'")
     command = [sys.executable, "-m", "gunicorn", "tests.wsgi.served:application"]
     with running([*command, "-b", "127.0.0.1:0", "-w", "1", "--threads", "2"], options) as url:
@@ -45,7 +41,6 @@ Visit = Callable[..., Response]
 def visit(
     request: pytest.FixtureRequest, moto_endpoint: Endpoint, table_name: str
 ) -> Iterator[Visit]:
-    """Sends a request to a running server."""
     options = {"table_name": table_name, "endpoint": moto_endpoint.options}
     with request.param(options) as port:
 
@@ -75,11 +70,3 @@ def test_a_server(visit: Visit) -> None:
         assert (method == "GET") is (b"The session could not be saved." in failed.body)
 
     assert THIS_FILE.read_bytes() == visit("/file").body
-
-
-@pytest.mark.parametrize("visit", SERVERS[:1], indirect=True)
-def test_waitress_recognizes_files_and_lists(visit: Visit) -> None:
-    """It sends the length of these only."""
-    for path, known in (("/file", True), ("/visit", True), ("/stream", False)):
-        response = visit(path)
-        assert ([str(len(response.body))] if known else []) == response.all("Content-Length")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.cache import cache_regions, clsmap
@@ -13,10 +13,7 @@ from pyramid.config import Configurator
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
 from beaker_dynamodb.middleware import SessionMiddleware, session_filter_factory
 from tests.sessions.site import store
-from tests.wsgi.raw import page, send, wrap
-
-if TYPE_CHECKING:
-    from tests.wsgi.raw import Options
+from tests.wsgi.raw import Options, page, send, wrap
 
 WRONG = [
     ({"type": "dynamo"}, "session.type 'dynamo' does not exist; the types are cookie, "),

@@ -15,6 +15,7 @@ from tests.servers.recorder import CallRecorder
 from tests.sessions.site import log_out, store
 from tests.wsgi.outage import WRITES, Outage
 from tests.wsgi.raw import Options, page, send, wrap
+from tests.wsgi.test_streams import generator
 
 #: Seconds. The access time is refreshed after 10 % of it.
 COOKIE_LIFE, INTERVAL = 300, 30
@@ -49,7 +50,6 @@ class Browser:
         return found
 
     def take(self, set_cookies: list[str]) -> bool:
-        """Take the cookie of a response; return whether there was one."""
         for header in set_cookies:
             self.cookie, *attributes = header.split("; ")
             named = dict(one.lower().split("=", 1) for one in attributes if "=" in one)
@@ -58,7 +58,6 @@ class Browser:
         return bool(set_cookies)
 
     def visit(self, action: Action) -> bool:
-        """Make a request; return whether it set the cookie."""
         assert self.end is None or self._clock.now < self.end, "the browser has no cookie"
         return self.take(self.send(action))
 
@@ -89,17 +88,6 @@ def test_each_write_and_each_refresh_sends_the_cookie_and_a_read_does_not(
         assert writes is browser.visit(action)
         assert writes is ("PutItem" in calls.operations)
         assert (clock.now + COOKIE_LIFE if writes else before) == browser.end
-
-
-def test_a_busy_user_keeps_the_cookie_and_an_idle_one_does_not(
-    browser: Browser, clock: Clock
-) -> None:
-    browser.visit(store(name="Ada"))
-    for pause in (INTERVAL - 1, COOKIE_LIFE - INTERVAL) * 10:
-        clock.advance(pause)
-        browser.visit(read)
-    assert browser.end is not None
-    assert clock.now + COOKIE_LIFE - INTERVAL <= browser.end <= clock.now + COOKIE_LIFE
 
 
 @pytest.mark.parametrize("expires", [True, False, datetime(2030, 1, 1)])
@@ -195,19 +183,6 @@ def test_a_save_of_a_session_that_has_ended_sends_no_cookie(
 # -- too late ---------------------------------------------------------------------------------
 
 
-def streaming(action: Action) -> Any:
-    """Return an application that reads its session, and acts on it while the body is sent."""
-
-    def app(environ: Any, start_response: Any) -> Any:
-        session = environ["beaker.session"]
-        session.get("name")
-        start_response("200 OK", [])
-        yield b"page"
-        action(session)
-
-    return app
-
-
 @pytest.mark.parametrize(
     ("action", "warns"),
     [(store(name="Eve"), False), (set_timeout(60), True), (log_in, True)],
@@ -224,7 +199,7 @@ def test_only_a_cookie_with_other_content_is_too_late_after_the_start(
 ) -> None:
     browser.visit(store(name="Ada"))
     clock.advance(INTERVAL if due else 1)
-    response = send(wrap(streaming(action), browser.options), browser.cookie)
+    response = send(wrap(generator(action, before=read), browser.options), browser.cookie)
     assert due is bool(response.all("Set-Cookie"))
     assert warns is ("too late to set its cookie" in caplog.text)
 
@@ -232,12 +207,9 @@ def test_only_a_cookie_with_other_content_is_too_late_after_the_start(
 def test_a_new_session_that_is_written_again_during_the_body_is_not_too_late(
     browser: Browser, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def app(environ: Any, start_response: Any) -> Any:
-        store(name="Ada")(environ["beaker.session"])
-        start_response("200 OK", [])
-        yield b"page"
+    def change(session: Any) -> None:
         clock.advance(10)
-        store(name="Eve")(environ["beaker.session"])
+        store(name="Eve")(session)
 
-    assert send(wrap(app, browser.options)).cookie
+    assert send(wrap(generator(change, before=store(name="Ada")), browser.options)).cookie
     assert "too late" not in caplog.text

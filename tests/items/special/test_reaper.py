@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -12,15 +13,10 @@ from beaker_dynamodb import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.dynamodb.rate_limiter import RateLimiter
 from beaker_dynamodb.items.reaper import Reaped, reap
+from beaker_dynamodb.items.store import ItemStore
 from tests.clock import Clock
-from tests.opening import payload
+from tests.opening import Opener, payload
 from tests.servers.recorder import CallRecorder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from beaker_dynamodb.items.store import ItemStore
-    from tests.opening import Opener
 
 pytestmark = pytest.mark.both_servers
 
@@ -31,7 +27,6 @@ def store(options: dict[str, Any]) -> ItemStore:
 
 
 def last(sums: Iterable[Reaped]) -> Reaped:
-    """Run a reaper to its end and return the sums."""
     *_, all_of_them = sums
     assert all_of_them.state is None
     return all_of_them

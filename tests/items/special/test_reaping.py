@@ -6,17 +6,14 @@ import json
 import logging
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.items import background_reaper
-from tests.opening import payload
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.opening import Opener
+from tests.clock import Clock
+from tests.opening import Opener, payload
 
 #: A program whose reapers wait for an hour.
 THREADS = """
@@ -83,7 +80,6 @@ for _ in range(3):
 
 
 def run(program: str, options: dict[str, Any]) -> str:
-    """Run a program in a separate Python process, and return its output."""
     given = {name: value for name, value in options.items() if name != "clock"}
     # Python 3.12 warns about a fork in a process with threads; a test is about the consequences.
     command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from beaker.session import Session
@@ -21,18 +21,15 @@ from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items import chunks
 from beaker_dynamodb.items.item import item_size
 from beaker_dynamodb.items.special_keys import SpecialKeys
+from tests.clock import Clock
+from tests.opening import Opener
 from tests.servers.recorder import CallRecorder
 from tests.sessions.driven import Visitor, save, stored_sessions
-
-if TYPE_CHECKING:
-    from tests.clock import Clock
-    from tests.opening import Opener
 
 SPECIAL = ("userId", "user.name", "token", "admin")
 
 
 def special(table: Opener) -> dict[str, Any]:
-    """Return the special attributes of the only session."""
     (item,) = stored_sessions(table.client, table.table_name)
     return {name: value for name, value in item.items() if name in SPECIAL}
 
@@ -76,16 +73,6 @@ def test_what_was_merged_is_what_is_copied(visitor: Visitor, table: Opener) -> N
     save(first, userId=42)
     save(second, user={"name": "Ann"})
     assert {"userId": {"N": "42"}, "user.name": {"S": "Ann"}} == special(table)
-
-
-def test_a_touch_keeps_them(visitor: Visitor, table: Opener, clock: Clock) -> None:
-    visitor.starts(userId=42)
-    before = table.item()
-    clock.advance(1000)
-    visitor.request().save()
-    after = table.item()
-    assert before["userId"] == after["userId"]
-    assert before["accessed"] != after["accessed"]
 
 
 def test_a_new_id_and_hashing_keep_them(visitor: Visitor, table: Opener) -> None:

@@ -1,4 +1,4 @@
-"""The policies and the table of permissions match what the command prints."""
+"""What the pages say that the commands print: transcripts, templates and policies."""
 
 from __future__ import annotations
 
@@ -8,14 +8,52 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+import yaml
 from click.testing import CliRunner
 
+from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.cli.iam_policy import policy_document
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.converters import SpecialKey
 from beaker_dynamodb.config.parse import Options
 from beaker_dynamodb.dynamodb import table
 from tests.docs.pages import page
+from tests.opening import payload
+from tests.servers.endpoint import Endpoint
+
+#: Without `session.`, the settings of the application in production.ini.
+SETTINGS = {"table_name": "myapp-sessions", "timeout": "1800", "special_keys": "userId:S:index"}
+DIGEST = re.compile("@[0-9a-f]{16}")
+
+
+def settled(output: str) -> str:
+    """Replace the numbers and digests in a command's output."""
+    return re.sub(r"\d+(\.\d+)?", "9", DIGEST.sub("@digest", output))
+
+
+def test_the_transcripts(aws: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command prints what the page shows, apart from digests, times and units."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    lines = "".join(f"session.{name} = {value}\n" for name, value in SETTINGS.items())
+    Path("production.ini").write_text(f"[app:main]\nsession.type = ext:dynamodb\n{lines}")
+    text = "".join(block.code for block in page("docs/howto/operate.md").blocks("console"))
+    examples = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
+    digest = ""
+    for command, expected in examples:
+        if "sessions list" in command:
+            for n in range(3):
+                options = {**SETTINGS, "region_name": "eu-west-1", "timeout": 1920}
+                DynamoDBNamespaceManager(f"id-{n}", **options)["session"] = payload(userId="42")
+        _, *arguments = shlex.split(DIGEST.sub(digest, command) if digest else command)
+        result = CliRunner().invoke(cli, arguments)
+        assert 0 == result.exit_code
+        assert settled(expected) == settled(result.stdout + result.stderr)
+        if found := DIGEST.search(result.stdout):
+            digest = found[0]
+    assert 4 == len(examples)
+
 
 PERMISSIONS = page("docs/howto/iam-permissions.md")
 
@@ -68,3 +106,10 @@ def test_the_policy_of_a_shared_table(tmp_path: Path) -> None:
     (of_cache,) = printed[1]["Statement"]
     keys = of_cache["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
     assert ["shop-cache:*"] == keys
+
+
+def test_the_template() -> None:
+    (shown,) = page("docs/howto/create-the-table.md").blocks("yaml")
+    settings = ["--url", "dynamodb://eu-west-1/myapp-sessions"]
+    result = CliRunner().invoke(cli, ["template", "--format", "yaml", *settings])
+    assert (0, yaml.safe_load(shown.code)) == (result.exit_code, yaml.safe_load(result.stdout))

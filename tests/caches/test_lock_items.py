@@ -1,4 +1,4 @@
-"""The exact requests for lock items."""
+"""Lock items: the exact requests for them, and locks and values that come too late."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, PayloadError
+from beaker_dynamodb.caches import lease
 from beaker_dynamodb.caches.lock_items import LockItem, LockItems
+from beaker_dynamodb.caches.lock_registry import LockRegistry
 from beaker_dynamodb.items.keys import Key
-from tests.caches.conftest import Options
+from tests.caches.conftest import LEASE, MakeLock, Options, Time
 from tests.stubbed import TABLE, Script
 
 KEY = Key("cache:|lock|pages|k")
@@ -57,9 +59,7 @@ def test_a_lock_is_acquired_if_it_is_free_or_abandoned(
         assert lock_items(script).acquire(KEY, LOCK, abandoned) is None
 
 
-def test_a_lock_acquired_without_a_response_is_not_treated_as_another_owners(
-    options: Options,
-) -> None:
+def test_a_lock_acquired_without_a_response_is_not_another_owners(options: Options) -> None:
     locks = LockItems(DynamoDBNamespaceManager("news", **options).backend.items)
     assert locks.acquire(KEY, LOCK, None) is None
     assert locks.acquire(KEY, LOCK, None) is None
@@ -92,3 +92,87 @@ def test_the_error_names_what_is_damaged(name: str, value: dict[str, str]) -> No
         locks = lock_items(script)
         with pytest.raises(PayloadError, match=r"^an item of type 'beaker-lock' is damaged: \w*E"):
             locks.read(KEY)
+
+
+def test_a_late_release_deletes_no_other_lock(
+    make_lock: MakeLock, time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two, three = make_lock(), make_lock(), make_lock()
+    one.acquire()
+    two.acquire(wait=False)
+    time.advance(LEASE)
+    assert one.lost
+    assert two.acquire(wait=False)
+    one.release()
+    assert not three.acquire(wait=False)
+    assert caplog.messages == ["a creation lock was taken over before it was released"]
+
+
+def test_a_lost_lease_is_not_passed_to_the_next_thread(make_lock: MakeLock, time: Time) -> None:
+    lock = make_lock()
+    lock.acquire()
+    lock._waiting = 1  # a thread that runs only after the lease has expired
+    lock.release()
+    lock._waiting = 0
+    time.advance(LEASE)
+    assert lock.acquire(wait=False)
+    assert not lock.lost
+    lock.release()
+
+
+def test_after_one_lease_other_processes_get_the_lock(make_lock: MakeLock, time: Time) -> None:
+    one, two = make_lock(), make_lock()
+    one.acquire()
+    one._waiting = 1
+    time.advance(LEASE / 3)
+    one._heartbeat.renew_due()
+    time.advance(LEASE * 2 / 3 - 0.001)
+    one.release()
+    assert not two.acquire(wait=False)  # passed on to the waiting thread
+    one._waiting = 0
+    one.acquire()
+    one._heartbeat.renew_due()
+    one._waiting = 1
+    time.advance(lease.HELD_ELSEWHERE_SECONDS)
+    one.release()
+    assert two.acquire(wait=False)
+
+
+@pytest.mark.parametrize("read", [False, True])
+@pytest.mark.parametrize("meanwhile", ["nothing", "computed", "computed and cleared", "written"])
+def test_a_late_value_replaces_no_other_value(
+    options: Options, make_lock: MakeLock, time: Time, read: bool, meanwhile: str
+) -> None:
+    late = DynamoDBNamespaceManager("news", **options)
+    other = DynamoDBNamespaceManager("news", lock_timeout=58, **options)
+    lock = late.get_creation_lock(b"key")
+    lock.acquire()
+    if read:
+        assert b"key" not in late
+    time.advance(LEASE)
+    if "computed" in meanwhile:
+        successor = make_lock()
+        successor.acquire()
+        other[b"key"] = "other"
+        successor.release()
+    if "cleared" in meanwhile:
+        other.remove()
+    if meanwhile == "written":
+        other[b"key"] = "other"
+    late[b"key"] = "late"
+    expected = {"nothing": ["late"], "computed and cleared": []}.get(meanwhile, ["other"])
+    assert [other[key] for key in (b"key",) if key in other] == expected
+    lock.release()
+
+
+def test_a_late_value_does_not_replace_a_tombstone_that_was_not_read(
+    options: Options, registry: LockRegistry, time: Time
+) -> None:
+    manager = DynamoDBNamespaceManager("news", **options)
+    lock = manager.get_creation_lock(b"key")
+    lock.acquire()
+    del manager[b"key"]
+    time.advance(LEASE)
+    manager[b"key"] = "late"
+    assert b"key" not in manager
+    lock.release()
