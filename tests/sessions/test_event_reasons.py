@@ -109,10 +109,12 @@ def with_user(reporting: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_events_name_the_user(with_user: dict[str, Any], reported: list[SessionEvent]) -> None:
-    session = log_in(with_user)
+    visitor = Visitor(with_user, DynamoDBSession)
+    session = visitor.starts(userId=42)
     session.regenerate_id()
     session.save()
-    session.delete()
+    visitor.id = session.id
+    visitor.request().delete()
     assert ["created", "regenerated", "ended log_out"] == words(reported)
     assert [42] * 3 == [event.user for event in reported]
     assert "42" not in repr(reported[0]).replace(reported[0].session, "")
