@@ -10,7 +10,7 @@ from beaker.util import coerce_session_params
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Found, Result, check
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings
 from beaker_dynamodb.config.functions import import_function
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.indexes import find, index_name
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.session_options import MIN_SECRET_BYTES, SECRET_COMMAND, without_empty

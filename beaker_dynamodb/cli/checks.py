@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ParamSpec
 
 from beaker_dynamodb.cli.iam_policy import INDEX_QUERY
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import indexes, table, table_state
 from beaker_dynamodb.dynamodb.authentication import REFUSED_CREDENTIALS
 from beaker_dynamodb.dynamodb.client_factory import client_error

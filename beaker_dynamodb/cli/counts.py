@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from beaker_dynamodb.caches.lock_items import LOCK
 from beaker_dynamodb.cli.capacity import READ_UNIT_BYTES, WRITE_UNIT_BYTES
 from beaker_dynamodb.cli.times import iso
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.items.item import (
     CACHE,
     CHUNK,

@@ -12,7 +12,7 @@ import click
 
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, load
 from beaker_dynamodb.cli.table_request import Extras
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 
 #: Options that every help page shows; --help-all shows the others too.
 COMMON = ("url", "table_name", "region_name", "endpoint_url", "prefix")

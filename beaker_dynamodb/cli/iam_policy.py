@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.indexes import index_name
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.keys import Keys

@@ -15,7 +15,7 @@ from beaker_dynamodb.cli.table_request import (
     summary,
     tag_list,
 )
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import indexes, table, table_state
 from beaker_dynamodb.dynamodb.error_mapping import cause, translate
 from beaker_dynamodb.exceptions import ConfigurationError, DynamoDBError

@@ -18,7 +18,7 @@ from beaker_dynamodb.cli.session_rows import described, print_rows, summary
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.times import with_period
 from beaker_dynamodb.cli.where import conditions, find, is_digest, read_id, where_flag
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.expressions import Condition
 from beaker_dynamodb.items.keys import Keys
 from beaker_dynamodb.sessions.session_store import SessionStore

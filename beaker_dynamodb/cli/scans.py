@@ -12,7 +12,7 @@ import click
 
 from beaker_dynamodb.cli.capacity import READ_UNIT_BYTES, Capacity
 from beaker_dynamodb.cli.console import counted, progress
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import table_state
 from beaker_dynamodb.dynamodb.client import ClientSource
 from beaker_dynamodb.exceptions import AccessDenied, ConfigurationError

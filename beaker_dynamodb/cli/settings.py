@@ -8,7 +8,8 @@ from typing import Any
 
 from beaker_dynamodb.config.beaker_settings import CACHE, SESSIONS, split
 from beaker_dynamodb.config.ini import read_ini
-from beaker_dynamodb.config.parse import COMMAND_TIMEOUTS, Options, by_name, parse
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import COMMAND_TIMEOUTS, by_name, parse
 from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.items.keys import Keys
 

@@ -15,7 +15,7 @@ from beaker_dynamodb.cli.console import print_json
 from beaker_dynamodb.cli.flags import with_extras, with_settings
 from beaker_dynamodb.cli.settings import Settings
 from beaker_dynamodb.cli.table_request import Extras, create_request
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import ConfigurationError
 
 #: Name of the resource in a CloudFormation template.

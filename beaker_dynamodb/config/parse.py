@@ -14,8 +14,6 @@ from beaker_dynamodb.config.names import check_unknown
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.exceptions import ConfigurationError
 
-__all__ = ["Options", "by_name", "parse"]
-
 log = logging.getLogger("beaker_dynamodb")
 
 #: Default timeouts of commands, which may wait longer than web requests.

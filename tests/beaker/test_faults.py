@@ -11,7 +11,7 @@ from pyramid.testing import DummyRequest
 from pyramid_beaker import session_factory_from_settings
 
 from beaker_dynamodb import StoreUnavailable
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from tests.beaker import COOKIE, Browser, one_failed_read, used_client, values
 from tests.clock import Clock
 from tests.dynamodb.breakers import without_probes

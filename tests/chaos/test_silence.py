@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable
-from beaker_dynamodb.config.parse import Options, parse
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb.client_factory import CONNECT_SECONDS
 from tests.chaos import faults
 from tests.chaos.load import SITES, short_pauses

@@ -19,7 +19,8 @@ from beaker_dynamodb.cli.doctor import examine
 from beaker_dynamodb.cli.iam_policy import ON_TABLE, USES, policy_document
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.cli.settings import Settings
-from beaker_dynamodb.config.parse import Options, parse
+from beaker_dynamodb.config.options import Options
+from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.items.store import ItemStore
 from tests.cli.conftest import Described, Given, Keys, Run, Words
 from tests.cli.test_policy import allowed

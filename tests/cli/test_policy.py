@@ -12,7 +12,7 @@ from beaker_dynamodb import ConfigurationError
 from beaker_dynamodb.cli.iam_policy import policy_document
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.converters import SpecialKey
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from tests.cli.conftest import Words
 
 ACCOUNT = "123456789012"

@@ -16,7 +16,7 @@ from beaker_dynamodb import DynamoDBNamespaceManager
 from beaker_dynamodb.cli.iam_policy import policy_document
 from beaker_dynamodb.cli.main import cli
 from beaker_dynamodb.config.converters import SpecialKey
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import table
 from tests.docs.pages import page
 from tests.opening import payload

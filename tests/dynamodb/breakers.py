@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import circuit_breaker
 from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker, breaker_of
 from beaker_dynamodb.exceptions import StoreUnavailable

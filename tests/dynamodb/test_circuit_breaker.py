@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import circuit_breaker
 from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker
 from beaker_dynamodb.exceptions import StoreUnavailable

@@ -78,7 +78,7 @@ def test_200_greenlets(options: dict[str, Any]) -> None:
 
 
 LATE = """
-from beaker_dynamodb.config.parse import Options
+from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import open_circuit
 from beaker_dynamodb.dynamodb.circuit_breaker import CircuitBreaker
 
