@@ -112,7 +112,7 @@ TESTS = {
     ],
     "beaker_dynamodb/items/keys.py": _KEYS,
     "beaker_dynamodb/items/conditions.py": _ITEMS,
-    "beaker_dynamodb/items/store.py": _ITEMS,
+    "beaker_dynamodb/items/store.py": [*_ITEMS, *_sessions("signed_with_secret")],
     "beaker_dynamodb/items/chunks.py": [*_ITEMS, "tests/items/special/test_special_keys.py"],
     "beaker_dynamodb/items/signing.py": _SIGNATURES,
     "beaker_dynamodb/items/plain_pickle.py": ["tests/items/test_plain_pickle.py"],
