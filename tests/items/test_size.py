@@ -79,3 +79,17 @@ def test_a_value_that_is_too_large_does_not_replace_the_old_one(
     assert "secret" not in str(error)
     assert [] == sent.operations
     assert b"old" == manager[b"a-secret-key"]
+
+
+def test_a_session_that_is_too_large_does_not_replace_the_old_one(
+    open_namespace: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "A" * 400
+    # Stored without base64.
+    monkeypatch.setattr("beaker_dynamodb.items.chunks.MAX_VALUE_BYTES", 300)
+    open_namespace("id", compression="off")["session"] = text
+    manager = open_namespace("id", compression="off")
+    assert text == manager["session"]
+    with pytest.raises(ItemTooLarge):
+        manager["session"] = "A" * 404
+    assert text == open_namespace("id", compression="off")["session"]
