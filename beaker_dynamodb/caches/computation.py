@@ -64,7 +64,7 @@ class Computation:
     def condition(self, items: ItemStore) -> Condition:
         """Return the condition that the stored item has not changed since it was read.
 
-        If the read failed, the condition is that there is no unexpired item.
+        After a failed read: the condition that no unexpired item exists.
         """
         if not self._known:
             return items.if_new()

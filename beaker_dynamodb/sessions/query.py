@@ -111,7 +111,7 @@ class SessionQuery:
         """Delete a session if it has these special keys: one DeleteItem, and one write per chunk.
 
         :param condition: an additional condition on the session.
-        :returns: the deleted item's attributes, or None if there is no such session.
+        :returns: the deleted item's attributes, or None if the session does not exist.
         """
         try:
             answer = self._items.call(

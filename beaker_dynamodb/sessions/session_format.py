@@ -44,8 +44,9 @@ class SessionFormat:
         try:
             if isinstance(payload, SessionBytes) and not self.encrypt_key:
                 return dict((serializer or self.serializer).loads(payload) or {})
-            attributes = SimpleNamespace(**vars(self))
-            attributes.serializer = serializer or self.serializer
+            attributes: Any = self
+            if serializer is not None:
+                attributes = SimpleNamespace(**{**vars(self), "serializer": serializer})
             return dict(Session._decrypt_data(attributes, SessionBytes.text(payload)) or {})
         except PayloadError:
             raise

@@ -52,7 +52,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
         session = super()._session()
         # Beaker no longer needs it. It refers to this object, so each request's data would stay in
         # memory until the garbage collector finds the cycle.
-        del self.__dict__["_environ"]
+        self.__dict__.pop("_environ", None)  # another thread of the request may have come first
         return session
 
     def get_by_id(self, id: str) -> Any:
