@@ -33,7 +33,7 @@ def backend_for(options: dict[str, Any]) -> Backend:
     :raises ConfigurationError: an option is unknown or invalid.
     """
     try:
-        return _cached_backend(tuple(options.items()))
+        return _cached_backend(**options)
     except TypeError:
         # An option has an unhashable value, such as a list.
         return _new_backend(options)
@@ -41,8 +41,8 @@ def backend_for(options: dict[str, Any]) -> Backend:
 
 # typed: True and 1 are equal, but they are different option values.
 @lru_cache(maxsize=256, typed=True)
-def _cached_backend(items: tuple[tuple[str, Any], ...]) -> Backend:
-    return _new_backend(dict(items))
+def _cached_backend(**options: Any) -> Backend:
+    return _new_backend(options)
 
 
 def _new_backend(given: dict[str, Any]) -> Backend:

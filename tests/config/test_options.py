@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError
+from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.config.parse import parse
 
@@ -97,6 +98,12 @@ def test_strings_and_python_values_are_accepted(name: str, given: Any, expected:
 def test_a_wrong_value_is_an_error_that_names_the_option(name: str, given: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"option {name}\\b"):
         parse({name: given})
+
+
+def test_an_equal_value_of_another_type_is_checked_again() -> None:
+    assert 1 == backend_for({"timeout": 1}).options.timeout
+    with pytest.raises(ConfigurationError, match="timeout True"):
+        backend_for({"timeout": True})
 
 
 @pytest.mark.parametrize("given", [{"read_capacity_units": 1}, {"write_capacity_units": "1"}])
