@@ -64,8 +64,9 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
         # Frameworks often produce error documents in a second pass.
         if isinstance(session, SessionObject) and vars(session).get(_CREATED_FOR) == created_for:
             return session
-        session = SessionObject(environ, **self.options)
-        session.__dict__[_CREATED_FOR] = created_for
+        session = SessionObject(environ)
+        # Copied as a dict, which is faster than as keyword arguments.
+        session.__dict__.update({"_params": dict(self.options), _CREATED_FOR: created_for})
         return session
 
     def _get_session(self) -> Any:

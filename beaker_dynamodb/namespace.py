@@ -40,7 +40,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __init__(self, namespace: str, **options: Any) -> None:
         super().__init__(namespace)
         self.backend = backend_for(options)
-        self._thread = _ThreadState()
+        #: By thread id, for threads that hold a lock. Not a `threading.local`, which takes longer to
+        #: create than all the rest: each request creates a manager.
+        self._held: dict[int, _HeldLocks] = {}
         self._record: SessionRecord | None = None
 
     @property
@@ -85,7 +87,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """
         if key == SESSION_KEY:
             return self.session.exists()
-        if self._thread.write_locks:
+        if self._locks().writes:
             return True
         return self._read(key) is not _MISSING
 
@@ -101,18 +103,18 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         :raises PayloadError: the value cannot be encoded. The old value is kept.
         :raises ItemTooLarge: the value is too large. The old value is kept.
         """
-        self._thread.forget(key)
         if key == SESSION_KEY:
             self.session.write(value, expiretime)
         else:
+            self._locks().values.pop(key_bytes(key), None)
             self._entries().write(key, value, expiretime)
 
     def __delitem__(self, key: str | bytes) -> None:
         """Delete a value. A missing one is not an error."""
-        self._thread.forget(key)
         if key == SESSION_KEY:
             self.session.delete()
         else:
+            self._locks().values.pop(key_bytes(key), None)
             self._entries().delete(key)
 
     def keys(self) -> list[str | bytes]:
@@ -130,41 +132,54 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
         For a cache without a sort key, this scans the whole table.
         """
-        self._thread.values.clear()
+        self._locks().values.clear()
         if self._record is not None:
             self._record.delete()
         else:
             self._entries().remove()
 
     def _read(self, key: str | bytes) -> Any:
-        if not self._thread.read_locks:
+        locks, name = self._locks(), key_bytes(key)
+        if not locks.reads:
             return self._entries().read(key, _MISSING)
-        values, name = self._thread.values, key_bytes(key)
-        if name not in values:
-            values[name] = self._entries().read(key, _MISSING)
-        return values[name]
+        if name not in locks.values:
+            locks.values[name] = self._entries().read(key, _MISSING)
+        return locks.values[name]
 
     def acquire_read_lock(self) -> None:
         """Make this thread read each entry only once until it releases the lock.
 
         Beaker's Value evaluates ``key in namespace`` and then ``namespace[key]`` inside one lock.
         """
-        self._thread.read_locks += 1
+        self._hold(reads=1)
 
     def release_read_lock(self) -> None:
         """Release the lock, and forget the values read inside it."""
-        self._thread.read_locks -= 1
-        if not self._thread.read_locks:
-            self._thread.values.clear()
+        self._hold(reads=-1)
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
         """Begin a write by this thread. No lock is needed: every write is atomic."""
-        self._thread.write_locks += 1
+        self._hold(writes=1)
         return True
 
     def release_write_lock(self) -> None:
         """End a write."""
-        self._thread.write_locks -= 1
+        self._hold(writes=-1)
+
+    def _locks(self) -> _HeldLocks:
+        return self._held.get(threading.get_ident()) or _HeldLocks()
+
+    def _hold(self, *, reads: int = 0, writes: int = 0) -> None:
+        """Change the number of locks that this thread holds."""
+        thread, locks = threading.get_ident(), self._locks()
+        locks.reads += reads
+        locks.writes += writes
+        if not locks.reads:
+            locks.values.clear()
+        if locks.reads or locks.writes:
+            self._held[thread] = locks
+        else:
+            self._held.pop(thread, None)
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
         """Return the lock that lets only one caller across all hosts compute a value."""
@@ -199,16 +214,13 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             keep_reaping(self.backend.items)
 
 
-class _ThreadState(threading.local):
+class _HeldLocks:
     """The locks that a thread holds on a manager, and the values read inside the read lock."""
 
     def __init__(self) -> None:
-        self.read_locks = 0
-        self.write_locks = 0
+        self.reads = 0
+        self.writes = 0
         self.values: dict[bytes, Any] = {}
-
-    def forget(self, key: str | bytes) -> None:
-        self.values.pop(key_bytes(key), None)
 
 
 class DynamoDBContainer(Container):  # type: ignore[misc]  # Beaker has no type hints

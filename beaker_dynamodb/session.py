@@ -20,6 +20,7 @@ from beaker.exceptions import BeakerWarning
 from beaker_dynamodb.exceptions import DynamoDBError, PayloadError
 from beaker_dynamodb.session_lifetime import SessionWithLifetime
 from beaker_dynamodb.sessions import events
+from beaker_dynamodb.sessions.lifetime import own_timeout
 from beaker_dynamodb.sessions.merge import ACCESSED, BEAKER_KEYS, BOOKKEEPING
 from beaker_dynamodb.sessions.record import SessionRecord
 
@@ -45,8 +46,8 @@ class DynamoDBSession(SessionWithLifetime):
     _ended = False
     _ended_by_application = False
 
-    def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
-        super().__init__(request, id=id, **params)
+    def _finish(self) -> None:
+        super()._finish()
         if self._cookies_refused:
             self._storage.events.report(events.REFUSED, "", events.BAD_SIGNATURE)
 
@@ -85,8 +86,8 @@ class DynamoDBSession(SessionWithLifetime):
         # A stale cookie, perhaps for another path, must not hide a valid one.
         for value in dict.fromkeys([self.id, *self._cookie_values]):
             self._take_cookie_value(value)
-            data = self._stored_data(now)
-            record = self.namespace.session
+            record = self._open()
+            data = self._stored_data(record, now)
             if data and record.expiry is None:
                 break
             unopened.append(record)
@@ -102,8 +103,8 @@ class DynamoDBSession(SessionWithLifetime):
             return
         self._stored_id = self._browser_id = self.id
         self._apply_cookie_config(data)
-        self._keep_lifetime(data)
-        self.clear()
+        self._keep_lifetime(record, data)
+        dict.clear(self)
         self.last_accessed = data.get("_accessed_time")
         data["_accessed_time"] = now
         dict.update(self, data)
@@ -163,7 +164,7 @@ class DynamoDBSession(SessionWithLifetime):
         data[ACCESSED] = self._now()
         record, old = self._record, self._old_record
         self._set_times(data, old or record)
-        self._set_touch_interval(record, data)
+        self._set_touch_interval(record, own_timeout(data))
         payload, before = self._format.encode(data), record.item
         stored = self._store(data, payload, record, old)
         self._written = stored and record.item is not before

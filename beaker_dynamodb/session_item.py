@@ -23,7 +23,7 @@ from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, surely_differs
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.session_format import SessionFormat
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
-from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
+from beaker_dynamodb.wsgi.session_cookie import CHECKED, SessionWithCookie
 
 #: Replicas lag by less than this: "usually one second or less" (AWS developer guide, read
 #: consistency).
@@ -54,15 +54,16 @@ class SessionWithItem(SessionWithCookie):
     timeout: float | None
     namespace: DynamoDBNamespaceManager
 
-    def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
+    def _prepare(self, params: dict[str, Any]) -> None:
         params["type"] = params.get("type") or TYPES[0]
-        if not in_dynamodb(params):
+        if CHECKED not in params and not in_dynamodb(params):
             raise ConfigurationError(
                 f"DynamoDBSession needs type = ext:dynamodb, not {params['type']!r}"
             )
         clock = params.get("clock")
         self._now: Callable[[], float] = clock if callable(clock) else time.time
-        super().__init__(request, id=id, **params)
+
+    def _finish(self) -> None:
         if not self.accessed_dict:
             # Nothing was loaded. Replace the times that Beaker took from its own clock.
             dict.update(self, dict.fromkeys((ACCESSED, CREATED), self._now()))
@@ -99,9 +100,8 @@ class SessionWithItem(SessionWithCookie):
         """Forget the namespace manager; the next save opens a new one."""
         self.__dict__.pop("namespace", None)
 
-    def _stored_data(self, now: float) -> dict[str, Any]:
-        """Return the data stored under the current id, or {}; set ``record.expiry``."""
-        record = self._open()
+    def _stored_data(self, record: SessionRecord, now: float) -> dict[str, Any]:
+        """Return a session's data, or {} if it does not exist; set ``record.expiry``."""
         data = self._read_data(record, now, self._replicated_version(now))
         if record.expiry is not None and record.maybe_stale:
             # A replica may lack the latest access time, or the last log-in.
@@ -149,8 +149,8 @@ class SessionWithItem(SessionWithCookie):
         """Set the id, the version if the value has one, and whether its signature is outdated."""
         self.id = value
         self._signature_outdated = not self._cookie_values.get(value, True)
-        match = COOKIE_VALUE.fullmatch(value)
-        if match and match[2]:
+        match = COOKIE_VALUE.fullmatch(value) if "." in value else None
+        if match:
             self.id, self._browser_version = match[1], (int(match[2]), int(match[3]))
 
     def _replicated_version(self, now: float) -> int | None:

@@ -46,16 +46,17 @@ class SessionWithLifetime(SessionWithUser):
             if start is not None:
                 data[CREATED] = self[CREATED] = start
 
-    def _keep_lifetime(self, data: Mapping[str, Any]) -> None:
+    def _keep_lifetime(self, record: SessionRecord, data: Mapping[str, Any]) -> None:
         """Remember a loaded session's own timeout, and set its touch interval."""
         self._browser_timeout = own_timeout(data)
-        self._set_touch_interval(self.namespace.session, data)
+        self._set_touch_interval(record, self._browser_timeout)
 
-    def _set_touch_interval(self, record: SessionRecord, data: Mapping[str, Any]) -> None:
+    def _set_touch_interval(self, record: SessionRecord, own_timeout: float | None) -> None:
         """Shorten the touch interval if the own timeout or the cookie's lifetime is short."""
         interval_ms = record.storage.touch_interval_ms
-        cookie_lifetime = super()._cookie_lifetime if self.use_cookies else None
-        lifetime = own_timeout(data) or cookie_lifetime
+        lifetime = own_timeout
+        if lifetime is None and self.use_cookies:
+            lifetime = super()._cookie_lifetime
         if lifetime is not None:
             interval_ms = min(interval_ms, lifetime * MAX_TOUCH_FRACTION * 1000)
         record.touch_interval_ms = interval_ms

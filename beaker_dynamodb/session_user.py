@@ -124,23 +124,36 @@ class SessionWithUser(SessionWithItem):
         old: SessionRecord | None,
     ) -> bool:
         """Write the session, or move it from ``old``; return False if it was not stored."""
+        if self._users is None:
+            self._save_or_move(data, payload, record, old)
+            return not record.gone
         loaded = old or record
-        before = {} if self._users is None else dict(loaded.seen_data)
+        before = dict(loaded.seen_data)
         self.revoked = not self._register(data, record, loaded)
         if self.revoked:
             record.forget()
             record.report(events.REFUSED, events.REVOKED)
-        elif old is not None:
-            record.move_from(old, payload)
-        elif self._surely_changed(data):
-            record.write_changed(payload, data)
         else:
-            record.write(payload)
+            self._save_or_move(data, payload, record, old)
         if not record.gone and not self._confirm(record, loaded, before):
             record.forget()
         if record.gone and record.registered:
             self.revoked = True
         return not record.gone
+
+    def _save_or_move(
+        self,
+        data: Mapping[str, Any],
+        payload: Any,
+        record: SessionRecord,
+        old: SessionRecord | None,
+    ) -> None:
+        if old is not None:
+            record.move_from(old, payload)
+        elif self._surely_changed(data):
+            record.write_changed(payload, data)
+        else:
+            record.write(payload)
 
     def _register(self, data: Mapping[str, Any], record: SessionRecord, old: SessionRecord) -> bool:
         """Register the session if this save is a log-in, or changes the id of a user's session.

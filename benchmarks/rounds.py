@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 #: Calls of a part in one round.
-CALLS = 10
+CALLS = 50
 
 Name = TypeVar("Name")
 Part = Callable[[], object]

@@ -16,8 +16,7 @@ MAX_CHUNKS = 200
 
 def seconds(ms: int) -> Attributes:
     """Convert milliseconds to a Number attribute in seconds, with three decimals."""
-    sign, ms = ("-", -ms) if ms < 0 else ("", ms)
-    return {"N": f"{sign}{ms // 1000}.{ms % 1000:03d}"}
+    return {"N": f"{ms / 1000:.3f}"}
 
 
 def milliseconds(attribute: Mapping[str, str]) -> int:

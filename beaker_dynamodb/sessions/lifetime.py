@@ -16,8 +16,8 @@ from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, LOGGED_IN
 #: Key in a session's data: its own idle timeout in seconds, which overrides ``session.timeout``.
 #: The application sets it, so it is not one of `BEAKER_KEYS`.
 TIMEOUT = "_timeout"
-#: The keys that decide, besides the last access time, when a session ends.
-LIFETIME_KEYS = (TIMEOUT, LOGGED_IN, CREATED)
+#: The keys that decide when a session ends.
+LIFETIME_KEYS = (ACCESSED, TIMEOUT, LOGGED_IN, CREATED)
 #: The last second that a Python datetime can represent. Later times count as missing.
 LATEST = 253_402_300_799
 
@@ -33,6 +33,8 @@ def number_in(data: Mapping[str, Any], key: str) -> float | None:
 
 def own_timeout(data: Mapping[str, Any]) -> float | None:
     """Return the session's own idle timeout in seconds, or None without one."""
+    if TIMEOUT not in data:
+        return None
     seconds = number_in(data, TIMEOUT)
     return seconds if seconds is not None and 0 < seconds <= MAX_NUMBER else None
 

@@ -70,8 +70,8 @@ class Payload:
         self.raw = raw
         self._format = format
         self._data: Any = _NOT_DECODED
-        #: The data that decides when the session ends, if it is known without decoding.
-        self.lifetime_data: Mapping[str, Any] | None = None
+        #: The times that decide when the session ends, if they are known without decoding.
+        self.times: Mapping[str, Any] | None = None
 
     # Not functools.cached_property: before Python 3.12 it holds one lock for all sessions while the
     # application's objects are unpickled, and a fork at that moment leaves the child's copy locked.
@@ -86,6 +86,8 @@ class Payload:
     @property
     def accessed(self) -> Any:
         """Beaker's access time, or None. Most pickles need not be decoded to find it."""
+        if self.times is not None:
+            return self.times.get(ACCESSED)
         if self._data is _NOT_DECODED and isinstance(self.raw, SessionBytes):
             head = _HEAD.match(self.raw)
             if head is not None:

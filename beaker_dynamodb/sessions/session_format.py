@@ -43,7 +43,8 @@ class SessionFormat:
         """
         try:
             if isinstance(payload, SessionBytes) and not self.encrypt_key:
-                return dict((serializer or self.serializer).loads(payload) or {})
+                data = (serializer or self.serializer).loads(payload)
+                return data if type(data) is dict else dict(data or {})
             attributes: Any = self
             if serializer is not None:
                 attributes = SimpleNamespace(**{**vars(self), "serializer": serializer})

@@ -40,7 +40,8 @@ def cookie_values(header: str | None, name: str) -> list[str]:
     for cookie in (header or "").split(";"):
         found, equals, value = cookie.partition("=")
         if equals and found.strip(" \t") == name:
-            values.append(_unquoted(value.strip(" \t")))
+            value = value.strip(" \t")
+            values.append(_unquoted(value) if value.startswith('"') else value)
     return values
 
 
@@ -58,10 +59,9 @@ def candidates(header: str | None, name: str, signatures: CookieSignatures) -> d
         if verified is not None and COOKIE_VALUE.fullmatch(verified[0]):
             value, current = verified
             found[value] = found.get(value, False) or current
-    return dict(islice(found.items(), MAX_CANDIDATES))
+    return found if len(found) <= MAX_CANDIDATES else dict(islice(found.items(), MAX_CANDIDATES))
 
 
 def _unquoted(value: str) -> str:
     # Ids and signatures need no quotes, but a proxy may add them.
-    quoted = len(value) >= 2 and value[0] == value[-1] == '"'
-    return value[1:-1] if quoted else value
+    return value[1:-1] if len(value) >= 2 and value.endswith('"') else value

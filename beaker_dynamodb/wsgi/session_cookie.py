@@ -39,6 +39,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
     _cookies_refused = False
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
+        self._prepare(params)
         signatures = params.pop(CHECKED, None)
         if signatures is None:
             set_safe_defaults(params)
@@ -62,6 +63,15 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         self._signature_outdated = not self._cookie_values.get(id or "", True)
         request.setdefault("set_cookie", False)
         super().__init__(request, id=id, **params)
+        self._finish()
+
+    # Subclasses override these two methods rather than `__init__`: passing all options on to one
+    # more `__init__` takes as long as parsing the cookie.
+    def _prepare(self, params: dict[str, Any]) -> None:
+        """Check and complete the options before anything is loaded."""
+
+    def _finish(self) -> None:
+        """Complete the session after it was loaded or started."""
 
     def _create_id(self, set_new: bool = True) -> None:
         # Beaker's own id has only 122 random bits.
@@ -106,8 +116,14 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
     def _apply_cookie_config(self, data: MutableMapping[str, Any]) -> None:
         """Override a loaded session's domain and path, unless the application assigned them."""
         self._browser_scope = data.get("_domain"), data.get("_path", "/")
-        assigned = data.get(ASSIGNED_SCOPE, ())
-        data.update({name: value for name, value in self._config.items() if name not in assigned})
+        if ASSIGNED_SCOPE not in data:
+            data.update(self._config)
+            return
+        for name, value in self._config.items():
+            if name in data[ASSIGNED_SCOPE]:
+                data.setdefault(name, value)
+            else:
+                data[name] = value
 
     @property
     def _scope_changed(self) -> bool:

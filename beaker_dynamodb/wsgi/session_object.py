@@ -47,8 +47,7 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
             return session
         params = self.__dict__["_params"]
         if params.get("secure") is None:
-            secure = over_https(self.__dict__["_environ"])
-            self.__dict__["_params"] = {**params, "secure": secure}
+            params["secure"] = over_https(self.__dict__["_environ"])
         session = super()._session()
         # Beaker no longer needs it. It refers to this object, so each request's data would stay in
         # memory until the garbage collector finds the cycle.
@@ -193,6 +192,8 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
         :param streamed: whether application code ran after the response started.
         """
+        if not (self.marked or streamed or self.cookies_to_set):
+            return  # as in most requests
         sent = self._cookie_terms
         try:
             # With `session.auto`, changes are saved without a call to `save`, until a save fails.

@@ -144,6 +144,16 @@ def test_nothing_is_remembered_outside_the_outermost_read_lock(
     assert ["GetItem", "PutItem", "GetItem", "GetItem"] == sent.operations
 
 
+def test_a_manager_forgets_a_thread_that_holds_no_lock(open_namespace: Opener) -> None:
+    manager = open_namespace()
+    manager.acquire_write_lock()
+    manager.acquire_read_lock()
+    manager.release_read_lock()
+    assert [threading.get_ident()] == list(manager._held)
+    manager.release_write_lock()
+    assert {} == manager._held
+
+
 def test_threads_do_not_share_what_they_read(open_namespace: Opener, sent: CallRecorder) -> None:
     manager = open_namespace()
     manager[b"k"] = 1
