@@ -40,8 +40,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __init__(self, namespace: str, **options: Any) -> None:
         super().__init__(namespace)
         self.backend = backend_for(options)
-        #: By thread id, for threads that hold a lock. Each request creates a manager, and creating a
-        #: `threading.local` takes longer than the rest of it.
+        #: By thread id, for threads that hold a lock. Each request creates a manager, and a
+        #: `threading.local` takes longer to create than the rest of it.
         self._held: dict[int, _HeldLocks] = {}
         self._record: SessionRecord | None = None
 
