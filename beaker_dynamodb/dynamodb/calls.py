@@ -11,7 +11,7 @@ from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb import table
 from beaker_dynamodb.dynamodb.authentication import Remedy, remedy
 from beaker_dynamodb.dynamodb.circuit_breaker import breaker_of
-from beaker_dynamodb.dynamodb.client import ClientSource, connection_key
+from beaker_dynamodb.dynamodb.client import ClientSource
 from beaker_dynamodb.dynamodb.error_mapping import (
     ConditionFailed,
     Contended,
@@ -199,7 +199,7 @@ class TableCalls:
     def _make_usable(self) -> None:
         """Create the table or wait until it can be used, in only one thread of this process."""
         options = self.options
-        key = (connection_key(options), options.client, options.table_name)
+        key = self.client.key, options.table_name
         attempt = _attempts().setdefault(key, SharedAttempt())
         try:
             attempt(lambda: table.make_usable(self.client(), options, self.sleep), options.clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from beaker_dynamodb.config.options import Options
@@ -92,7 +93,7 @@ class _SharedClient:
 
 
 #: Processes must not share connections.
-_clients: PerProcess[dict[tuple[Any, ...], _SharedClient]] = PerProcess(dict)
+_clients: PerProcess[dict[Hashable, _SharedClient]] = PerProcess(dict)
 
 
 class ClientSource:
@@ -100,7 +101,10 @@ class ClientSource:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._key = connection_key(options)
+        #: Identifies the client within a process.
+        self.key: Hashable = options.client
+        if options.client is None:
+            self.key = connection_key(options)
         self._given: Transport | None = None
         if options.client is not None:
             guard(options.client, options)
@@ -139,4 +143,4 @@ class ClientSource:
 
     def _shared(self) -> _SharedClient:
         clients = _clients()
-        return clients.get(self._key) or clients.setdefault(self._key, _SharedClient())
+        return clients.get(self.key) or clients.setdefault(self.key, _SharedClient())

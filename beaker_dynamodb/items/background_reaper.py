@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from beaker_dynamodb.dynamodb import calls
-from beaker_dynamodb.dynamodb.client import connection_key
 from beaker_dynamodb.dynamodb.forks import PerProcess
 from beaker_dynamodb.items.reaper import reap
 from beaker_dynamodb.items.store import ItemStore
@@ -28,7 +27,7 @@ def keep_reaping(items: ItemStore) -> None:
     Each process has one thread per table and prefix. These threads do not delay its exit.
     """
     options, started = items.options, _started()
-    key = (options.client, connection_key(options), options.table_name, options.prefix)
+    key = items.client.key, options.table_name, options.prefix
     if key in started:
         return
     with _lock():

@@ -140,7 +140,7 @@ class Codec(Signatures):
         codec, _, step = item.codec.partition(",")
         try:
             data = decompress(item.data, step) if step else item.data
-            return self._deserialize(data, codec, plain_only=self.plain_only(item))
+            return self._deserialize(data, codec, item)
         except PayloadError as error:
             if not signed or isinstance(error, Undecodable):
                 raise
@@ -154,11 +154,11 @@ class Codec(Signatures):
                 f"stored bytes cannot be decoded as {codec}: {type(error).__name__}"
             ) from cause(error)
 
-    def _deserialize(self, data: bytes, codec: str, *, plain_only: bool) -> Any:
+    def _deserialize(self, data: bytes, codec: str, item: Item) -> Any:
         if codec == "b64":
             return SessionBytes(data)
         if codec == "pickle":
-            return plain_pickle.loads(data) if plain_only else _unpickle(data)
+            return plain_pickle.loads(data) if self.plain_only(item) else _unpickle(data)
         if codec == "json":
             return json.loads(data)
         if codec == "nonce+b64":
@@ -166,7 +166,7 @@ class Codec(Signatures):
             return (b64encode(head) + b64encode(tail)).decode()
         if codec == "text":
             return data.decode("utf-8", "surrogatepass")
-        if codec in ("object", "object-str") and not plain_only:
+        if codec in ("object", "object-str") and not self.plain_only(item):
             return self._loads(data.decode() if codec == "object-str" else data)
         raise PayloadError(f"the codec {codec!r} is unknown to this version, or needs a signature")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 from beaker_dynamodb.dynamodb import calls
+
+T = TypeVar("T")
 
 #: Time limit for the retries of one save.
 CONFLICT_SECONDS = 5.0
@@ -43,12 +45,11 @@ class ConflictRetry:
         self._call_seconds: list[float] = []
         self.conflicts = 0
 
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Measure the duration of a call."""
+    def timed(self, call: Callable[[], T]) -> T:
+        """Make a call, measure its duration, and return its result."""
         began = self._monotonic()
         try:
-            yield
+            return call()
         finally:
             self._call_seconds.append(self._monotonic() - began)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from beaker_dynamodb.dynamodb.client import connection_key
 from beaker_dynamodb.dynamodb.error_mapping import ConditionFailed
 from beaker_dynamodb.exceptions import (
     DynamoDBError,
@@ -34,8 +33,7 @@ class MergingSave:
         self._old_key = old_key
         self._retry = self._storage.conflict_retry()
         options = self._storage.options
-        client = connection_key(options) if options.client is None else options.client
-        name = client, options.table_name, state.key
+        name = self._storage.items.client.key, options.table_name, state.key
         terms = options, state.lifetime, state.cookie_name
         #: Whether the session already existed, so that this save must not report its creation.
         self._existed = state.item is not None
@@ -119,8 +117,7 @@ class MergingSave:
             touch_interval_ms=self._state.touch_interval_ms,
         )
         combined.begin(item.writer)
-        with self._retry.timed():
-            self._put(item, accessed_by_ms)
+        self._retry.timed(lambda: self._put(item, accessed_by_ms))
         combined.settle(Stored(item, payload), item.writer)
 
     def _put(self, item: Item, accessed_by_ms: int) -> None:

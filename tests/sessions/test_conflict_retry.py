@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from beaker_dynamodb import SessionConflict
@@ -16,8 +18,7 @@ from tests.sessions.threads import Threads, conflicting, error_of
 def after_calls(clock: Clock, *seconds: float) -> ConflictRetry:
     retry = ConflictRetry(clock)
     for duration in seconds:
-        with retry.timed():
-            clock.advance(duration)
+        retry.timed(partial(clock.advance, duration))
     return retry
 
 
@@ -39,8 +40,7 @@ def test_pauses_grow_with_latency_and_conflicts(
     monkeypatch.setattr("random.uniform", lambda low, high: high - low)
     pauses: list[float] = []
     retry = ConflictRetry(clock, pauses.append)
-    with retry.timed():
-        clock.advance(0.1)
+    retry.timed(partial(clock.advance, 0.1))
     paused = []
     for _ in range(20):
         assert retry.again()
