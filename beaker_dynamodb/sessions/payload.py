@@ -23,14 +23,24 @@ from beaker_dynamodb.sessions.merge import ACCESSED
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
-#: A key that Beaker puts before the access time, and its value: a string, a float, None, or a
-#: string that the pickle contains already.
-_ENTRY = (
-    rb"X.\0\0\0(?:_domain|_path|_creation_time)q."
-    rb"(?:X.\0\0\0[!-~]{0,255}q.|G.{8}|N|h.)"
+
+def _head(start: bytes, string: bytes, memoize: bytes) -> bytes:
+    """Return a pattern for the beginning of a session's pickle in one protocol."""
+    # Keys that Beaker puts before the access time. Their values are a string, a float, None, or a
+    # string that the pickle contains already.
+    text = string + b"[!-~]{0,255}" + memoize
+    entry = string + b"(?:_domain|_path|_creation_time)" + memoize + b"(?:" + text + b"|G.{8}|N|h.)"
+    return start + rb"\((?:" + entry + b")*" + string + b"_accessed_time" + memoize + b"G"
+
+
+#: The beginning of a session's pickle, up to the eight bytes of the access time: in protocol 2,
+#: which Beaker writes, and in 4 (session_format.py).
+_HEAD = re.compile(
+    _head(rb"\x80\x02}q\x00", rb"X.\0\0\0", rb"q.")
+    + b"|"
+    + _head(rb"\x80\x04\x95.{8}}\x94", rb"\x8c.", rb"\x94"),
+    re.DOTALL,
 )
-#: The beginning of a session's pickle, up to the eight bytes of the access time.
-_HEAD = re.compile(rb"\x80\x02}q\x00\((?:" + _ENTRY + rb")*X\x0e\0\0\0_accessed_timeq.G", re.DOTALL)
 #: The access time, after the opcode ``G``.
 _DOUBLE = struct.Struct(">d")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,21 @@ from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items import plain_pickle
 from beaker_dynamodb.items.codec import SessionBytes
 
+#: Beaker reads every protocol, but writes 2. This one takes a quarter less space after compression.
+#: Protocol 5 stores a bytearray in a way that plain_pickle.py refuses.
+PROTOCOL = 4
+
+
+class SmallPickles(PickleSerializer):  # type: ignore[misc]  # Beaker has no type hints
+    """Beaker's serializer, with smaller pickles."""
+
+    def dumps(self, data: object) -> bytes:
+        """Return a pickle."""
+        return pickle.dumps(data, PROTOCOL)
+
+
+_SMALL_PICKLES = SmallPickles()
+
 
 class SessionFormat:
     """A `PayloadFormat` with the serializer and the keys from one session's options.
@@ -23,17 +39,14 @@ class SessionFormat:
     """
 
     def __init__(self, session: Session) -> None:
-        self.serializer = session.serializer
+        #: Whether the serializer is Beaker's pickle serializer.
+        self.pickles = type(session.serializer) is PickleSerializer
+        self.serializer = _SMALL_PICKLES if self.pickles else session.serializer
         # Beaker's functions read these attributes.
         self.encrypt_key = session.encrypt_key
         self.validate_key = session.validate_key
         self.encrypt_nonce_size = session.encrypt_nonce_size
         self.crypto_module = session.crypto_module
-
-    @property
-    def pickles(self) -> bool:
-        """Whether the serializer is Beaker's pickle serializer."""
-        return type(self.serializer) is PickleSerializer
 
     def decode(self, payload: Any, serializer: Any = None) -> dict[str, Any]:
         """Return the data of a payload.

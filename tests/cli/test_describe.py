@@ -24,22 +24,24 @@ def test_no_module_is_imported() -> None:
     assert "this" not in sys.modules
 
 
-def test_objects_are_shown_as_their_class() -> None:
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_objects_are_shown_as_their_class(protocol: int) -> None:
     value = [date(2026, 1, 2), OrderedDict(a=1), {1}, b"\xff", {2: "x"}, Decimal("1.5"), [[]]]
-    described = describe_pickle(pickle.dumps(value, 2))
+    described = describe_pickle(pickle.dumps(value, protocol))
     expected = ["<datetime.date>", "<collections.OrderedDict>", [1], r"b'\xff'", {"2": "x"}, "1.5"]
     assert [*expected, [[]]] == described
     json.dumps(described)
 
 
-def test_cycles_and_billions_of_values_are_cut() -> None:
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_cycles_and_billions_of_values_are_cut(protocol: int) -> None:
     cycle: list[Any] = []
     cycle.append(cycle)
     many: list[Any] = ["x"] * 1000
     for _ in range(30):
         many = [many, many]
     for value in (cycle, many):
-        shown = json.dumps(describe_pickle(pickle.dumps(value, 2)), ensure_ascii=False)
+        shown = json.dumps(describe_pickle(pickle.dumps(value, protocol)), ensure_ascii=False)
         assert TRUNCATED in shown
         assert len(shown) < 20 * MAX_VALUES
 
