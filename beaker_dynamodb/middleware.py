@@ -42,7 +42,8 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
     ) -> None:
         config = session_options.without_empty(config or {})
         kwargs = session_options.without_empty(kwargs)
-        super().__init__(wrap_app, config, environ_key, **kwargs)
+        with session_options.converted_errors():
+            super().__init__(wrap_app, config, environ_key, **kwargs)
         self._on_save_error = session_options.complete(self.options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -53,7 +53,8 @@ def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
     import pyramid_beaker
 
     settings = session_options.without_empty(settings)
-    session_class = pyramid_beaker.session_factory_from_settings(settings)
+    with session_options.converted_errors():
+        session_class = pyramid_beaker.session_factory_from_settings(settings)
     return _pyramid_session_class(session_class, session_options.complete(session_class._options))
 
 

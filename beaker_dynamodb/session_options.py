@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import beaker.session
@@ -52,6 +53,17 @@ def without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
             continue
         kept[key] = value
     return kept
+
+
+@contextmanager
+def converted_errors() -> Iterator[None]:
+    """Raise ConfigurationError instead of the plain Exception with which Beaker refuses a value."""
+    try:
+        yield
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        raise ConfigurationError(f"a session option is wrong: {error}") from None
 
 
 def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:

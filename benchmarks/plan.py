@@ -43,7 +43,7 @@ class Plan:
     redis_rounds: int = 60
     served_rounds: int = 9
     parts_rounds: int = 100
-    scaling_rounds: int = 8
+    scaling_rounds: int = 16
     growth_rounds: int = 10
     items: int = 10_000
 
@@ -66,7 +66,7 @@ QUICK = Plan(
     redis_rounds=30,
     served_rounds=3,
     parts_rounds=40,
-    scaling_rounds=4,
+    scaling_rounds=12,
     growth_rounds=4,
     items=1_000,
 )

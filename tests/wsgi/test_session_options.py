@@ -22,6 +22,8 @@ WRONG = [
     ({"signing_keys": ""}, "signing_keys is empty"),
     ({"tabel_name": "x"}, "did you mean 'table_name'"),
     ({"read_timeout": "soon"}, "option read_timeout 'soon'"),
+    ({"secure": "perhaps"}, "secure"),
+    ({"timeout": "soon"}, "timeout"),
     ({"previous_secrets": "a"}, r"previous_secrets is set without session\.secret"),
     # Cookies that browsers drop.
     ({"key": "__Host-sid", "secure": "false"}, "unless it has secure = true"),
