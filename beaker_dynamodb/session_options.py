@@ -63,7 +63,7 @@ def converted_errors() -> Iterator[None]:
     except Exception as error:
         if type(error) is not Exception:
             raise
-        raise ConfigurationError(f"a session option is wrong: {error}") from None
+        raise ConfigurationError(str(error)) from None
 
 
 def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:

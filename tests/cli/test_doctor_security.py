@@ -9,6 +9,7 @@ from wsgiref.simple_server import demo_app
 
 import pytest
 
+from beaker_dynamodb import ConfigurationError
 from beaker_dynamodb.cli.check_security import check_security
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Result
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings, load
@@ -140,7 +141,7 @@ def test_the_name_of_the_cookie_and_the_timeouts(
 def test_a_value_with_which_beaker_does_not_start_is_an_error(
     tmp_path: Path, given: dict[str, str]
 ) -> None:
-    with pytest.raises(Exception, match=next(iter(given))) as raised:
+    with pytest.raises(ConfigurationError, match=next(iter(given))) as raised:
         SessionMiddleware(demo_app, {f"session.{name}": value for name, value in given.items()})
     result = of_ini(tmp_path, **given)["Beaker's settings"]
     assert ERROR == result.status
