@@ -51,10 +51,12 @@ class SessionWithLifetime(SessionWithUser):
         self._browser_timeout = own_timeout(data)
         self._set_touch_interval(record, self._browser_timeout)
 
-    def _set_touch_interval(self, record: SessionRecord, own_timeout: float | None) -> None:
-        """Shorten the touch interval if the own timeout or the cookie's lifetime is short."""
+    def _set_touch_interval(self, record: SessionRecord, lifetime: float | None) -> None:
+        """Shorten the touch interval if the own timeout or the cookie's lifetime is short.
+
+        :param lifetime: the session's own timeout in seconds, or None.
+        """
         interval_ms = record.storage.touch_interval_ms
-        lifetime = own_timeout
         if lifetime is None and self.use_cookies:
             lifetime = super()._cookie_lifetime
         if lifetime is not None:
