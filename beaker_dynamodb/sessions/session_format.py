@@ -56,8 +56,7 @@ class SessionFormat:
         """
         try:
             if isinstance(payload, SessionBytes) and not self.encrypt_key:
-                data = (serializer or self.serializer).loads(payload)
-                return data if type(data) is dict else dict(data or {})
+                return dict((serializer or self.serializer).loads(payload) or {})
             attributes: Any = self
             if serializer is not None:
                 attributes = SimpleNamespace(**{**vars(self), "serializer": serializer})
