@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from base64 import b64decode
 from typing import Any
 from unittest import mock
 
@@ -26,7 +27,7 @@ from beaker_dynamodb.sessions import merge, record
 from beaker_dynamodb.sessions.payload import BEAKER, Payload, same_except_access_time
 from beaker_dynamodb.sessions.session_format import SessionFormat
 from tests.sessions.driven import Visitor
-from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, store
+from tests.sessions.site import ENCRYPTED, MIDDLEWARES, Site, store, values
 
 TIMES = {"_creation_time": 1.5, "_accessed_time": 2.5}
 #: A value that looks like the beginning of a session.
@@ -166,6 +167,15 @@ def test_unchanged_sessions_of_the_middlewares_are_the_same(
         seen, mine = call.args
         assert seen != mine
         assert same_except_access_time(seen, mine)
+
+
+def test_beaker_reads_the_newer_protocol_of_this_packages_middleware(
+    options: dict[str, Any],
+) -> None:
+    cookie = Site("ours", options)(store(name="Ada")).cookie
+    payload = DynamoDBNamespaceManager(cookie.partition("=")[2], **options)["session"]
+    assert b"\x80\x04" == b64decode(payload)[:2]
+    assert {"name": "Ada"} == Site("beaker", options)(values, cookie).result
 
 
 def test_a_payload_is_decoded_while_another_one_is() -> None:
