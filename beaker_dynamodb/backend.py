@@ -39,7 +39,8 @@ def backend_for(options: dict[str, Any]) -> Backend:
         return _new_backend(options)
 
 
-# typed: True and 1 are equal, but they are different option values.
+# typed: True and 1 are equal, but different option values. Keyword arguments, because `typed` does
+# not look inside a tuple.
 @lru_cache(maxsize=256, typed=True)
 def _cached_backend(**options: Any) -> Backend:
     return _new_backend(options)

@@ -42,8 +42,8 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
     ) -> None:
         config = session_options.without_empty(config or {})
         kwargs = session_options.without_empty(kwargs)
-        with session_options.converted_errors():
-            super().__init__(wrap_app, config, environ_key, **kwargs)
+        session_options.check_beakers(config)
+        super().__init__(wrap_app, config, environ_key, **kwargs)
         self._on_save_error = session_options.complete(self.options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -66,7 +66,8 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
         if isinstance(session, SessionObject) and vars(session).get(_CREATED_FOR) == created_for:
             return session
         session = SessionObject(environ)
-        # Copied as a dict, which is faster than as keyword arguments.
+        # A copy: the session sets `secure` in it for this request. Passing the options as keyword
+        # arguments would take longer.
         session.__dict__.update({"_params": dict(self.options), _CREATED_FOR: created_for})
         return session
 

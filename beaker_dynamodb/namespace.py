@@ -40,9 +40,10 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def __init__(self, namespace: str, **options: Any) -> None:
         super().__init__(namespace)
         self.backend = backend_for(options)
-        #: By thread id, for threads that hold a lock. Each request creates a manager, and a
-        #: `threading.local` takes longer to create than the rest of it.
-        self._held: dict[int, _HeldLocks] = {}
+        #: The locks of each thread that holds any. Not a `threading.local`: creating one takes
+        #: longer than the rest of this method, and every request creates a manager. Not by thread
+        #: id: after a fork, another thread may get the id of one that held a lock.
+        self._held: dict[threading.Thread, _HeldLocks] = {}
         self._record: SessionRecord | None = None
 
     @property
@@ -106,7 +107,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         if key == SESSION_KEY:
             self.session.write(value, expiretime)
         else:
-            self._locks().values.pop(key_bytes(key), None)
+            self._forget(key)
             self._entries().write(key, value, expiretime)
 
     def __delitem__(self, key: str | bytes) -> None:
@@ -114,7 +115,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         if key == SESSION_KEY:
             self.session.delete()
         else:
-            self._locks().values.pop(key_bytes(key), None)
+            self._forget(key)
             self._entries().delete(key)
 
     def keys(self) -> list[str | bytes]:
@@ -146,34 +147,38 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             locks.values[name] = self._entries().read(key, _MISSING)
         return locks.values[name]
 
+    def _forget(self, key: str | bytes) -> None:
+        self._locks().values.pop(key_bytes(key), None)
+
     def acquire_read_lock(self) -> None:
         """Make this thread read each entry only once until it releases the lock.
 
         Beaker's Value evaluates ``key in namespace`` and then ``namespace[key]`` inside one lock.
         """
-        self._hold(reads=1)
+        self._hold(more_reads=1)
 
     def release_read_lock(self) -> None:
         """Release the lock, and forget the values read inside it."""
-        self._hold(reads=-1)
+        self._hold(more_reads=-1)
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
         """Begin a write by this thread. No lock is needed: every write is atomic."""
-        self._hold(writes=1)
+        self._hold(more_writes=1)
         return True
 
     def release_write_lock(self) -> None:
         """End a write."""
-        self._hold(writes=-1)
+        self._hold(more_writes=-1)
 
     def _locks(self) -> _HeldLocks:
-        return self._held.get(threading.get_ident()) or _HeldLocks()
+        """Return what this thread holds; if nothing, a new object that is not kept."""
+        return self._held.get(threading.current_thread()) or _HeldLocks()
 
-    def _hold(self, *, reads: int = 0, writes: int = 0) -> None:
-        """Change the number of locks that this thread holds."""
-        thread, locks = threading.get_ident(), self._locks()
-        locks.reads += reads
-        locks.writes += writes
+    def _hold(self, *, more_reads: int = 0, more_writes: int = 0) -> None:
+        """Add to the locks that this thread holds; without a read lock, forget what it has read."""
+        thread, locks = threading.current_thread(), self._locks()
+        locks.reads += more_reads
+        locks.writes += more_writes
         if not locks.reads:
             locks.values.clear()
         if locks.reads or locks.writes:

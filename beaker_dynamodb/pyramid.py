@@ -39,7 +39,10 @@ def includeme(config: Any) -> None:
 
     config.set_session_factory(session_factory_from_settings(config.registry.settings))
     config.add_tween("beaker_dynamodb.pyramid.save_session_tween_factory", under=EXCVIEW)
-    pyramid_beaker.set_cache_regions_from_settings(config.registry.settings)
+    try:
+        pyramid_beaker.set_cache_regions_from_settings(config.registry.settings)
+    except Exception as error:  # Beaker raises plain exceptions
+        raise ConfigurationError(f"a cache region's option: {error}") from None
     for region in cache_regions.values():
         if region.get("type") in TYPES:
             register()
@@ -53,8 +56,8 @@ def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
     import pyramid_beaker
 
     settings = session_options.without_empty(settings)
-    with session_options.converted_errors():
-        session_class = pyramid_beaker.session_factory_from_settings(settings)
+    session_options.check_beakers(settings)
+    session_class = pyramid_beaker.session_factory_from_settings(settings)
     return _pyramid_session_class(session_class, session_options.complete(session_class._options))
 
 

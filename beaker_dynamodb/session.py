@@ -46,8 +46,8 @@ class DynamoDBSession(SessionWithLifetime):
     _ended = False
     _ended_by_application = False
 
-    def _finish(self) -> None:
-        super()._finish()
+    def _after_init(self) -> None:
+        super()._after_init()
         if self._cookies_refused:
             self._storage.events.report(events.REFUSED, "", events.BAD_SIGNATURE)
 
@@ -104,7 +104,7 @@ class DynamoDBSession(SessionWithLifetime):
         self._stored_id = self._browser_id = self.id
         self._apply_cookie_config(data)
         self._keep_lifetime(record, data)
-        dict.clear(self)
+        self.clear()
         self.last_accessed = data.get("_accessed_time")
         data["_accessed_time"] = now
         dict.update(self, data)

@@ -54,8 +54,9 @@ class SessionWithItem(SessionWithCookie):
     timeout: float | None
     namespace: DynamoDBNamespaceManager
 
-    def _prepare(self, params: dict[str, Any]) -> None:
+    def _before_init(self, params: dict[str, Any]) -> None:
         params["type"] = params.get("type") or TYPES[0]
+        # The middleware has checked the type already.
         if CHECKED not in params and not in_dynamodb(params):
             raise ConfigurationError(
                 f"DynamoDBSession needs type = ext:dynamodb, not {params['type']!r}"
@@ -63,7 +64,7 @@ class SessionWithItem(SessionWithCookie):
         clock = params.get("clock")
         self._now: Callable[[], float] = clock if callable(clock) else time.time
 
-    def _finish(self) -> None:
+    def _after_init(self) -> None:
         if not self.accessed_dict:
             # Nothing was loaded. Replace the times that Beaker took from its own clock.
             dict.update(self, dict.fromkeys((ACCESSED, CREATED), self._now()))

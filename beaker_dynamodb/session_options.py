@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import beaker.session
 from beaker.cache import clsmap
+from beaker.util import coerce_session_params
 
 from beaker_dynamodb.backend import backend_for
 from beaker_dynamodb.config import converters
@@ -19,7 +19,7 @@ from beaker_dynamodb.namespace import DynamoDBNamespaceManager
 from beaker_dynamodb.session import DynamoDBSession
 from beaker_dynamodb.session_item import in_dynamodb
 from beaker_dynamodb.wsgi import save_errors
-from beaker_dynamodb.wsgi.cookie_options import set_safe_defaults, warn_about_dropped_cookies
+from beaker_dynamodb.wsgi.cookie_options import flag, set_safe_defaults, warn_about_dropped_cookies
 from beaker_dynamodb.wsgi.cookie_signature import CookieSignatures, cookie_signatures
 from beaker_dynamodb.wsgi.session_cookie import CHECKED, SessionWithCookie
 
@@ -55,14 +55,27 @@ def without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-@contextmanager
-def converted_errors() -> Iterator[None]:
-    """Raise ConfigurationError instead of the plain Exception with which Beaker refuses a value."""
+def check_beakers(settings: Mapping[str, Any]) -> None:
+    """Check the values of Beaker's own options, for which Beaker raises plain exceptions.
+
+    :param settings: names with ``session.`` or ``beaker.session.``; others are ignored.
+    :raises ConfigurationError: a value is invalid.
+    """
+    given = {}
+    for key, value in settings.items():
+        name = key.removeprefix("beaker.")
+        if name.startswith("session."):
+            given[name.removeprefix("session.")] = value
+    # First one by one, because Beaker's messages do not always name the option. No secret is shown:
+    # Beaker takes any value for one.
+    for name, value in given.items():
+        try:
+            coerce_session_params({name: value})
+        except Exception as error:
+            raise ConfigurationError(f"option session.{name} {value!r}: {error}") from None
     try:
-        yield
+        coerce_session_params(given)
     except Exception as error:
-        if type(error) is not Exception:
-            raise
         raise ConfigurationError(str(error)) from None
 
 
@@ -82,7 +95,13 @@ def complete(options: dict[str, Any]) -> save_errors.SaveErrorHandler:
     _check_type(options)
     if "invalidate_corrupt" in options:
         # Beaker does not convert it, and treats the string "false" from an INI file as true.
-        options["invalidate_corrupt"] = converters.boolean(options["invalidate_corrupt"])
+        options["invalidate_corrupt"] = flag(options, "invalidate_corrupt")
+    serializer = options.get("data_serializer", "pickle")
+    if isinstance(serializer, str) and serializer not in ("json", "pickle"):
+        raise ConfigurationError(
+            f"option session.data_serializer {serializer!r}: must be json or pickle, or an object "
+            "with loads and dumps"
+        )
     # Ignore a string: an INI file cannot hold a class, and Beaker refuses a string.
     chosen = options.get("session_class")
     if not isinstance(chosen, type):

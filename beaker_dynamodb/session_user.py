@@ -148,6 +148,7 @@ class SessionWithUser(SessionWithItem):
         record: SessionRecord,
         old: SessionRecord | None,
     ) -> None:
+        """Move the session from ``old``, or write it; without comparing if it surely changed."""
         if old is not None:
             record.move_from(old, payload)
         elif self._surely_changed(data):

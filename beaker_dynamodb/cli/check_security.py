@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from beaker.util import coerce_session_params
-
 from beaker_dynamodb.cli.checks import ERROR, OK, WARNING, Found, Result, check
 from beaker_dynamodb.cli.settings import CACHE, SESSIONS, Settings
 from beaker_dynamodb.config.functions import import_function
 from beaker_dynamodb.config.options import Options
 from beaker_dynamodb.dynamodb.indexes import find, index_name
 from beaker_dynamodb.exceptions import ConfigurationError
-from beaker_dynamodb.session_options import MIN_SECRET_BYTES, SECRET_COMMAND, without_empty
+from beaker_dynamodb.session_options import (
+    MIN_SECRET_BYTES,
+    SECRET_COMMAND,
+    check_beakers,
+    without_empty,
+)
 from beaker_dynamodb.wsgi.cookie_options import HOST_PREFIX, SECURE_PREFIX, set_safe_defaults
 from beaker_dynamodb.wsgi.session_cookie import BEAKER_KEY
 
@@ -43,8 +46,8 @@ def _cookie(settings: Settings) -> Iterator[Result]:
     if settings.from_ini:
         cookie = without_empty(settings.beaker)
         try:
-            coerce_session_params(dict(cookie))
-        except Exception as error:  # Beaker raises plain exceptions
+            check_beakers({f"session.{name}": value for name, value in cookie.items()})
+        except ConfigurationError as error:
             text = f"the application does not start: {error}"
             yield Result("Beaker's settings", ERROR, text, "correct the value")
         yield _cookie_flags(cookie)

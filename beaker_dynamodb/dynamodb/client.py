@@ -102,9 +102,7 @@ class ClientSource:
     def __init__(self, options: Options) -> None:
         self._options = options
         #: Identifies the client within a process.
-        self.key: Hashable = options.client
-        if options.client is None:
-            self.key = connection_key(options)
+        self.key: Hashable = connection_key(options) if options.client is None else options.client
         self._given: Transport | None = None
         if options.client is not None:
             guard(options.client, options)

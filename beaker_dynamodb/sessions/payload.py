@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Protocol
 
 from beaker.util import JsonSerializer, PickleSerializer
@@ -24,23 +25,45 @@ from beaker_dynamodb.sessions.merge import ACCESSED
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
 
-def _head(start: bytes, string: bytes, memoize: bytes) -> bytes:
-    """Return a pattern for the beginning of a session's pickle in one protocol."""
-    # Keys that Beaker puts before the access time. Their values are a string, a float, None, or a
-    # string that the pickle contains already.
-    text = string + b"[!-~]{0,255}" + memoize
-    entry = string + b"(?:_domain|_path|_creation_time)" + memoize + b"(?:" + text + b"|G.{8}|N|h.)"
-    return start + rb"\((?:" + entry + b")*" + string + b"_accessed_time" + memoize + b"G"
+#: Longest domain or path with which `_heads` finds the access time.
+_MAX_TEXT = 40
 
 
-#: The beginning of a session's pickle, up to the eight bytes of the access time: in protocol 2,
-#: which Beaker writes, and in 4 (session_format.py).
-_HEAD = re.compile(
-    _head(rb"\x80\x02}q\x00", rb"X.\0\0\0", rb"q.")
-    + b"|"
-    + _head(rb"\x80\x04\x95.{8}}\x94", rb"\x8c.", rb"\x94"),
-    re.DOTALL,
-)
+def _head(start: bytes, opcode: bytes, after_length: bytes, memoize: bytes) -> bytes:
+    """Return a pattern for the beginning of a session's pickle in one protocol.
+
+    :param opcode: pattern of the opcode of a string. Its length in one byte follows.
+    :param after_length: pattern of the bytes between this byte and the string.
+    :param memoize: pattern of the opcode after each string or dict.
+    """
+
+    def string(length: int, text: bytes) -> bytes:
+        return opcode + re.escape(bytes([length])) + after_length + text + memoize
+
+    def key(name: bytes) -> bytes:
+        return string(len(name), name)
+
+    keys = b"|".join(map(key, [b"_domain", b"_path", b"_creation_time"]))
+    # Each length has its own pattern, so that a string cannot end too early.
+    texts = b"|".join(string(length, b"[!-~]{%d}" % length) for length in range(_MAX_TEXT + 1))
+    # Beaker may put these keys before the access time. Their values are None, a string, a float, or
+    # a string that the pickle already contains.
+    entry = b"(?:" + keys + b")(?:N|G.{8}|h.|" + texts + b")"
+    return start + memoize + rb"\((?:" + entry + b")*" + key(b"_accessed_time") + b"G(?=.{8})"
+
+
+@cache
+def _heads() -> re.Pattern[bytes]:
+    """Return a pattern for the beginning of a session's pickle, up to the access time.
+
+    In protocol 2, which Beaker writes, and in 4 (session_format.py). Compiled on first use, because
+    it takes as long as importing this module.
+    """
+    protocol_2 = _head(rb"\x80\x02}", rb"X", rb"\0\0\0", rb"q.")
+    protocol_4 = _head(rb"\x80\x04\x95.{8}}", rb"\x8c", b"", rb"\x94")
+    return re.compile(protocol_2 + b"|" + protocol_4, re.DOTALL)
+
+
 #: The access time, after the opcode ``G``.
 _DOUBLE = struct.Struct(">d")
 
@@ -80,8 +103,8 @@ class Payload:
         self.raw = raw
         self._format = format
         self._data: Any = _NOT_DECODED
-        #: The times that decide when the session ends, if they are known without decoding.
-        self.times: Mapping[str, Any] | None = None
+        #: The access time and what else decides when the session ends, if known without decoding.
+        self.lifetime_data: Mapping[str, Any] | None = None
 
     # Not functools.cached_property: before Python 3.12 it holds one lock for all sessions while the
     # application's objects are unpickled, and a fork at that moment leaves the child's copy locked.
@@ -96,10 +119,10 @@ class Payload:
     @property
     def accessed(self) -> Any:
         """Beaker's access time, or None. Most pickles need not be decoded to find it."""
-        if self.times is not None:
-            return self.times.get(ACCESSED)
+        if self.lifetime_data is not None:
+            return self.lifetime_data.get(ACCESSED)
         if self._data is _NOT_DECODED and isinstance(self.raw, SessionBytes):
-            head = _HEAD.match(self.raw)
+            head = _heads().match(self.raw)
             if head is not None:
                 return _DOUBLE.unpack_from(self.raw, head.end())[0]
         return (self.data or {}).get(ACCESSED)
@@ -169,7 +192,7 @@ def same_except_access_time(seen: Any, payload: Any) -> bool:
     :param payload: `SessionBytes` or plain Beaker's base64. Of the base64, only the characters that
         hold the access time are decoded.
     """
-    head = _HEAD.match(seen) if isinstance(seen, SessionBytes) else None
+    head = _heads().match(seen) if isinstance(seen, SessionBytes) else None
     if head is None:
         return False
     begin, end = head.end(), head.end() + 8

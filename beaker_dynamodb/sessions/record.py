@@ -89,7 +89,7 @@ class SessionRecord(ReadSession):
             self.drop()
         else:
             mine = self.payload(raw)
-            mine.times = {key: data[key] for key in LIFETIME_KEYS if key in data}
+            mine.lifetime_data = {key: data[key] for key in LIFETIME_KEYS if key in data}
             self._save(self._with_latest_access(mine))
 
     def _save(self, mine: Payload) -> None:

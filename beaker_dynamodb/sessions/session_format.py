@@ -15,20 +15,21 @@ from beaker_dynamodb.exceptions import PayloadError
 from beaker_dynamodb.items import plain_pickle
 from beaker_dynamodb.items.codec import SessionBytes
 
-#: Beaker reads every protocol, but writes 2. This one takes a quarter less space after compression.
-#: Protocol 5 stores a bytearray in a way that plain_pickle.py refuses.
+#: Beaker reads every protocol, but writes 2, which takes up to half more space after compression
+#: (docs/explanation/storage.md). Not 5, which stores a bytearray in a way that plain_pickle.py
+#: refuses.
 PROTOCOL = 4
 
 
-class SmallPickles(PickleSerializer):  # type: ignore[misc]  # Beaker has no type hints
-    """Beaker's serializer, with smaller pickles."""
+class Protocol4Serializer(PickleSerializer):  # type: ignore[misc]  # Beaker has no type hints
+    """Beaker's pickle serializer, but with protocol 4."""
 
     def dumps(self, data: object) -> bytes:
         """Return a pickle."""
         return pickle.dumps(data, PROTOCOL)
 
 
-_SMALL_PICKLES = SmallPickles()
+_PICKLES = Protocol4Serializer()
 
 
 class SessionFormat:
@@ -39,9 +40,9 @@ class SessionFormat:
     """
 
     def __init__(self, session: Session) -> None:
-        #: Whether the serializer is Beaker's pickle serializer.
+        #: Whether ``data_serializer`` is ``pickle``.
         self.pickles = type(session.serializer) is PickleSerializer
-        self.serializer = _SMALL_PICKLES if self.pickles else session.serializer
+        self.serializer = _PICKLES if self.pickles else session.serializer
         # Beaker's functions read these attributes.
         self.encrypt_key = session.encrypt_key
         self.validate_key = session.validate_key

@@ -173,14 +173,14 @@ class SessionState:
         # Keep a later access time: another host's clock may be ahead.
         accessed_ms = now_ms if loaded is None else max(now_ms, loaded.accessed_ms or now_ms)
         created_ms = now_ms if loaded is None else loaded.created_ms
-        times = payload.data if payload.times is None else payload.times
+        lifetime_data = payload.data if payload.lifetime_data is None else payload.lifetime_data
         item = Item(
             key=self.key,
             kind=SESSION,
             data=data,
             codec=codec,
             created_ms=created_ms,
-            deadline_ms=storage.deadline_ms(accessed_ms, self.lifetime, times, created_ms),
+            deadline_ms=storage.deadline_ms(accessed_ms, self.lifetime, lifetime_data, created_ms),
             accessed_ms=accessed_ms,
             version=1,
             writer=new_token(),

@@ -40,8 +40,7 @@ def cookie_values(header: str | None, name: str) -> list[str]:
     for cookie in (header or "").split(";"):
         found, equals, value = cookie.partition("=")
         if equals and found.strip(" \t") == name:
-            value = value.strip(" \t")
-            values.append(_unquoted(value) if value.startswith('"') else value)
+            values.append(_unquoted(value.strip(" \t")))
     return values
 
 
@@ -64,4 +63,5 @@ def candidates(header: str | None, name: str, signatures: CookieSignatures) -> d
 
 def _unquoted(value: str) -> str:
     # Ids and signatures need no quotes, but a proxy may add them.
-    return value[1:-1] if len(value) >= 2 and value.endswith('"') else value
+    quoted = value.startswith('"') and value.endswith('"') and len(value) >= 2
+    return value[1:-1] if quoted else value

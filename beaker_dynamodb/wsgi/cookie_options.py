@@ -27,7 +27,7 @@ def set_safe_defaults(options: MutableMapping[str, Any]) -> None:
     :param options: session options, without ``session.``.
     :raises ConfigurationError: an option is invalid, or browsers would drop the cookie.
     """
-    http_only, secure = (_flag(options, name) for name in ("httponly", "secure"))
+    http_only, secure = (flag(options, name) for name in ("httponly", "secure"))
     options["httponly"] = True if http_only is None else http_only
     prefixed = _key(options).startswith((HOST_PREFIX, SECURE_PREFIX))
     if secure is None and (prefixed or _same_site_none(options)):
@@ -37,7 +37,11 @@ def set_safe_defaults(options: MutableMapping[str, Any]) -> None:
     check_prefix(options)
 
 
-def _flag(options: Mapping[str, Any], name: str) -> bool | None:
+def flag(options: Mapping[str, Any], name: str) -> bool | None:
+    """Return an option as a bool, or None if it is not set.
+
+    :raises ConfigurationError: it is neither true nor false.
+    """
     value = options.get(name)
     try:
         return None if value is None else converters.boolean(value)

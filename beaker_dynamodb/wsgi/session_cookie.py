@@ -39,7 +39,7 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
     _cookies_refused = False
 
     def __init__(self, request: dict[str, Any], id: str | None = None, **params: Any) -> None:
-        self._prepare(params)
+        self._before_init(params)
         signatures = params.pop(CHECKED, None)
         if signatures is None:
             set_safe_defaults(params)
@@ -63,14 +63,14 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
         self._signature_outdated = not self._cookie_values.get(id or "", True)
         request.setdefault("set_cookie", False)
         super().__init__(request, id=id, **params)
-        self._finish()
+        self._after_init()
 
     # Subclasses override these two methods rather than `__init__`: passing all options on to one
     # more `__init__` takes as long as parsing the cookie.
-    def _prepare(self, params: dict[str, Any]) -> None:
-        """Check and complete the options before anything is loaded."""
+    def _before_init(self, params: dict[str, Any]) -> None:
+        """Check and complete the options, and set what loading needs."""
 
-    def _finish(self) -> None:
+    def _after_init(self) -> None:
         """Complete the session after it was loaded or started."""
 
     def _create_id(self, set_new: bool = True) -> None:
@@ -116,14 +116,10 @@ class SessionWithCookie(Session):  # type: ignore[misc]  # Beaker has no type hi
     def _apply_cookie_config(self, data: MutableMapping[str, Any]) -> None:
         """Override a loaded session's domain and path, unless the application assigned them."""
         self._browser_scope = data.get("_domain"), data.get("_path", "/")
-        if ASSIGNED_SCOPE not in data:
-            data.update(self._config)
-            return
-        for name, value in self._config.items():
-            if name in data[ASSIGNED_SCOPE]:
-                data.setdefault(name, value)
-            else:
-                data[name] = value
+        config = self._config
+        if assigned := data.get(ASSIGNED_SCOPE):
+            config = {name: value for name, value in config.items() if name not in assigned}
+        data.update(config)
 
     @property
     def _scope_changed(self) -> bool:

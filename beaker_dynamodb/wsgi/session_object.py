@@ -192,8 +192,8 @@ class SessionObject(beaker.session.SessionObject):  # type: ignore[misc]  # no t
 
         :param streamed: whether application code ran after the response started.
         """
-        if not (self.marked or streamed or self.cookies_to_set):
-            return  # as in most requests
+        if not (self.marked or streamed):
+            return  # most requests: nothing has changed since the response started
         sent = self._cookie_terms
         try:
             # With `session.auto`, changes are saved without a call to `save`, until a save fails.

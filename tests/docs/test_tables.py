@@ -26,7 +26,7 @@ from beaker_dynamodb.items.item import SESSION, Item, item_size
 from beaker_dynamodb.items.keys import Keys
 from beaker_dynamodb.items.layout import Layout
 from beaker_dynamodb.sessions.merge_values import merge_value
-from beaker_dynamodb.sessions.session_format import SmallPickles
+from beaker_dynamodb.sessions.session_format import Protocol4Serializer
 from benchmarks.plots import dollars
 from benchmarks.workload import basket_line, shop_session
 from tests.docs.pages import ROOT, page, table
@@ -62,7 +62,7 @@ def test_every_stored_attribute_is_described() -> None:
 
 
 def test_session_sizes() -> None:
-    ours, beakers = SmallPickles(), PickleSerializer()
+    ours, beakers = Protocol4Serializer(), PickleSerializer()
     columns = {
         "`off`": (ours, {"compression": "off"}),
         "`auto`": (ours, {}),

@@ -12,10 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
 from botocore.config import Config
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager
+from beaker_dynamodb.config.parse import parse
 from beaker_dynamodb.dynamodb import client as module
 from beaker_dynamodb.dynamodb import forks
 from beaker_dynamodb.dynamodb.client_factory import make_transport
@@ -106,6 +108,12 @@ def test_the_registry_keeps_a_config_alive(options: dict[str, Any]) -> None:
 def test_wrong_options_are_a_configuration_error(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         client_of(**{"endpoint_url": "http://127.0.0.1:1", **wrong})
+
+
+def test_each_client_that_is_passed_in_has_its_own_key() -> None:
+    one, two = (boto3.client("dynamodb", region_name="eu-west-1") for _ in range(2))
+    keys = [module.ClientSource(parse({"client": client})).key for client in (one, two, one)]
+    assert [one, two, one] == keys
 
 
 def test_threads_share_one_client(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:

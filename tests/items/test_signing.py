@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ from beaker_dynamodb.items.keys import Key
 from beaker_dynamodb.items.signing import Signatures
 from tests.beaker import Browser, items
 from tests.clock import Clock
-from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, overwrite, written
+from tests.items.encoded import BOTH, KEY, NEW, OLD, codec, item, overwrite, written
 from tests.opening import Opener
 from tests.sessions.driven import stored_sessions
 
@@ -122,6 +124,16 @@ def test_unsigned_sessions_are_plain_data_by_default(
     assert not codec().plain_only(unsigned)
     used.sign(unsigned)
     assert not used.plain_only(unsigned)
+
+
+def test_an_unsigned_session_does_not_reach_the_serializer() -> None:
+    loads = mock.Mock()
+    used = codec(signing_keys=NEW, serializer=SimpleNamespace(dumps=mock.Mock(), loads=loads))
+    for name in ("object", "object-str"):
+        unsigned = replace(item(b"{}", name), kind=SESSION)
+        with pytest.raises(PayloadError, match="needs a signature"):
+            used.decode(unsigned)
+    assert not loads.called
 
 
 # -- in a table -----------------------------------------------------------------------------------

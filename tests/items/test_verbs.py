@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from beaker.cache import Cache
@@ -11,6 +12,12 @@ from beaker.container import Value
 from beaker_dynamodb import DynamoDBContainer, DynamoDBNamespaceManager
 from tests.opening import Opener, payload
 from tests.servers.recorder import CallRecorder
+
+
+def in_thread(act: Callable[[], object]) -> None:
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
 
 
 @pytest.mark.both_servers
@@ -144,14 +151,38 @@ def test_nothing_is_remembered_outside_the_outermost_read_lock(
     assert ["GetItem", "PutItem", "GetItem", "GetItem"] == sent.operations
 
 
-def test_a_manager_forgets_a_thread_that_holds_no_lock(open_namespace: Opener) -> None:
+def test_what_was_read_is_forgotten_even_inside_a_write_lock(open_namespace: Opener) -> None:
     manager = open_namespace()
     manager.acquire_write_lock()
-    manager.acquire_read_lock()
-    manager.release_read_lock()
-    assert [threading.get_ident()] == list(manager._held)
+    for value in (1, 2):
+        open_namespace()[b"k"] = value
+        manager.acquire_read_lock()
+        assert value == manager[b"k"]
+        manager.release_read_lock()
     manager.release_write_lock()
     assert {} == manager._held
+
+
+def test_a_thread_does_not_get_the_locks_of_one_that_has_ended(open_namespace: Opener) -> None:
+    """A thread that held a lock during a fork does not exist in the child, but its id does."""
+    manager = open_namespace()
+    manager[b"k"] = 0
+
+    def die() -> None:
+        manager.acquire_read_lock()
+        assert 0 == manager[b"k"]
+
+    def read() -> None:
+        manager.acquire_read_lock()
+        found.append(manager[b"k"])
+        manager.release_read_lock()
+
+    found: list[object] = []
+    in_thread(die)
+    for value in range(1, 20):  # one of these threads gets the id of the first
+        open_namespace()[b"k"] = value
+        in_thread(read)
+    assert [*range(1, 20)] == found
 
 
 def test_threads_do_not_share_what_they_read(open_namespace: Opener, sent: CallRecorder) -> None:
@@ -168,9 +199,7 @@ def test_threads_do_not_share_what_they_read(open_namespace: Opener, sent: CallR
         found.extend([b"k" in manager, manager[b"k"]])
         manager.release_read_lock()
 
-    thread = threading.Thread(target=read)
-    thread.start()
-    thread.join()
+    in_thread(read)
     assert [True, 2] == found
     assert 1 == manager[b"k"]
     manager.release_read_lock()

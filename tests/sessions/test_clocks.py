@@ -89,6 +89,19 @@ def test_a_slow_request_on_a_host_that_is_behind_changes_no_time(
     assert "name" in site(values, cookie).result
 
 
+@pytest.mark.parametrize("middleware", ["ours", "beaker"])
+def test_a_change_by_a_host_that_is_behind_changes_no_time(
+    middleware: str, shared: dict[str, Any], hosts: Hosts
+) -> None:
+    site = Site(middleware, shared)
+    cookie = site(store(name="Ada")).cookie
+    before = stored(shared)
+    with hosts.on(BEHIND):
+        site(store(name="Grace"), cookie)
+    assert before == stored(shared)
+    assert {"name": "Grace"} == site(values, cookie).result
+
+
 def test_a_session_from_a_host_that_is_ahead_lives_on_and_ends(
     shared: dict[str, Any], hosts: Hosts
 ) -> None:

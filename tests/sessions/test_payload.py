@@ -70,6 +70,23 @@ def test_the_access_time_makes_no_difference(first: dict[str, float], protocol: 
 
 
 @protocols
+def test_the_access_time_is_not_read_from_another_string(protocol: int) -> None:
+    forged = "zqxX\x0e\0\0\0_accessed_timeq\x01G12345678"
+    session = {"_domain": forged, "_path": "/", "_accessed_time": 1.5, "a": 1}
+    assert 1.5 == Payload(payload(session, protocol), BEAKER).accessed
+
+
+@protocols
+def test_a_payload_that_ends_within_its_access_time_has_none(protocol: int) -> None:
+    whole = payload({**TIMES, "a": 1}, protocol)
+    for end in range(len(whole)):
+        cut = SessionBytes(whole[:end])
+        assert Payload(cut, BEAKER).accessed in (None, 2.5)
+        assert not same_except_access_time(cut, whole)
+    assert Payload(SessionBytes(whole[: whole.rindex(b"G") + 3]), BEAKER).accessed is None
+
+
+@protocols
 @given(VALUES, VALUES)
 def test_no_other_change_is_overlooked(
     protocol: int, one: dict[str, Any], two: dict[str, Any]

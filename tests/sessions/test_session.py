@@ -227,6 +227,24 @@ def test_without_cookies_the_lifetime_of_a_cookie_does_not_matter(ours: Visitor)
     assert record.storage.touch_interval_ms == record.touch_interval_ms
 
 
+def test_the_own_timeout_replaces_the_lifetime_of_the_cookie(ours: Visitor) -> None:
+    session = DynamoDBSession({}, **ours.options, cookie_expires=timedelta(seconds=300))
+    session["a"] = 1
+    session.save()
+    assert 30_000 == session._record.touch_interval_ms
+    session.set_timeout(600)
+    session.save()
+    assert 60_000 == session._record.touch_interval_ms
+
+
+def test_a_session_that_is_loaded_again_has_no_unsaved_changes(ours: Visitor) -> None:
+    ours.starts(a=1)
+    session = ours.request()
+    session["b"] = 2
+    session.load()
+    assert "b" not in session
+
+
 def test_a_cookie_expires_at_the_same_moment_in_every_time_zone(
     moved: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,13 @@ def test_the_cookie_is_secure_if_the_browser_uses_https(options: Options) -> Non
         assert (True, False, "Lax") == flags(issued(options, request))
 
 
+def test_a_request_over_https_does_not_make_later_cookies_secure(options: Options) -> None:
+    app = wrap(page(store(name="Ada")), options)
+    for request, secure in ((HTTPS, True), (HTTP, False)):
+        (header,) = send(app, **request).all("Set-Cookie")
+        assert secure is bool(SimpleCookie(header)[COOKIE]["secure"])
+
+
 def test_sessions_of_other_types_have_a_safe_cookie() -> None:
     for kind in ("memory", "cookie"):
         others = {"type": kind, "validate_key": "key"}

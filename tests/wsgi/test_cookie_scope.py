@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.servers.endpoint import DynamoDBClient
+from tests.servers.recorder import CallRecorder
 from tests.sessions.site import COOKIE, Action, Answer, Site, log_out, store, values
 from tests.wsgi.raw import Options
 
@@ -82,6 +84,19 @@ def test_an_assigned_path_overrides_the_configuration(options: Options, moved: S
     assert ("/mine", ".example.org") == scope
     assert ("", ".example.org", "/mine", True) in cookies(moved(log_out, cookie))
     assert {} == moved(values, cookie).result
+
+
+def test_a_path_that_was_deleted_again_costs_no_write(
+    options: Options, client: DynamoDBClient
+) -> None:
+    site = Site("ours", options)
+    cookie = site(assign(path="/mine")).cookie
+    found = []
+    for _ in range(3):
+        with CallRecorder(client) as sent:
+            site(lambda session: (session.pop("_path", None), session.save()), cookie)
+        found.append(sent.operations)
+    assert [["GetItem", "PutItem"], ["GetItem"], ["GetItem"]] == found
 
 
 def test_a_path_assigned_later_expires_the_old_cookie(options: Options, cookie: str) -> None:

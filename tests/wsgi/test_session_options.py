@@ -22,8 +22,10 @@ WRONG = [
     ({"signing_keys": ""}, "signing_keys is empty"),
     ({"tabel_name": "x"}, "did you mean 'table_name'"),
     ({"read_timeout": "soon"}, "option read_timeout 'soon'"),
-    ({"secure": "perhaps"}, "secure"),
-    ({"timeout": "soon"}, "timeout"),
+    ({"secure": "perhaps"}, r"option session\.secure 'perhaps': "),
+    ({"timeout": "soon"}, r"session\.timeout 'soon': "),
+    ({"invalidate_corrupt": "x"}, r"option session\.invalidate_corrupt 'x': must be true or false"),
+    ({"data_serializer": "xml"}, r"option session\.data_serializer 'xml': must be json or pickle"),
     ({"previous_secrets": "a"}, r"previous_secrets is set without session\.secret"),
     # Cookies that browsers drop.
     ({"key": "__Host-sid", "secure": "false"}, "unless it has secure = true"),
@@ -58,6 +60,28 @@ def test_a_wrong_option_of_a_cache_region_is_an_error_when_pyramid_starts(
     }
     with pytest.raises(ConfigurationError, match="option read_timeout 'soon'"):
         Configurator(settings=settings).include("beaker_dynamodb.pyramid")
+    settings["cache.checked_at_start.expire"] = "soon"
+    with pytest.raises(ConfigurationError, match="a cache region's option: expire must be"):
+        Configurator(settings=settings).include("beaker_dynamodb.pyramid")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("auto", "perhaps", r"option session\.auto 'perhaps': "),
+        ("cookie_expires", "soon", r"option session\.cookie_expires 'soon': "),
+    ],
+)
+def test_a_wrong_value_for_beaker_names_the_option(name: str, value: object, message: str) -> None:
+    for prefix in ("session.", "beaker.session."):
+        with pytest.raises(ConfigurationError, match=message):
+            SessionMiddleware(object(), {f"{prefix}{name}": value})  # type: ignore[arg-type]
+
+
+def test_beakers_options_must_fit_together() -> None:
+    settings = {"session.timeout": "900", "session.save_accessed_time": "false"}
+    with pytest.raises(ConfigurationError, match="save_accessed_time must be true to use timeout"):
+        SessionMiddleware(object(), settings)  # type: ignore[arg-type]
 
 
 def test_an_empty_setting_is_not_set() -> None:
