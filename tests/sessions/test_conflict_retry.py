@@ -58,13 +58,18 @@ def test_saves_with_another_client_or_of_another_session_do_not_wait(plain: Visi
     save(plain.request(), other=True)
     apart = Visitor(plain.options)
     (third,) = conflicting(apart, 1)
+    elsewhere = Visitor({**plain.options, "table_name": f"{plain.options['table_name']}-more"})
+    elsewhere.id = plain.id
+    (fourth,) = conflicting(elsewhere, 1)
     with Threads(first) as threads, threads.leader(first, a=True) as leader:
         assert error_of(threads.run("second", lambda: save(second, b=True))) is None
         assert error_of(threads.run("third", lambda: save(third, c=True))) is None
+        assert error_of(threads.run("fourth", lambda: save(fourth, d=True))) is None
         assert not leader.done()
     assert error_of(leader) is None
     assert {"first": True, "other": True, "a": True, "b": True} == plain.finds()
     assert {"first": True, "c": True} == apart.finds()
+    assert {"first": True, "d": True} == elsewhere.finds()
 
 
 def test_waiting_saves_with_other_options_are_written_apart(plain: Visitor) -> None:

@@ -42,6 +42,8 @@ use(prefix="more:")[b"k"] = 1
 said.append(reapers())
 use(reap_interval=0, prefix="none:")[b"k"] = 1
 said.append(reapers())
+use(table_name=options["table_name"] + "-more")[b"k"] = 1
+said.append(reapers())
 child = os.fork()
 if not child:
     assert 0 == reapers()
@@ -91,7 +93,7 @@ def run(program: str, options: dict[str, Any]) -> str:
 
 
 def test_one_thread_for_a_table_and_prefix(options: dict[str, Any]) -> None:
-    assert [0, 0, 1, 1, 2, 2] == json.loads(run(THREADS, options))
+    assert [0, 0, 1, 1, 2, 2, 3] == json.loads(run(THREADS, options))
 
 
 @pytest.mark.full
