@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import beaker.middleware
 
 from beaker_dynamodb import session_options
+from beaker_dynamodb.config.beaker_settings import without_prefix
 from beaker_dynamodb.wsgi.exchange import Exchange
 from beaker_dynamodb.wsgi.session_object import SessionObject, new_session
 
@@ -42,7 +43,7 @@ class SessionMiddleware(beaker.middleware.SessionMiddleware):  # type: ignore[mi
     ) -> None:
         config = session_options.without_empty(config or {})
         kwargs = session_options.without_empty(kwargs)
-        session_options.check_beakers(config)
+        session_options.check_beaker_options(without_prefix(config))
         super().__init__(wrap_app, config, environ_key, **kwargs)
         self._on_save_error = session_options.complete(self.options)
 

@@ -16,7 +16,7 @@ from beaker.cache import cache_regions
 
 from beaker_dynamodb import session_options
 from beaker_dynamodb.backend import backend_for
-from beaker_dynamodb.config.beaker_settings import CACHE, TYPES, split
+from beaker_dynamodb.config.beaker_settings import CACHE, TYPES, split, without_prefix
 from beaker_dynamodb.exceptions import ConfigurationError, StoreUnavailable
 from beaker_dynamodb.namespace import register
 from beaker_dynamodb.wsgi.response_headers import with_session
@@ -56,7 +56,7 @@ def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
     import pyramid_beaker
 
     settings = session_options.without_empty(settings)
-    session_options.check_beakers(settings)
+    session_options.check_beaker_options(without_prefix(settings))
     session_class = pyramid_beaker.session_factory_from_settings(settings)
     return _pyramid_session_class(session_class, session_options.complete(session_class._options))
 

@@ -23,7 +23,7 @@ from beaker_dynamodb.sessions.merge import ACCESSED, CREATED, surely_differs
 from beaker_dynamodb.sessions.record import SessionRecord
 from beaker_dynamodb.sessions.session_format import SessionFormat
 from beaker_dynamodb.wsgi.cookie_header import COOKIE_VALUE
-from beaker_dynamodb.wsgi.session_cookie import CHECKED, SessionWithCookie
+from beaker_dynamodb.wsgi.session_cookie import SessionWithCookie
 
 #: Replicas lag by less than this: "usually one second or less" (AWS developer guide, read
 #: consistency).
@@ -56,8 +56,7 @@ class SessionWithItem(SessionWithCookie):
 
     def _before_init(self, params: dict[str, Any]) -> None:
         params["type"] = params.get("type") or TYPES[0]
-        # The middleware has checked the type already.
-        if CHECKED not in params and not in_dynamodb(params):
+        if not in_dynamodb(params):
             raise ConfigurationError(
                 f"DynamoDBSession needs type = ext:dynamodb, not {params['type']!r}"
             )

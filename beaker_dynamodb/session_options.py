@@ -55,26 +55,21 @@ def without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def check_beakers(settings: Mapping[str, Any]) -> None:
+def check_beaker_options(options: Mapping[str, Any]) -> None:
     """Check the values of Beaker's own options, for which Beaker raises plain exceptions.
 
-    :param settings: names with ``session.`` or ``beaker.session.``; others are ignored.
+    :param options: session options, without ``session.``.
     :raises ConfigurationError: a value is invalid.
     """
-    given = {}
-    for key, value in settings.items():
-        name = key.removeprefix("beaker.")
-        if name.startswith("session."):
-            given[name.removeprefix("session.")] = value
     # First one by one, because Beaker's messages do not always name the option. No secret is shown:
     # Beaker takes any value for one.
-    for name, value in given.items():
+    for name, value in options.items():
         try:
             coerce_session_params({name: value})
         except Exception as error:
             raise ConfigurationError(f"option session.{name} {value!r}: {error}") from None
     try:
-        coerce_session_params(given)
+        coerce_session_params(dict(options))
     except Exception as error:
         raise ConfigurationError(str(error)) from None
 

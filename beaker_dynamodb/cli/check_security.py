@@ -14,7 +14,7 @@ from beaker_dynamodb.exceptions import ConfigurationError
 from beaker_dynamodb.session_options import (
     MIN_SECRET_BYTES,
     SECRET_COMMAND,
-    check_beakers,
+    check_beaker_options,
     without_empty,
 )
 from beaker_dynamodb.wsgi.cookie_options import HOST_PREFIX, SECURE_PREFIX, set_safe_defaults
@@ -46,7 +46,7 @@ def _cookie(settings: Settings) -> Iterator[Result]:
     if settings.from_ini:
         cookie = without_empty(settings.beaker)
         try:
-            check_beakers({f"session.{name}": value for name, value in cookie.items()})
+            check_beaker_options(cookie)
         except ConfigurationError as error:
             text = f"the application does not start: {error}"
             yield Result("Beaker's settings", ERROR, text, "correct the value")

@@ -46,18 +46,26 @@ def split(given: Mapping[str, Any], purpose: str) -> tuple[dict[str, Any], dict[
     return own, beaker
 
 
-def session_options(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Return this package's options in an application's settings, without Beaker's.
+def without_prefix(settings: Mapping[str, Any], prefix: str = "session.") -> dict[str, Any]:
+    """Return the settings whose names start with a prefix, without the prefix.
 
-    :param prefix: start of the names; ``beaker.`` may come before it. Other names are ignored.
-    :raises ConfigurationError: the sessions are not in DynamoDB.
+    :param prefix: ``beaker.`` may come before it.
     """
-    given = {
+    return {
         name[len(start) :]: value
         for name, value in settings.items()
         for start in (prefix, f"beaker.{prefix}")
         if name.startswith(start)
     }
+
+
+def session_options(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return this package's options in an application's settings, without Beaker's.
+
+    :param prefix: see `without_prefix`.
+    :raises ConfigurationError: the sessions are not in DynamoDB.
+    """
+    given = without_prefix(settings, prefix)
     if given.get("type", TYPES[0]) not in TYPES:
         raise ConfigurationError(f"{prefix}type is {given['type']!r}, not ext:dynamodb")
     # Leave out Beaker's timeout too: no session is saved with these options.

@@ -16,6 +16,7 @@ MAX_CHUNKS = 200
 
 def seconds(ms: int) -> Attributes:
     """Convert milliseconds to a Number attribute in seconds, with three decimals."""
+    # Exact for 30,000 years: a float has 15 decimal digits.
     return {"N": f"{ms / 1000:.3f}"}
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from beaker_dynamodb.dynamodb import calls
-
-T = TypeVar("T")
 
 #: Time limit for the retries of one save.
 CONFLICT_SECONDS = 5.0
@@ -45,11 +43,12 @@ class ConflictRetry:
         self._call_seconds: list[float] = []
         self.conflicts = 0
 
-    def timed(self, call: Callable[[], T]) -> T:
-        """Make a call, measure its duration, and return its result."""
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Measure the duration of a call."""
         began = self._monotonic()
         try:
-            return call()
+            yield
         finally:
             self._call_seconds.append(self._monotonic() - began)
 

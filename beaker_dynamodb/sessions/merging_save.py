@@ -117,7 +117,8 @@ class MergingSave:
             touch_interval_ms=self._state.touch_interval_ms,
         )
         combined.begin(item.writer)
-        self._retry.timed(lambda: self._put(item, accessed_by_ms))
+        with self._retry.timed():
+            self._put(item, accessed_by_ms)
         combined.settle(Stored(item, payload), item.writer)
 
     def _put(self, item: Item, accessed_by_ms: int) -> None:

@@ -24,7 +24,6 @@ from beaker_dynamodb.sessions.merge import ACCESSED
 
 _SERIALIZERS = {b"\x80": PickleSerializer(), b"\x78": JsonSerializer()}
 
-
 #: Longest domain or path with which `_heads` finds the access time.
 _MAX_TEXT = 40
 

@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from beaker_dynamodb.dynamodb import batches
@@ -102,10 +101,10 @@ class Users:
         :returns: the item that was replaced, or None if ``change`` returned None.
         :raises SessionConflict: another request wrote the item before every attempt.
         """
-        retry, seconds = self._storage.conflict_retry(), lifetime or self._lifetime
+        retry = self._storage.conflict_retry()
         while (after := change(current)) is not None:
-            write = partial(self._user_items.write, user, current, after, seconds)
-            found = retry.timed(write)
+            with retry.timed():
+                found = self._user_items.write(user, current, after, lifetime or self._lifetime)
             if found is None:
                 return current
             current = found

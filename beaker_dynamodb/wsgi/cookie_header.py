@@ -58,10 +58,10 @@ def candidates(header: str | None, name: str, signatures: CookieSignatures) -> d
         if verified is not None and COOKIE_VALUE.fullmatch(verified[0]):
             value, current = verified
             found[value] = found.get(value, False) or current
-    return found if len(found) <= MAX_CANDIDATES else dict(islice(found.items(), MAX_CANDIDATES))
+    return dict(islice(found.items(), MAX_CANDIDATES))
 
 
 def _unquoted(value: str) -> str:
     # Ids and signatures need no quotes, but a proxy may add them.
-    quoted = value.startswith('"') and value.endswith('"') and len(value) >= 2
+    quoted = len(value) >= 2 and value[0] == value[-1] == '"'
     return value[1:-1] if quoted else value

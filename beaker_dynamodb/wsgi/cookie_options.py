@@ -95,8 +95,6 @@ def over_https(environ: WSGIEnvironment) -> bool:
 
     A forged ``X-Forwarded-Proto`` only makes its sender's own cookie Secure.
     """
-    if environ.get("wsgi.url_scheme") == "https":
-        return True
-    forwarded: str | None = environ.get("HTTP_X_FORWARDED_PROTO")
     # With several proxies, the first value is that of the browser's connection.
-    return forwarded is not None and forwarded.partition(",")[0].strip().lower() == "https"
+    forwarded: str = environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0]
+    return "https" in (environ.get("wsgi.url_scheme"), forwarded.strip().lower())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from beaker_dynamodb import SessionConflict
@@ -18,7 +16,8 @@ from tests.sessions.threads import Threads, conflicting, error_of
 def after_calls(clock: Clock, *seconds: float) -> ConflictRetry:
     retry = ConflictRetry(clock)
     for duration in seconds:
-        retry.timed(partial(clock.advance, duration))
+        with retry.timed():
+            clock.advance(duration)
     return retry
 
 
@@ -40,7 +39,8 @@ def test_pauses_grow_with_latency_and_conflicts(
     monkeypatch.setattr("random.uniform", lambda low, high: high - low)
     pauses: list[float] = []
     retry = ConflictRetry(clock, pauses.append)
-    retry.timed(partial(clock.advance, 0.1))
+    with retry.timed():
+        clock.advance(0.1)
     paused = []
     for _ in range(20):
         assert retry.again()
