@@ -70,7 +70,9 @@ TESTS = {
         *_COOKIES,
     ],
     "beaker_dynamodb/sessions/record.py": [
-        *_sessions("concurrent_saves", "consistent_read", "log_in_time", "marker", "payload"),
+        *_sessions(
+            "concurrent_saves", "consistent_read", "log_in_time", "marker", "access_time", "payload"
+        ),
         *_sessions("record", "touch"),
         *_ENDS,
         *_COOKIES,
@@ -82,7 +84,9 @@ TESTS = {
         *_sessions("clocks", "marker", "touch", "users"),
     ],
     "beaker_dynamodb/sessions/state.py": [
-        *_sessions("concurrent_saves", "lifetime", "payload", "record", "signed_with_secret"),
+        *_sessions(
+            "concurrent_saves", "lifetime", "access_time", "payload", "record", "signed_with_secret"
+        ),
         *_sessions("users_model"),
         *_ENDS,
         *_COOKIES,
@@ -91,16 +95,24 @@ TESTS = {
     "beaker_dynamodb/sessions/combined_saves.py": [*_sessions("combined_saves_queue"), *_SAVES],
     "beaker_dynamodb/sessions/conflict_retry.py": [*_SAVES],
     "beaker_dynamodb/sessions/session_format.py": [
-        *_sessions("payload", "session", "signed_with_secret"),
+        *_sessions("access_time", "payload", "session", "signed_with_secret"),
         *_ENDS,
     ],
     "beaker_dynamodb/session.py": [
-        *_sessions("marker", "payload", "session", "users"),
+        *_sessions("marker", "access_time", "payload", "session", "users"),
         *_ENDS,
         *_COOKIES,
     ],
     "beaker_dynamodb/session_item.py": [
-        *_sessions("consistent_read", "lifetime", "lifetime_model", "marker", "payload", "session"),
+        *_sessions(
+            "consistent_read",
+            "lifetime",
+            "lifetime_model",
+            "marker",
+            "access_time",
+            "payload",
+            "session",
+        ),
         *_sessions("signed_with_secret"),
         *_ENDS,
         *_COOKIES,
